@@ -1,0 +1,1 @@
+"""Three ways to write an answer: extractive, an OpenAI-compatible server, LangChain."""

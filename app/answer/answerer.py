@@ -1,0 +1,35 @@
+"""The seam between ways of writing an answer."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from app.events import Passage
+from app.question import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The end of what an answerer writes: why it stopped, and the tokens if the server counted them."""
+
+    reason: Literal["stop", "length", "content_filter"] = "stop"
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    refused: bool = False
+
+
+Piece: TypeAlias = str | Written
+"""Text as it is written, then exactly one Written."""
+
+
+class Answerer(Protocol):
+    """Writes an answer from passages, citing them as `[n]`. Raises `ModelFailure` when it breaks."""
+
+    @property
+    def name(self) -> str:
+        """The model's name, for records and `/healthz`."""
+
+    def write(
+        self, question: str, *, passages: Sequence[Passage], history: Sequence[Message]
+    ) -> AsyncIterator[Piece]:
+        """Stream the answer. Closing the iterator closes whatever is upstream of it."""

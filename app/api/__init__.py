@@ -1,0 +1,1 @@
+"""HTTP routes: each translates a request into a call and its outcome into a response."""

@@ -1,0 +1,142 @@
+"""What a turn emits, and the values those events carry.
+
+Order: Started, then Status, Sources, Text, SentenceChecked in any number, then Citations, FollowUps, Usage
+at most once each, then exactly one of Done, Failed, Cancelled. Every offset counts Unicode code points.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from vectorstore.types import ChunkId, Document, Span
+
+Verdict: TypeAlias = Literal["supported", "partly", "unsupported"]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One or more neighbouring chunks as the reader sees them, numbered from 1 for citation.
+
+    `text` is exactly the document's extracted text at `span`; `context` is the title and heading path that
+    a model sees above it. `score` is the best of its chunks' scores.
+    """
+
+    number: int
+    document: Document
+    span: Span
+    text: str
+    chunks: tuple[ChunkId, ...]
+    headings: tuple[str, ...] = ()
+    context: str = ""
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A span of the answer tied to a span of a document.
+
+    `marker` is where `[n]` stands in the answer, `claim` the sentence it stands for (both [start, end)).
+    `quote` is the document's text at `evidence`, verbatim.
+    """
+
+    number: int
+    marker: tuple[int, int]
+    claim: tuple[int, int]
+    document: Document
+    evidence: Span
+    quote: str
+    support: float
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The turn has begun. `notice` tells the reader that a machine answers (EU AI Act, article 50)."""
+
+    run: str
+    conversation: str
+    model: str
+    created: float
+    notice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is being done now."""
+
+    stage: Literal["understanding", "retrieving", "writing", "checking"]
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The passages the answer may cite, in number order."""
+
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """More of the answer. The answer is the concatenation of all deltas; `[n]` in it cites passage n."""
+
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceChecked:
+    """A sentence of the answer has closed and been held against the passages it cites."""
+
+    start: int
+    end: int
+    verdict: Verdict
+    support: float
+
+
+@dataclass(frozen=True, slots=True)
+class Citations:
+    """Every marker of the finished answer, resolved, in order of appearance."""
+
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUps:
+    """Questions that the documents can answer next."""
+
+    questions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that the model read and wrote (counted by us when the server does not say)."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The answer is complete. `refused` means: the documents do not hold the answer."""
+
+    reason: Literal["stop", "length", "content_filter"] = "stop"
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The turn broke; what was written so far stands. `message` is fit for the reader."""
+
+    code: Literal["model_unavailable", "model_timeout", "model_cut_off", "model_refused_key", "internal"]
+    message: str
+    retryable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Someone stopped the turn; what was written so far stands."""
+
+    reason: Literal["user", "disconnect", "shutdown"]
+
+
+Terminal: TypeAlias = Done | Failed | Cancelled
+Event: TypeAlias = (
+    Started | Status | Sources | Text | SentenceChecked | Citations | FollowUps | Usage | Terminal
+)

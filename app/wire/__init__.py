@@ -1,0 +1,1 @@
+"""Encoders: pure functions from events to the bytes of one dialect."""

@@ -1,0 +1,1 @@
+"""Is it any good? Cases, metrics, a gate and a report."""

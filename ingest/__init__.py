@@ -1,0 +1,1 @@
+"""Documents in: discover, parse, chunk, embed, commit."""

@@ -1,0 +1,38 @@
+"""What a parser hands back: the document's plain text, and the blocks that structure it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from vectorstore.types import MetadataValue, Span
+
+BlockKind: TypeAlias = Literal["heading", "paragraph", "list", "table", "code"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One structural piece. `span` points into the extracted text; blocks follow one another in it.
+
+    `level` is a heading's depth from 1. `headings` is the path of headings above the block (its own title
+    excluded). A table's text is Markdown, its first two lines the header and the rule.
+    """
+
+    kind: BlockKind
+    span: Span
+    headings: tuple[str, ...] = ()
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """A parsed document. `text[block.span.start:block.span.end]` is the block's text, exactly."""
+
+    text: str
+    blocks: tuple[Block, ...]
+    title: str = ""
+    media_type: str = "text/plain"
+    modified: datetime | None = None
+    pages: tuple[int, ...] = ()
+    metadata: dict[str, MetadataValue] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
+    """What the parser could not read or had to repair, one sentence each."""

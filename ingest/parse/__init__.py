@@ -1,0 +1,1 @@
+"""Parsers, one per format, run in sandboxed worker processes."""

@@ -1,0 +1,1 @@
+"""What is known: documents, chunks and vectors, and the search over them."""

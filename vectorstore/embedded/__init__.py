@@ -1,0 +1,1 @@
+"""The store that needs no server: SQLite as the truth, FAISS and tantivy as projections."""

@@ -1,0 +1,99 @@
+"""The seam between engines: what any store of documents, chunks and vectors must do.
+
+A store is a sequence of generations. A `Draft` writes the next one in one transaction; a `Snapshot` reads
+one, unmoved by later commits. Every engine passes the suite in `tests/contract/`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from vectorstore.types import (
+    Chunk,
+    Document,
+    DocumentId,
+    Generation,
+    GenerationInfo,
+    Hit,
+    Scope,
+    Vector,
+    Vectors,
+    Where,
+)
+
+
+class Snapshot(Protocol):
+    """The index pinned at one generation."""
+
+    @property
+    def generation(self) -> Generation:
+        """The generation this reads."""
+
+    def search(
+        self, text: str, vector: Vector, *, scope: Scope, where: Where = (), limit: int = 10
+    ) -> list[Hit]:
+        """Find the chunks nearest to a question by meaning and by words, fused, best first.
+
+        Only documents that the scope allows and the conditions admit are searched, so the list is full
+        whenever that many such chunks exist.
+        """
+
+    def around(self, chunk: Chunk, radius: int) -> list[Chunk]:
+        """Return the chunk with up to `radius` neighbours on either side, in document order."""
+
+    def document(self, document: DocumentId, *, scope: Scope) -> Document:
+        """Return one document; raises NotFound when it is absent or out of scope (the two look alike)."""
+
+    def documents(self, *, scope: Scope, where: Where = ()) -> Iterator[Document]:
+        """Yield the documents in scope, by uri."""
+
+    def chunks(self, document: DocumentId) -> list[Chunk]:
+        """Return a document's chunks in order. The caller has checked the scope by `document`."""
+
+    def text(self, document: DocumentId) -> str:
+        """Return a document's extracted text. The caller has checked the scope by `document`."""
+
+    def digests(self, *, tenant: str) -> Mapping[str, str]:
+        """Return uri → digest of every document of a tenant: what an ingest compares against."""
+
+    def info(self) -> GenerationInfo:
+        """Return this generation's number, date and counts."""
+
+
+class Draft(Protocol):
+    """The next generation being written. Nothing is visible until the `with` block ends cleanly."""
+
+    def put(self, document: Document, *, text: str, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        """Add a document, or replace the one at the same tenant and uri.
+
+        `vectors` has one row per chunk; `text` is the extracted text that every span points into.
+        """
+
+    def remove(self, *, tenant: str, uri: str) -> bool:
+        """Remove the document at a uri; say whether there was one."""
+
+
+class Store(Protocol):
+    """Documents, chunks and vectors over time."""
+
+    def snapshot(self, at: Generation | None = None) -> AbstractContextManager[Snapshot]:
+        """Pin a generation (the newest when None); raises NotFound for one that is not kept."""
+
+    def draft(self, *, note: str = "", wait: bool = False) -> AbstractContextManager[Draft]:
+        """Open the next generation for writing.
+
+        A clean exit publishes it, an exception discards it, an empty draft publishes nothing. One writer at a
+        time, across processes: raises Busy when another holds the index, unless `wait`.
+        """
+
+    def cached_vectors(self, texts: Sequence[str]) -> Mapping[str, Vector]:
+        """Return the vectors of those embedded texts that the index already holds, by text."""
+
+    def generations(self) -> list[GenerationInfo]:
+        """Return the kept generations, oldest first."""
+
+    def rollback(self, to: Generation) -> Generation:
+        """Publish a new generation equal to `to`, and return its number."""
+
+    def close(self) -> None:
+        """Release files and memory."""

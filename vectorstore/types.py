@@ -1,0 +1,159 @@
+"""The words of the domain: frozen values that every room above speaks in."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, NewType, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+DocumentId = NewType("DocumentId", str)
+ChunkId = NewType("ChunkId", str)
+Generation = NewType("Generation", int)
+
+Vector: TypeAlias = npt.NDArray[np.float32]
+"""Shape (d,), L2-normalised."""
+Vectors: TypeAlias = npt.NDArray[np.float32]
+"""Shape (n, d), each row L2-normalised."""
+
+MetadataValue: TypeAlias = str | int | float | bool | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where something stands in a document's extracted text: code points [start, end), and the page."""
+
+    start: int
+    end: int
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file at one content hash.
+
+    `uri` is the stable address (a path relative to what was ingested, or a URL), `digest` what decides
+    whether it has changed. `readers` is the access list: empty means everyone in the tenant.
+    `pages` holds the offset in the extracted text at which each page starts (empty: the format has none).
+    """
+
+    id: DocumentId
+    uri: str
+    title: str
+    media_type: str
+    digest: str
+    modified: datetime | None = None
+    tenant: str = "default"
+    readers: frozenset[str] = frozenset()
+    pages: tuple[int, ...] = ()
+    metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What is embedded and found. `text` is exactly the document's extracted text at `span`.
+
+    `context` stands before the text when it is embedded, searched or shown to a model (title, heading path,
+    a cut table's header row); it is never part of a quote.
+    """
+
+    id: ChunkId
+    document: DocumentId
+    position: int
+    text: str
+    span: Span
+    headings: tuple[str, ...] = ()
+    context: str = ""
+
+    @property
+    def embedded_text(self) -> str:
+        """What the embedder reads."""
+        return f"{self.context}\n{self.text}" if self.context else self.text
+
+
+StageName: TypeAlias = Literal["dense", "lexical", "fused", "reranked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How one stage of the search ranked a hit: rank from 1, and that stage's own score."""
+
+    name: StageName
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk as found for a question. `score` is the last stage's, higher is better."""
+
+    chunk: Chunk
+    document: Document
+    score: float
+    stages: tuple[Stage, ...] = ()
+
+    def stage(self, name: StageName) -> Stage | None:
+        """Return how the named stage ranked this hit, or None if that stage did not find it."""
+        return next((stage for stage in self.stages if stage.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Who asks. Sees the tenant's documents without readers, and those with a reader among `groups`.
+
+    `unrestricted` is the operator at the machine itself: every document of the tenant.
+    """
+
+    tenant: str = "default"
+    groups: frozenset[str] = frozenset()
+    unrestricted: bool = False
+
+    def allows(self, document: Document) -> bool:
+        """Say whether this caller may read the document."""
+        if document.tenant != self.tenant:
+            return False
+        return self.unrestricted or not document.readers or bool(document.readers & self.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One test on a document: `field` is `uri`, `title`, `media_type`, `modified` or a metadata key.
+
+    `eq` takes one value, `in` several (any of), `prefix` one string, `range` two bounds of which either may
+    be None (inclusive). A metadata value that is a tuple matches when any of its items does.
+    """
+
+    field: str
+    op: Literal["eq", "in", "prefix", "range"]
+    values: tuple[str | int | float | bool | None, ...]
+
+
+Where: TypeAlias = tuple[Condition, ...]
+"""All conditions must hold; empty means no filter."""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationInfo:
+    """One committed state of the index."""
+
+    number: Generation
+    created: datetime
+    documents: int
+    chunks: int
+    note: str = ""
+
+
+def document_id(*, tenant: str, uri: str, digest: str) -> DocumentId:
+    """Name a document by its place and content, so that ingesting twice gives the same id."""
+    return DocumentId("doc_" + _hash(tenant, uri, digest))
+
+
+def chunk_id(*, document: DocumentId, position: int, text: str) -> ChunkId:
+    """Name a chunk by its document, place and text."""
+    return ChunkId("chk_" + _hash(document, str(position), text))
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
