@@ -10,6 +10,9 @@ from typing import Literal, TypeAlias
 from vectorstore.types import ChunkId, Document, Span
 
 Verdict: TypeAlias = Literal["supported", "partly", "unsupported"]
+FailureCode: TypeAlias = Literal[
+    "model_unavailable", "model_timeout", "model_cut_off", "model_refused_key", "context_overflow", "internal"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ class Done:
 class Failed:
     """The turn broke; what was written so far stands. `message` is fit for the reader."""
 
-    code: Literal["model_unavailable", "model_timeout", "model_cut_off", "model_refused_key", "internal"]
+    code: FailureCode
     message: str
     retryable: bool = True
 

@@ -1,11 +1,21 @@
 """The seam between ways of writing an answer."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-from app.events import Passage
+from app.events import FailureCode, Passage
 from app.question import Message
+from vectorstore.errors import Unavailable
+
+
+class ModelFailure(Unavailable):
+    """The model broke before or while writing. `what` is fit for the reader."""
+
+    def __init__(self, code: FailureCode, what: str, hint: str = "", *, retryable: bool = True) -> None:
+        super().__init__(what, hint)
+        self.code = code
+        self.retryable = retryable
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,5 +41,5 @@ class Answerer(Protocol):
 
     def write(
         self, question: str, *, passages: Sequence[Passage], history: Sequence[Message]
-    ) -> AsyncIterator[Piece]:
+    ) -> AsyncGenerator[Piece, None]:
         """Stream the answer. Closing the iterator closes whatever is upstream of it."""

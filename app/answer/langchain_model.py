@@ -1,0 +1,90 @@
+"""Answers from any provider that LangChain knows, as `provider:model`."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from app.answer.answerer import ModelFailure, Piece, Written
+from app.answer.messages import chat_messages
+from app.answer.refusal import with_refusal
+from app.events import Passage
+from app.question import Message
+from vectorstore.errors import Unavailable
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+
+def open_chat_model(name: str, *, api_key: str = "") -> "BaseChatModel":
+    """Open a LangChain chat model by `provider:model`; raises Unavailable naming the package to install."""
+    from langchain.chat_models import init_chat_model
+
+    options = {"api_key": api_key} if api_key else {}
+    try:
+        return init_chat_model(name, **options)
+    except ImportError as error:
+        raise Unavailable(
+            f"The provider of {name!r} is not installed.", str(error).splitlines()[0]
+        ) from error
+    except ValueError as error:
+        raise Unavailable(
+            f"The chat model {name!r} is not known.", "Write FOOTNOTE_LLM_MODEL as provider:model."
+        ) from error
+
+
+class LangChainAnswerer:
+    """Streams answers from a LangChain chat model."""
+
+    def __init__(
+        self, model: "BaseChatModel", *, name: str, first_token: float = 20.0, idle: float = 15.0
+    ) -> None:
+        self._model = model
+        self._name = name
+        self._first_token = first_token
+        self._idle = idle
+
+    @property
+    def name(self) -> str:
+        """The model's name, as `provider:model`."""
+        return self._name
+
+    async def write(
+        self, question: str, *, passages: Sequence[Passage], history: Sequence[Message]
+    ) -> AsyncGenerator[Piece, None]:
+        """Stream the answer; raises ModelFailure."""
+        messages = chat_messages(question, passages=passages, history=history)
+        pairs = [(message["role"], message["content"]) for message in messages]
+        pieces = with_refusal(self._pieces(pairs), question=question, passages=passages)
+        async with aclosing(pieces) as stream:
+            async for piece in stream:
+                yield piece
+
+    async def complete(self, prompt: str) -> str:
+        """Return the whole reply to one user message; raises ModelFailure."""
+        pieces = self._pieces([("user", prompt)])
+        async with aclosing(pieces) as stream:
+            return "".join([piece async for piece in stream if isinstance(piece, str)])
+
+    async def _pieces(self, messages: list[tuple[str, str]]) -> AsyncGenerator[Piece, None]:
+        wait = self._first_token
+        tokens: tuple[int | None, int | None] = (None, None)
+        async with aclosing(self._model.astream(messages)) as chunks:
+            while True:
+                try:
+                    async with asyncio.timeout(wait):
+                        chunk = await anext(chunks, None)
+                except TimeoutError as error:
+                    raise ModelFailure(
+                        "model_timeout", "The language model took too long to answer."
+                    ) from error
+                except Exception as error:  # noqa: BLE001 - each provider raises errors of its own
+                    raise ModelFailure("model_unavailable", "The language model failed.") from error
+                if chunk is None:
+                    break
+                if usage := chunk.usage_metadata:
+                    tokens = (usage["input_tokens"], usage["output_tokens"])
+                if text := str(chunk.text):
+                    wait = self._idle
+                    yield text
+        yield Written(input_tokens=tokens[0], output_tokens=tokens[1])

@@ -1,0 +1,53 @@
+"""Build the chat messages that ask a language model to answer from passages."""
+
+import secrets
+from collections.abc import Sequence
+from typing import Literal, TypedDict
+
+from app.events import Passage
+from app.question import Message
+from prompts.loader import load
+
+_HISTORY_TURNS = 6
+_HISTORY_CHARACTERS = 1_500
+
+
+class ChatMessage(TypedDict):
+    """One message in the shape that every chat model takes."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+def chat_messages(
+    question: str, *, passages: Sequence[Passage], history: Sequence[Message]
+) -> list[ChatMessage]:
+    """Build the messages, with the passages fenced by a delimiter that no document can know.
+
+    Random delimiters and declaring the fenced text as data follow "spotlighting" (Hines et al., 2024).
+    """
+    delimiter = f"<<{secrets.token_hex(8)}>>"
+    earlier: list[ChatMessage] = [
+        {"role": message.role, "content": message.text[:_HISTORY_CHARACTERS]}
+        for message in history[-_HISTORY_TURNS:]
+    ]
+    listed = "\n\n".join(_listed(passage) for passage in passages)
+    return [
+        {"role": "system", "content": load("answer").fill(delimiter=delimiter)},
+        *earlier,
+        {
+            "role": "user",
+            "content": load("passages").fill(delimiter=delimiter, passages=listed, question=question),
+        },
+    ]
+
+
+def _listed(passage: Passage) -> str:
+    document = passage.document
+    where = [document.title or document.uri]
+    if passage.span.page is not None:
+        where.append(f"page {passage.span.page}")
+    if document.modified is not None:
+        where.append(f"dated {document.modified:%Y-%m-%d}")
+    heading = f"\n{' > '.join(passage.headings)}" if passage.headings else ""
+    return f"[{passage.number}] {', '.join(where)}{heading}\n{passage.text}"

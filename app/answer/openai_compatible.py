@@ -1,0 +1,190 @@
+"""Answers from any OpenAI-compatible server, through the openai client."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from app.answer.answerer import ModelFailure, Piece, Written
+from app.answer.messages import chat_messages
+from app.answer.refusal import with_refusal
+from app.events import Passage
+from app.question import Message
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+_REASONS: dict[str, Literal["stop", "length", "content_filter"]] = {
+    "length": "length",
+    "content_filter": "content_filter",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLimits:
+    """Timeouts in seconds, and what the model may write."""
+
+    connect: float = 5.0
+    first_token: float = 20.0
+    idle: float = 15.0
+    total: float = 120.0
+    retries: int = 2
+    max_tokens: int = 800
+    temperature: float = 0.0
+
+
+class OpenAICompatibleAnswerer:
+    """Streams answers from `base_url`. Raw lines are read: the typed stream costs five times the CPU."""
+
+    def __init__(self, *, base_url: str, model: str, api_key: str, limits: ModelLimits | None = None) -> None:
+        self._base_url = base_url
+        self._model = model
+        self._api_key = api_key
+        self._limits = limits or ModelLimits()
+        self._client: AsyncOpenAI | None = None
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._model
+
+    async def write(
+        self, question: str, *, passages: Sequence[Passage], history: Sequence[Message]
+    ) -> AsyncGenerator[Piece, None]:
+        """Stream the answer; raises ModelFailure. Closing the iterator closes the connection."""
+        messages = chat_messages(question, passages=passages, history=history)
+        pieces = with_refusal(self._pieces(messages), question=question, passages=passages)
+        async with aclosing(pieces) as stream:
+            async for piece in stream:
+                yield piece
+
+    async def complete(self, prompt: str) -> str:
+        """Return the whole reply to one user message; raises ModelFailure."""
+        pieces = self._pieces([{"role": "user", "content": prompt}])
+        async with aclosing(pieces) as stream:
+            return "".join([piece async for piece in stream if isinstance(piece, str)])
+
+    async def _pieces(self, messages: Sequence[Any]) -> AsyncGenerator[Piece, None]:
+        limits, loop = self._limits, asyncio.get_running_loop()
+        deadline = loop.time() + limits.total
+        reason: str | None = None
+        usage: dict[str, int] = {}
+        async with AsyncExitStack() as stack:
+            lines = await self._open(stack, messages)
+            wait, written = limits.first_token, False
+            while (line := await _next(lines, min(wait, deadline - loop.time()))) is not None:
+                if not line.startswith("data:"):
+                    continue
+                data = line[5:].strip()
+                if data == "[DONE]":
+                    break
+                chunk = _parsed(data)
+                usage = chunk.get("usage") or usage
+                for choice in chunk.get("choices") or ():
+                    reason = choice.get("finish_reason") or reason
+                    if text := (choice.get("delta") or {}).get("content"):
+                        wait, written = limits.idle, True
+                        yield text
+        if reason is None:
+            raise ModelFailure(
+                "model_cut_off",
+                "The language model's stream ended before its answer did."
+                if written
+                else "The language model closed the connection without an answer.",
+            )
+        yield Written(
+            _REASONS.get(reason, "stop"), usage.get("prompt_tokens"), usage.get("completion_tokens")
+        )
+
+    async def _open(self, stack: AsyncExitStack, messages: Sequence[Any]) -> AsyncIterator[str]:
+        import openai
+
+        limits = self._limits
+        request = self._connected().chat.completions.with_streaming_response.create(
+            model=self._model,
+            messages=list(messages),
+            stream=True,
+            stream_options={"include_usage": True},
+            max_tokens=limits.max_tokens,
+            temperature=limits.temperature,
+        )
+        try:
+            async with asyncio.timeout(limits.first_token):
+                response = await stack.enter_async_context(request)
+        except (TimeoutError, openai.APITimeoutError) as error:
+            raise _slow() from error
+        except openai.APIStatusError as error:
+            raise _refused(error, self._base_url) from error
+        except openai.APIConnectionError as error:
+            raise ModelFailure(
+                "model_unavailable",
+                f"The language model at {self._base_url} cannot be reached.",
+                "Start it, or correct FOOTNOTE_LLM_BASE_URL.",
+            ) from error
+        return response.iter_lines()
+
+    def _connected(self) -> "AsyncOpenAI":
+        if self._client is None:
+            from openai import AsyncOpenAI, DefaultAioHttpClient, Timeout
+
+            timeout = Timeout(self._limits.total, connect=self._limits.connect)
+            self._client = AsyncOpenAI(
+                base_url=self._base_url,
+                api_key=self._api_key or "none",
+                max_retries=self._limits.retries,
+                timeout=timeout,
+                http_client=DefaultAioHttpClient(timeout=timeout),
+            )
+        return self._client
+
+
+async def _next(lines: AsyncIterator[str], seconds: float) -> str | None:
+    import httpx2
+
+    try:
+        async with asyncio.timeout(seconds):
+            return await anext(lines, None)
+    except (TimeoutError, httpx2.TimeoutException) as error:
+        raise _slow() from error
+    except (httpx2.HTTPError, UnicodeDecodeError) as error:
+        raise ModelFailure("model_cut_off", "The connection to the language model broke off.") from error
+
+
+def _parsed(data: str) -> dict[str, Any]:
+    try:
+        chunk: dict[str, Any] = json.loads(data)
+        failed = chunk.get("error")
+    except (json.JSONDecodeError, AttributeError) as error:
+        raise ModelFailure("model_cut_off", "The language model sent a damaged stream.") from error
+    if failed:
+        raise ModelFailure("model_cut_off", "The language model reported an error while answering.")
+    return chunk
+
+
+def _slow() -> ModelFailure:
+    return ModelFailure("model_timeout", "The language model took too long to answer.")
+
+
+def _refused(error: Any, base_url: str) -> ModelFailure:
+    status: int = error.status_code
+    if status in {401, 403}:
+        return ModelFailure(
+            "model_refused_key",
+            f"The language model at {base_url} refused the key.",
+            "Set FOOTNOTE_LLM_API_KEY to a valid key.",
+            retryable=False,
+        )
+    if status == 404:  # noqa: PLR2004
+        return ModelFailure(
+            "model_unavailable",
+            f"The server at {base_url} does not know the model.",
+            "Set FOOTNOTE_LLM_MODEL to a name that it lists.",
+            retryable=False,
+        )
+    if status == 400 and "context" in str(error).lower():  # noqa: PLR2004
+        return ModelFailure(
+            "context_overflow", "The passages are longer than the language model can read.", retryable=False
+        )
+    return ModelFailure("model_unavailable", f"The language model answered with HTTP status {status}.")
