@@ -1,0 +1,37 @@
+"""What can be set about the index."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from vectorstore.configuration import FootnoteSettings
+
+
+class StoreSettings(FootnoteSettings):
+    """Where the index lies and how it searches. Every default is written here and nowhere else."""
+
+    data_dir: Path = Field(
+        default=Path("data"),
+        description="Folder that holds the index and everything else that Footnote keeps.",
+    )
+    embedder: str = Field(
+        default="all-MiniLM-L6-v2",
+        description="Embedding model. Another one than the default needs the extra [models].",
+    )
+    keep_generations: int = Field(
+        default=10,
+        ge=1,
+        description="How many generations `footnote index compact` keeps for rollback and `--at`.",
+    )
+    recall_target: float = Field(
+        default=0.99,
+        gt=0.5,
+        le=1.0,
+        description="Share of the exact nearest passages that dense search must find; decides how much it scans.",
+    )
+    dense_weight: float = Field(
+        default=0.5,
+        ge=0.0,
+        le=1.0,
+        description="Weight of meaning against words in the fused score: 1 is dense only, 0 lexical only.",
+    )
