@@ -1,0 +1,126 @@
+"""Cuts a document into chunks: along its structure first, then by the embedder's own tokens.
+
+A chunk never crosses a heading. Small blocks under one heading share a chunk up to the target size; lists, code
+and tables stay whole where they fit; what must be cut is cut between sentences, items, rows or lines, and only
+there neighbours overlap. A heading opens the first chunk under it, so every word of the document can be quoted;
+the later chunks of the section carry it in their context.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ingest.atoms import Atom, atoms_of
+from ingest.extract import Extract
+from ingest.sections import Section, sections_of
+from ingest.segment import segments
+from ingest.tokens import TokenCount
+from vectorstore.embed import Embedder
+from vectorstore.types import Chunk, Document, Span, chunk_id
+
+CHUNKER = "structure-1"
+"""Changes whenever the same text would give other chunks; part of every document's digest."""
+
+
+def chunks_of(
+    extract: Extract, document: Document, *, embedder: Embedder, target_tokens: int, overlap_tokens: int
+) -> list[Chunk]:
+    """Cut a parsed document into chunks whose embedded text never exceeds `embedder.max_tokens`.
+
+    `chunk.text` is exactly `extract.text` at `chunk.span`, and every character that is not white space is in
+    a chunk. `target_tokens` is the size aimed at, `overlap_tokens` the most that a cut block repeats.
+    """
+    cutter = _Cutter(extract, document.title, embedder, target=target_tokens, overlap=overlap_tokens)
+    return [
+        Chunk(
+            id=chunk_id(document=document.id, position=position, text=piece.text),
+            document=document.id,
+            position=position,
+            text=piece.text,
+            span=Span(piece.start, piece.start + len(piece.text), _page(extract.pages, piece.start)),
+            headings=piece.headings,
+            context=piece.context,
+        )
+        for position, piece in enumerate(cutter.pieces())
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    start: int
+    text: str
+    headings: tuple[str, ...]
+    context: str
+
+
+class _Cutter:
+    def __init__(
+        self, extract: Extract, title: str, embedder: Embedder, *, target: int, overlap: int
+    ) -> None:
+        self._extract = extract
+        self._title = title
+        self._embedder = embedder
+        self._target = target
+        self._overlap = overlap
+        self._tokens = TokenCount(extract.text, embedder)
+
+    def pieces(self) -> Iterator[_Piece]:
+        for section in sections_of(self._extract):
+            yield from self._section(section)
+
+    def _section(self, section: Section) -> Iterator[_Piece]:
+        context = self._context(section.headings)
+        limit = self._embedder.max_tokens - self._embedder.count_tokens(context)
+        atoms = atoms_of(section.blocks, self._extract.text, tokens=self._tokens, limit=limit)
+        for first, last in segments(atoms, target=min(self._target, limit), limit=limit):
+            start = self._overlapping(atoms, first, last, limit=limit)
+            lines = (self._context(section.above) if start == 0 else context, atoms[start].lead)
+            yield from self._fitting(
+                atoms[start].start,
+                atoms[last - 1].end,
+                headings=section.headings,
+                context="\n".join(line for line in lines if line),
+            )
+
+    def _overlapping(self, atoms: Sequence[Atom], first: int, last: int, *, limit: int) -> int:
+        """Return the atom that a chunk begins with, moved back into the paragraph or list that was cut."""
+        if atoms[first].kind in ("code", "table"):
+            return first
+        room = min(self._overlap, limit - sum(atom.weight for atom in atoms[first:last]))
+        start = first
+        while start and atoms[start - 1].block == atoms[first].block and atoms[start - 1].weight <= room:
+            start -= 1
+            room -= atoms[start].weight
+        return start
+
+    def _fitting(self, start: int, end: int, *, headings: tuple[str, ...], context: str) -> Iterator[_Piece]:
+        """Yield text[start:end], halved until the embedder reads all of it (tokens may not add up at a cut)."""
+        text = self._extract.text[start:end]
+        start += len(text) - len(text.lstrip())
+        text = text.strip()
+        if not text:
+            return
+        whole = f"{context}\n{text}"
+        if len(text) == 1 or self._embedder.count_tokens(whole) <= self._embedder.max_tokens:
+            yield _Piece(start, text, headings, context)
+            return
+        middle = start + (text.rfind(" ", 1, len(text) // 2) + 1 or (len(text) + 1) // 2)
+        yield from self._fitting(start, middle, headings=headings, context=context)
+        yield from self._fitting(middle, start + len(text), headings=headings, context=context)
+
+    def _context(self, headings: tuple[str, ...]) -> str:
+        """Join title and headings, at most a quarter of what the embedder reads: the middle goes first."""
+        parts = [part for part in (self._title, *headings) if part]
+        if len(parts) > 1 and parts[0].casefold() == parts[1].casefold():
+            del parts[0]
+        most = self._embedder.max_tokens // 4
+        while len(parts) > 2 and self._embedder.count_tokens(" > ".join(parts)) > most:
+            del parts[1]
+        joined = " > ".join(parts)
+        if self._embedder.count_tokens(joined) <= most:
+            return joined
+        return joined[: self._embedder.token_offsets(joined)[most // 2][0]].rstrip()
+
+
+def _page(pages: Sequence[int], offset: int) -> int | None:
+    return max(bisect_right(pages, offset), 1) if pages else None
