@@ -20,7 +20,10 @@ class ModelFailure(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The end of what an answerer writes: why it stopped, and the tokens if the server counted them."""
+    """The end of what an answerer writes: why it stopped, and the tokens if the server counted them.
+
+    `refused` means that the passages do not hold the answer; then no text came before, and the turn words it.
+    """
 
     reason: Literal["stop", "length", "content_filter"] = "stop"
     input_tokens: int | None = None

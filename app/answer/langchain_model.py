@@ -55,7 +55,7 @@ class LangChainAnswerer:
         """Stream the answer; raises ModelFailure."""
         messages = chat_messages(question, passages=passages, history=history)
         pairs = [(message["role"], message["content"]) for message in messages]
-        pieces = with_refusal(self._pieces(pairs), question=question, passages=passages)
+        pieces = with_refusal(self._pieces(pairs))
         async with aclosing(pieces) as stream:
             async for piece in stream:
                 yield piece

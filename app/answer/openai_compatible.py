@@ -55,7 +55,7 @@ class OpenAICompatibleAnswerer:
     ) -> AsyncGenerator[Piece, None]:
         """Stream the answer; raises ModelFailure. Closing the iterator closes the connection."""
         messages = chat_messages(question, passages=passages, history=history)
-        pieces = with_refusal(self._pieces(messages), question=question, passages=passages)
+        pieces = with_refusal(self._pieces(messages))
         async with aclosing(pieces) as stream:
             async for piece in stream:
                 yield piece
@@ -65,6 +65,11 @@ class OpenAICompatibleAnswerer:
         pieces = self._pieces([{"role": "user", "content": prompt}])
         async with aclosing(pieces) as stream:
             return "".join([piece async for piece in stream if isinstance(piece, str)])
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.close()
 
     async def _pieces(self, messages: Sequence[Any]) -> AsyncGenerator[Piece, None]:
         limits, loop = self._limits, asyncio.get_running_loop()
@@ -99,6 +104,7 @@ class OpenAICompatibleAnswerer:
         )
 
     async def _open(self, stack: AsyncExitStack, messages: Sequence[Any]) -> AsyncIterator[str]:
+        import httpx2
         import openai
 
         limits = self._limits
@@ -113,11 +119,16 @@ class OpenAICompatibleAnswerer:
         try:
             async with asyncio.timeout(limits.first_token):
                 response = await stack.enter_async_context(request)
-        except (TimeoutError, openai.APITimeoutError) as error:
+        except TimeoutError as error:
             raise _slow() from error
         except openai.APIStatusError as error:
             raise _refused(error, self._base_url) from error
         except openai.APIConnectionError as error:
+            # The aiohttp transport reports a refused connection as a connect timeout.
+            if isinstance(error, openai.APITimeoutError) and not isinstance(
+                error.__cause__, httpx2.ConnectTimeout
+            ):
+                raise _slow() from error
             raise ModelFailure(
                 "model_unavailable",
                 f"The language model at {self._base_url} cannot be reached.",

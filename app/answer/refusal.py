@@ -1,20 +1,16 @@
 """Recognise a language model's structured refusal at the start of its answer."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
 from app.answer.answerer import Piece, Written
-from app.answerable import refusal_text
-from app.events import Passage
 
 SENTINEL = "NOT_IN_DOCUMENTS"
 
 
-async def with_refusal(
-    pieces: AsyncGenerator[Piece, None], *, question: str, passages: Sequence[Passage]
-) -> AsyncGenerator[Piece, None]:
-    """Pass an answer on; if it is the agreed sentinel, put our refusal in its place and mark it.
+async def with_refusal(pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Piece, None]:
+    """Pass an answer on; if it is the agreed sentinel, drop it and mark the ending as refused.
 
     Text is held back only while it could still become the sentinel.
     """
@@ -24,16 +20,14 @@ async def with_refusal(
             if isinstance(piece, Written):
                 if deciding and held:
                     yield held
-                yield replace(piece, refused=refused or piece.refused)
+                yield replace(piece, refused=refused)
             elif not deciding:
                 if not refused:
                     yield piece
             else:
                 held += piece
                 start = held.lstrip(" \n\"'*`")
-                if start.startswith(SENTINEL):
-                    deciding, refused = False, True
-                    yield refusal_text(question, passages)
-                elif not SENTINEL.startswith(start):
-                    deciding = False
+                refused = start.startswith(SENTINEL)
+                deciding = not refused and SENTINEL.startswith(start)
+                if not deciding and not refused:
                     yield held

@@ -1,0 +1,99 @@
+"""The `footnote` command: a table of subcommands, each loaded only when it is called."""
+
+import os
+import sys
+from importlib import import_module
+from typing import Final, NamedTuple
+
+import typer
+
+
+class Entry(NamedTuple):
+    """Where a subcommand lives (`module:function` or `module:typer app`) and its line in the help."""
+
+    target: str
+    help: str
+
+
+COMMANDS: Final[dict[str, Entry]] = {
+    "ingest": Entry("ingest.cli:ingest_command", "Add documents to the index."),
+    "search": Entry("app.search_cli:search", "Show the passages found for a question."),
+    "ask": Entry("app.ask_cli:ask", "Answer a question in the terminal, with numbered sources."),
+    "serve": Entry("app.serve:serve", "Run the service."),
+    "demo": Entry("app.demo:demo", "Ingest the sample handbook and serve it."),
+    "docs": Entry("app.docs_cli:app", "List, show, remove and erase documents."),
+    "index": Entry("app.index_cli:app", "Inspect, verify, roll back, compact, back up the index."),
+    "keys": Entry("app.keys_cli:app", "Create, list and revoke API keys."),
+    "eval": Entry("eval.cli:app", "Score answers against a set of questions."),
+    "doctor": Entry("app.doctor:doctor", "Check the installation and say what to do."),
+    "config": Entry("app.config_cli:app", "Show the settings and where each comes from."),
+}
+
+EXIT_CODES = """\b
+Exit codes: 0 done · 1 done, with findings · 2 usage, configuration or input ·
+3 something needed is down (try again) · 75 the index is busy · 130 interrupted
+
+Every command takes --no-color, and --debug for details of an error."""
+
+
+def main() -> None:
+    """Run the command line; every error leaves as one clear sentence and an exit code."""
+    arguments = sys.argv[1:]
+    debug, plain = "--debug" in arguments, "--no-color" in arguments
+    arguments = [argument for argument in arguments if argument not in {"--debug", "--no-color"}]
+    if plain:
+        os.environ["NO_COLOR"] = "1"
+    try:
+        application = build(arguments)
+        if _called(arguments) and "--help" not in arguments:
+            from app.configuration import check
+
+            check()
+        application(args=arguments, prog_name="footnote")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the command line's edge: no traceback reaches a user
+        from app.exit_codes import report
+
+        sys.exit(report(error, debug=debug))
+
+
+def _called(arguments: list[str]) -> str | None:
+    return next((argument for argument in arguments if not argument.startswith("-")), None)
+
+
+def build(arguments: list[str]) -> typer.Typer:
+    """Build the application with the called subcommand loaded and the others as one line of help each."""
+    called = _called(arguments)
+    application = typer.Typer(
+        no_args_is_help=True, pretty_exceptions_enable=False, epilog=EXIT_CODES, add_completion=True
+    )
+    application.callback()(_root)
+    for name, entry in COMMANDS.items():
+        loaded = load(entry.target) if name == called else _unloaded
+        if isinstance(loaded, typer.Typer):
+            application.add_typer(loaded, name=name, help=entry.help)
+        else:
+            application.command(name, help=None if name == called else entry.help)(loaded)
+    return application
+
+
+def load(target: str) -> object:
+    """Import `module:name`."""
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _root(
+    version: bool = typer.Option(False, "--version", help="Show the version and exit.", is_eager=True),
+) -> None:
+    """Answers from your own documents, every sentence with its footnote."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"footnote {installed('footnote')}")
+        raise typer.Exit
+
+
+def _unloaded() -> None:
+    """Stand in for a subcommand that was not called."""

@@ -1,0 +1,112 @@
+"""The openai client against a real scripted server: every fault ends in one clear failure."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from app.answer.answerer import ModelFailure, Piece, Written
+from app.answer.openai_compatible import ModelLimits, OpenAICompatibleAnswerer
+from app.events import Passage
+from tests.scripted_model import ScriptedModel, scripted_model
+from vectorstore.types import Document, DocumentId, Span
+
+DOCUMENT = Document(DocumentId("doc_1"), "leave.md", "Leave", "text/markdown", "digest")
+PASSAGES = [Passage(1, DOCUMENT, Span(0, 32), "Staff get 25 days of leave.", chunks=())]
+LIMITS = ModelLimits(connect=1, first_token=0.4, idle=0.3, total=3, retries=0)
+
+
+@pytest.fixture
+def model() -> Iterator[ScriptedModel]:
+    with scripted_model() as running:
+        yield running
+
+
+def answerer(url: str, name: str = "answer") -> OpenAICompatibleAnswerer:
+    return OpenAICompatibleAnswerer(base_url=url, model=name, api_key="k", limits=LIMITS)
+
+
+async def written(answerer: OpenAICompatibleAnswerer) -> list[Piece]:
+    try:
+        return [piece async for piece in answerer.write("How much leave?", passages=PASSAGES, history=())]
+    finally:
+        await answerer.close()
+
+
+def test_an_answer_streams_with_the_server_s_token_counts(model: ScriptedModel) -> None:
+    pieces = asyncio.run(written(answerer(model.url)))
+    assert "".join(piece for piece in pieces if isinstance(piece, str)) == model.text
+    assert pieces[-1] == Written("stop", 12, 7)
+
+
+def test_passages_are_fenced_by_a_delimiter_that_changes(model: ScriptedModel) -> None:
+    for _ in range(2):
+        asyncio.run(written(answerer(model.url)))
+    fences = [request["messages"][-1]["content"].splitlines()[0] for request in model.requests]
+    assert fences[0] != fences[1]
+    assert all(request["messages"][-1]["content"].count(fence) == 2 for request, fence in zip(model.requests, fences, strict=True))
+    assert "Staff get 25 days" in model.requests[0]["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize("text", ["NOT_IN_DOCUMENTS", " NOT_IN_DOCUMENTS.", '"NOT_IN_DOCUMENTS" because'])
+def test_the_agreed_refusal_never_reaches_the_reader(text: str) -> None:
+    with scripted_model(text=text) as model:
+        pieces = asyncio.run(written(answerer(model.url)))
+    assert [piece for piece in pieces if isinstance(piece, str)] == []
+    assert isinstance(pieces[-1], Written)
+    assert pieces[-1].refused
+
+
+def test_an_answer_that_begins_like_the_refusal_is_kept() -> None:
+    with scripted_model(text="NOT every day [1].") as model:
+        pieces = asyncio.run(written(answerer(model.url)))
+    assert "".join(piece for piece in pieces if isinstance(piece, str)) == "NOT every day [1]."
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("wrong-key", "model_refused_key"),
+        ("unknown-model", "model_unavailable"),
+        ("too-long", "context_overflow"),
+        ("broken", "model_unavailable"),
+        ("hangs", "model_timeout"),
+        ("stalls", "model_timeout"),
+        ("cut", "model_cut_off"),
+        ("damaged", "model_cut_off"),
+        ("errors", "model_cut_off"),
+        ("not-utf8", "model_cut_off"),
+    ],
+)
+def test_each_fault_is_one_typed_failure(model: ScriptedModel, name: str, code: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(ModelFailure) as failure:
+        asyncio.run(written(answerer(model.url, name)))
+    assert failure.value.code == code
+    assert failure.value.what.endswith(".")
+    assert time.monotonic() - started < LIMITS.total
+
+
+def test_an_unreachable_server_is_named() -> None:
+    with pytest.raises(ModelFailure, match="cannot be reached") as failure:
+        asyncio.run(written(answerer("http://127.0.0.1:9/v1")))
+    assert "FOOTNOTE_LLM_BASE_URL" in failure.value.hint
+
+
+def test_leaving_early_closes_the_upstream_call() -> None:
+    async def leave(model: ScriptedModel) -> float:
+        writer = answerer(model.url)
+        pieces = writer.write("?", passages=PASSAGES, history=())
+        async for _ in pieces:
+            break
+        left = time.monotonic()
+        await pieces.aclose()
+        while model.open and time.monotonic() - left < 5:
+            await asyncio.sleep(0.01)
+        await writer.close()
+        return model.closed_at - left
+
+    with scripted_model(text="word " * 200, delay=0.02) as model:
+        assert asyncio.run(leave(model)) < 0.5
+        assert model.written < 50
