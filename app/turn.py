@@ -22,6 +22,8 @@ from app.transcript import Check, Transcript
 
 Condense: TypeAlias = Callable[[str, Sequence[Message]], Awaitable[str]]
 """Turns a follow-up and its history into a question that stands alone."""
+Complete: TypeAlias = Callable[[str], Awaitable[str]]
+"""Asks a language model for one whole reply."""
 
 NOTICE = "You are talking to a machine. Answers are generated from your organisation's documents; check the sources."
 

@@ -46,3 +46,13 @@ class Answerer(Protocol):
         self, question: str, *, passages: Sequence[Passage], history: Sequence[Message]
     ) -> AsyncGenerator[Piece, None]:
         """Stream the answer. Closing the iterator closes whatever is upstream of it."""
+
+
+class LanguageModel(Answerer, Protocol):
+    """An answerer with a language model behind it, which can be asked for other short texts too."""
+
+    async def complete(self, prompt: str) -> str:
+        """Return the whole reply to one user message; raises ModelFailure."""
+
+    async def close(self) -> None:
+        """Close the connections."""

