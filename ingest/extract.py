@@ -1,4 +1,4 @@
-"""What a parser hands back: the document's plain text, and the blocks that structure it."""
+"""What a parser hands back: the document's plain text and the blocks that structure it, or why it cannot."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,6 +7,19 @@ from typing import Literal, TypeAlias
 from vectorstore.types import MetadataValue, Span
 
 BlockKind: TypeAlias = Literal["heading", "paragraph", "list", "table", "code"]
+
+FailureReason: TypeAlias = Literal[
+    "unsupported",
+    "corrupt",
+    "encrypted",
+    "too_large",
+    "timeout",
+    "out_of_memory",
+    "crashed",
+    "no_text",
+    "encoding",
+    "unreadable",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +49,15 @@ class Extract:
     metadata: dict[str, MetadataValue] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
     """What the parser could not read or had to repair, one sentence each."""
+    page_labels: tuple[str, ...] = ()
+    """Page numbers as printed, one for each of `pages`; empty when they are simply 1, 2, 3…"""
+    links: tuple[str, ...] = ()
+    """The addresses (http, https, mailto) that the document points to, each once, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParseFailure:
+    """Why a file could not be read: a reason to count by, and one sentence that says what to do."""
+
+    reason: FailureReason
+    message: str

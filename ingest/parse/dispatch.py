@@ -1,0 +1,39 @@
+"""From a file's bytes to its Extract: find the type by content, load that type's parser, run it."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Final, TypeAlias, cast
+
+from ingest.extract import Extract
+from ingest.limits import Limits
+from ingest.parse.failure import Unparsable
+from ingest.parse.sniff import sniff
+from ingest.parse.source import Source
+
+Parser: TypeAlias = Callable[[Source, Limits], Extract]
+
+PARSERS: Final = {
+    "text/markdown": "ingest.parse.markdown",
+    "text/x-rst": "ingest.parse.rst",
+    "text/html": "ingest.parse.html",
+    "text/plain": "ingest.parse.plain",
+}
+"""Media type → the module whose `parse` reads it; loaded only when such a file comes."""
+
+
+def parse(data: bytes, *, name: str, limits: Limits) -> Extract:
+    """Read a document of any supported type.
+
+    Raises:
+        Unparsable: with a typed reason and a sentence for a person.
+
+    """
+    if len(data) > limits.max_file_bytes:
+        raise Unparsable(
+            "too_large", f"The file is larger than {limits.max_file_bytes // 1_000_000} MB; split it."
+        )
+    media_type = sniff(data, name)
+    if media_type not in PARSERS:
+        raise Unparsable("unsupported", f"Files of type {media_type} are not read.")
+    parser = cast(Parser, import_module(PARSERS[media_type]).parse)
+    return parser(Source(data, name, media_type), limits)

@@ -1,0 +1,116 @@
+"""Markdown: its source kept readable, front matter to metadata, markup that is not content taken out."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ingest.extract import Extract
+from ingest.limits import Limits
+from ingest.parse.characters import decode
+from ingest.parse.html import write_html
+from ingest.parse.markdown_inline import MarkdownInline
+from ingest.parse.metadata import parse_date, plain_metadata
+from ingest.parse.source import Source
+from ingest.parse.writer import ExtractWriter
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+_FRONT_MATTER = re.compile(r"\A\s*(---|\+\+\+)[ \t]*\n(.*?)\n\1[ \t]*(?:\n|\Z)", re.S)
+_QUOTE = re.compile(r"^ {0,3}> ?", re.M)
+_MODIFIED_KEYS = ("lastmod", "last_modified", "last_updated", "updated", "modified", "date")
+
+
+def parse(source: Source, limits: Limits) -> Extract:
+    """Read Markdown (CommonMark with tables)."""
+    writer = ExtractWriter(limits)
+    front, text = _split_front_matter(writer.clean(decode(source.data)), writer)
+    write_markdown(text, writer)
+    return writer.finish(
+        source.media_type,
+        title=str(front.get("title") or ""),
+        modified=next((parse_date(front[key]) for key in _MODIFIED_KEYS if front.get(key)), None),
+        metadata=plain_metadata(front),
+    )
+
+
+def write_markdown(text: str, writer: ExtractWriter) -> None:
+    """Add Markdown to the document that `writer` builds."""
+    from markdown_it import MarkdownIt
+
+    reader = MarkdownIt("commonmark").enable("table")
+    environment: dict[str, object] = {}
+    tokens = reader.parse(text, environment)
+    inline = MarkdownInline(environment, writer)
+    lines = text.split("\n")
+    for block in _top_level(tokens):
+        _write_block(block, lines, writer=writer, inline=inline)
+
+
+def _split_front_matter(text: str, writer: ExtractWriter) -> tuple[dict[str, object], str]:
+    import yaml
+
+    match = _FRONT_MATTER.match(text)
+    if not match:
+        return {}, text
+    try:
+        values = tomllib.loads(match[2]) if match[1] == "+++" else yaml.safe_load(match[2])
+    except (yaml.YAMLError, tomllib.TOMLDecodeError, ValueError, RecursionError):
+        writer.finding("The front matter is not valid YAML or TOML; it was left out.")
+        return {}, text[match.end() :]
+    if not isinstance(values, dict):
+        return {}, text if values is not None else text[match.end() :]
+    return {str(key): value for key, value in values.items()}, text[match.end() :]
+
+
+def _top_level(tokens: Sequence["Token"]) -> Iterator[list["Token"]]:
+    """Part the flat list of tokens into one list for each outermost block."""
+    block: list[Token] = []
+    for token in tokens:
+        block.append(token)
+        if token.level == 0 and token.nesting <= 0:
+            yield block
+            block = []
+
+
+def _write_block(
+    block: list["Token"], lines: list[str], *, writer: ExtractWriter, inline: MarkdownInline
+) -> None:
+    first = block[0]
+    start, end = first.map or [0, 0]
+    source = "\n".join(lines[start:end])
+    match first.type:
+        case "heading_open":
+            writer.heading(inline.title(block[1].content), int(first.tag[1:]))
+        case "fence" | "code_block":
+            writer.code(first.content, first.info.split(" ")[0].strip("{}."))
+        case "table_open":
+            writer.table(_table_rows(block, inline))
+        case "html_block":
+            _write_html_block(source, writer=writer, inline=inline)
+        case "bullet_list_open" | "ordered_list_open":
+            writer.block("list", inline.text(source))
+        case "blockquote_open":
+            writer.block("paragraph", inline.text(_QUOTE.sub("", source)))
+        case "hr":
+            pass
+        case _:
+            writer.block("paragraph", inline.text(source))
+
+
+def _write_html_block(source: str, *, writer: ExtractWriter, inline: MarkdownInline) -> None:
+    if "</" in source:
+        write_html(source, writer)
+    else:
+        writer.block("paragraph", inline.text(source))
+
+
+def _table_rows(block: list["Token"], inline: MarkdownInline) -> list[list[str]]:
+    rows: list[list[str]] = []
+    for token in block:
+        if token.type == "tr_open":
+            rows.append([])
+        elif token.type == "inline":
+            rows[-1].append(inline.text(token.content).replace("\n", " "))
+    return rows

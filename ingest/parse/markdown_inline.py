@@ -1,0 +1,83 @@
+"""The inside of Markdown blocks: links to their text, images to their description, tags away; code untouched."""
+
+import html
+import re
+
+from ingest.parse.writer import ExtractWriter
+
+_MAX_SHOWN_LINK = 80
+_CODE = re.compile(
+    r"(^ *(?P<fence>```+|~~~+).*?^ *(?P=fence)|(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`))", re.S | re.M
+)
+_BRACKETED = r"\[(?P<text>(?:[^\[\]\\]|\\.|\[[^\[\]]*\])*)\]"
+_LINK = re.compile(
+    _BRACKETED + r"\(\s*(?P<target><[^>\n]*>|(?:[^()\s]|\([^()\s]*\))*)"
+    r"(?:\s+(?:\"[^\"]*\"|'[^']*'|\([^)]*\)))?\s*\)(?:\{[^}\n]*\})?"
+)
+_IMAGE = re.compile("!" + _LINK.pattern)
+_REFERENCE = re.compile(r"(?P<image>!?)" + _BRACKETED + r"\[(?P<label>[^\[\]]*)\]")
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
+_TEMPLATE = re.compile(r"\{%.*?%\}|\{\{[<%].*?[>%]\}\}|\{:[^}\n]*\}", re.S)
+_BREAK = re.compile(r"<br\s*/?>", re.I)
+_TAG = re.compile(
+    r"</?(?:a|abbr|aside|b|big|blockquote|caption|center|cite|code|dd|del|details|dfn|div|dl|dt|em|figcaption|"
+    r"figure|font|h[1-6]|hr|i|iframe|img|ins|kbd|li|mark|ol|p|picture|pre|q|s|samp|section|small|source|span|"
+    r"strong|sub|summary|sup|table|tbody|td|tfoot|th|thead|tr|tt|u|ul|var|video|wbr)(?:\s[^<>]*)?/?>",
+    re.I,
+)
+_ANCHOR = re.compile(r"\s*\{\s*[#.:][^}\n]*\}\s*$")
+_MARKS = re.compile(r"(\*\*|__|~~|\*|`)(?=\S)(.+?)(?<=\S)\1")
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+
+
+class MarkdownInline:
+    """Cleans the text of blocks; knows the reference links that the document defines."""
+
+    def __init__(self, environment: dict[str, object], writer: ExtractWriter) -> None:
+        references = environment.get("references")
+        self._references: dict[str, dict[str, str]] = references if isinstance(references, dict) else {}
+        self._writer = writer
+
+    def text(self, source: str) -> str:
+        """Return the block's source without markup that is not content; code stays as it is."""
+        if not any(mark in source for mark in "[<{&"):
+            return source
+        parts = _CODE.split(source)
+        # split gives: prose, whole code, fence, ticks, prose, …
+        prose = [self._prose(part) if at % 4 == 0 else part for at, part in enumerate(parts) if at % 4 < 2]
+        return "".join(prose)
+
+    def title(self, source: str) -> str:
+        """Return a heading as plain words."""
+        title = self.text(_ANCHOR.sub("", source))
+        for _ in range(3):
+            title = _MARKS.sub(r"\2", title)
+        return _ESCAPE.sub(r"\1", title)
+
+    def _prose(self, source: str) -> str:
+        source = _TEMPLATE.sub("", _COMMENT.sub("", source))
+        source = _IMAGE.sub(lambda match: match["text"].strip(), source)  # first: it may stand inside a link
+        source = _REFERENCE.sub(self._reference, _LINK.sub(self._link, source))
+        source = _TAG.sub("", _BREAK.sub(" ", source))
+        return html.unescape(source) if "&" in source else source
+
+    def _link(self, match: re.Match[str]) -> str:
+        target = match["target"].strip("<>")
+        text = match["text"].strip()
+        return self._shown(text, target)
+
+    def _reference(self, match: re.Match[str]) -> str:
+        label = " ".join((match["label"] or match["text"]).split()).upper()
+        if label not in self._references:
+            return match[0]
+        if match["image"]:
+            return match["text"]
+        return self._shown(match["text"], self._references[label].get("href", ""))
+
+    def _shown(self, text: str, target: str) -> str:
+        """Keep an address that a reader could follow and read; a path inside the source tells nothing."""
+        self._writer.link(target)
+        if target.startswith(("http://", "https://")) and len(target) <= _MAX_SHOWN_LINK:
+            same = target.split("://", 1)[1].rstrip("/") == text.removeprefix("https://").rstrip("/")
+            return target if same or not text else f"[{text}]({target})"
+        return text

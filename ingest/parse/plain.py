@@ -1,0 +1,61 @@
+"""Plain text: paragraphs at empty lines, headings where the layout shows them, lists."""
+
+import re
+
+from ingest.extract import Extract
+from ingest.limits import Limits
+from ingest.parse.characters import decode
+from ingest.parse.source import Source
+from ingest.parse.writer import ExtractWriter
+
+_PARTS = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
+_RULE = re.compile(r"[=\-~*#_]{3,}$")
+_NUMBERED = re.compile(r"(\d+(?:\.\d+)*)\.?\s+[A-Z]")
+_ITEM = re.compile(r"\s*(?:[-*•+]|\d{1,3}[.)])\s+\S")
+
+
+def parse(source: Source, limits: Limits) -> Extract:
+    """Read plain text."""
+    writer = ExtractWriter(limits)
+    write_plain(decode(source.data), writer)
+    return writer.finish(source.media_type)
+
+
+def write_plain(text: str, writer: ExtractWriter) -> None:
+    """Add plain text to the document that `writer` builds."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").expandtabs(4)
+    for page, content in enumerate(text.split("\f")):
+        if page:
+            writer.start_page()
+        for part in _PARTS.split(content):
+            _write_part(part.strip("\n"), writer)
+
+
+def _write_part(part: str, writer: ExtractWriter) -> None:
+    lines = part.split("\n")
+    if len(lines) >= 2 and _RULE.match(lines[0].strip()) and _RULE.match(lines[-1].strip()):
+        lines = lines[1:]
+    if len(lines) >= 2 and len(lines[0]) <= 120 and _RULE.fullmatch(lines[1].strip()):
+        writer.heading(lines[0], 1 if lines[1].strip()[0] in "=#*" else 2)
+        lines = lines[2:]
+    elif len(lines) == 1 and (level := _heading_level(lines[0].strip())):
+        writer.heading(lines[0], level)
+        return
+    if not lines or all(_RULE.fullmatch(line.strip()) for line in lines):
+        return
+    is_list = sum(bool(_ITEM.match(line)) for line in lines) >= 2 or bool(_ITEM.match(lines[0]))
+    writer.block("list" if is_list else "paragraph", "\n".join(line.rstrip() for line in lines))
+
+
+def _heading_level(line: str) -> int:
+    """Say how deep a line that stands alone is as a heading: 0 when it is none."""
+    if (
+        len(line) > 80
+        or line.endswith((".", ",", ";", "!", "?"))
+        or (_ITEM.match(line) and not _NUMBERED.match(line))
+    ):
+        return 0
+    if match := _NUMBERED.match(line):
+        return min(match[1].count(".") + 2, 6) if line.endswith(line.rstrip(".:")) else 0
+    letters = [character for character in line if character.isalpha()]
+    return 2 if len(letters) >= 4 and all(letter.isupper() for letter in letters) else 0

@@ -1,0 +1,180 @@
+"""Builds an Extract block by block, so that every span is right by construction."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from ingest.extract import Block, BlockKind, Extract
+from ingest.limits import Limits
+from ingest.parse.characters import clean
+from ingest.parse.failure import Unparsable
+from vectorstore.types import MetadataValue, Span
+
+_SEPARATOR = "\n\n"
+_SENTENCE_ENDS = ".!?:;…。"
+
+
+class _Heading(NamedTuple):
+    level: int
+    title: str
+
+
+class ExtractWriter:
+    """Collects blocks in reading order. The text it builds is Markdown, blocks parted by an empty line."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._parts: list[str] = []
+        self._length = 0
+        self._blocks: list[Block] = []
+        self._path: list[_Heading] = []
+        self._pages: list[int] = []
+        self._waiting_pages = 0
+        self._findings: dict[str, None] = {}
+        self._links: dict[str, None] = {}
+        self._hidden = 0
+        self.first_heading = ""
+
+    def start_page(self) -> None:
+        """Begin the next page: the next block stands at its top."""
+        self._waiting_pages += 1
+        if len(self._pages) + self._waiting_pages > self._limits.max_pages:
+            raise Unparsable(
+                "too_large", f"The document has more than {self._limits.max_pages} pages; split it."
+            )
+
+    def heading(self, title: str, level: int) -> None:
+        """Add a heading of depth `level` from 1; what follows stands under it."""
+        title = " ".join(self.clean(title).split())
+        if not title:
+            return
+        level = min(max(level, 1), 6)
+        while self._path and self._path[-1].level >= level:
+            self._path.pop()
+        self._add("heading", f"{'#' * level} {title}", level)
+        self._path.append(_Heading(level, title))
+        self.first_heading = self.first_heading or title
+
+    def paragraph(self, text: str) -> None:
+        """Add a paragraph; one that was cut by the page break before it is joined to its first half."""
+        text = self.clean(text).strip()
+        if not text:
+            return
+        if self._waiting_pages and self._is_cut(text):
+            self._continue(text)
+        else:
+            self._add("paragraph", text)
+
+    def block(self, kind: BlockKind, text: str) -> None:
+        """Add a list, a paragraph or code as it is written."""
+        text = self.clean(text).strip("\n").rstrip()
+        if text.strip():
+            self._add(kind, text)
+
+    def code(self, text: str, language: str = "") -> None:
+        """Add program text, fenced."""
+        text = self.clean(text).strip("\n").rstrip()
+        if text.strip():
+            fence = "````" if "```" in text else "```"
+            self._add("code", f"{fence}{language}\n{text}\n{fence}")
+
+    def table(self, rows: Iterable[Sequence[str]]) -> None:
+        """Add a table, its first row the header. Columns that are empty throughout are left out."""
+        lines = table_lines([[self.clean(cell) for cell in row] for row in rows])
+        if lines:
+            self._add("table", "\n".join(lines))
+
+    def finding(self, sentence: str) -> None:
+        """Note once what could not be read or had to be repaired."""
+        self._findings[sentence] = None
+
+    def link(self, target: str) -> None:
+        """Note an address that the document points to."""
+        target = self.clean(target).strip()
+        if target.startswith(("http://", "https://", "mailto:")) and len(target) < 2_000:
+            self._links[target] = None
+
+    def finish(
+        self,
+        media_type: str,
+        *,
+        title: str = "",
+        modified: datetime | None = None,
+        metadata: dict[str, MetadataValue] | None = None,
+        page_labels: Sequence[str] = (),
+    ) -> Extract:
+        """Return the document. Raises `Unparsable` ("no_text") when nothing was added."""
+        if not self._blocks:
+            raise Unparsable("no_text", "There is no text in the file.")
+        while self._waiting_pages:
+            self._waiting_pages -= 1
+            self._pages.append(self._length)
+        title = " ".join(self.clean(title).split())
+        if self._hidden:
+            self.finding(f"Removed {self._hidden} invisible characters, which can hide text from a reader.")
+        return Extract(
+            text="".join(self._parts),
+            blocks=tuple(self._blocks),
+            title=title or self.first_heading,
+            media_type=media_type,
+            modified=modified,
+            pages=tuple(self._pages),
+            metadata=metadata or {},
+            findings=tuple(self._findings),
+            page_labels=tuple(page_labels),
+            links=tuple(self._links),
+        )
+
+    def _add(self, kind: BlockKind, text: str, level: int = 0) -> None:
+        self._append(_SEPARATOR if self._blocks else "")
+        self._open_pages()
+        start = self._length
+        self._append(text)
+        span = Span(start, self._length, len(self._pages) or None)
+        self._blocks.append(Block(kind, span, tuple(heading.title for heading in self._path), level))
+
+    def _is_cut(self, text: str) -> bool:
+        last = self._blocks[-1] if self._blocks else None
+        if last is None or last.kind != "paragraph" or not self._pages:
+            return False
+        return text[0].islower() and self._parts[-1][-1] not in _SENTENCE_ENDS
+
+    def _continue(self, text: str) -> None:
+        self._append(" ")
+        self._open_pages()
+        self._append(text)
+        last = self._blocks[-1]
+        span = Span(last.span.start, self._length, last.span.page)
+        self._blocks[-1] = Block(last.kind, span, last.headings, last.level)
+
+    def _open_pages(self) -> None:
+        self._pages.extend([self._length] * self._waiting_pages)
+        self._waiting_pages = 0
+
+    def _append(self, text: str) -> None:
+        self._parts.append(text)
+        self._length += len(text)
+        if self._length > self._limits.max_text_chars:
+            raise Unparsable(
+                "too_large",
+                f"The document has more than {self._limits.max_text_chars:,} characters; split it.",
+            )
+
+    def clean(self, text: str) -> str:
+        """Take invisible characters out of text, and count them for the findings."""
+        cleaned, hidden = clean(text)
+        self._hidden += hidden
+        return cleaned
+
+
+def table_lines(rows: list[list[str]]) -> list[str]:
+    """Write rows as a Markdown table: header, rule, body; empty when no cell holds anything."""
+    cells = [[" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in rows]
+    cells = [row for row in cells if any(row)]
+    width = max((len(row) for row in cells), default=0)
+    cells = [row + [""] * (width - len(row)) for row in cells]
+    kept = [column for column in range(width) if any(row[column] for row in cells)]
+    if not kept:
+        return []
+    lines = ["| " + " | ".join(row[column] for column in kept) + " |" for row in cells]
+    return [lines[0], "|" + " --- |" * len(kept), *lines[1:]]
