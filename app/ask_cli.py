@@ -26,7 +26,9 @@ def ask(
     from vectorstore.settings import StoreSettings
 
     if not question.strip():
-        raise BadInput("The question is empty.", 'Write it in quotes: footnote ask "How much leave do I get?"')
+        raise BadInput(
+            "The question is empty.", 'Write it in quotes: footnote ask "How much leave do I get?"'
+        )
     answer_settings = AnswerSettings()
     parts = build(StoreSettings(), answer_settings)
     asked = Question(

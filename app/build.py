@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 from app import ground
@@ -10,17 +11,20 @@ from app.answer.answerer import LanguageModel
 from app.answer.extractive import ExtractiveAnswerer
 from app.answerable import Answerability, decide
 from app.condense import standalone
-from app.question import Message
+from app.keys import Keys
+from app.parts import Health, Service, ServiceSettings
+from app.question import Message, Question
 from app.retrieve import Retrieved, Retriever
-from app.settings import AnswerSettings
+from app.settings import AnswerSettings, ServeSettings
 from app.tokens import TokenCounter, open_counter
-from app.turn import Complete, Condense, Turn
+from app.turn import Complete, Turn
 from prompts.loader import load
 from vectorstore.embed import Embedder
 from vectorstore.embedders import open_embedder
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
+from vectorstore.types import Hit
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,52 @@ def _decide(embedder: Embedder, threshold: float) -> Callable[[str, Retrieved], 
         )
 
     return answerable
+
+
+def build_service(
+    parts: Parts,
+    serve_settings: ServeSettings,
+    answer_settings: AnswerSettings,
+    store_settings: StoreSettings,
+) -> Service:
+    """Give the routes what they need."""
+
+    async def search(question: Question) -> list[Hit]:
+        found = await parts.retriever.retrieve(
+            question.text,
+            scope=question.scope,
+            where=question.where,
+            limit=question.top_k,
+            at=question.at,
+        )
+        return list(found.hits)
+
+    def health() -> Health:
+        with parts.store.snapshot() as snapshot:
+            info = snapshot.info()
+        detail = f"tokens counted with {parts.tokens.name}"
+        return Health(True, info.number, info.documents, info.chunks, detail)
+
+    return Service(
+        turn=parts.turn.answer,
+        search=search,
+        store=parts.store,
+        keys=Keys(store_settings.data_dir / "keys.json"),
+        health=health,
+        version=version("footnote"),
+        model_name=parts.turn.answerer.name,
+        settings=ServiceSettings(
+            base_url=serve_settings.base_url.rstrip("/"),
+            cors_origins=tuple(o.strip() for o in serve_settings.cors_origins.split(",") if o.strip()),
+            max_question_chars=serve_settings.max_question_chars,
+            inline_sources=serve_settings.inline_sources,
+            openwebui_events=serve_settings.openwebui_events,
+            max_concurrent_runs=serve_settings.max_concurrent_runs,
+            max_queued_runs=serve_settings.max_queued_runs,
+            top_k=answer_settings.top_k,
+            static_dir=Path(__file__).parent / "widget",
+        ),
+    )
 
 
 async def _condense_offline(question: str, history: Sequence[Message]) -> str:

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from vectorstore.embed import Embedder
 
 _PACKAGES = ("app", "eval", "ingest", "prompts", "vectorstore")
-_LIBRARIES = ("faiss-cpu", "tantivy", "onnxruntime", "openai", "langchain", "fastapi", "sse-starlette", "pypdf")
+_LIBRARIES = (
+    "faiss-cpu",
+    "tantivy",
+    "onnxruntime",
+    "openai",
+    "langchain",
+    "fastapi",
+    "sse-starlette",
+    "pypdf",
+)
 _MARKS = {"ok": "✓", "note": "·", "wrong": "✗"}
 _COLOURS = {"ok": "green", "note": "blue", "wrong": "red"}
 
@@ -93,7 +102,10 @@ def _data_dir() -> Finding:
     nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     if not os.access(nearest, os.W_OK):
         return Finding(
-            "Data folder", "wrong", f"{folder} cannot be written.", "Set FOOTNOTE_DATA_DIR to a folder of yours."
+            "Data folder",
+            "wrong",
+            f"{folder} cannot be written.",
+            "Set FOOTNOTE_DATA_DIR to a folder of yours.",
         )
     return Finding("Data folder", "ok", str(folder))
 
@@ -107,7 +119,9 @@ def _embedder(found: "list[Embedder]") -> Finding:
     embedder.embed_query("ready")
     found.append(embedder)
     seconds = time.perf_counter() - started
-    return Finding("Embedder", "ok", f"{embedder.name}, {embedder.dimension} dimensions, ready in {seconds:.1f} s")
+    return Finding(
+        "Embedder", "ok", f"{embedder.name}, {embedder.dimension} dimensions, ready in {seconds:.1f} s"
+    )
 
 
 def _index(embedder: "Embedder") -> Finding:

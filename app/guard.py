@@ -64,9 +64,9 @@ class LinkGuard:
             return None
         whole = self._line + line
         closing = whole.strip()
-        if len(whole) - len(whole.lstrip(" ")) <= 3 and closing and set(closing) == {self._fence[0]}:
-            if len(closing) >= len(self._fence):
-                self._fence = ""
+        outdented = len(whole) - len(whole.lstrip(" ")) <= 3
+        if outdented and set(closing) == {self._fence[0]} and len(closing) >= len(self._fence):
+            self._fence = ""
         return len(line) + len(newline), line + newline
 
     def _open(self, final: bool) -> tuple[int, str] | None:

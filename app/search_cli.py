@@ -62,7 +62,5 @@ def _as_json(hit: Hit) -> dict[str, object]:
         "end": hit.chunk.span.end,
         "text": hit.chunk.text,
         "score": hit.score,
-        "stages": [
-            {"name": stage.name, "rank": stage.rank, "score": stage.score} for stage in hit.stages
-        ],
+        "stages": [{"name": stage.name, "rank": stage.rank, "score": stage.score} for stage in hit.stages],
     }

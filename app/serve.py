@@ -1,0 +1,93 @@
+"""`footnote serve`: run the service."""
+
+import ipaddress
+import socket
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vectorstore.errors import BadInput, NotAllowed
+
+if TYPE_CHECKING:
+    from app.build import Parts
+    from app.settings import AnswerSettings, ServeSettings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (FOOTNOTE_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (FOOTNOTE_PORT or PORT).")] = None,
+) -> None:
+    """Run the service until it is stopped."""
+    from app.build import build
+    from app.settings import AnswerSettings, ServeSettings
+    from vectorstore.settings import StoreSettings
+
+    given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    settings, store_settings, answer_settings = ServeSettings(**given), StoreSettings(), AnswerSettings()
+    listener = listen(settings, store_settings)
+    parts = build(store_settings, answer_settings)
+    run(parts, settings, answer_settings, store_settings, listener)
+
+
+def listen(settings: "ServeSettings", store_settings: "StoreSettings") -> socket.socket:
+    """Bind the address; raises NotAllowed for a public one without keys, BadInput for one in use.
+
+    Everything that can refuse a start is asked before the model is loaded.
+    """
+    from app.keys import Keys
+
+    if not _loopback(settings.host) and not Keys(store_settings.data_dir / "keys.json").any_active():
+        raise NotAllowed(
+            f"{settings.host} can be reached from other machines, and there is no API key.",
+            "Create one with `footnote keys create`, or listen on 127.0.0.1.",
+        )
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise BadInput(
+            f"Cannot listen on {settings.host}, port {settings.port}: {error.strerror or error}.",
+            "Choose another port with --port or PORT, or stop what uses it.",
+        ) from error
+    return listener
+
+
+def run(
+    parts: "Parts",
+    settings: "ServeSettings",
+    answer_settings: "AnswerSettings",
+    store_settings: "StoreSettings",
+    listener: socket.socket,
+) -> None:
+    """Serve on the bound socket until SIGINT or SIGTERM, then drain."""
+    import uvicorn
+
+    from app.build import build_service
+    from app.service import create_app
+
+    application = create_app(build_service(parts, settings, answer_settings, store_settings))
+    host, port = listener.getsockname()[:2]
+    typer.echo(f"Footnote listens on http://{host}:{port}", err=True)
+    config = uvicorn.Config(
+        application,
+        log_level="warning",
+        timeout_graceful_shutdown=30,
+        server_header=False,
+        date_header=False,
+    )
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        parts.close()
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,89 @@
+"""The questions an evaluation asks: one JSON object a line."""
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from vectorstore.errors import BadInput, NotFound
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Evidence(_Strict):
+    """A passage that answers the question: `quote` stands in the document whose uri ends with `doc`."""
+
+    doc: Annotated[str, Field(min_length=1)]
+    quote: str = ""
+
+
+class Nugget(_Strict):
+    """A fact that a good answer holds."""
+
+    text: Annotated[str, Field(min_length=1)]
+    vital: bool = True
+
+
+class Turn(_Strict):
+    """One earlier message of the conversation."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+class Case(_Strict):
+    """One question. Only `id` and `question` are required; what is missing makes its metrics not applicable."""
+
+    id: Annotated[str, Field(min_length=1)]
+    question: Annotated[str, Field(min_length=1)]
+    answerable: bool = True
+    reference: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    nuggets: tuple[Nugget, ...] = ()
+    must_include: tuple[str, ...] = ()
+    must_not_include: tuple[str, ...] = ()
+    history: tuple[Turn, ...] = ()
+    tags: tuple[str, ...] = ()
+    group: str = ""
+    critical: bool = False
+    reviewed: bool = False
+
+    @field_validator("must_include", "must_not_include")
+    @classmethod
+    def _compiles(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
+        return patterns
+
+
+def load_cases(path: Path) -> list[Case]:
+    """Read a JSONL file; raises BadInput naming the line for anything that does not fit."""
+    if not path.is_file():
+        raise NotFound(f"There is no file {str(path)!r}.", "Give the questions with --data cases.jsonl.")
+    cases: dict[str, Case] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        case = _parsed(line, f"{path.name}, line {number}")
+        if case.id in cases:
+            raise BadInput(f"{path.name}, line {number}: the id {case.id!r} is used twice.")
+        cases[case.id] = case
+    return list(cases.values())
+
+
+def _parsed(line: str, place: str) -> Case:
+    try:
+        return Case.model_validate(json.loads(line))
+    except json.JSONDecodeError as error:
+        raise BadInput(f"{place}: not JSON ({error.msg}).") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the object"
+        raise BadInput(f"{place}: {where}: {first['msg'].lower()}.") from error

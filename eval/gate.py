@@ -1,0 +1,86 @@
+"""The gate: thresholds that the means must reach, and cases that must not fail."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eval.outcome import Outcome
+from eval.score import Score
+from eval.summary import Mean
+from vectorstore.errors import BadInput, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A mean must be at least (`at_least`), or at most, `limit`."""
+
+    metric: str
+    limit: float
+    at_least: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.metric} {'≥' if self.at_least else '≤'} {self.limit:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One gate's outcome and the figure behind it."""
+
+    gate: str
+    passed: bool
+    says: str
+
+
+def load_thresholds(path: Path) -> list[Threshold]:
+    """Read a TOML file with tables `[at_least]` and `[at_most]`; raises BadInput."""
+    if not path.is_file():
+        raise NotFound(f"There is no file {str(path)!r}.")
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{path.name} cannot be read: {error}.") from error
+    return [
+        Threshold(metric, float(limit), at_least=kind == "at_least")
+        for kind in ("at_least", "at_most")
+        for metric, limit in tables.get(kind, {}).items()
+    ]
+
+
+def parse_threshold(text: str) -> Threshold:
+    """Read `metric=0.9` (at least) or `metric<=0.1` (at most); raises BadInput."""
+    at_least = "<=" not in text
+    metric, _, limit = text.partition("=" if at_least else "<=")
+    try:
+        return Threshold(metric.strip(), float(limit), at_least=at_least)
+    except ValueError as error:
+        raise BadInput(
+            f"{text!r} is not a threshold.", "Write --fail-under groundedness=0.9, or over_refusal<=0.1."
+        ) from error
+
+
+def judge(
+    thresholds: Sequence[Threshold],
+    means: Mapping[str, Mean],
+    outcomes: Sequence[Outcome],
+    scores: Sequence[Mapping[str, Score]],
+) -> list[Verdict]:
+    """Hold the means against the thresholds, and every critical case against its own hard checks."""
+    verdicts = [_judged(threshold, means) for threshold in thresholds]
+    for outcome, row in zip(outcomes, scores, strict=True):
+        if outcome.case.critical and (broken := _broken(row)):
+            verdicts.append(Verdict(f"critical case {outcome.case.id}", False, f"failed {', '.join(broken)}"))
+    return verdicts
+
+
+def _judged(threshold: Threshold, means: Mapping[str, Mean]) -> Verdict:
+    mean = means.get(threshold.metric)
+    if mean is None:
+        return Verdict(str(threshold), False, "applies to no case")
+    passed = mean.value >= threshold.limit if threshold.at_least else mean.value <= threshold.limit
+    return Verdict(str(threshold), passed, f"{mean.value:.3f} over {mean.n} cases")
+
+
+def _broken(row: Mapping[str, Score]) -> list[str]:
+    hard = ("abstention_accuracy", "must_include", "citation_validity")
+    return [name for name in hard if name in row and row[name].status == "ok" and row[name].value < 1]

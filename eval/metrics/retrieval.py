@@ -1,0 +1,59 @@
+"""A. Retrieval: did the passages that the turn read hold the gold quotes?
+
+A passage is relevant when it is of the same document and holds at least 80 % of the quote's words in order
+(so that re-chunking does not zero the metric). Without quotes, the document alone decides.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+
+from app.events import Passage
+from eval.cases import Evidence
+from eval.outcome import Outcome
+from eval.score import NOT_APPLICABLE, Score, ok
+
+_COVERAGE = 0.8
+_WORD = re.compile(r"\w+")
+
+
+def retrieval(outcome: Outcome, *, k: int) -> dict[str, Score]:
+    """Return hit@k, recall@k, mrr@k and ndcg@k of one outcome."""
+    names = (f"hit@{k}", f"recall@{k}", f"mrr@{k}", f"ndcg@{k}")
+    gold = outcome.case.evidence
+    if not gold or not outcome.case.answerable:
+        return dict.fromkeys(names, NOT_APPLICABLE)
+    found = [[holds(passage, evidence) for evidence in gold] for passage in outcome.passages[:k]]
+    relevant = [any(row) for row in found]
+    covered = sum(any(row[index] for row in found) for index in range(len(gold)))
+    first = relevant.index(True) + 1 if any(relevant) else 0
+    gain = sum(1 / math.log2(rank + 1) for rank, hit in enumerate(relevant, start=1) if hit)
+    ideal = sum(1 / math.log2(rank + 1) for rank in range(1, min(max(sum(relevant), len(gold)), k) + 1))
+    values = (bool(first), covered / len(gold), 1 / first if first else 0.0, gain / ideal)
+    return {name: ok(value) for name, value in zip(names, values, strict=True)}
+
+
+def holds(passage: Passage, evidence: Evidence) -> bool:
+    """Say whether the passage is where the evidence stands."""
+    uri = passage.document.uri
+    if uri != evidence.doc and not uri.endswith(f"/{evidence.doc}"):
+        return False
+    quote = _words(evidence.quote)
+    context = _words(passage.context)
+    return not quote or _in_order(quote, context + _words(passage.text)) >= _COVERAGE * len(quote)
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
+
+
+def _in_order(quote: Sequence[str], text: Sequence[str]) -> int:
+    """Return the length of the longest common subsequence of words."""
+    best = [0] * (len(text) + 1)
+    for word in quote:
+        diagonal = 0
+        for index, other in enumerate(text, start=1):
+            above = best[index]
+            best[index] = diagonal + 1 if word == other else max(above, best[index - 1])
+            diagonal = above
+    return best[-1]

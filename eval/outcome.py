@@ -1,0 +1,24 @@
+"""What came back for a case, in the terms that metrics need."""
+
+from dataclasses import dataclass
+
+from app.events import Citation, Passage
+from eval.cases import Case
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One answered case. `error` is set when the turn failed; then the rest is what came before.
+
+    `verbatim` says, for each citation, whether its quote stands at its offsets in the document.
+    """
+
+    case: Case
+    answer: str = ""
+    refused: bool = False
+    passages: tuple[Passage, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    verbatim: tuple[bool, ...] = ()
+    first_text_seconds: float | None = None
+    seconds: float = 0.0
+    error: str = ""
