@@ -1,0 +1,64 @@
+"""Reads an iterator in a thread of its own, a little ahead of whoever consumes it."""
+
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@contextmanager
+def read_ahead(items: Iterator[T], *, at_most: int = 1) -> Iterator[Iterator[T]]:
+    """Yield an iterator over the same items, of which `at_most` wait ready.
+
+    What `items` raises is raised here. Leaving the block early stops the thread at its next item; `items` is
+    then dropped, so generators clean up.
+    """
+    reader = _Reader(items, at_most)
+    thread = threading.Thread(target=reader.run, name="read-ahead", daemon=True)
+    thread.start()
+    try:
+        yield reader.items()
+    finally:
+        reader.stop()
+        thread.join()
+
+
+class _End:
+    pass
+
+
+class _Reader(Generic[T]):
+    def __init__(self, source: Iterator[T], at_most: int) -> None:
+        self._source = source
+        self._ready: queue.Queue[T | BaseException | _End] = queue.Queue(at_most)
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        try:
+            for item in self._source:
+                self._put(item)
+                if self._stopped.is_set():
+                    return
+            self._put(_End())
+        except BaseException as error:  # noqa: BLE001 - carried to the consumer's thread, not swallowed
+            self._put(error)
+
+    def _put(self, item: T | BaseException | _End) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._ready.put(item, timeout=0.1)
+                return
+            except queue.Full:
+                continue
+
+    def items(self) -> Iterator[T]:
+        while not isinstance(item := self._ready.get(), _End):
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def stop(self) -> None:
+        self._stopped.set()

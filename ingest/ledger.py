@@ -1,0 +1,81 @@
+"""What ingestion remembers between runs beside the index: folders by name, flags that stick, failures."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from ingest.roots import Root
+from vectorstore.errors import BadInput
+
+FILE_NAME = "ingest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Flags given for a folder or file once; they hold for later runs until given anew.
+
+    Otherwise a nightly `footnote ingest docs` would open what `--acl hr` had closed.
+    """
+
+    readers: frozenset[str] | None = None
+    collection: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PastFailure:
+    """A document at one digest that could not be read: not tried again until it changes."""
+
+    digest: str
+    reason: str
+    message: str
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The memory of earlier runs. Losing it costs a retry of the failures and the flags that stuck."""
+
+    roots: list[Root] = field(default_factory=list)
+    grants: dict[str, Grant] = field(default_factory=dict)
+    failures: dict[str, PastFailure] = field(default_factory=dict)
+
+    def grant(self, uri: str) -> Grant:
+        """Return the flags of the nearest folder or file that holds a uri."""
+        prefixes = [
+            prefix
+            for prefix in self.grants
+            if uri == prefix or (prefix.endswith("/") and uri.startswith(prefix))
+        ]
+        return self.grants[max(prefixes, key=len)] if prefixes else Grant()
+
+
+_LEDGER = TypeAdapter(Ledger)
+
+
+def load_ledger(data_dir: Path) -> Ledger:
+    """Read the ledger of a data folder; an empty one when there is none.
+
+    Raises BadInput when the file is no ledger: it holds access lists, so it is not silently replaced.
+    """
+    file = data_dir / FILE_NAME
+    try:
+        return _LEDGER.validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return Ledger()
+    except ValidationError as error:
+        raise BadInput(
+            f"{str(file)!r} is damaged.", "Restore it, or delete it and give --acl again."
+        ) from error
+
+
+def save_ledger(ledger: Ledger, data_dir: Path) -> None:
+    """Write the ledger, whole or not at all."""
+    content: Mapping[str, Any] = _LEDGER.dump_python(ledger, mode="json")
+    data_dir.mkdir(parents=True, exist_ok=True)
+    draft = data_dir / f".{FILE_NAME}.{os.getpid()}"
+    draft.write_text(json.dumps(content, indent=1, sort_keys=True), "utf-8")
+    draft.replace(data_dir / FILE_NAME)

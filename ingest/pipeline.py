@@ -1,0 +1,124 @@
+"""Documents in: read, cut, embed, write. Straight through, with bounded memory.
+
+    discover ─▶ plan ─▶ parse (worker processes) ─▶ prepare (chunks) ─▶ embed ─▶ commit
+
+Reading and cutting run ahead in processes and a thread of their own, so that the embedder is never idle. The
+index is locked only while a batch is committed: an interruption keeps every batch before it, and a document
+that fails changes nothing.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from ingest.ahead import read_ahead
+from ingest.commit import Committer
+from ingest.extract import Extract, ParseFailure
+from ingest.plan import Plan, Recipe
+from ingest.prepare import Prepared, prepare
+from ingest.progress import Listener, Progress, unheard
+from ingest.report import Failure, Finding, Report
+from vectorstore.embed import Embedder
+from vectorstore.store import Store
+
+ParseAll: TypeAlias = Callable[[Iterable[tuple[str, Path]]], Iterator[tuple[str, Extract | ParseFailure]]]
+"""`ParserPool.parse_all`: (key, path) in, (key, outcome) out in any order."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSize:
+    """What is committed at once, and so the most that an interruption loses."""
+
+    chunks: int = 2_000
+    documents: int = 200
+
+
+def ingest(
+    plan: Plan,
+    *,
+    store: Store,
+    embedder: Embedder,
+    parse_all: ParseAll,
+    recipe: Recipe,
+    batch_size: BatchSize | None = None,
+    wait: bool = False,
+    progress: Listener = unheard,
+) -> Report:
+    """Carry out a plan and report what happened to every file.
+
+    Ctrl-C ends it early, with a consistent index and `report.interrupted`. Raises Busy when another writer
+    holds the index for longer than a commit takes, unless `wait`.
+    """
+    started = time.monotonic()
+    report = _first_report(plan)
+    committer = Committer(store, embedder, tenant=recipe.tenant, wait=wait)
+    done = 0
+
+    def tell(embedded: int = 0) -> None:
+        report.embedded += embedded
+        progress(Progress(done, len(plan.steps), report.embedded))
+
+    try:
+        tell()
+        outcomes = _prepared(plan, parse_all, recipe=recipe, embedder=embedder)
+        with read_ahead(_batches(outcomes, batch_size or BatchSize())) as batches:
+            for batch in batches:
+                committer.put(batch.documents, on_embedded=tell)
+                batch.report_to(report)
+                done += len(batch.documents) + len(batch.failed)
+                tell()
+        report.removed = committer.remove(plan.removals)
+    except KeyboardInterrupt:
+        report.interrupted = True
+    report.seconds = round(time.monotonic() - started, 3)
+    return report
+
+
+def _first_report(plan: Plan) -> Report:
+    """Begin with what the plan knows already."""
+    twins = [Finding(uri, f"Has the same content as {other}.") for uri, other in plan.duplicates.items()]
+    return Report(
+        unchanged=plan.unchanged, failed=list(plan.failed), skipped=dict(plan.skipped), findings=twins
+    )
+
+
+def _prepared(
+    plan: Plan, parse_all: ParseAll, *, recipe: Recipe, embedder: Embedder
+) -> Iterator[Prepared | Failure]:
+    steps = {step.source.uri: step for step in plan.steps}
+    for uri, outcome in parse_all((uri, step.source.path) for uri, step in steps.items()):
+        yield prepare(steps[uri], outcome, recipe=recipe, embedder=embedder)
+
+
+@dataclass(slots=True)
+class _Batch:
+    documents: list[Prepared] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    chunks: int = 0
+
+    def add(self, outcome: Prepared | Failure) -> None:
+        if isinstance(outcome, Failure):
+            self.failed.append(outcome)
+        else:
+            self.documents.append(outcome)
+            self.chunks += len(outcome.chunks)
+
+    def report_to(self, report: Report) -> None:
+        for ready in self.documents:
+            report.note_written(ready.document.uri, ready.step.action, moved_from=ready.step.moved_from)
+            report.findings += [Finding(ready.document.uri, finding) for finding in ready.findings]
+        for failure in self.failed:
+            report.note_failure(failure)
+        report.chunks += self.chunks
+
+
+def _batches(outcomes: Iterator[Prepared | Failure], size: BatchSize) -> Iterator[_Batch]:
+    batch = _Batch()
+    for outcome in outcomes:
+        batch.add(outcome)
+        if batch.chunks >= size.chunks or len(batch.documents) + len(batch.failed) >= size.documents:
+            yield batch
+            batch = _Batch()
+    yield batch

@@ -1,0 +1,177 @@
+"""What an ingest is going to do: each file against the index, before anything is read or written."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ingest.chunk import CHUNKER
+from ingest.discover import Discovery, Source
+from ingest.ledger import Grant, Ledger, PastFailure
+from ingest.limits import Limits
+from ingest.report import Action, Failure, Report
+from ingest.rules import Attributes, Rule, ruled, side_car
+from ingest.safe_path import content_digest
+from vectorstore.errors import BadInput, FootnoteError
+
+VERSIONS = (CHUNKER, "parse-1")
+"""Both change whenever the same file would give another text or other chunks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What beside a file's own content decides its passages; a change re-ingests."""
+
+    chunk_tokens: int
+    chunk_overlap: int
+    tenant: str = "default"
+    rules: tuple[Rule, ...] = ()
+    max_file_bytes: int = Limits().max_file_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One document to read and write.
+
+    `rules` is what its front matter overrides, `flags` (side-car, command line) what overrides it.
+    `moved_from` is the address that it replaces when the file has only moved.
+    """
+
+    source: Source
+    action: Action
+    digest: str
+    rules: Attributes
+    flags: Attributes
+    moved_from: str = ""
+
+
+@dataclass(slots=True)
+class Plan:
+    """Every file's fate. `known` is how many documents the index holds under the ingested folders."""
+
+    steps: list[Step] = field(default_factory=list)
+    removals: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    known: int = 0
+    failed: list[Failure] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    duplicates: dict[str, str] = field(default_factory=dict)
+    """A document → another one with the same content."""
+
+
+def make_plan(
+    found: Discovery,
+    indexed: Mapping[str, str],
+    *,
+    recipe: Recipe,
+    ledger: Ledger,
+    prune: bool = False,
+    retry_failed: bool = False,
+) -> Plan:
+    """Compare the files found with the index (uri → digest).
+
+    `prune` also removes documents under the searched folders whose file is gone; a file that has only moved
+    replaces its old address in any case. What failed before is not tried again until it changes, unless
+    `retry_failed`.
+    """
+    plan = Plan(skipped=dict(found.passed_over))
+    plan.failed = [Failure(uri, "unreadable", why) for uri, why in found.unreadable.items()]
+    past = {} if retry_failed else ledger.failures
+    for source in found.sources.values():
+        try:
+            step = _step(source, indexed, recipe=recipe, grant=ledger.grant(source.uri))
+        except FootnoteError as error:
+            plan.failed.append(Failure(source.uri, "metadata", str(error)))
+        except OSError as error:
+            plan.failed.append(Failure(source.uri, "unreadable", f"It cannot be read ({error.strerror})."))
+        else:
+            _place(step, plan, indexed=indexed, past=past)
+    vanished = _vanished(found, indexed, plan=plan)
+    plan.steps = list(_with_moves(plan.steps, {content_of(indexed[uri]): uri for uri in vanished}))
+    plan.duplicates = _duplicates(plan.steps, indexed, gone=vanished)
+    if prune:
+        moved = {step.moved_from for step in plan.steps}
+        plan.removals = [uri for uri in vanished if uri not in moved]
+    return plan
+
+
+def content_of(digest: str) -> str:
+    """Return the part of a document's digest that its file's bytes decide."""
+    return digest.partition("-")[0]
+
+
+def _step(source: Source, indexed: Mapping[str, str], *, recipe: Recipe, grant: Grant) -> Step:
+    size = source.path.lstat().st_size
+    if size > recipe.max_file_bytes:
+        most = recipe.max_file_bytes // 1_000_000
+        raise BadInput(
+            f"The file has {size // 1_000_000} MB, more than {most}.", "Split it or raise max_file_mb."
+        )
+    rules = ruled(source, recipe.rules)
+    flags = side_car(source.path).under(
+        Attributes(grant.readers, metadata={"collection": grant.collection} if grant.collection else {})
+    )
+    circumstances = (VERSIONS, recipe.chunk_tokens, recipe.chunk_overlap, _plain(rules), _plain(flags))
+    around = hashlib.sha256(json.dumps(circumstances, sort_keys=True).encode()).hexdigest()
+    digest = f"{content_digest(source.path)[:40]}-{around[:16]}"
+    return Step(source, "update" if source.uri in indexed else "add", digest, rules, flags)
+
+
+def _plain(attributes: Attributes) -> tuple[object, ...]:
+    readers = None if attributes.readers is None else sorted(attributes.readers)
+    return readers, attributes.title, dict(attributes.metadata)
+
+
+def _place(step: Step, plan: Plan, *, indexed: Mapping[str, str], past: Mapping[str, PastFailure]) -> None:
+    uri = step.source.uri
+    failure = past.get(uri)
+    if indexed.get(uri) == step.digest:
+        plan.unchanged += 1
+    elif failure is None or failure.digest != step.digest:
+        plan.steps.append(step)
+    elif failure.reason == "skipped" and not step.source.named:
+        plan.skipped[uri] = failure.message
+    else:
+        plan.failed.append(Failure(uri, failure.reason, failure.message))
+
+
+def _vanished(found: Discovery, indexed: Mapping[str, str], *, plan: Plan) -> list[str]:
+    """Return the indexed documents under the searched folders that have no file any more."""
+    folders, unreadable = tuple(found.folders), tuple(found.unreadable)
+    under = [uri for uri in indexed if uri.startswith(folders)]
+    plan.known = len(under)
+    return [
+        uri
+        for uri in under
+        if uri not in found.sources and uri not in found.excluded and not uri.startswith(unreadable)
+    ]
+
+
+def _with_moves(steps: Sequence[Step], vanished: dict[str, str]) -> Iterator[Step]:
+    for step in steps:
+        old = vanished.pop(content_of(step.digest), "") if step.action == "add" else ""
+        yield replace(step, action="move", moved_from=old) if old else step
+
+
+def _duplicates(steps: Sequence[Step], indexed: Mapping[str, str], *, gone: Sequence[str]) -> dict[str, str]:
+    """Return new and changed documents that have the same bytes as another document."""
+    gone_uris = {*gone, *(step.source.uri for step in steps)}
+    first = {content_of(digest): uri for uri, digest in indexed.items() if uri not in gone_uris}
+    twins: dict[str, str] = {}
+    for step in steps:
+        other = first.setdefault(content_of(step.digest), step.source.uri)
+        if other != step.source.uri:
+            twins[step.source.uri] = other
+    return twins
+
+
+def remember(ledger: Ledger, plan: Plan, report: Report) -> None:
+    """Note in the ledger which documents failed at which digest, and forget those that no longer do."""
+    digests = {step.source.uri: step.digest for step in plan.steps}
+    for uri in (*digests, *report.removed):
+        ledger.failures.pop(uri, None)
+    skipped = [Failure(uri, "skipped", message) for uri, message in report.skipped.items()]
+    for failure in (*report.failed, *skipped):
+        # what could not be opened may be readable tomorrow, without its content changing
+        if failure.uri in digests and failure.reason != "unreadable":
+            ledger.failures[failure.uri] = PastFailure(digests[failure.uri], failure.reason, failure.message)

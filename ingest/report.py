@@ -1,0 +1,87 @@
+"""What an ingest did, in numbers and in one line, and what it could not read."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Action: TypeAlias = Literal["add", "update", "move"]
+"""What becomes of a document: new, replaced at its address, or the same under a new address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be ingested: a reason to count by, and one sentence what to do.
+
+    The reason `skipped` is no failure: a file in a folder whose type is not supported.
+    """
+
+    uri: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about an ingested document that a person should know."""
+
+    uri: str
+    message: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What happened to every file. `chunks` were written, `embedded` of them had no vector yet."""
+
+    added: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    moved: dict[str, str] = field(default_factory=dict)
+    """New uri → old uri."""
+    unchanged: int = 0
+    removed: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Files of a folder that are no documents, and why."""
+    failed: list[Failure] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    chunks: int = 0
+    embedded: int = 0
+    seconds: float = 0.0
+    interrupted: bool = False
+
+    def note_written(self, uri: str, action: Action, *, moved_from: str = "") -> None:
+        """Count a document that is now in the index."""
+        match action:
+            case "add":
+                self.added.append(uri)
+            case "update":
+                self.updated.append(uri)
+            case "move":
+                self.moved[uri] = moved_from
+
+    def note_failure(self, failure: Failure) -> None:
+        """Count a file that is not."""
+        if failure.reason == "skipped":
+            self.skipped[failure.uri] = failure.message
+        else:
+            self.failed.append(failure)
+
+    def summary(self) -> str:
+        """Say it in one line: `12 added, 3 updated, 240 unchanged, 1 failed (scan.pdf: no text layer)`."""
+        counts = {
+            "added": len(self.added),
+            "updated": len(self.updated),
+            "moved": len(self.moved),
+            "removed": len(self.removed),
+            "unchanged": self.unchanged,
+            "skipped": len(self.skipped),
+            "failed": len(self.failed),
+        }
+        parts = [f"{count:,} {word}" for word, count in counts.items() if count]
+        if self.failed:
+            first = self.failed[0]
+            more = f"; and {len(self.failed) - 1} more" if len(self.failed) > 1 else ""
+            parts[-1] += f" ({first.uri}: {first.message.rstrip('.')}{more})"
+        line = ", ".join(parts) or "nothing to do"
+        return f"Interrupted; what was done is kept: {line}" if self.interrupted else line
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values for `--json`."""
+        return asdict(self)

@@ -1,0 +1,57 @@
+"""What can be set about ingestion."""
+
+import os
+
+from pydantic import Field
+
+from ingest.limits import Limits
+from ingest.rules import Rule
+from vectorstore.configuration import FootnoteSettings
+
+
+class IngestSettings(FootnoteSettings):
+    """How documents are read and cut. Every default is written here and nowhere else."""
+
+    tenant: str = Field(default="default", description="Tenant that ingested documents belong to.")
+    chunk_tokens: int = Field(
+        default=160, ge=16, le=8_192, description="Size aimed at for a passage, in the embedder's tokens."
+    )
+    chunk_overlap: int = Field(
+        default=0, ge=0, le=512, description="Most tokens that the next passage repeats where a block is cut."
+    )
+    ingest_jobs: int = Field(
+        default=0, ge=0, description="Worker processes that read documents; 0 is one per core, at most 8."
+    )
+    commit_chunks: int = Field(
+        default=2_000,
+        ge=1,
+        description="Passages after which an ingest commits: what an interruption can lose.",
+    )
+    commit_documents: int = Field(default=200, ge=1, description="Documents after which an ingest commits.")
+    max_file_mb: int = Field(default=50, ge=1, description="Largest file that is read, in megabytes.")
+    max_text_chars: int = Field(default=5_000_000, ge=1, description="Longest text of one document.")
+    max_pages: int = Field(default=2_000, ge=1, description="Most pages of one document.")
+    parse_memory_mb: int = Field(default=1_024, ge=128, description="Memory that reading one file may take.")
+    parse_cpu_seconds: int = Field(
+        default=30, ge=1, description="Processor time that reading one file may take."
+    )
+    parse_wall_seconds: float = Field(default=60.0, gt=0, description="Time that reading one file may take.")
+    rules: tuple[Rule, ...] = Field(
+        default=(),
+        description="`[[rules]]` tables in footnote.toml: path pattern to readers, tags, language, collection.",
+    )
+
+    def jobs(self) -> int:
+        """Return how many worker processes to use."""
+        return self.ingest_jobs or min(os.cpu_count() or 1, 8)
+
+    def limits(self) -> Limits:
+        """Return what one file may cost."""
+        return Limits(
+            memory_bytes=self.parse_memory_mb << 20,
+            cpu_seconds=self.parse_cpu_seconds,
+            wall_seconds=self.parse_wall_seconds,
+            max_file_bytes=self.max_file_mb * 1_000_000,
+            max_text_chars=self.max_text_chars,
+            max_pages=self.max_pages,
+        )
