@@ -1,0 +1,100 @@
+"""Words as matching sees them: lower case, stemmed lightly, function words known, rarity estimated."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+_WORD = re.compile(r"[^\W_]+(?:[-'’./_][^\W_]+)*")
+
+
+def word_set(text: str) -> frozenset[str]:
+    """Return the words of a string parted by white space."""
+    return frozenset(text.split())
+
+
+STOPWORDS = word_set(
+    "a an the this that these those there here it its he she they them their his her we us our you your i me my mine "
+    "be is am are was were been being do does did done doing have has had having will would shall should can could may "
+    "might must of in on at to for from by with about into over under between through during after before as than then "
+    "so if or and but nor not no yes up down out off again further once only own same such too very just also any all "
+    "each few more most other some both either neither every what which who whom whose when where why how "
+    "s t d ll re ve don doesn didn isn aren wasn weren won't can't please tell know give get need want "
+    "der die das den dem des ein eine einen einem einer und oder aber ist sind war waren wie was wer wo wann warum "
+    "für mit von zu im am auf bei nach aus es sich nicht ich wir sie ihr "
+    "el la los las un una y o de del que en por para con es son qué cuál cuándo cómo dónde "
+    "le les des du et ou est sont au aux dans pour sur avec qui quoi quand où comment ce cette il elle nous vous"
+)
+
+
+def words(text: str) -> list[str]:
+    """Return the words in order, lower case, hyphens and inner dots kept."""
+    return [match[0] for match in _WORD.finditer(fold(text))]
+
+
+def terms(text: str) -> list[str]:
+    """Return the stems of the content words in order, compounds split at hyphens and slashes."""
+    return [stem(part) for word in words(text) for part in _parts(word) if part not in STOPWORDS]
+
+
+def fold(text: str) -> str:
+    """Lower the case and unify look-alike characters (quotes, dashes, compatibility forms)."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).translate(_UNIFIED)
+    return text.lower()
+
+
+_UNIFIED = str.maketrans("‘’‚“”„–—‐‑−\u00a0\u202f", "'''\"\"\"-----  ")
+
+
+@lru_cache(maxsize=50_000)
+def _parts(word: str) -> tuple[str, ...]:
+    if word.endswith("'s"):
+        word = word[:-2]
+    if not any(mark in word for mark in "-'/_.") or any(character.isdigit() for character in word):
+        return (word,)
+    return tuple(part for part in re.split(r"[-'’/_.]", word) if part)
+
+
+@lru_cache(maxsize=50_000)
+def stem(word: str) -> str:
+    """Cut common English endings, so that `expenses`, `expensed` and `expense` agree."""
+    if len(word) <= 3 or not word.isalpha():
+        return word
+    word = _IRREGULAR.get(word, word)
+    word = _without_plural(word)
+    for suffix, kept in (("ingly", 4), ("edly", 4), ("ing", 3), ("ed", 3)):
+        if word.endswith(suffix) and len(word) - len(suffix) >= kept - 1:
+            word = _undoubled(word[: -len(suffix)])
+            break
+    for suffix in ("ation", "ment", "ness", "ly", "ion", "er", "or", "al", "e", "y", "i"):
+        if word.endswith(suffix) and len(word) - len(suffix) >= 4:
+            word = word[: -len(suffix)]
+            break
+    return word
+
+
+def _without_plural(word: str) -> str:
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "ches", "shes", "xes", "zes")):
+        return word[:-2]
+    if word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word
+
+
+def _undoubled(word: str) -> str:
+    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiouls":
+        return word[:-1]
+    return word
+
+
+_IRREGULAR = {
+    "paid": "pay", "bought": "buy", "sold": "sell", "began": "begin", "begun": "begin", "held": "hold",
+    "written": "write", "wrote": "write", "taken": "take", "took": "take", "given": "give", "gave": "give",
+    "made": "make", "sent": "send", "built": "build", "kept": "keep", "left": "leave", "leaves": "leave",
+    "met": "meet", "found": "find", "won": "win", "lost": "lose", "people": "person", "children": "child",
+    "men": "man", "women": "woman", "months": "month", "days": "day", "taught": "teach", "spent": "spend",
+    "chosen": "choose", "chose": "choose", "known": "know", "knew": "know", "became": "become", "led": "lead",
+    "born": "birth", "died": "die", "dead": "die", "death": "die", "used": "use", "using": "use", "uses": "use",
+}  # fmt: skip
