@@ -19,7 +19,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "ingest": Entry("ingest.cli:ingest_command", "Add documents to the index."),
     "search": Entry("app.search_cli:search", "Show the passages found for a question."),
     "ask": Entry("app.ask_cli:ask", "Answer a question in the terminal, with numbered sources."),
-    "serve": Entry("app.serve:serve", "Run the service."),
+    "serve": Entry("app.main:serve", "Run the service."),
     "demo": Entry("app.demo:demo", "Ingest the sample handbook and serve it."),
     "docs": Entry("app.docs_cli:app", "List, show, remove and erase documents."),
     "index": Entry("app.index_cli:app", "Inspect, verify, roll back, compact, back up the index."),

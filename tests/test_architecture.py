@@ -1,0 +1,85 @@
+"""The house holds: arrows run one way, heavy libraries stay unloaded, what is generated is up to date."""
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from app.cli import COMMANDS, load
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("app", "eval", "ingest", "prompts", "vectorstore")
+HEAVY = ("torch", "sentence_transformers", "langchain", "langchain_openai", "faiss", "onnxruntime", "openai", "tantivy")
+WRAPPED_IN_ONE_FILE = (
+    "faiss", "sqlite3", "tantivy", "onnxruntime", "torch", "sentence_transformers", "sqlalchemy",
+    "langchain", "tiktoken", "pypdf", "pypdfium2", "docx", "pptx", "openpyxl", "uvicorn",
+)  # fmt: skip
+
+
+def sources() -> list[Path]:
+    return [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def test_folders_import_only_folders_below_them() -> None:
+    done = subprocess.run(["lint-imports", "--no-logo"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("vendor", WRAPPED_IN_ONE_FILE)
+def test_a_vendor_is_imported_where_it_is_wrapped_and_nowhere_else(vendor: str) -> None:
+    files = [str(path.relative_to(ROOT)) for path in sources() if vendor in imported(path)]
+    assert len(files) <= 1, files
+
+
+def test_no_file_outgrows_its_subject() -> None:
+    long = {str(path.relative_to(ROOT)): n for path in sources() if (n := len(path.read_text().splitlines())) > 400}
+    assert long == {}
+
+
+def test_nothing_unpickles_or_evaluates() -> None:
+    for path in sources():
+        assert not imported(path) & {"pickle", "shelve", "marshal", "dill", "joblib"}, path
+
+
+@pytest.mark.parametrize("module", ["app.main", "app.cli"])
+def test_starting_loads_no_heavy_library(module: str) -> None:
+    code = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_is_quick() -> None:
+    command = Path(sys.executable).parent / "footnote"
+    best = min(_seconds([str(command), "--help"]) for _ in range(3))
+    assert best < 0.5
+
+
+def _seconds(command: list[str]) -> float:
+    started = time.perf_counter()
+    subprocess.run(command, capture_output=True, check=True)
+    return time.perf_counter() - started
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_subcommand_in_the_table_exists(name: str) -> None:
+    assert callable(load(COMMANDS[name].target))
+
+
+def test_env_example_is_what_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.configuration import env_example
+
+    monkeypatch.chdir(tmp_path)
+    assert (ROOT / ".env.example").read_text(encoding="utf-8") == env_example()
