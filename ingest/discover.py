@@ -64,13 +64,17 @@ class Discovery:
             self.sources[source.uri] = source
 
 
-def discover(paths: Sequence[Path], *, roots: Roots, filters: Filters) -> Discovery:
+def discover(
+    paths: Sequence[Path], *, roots: Roots, filters: Filters, data_dir: Path | None = None
+) -> Discovery:
     """Find the files that paths name, folders recursively.
 
-    Hidden files, links, special files, side-cars and what a `.footnoteignore` lists are passed over. Raises
-    NotFound for a path that does not exist, BadInput for one that is neither file nor folder.
+    Hidden files, links, special files, side-cars, the index itself (`data_dir`) and what a `.footnoteignore`
+    lists are passed over. Raises NotFound for a path that does not exist, BadInput for one that is neither
+    file nor folder.
     """
     found = Discovery()
+    own = data_dir.resolve() if data_dir else None
     for given in paths:
         path = _existing(given)
         if path.is_file():
@@ -78,7 +82,7 @@ def discover(paths: Sequence[Path], *, roots: Roots, filters: Filters) -> Discov
         else:
             prefix = roots.uri(path)
             found.folders.append(prefix)
-            for file, relative in _Walk(prefix, found).files(path, "", []):
+            for file, relative in _Walk(prefix, found, own).files(path, "", []):
                 uri = prefix + printable(relative)
                 if filters.admit(relative):
                     found.add(Source(uri, file, relative))
@@ -105,6 +109,7 @@ _Ignored: TypeAlias = list[tuple[int, GitIgnoreSpec]]
 class _Walk:
     prefix: str
     found: Discovery
+    own: Path | None
 
     def files(self, folder: Path, relative: str, ignored: _Ignored) -> Iterator[tuple[Path, str]]:
         try:
@@ -120,9 +125,9 @@ class _Walk:
             is_folder = entry.is_dir(follow_symlinks=False)
             if reason := _passed_over(entry, inside + "/" * is_folder, ignored):
                 self.found.passed_over[self.prefix + printable(inside)] = reason
-            elif is_folder:
+            elif is_folder and Path(entry.path) != self.own:
                 yield from self.files(Path(entry.path), inside + "/", ignored)
-            elif not entry.name.endswith(SIDE_CAR_SUFFIX):
+            elif not is_folder and not entry.name.endswith(SIDE_CAR_SUFFIX):
                 yield Path(entry.path), inside
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from ingest.parse.dispatch import PARSERS
 from ingest.roots import Root
 from vectorstore.errors import BadInput
 
@@ -42,6 +43,8 @@ class Ledger:
     roots: list[Root] = field(default_factory=list)
     grants: dict[str, Grant] = field(default_factory=dict)
     failures: dict[str, PastFailure] = field(default_factory=dict)
+    formats: list[str] = field(default_factory=list)
+    """What could be read when the failures were noted."""
 
     def grant(self, uri: str) -> Grant:
         """Return the flags of the nearest folder or file that holds a uri."""
@@ -63,13 +66,17 @@ def load_ledger(data_dir: Path) -> Ledger:
     """
     file = data_dir / FILE_NAME
     try:
-        return _LEDGER.validate_json(file.read_bytes())
+        ledger = _LEDGER.validate_json(file.read_bytes())
     except FileNotFoundError:
-        return Ledger()
+        ledger = Ledger()
     except ValidationError as error:
         raise BadInput(
             f"{str(file)!r} is damaged.", "Restore it, or delete it and give --acl again."
         ) from error
+    if ledger.formats != sorted(PARSERS):
+        # a release that reads more may read what failed before
+        ledger.failures, ledger.formats = {}, sorted(PARSERS)
+    return ledger
 
 
 def save_ledger(ledger: Ledger, data_dir: Path) -> None:

@@ -1,0 +1,165 @@
+"""`footnote ingest`: add, update and remove documents."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ingest.discover import Source
+from ingest.output import Output
+from ingest.plan import Plan
+from ingest.progress import display
+from ingest.report import Report
+from ingest.run import Ingestion, Request, no_documents, removes_much, stdin_source
+from ingest.settings import IngestSettings
+from ingest.watch import watch_paths
+from vectorstore.errors import BadInput, FootnoteError
+from vectorstore.settings import StoreSettings
+
+_FINDINGS = 1
+_INTERRUPTED = 130
+
+
+def ingest_command(
+    paths: Annotated[list[str], typer.Argument(help="Files and folders, or - for standard input.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plan, change nothing.")] = False,
+    prune: Annotated[bool, typer.Option(help="Remove documents whose files are gone.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Prune without asking, however much.")] = False,
+    include: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Only these files of a folder, such as '*.pdf'.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Not these, such as 'archive/'.")
+    ] = None,
+    acl: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GROUP,…", help="Groups that may read these documents, now and in later runs; '' is all."
+        ),
+    ] = None,
+    collection: Annotated[str | None, typer.Option(help="Collection that these documents belong to.")] = None,
+    name: Annotated[str, typer.Option(help="File name of standard input, such as notes.md.")] = "",
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes that read documents.")] = None,
+    retry_failed: Annotated[
+        bool, typer.Option(help="Try again what failed and has not changed since.")
+    ] = False,
+    watch: Annotated[bool, typer.Option(help="Go on, and ingest again whenever a file changes.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait while another process writes the index.")] = False,
+    strict: Annotated[
+        bool, typer.Option(help="Exit with 1 for findings too, not only for failures.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of the summary.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no list of failures.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Every finding and skipped file.")] = False,
+) -> None:
+    """Add documents to the index: new and changed files only, unchanged ones are skipped.
+
+    Reads Markdown, reStructuredText, HTML and plain text. A document is known by the folder's name and its
+    path inside the folder. Side-cars (FILE.meta.yaml), front matter and [[rules]] in footnote.toml give it
+    readers, tags and a language; a .footnoteignore lists what to leave out.
+    """
+    files = tuple(Path(path) for path in paths if path != "-")
+    if watch and len(files) < len(paths):
+        raise BadInput("Standard input cannot be watched.", "Name a folder.")
+    request = Request(
+        files,
+        include=tuple(include or ()),
+        exclude=tuple(exclude or ()),
+        readers=None
+        if acl is None
+        else frozenset(group.strip() for group in acl.split(",") if group.strip()),
+        collection=collection,
+        prune=prune,
+        retry_failed=retry_failed,
+        wait=wait,
+    )
+    settings = IngestSettings() if jobs is None else IngestSettings(ingest_jobs=jobs)
+    data_dir = StoreSettings().data_dir
+    output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
+    with _opened(settings) as ingestion, _stdin(paths, name, settings) as stdin:
+        plan = ingestion.plan(request, stdin=stdin)
+        if dry_run:
+            output.plan(plan)
+            return
+        if removes_much(plan) and not yes:
+            _confirm(plan)
+        report = _carry_out(ingestion, plan, request, output)
+        if watch and not report.interrupted:
+            report = _watch(ingestion, request, output, data_dir=data_dir) or report
+    if report.interrupted:
+        raise typer.Exit(_INTERRUPTED)
+    if report.failed or (strict and report.findings):
+        raise typer.Exit(_FINDINGS)
+
+
+@contextmanager
+def _opened(settings: IngestSettings) -> Iterator[Ingestion]:
+    from vectorstore.embedders import open_embedder
+    from vectorstore.open import open_store
+
+    stored = StoreSettings()
+    embedder = open_embedder(stored.embedder, cache_dir=stored.data_dir / "cache")
+    store = open_store(
+        stored.data_dir, embedder_fingerprint=embedder.fingerprint, dimension=embedder.dimension
+    )
+    try:
+        yield Ingestion(store, embedder, settings=settings, data_dir=stored.data_dir)
+    finally:
+        store.close()
+
+
+@contextmanager
+def _stdin(paths: list[str], name: str, settings: IngestSettings) -> Iterator[Source | None]:
+    if "-" not in paths:
+        yield None
+        return
+    with stdin_source(sys.stdin.buffer, name, max_bytes=settings.limits().max_file_bytes) as source:
+        yield source
+
+
+def _confirm(plan: Plan) -> None:
+    """Ask before removing much; without a terminal to ask on, refuse."""
+    what = (
+        f"{len(plan.removals):,} of {plan.known:,} documents would be removed, because their files are gone"
+    )
+    if not sys.stdin.isatty():
+        raise BadInput(f"{what}.", "Check that the folder is complete, then repeat with --yes.")
+    if not typer.confirm(f"{what}. Remove them?", err=True):
+        raise BadInput("Nothing was changed.")
+
+
+def _carry_out(ingestion: Ingestion, plan: Plan, request: Request, output: Output) -> Report:
+    with display(quiet=output.quiet) as progress:
+        report = ingestion.carry_out(plan, wait=request.wait, progress=progress)
+    touched = report.unchanged or report.chunks or report.failed or report.removed or report.interrupted
+    if not touched:
+        raise no_documents(request)
+    output.report(report)
+    return report
+
+
+def _watch(ingestion: Ingestion, request: Request, output: Output, *, data_dir: Path) -> Report | None:
+    last: Report | None = None
+
+    def again() -> None:
+        nonlocal last
+        try:
+            plan = ingestion.plan(request)
+            if removes_much(plan):
+                raise BadInput(
+                    f"{len(plan.removals):,} of {plan.known:,} files are gone; their documents stay.",
+                    "Run `footnote ingest --prune --yes` to remove them.",
+                )
+            if plan.steps or plan.removals:
+                last = _carry_out(ingestion, plan, request, output)
+        except FootnoteError as error:
+            # a folder that is being rewritten is wrong for a moment; watching goes on
+            typer.echo(f"{error}", err=True)
+
+    typer.echo("Watching for changes; Ctrl-C ends it.", err=True)
+    with suppress(KeyboardInterrupt):
+        watch_paths(request.paths, again, data_dir=data_dir)
+    return last

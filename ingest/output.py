@@ -1,0 +1,63 @@
+"""What `footnote ingest` prints: data on standard output, talk on standard error."""
+
+import json
+from dataclasses import asdict
+
+import typer
+
+from ingest.plan import Plan
+from ingest.report import Report
+
+_LISTED = 20
+
+
+class Output:
+    """Prints plans and reports as the user wants them."""
+
+    def __init__(self, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+        self.quiet = quiet
+        self._as_json = as_json
+        self._verbose = verbose
+
+    def report(self, report: Report) -> None:
+        """Print what an ingest did."""
+        if self._as_json:
+            typer.echo(json.dumps({"summary": report.summary(), **report.as_json()}, ensure_ascii=False))
+            return
+        if not self.quiet:
+            self._details(report)
+        typer.echo(report.summary())
+
+    def plan(self, plan: Plan) -> None:
+        """Print what an ingest would do, one line per document."""
+        moves = {step.source.uri: step.moved_from for step in plan.steps if step.moved_from}
+        lines: list[tuple[str, str]] = [(step.action, step.source.uri) for step in plan.steps]
+        lines += [("remove", uri) for uri in plan.removals]
+        if self._as_json:
+            content = {
+                "plan": [{"action": action, "uri": uri} for action, uri in lines],
+                "unchanged": plan.unchanged,
+                "failed": [asdict(failure) for failure in plan.failed],
+            }
+            typer.echo(json.dumps(content, ensure_ascii=False))
+            return
+        for action, uri in lines:
+            typer.echo(f"{action:7}{uri}" + (f"  (from {moves[uri]})" if uri in moves else ""))
+        for failure in plan.failed:
+            typer.echo(f"failed {failure.uri}: {failure.message}", err=True)
+        typer.echo(f"{len(lines):,} to do, {plan.unchanged:,} unchanged; nothing was changed.", err=True)
+
+    def _details(self, report: Report) -> None:
+        most = None if self._verbose else _LISTED
+        for failure in report.failed[:most]:
+            typer.echo(f"failed {failure.uri} [{failure.reason}]: {failure.message}", err=True)
+        hidden = len(report.failed) - len(report.failed[:most])
+        if hidden:
+            typer.echo(f"… and {hidden:,} more failures; --verbose lists all.", err=True)
+        if self._verbose:
+            for finding in report.findings:
+                typer.echo(f"note   {finding.uri}: {finding.message}", err=True)
+            for uri, why in report.skipped.items():
+                typer.echo(f"skipped {uri}: {why}", err=True)
+        elif report.findings:
+            typer.echo(f"{len(report.findings):,} findings; --verbose lists them.", err=True)

@@ -1,0 +1,149 @@
+"""One run of `footnote ingest`, from paths to a report: the parts opened, the plan checked, the ledger kept."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from ingest.discover import Discovery, Filters, Source, discover
+from ingest.ledger import Grant, load_ledger, save_ledger
+from ingest.pipeline import BatchSize, ingest
+from ingest.plan import Plan, Recipe, make_plan, remember
+from ingest.progress import Listener, unheard
+from ingest.report import Report
+from ingest.roots import Roots
+from ingest.safe_path import safe_path
+from ingest.sandbox import ParserPool
+from ingest.settings import IngestSettings
+from vectorstore.embed import Embedder
+from vectorstore.errors import BadInput
+from vectorstore.store import Store
+
+_MOST_REMOVED = 0.2
+"""Share of the documents that a prune removes without asking: more is likelier a missing disk than a clean-up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for. `readers` and `collection` of None leave what was said before."""
+
+    paths: tuple[Path, ...]
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    readers: frozenset[str] | None = None
+    collection: str | None = None
+    prune: bool = False
+    retry_failed: bool = False
+    wait: bool = False
+
+
+class Ingestion:
+    """Everything an ingest needs, put together once; `plan` and then `carry_out`, as often as wanted."""
+
+    def __init__(self, store: Store, embedder: Embedder, *, settings: IngestSettings, data_dir: Path) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._settings = settings
+        self._data_dir = data_dir
+        self._ledger = load_ledger(data_dir)
+
+    def plan(self, request: Request, *, stdin: Source | None = None) -> Plan:
+        """Find the files and compare them with the index.
+
+        Raises NotFound for a missing path and BadInput when there is no file to ingest and none to remove.
+        """
+        roots = Roots(self._ledger.roots)
+        filters = Filters(request.include, request.exclude)
+        found = discover(request.paths, roots=roots, filters=filters, data_dir=self._data_dir)
+        if stdin is not None:
+            found.add(stdin)
+        self._ledger.roots = list(roots)
+        self._note_flags(request, found)
+        with self._store.snapshot() as snapshot:
+            indexed = snapshot.digests(tenant=self._settings.tenant)
+        plan = make_plan(
+            found,
+            indexed,
+            recipe=self._recipe(),
+            ledger=self._ledger,
+            prune=request.prune,
+            retry_failed=request.retry_failed,
+        )
+        if not found.sources and not found.unreadable and not plan.removals:
+            raise no_documents(request)
+        return plan
+
+    def carry_out(self, plan: Plan, *, wait: bool = False, progress: Listener = unheard) -> Report:
+        """Do what a plan says; remember folders, flags and failures for the next run."""
+        settings = self._settings
+        with ParserPool(settings.jobs(), settings.limits()) as pool:
+            report = ingest(
+                plan,
+                store=self._store,
+                embedder=self._embedder,
+                parse_all=pool.parse_all,
+                recipe=self._recipe(),
+                batch_size=BatchSize(settings.commit_chunks, settings.commit_documents),
+                wait=wait,
+                progress=progress,
+            )
+        remember(self._ledger, plan, report)
+        save_ledger(self._ledger, self._data_dir)
+        return report
+
+    def _recipe(self) -> Recipe:
+        settings = self._settings
+        return Recipe(
+            chunk_tokens=settings.chunk_tokens,
+            chunk_overlap=settings.chunk_overlap,
+            tenant=settings.tenant,
+            rules=settings.rules,
+            max_file_bytes=settings.limits().max_file_bytes,
+        )
+
+    def _note_flags(self, request: Request, found: Discovery) -> None:
+        if request.readers is None and request.collection is None:
+            return
+        for prefix in [*found.folders, *(source.uri for source in found.sources.values() if source.named)]:
+            before = self._ledger.grants.get(prefix, Grant())
+            self._ledger.grants[prefix] = Grant(
+                before.readers if request.readers is None else request.readers,
+                before.collection if request.collection is None else request.collection,
+            )
+
+
+def no_documents(request: Request) -> BadInput:
+    """Say that there is nothing to ingest, which is never a success."""
+    where = ", ".join(repr(str(path)) for path in request.paths) or "standard input"
+    return BadInput(
+        f"There are no supported documents in {where}.",
+        "Check the path and the filters; `footnote ingest --help` lists the formats.",
+    )
+
+
+def removes_much(plan: Plan) -> bool:
+    """Say whether a plan's removals need a yes."""
+    return len(plan.removals) > _MOST_REMOVED * plan.known
+
+
+@contextmanager
+def stdin_source(stream: BinaryIO, name: str, *, max_bytes: int) -> Iterator[Source]:
+    """Keep what comes on standard input in a file while it is ingested, addressed `stdin/<name>`.
+
+    Without a name the content's hash stands for it, so that two pipes never replace each other. Raises
+    BadInput when nothing comes, too much, or the name is no plain file name.
+    """
+    content = stream.read(max_bytes + 1)
+    if not content.strip() or len(content) > max_bytes:
+        problem = "is empty" if not content.strip() else f"is longer than {max_bytes // 1_000_000} MB"
+        raise BadInput(f"Standard input {problem}.", "Pipe one document into `footnote ingest -`.")
+    name = name or hashlib.sha256(content).hexdigest()[:12]
+    with tempfile.TemporaryDirectory(prefix="footnote-stdin-") as folder:
+        path = safe_path(Path(folder), name)
+        if path.parent != Path(folder).resolve():
+            raise BadInput(f"{name!r} is not a plain file name.", "Name it like notes.md.")
+        path.write_bytes(content)
+        yield Source(f"stdin/{name}", path, name, named=True)

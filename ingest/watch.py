@@ -1,0 +1,35 @@
+"""Runs an ingest again whenever something under its folders changes."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vectorstore.errors import Unavailable
+
+if TYPE_CHECKING:
+    from threading import Event
+
+
+def watch_paths(
+    paths: Sequence[Path], again: Callable[[], None], *, data_dir: Path, stop: "Event | None" = None
+) -> None:
+    """Call `again` after each burst of changes, until interrupted or `stop` is set.
+
+    Hidden files and the index itself are not watched. Raises Unavailable without the `watch` extra.
+    """
+    try:
+        from watchfiles import Change, watch
+    except ModuleNotFoundError as error:
+        raise Unavailable(
+            "--watch needs the package watchfiles.", "Install it with: pip install 'footnote[watch]'"
+        ) from error
+    own = data_dir.resolve()
+
+    def is_document(_: Change, changed: str) -> bool:
+        path = Path(changed)
+        return own not in path.parents and path != own and not path.name.startswith((".", "~$"))
+
+    for _changes in watch(
+        *paths, watch_filter=is_document, stop_event=stop, raise_interrupt=True, rust_timeout=1_000
+    ):
+        again()
