@@ -17,6 +17,7 @@ PARSERS: Final = {
     "text/x-rst": "ingest.parse.rst",
     "text/html": "ingest.parse.html",
     "text/plain": "ingest.parse.plain",
+    "application/pdf": "ingest.parse.pdf",
 }
 """Media type → the module whose `parse` reads it; loaded only when such a file comes."""
 

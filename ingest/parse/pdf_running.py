@@ -1,0 +1,62 @@
+"""Running heads, running feet and page numbers: what stands at the edge of page after page."""
+
+import re
+from collections import Counter
+from typing import Final
+
+from ingest.parse.pdf_page import PdfPage, Row, rows_of
+
+_EDGE_ROWS: Final = 3
+_MIN_PAGES: Final = 3
+_MIN_SHARE: Final = 0.25
+_OUTER: Final = 0.12
+_NUMBER = re.compile(r"\d+|\b[ivxlc]+\b", re.I)
+_PAGE_NUMBER = re.compile(
+    r"(?:page|seite|p\.)?\s*[-–—|]?\s*(?:[A-Z]-)?(?:\d{1,4}|[ivxlc]{1,7})\s*[-–—|]?(?:\s*(?:of|/|von|de)\s*\d{1,4})?", re.I
+)
+
+
+def remove_running(pages: list[PdfPage]) -> int:
+    """Take running heads, feet and page numbers out of `pages`; return how many rows went."""
+    edges = [(page, _edges(page)) for page in pages if page.words]
+    seen = Counter(key for _, rows in edges for key in {_key(row) for row in rows})
+    least = max(_MIN_PAGES, _MIN_SHARE * len(pages))
+    removed = 0
+    for page, rows in edges:
+        running = [row for row in rows if seen[_key(row)] >= least or _is_page_number(row, page, len(pages))]
+        gone = {id(run) for row in running for run in row.runs}
+        if len(gone) < len(page.words):
+            page.words = [run for run in page.words if id(run) not in gone]
+            removed += len(running)
+    return removed
+
+
+def _edges(page: PdfPage) -> list[Row]:
+    """Return the outermost rows of a page, without those that head a table."""
+    rows = rows_of(page.words)
+    top = [row for at, row in enumerate(rows[:_EDGE_ROWS]) if not _heads_table(rows, at)]
+    bottom = [row for row in rows[max(len(rows) - _EDGE_ROWS, _EDGE_ROWS) :] if len(row.runs) <= 3]
+    return [*top, *bottom]
+
+
+def _heads_table(rows: list[Row], at: int) -> bool:
+    row, below = rows[at], rows[at + 1 : at + 3]
+    if len(row.runs) < 2:
+        return False
+    return any(len(other.runs) >= 2 and _aligned(row, other) >= 2 for other in below)
+
+
+def _aligned(one: Row, other: Row) -> int:
+    return sum(
+        any(abs(run.left - below.left) < 3 or abs(run.right - below.right) < 3 for below in other.runs)
+        for run in one.runs
+    )
+
+
+def _key(row: Row) -> str:
+    return _NUMBER.sub("#", " ".join(row.text.lower().split()))
+
+
+def _is_page_number(row: Row, page: PdfPage, pages: int) -> bool:
+    outer = row.bottom < _OUTER * page.height or row.top > (1 - _OUTER) * page.height
+    return pages > 1 and outer and bool(_PAGE_NUMBER.fullmatch(row.text.strip()))

@@ -1,0 +1,197 @@
+"""Tables on a PDF page: by the lines that are drawn, else by columns that numbers and short texts form."""
+
+import re
+from typing import Final, NamedTuple
+
+from ingest.parse.pdf_page import Row, Word
+
+_GLUED_BEFORE: Final = re.compile(r"[$€£¥(]{1,2}|US\$|[-–—]?\$")
+_GLUED_AFTER: Final = re.compile(r"[)%]{1,2}|pts?|bps|x|\)\s*%")
+_VALUE: Final = re.compile(r"[-–—(+]?\s*[$€£¥]?\s*\(?-?[\d.,]+\s*\)?\s*(?:%|x|pts?|bps|M|B|K)?\)?|[-–—]+|N/?[AM]|\*+|NM", re.I)
+_BULLET: Final = re.compile(r"[•◦▪‣●○■□–—\-*·o§]|\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,4})[.)]")
+_MAX_LABEL_ROWS: Final = 3
+_MAX_CELL_WORDS: Final = 14
+
+
+class FoundTable(NamedTuple):
+    """Rows `start` to `end` (exclusive) of a stretch are this table."""
+
+    start: int
+    end: int
+    cells: list[list[str]]
+
+
+class _Column(NamedTuple):
+    left: float
+    right: float
+
+
+def find_tables(rows: list[Row], *, width: float) -> list[FoundTable]:
+    """Find the tables in a stretch of rows that have no lines drawn around them. `width` is the page's."""
+    tables: list[FoundTable] = []
+    at = 0
+    joined = [joined_row(row) for row in rows]
+    while at < len(rows):
+        end = _table_end(joined, at, width=width)
+        found = _read(joined, at, end) if end - at >= 2 else None
+        if found is None:
+            at += 1
+        else:
+            tables.append(found)
+            at = found.end
+    return tables
+
+
+def joined_row(row: Row) -> Row:
+    """Return the row with currency and percent signs joined to their numbers, bullets to their text."""
+    runs: list[Word] = []
+    for run in row.runs:
+        before = runs[-1] if runs else None
+        if before is not None and (
+            _GLUED_BEFORE.fullmatch(before.text)
+            or _GLUED_AFTER.fullmatch(run.text)
+            or (len(runs) == 1 and _BULLET.fullmatch(before.text) and len(row.runs) == 2)
+        ):
+            space = "" if _GLUED_AFTER.fullmatch(run.text) else " "
+            runs[-1] = Word(
+                before.text + space + run.text, before.left, run.right, min(before.top, run.top),
+                max(before.bottom, run.bottom), before.bold and run.bold,
+            )  # fmt: skip
+        else:
+            runs.append(run)
+    return Row(runs)
+
+
+def _table_end(rows: list[Row], start: int, *, width: float) -> int:
+    """Return the end of the run of rows that may be one table: cells side by side, labels between."""
+    if len(rows[start].runs) < 2:
+        return start
+    end, at, labels = start + 1, start + 1, 0
+    while at < len(rows):
+        row, above = rows[at], rows[at - 1]
+        if row.top - above.bottom > 3.5 * row.size:
+            break
+        if len(row.runs) >= 2:
+            labels, end = 0, at + 1
+        else:
+            labels += 1
+            if labels > _MAX_LABEL_ROWS or row.right - row.left > 0.62 * width:
+                break
+        at += 1
+    return end
+
+
+def _read(rows: list[Row], start: int, end: int) -> FoundTable | None:
+    chosen = rows[start:end]
+    columns = _columns(chosen)
+    if len(columns) < 2:
+        return None
+    grid = [_cells(row, columns) for row in chosen]
+    if not _is_table(grid, chosen):
+        return None
+    return FoundTable(start, end, _merged(grid))
+
+
+def _columns(rows: list[Row]) -> list[_Column]:
+    """Return the columns that the fullest rows form: where their runs overlap, the same column."""
+    most = max(len(row.runs) for row in rows)
+    model = [row for row in rows if len(row.runs) >= max(2, 0.7 * most)]
+    spans = sorted((run.left, run.right) for row in model for run in row.runs)
+    columns: list[_Column] = []
+    for left, right in spans:
+        if columns and left < columns[-1].right:
+            columns[-1] = _Column(columns[-1].left, max(columns[-1].right, right))
+        else:
+            columns.append(_Column(left, right))
+    return columns
+
+
+def _cells(row: Row, columns: list[_Column]) -> list[str]:
+    cells = [""] * len(columns)
+    for run in row.runs:
+        at = _column_of(run, columns)
+        cells[at] = f"{cells[at]} {run.text}".strip()
+    return cells
+
+
+def _column_of(run: Word, columns: list[_Column]) -> int:
+    overlaps = [min(run.right, column.right) - max(run.left, column.left) for column in columns]
+    first = next((at for at, overlap in enumerate(overlaps) if overlap > 0), None)
+    if first is not None:
+        return first
+    return max(range(len(columns)), key=lambda at: overlaps[at])
+
+
+def _is_table(grid: list[list[str]], rows: list[Row]) -> bool:
+    filled = [sum(bool(cell) for cell in row) for row in grid]
+    beside = sum(count >= 2 for count in filled)
+    cells = [cell for row in grid for cell in row if cell]
+    values = sum(bool(_VALUE.fullmatch(cell)) for cell in cells)
+    long = sum(len(cell.split()) > _MAX_CELL_WORDS for row in grid for cell in row[1:])
+    if beside < 2 or beside < 0.4 * len(grid):
+        return False
+    if values >= 0.25 * len(cells):
+        return True
+    # without numbers the columns must be clear: enough rows, and not the gaps of justified prose
+    return beside >= 3 and long <= 0.2 * len(grid) and _is_aligned(rows)
+
+
+def _is_aligned(rows: list[Row]) -> bool:
+    starts: dict[int, int] = {}
+    parted = [row for row in rows if len(row.runs) >= 2]
+    for row in parted:
+        for run in row.runs[1:]:
+            starts[round(run.left / 4)] = starts.get(round(run.left / 4), 0) + 1
+    return max(starts.values(), default=0) >= 0.6 * len(parted)
+
+
+def _merged(grid: list[list[str]]) -> list[list[str]]:
+    """Join the lines of a cell that was broken: a row without values that goes on in lower case."""
+    merged: list[list[str]] = []
+    for row in grid:
+        if merged and _goes_on(merged[-1], row):
+            merged[-1] = [f"{above} {cell}".strip() for above, cell in zip(merged[-1], row, strict=True)]
+        else:
+            merged.append(list(row))
+    return _with_header(merged)
+
+
+def _goes_on(above: list[str], row: list[str]) -> bool:
+    above_values = [cell for cell in above[1:] if cell]
+    values = [cell for cell in row[1:] if cell]
+    if row[0] and row[0][0].islower() and (not values or not above_values):
+        return not above[0].endswith(":") or not above_values
+    text_only = values and not any(_VALUE.fullmatch(cell) for cell in values)
+    return bool(not row[0] and above[0] and text_only and any(cell[0].islower() for cell in values))
+
+
+def _with_header(grid: list[list[str]]) -> list[list[str]]:
+    """Join the lines above the first row of values to one header row."""
+    body = next((at for at, row in enumerate(grid) if _is_body(row)), 0)
+    if body < 2 or body > 6:
+        return grid
+    head = grid[:body]
+    joined = [" ".join(part) for part in (_spread(row) for row in zip(*_filled(head), strict=True))]
+    return [joined, *grid[body:]]
+
+
+def _is_body(row: list[str]) -> bool:
+    values = [cell for cell in row[1:] if cell]
+    numbers = [cell for cell in values if _VALUE.fullmatch(cell) and not re.fullmatch(r"(?:19|20)\d\d", cell)]
+    return bool(row[0]) and (bool(numbers) or row[0].endswith(":"))
+
+
+def _filled(head: list[list[str]]) -> list[list[str]]:
+    """Repeat a heading over several columns in each of them: all but the last header row span to the right."""
+    rows: list[list[str]] = []
+    for row in head[:-1]:
+        filled, last = [], ""
+        for at, cell in enumerate(row):
+            last = cell or (last if at > 1 else "")
+            filled.append(last if at else cell)
+        rows.append(filled)
+    return [*rows, head[-1]]
+
+
+def _spread(parts: tuple[str, ...]) -> list[str]:
+    return [part for part in parts if part]

@@ -1,0 +1,201 @@
+"""pypdfium2 behind our own words: pages with words and boxes, outline, metadata."""
+
+import ctypes
+import math
+import re
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+from ingest.parse.failure import Unparsable
+from ingest.parse.pdf_page import PdfPage, Rule, Word
+
+_ENCRYPTED: Final = 4  # FPDF_ERR_PASSWORD
+_GAP: Final = 0.75  # of the size: a wider gap parts two runs of a line
+_BOLD = re.compile(r"bold|black|heavy|semibold|demi(?!ght)", re.I)
+_LIGATURES: Final = str.maketrans(
+    {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\x02": "\u00ad", "\ufffe": "\u00ad"}
+)
+_MAX_THICKNESS: Final = 3.0
+_MAX_RULES: Final = 4_000
+
+
+class OutlineEntry(NamedTuple):
+    """A bookmark: depth from 1, title, page from 1."""
+
+    level: int
+    title: str
+    page: int
+
+
+class PdfiumDocument:
+    """An open PDF. A context manager.
+
+    Raises:
+        Unparsable: protected by a password, or damaged beyond what PDFium repairs.
+
+    """
+
+    def __init__(self, data: bytes) -> None:
+        import pypdfium2
+        import pypdfium2.raw as raw
+
+        self._raw: Any = raw
+        try:
+            self._pdf: Any = pypdfium2.PdfDocument(data)
+        except pypdfium2.PdfiumError as error:
+            if getattr(error, "err_code", None) == _ENCRYPTED or "password" in str(error).lower():
+                raise Unparsable(
+                    "encrypted", "The PDF is protected by a password; save it without one."
+                ) from error
+            raise Unparsable("corrupt", "The PDF is damaged; open it and save it again.") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pdf.close()
+
+    def __len__(self) -> int:
+        return len(self._pdf)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the document says about itself: Title, Author, ModDate and so on, where given."""
+        return {key: value for key, value in self._pdf.get_metadata_dict().items() if value}
+
+    def outline(self) -> list[OutlineEntry]:
+        """Return the bookmarks that lead to a page."""
+        entries: list[OutlineEntry] = []
+        for bookmark in self._pdf.get_toc(max_depth=6):
+            target = bookmark.get_dest()
+            index = target.get_index() if target else None
+            if index is not None:
+                entries.append(OutlineEntry(bookmark.level + 1, " ".join(bookmark.get_title().split()), index + 1))
+        return entries
+
+    def pages(self) -> Iterator[PdfPage]:
+        """Read the pages one after the other."""
+        for index in range(len(self._pdf)):
+            yield self._page(index)
+
+    def _page(self, index: int) -> PdfPage:
+        page = self._pdf[index]
+        text = page.get_textpage()
+        try:
+            width, height = page.get_size()
+            reader = _PageReader(self._raw, page, text)
+            words, turned = reader.words()
+            plain = text.get_text_range() if turned else ""
+            return PdfPage(
+                number=index + 1,
+                width=width,
+                height=height,
+                words=[] if turned else words,
+                rules=[] if turned else reader.rules(),
+                label=self._pdf.get_page_label(index) or "",
+                plain=plain.replace("\r\n", "\n").translate(_LIGATURES),
+            )
+        finally:
+            text.close()
+            page.close()
+
+
+class _PageReader:
+    def __init__(self, raw: Any, page: Any, text: Any) -> None:
+        self._raw = raw
+        self._page = page
+        self._text = text
+        self._left, self._bottom, self._right, self._top = page.get_bbox()
+        self._rotation = page.get_rotation()
+        self._font_name = ctypes.create_string_buffer(128)
+        self._flags = ctypes.c_int()
+
+    def words(self) -> tuple[list[Word], bool]:
+        """Return the page's runs of words, and whether most of its text is turned."""
+        raw, text = self._raw, self._text
+        box = raw.FS_RECTF()
+        runs: list[Word] = []
+        run: Word | None = None
+        spaced, turned = False, 0
+        count = raw.FPDFText_CountChars(text)
+        for at in range(count):
+            code = raw.FPDFText_GetUnicode(text, at)
+            if code <= 32 and code != 2:
+                spaced = True
+                continue
+            raw.FPDFText_GetLooseCharBox(text, at, box)
+            left, right, top, bottom = self._seen(box)
+            if code == 0xA0 or right <= left or bottom <= top or not self._is_on_page(left, top):
+                spaced = True
+                continue
+            character = chr(code).translate(_LIGATURES) if code <= 0x10FFFF else "\ufffd"
+            if run is not None and _continues(run, left, right, top=top, bottom=bottom):
+                run.text += (" " if spaced else "") + character
+                run.right = max(run.right, right)
+            else:
+                run = Word(character, left, right, top, bottom, self._is_bold(at))
+                runs.append(run)
+                turned += abs(math.sin(raw.FPDFText_GetCharAngle(text, at))) > 0.2 and not self._rotation
+            spaced = False
+        return runs, turned > len(runs) / 2
+
+    def rules(self) -> list[Rule]:
+        """Return the level and upright lines, the edges of filled boxes included."""
+        rules: list[Rule] = []
+        kind = self._raw.FPDF_PAGEOBJ_PATH
+        for item in self._page.get_objects(filter=[kind], max_depth=3):
+            left, bottom, right, top = item.get_bounds()
+            x0, x1, y0, y1 = self._turn(left, right, bottom, top)
+            if x1 - x0 <= _MAX_THICKNESS or y1 - y0 <= _MAX_THICKNESS:
+                rules.append(_thin(x0, x1, y0, y1))
+            else:
+                rules += [Rule(x0, x1, y0, y0), Rule(x0, x1, y1, y1), Rule(x0, x0, y0, y1), Rule(x1, x1, y0, y1)]
+            if len(rules) > _MAX_RULES:
+                return []
+        return rules
+
+    def _is_bold(self, at: int) -> bool:
+        length = self._raw.FPDFText_GetFontInfo(
+            self._text, at, self._font_name, len(self._font_name), ctypes.byref(self._flags)
+        )
+        name = self._font_name.raw[: max(min(length, 128) - 1, 0)].decode("utf-8", "replace")
+        return bool(_BOLD.search(name)) or self._raw.FPDFText_GetFontWeight(self._text, at) >= 600
+
+    def _is_on_page(self, left: float, top: float) -> bool:
+        width, height = self._right - self._left, self._top - self._bottom
+        if self._rotation in (90, 270):
+            width, height = height, width
+        return -2 <= left <= width + 2 and -2 <= top <= height + 2
+
+    def _seen(self, box: Any) -> tuple[float, float, float, float]:
+        return self._turn(box.left, box.right, box.bottom, box.top)
+
+    def _turn(self, left: float, right: float, bottom: float, top: float) -> tuple[float, float, float, float]:
+        """Return left, right, top, bottom from the upper left corner of the page as it is shown."""
+        match self._rotation:
+            case 90:
+                return bottom - self._bottom, top - self._bottom, left - self._left, right - self._left
+            case 180:
+                return self._right - right, self._right - left, bottom - self._bottom, top - self._bottom
+            case 270:
+                return self._top - top, self._top - bottom, self._right - right, self._right - left
+            case _:
+                return left - self._left, right - self._left, self._top - top, self._top - bottom
+
+
+def _thin(left: float, right: float, top: float, bottom: float) -> Rule:
+    if bottom - top <= right - left:
+        middle = (top + bottom) / 2
+        return Rule(left, right, middle, middle)
+    middle = (left + right) / 2
+    return Rule(middle, middle, top, bottom)
+
+
+def _continues(run: Word, left: float, right: float, *, top: float, bottom: float) -> bool:
+    """Say whether a character at this place goes on the run's line, without a wide gap."""
+    size = min(run.size, bottom - top)
+    overlap = min(run.bottom, bottom) - max(run.top, top)
+    return overlap > 0.4 * size and -0.5 * size <= left - run.right <= _GAP * size and right >= run.right - size
