@@ -66,11 +66,11 @@ def stem(word: str) -> str:
         if word.endswith(suffix) and len(word) - len(suffix) >= kept - 1:
             word = _undoubled(word[: -len(suffix)])
             break
-    for suffix in ("ation", "ment", "ness", "ly", "ion", "er", "or", "al", "e", "y", "i"):
+    for suffix in ("ation", "ment", "ness", "ly", "ion", "er", "or", "al"):
         if word.endswith(suffix) and len(word) - len(suffix) >= 4:
             word = word[: -len(suffix)]
             break
-    return word
+    return word[:-1] if len(word) > 4 and word[-1] in "eyi" else word
 
 
 def _without_plural(word: str) -> str:
@@ -84,7 +84,7 @@ def _without_plural(word: str) -> str:
 
 
 def _undoubled(word: str) -> str:
-    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiouls":
+    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in ("aeious" if len(word) > 5 else "aeiousl"):
         return word[:-1]
     return word
 

@@ -1,0 +1,160 @@
+"""How far a passage supports a sentence: one calibrated ruler, used live and by the evaluation."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from app.events import Passage, Verdict
+from app.rarity import rarity, total
+from app.reading import Reading, Window, read, windows
+from vectorstore.types import Span
+
+SUPPORTED = 0.5
+"""From here on a sentence counts as supported."""
+PARTLY = 0.3
+"""From here on a sentence counts as partly supported."""
+
+_BIAS = -4.0
+_WEIGHTS = {
+    "coverage": 6.0, "pairs": 1.0, "run": 1.0, "names": 1.5, "counted": 0.5, "negation": -1.0, "opposites": -1.0,
+    "rarest_missing": -1.0, "length": -0.3,
+}  # fmt: skip
+_OPPOSITES = {
+    first: second
+    for pair in (
+        "increas decreas", "more less", "high low", "higher lower", "maximum minimum", "before after", "allow forbid",
+        "allow prohibit", "includ exclud", "accept reject", "begin end", "start stop", "open clos", "always never",
+        "mandator optional", "mandator voluntar", "internal external", "public privat", "positiv negativ", "agre disagre",
+        "rise fall", "grow shrink", "larg small", "first last", "old young", "win lose", "success fail", "strong weak",
+        "long short", "eas difficult", "cheap expensiv", "most least", "many few", "enabl disabl", "approv den",
+        "satisf dissatisf", "complet incomplet", "possib impossib", "sure unsur", "buy sell", "add remov",
+    )
+    for first, second in (pair.split(), reversed(pair.split()))
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Grounding:
+    """What a sentence rests on: the best passage, and in it the window that supports it most.
+
+    `evidence` counts in the document's extracted text and `quote` is that text, verbatim. Without passages
+    `passage` is None and the span is empty.
+    """
+
+    support: float
+    verdict: Verdict
+    passage: Passage | None
+    evidence: Span
+    quote: str
+
+
+def support(sentence: str, evidence: str, *, context: str = "") -> float:
+    """Return the probability that the evidence supports the sentence.
+
+    The best of its windows of one to three sentences counts. 1 if the sentence stands in the evidence word for
+    word, 0 if it holds a number, date, unit or code that the window lacks. `context` is read with every window.
+    """
+    return max((value for value, _ in _scored(sentence, evidence, context)), default=0.0)
+
+
+def check(sentence: str, passages: Sequence[Passage]) -> Grounding:
+    """Find the window that supports the sentence best; earlier passages and shorter windows win ties."""
+    best: tuple[float, Passage, Window] | None = None
+    for passage in passages:
+        for value, window in _scored(sentence, passage.text, passage.context):
+            if best is None or value > best[0] + 1e-9:
+                best = (value, passage, window)
+    if best is None:
+        return Grounding(0.0, "unsupported", None, Span(0, 0), "")
+    value, passage, window = best
+    start = passage.span.start + window.start
+    evidence = Span(start, passage.span.start + window.end, _page(passage, start))
+    return Grounding(value, verdict(value), passage, evidence, passage.text[window.start : window.end])
+
+
+def verdict(value: float) -> Verdict:
+    """Name a support probability."""
+    if value >= SUPPORTED:
+        return "supported"
+    return "partly" if value >= PARTLY else "unsupported"
+
+
+def features(claim: Reading, evidence: Reading) -> dict[str, float]:
+    """Return what the ruler weighs; each between 0 and about 1."""
+    covered = claim.stems & evidence.stems
+    missing = claim.stems - covered
+    whole = total(claim.stems) or 1.0
+    pairs = set(pairwise(claim.order))
+    opposed = sum(_OPPOSITES.get(stem, "") in evidence.stems for stem in missing)
+    return {
+        "coverage": total(covered) / whole,
+        "pairs": len(pairs & evidence.pairs) / len(pairs) if pairs else 1.0,
+        "run": _longest_run(claim.order, evidence.pairs) / max(1, len(claim.order)),
+        "names": len(claim.names & evidence.words) / len(claim.names) if claim.names else 1.0,
+        "counted": float(claim.facts.counted <= evidence.facts.counted | evidence.facts.numbers),
+        "negation": float(claim.negated != evidence.negated),
+        "opposites": min(1.0, opposed),
+        "rarest_missing": max(map(rarity, missing), default=0.0) / 8.5,
+        "length": math.log(1 + len(claim.order)) / 3,
+    }
+
+
+def contradicts(claim: Reading, evidence: Reading) -> bool:
+    """Say whether the claim has a number, measure, month or code that the evidence lacks."""
+    stated, known = claim.facts, evidence.facts
+    return not (
+        stated.numbers <= known.numbers | known.counted
+        and stated.codes <= known.codes
+        and stated.months <= known.months
+        and _measures_agree(stated.measures, known.measures)
+    )
+
+
+def _measures_agree(stated: frozenset[str], known: frozenset[str]) -> bool:
+    """Units may be left out on one side (a table's header holds them), but not differ."""
+    if stated <= known:
+        return True
+    units: dict[str, set[str]] = {}
+    for measure in known:
+        value, unit = measure.split("|")
+        units.setdefault(value, set()).add(unit)
+    return all(
+        unit in units.get(value, {unit}) for value, unit in (measure.split("|") for measure in stated - known)
+    )
+
+
+def _scored(sentence: str, evidence: str, context: str) -> Iterator[tuple[float, Window]]:
+    claim = read(sentence)
+    for window in windows(evidence, context):
+        if any(claim.stems.isdisjoint(key) for key in window.keys):
+            continue
+        yield score(claim, window.reading), window
+
+
+def score(claim: Reading, evidence: Reading) -> float:
+    """Return the support probability of one claim by one window."""
+    if not claim.words:
+        return 0.0
+    if len(claim.words) > 2 and claim.spoken in evidence.spoken:
+        return 1.0
+    if contradicts(claim, evidence) or not claim.stems & evidence.stems:
+        return 0.0
+    weighed = sum(_WEIGHTS[name] * value for name, value in features(claim, evidence).items())
+    return 1 / (1 + math.exp(-_BIAS - weighed))
+
+
+def _longest_run(order: tuple[str, ...], known: frozenset[tuple[str, str]]) -> int:
+    """Return the most consecutive terms whose neighbours are neighbours in the evidence too."""
+    longest = run = 0
+    for pair in pairwise(order):
+        run = run + 1 if pair in known else 0
+        longest = max(longest, run)
+    return longest + 1 if longest else 0
+
+
+def _page(passage: Passage, offset: int) -> int | None:
+    pages = passage.document.pages
+    if not pages:
+        return passage.span.page
+    return max(1, sum(start <= offset for start in pages))

@@ -1,0 +1,134 @@
+"""A text as matching reads it: its stems in order, its facts and names; and the windows of a passage."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+from app.facts import Facts, facts, names
+from app.sentences import sentence_spans
+from app.words import terms, word_set, words
+
+_NEGATIONS = word_set(
+    "not no never without cannot none neither nor except unless nicht kein keine nie sin nunca"
+)
+_HEADING = re.compile(r"#{1,6}\s")
+_RULE = re.compile(r"\|?[\s:|-]*-[\s:|-]*\Z")
+_ITEM = re.compile(r"(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))\s")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One stretch of text, read once. `spoken` is its words parted and surrounded by single spaces."""
+
+    order: tuple[str, ...]
+    stems: frozenset[str]
+    pairs: frozenset[tuple[str, str]]
+    facts: Facts
+    names: frozenset[str]
+    words: frozenset[str]
+    negated: bool
+    spoken: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One sentence of a passage: [start, end) in the passage's text, and what frames it.
+
+    `frame` is what must be read with it: the heading above, a table's header row, a list's lead-in.
+    """
+
+    start: int
+    end: int
+    text: str
+    kind: str
+    frame: str
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Up to three consecutive sentences with their frame: [start, end) in the passage's text.
+
+    `keys` holds the stems of each row's first cell where several table rows are read together: a claim that names
+    only one of the rows may not take its numbers from another.
+    """
+
+    start: int
+    end: int
+    reading: Reading
+    keys: tuple[frozenset[str], ...] = ()
+
+
+@lru_cache(maxsize=8_192)
+def read(text: str) -> Reading:
+    """Read a text."""
+    order = tuple(terms(text))
+    spoken = words(text)
+    near = pairwise(order), zip(order, order[2:], strict=False)
+    return Reading(
+        order=order,
+        stems=frozenset(order),
+        pairs=frozenset(pair for pairs in near for pair in pairs),
+        facts=facts(text),
+        names=names(text),
+        words=frozenset(spoken),
+        negated=any(word in _NEGATIONS or word.endswith("n't") for word in spoken),
+        spoken=f" {' '.join(spoken)} ",
+    )
+
+
+@lru_cache(maxsize=512)
+def windows(text: str, context: str = "", size: int = 3) -> tuple[Window, ...]:
+    """Return every run of up to `size` sentences, shorter runs first at each place."""
+    found = [line for line in lines(text, context) if line.kind != "rule"]
+    result = []
+    for first in range(len(found)):
+        for last in range(first, min(first + size, len(found))):
+            start, end = found[first].start, found[last].end
+            frame = "\n".join(dict.fromkeys(line.frame for line in found[first : last + 1] if line.frame))
+            keys = _row_keys(found[first : last + 1])
+            result.append(Window(start, end, read(f"{frame}\n{text[start:end]}"), keys))
+    return tuple(result)
+
+
+def _row_keys(window: list[Line]) -> tuple[frozenset[str], ...]:
+    if len(window) == 1:
+        return ()
+    return tuple(
+        frozenset(terms(line.text.strip("| ").split("|")[0])) for line in window if line.kind == "row"
+    )
+
+
+@lru_cache(maxsize=512)
+def lines(text: str, context: str = "") -> tuple[Line, ...]:
+    """Return a passage's sentences with what frames each: headings, table headers, lead-ins."""
+    found: list[Line] = []
+    heading = lead = header = ""
+    spans = sentence_spans(text)
+    for place, (start, end) in enumerate(spans):
+        sentence = text[start:end]
+        kind = _kind(sentence)
+        if kind == "heading":
+            heading, lead, header = sentence.lstrip("# "), "", ""
+        elif kind == "row" and not header:
+            following = text[slice(*spans[place + 1])] if place + 1 < len(spans) else ""
+            if _kind(following) == "rule":
+                header, kind = sentence, "header"
+        elif kind in ("prose", "item") and header:
+            header = ""
+        if kind == "prose":
+            lead = sentence if sentence.endswith(":") else ""
+        under = header if kind == "row" else (lead if kind == "item" else "")
+        frame = "\n".join(part for part in (context, heading, under) if part)
+        found.append(Line(start, end, sentence, kind, frame))
+    return tuple(found)
+
+
+def _kind(sentence: str) -> str:
+    if sentence.startswith("|"):
+        return "rule" if _RULE.match(sentence) else "row"
+    if _HEADING.match(sentence):
+        return "heading"
+    if _RULE.match(sentence) and not any(character.isalnum() for character in sentence):
+        return "rule"
+    return "item" if _ITEM.match(sentence) else "prose"
