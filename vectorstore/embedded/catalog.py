@@ -1,0 +1,83 @@
+"""Which documents stand in a generation, and which of them a caller may see."""
+
+from collections.abc import Iterator
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+
+from vectorstore.embedded import truth
+from vectorstore.embedded.conditions import admits, check
+from vectorstore.embedded.database import Connection
+from vectorstore.types import Document, DocumentId, Generation, Scope, Where
+
+Rows = npt.NDArray[np.int64]
+
+_KEPT_SELECTIONS = 64
+
+
+class Documents:
+    """Documents by row, read once: a row never changes. Shared by all generations."""
+
+    def __init__(self) -> None:
+        self._by_row: dict[int, Document] = {}
+        self._lock = Lock()
+
+    def of(self, rows: list[int], connection: Connection) -> list[Document]:
+        """Return the documents of some rows, in that order."""
+        with self._lock:
+            missing = [row for row in rows if row not in self._by_row]
+            self._by_row.update(truth.documents_at(connection, missing))
+            return [self._by_row[row] for row in rows]
+
+    def clear(self) -> None:
+        """Forget all of them, as after a purge."""
+        with self._lock:
+            self._by_row.clear()
+
+
+class Catalog:
+    """The documents of one generation. Immutable but for its cache."""
+
+    def __init__(self, generation: Generation, rows: list[int], documents: list[Document]) -> None:
+        self.generation = generation
+        self._rows = np.asarray(rows, dtype=np.int64)
+        self._documents = documents
+        self._row_by_id = {document.id: row for document, row in zip(documents, rows, strict=True)}
+        self._by_row = dict(zip(rows, documents, strict=True))
+        self._selections: dict[tuple[Scope, str], Rows] = {}
+
+    def select(self, scope: Scope, where: Where) -> Rows:
+        """Return the rows of the documents that the scope allows and the conditions admit, ascending."""
+        # By repr: 1, 1.0 and True are equal as keys, but not as conditions.
+        key = (scope, repr(where))
+        found = self._selections.get(key)
+        if found is None:
+            check(where)
+            allowed = [scope.allows(each) and admits(where, each) for each in self._documents]
+            found = self._rows[np.asarray(allowed, dtype=bool)]
+            if len(self._selections) >= _KEPT_SELECTIONS:
+                self._selections.clear()
+            self._selections[key] = found
+        return found
+
+    def documents(self, scope: Scope, where: Where) -> Iterator[Document]:
+        """Yield what `select` selects, by uri."""
+        chosen = (self._by_row[row] for row in self.select(scope, where).tolist())
+        return iter(sorted(chosen, key=lambda document: document.uri))
+
+    def row_of(self, document: DocumentId) -> int | None:
+        """Return a document's row, or None when it does not stand in this generation."""
+        return self._row_by_id.get(document)
+
+    def at(self, row: int) -> Document:
+        """Return the document in a row."""
+        return self._by_row[row]
+
+
+def read_catalog(connection: Connection, generation: Generation, known: Documents) -> Catalog:
+    """Read the catalog of a generation."""
+    # One read transaction: a purge between the two questions would leave rows without documents.
+    with connection.transaction("DEFERRED"):
+        rows = truth.visible_rows(connection, generation)
+        return Catalog(generation, rows, known.of(rows, connection))

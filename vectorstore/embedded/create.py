@@ -1,0 +1,115 @@
+"""Making the index, and recognising it."""
+
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vectorstore.embedded import seal, truth
+from vectorstore.embedded.database import Connection, Database, create_file
+from vectorstore.embedded.projections import Kind
+from vectorstore.embedded.schema import TABLES, VERSION
+from vectorstore.errors import BadInput, EmbedderMismatch, StoreDamaged
+
+
+def prepare(path: Path, *, fingerprint: str | None, dimension: int | None) -> None:
+    """Make the index when there is none; give an empty one of another embedder to this one.
+
+    The caller holds the writer lock.
+    """
+    create_file(path)
+    database = Database(path)
+    try:
+        with database.connection() as connection:
+            if not _has_tables(connection):
+                _create(connection, *_required(fingerprint, dimension))
+            elif fingerprint is not None and dimension is not None:
+                _adopt(connection, fingerprint, dimension)
+    finally:
+        database.close()
+
+
+def read_kind(database: Database, *, fingerprint: str | None, dimension: int | None) -> Kind | None:
+    """Return what kind of index this is; None when it has no tables yet.
+
+    Raises EmbedderMismatch when it holds vectors of another embedder, StoreDamaged for another version.
+    """
+    with database.connection() as connection:
+        if not _has_tables(connection):
+            return None
+        meta = truth.meta(connection)
+        if meta.get("schema") != str(VERSION):
+            raise StoreDamaged(
+                f"The index has format {meta.get('schema')!r}, this version of Footnote reads {VERSION}.",
+                "Use the version of Footnote that made it, or set FOOTNOTE_DATA_DIR to a new folder and ingest again.",
+            )
+        kind = Kind(meta["index"], meta["fingerprint"], int(meta["dimension"]))
+        if fingerprint is None or fingerprint == kind.fingerprint:
+            return kind
+        if _is_empty(connection):
+            return Kind(kind.index, fingerprint, dimension or kind.dimension)
+        raise mismatch(path=database.path, holds=kind.fingerprint, asked=fingerprint)
+
+
+def identity(path: Path, database: Database) -> tuple[int, int, int] | None:
+    """Return device, inode and epoch of the index; None when it is gone or has no tables yet."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    with database.connection() as connection:
+        if not _has_tables(connection):
+            return None
+        return status.st_dev, status.st_ino, truth.head(connection).epoch
+
+
+def mismatch(*, path: Path, holds: str, asked: str) -> EmbedderMismatch:
+    """Return the error that says which embedder made the index, and what to run."""
+    return EmbedderMismatch(
+        f"The index in {str(path.parent)!r} was made by the embedder {holds!r}, but {asked!r} is set.",
+        "Set FOOTNOTE_EMBEDDER back to the one that made it, or ingest into a new folder:"
+        " FOOTNOTE_DATA_DIR=data-new footnote ingest PATH",
+    )
+
+
+def _create(connection: Connection, fingerprint: str, dimension: int) -> None:
+    connection.rows("PRAGMA journal_mode = WAL")
+    first = (0, datetime.now(UTC).isoformat(), "empty", 0, 0, 0, seal.EMPTY)
+    with connection.transaction():
+        for statement in TABLES.split(";\n"):
+            connection.run(statement)
+        connection.run(
+            "INSERT INTO generations (number, created, note, documents, chunks, last_chunk, seal, mark)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*first, seal.mark(first)),
+        )
+        values = {
+            "schema": str(VERSION),
+            "index": secrets.token_hex(8),
+            "fingerprint": fingerprint,
+            "dimension": str(dimension),
+            "epoch": "0",
+        }
+        connection.run_many("INSERT INTO meta (key, value) VALUES (?, ?)", list(values.items()))
+
+
+def _adopt(connection: Connection, fingerprint: str, dimension: int) -> None:
+    if truth.meta(connection)["fingerprint"] == fingerprint or not _is_empty(connection):
+        return
+    with connection.transaction():
+        update = "UPDATE meta SET value = ? WHERE key = ?"
+        connection.run_many(update, [(fingerprint, "fingerprint"), (str(dimension), "dimension")])
+        connection.run("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'epoch'")
+
+
+def _required(fingerprint: str | None, dimension: int | None) -> tuple[str, int]:
+    if fingerprint is None or dimension is None:
+        raise BadInput("There is no index here yet.", "Run `footnote ingest PATH` first.")
+    return fingerprint, dimension
+
+
+def _has_tables(connection: Connection) -> bool:
+    return connection.one("SELECT 1 FROM sqlite_master WHERE name = 'meta'") is not None
+
+
+def _is_empty(connection: Connection) -> bool:
+    return connection.one("SELECT 1 FROM documents LIMIT 1") is None

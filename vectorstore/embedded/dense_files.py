@@ -1,0 +1,128 @@
+"""The dense projection on disk: float16 vectors and row numbers that grow at the end, and codes.
+
+`vectors.f16` and `rows.i64` are only ever appended to; bytes past the manifest's size are an unfinished
+append and are cut off by the next. `codes.faiss` may hold fewer vectors than the files: the rest is coded
+when it is loaded, and the file rewritten when the rest has grown to a twentieth.
+"""
+
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from vectorstore.embedded.dense import Dense, Rows
+from vectorstore.embedded.faiss_codes import Codes, Half, HalfCodes, load_codes, train_codes
+from vectorstore.embedded.files import private_folder, sync_folder, write_atomically
+from vectorstore.embedded.manifest import (
+    Covered,
+    FileSeal,
+    Manifest,
+    damaged_files,
+    seal_file,
+    write_manifest,
+)
+
+VECTORS = "vectors.f16"
+ROWS = "rows.i64"
+CODES = "codes.faiss"
+
+CODED_FROM = 20_000
+"""Below this many vectors a scan of the vectors themselves takes under a millisecond."""
+_UNCODED_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class DenseBatch:
+    """Chunk rows, their documents' rows (int64) and float16 vectors."""
+
+    rows: Rows
+    owners: Rows
+    vectors: Half
+
+
+def extend_dense(
+    parent: Path, base: Manifest | None, batches: Iterable[DenseBatch], *, covered: Covered, dimension: int
+) -> Manifest:
+    """Append to the projection that `base` names, or begin a new one; the caller holds the writer lock."""
+    base = base or _begin(parent, covered)
+    folder = parent / base.folder
+    files, count = dict(base.files), base.count
+    with _appending(folder / VECTORS, files) as vectors, _appending(folder / ROWS, files) as rows:
+        for batch in batches:
+            vectors.write(np.ascontiguousarray(batch.vectors, dtype="<f2").tobytes())
+            rows.write(np.stack((batch.rows, batch.owners), axis=1).astype("<i8").tobytes())
+            count += len(batch.rows)
+        for file in (vectors, rows):
+            file.flush()
+            os.fsync(file.fileno())
+    for name in (VECTORS, ROWS):
+        files[name] = seal_file(folder / name, known=files.get(name))
+    manifest = replace(base, covered=covered, count=count, files=files)
+    manifest = _with_codes(folder, manifest, dimension)
+    sync_folder(folder)
+    write_manifest(parent / "dense.json", manifest)
+    return manifest
+
+
+def load_dense(
+    parent: Path, manifest: Manifest, *, dimension: int, trusted: Manifest | None = None
+) -> Dense | None:
+    """Open the projection; None when a file is missing, short or differs from its seal."""
+    folder = parent / manifest.folder
+    if damaged_files(folder, manifest, trusted=trusted) or not _plausible(manifest, dimension):
+        return None
+    vectors = _mapped(folder / VECTORS, manifest.count, dimension)
+    pairs = np.fromfile(folder / ROWS, dtype="<i8", count=2 * manifest.count).reshape(-1, 2)
+    codes = _codes(folder, manifest, vectors)
+    return Dense(rows=pairs[:, 0].copy(), owners=pairs[:, 1].copy(), vectors=vectors, codes=codes)
+
+
+def _begin(parent: Path, covered: Covered) -> Manifest:
+    folder = private_folder(parent / f"dense-{covered.generation:06d}-{secrets.token_hex(3)}")
+    for name in (VECTORS, ROWS):
+        os.close(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    return Manifest("dense", folder.name, covered, 0, {VECTORS: FileSeal(0, ()), ROWS: FileSeal(0, ())})
+
+
+def _appending(path: Path, files: dict[str, FileSeal]) -> BinaryIO:
+    file = path.open("r+b")
+    file.truncate(files[path.name].size)
+    file.seek(0, os.SEEK_END)
+    return file
+
+
+def _with_codes(folder: Path, manifest: Manifest, dimension: int) -> Manifest:
+    if manifest.count < CODED_FROM:
+        return manifest
+    vectors = _mapped(folder / VECTORS, manifest.count, dimension)
+    old = manifest.files.get(CODES)
+    codes = None if old is None else load_codes((folder / CODES).read_bytes())
+    if codes is not None and manifest.count - codes.count <= _UNCODED_SHARE * manifest.count:
+        return manifest
+    # Trained again once the index has doubled: the centre of few vectors is not that of many.
+    retrain = codes is None or manifest.count > 2 * codes.count
+    codes = train_codes(vectors) if retrain or codes is None else codes.extended(vectors[codes.count :])
+    write_atomically(folder / CODES, codes.serialized())
+    return replace(manifest, files={**manifest.files, CODES: seal_file(folder / CODES)})
+
+
+def _plausible(manifest: Manifest, dimension: int) -> bool:
+    expected = {VECTORS: 2 * dimension * manifest.count, ROWS: 16 * manifest.count}
+    return all(manifest.files[name].size == size for name, size in expected.items())
+
+
+def _codes(folder: Path, manifest: Manifest, vectors: Half) -> Codes:
+    if CODES not in manifest.files:
+        return HalfCodes(vectors)
+    codes = load_codes((folder / CODES).read_bytes())
+    return codes.extended(vectors[codes.count :])
+
+
+def _mapped(path: Path, count: int, dimension: int) -> Half:
+    if not count:
+        return np.empty((0, dimension), dtype=np.float16)
+    return np.memmap(path, dtype="<f2", mode="r", shape=(count, dimension))

@@ -1,0 +1,147 @@
+"""Writing the next generation of the truth, inside one transaction."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+
+from vectorstore.embedded import seal
+from vectorstore.embedded.database import Connection
+from vectorstore.embedded.records import chunk_row, document_row, embedded_key, vector_bytes
+from vectorstore.embedded.truth import VISIBLE
+from vectorstore.errors import BadInput
+from vectorstore.types import Chunk, Document, Generation, Vectors
+
+
+class EmbeddedDraft:
+    """The generation after `base`. The caller opens and ends the transaction."""
+
+    def __init__(self, connection: Connection, *, base: Generation, dimension: int, note: str) -> None:
+        self._connection = connection
+        self._dimension = dimension
+        self._note = note
+        self._base = base
+        # Numbers are never given twice, even when compaction has dropped the newest ones.
+        self._number = Generation(base + 1)
+        row = connection.one("SELECT documents, chunks, seal FROM generations WHERE number = ?", (base,))
+        self._documents, self._chunks, self._seal = row or (0, 0, seal.EMPTY)
+
+    @property
+    def number(self) -> Generation:
+        """The generation that this becomes."""
+        return self._number
+
+    def put(self, document: Document, *, text: str, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        """Add a document, or replace the one at the same tenant and uri."""
+        self._check(document, chunks, vectors)
+        self.remove(tenant=document.tenant, uri=document.uri)
+        row = document_row(document)
+        chunk_rows = [chunk_row(chunk) for chunk in chunks]
+        contents = [vector_bytes(vector) for vector in vectors]
+        sealed = seal.document_seal(row, text=text, chunks=chunk_rows, vectors=contents)
+        place = self._connection.run(
+            "INSERT INTO documents (id, uri, title, media_type, digest, modified, tenant, readers, pages,"
+            " metadata, chunks, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, len(chunks), sealed),
+        )
+        self._connection.run("INSERT INTO texts (document, text) VALUES (?, ?)", (place, text))
+        for chunk, values, content in zip(chunks, chunk_rows, contents, strict=True):
+            at = self._connection.run(
+                'INSERT INTO chunks (id, position, text, start, "end", page, headings, context, document,'
+                " embedded) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*values, place, embedded_key(chunk.embedded_text)),
+            )
+            self._connection.run("INSERT INTO vectors (chunk, vector) VALUES (?, ?)", (at, content))
+        self._appear(place, chunks=len(chunks), document_seal=sealed)
+
+    def remove(self, *, tenant: str, uri: str) -> bool:
+        """Remove the document at a uri; say whether there was one."""
+        now = self._connection.rows(
+            "SELECT d.row, d.chunks, d.seal FROM documents d JOIN lives l ON l.document = d.row"
+            " WHERE d.tenant = ? AND d.uri = ? AND l.removed IS NULL",
+            (tenant, uri),
+        )
+        for place, chunks, document_seal in now:
+            self._vanish(place, chunks=chunks, document_seal=document_seal)
+        return bool(now)
+
+    def restore(self, to: Generation) -> None:
+        """Make this generation show exactly the documents of an older one."""
+        visible = f"SELECT l.document FROM lives l WHERE {VISIBLE}"
+        then = {row[0] for row in self._connection.rows(visible, (to, to))}
+        now = {row[0] for row in self._connection.rows("SELECT document FROM lives WHERE removed IS NULL")}
+        rows = "SELECT row, chunks, seal FROM documents WHERE row IN ({keys})"
+        for place, chunks, document_seal in self._connection.among(rows, sorted(now - then)):
+            self._vanish(place, chunks=chunks, document_seal=document_seal)
+        for place, chunks, document_seal in self._connection.among(rows, sorted(then - now)):
+            self._appear(place, chunks=chunks, document_seal=document_seal)
+
+    def changed(self) -> bool:
+        """Say whether anything differs from the base generation."""
+        sql = "SELECT 1 FROM lives WHERE added = ? UNION ALL SELECT 1 FROM lives WHERE removed = ? LIMIT 1"
+        return self._connection.one(sql, (self._number, self._number)) is not None
+
+    def publish(self) -> None:
+        """Write the generation's own row: with it, the commit makes everything visible."""
+        # From the sequence, not max(row): it never falls, even when rows have been purged.
+        last = self._connection.one("SELECT seq FROM sqlite_sequence WHERE name = 'chunks'")
+        row = (
+            self._number,
+            datetime.now(UTC).isoformat(),
+            self._note,
+            self._documents,
+            self._chunks,
+            last[0] if last else 0,
+            self._seal,
+        )
+        self._connection.run(
+            "INSERT INTO generations (number, created, note, documents, chunks, last_chunk, seal, mark)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, seal.mark(row)),
+        )
+
+    def _appear(self, place: int, *, chunks: int, document_seal: bytes) -> None:
+        self._connection.run("INSERT INTO lives (document, added) VALUES (?, ?)", (place, self._number))
+        self._documents += 1
+        self._chunks += chunks
+        self._seal = seal.plus(self._seal, document=place, document_seal=document_seal)
+
+    def _vanish(self, place: int, *, chunks: int, document_seal: bytes) -> None:
+        """End a document's life; one that began in this very draft leaves no trace."""
+        born_here = self._connection.run(
+            "DELETE FROM lives WHERE document = ? AND added = ?", (place, self._number)
+        )
+        if born_here:
+            self._forget_if_unborn(place)
+        else:
+            self._connection.run(
+                "UPDATE lives SET removed = ? WHERE document = ? AND removed IS NULL", (self._number, place)
+            )
+        self._documents -= 1
+        self._chunks -= chunks
+        self._seal = seal.minus(self._seal, document=place, document_seal=document_seal)
+
+    def _forget_if_unborn(self, place: int) -> None:
+        if self._connection.one("SELECT 1 FROM lives WHERE document = ?", (place,)):
+            return
+        forget(self._connection, [place])
+
+    def _check(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        if vectors.shape != (len(chunks), self._dimension):
+            raise BadInput(
+                f"{document.uri!r} has {len(chunks)} chunks but vectors of shape {vectors.shape};"
+                f" {self._dimension} dimensions are expected."
+            )
+        if not np.isfinite(vectors).all():
+            raise BadInput(f"{document.uri!r} has a vector with values that are not numbers.")
+
+
+def forget(connection: Connection, documents: Sequence[int]) -> None:
+    """Delete documents with everything that belongs to them, as if they had never been."""
+    chunks = "SELECT row FROM chunks WHERE document = ?"
+    for place in documents:
+        connection.run(f"DELETE FROM vectors WHERE chunk IN ({chunks})", (place,))
+        connection.run("DELETE FROM chunks WHERE document = ?", (place,))
+        connection.run("DELETE FROM texts WHERE document = ?", (place,))
+        connection.run("DELETE FROM lives WHERE document = ?", (place,))
+        connection.run("DELETE FROM documents WHERE row = ?", (place,))

@@ -1,0 +1,71 @@
+"""What is read where no index exists yet: generation 0, with nothing in it."""
+
+from collections.abc import Iterator, Mapping
+
+from vectorstore.embedded.truth import EMPTY_GENERATION
+from vectorstore.errors import NotFound
+from vectorstore.types import (
+    Chunk,
+    Document,
+    DocumentId,
+    Generation,
+    GenerationInfo,
+    Hit,
+    Scope,
+    Vector,
+    Where,
+)
+
+
+class EmptySnapshot:
+    """Reads nothing, without making a file."""
+
+    @property
+    def generation(self) -> Generation:
+        """Zero."""
+        return EMPTY_GENERATION.number
+
+    def search(
+        self, text: str, vector: Vector, *, scope: Scope, where: Where = (), limit: int = 10
+    ) -> list[Hit]:
+        """Find nothing."""
+        del text, vector, scope, where, limit
+        return []
+
+    def around(self, chunk: Chunk, radius: int) -> list[Chunk]:
+        """Raise NotFound."""
+        del radius
+        raise _nothing(chunk.document)
+
+    def document(self, document: DocumentId, *, scope: Scope) -> Document:
+        """Raise NotFound."""
+        del scope
+        raise _nothing(document)
+
+    def documents(self, *, scope: Scope, where: Where = ()) -> Iterator[Document]:
+        """Yield nothing."""
+        del scope, where
+        return iter(())
+
+    def chunks(self, document: DocumentId) -> list[Chunk]:
+        """Raise NotFound."""
+        raise _nothing(document)
+
+    def text(self, document: DocumentId) -> str:
+        """Raise NotFound."""
+        raise _nothing(document)
+
+    def digests(self, *, tenant: str) -> Mapping[str, str]:
+        """Return nothing."""
+        del tenant
+        return {}
+
+    def info(self) -> GenerationInfo:
+        """Return generation 0."""
+        return EMPTY_GENERATION
+
+
+def _nothing(document: DocumentId) -> NotFound:
+    return NotFound(
+        f"There is no document {document!r}: the index is empty.", "Run `footnote ingest PATH` first."
+    )

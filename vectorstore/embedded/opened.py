@@ -1,0 +1,125 @@
+"""One index database that is open, and what has been read of it so far."""
+
+from collections import OrderedDict
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock, RLock
+from typing import TypeAlias
+
+from vectorstore.embedded import projections, truth
+from vectorstore.embedded.catalog import Catalog, Documents, read_catalog
+from vectorstore.embedded.database import Connection, Database
+from vectorstore.embedded.lock import writer_lock
+from vectorstore.embedded.projections import Kind, Projections
+from vectorstore.errors import Busy, NotFound, Unavailable
+from vectorstore.types import Generation, GenerationInfo
+
+_KEPT_CATALOGS = 4
+Identity: TypeAlias = tuple[int, int, int]
+"""Device, inode and purge count of the database file: a change means opening anew."""
+
+
+class Opened:
+    """Follows the commits of one database file. Everything it hands out is immutable."""
+
+    def __init__(self, folder: Path, database: Database, *, kind: Kind, identity: Identity) -> None:
+        self.folder = folder
+        self.database = database
+        self.kind = kind
+        self.identity = identity
+        self._documents = Documents()
+        self._catalogs: OrderedDict[Generation, Catalog] = OrderedDict()
+        self._catalog_lock = Lock()
+        self._projections: Projections | None = None
+        self._loading = RLock()
+
+    def pin(self, at: Generation | None) -> GenerationInfo:
+        """Choose the generation to read: `at`, or the newest that can be searched without waiting."""
+        with self.database.connection() as connection:
+            if at is not None:
+                return _info(connection, at)
+            head = truth.head(connection)
+            current = self._projections
+            if current is not None and current.covered.last_chunk < head.last_chunk:
+                current = self._refresh(connection, blocking=False) or current
+                if current.covered.last_chunk < head.last_chunk:
+                    return _newest_within(connection, current.covered.last_chunk)
+            return _info(connection, head.generation)
+
+    def catalog(self, generation: Generation) -> Catalog:
+        """Return which documents stand in a generation."""
+        with self._catalog_lock:
+            found = self._catalogs.get(generation)
+            if found is None:
+                with self.database.connection() as connection:
+                    found = read_catalog(connection, generation, self._documents)
+                self._catalogs[generation] = found
+                while len(self._catalogs) > _KEPT_CATALOGS:
+                    self._catalogs.popitem(last=False)
+            return found
+
+    def projections(self, generation: Generation) -> Projections:
+        """Return projections that hold a generation's chunks, made or caught up now if need be."""
+        with self.database.connection() as connection:
+            needed = truth.last_chunk(connection, generation) or 0
+            current = self._projections
+            if current is not None and current.covered.last_chunk >= needed:
+                return current
+            current = self._refresh(connection, blocking=True)
+            if current is None or current.covered.last_chunk < needed:
+                current = self._make(connection, wait=True)
+            return current
+
+    def forget_projections(self) -> None:
+        """Load them anew at the next search."""
+        with self._loading:
+            self._projections = None
+
+    def _refresh(self, connection: Connection, *, blocking: bool) -> Projections | None:
+        """Load what is on disk, catching it up if nobody writes just now; None when that gives nothing."""
+        if not self._loading.acquire(blocking=blocking):
+            return None
+        try:
+            head = truth.head(connection)
+            current = self._projections
+            if current is None or current.covered.last_chunk < head.last_chunk:
+                current = projections.load(self.folder, connection, self.kind, last=self._projections)
+            if current is None or current.covered.last_chunk < head.last_chunk:
+                # Whoever writes now will finish the projections; until then the older ones serve.
+                with suppress(Busy, Unavailable, OSError):
+                    current = self._make(connection, wait=False)
+            self._projections = current or self._projections
+            return self._projections
+        finally:
+            self._loading.release()
+
+    def _make(self, connection: Connection, *, wait: bool) -> Projections:
+        with writer_lock(self.folder / "index.lock", wait=wait), self._loading:
+            projections.discard_damaged(self.folder, connection, self.kind)
+            projections.catch_up(self.folder, connection, self.kind)
+            made = projections.load(self.folder, connection, self.kind, last=None)
+            if made is None:
+                raise Unavailable(
+                    "The search index was rebuilt and is damaged again.",
+                    "Check the disk under FOOTNOTE_DATA_DIR.",
+                )
+            self._projections = made
+            return made
+
+
+def _info(connection: Connection, generation: Generation) -> GenerationInfo:
+    found = truth.generation(connection, generation)
+    if found is None:
+        raise not_kept(generation)
+    return found
+
+
+def _newest_within(connection: Connection, last_chunk: int) -> GenerationInfo:
+    return truth.newest_within(connection, last_chunk) or truth.EMPTY_GENERATION
+
+
+def not_kept(generation: Generation) -> NotFound:
+    """Return the error for a generation that is not there."""
+    return NotFound(
+        f"Generation {generation} is not kept.", "`footnote index generations` lists those that are."
+    )

@@ -1,0 +1,129 @@
+"""Both projections, held to the truth: loaded when they are sound, caught up when behind, else rebuilt."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from vectorstore.embedded import truth
+from vectorstore.embedded.database import Connection
+from vectorstore.embedded.dense import Dense
+from vectorstore.embedded.dense_files import DenseBatch, extend_dense, load_dense
+from vectorstore.embedded.lexical_files import extend_lexical, load_lexical
+from vectorstore.embedded.manifest import Covered, Manifest, read_manifest, sweep
+from vectorstore.embedded.tantivy_index import TantivyIndex
+
+_BATCH = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Projections:
+    """What a search reads: every chunk up to `covered.last_chunk`, whatever generation it belongs to."""
+
+    covered: Covered
+    dense: Dense
+    lexical: TantivyIndex
+    manifests: tuple[Manifest, Manifest]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The index that projections must belong to."""
+
+    index: str
+    fingerprint: str
+    dimension: int
+
+
+def load(folder: Path, connection: Connection, kind: Kind, *, last: Projections | None) -> Projections | None:
+    """Open the projections on disk, be they current or behind; None unless both are sound and ours."""
+    manifests = _usable(folder, "dense", connection, kind), _usable(folder, "lexical", connection, kind)
+    dense_manifest, lexical_manifest = manifests
+    if dense_manifest is None or lexical_manifest is None:
+        return None
+    trusted = last.manifests if last else (None, None)
+    dense = load_dense(folder, dense_manifest, dimension=kind.dimension, trusted=trusted[0])
+    lexical = load_lexical(folder, lexical_manifest, trusted=trusted[1])
+    if dense is None or lexical is None:
+        return None
+    covered = min((dense_manifest.covered, lexical_manifest.covered), key=lambda each: each.last_chunk)
+    return Projections(covered, dense, lexical, (dense_manifest, lexical_manifest))
+
+
+def catch_up(folder: Path, connection: Connection, kind: Kind) -> None:
+    """Bring both projections on disk up to the newest commit; the caller holds the writer lock."""
+    wanted = _coverage(connection, kind)
+    dense = _usable(folder, "dense", connection, kind)
+    if dense is None or dense.covered.last_chunk < wanted.last_chunk:
+        start = dense.covered.last_chunk if dense else 0
+        batches = _batches(connection, start, wanted.last_chunk, kind.dimension)
+        dense = extend_dense(folder, dense, batches, covered=wanted, dimension=kind.dimension)
+    lexical = _usable(folder, "lexical", connection, kind)
+    old = lexical
+    if lexical is None or lexical.covered.last_chunk < wanted.last_chunk:
+        start = lexical.covered.last_chunk if lexical else 0
+        chunks = truth.indexed_chunks(connection, after=start, until=wanted.last_chunk)
+        lexical = extend_lexical(folder, lexical, chunks, covered=wanted)
+    sweep(folder, "dense", keep={dense.folder})
+    # The state before this one stays for a moment: somebody may be opening it.
+    sweep(folder, "lexical", keep={lexical.folder, old.folder if old else ""})
+
+
+def discard(folder: Path) -> None:
+    """Forget both projections; the next catch-up rebuilds them from the truth."""
+    for name in ("dense", "lexical"):
+        (folder / f"{name}.json").unlink(missing_ok=True)
+        sweep(folder, name, keep=set())
+
+
+def discard_damaged(folder: Path, connection: Connection, kind: Kind) -> list[str]:
+    """Forget those projections that do not hold what they claim; return their names."""
+    bad = []
+    for name in ("dense", "lexical"):
+        manifest = _usable(folder, name, connection, kind)
+        if manifest is None:
+            continue
+        sound = (
+            load_dense(folder, manifest, dimension=kind.dimension)
+            if name == "dense"
+            else load_lexical(folder, manifest)
+        )
+        if sound is None:
+            bad.append(name)
+            (folder / f"{name}.json").unlink(missing_ok=True)
+    return bad
+
+
+def _usable(folder: Path, name: str, connection: Connection, kind: Kind) -> Manifest | None:
+    """Return the manifest when what it claims to cover is a commit of this very truth."""
+    manifest = read_manifest(folder / f"{name}.json")
+    if manifest is None or manifest.kind != name:
+        return None
+    covered = manifest.covered
+    if (covered.index, covered.fingerprint) != (kind.index, kind.fingerprint):
+        return None
+    now = _coverage(connection, kind)
+    if covered.epoch != now.epoch:
+        return None
+    return manifest if covered.mark == _mark(connection, covered.generation) else None
+
+
+def _coverage(connection: Connection, kind: Kind) -> Covered:
+    head = truth.head(connection)
+    mark = _mark(connection, head.generation)
+    return Covered(kind.index, kind.fingerprint, head.epoch, head.generation, mark, head.last_chunk)
+
+
+def _mark(connection: Connection, generation: int) -> str:
+    row = connection.one("SELECT mark FROM generations WHERE number = ?", (generation,))
+    return row[0].hex() if row else ""
+
+
+def _batches(connection: Connection, after: int, until: int, dimension: int) -> Iterator[DenseBatch]:
+    while after < until:
+        rows, owners, vectors = truth.vectors_between(
+            connection, after=after, until=until, dimension=dimension, limit=_BATCH
+        )
+        if not len(rows):
+            return
+        yield DenseBatch(rows, owners, vectors)
+        after = int(rows[-1])

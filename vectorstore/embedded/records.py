@@ -1,0 +1,117 @@
+"""Rows of the truth and values of the domain, either way."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+import numpy as np
+
+from vectorstore.embedded.database import Row
+from vectorstore.types import (
+    Chunk,
+    ChunkId,
+    Document,
+    DocumentId,
+    Generation,
+    GenerationInfo,
+    MetadataValue,
+    Span,
+    Vector,
+)
+
+DOCUMENT_COLUMNS = (
+    "d.id, d.uri, d.title, d.media_type, d.digest, d.modified, d.tenant, d.readers, d.pages, d.metadata"
+)
+CHUNK_COLUMNS = 'c.id, c.position, c.text, c.start, c."end", c.page, c.headings, c.context'
+GENERATION_COLUMNS = "number, created, documents, chunks, note"
+
+
+def document_row(document: Document) -> Row:
+    """Return the values of DOCUMENT_COLUMNS."""
+    return (
+        document.id,
+        document.uri,
+        document.title,
+        document.media_type,
+        document.digest,
+        document.modified.isoformat() if document.modified else None,
+        document.tenant,
+        _dump(sorted(document.readers)),
+        _dump(document.pages),
+        _dump(dict(document.metadata)),
+    )
+
+
+def document_of(row: tuple) -> Document:  # type: ignore[type-arg]
+    """Read the values of DOCUMENT_COLUMNS."""
+    ident, uri, title, media_type, digest, modified, tenant, readers, pages, metadata = row
+    return Document(
+        id=DocumentId(ident),
+        uri=uri,
+        title=title,
+        media_type=media_type,
+        digest=digest,
+        modified=datetime.fromisoformat(modified) if modified else None,
+        tenant=tenant,
+        readers=frozenset(json.loads(readers)),
+        pages=tuple(json.loads(pages)),
+        metadata=_metadata(json.loads(metadata)),
+    )
+
+
+def chunk_row(chunk: Chunk) -> Row:
+    """Return the values of CHUNK_COLUMNS."""
+    return (
+        chunk.id,
+        chunk.position,
+        chunk.text,
+        chunk.span.start,
+        chunk.span.end,
+        chunk.span.page,
+        _dump(chunk.headings),
+        chunk.context,
+    )
+
+
+def chunk_of(row: tuple, document: DocumentId) -> Chunk:  # type: ignore[type-arg]
+    """Read the values of CHUNK_COLUMNS."""
+    ident, position, text, start, end, page, headings, context = row
+    return Chunk(
+        id=ChunkId(ident),
+        document=document,
+        position=position,
+        text=text,
+        span=Span(start, end, page),
+        headings=tuple(json.loads(headings)),
+        context=context,
+    )
+
+
+def generation_of(row: tuple) -> GenerationInfo:  # type: ignore[type-arg]
+    """Read the values of GENERATION_COLUMNS."""
+    number, created, documents, chunks, note = row
+    return GenerationInfo(Generation(number), datetime.fromisoformat(created), documents, chunks, note)
+
+
+def vector_bytes(vector: Vector) -> bytes:
+    """Return a vector as it is kept: float16, little endian."""
+    return vector.astype("<f2").tobytes()
+
+
+def vector_of(content: bytes) -> Vector:
+    """Read a kept vector back as float32."""
+    return np.frombuffer(content, dtype="<f2").astype(np.float32)
+
+
+def embedded_key(text: str) -> bytes:
+    """Name an embedded text, so that its vector can be found again."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _metadata(raw: dict[str, object]) -> Mapping[str, MetadataValue]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}  # type: ignore[misc]

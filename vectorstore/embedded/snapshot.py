@@ -1,0 +1,133 @@
+"""The index pinned at one generation."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from vectorstore.embedded import truth
+from vectorstore.embedded.catalog import Catalog
+from vectorstore.embedded.database import Database
+from vectorstore.embedded.fusion import Fused, fuse
+from vectorstore.embedded.projections import Projections
+from vectorstore.errors import BadInput, NotFound
+from vectorstore.types import (
+    Chunk,
+    Document,
+    DocumentId,
+    Generation,
+    GenerationInfo,
+    Hit,
+    Scope,
+    Vector,
+    Where,
+)
+
+CANDIDATES = 100
+"""How many of each stage's best are fused."""
+
+
+class EmbeddedSnapshot:
+    """Reads one generation. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        database: Database,
+        info: GenerationInfo,
+        *,
+        catalog: Callable[[], Catalog],
+        projections: Callable[[], Projections],
+        dense_weight: float,
+        dimension: int,
+    ) -> None:
+        self._database = database
+        self._info = info
+        self._catalog = catalog
+        self._projections = projections
+        self._dense_weight = dense_weight
+        self._dimension = dimension
+
+    @property
+    def generation(self) -> Generation:
+        """The generation this reads."""
+        return self._info.number
+
+    def search(
+        self, text: str, vector: Vector, *, scope: Scope, where: Where = (), limit: int = 10
+    ) -> list[Hit]:
+        """Find the chunks nearest to a question by meaning and by words, fused, best first."""
+        if vector.shape != (self._dimension,):
+            raise BadInput(f"The question's vector has shape {vector.shape}, not ({self._dimension},).")
+        catalog, projections = self._catalog(), self._projections()
+        documents = catalog.select(scope, where)
+        if not len(documents) or limit < 1:
+            return []
+        depth = max(CANDIDATES, 2 * limit)
+        mask = projections.dense.mask(documents)
+        share = 1.0 if mask is None else float(mask.mean())
+        dense = projections.dense.search(vector, depth, mask)
+        lexical = projections.lexical.search(
+            text, depth, documents=None if mask is None else documents, share=share
+        )
+        return self._hits(fuse(dense, lexical, dense_weight=self._dense_weight, limit=limit), catalog)
+
+    def around(self, chunk: Chunk, radius: int) -> list[Chunk]:
+        """Return the chunk with up to `radius` neighbours on either side, in document order."""
+        row = self._row(chunk.document)
+        first, last = chunk.position - radius, chunk.position + radius
+        with self._database.connection() as connection:
+            return truth.chunks_of(connection, row, chunk.document, first=first, last=last)
+
+    def document(self, document: DocumentId, *, scope: Scope) -> Document:
+        """Return one document; raises NotFound when it is absent or out of scope (the two look alike)."""
+        catalog = self._catalog()
+        row = catalog.row_of(document)
+        if row is None or not scope.allows(catalog.at(row)):
+            raise _no_such(document)
+        return catalog.at(row)
+
+    def documents(self, *, scope: Scope, where: Where = ()) -> Iterator[Document]:
+        """Yield the documents in scope, by uri."""
+        return self._catalog().documents(scope, where)
+
+    def chunks(self, document: DocumentId) -> list[Chunk]:
+        """Return a document's chunks in order."""
+        row = self._row(document)
+        with self._database.connection() as connection:
+            return truth.chunks_of(connection, row, document)
+
+    def text(self, document: DocumentId) -> str:
+        """Return a document's extracted text."""
+        row = self._row(document)
+        with self._database.connection() as connection:
+            text = truth.text_of(connection, row)
+        if text is None:
+            raise _no_such(document)
+        return text
+
+    def digests(self, *, tenant: str) -> Mapping[str, str]:
+        """Return uri → digest of every document of a tenant."""
+        with self._database.connection() as connection:
+            return truth.digests(connection, tenant, self.generation)
+
+    def info(self) -> GenerationInfo:
+        """Return this generation's number, date and counts."""
+        return self._info
+
+    def _row(self, document: DocumentId) -> int:
+        row = self._catalog().row_of(document)
+        if row is None:
+            raise _no_such(document)
+        return row
+
+    def _hits(self, ranked: list[Fused], catalog: Catalog) -> list[Hit]:
+        with self._database.connection() as connection:
+            found = truth.chunks_at(connection, [each.row for each in ranked])
+        hits = []
+        for each in ranked:
+            # A chunk that an erasure has taken away meanwhile is left out.
+            if each.row in found:
+                document_row, chunk = found[each.row]
+                hits.append(Hit(chunk, catalog.at(document_row), each.score, each.stages))
+        return hits
+
+
+def _no_such(document: DocumentId) -> NotFound:
+    return NotFound(f"There is no document {document!r}.", "`footnote docs ls` lists what there is.")

@@ -1,0 +1,169 @@
+"""The embedded store: SQLite is the truth, FAISS and tantivy are derived from it."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from threading import Lock
+
+from vectorstore.embedded import create, projections, truth
+from vectorstore.embedded.database import Connection, Database
+from vectorstore.embedded.draft import EmbeddedDraft
+from vectorstore.embedded.empty import EmptySnapshot
+from vectorstore.embedded.lock import writer_lock
+from vectorstore.embedded.opened import Opened, not_kept
+from vectorstore.embedded.projections import Kind
+from vectorstore.embedded.snapshot import EmbeddedSnapshot
+from vectorstore.errors import FootnoteError, NotFound
+from vectorstore.types import Generation, GenerationInfo, Vector
+
+_log = logging.getLogger(__name__)
+
+
+class EmbeddedStore:
+    """Documents, chunks and vectors over time, in a folder. Safe to use from several threads.
+
+    Without `embedder_fingerprint` it takes the index as it is: for maintenance, which embeds nothing.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        embedder_fingerprint: str | None,
+        dimension: int | None,
+        dense_weight: float = 0.5,
+    ) -> None:
+        self.folder = data_dir
+        self._fingerprint = embedder_fingerprint
+        self._dimension = dimension
+        self._dense_weight = dense_weight
+        self._lock = Lock()
+        self._opened: Opened | None = None
+        self.opened()
+
+    @contextmanager
+    def snapshot(self, at: Generation | None = None) -> Iterator[EmbeddedSnapshot | EmptySnapshot]:
+        """Pin a generation (the newest when None); raises NotFound for one that is not kept."""
+        opened = self.opened()
+        if opened is None:
+            if at:
+                raise not_kept(at)
+            yield EmptySnapshot()
+            return
+        info = opened.pin(at)
+        yield EmbeddedSnapshot(
+            opened.database,
+            info,
+            catalog=partial(opened.catalog, info.number),
+            projections=partial(opened.projections, info.number),
+            dense_weight=self._dense_weight,
+            dimension=opened.kind.dimension,
+        )
+
+    @contextmanager
+    def draft(self, *, note: str = "", wait: bool = False) -> Iterator[EmbeddedDraft]:
+        """Open the next generation for writing; a clean exit publishes it, an exception discards it."""
+        with writer_lock(self.folder / "index.lock", wait=wait):
+            opened = self._opened_for_writing()
+            with opened.database.connection() as connection:
+                try:
+                    with connection.transaction():
+                        draft = self._begin(connection, opened.kind, note)
+                        yield draft
+                        if not draft.changed():
+                            raise _NothingChanged
+                        draft.publish()
+                except _NothingChanged:
+                    return
+                self._project(connection, opened.kind)
+
+    def cached_vectors(self, texts: Sequence[str]) -> Mapping[str, Vector]:
+        """Return the vectors of those embedded texts that the index already holds, by text."""
+        opened = self.opened()
+        if opened is None:
+            return {}
+        with opened.database.connection() as connection:
+            return truth.cached_vectors(connection, texts)
+
+    def generations(self) -> list[GenerationInfo]:
+        """Return the kept generations, oldest first."""
+        opened = self.opened()
+        if opened is None:
+            return []
+        with opened.database.connection() as connection:
+            return truth.generations(connection)
+
+    def rollback(self, to: Generation, *, wait: bool = False) -> Generation:
+        """Publish a new generation equal to `to`, and return its number; raises NotFound, Busy."""
+        opened = self.opened()
+        if opened is None:
+            raise not_kept(to)
+        with writer_lock(self.folder / "index.lock", wait=wait), opened.database.connection() as connection:
+            with connection.transaction():
+                if truth.generation(connection, to) is None:
+                    raise not_kept(to)
+                draft = self._begin(connection, opened.kind, f"rollback to generation {to}")
+                draft.restore(to)
+                draft.publish()
+            self._project(connection, opened.kind)
+            return draft.number
+
+    def close(self) -> None:
+        """Release files and memory."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.database.close()
+                self._opened = None
+
+    def opened(self) -> Opened | None:
+        """Return the index as it is on disk now; None when there is none yet.
+
+        Raises EmbedderMismatch when it was made by another embedder than this store is for.
+        """
+        path = self.folder / "index.db"
+        with self._lock:
+            if (
+                self._opened is not None
+                and create.identity(path, self._opened.database) == self._opened.identity
+            ):
+                return self._opened
+            if self._opened is not None:
+                self._opened.database.close()
+                self._opened = None
+            if not path.exists():
+                return None
+            database = Database(path)
+            kind = create.read_kind(database, fingerprint=self._fingerprint, dimension=self._dimension)
+            identity = create.identity(path, database)
+            if kind is None or identity is None:
+                database.close()
+                return None
+            self._opened = Opened(self.folder, database, kind=kind, identity=identity)
+            return self._opened
+
+    def _opened_for_writing(self) -> Opened:
+        """Make the index if there is none, and bring lagging projections up to date before more is added."""
+        create.prepare(self.folder / "index.db", fingerprint=self._fingerprint, dimension=self._dimension)
+        opened = self.opened()
+        if opened is None:
+            raise NotFound("The index has vanished while it was being opened.")
+        with opened.database.connection() as connection:
+            self._project(connection, opened.kind)
+        return opened
+
+    def _begin(self, connection: Connection, kind: Kind, note: str) -> EmbeddedDraft:
+        base = truth.head(connection).generation
+        return EmbeddedDraft(connection, base=base, dimension=kind.dimension, note=note)
+
+    def _project(self, connection: Connection, kind: Kind) -> None:
+        try:
+            projections.catch_up(self.folder, connection, kind)
+        except (OSError, FootnoteError) as error:
+            # The commit stands whatever happens here: the projections are caught up at the next chance.
+            _log.warning("The search index could not be brought up to date: %s", error)
+
+
+class _NothingChanged(Exception):
+    """Ends the transaction of an empty draft."""

@@ -1,0 +1,21 @@
+"""Open the store that the settings ask for."""
+
+from pathlib import Path
+
+from vectorstore.embedded.store import EmbeddedStore
+
+
+def open_store(
+    data_dir: Path, *, embedder_fingerprint: str | None, dimension: int | None, dense_weight: float = 0.5
+) -> EmbeddedStore:
+    """Open the embedded store in a folder, which need not exist before the first draft.
+
+    Raises EmbedderMismatch when the index there holds vectors of another embedder. Without a fingerprint
+    the index is taken as it is: for maintenance, which embeds nothing.
+    """
+    return EmbeddedStore(
+        data_dir,
+        embedder_fingerprint=embedder_fingerprint,
+        dimension=dimension,
+        dense_weight=dense_weight,
+    )
