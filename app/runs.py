@@ -1,128 +1,43 @@
-"""Runs: the execution of a turn, which outlives its connection and which clients watch, resume and stop.
+"""Runs: turns that outlive their connection, so that clients can watch, resume and stop them.
 
-A run's task fills a buffer; readers attach to it at any place. The only background tasks of the service are
-here. Exactly one of Done, Failed, Cancelled ends every buffer, whatever the turn does.
+The only background tasks of the service are here. Exactly one of Done, Failed, Cancelled ends every run,
+whatever its turn does.
 """
 
 import asyncio
 import logging
-import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing
+import traceback
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
-from app.events import Cancelled, Done, Event, Failed, Terminal, Text
+from app.events import Cancelled, Done, Event, Failed, Terminal
 from app.question import Question
-from vectorstore.errors import Busy, NotFound
+from app.run import Reason, Run
+from vectorstore.errors import Busy, FootnoteError, NotFound, Unavailable
 
-Reason: TypeAlias = Literal["user", "disconnect", "shutdown"]
-TurnFunction: TypeAlias = Callable[[Question, str], AsyncIterator[Event]]
-"""Answers a question under a run id. Closing the iterator stops everything upstream of it."""
+TurnFunction: TypeAlias = Callable[[Question, str], AsyncGenerator[Event, None]]
+"""Answers a question under a run id. Closing the generator stops everything upstream of it."""
+OnEnd: TypeAlias = Callable[[Run, Sequence[Event]], Awaitable[None]]
+"""Called once for every run after its terminal event; its failure is logged and harms nobody."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """How many runs, for how long, how large. Times in seconds, sizes in characters of answer."""
+    """How many runs, for how long, how large. Times in seconds, sizes in characters."""
 
     concurrent: int = 64
     queued: int = 256
     queue_seconds: float = 30.0
-    kept_seconds: float = 600.0
     kept: int = 2_000
+    kept_seconds: float = 600.0
+    kept_size: int = 64_000_000
     grace_seconds: float = 15.0
-    answer_characters: int = 1_000_000
-    kept_characters: int = 64_000_000
-
-
-class Run:
-    """One question being answered, or answered: its events, numbered from 1, and who is reading them."""
-
-    def __init__(self, question: Question, *, owner: str, resumable: bool, background: bool) -> None:
-        self.id = f"run_{secrets.token_hex(12)}"
-        self.question = question
-        self.owner = owner
-        self.resumable = resumable
-        self.background = background
-        self.created = time.time()
-        self.ended_at: float | None = None
-        self.characters = 0
-        self.readers = 0
-        self._events: list[Event] = []
-        self._waiting: set[asyncio.Future[None]] = set()
-        self.stop_reason: Reason | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Say whether the terminal event is in the buffer."""
-        return self.ended_at is not None
-
-    @property
-    def recorded(self) -> Sequence[Event]:
-        """The events so far."""
-        return self._events
-
-    @property
-    def answer(self) -> str:
-        """The answer so far."""
-        return "".join(event.delta for event in self._events if isinstance(event, Text))
-
-    @property
-    def ending(self) -> Terminal | None:
-        """The terminal event, once there is one."""
-        last = self._events[-1] if self.ended else None
-        return last if isinstance(last, Done | Failed | Cancelled) else None
-
-    async def batches(self, after: int = 0) -> AsyncIterator[Sequence[Event]]:
-        """Yield the events after number `after` as they come, those that are ready at once together."""
-        position = after
-        while True:
-            if position < len(self._events):
-                ready = self._events[position:]
-                position += len(ready)
-                yield ready
-            elif self.ended:
-                return
-            else:
-                await self._changed()
-
-    async def events(self, after: int = 0) -> AsyncIterator[tuple[int, Event]]:
-        """Yield (number, event) after number `after`, until the terminal one."""
-        number = after
-        async with aclosing(_closable(self.batches(after))) as batches:
-            async for batch in batches:
-                for event in batch:
-                    number += 1
-                    yield number, event
-
-    def append(self, event: Event) -> None:
-        """Add an event; after a terminal one nothing is added any more."""
-        if self.ended:
-            return
-        self._events.append(event)
-        if isinstance(event, Text):
-            self.characters += len(event.delta)
-        elif isinstance(event, Done | Failed | Cancelled):
-            self.ended_at = time.monotonic()
-        waiting, self._waiting = self._waiting, set()
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
-
-    async def _changed(self) -> None:
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.add(future)
-        try:
-            await future
-        finally:
-            self._waiting.discard(future)
-
-
-OnEnd: TypeAlias = Callable[[Run, Sequence[Event]], Awaitable[None]]
-"""Called once for every run after its terminal event; its failure is logged and harms nobody."""
+    answer_size: int = 1_000_000
 
 
 class Runs:
@@ -142,32 +57,31 @@ class Runs:
 
     @property
     def active(self) -> int:
-        """How many runs have not ended or are still being recorded."""
+        """How many runs have not ended, or are still being recorded."""
         return len(self._tasks)
 
-    def start(
-        self, question: Question, *, resumable: bool, owner: str = "", background: bool = False
-    ) -> Run:
+    def start(self, question: Question, *, resumable: bool, owner: str = "", background: bool = False) -> Run:
         """Begin answering; raises Busy when every slot and every place in the queue is taken.
 
-        A run that is not resumable stops when its last reader leaves; a resumable one after a grace period;
-        a background one runs to its end.
+        A run stops when its last reader leaves; a resumable one only after a grace period, a background one
+        not at all.
         """
         if self.draining:
             raise Busy("The service is shutting down.", "Ask again in a moment.")
         if self.active >= self._limits.concurrent + self._limits.queued:
             raise Busy("Too many questions are being answered.", "Ask again in a few seconds.")
-        self._evict()
+        self._forget()
         run = Run(question, owner=owner, resumable=resumable, background=background)
         self._runs[run.id] = run
         task = asyncio.create_task(self._execute(run), name=run.id)
         self._tasks[run.id] = task
         task.add_done_callback(lambda _: self._settle(run))
-        self._await_reader(run)
+        self._expect_reader(run)
         return run
 
     def get(self, run: str, *, owner: str | None = None) -> Run:
         """Return a run; raises NotFound when it is unknown, forgotten, or another owner's."""
+        self._forget()
         found = self._runs.get(run)
         if found is None or (owner is not None and found.owner != owner):
             raise NotFound(f"There is no run {run!r}.", "Runs are kept for ten minutes.")
@@ -175,17 +89,13 @@ class Runs:
 
     def latest(self, conversation: str, *, owner: str) -> Run | None:
         """Return the newest run of a conversation, if it is still kept."""
-        return next(
-            (
-                run
-                for run in reversed(self._runs.values())
-                if run.owner == owner and run.question.conversation == conversation
-            ),
-            None,
-        )
+        for run in reversed(self._runs.values()):
+            if run.owner == owner and run.question.conversation == conversation:
+                return run
+        return None
 
     def cancel(self, run: str, reason: Reason = "user") -> Run:
-        """Stop a run; does nothing to one that has ended. Raises NotFound."""
+        """Stop a run, and do nothing to one that has ended; raises NotFound."""
         found = self.get(run)
         task = self._tasks.get(run)
         if not found.ended and found.stop_reason is None and task is not None:
@@ -193,14 +103,18 @@ class Runs:
             task.cancel()
         return found
 
-    async def watch(self, run: Run, after: int = 0) -> AsyncIterator[Sequence[Event]]:
-        """Yield a run's events as a reader: leaving early stops the run as `start` says."""
+    async def stopped(self, run: Run) -> None:
+        """Wait until a run that was cancelled has closed everything upstream of it."""
+        if task := self._tasks.get(run.id):
+            await asyncio.wait([task], timeout=5)
+
+    @contextmanager
+    def reading(self, run: Run) -> Iterator[Run]:
+        """Count as a reader of the run: the last one to leave early stops it, as `start` says."""
         self._drop_grace(run)
         run.readers += 1
         try:
-            async with aclosing(_closable(run.batches(after))) as batches:
-                async for batch in batches:
-                    yield batch
+            yield run
         finally:
             run.readers -= 1
             if run.readers == 0 and not run.ended:
@@ -217,23 +131,21 @@ class Runs:
             await asyncio.wait(list(self._tasks.values()), timeout=5)
 
     def _left(self, run: Run) -> None:
-        if run.background:
-            return
-        if run.resumable:
-            self._await_reader(run)
+        if run.resumable or run.background:
+            self._expect_reader(run)
         else:
             self.cancel(run.id, "disconnect")
 
-    def _await_reader(self, run: Run) -> None:
-        """Stop the run unless somebody reads it within the grace period."""
-        if run.background or run.ended:
-            return
-        loop = asyncio.get_running_loop()
-        self._graces[run.id] = loop.call_later(self._limits.grace_seconds, self._unread, run)
+    def _expect_reader(self, run: Run) -> None:
+        """Stop the run if nobody reads it when the grace period is over."""
+        self._drop_grace(run)
+        if not run.background:
+            loop = asyncio.get_running_loop()
+            self._graces[run.id] = loop.call_later(self._limits.grace_seconds, self._unread, run)
 
     def _unread(self, run: Run) -> None:
-        self._graces.pop(run.id, None)
-        if run.readers == 0 and run.id in self._runs:
+        self._drop_grace(run)
+        if run.readers == 0 and run.id in self._tasks:
             self.cancel(run.id, "disconnect")
 
     def _drop_grace(self, run: Run) -> None:
@@ -252,33 +164,37 @@ class Runs:
         if self._on_end is not None:
             try:
                 await self._on_end(run, run.recorded)
-            except Exception:  # the run's edge: a broken record must not break an answer
-                _log.exception("Recording run %s failed", run.id)
+            except Exception as error:  # noqa: BLE001 - the run's edge: a lost record must not harm an answer
+                _report(f"Recording run {run.id} failed", error)
 
     async def _answered(self, run: Run) -> Terminal:
-        """Run the turn in a slot and return its terminal event; a broken turn is a failed one."""
+        """Consume the turn in a slot and return its terminal event; a broken turn is a failed one."""
         try:
             async with asyncio.timeout(self._limits.queue_seconds):
                 await self._slots.acquire()
         except TimeoutError:
-            return Failed("model_unavailable", "Too many questions are being answered. Ask again in a moment.")
+            return Failed(
+                "model_unavailable", "Too many questions are being answered. Ask again in a moment."
+            )
         try:
-            return await self._consume(run)
-        except Exception:  # the run's edge
-            _log.exception("Run %s broke", run.id)
+            return await self._consumed(run)
+        except FootnoteError as error:
+            return Failed("internal", str(error), retryable=isinstance(error, Busy | Unavailable))
+        except Exception as error:  # noqa: BLE001 - the run's edge
+            _report(f"Run {run.id} broke", error)
             return Failed("internal", f"Something went wrong on our side (run {run.id}).")
         finally:
             self._slots.release()
 
-    async def _consume(self, run: Run) -> Terminal:
-        async with aclosing(_closable(self._turn(run.question, run.id))) as events:
+    async def _consumed(self, run: Run) -> Terminal:
+        async with aclosing(self._turn(run.question, run.id)) as events:
             async for event in events:
                 if isinstance(event, Cancelled) or run.stop_reason is not None:
                     return Cancelled(run.stop_reason or "shutdown")
                 if isinstance(event, Done | Failed):
                     return event
                 run.append(event)
-                if run.characters > self._limits.answer_characters:
+                if run.answer_size > self._limits.answer_size:
                     return Failed("internal", "The answer grew past the limit and was cut.", retryable=False)
         return Failed("internal", f"The answer ended before it was complete (run {run.id}).")
 
@@ -288,20 +204,18 @@ class Runs:
         self._tasks.pop(run.id, None)
         self._drop_grace(run)
 
-    def _evict(self) -> None:
-        """Forget ended runs that are too old, too many or too large together, oldest first."""
+    def _forget(self) -> None:
+        """Drop ended runs that nobody reads: the too old, and the oldest while there is too much."""
         oldest = time.monotonic() - self._limits.kept_seconds
-        characters = sum(run.characters for run in self._runs.values())
-        for run in list(self._ended_first()):
-            fits = len(self._runs) < self._limits.kept and characters <= self._limits.kept_characters
-            if fits and (run.ended_at or 0) > oldest:
-                return
-            characters -= run.characters
-            del self._runs[run.id]
-
-    def _ended_first(self) -> Iterator[Run]:
-        return (run for run in self._runs.values() if run.ended and run.readers == 0)
+        size = sum(run.size for run in self._runs.values())
+        for run in [run for run in self._runs.values() if run.ended and run.readers == 0]:
+            fits = len(self._runs) < self._limits.kept and size <= self._limits.kept_size
+            if not fits or (run.ended_at or 0.0) < oldest:
+                size -= run.size
+                del self._runs[run.id]
 
 
-def _closable[T](iterator: AsyncIterator[T]) -> AsyncIterator[T]:
-    return iterator
+def _report(what: str, error: Exception) -> None:
+    """Log where it broke. Never the error's own words: they may quote a question or a document."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("%s: %s\n%s", what, type(error).__name__, frames)

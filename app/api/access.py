@@ -1,0 +1,97 @@
+"""Who may call: API keys, or, where no key was ever made, this machine itself and nobody else."""
+
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+
+from app.keys import RIGHTS, Grant, Right
+from app.parts import Service
+from app.problems import Unauthenticated
+from app.runs import Runs
+from vectorstore.errors import NotAllowed
+from vectorstore.types import Scope
+
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOCAL = Grant("local", Scope(), frozenset(RIGHTS))
+
+
+async def service(request: Request) -> Service:
+    """Return what the application was built with."""
+    found: Service = request.app.state.service
+    return found
+
+
+async def runs(request: Request) -> Runs:
+    """Return the application's runs."""
+    found: Runs = request.app.state.runs
+    return found
+
+
+ServiceIn = Annotated[Service, Depends(service)]
+RunsIn = Annotated[Runs, Depends(runs)]
+
+
+async def grant(request: Request, service: ServiceIn) -> Grant:
+    """Return what the caller may do; raises Unauthenticated or NotAllowed."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if service.keys.exist():
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise Unauthenticated("This needs an API key.", "Send `Authorization: Bearer fn_…`.")
+        return _checked(service, secret.strip())
+    # Clients must send something as a key; what it is does not matter until there are keys, except that one
+    # of ours which is unknown here is a mistake worth saying.
+    if secret.startswith("fn_"):
+        return _checked(service, secret.strip())
+    _refuse_strangers(request, service)
+    return _LOCAL
+
+
+def _checked(service: Service, secret: str) -> Grant:
+    try:
+        return service.keys.check(secret)
+    except NotAllowed as error:
+        raise Unauthenticated(error.what, error.hint) from error
+
+
+def _refuse_strangers(request: Request, service: Service) -> None:
+    """Without keys: only this machine, under a local name, and no foreign page (DNS rebinding, CSRF)."""
+    client = request.client.host if request.client else "localhost"
+    if client not in LOOPBACK and not client.startswith("127."):
+        raise NotAllowed(
+            "Without API keys this service answers this machine only.", "Make one: footnote keys create."
+        )
+    if urlsplit(f"//{request.headers.get('host', '')}").hostname not in LOOPBACK:
+        raise NotAllowed(
+            "Without API keys this service answers to the names localhost and 127.0.0.1 only.",
+            "Use one of them, or make a key: footnote keys create.",
+        )
+    origin = request.headers.get("origin")
+    if origin and origin not in service.settings.cors_origins and urlsplit(origin).hostname not in LOOPBACK:
+        raise NotAllowed("This page may not use the service.", "List its origin in FOOTNOTE_CORS_ORIGINS.")
+
+
+def _demand(right: Right, granted: Grant) -> Grant:
+    if right not in granted.rights:
+        raise NotAllowed(f"This key has no right to {right}.", "Use a key made with that scope.")
+    return granted
+
+
+async def may_chat(granted: Annotated[Grant, Depends(grant)]) -> Grant:
+    """Demand the right to ask questions."""
+    return _demand("chat", granted)
+
+
+async def may_search(granted: Annotated[Grant, Depends(grant)]) -> Grant:
+    """Demand the right to search."""
+    return _demand("search", granted)
+
+
+async def may_read(granted: Annotated[Grant, Depends(grant)]) -> Grant:
+    """Demand the right to read documents."""
+    return _demand("documents", granted)
+
+
+ChatGrant = Annotated[Grant, Depends(may_chat)]
+SearchGrant = Annotated[Grant, Depends(may_search)]
+DocumentsGrant = Annotated[Grant, Depends(may_read)]

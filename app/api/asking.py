@@ -1,0 +1,105 @@
+"""From a request's words to a Question: what is too much, what is too little, and the conversation before it."""
+
+import secrets
+from collections.abc import Sequence
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.keys import Grant
+from app.parts import ServiceSettings
+from app.problems import TooLarge, Unprocessable
+from app.question import Message, Question
+from vectorstore.types import Condition, Generation, Where
+
+Scalar: TypeAlias = str | int | float | bool
+KEPT_MESSAGES = 20
+"""Older messages of a conversation are left out: clients send the whole of it every time."""
+
+
+class ConditionBody(BaseModel):
+    """One test on a document."""
+
+    field: str = Field(
+        description="`uri`, `title`, `media_type`, `modified` or a metadata key.", max_length=200
+    )
+    op: Literal["eq", "in", "prefix", "range"]
+    values: list[Scalar | None] = Field(min_length=1, max_length=1_000)
+
+
+WhereBody: TypeAlias = Annotated[
+    list[ConditionBody] | dict[str, Scalar | list[Scalar]],
+    Field(
+        description="Conditions that must all hold; or, shorter, an object of field → value or values.",
+        examples=[
+            [{"field": "uri", "op": "prefix", "values": ["policies/"]}],
+            {"media_type": "application/pdf"},
+        ],
+    ),
+]
+TopK: TypeAlias = Annotated[int | None, Field(ge=1, le=50, description="Chunks to retrieve.")]
+At: TypeAlias = Annotated[int | None, Field(ge=0, description="Generation of the index to answer from.")]
+
+
+class Knobs(BaseModel):
+    """What a client of any dialect may ask for beyond the dialect; unknown keys are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+    where: WhereBody | None = None
+    top_k: TopK = None
+    at: At = None
+    conversation: Annotated[
+        str | None, Field(max_length=200, description="Id of the conversation this belongs to.")
+    ] = None
+
+
+def question_of(
+    messages: Sequence[Message], *, grant: Grant, settings: ServiceSettings, knobs: Knobs | None = None
+) -> Question:
+    """Make a question of the last message and a history of those before it.
+
+    Raises Unprocessable when there is no question, TooLarge when it is too long.
+    """
+    knobs = knobs or Knobs()
+    if not messages or messages[-1].role != "user" or not messages[-1].text.strip():
+        raise Unprocessable("The question is empty.", "Send some words as the last message, from the user.")
+    text = messages[-1].text
+    if len(text) > settings.max_question_chars:
+        raise TooLarge(
+            f"The question has {len(text):,} characters.", f"The most is {settings.max_question_chars:,}."
+        )
+    history = [message for message in messages[:-1] if message.text.strip()][-KEPT_MESSAGES:]
+    return Question(
+        text=text,
+        scope=grant.scope,
+        history=tuple(Message(m.role, m.text[: settings.max_question_chars]) for m in history),
+        where=where_of(knobs.where),
+        top_k=knobs.top_k or settings.top_k,
+        conversation=knobs.conversation or f"conv_{secrets.token_hex(12)}",
+        at=None if knobs.at is None else Generation(knobs.at),
+    )
+
+
+def where_of(body: WhereBody | None) -> Where:
+    """Read the conditions of a request."""
+    if body is None:
+        return ()
+    if isinstance(body, dict):
+        return tuple(
+            Condition(field, "in", tuple(value))
+            if isinstance(value, list)
+            else Condition(field, "eq", (value,))
+            for field, value in body.items()
+        )
+    return tuple(_condition(condition) for condition in body)
+
+
+def _condition(body: ConditionBody) -> Condition:
+    wanted = {"eq": 1, "prefix": 1, "range": 2}.get(body.op)
+    if wanted is not None and len(body.values) != wanted:
+        raise Unprocessable(f"`{body.op}` on {body.field!r} takes {wanted} value(s), not {len(body.values)}.")
+    if body.op == "prefix" and not isinstance(body.values[0], str):
+        raise Unprocessable(f"`prefix` on {body.field!r} takes a string.")
+    if body.op != "range" and None in body.values:
+        raise Unprocessable(f"`{body.op}` on {body.field!r} takes no null.")
+    return Condition(body.field, body.op, tuple(body.values))

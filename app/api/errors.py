@@ -1,0 +1,68 @@
+"""Send every error in the shape that the clients of its path read.
+
+Native routes answer RFC 9457 problem details, the OpenAI routes OpenAI's error object, `/api/chat` a short
+`{"error": {"message"}}` that a chat window can show.
+"""
+
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from app.problems import Problem, openai_error, problem_details, problem_of, validation_sentence
+from vectorstore.errors import FootnoteError
+
+_STATUS_CODES: Final[dict[int, str]] = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+OPENAI_ROUTES: Final = ("/v1/chat/completions", "/v1/models", "/v1/responses")
+
+
+def response_to(problem: Problem, path: str) -> Response:
+    """Answer with a problem in the shape that the clients of this path read."""
+    headers = {"Cache-Control": "no-store"}
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(problem.retry_after)
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if path.startswith(OPENAI_ROUTES):
+        return JSONResponse(openai_error(problem), problem.status, headers)
+    if path.startswith("/api/"):
+        body = {"error": {"message": problem.sentence, "code": problem.code}}
+        return JSONResponse(body, problem.status, headers)
+    return JSONResponse(
+        problem_details(problem), problem.status, headers, media_type="application/problem+json"
+    )
+
+
+def install(application: FastAPI) -> None:
+    """Let every error of the application leave in its path's shape."""
+
+    async def known(request: Request, error: Exception) -> Response:
+        assert isinstance(error, FootnoteError)  # noqa: S101 - registered for this class only
+        return response_to(problem_of(error), request.url.path)
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101
+        return response_to(validation_sentence(error.errors()), request.url.path)
+
+    async def raised(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101
+        code = _STATUS_CODES.get(error.status_code, "error")
+        problem = Problem(error.status_code, code, f"{error.detail.rstrip('.')}.")
+        response = response_to(problem, request.url.path)
+        response.headers.update(error.headers or {})
+        return response
+
+    async def unknown(request: Request, _: Exception) -> Response:
+        identity = request.scope.get("state", {}).get("request_id", "")
+        sentence = f"Something went wrong on our side (request {identity})."
+        response = response_to(Problem(500, "internal", sentence), request.url.path)
+        # This handler runs outside every middleware of ours.
+        response.headers["X-Request-Id"] = identity
+        return response
+
+    application.add_exception_handler(FootnoteError, known)
+    application.add_exception_handler(RequestValidationError, invalid)
+    application.add_exception_handler(HTTPException, raised)
+    application.add_exception_handler(Exception, unknown)

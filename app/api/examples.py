@@ -1,0 +1,80 @@
+"""What the OpenAPI document says of answers that are not plain JSON: streams and errors."""
+
+from typing import Any, Final, TypeAlias
+
+Responses: TypeAlias = dict[int | str, dict[str, Any]]  # Any: FastAPI's own type
+
+_DETAILS: Final = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+    },
+}
+_OPENAI: Final = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+                "code": {"type": ["string", "null"]},
+            },
+        }
+    },
+}
+_SHORT: Final = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "code"],
+            "properties": {"message": {"type": "string"}, "code": {"type": "string"}},
+        }
+    },
+}
+_SENTENCES: Final[dict[int, str]] = {
+    400: "The request cannot be used.",
+    401: "No API key, or one that is not valid.",
+    403: "The key has no right to this, or the caller may not come in without a key.",
+    404: "It is not there, or not for this caller: the two look alike.",
+    409: "The state of things forbids it.",
+    413: "The question or the body is too large.",
+    422: "The question is empty, or a field has a value that cannot be used.",
+    500: "Something broke on our side.",
+    502: "The language model failed.",
+    503: "Not available now; try again after Retry-After seconds.",
+    504: "The language model was too slow.",
+}
+
+
+def problems(*statuses: int, openai: bool = False, short: bool = False) -> Responses:
+    """Document these errors, in the shape of the route's dialect."""
+    schema = _OPENAI if openai else _SHORT if short else _DETAILS
+    media = "application/json" if openai or short else "application/problem+json"
+    return {
+        status: {"description": _SENTENCES[status], "content": {media: {"schema": schema}}}
+        for status in statuses
+    }
+
+
+def event_stream(description: str, example: str) -> Responses:
+    """Document a stream of server-sent events."""
+    return {
+        200: {
+            "description": description,
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": example}},
+            "headers": {
+                "X-Run-Id": {"description": "The run, to resume or stop it.", "schema": {"type": "string"}}
+            },
+        }
+    }

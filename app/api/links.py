@@ -1,0 +1,55 @@
+"""Links into the viewer that a browser may follow: signed, for a time, by the key that asked.
+
+A browser sends no Authorization header. The signature stands for the key: when the key is revoked, or its
+groups change, the link follows.
+"""
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable
+
+from fastapi import Request
+
+from app.keys import Grant
+from app.parts import Service
+from app.wire.sources import Viewer
+from vectorstore.types import Document, DocumentId
+
+
+def viewer(request: Request, service: Service, grant: Grant, *, now: float) -> Viewer:
+    """Make links for this caller, at the public address or at the one the request came to.
+
+    `now` is when the run was made, so that a replay of the run carries the same links.
+    """
+    base = service.settings.base_url or str(request.base_url)
+    return Viewer(base.rstrip("/"), _signer(service, grant, now))
+
+
+def granted_by(request: Request, service: Service, document: DocumentId) -> Grant | None:
+    """Return what a link's signature grants, or None when there is none that holds."""
+    query = request.query_params
+    key, expires, signature = query.get("key", ""), query.get("expires", ""), query.get("signature", "")
+    secret = service.keys.signing_secret()
+    if not secret or not expires.isascii() or not expires.isdigit() or int(expires) < time.time():
+        return None
+    if not hmac.compare_digest(signature.encode(), _signature(secret, document, key, expires).encode()):
+        return None
+    return service.keys.grant_of(key)
+
+
+def _signer(service: Service, grant: Grant, now: float) -> Callable[[Document], dict[str, str]] | None:
+    if not service.keys.exist() or service.settings.link_seconds <= 0:
+        return None
+    secret = service.keys.signing_secret()
+    expires = str(int(now + service.settings.link_seconds))
+
+    def sign(document: Document) -> dict[str, str]:
+        signature = _signature(secret, document.id, grant.key, expires)
+        return {"key": grant.key, "expires": expires, "signature": signature}
+
+    return sign
+
+
+def _signature(secret: bytes, document: DocumentId, key: str, expires: str) -> str:
+    return hmac.new(secret, f"{document}\0{key}\0{expires}".encode(), hashlib.sha256).hexdigest()[:43]

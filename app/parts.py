@@ -1,0 +1,64 @@
+"""What the service is put together from: plain values and callables, so that a test passes fakes in a few lines."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from app.keys import Keys
+from app.question import Question
+from app.runs import OnEnd, TurnFunction
+from vectorstore.store import Store
+from vectorstore.types import Hit
+
+Search: TypeAlias = Callable[[Question], Awaitable[list[Hit]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether questions can be answered now; `detail` says what is missing."""
+
+    ready: bool
+    generation: int = 0
+    documents: int = 0
+    chunks: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """What the routes need to know. Times in seconds, sizes in bytes or characters as named.
+
+    `base_url` is the address that links in citations start with; empty: the request's own.
+    """
+
+    base_url: str = ""
+    cors_origins: tuple[str, ...] = ()
+    max_body_bytes: int = 4_000_000
+    max_question_chars: int = 8_000
+    inline_sources: Literal["off", "auto", "on"] = "off"
+    openwebui_events: bool = False
+    heartbeat_seconds: float = 10.0
+    send_timeout_seconds: float = 30.0
+    drain_seconds: float = 30.0
+    link_seconds: float = 86_400.0
+    max_concurrent_runs: int = 64
+    max_queued_runs: int = 256
+    grace_seconds: float = 15.0
+    top_k: int = 6
+    static_dir: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything behind the routes."""
+
+    turn: TurnFunction
+    search: Search
+    store: Store
+    keys: Keys
+    health: Callable[[], Health]
+    version: str
+    model_name: str
+    settings: ServiceSettings = ServiceSettings()
+    on_end: OnEnd | None = None

@@ -1,0 +1,105 @@
+"""One question being answered, or answered: its events in order, and whoever is reading them."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Literal, TypeAlias
+
+from app.events import Cancelled, Done, Event, Failed, Sources, Terminal, Text
+from app.question import Question
+
+Reason: TypeAlias = Literal["user", "disconnect", "shutdown"]
+
+
+class Run:
+    """A buffer of events that any number of readers follow from any place. Filled by `Runs` alone."""
+
+    def __init__(
+        self, question: Question, *, owner: str = "", resumable: bool = False, background: bool = False
+    ) -> None:
+        self.id = f"run_{secrets.token_hex(12)}"
+        self.question = question
+        self.owner = owner
+        self.resumable = resumable
+        self.background = background
+        self.created = time.time()
+        self.ended_at: float | None = None
+        self.stop_reason: Reason | None = None
+        self.readers = 0
+        self.answer_size = 0
+        self.size = len(question.text) + sum(len(message.text) for message in question.history)
+        self._events: list[Event] = []
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    @property
+    def ended(self) -> bool:
+        """Say whether the terminal event is in the buffer."""
+        return self.ended_at is not None
+
+    @property
+    def recorded(self) -> Sequence[Event]:
+        """The events so far."""
+        return self._events
+
+    @property
+    def answer(self) -> str:
+        """The answer so far."""
+        return "".join(event.delta for event in self._events if isinstance(event, Text))
+
+    @property
+    def ending(self) -> Terminal | None:
+        """The terminal event, once there is one."""
+        last = self._events[-1] if self.ended else None
+        return last if isinstance(last, Done | Failed | Cancelled) else None
+
+    async def batches(self, after: int = 0) -> AsyncGenerator[Sequence[Event], None]:
+        """Yield the events after number `after` as they come, those that are ready at once together."""
+        position = after
+        while True:
+            if position < len(self._events):
+                ready = self._events[position:]
+                position += len(ready)
+                yield ready
+            elif self.ended:
+                return
+            else:
+                await self._changed()
+
+    async def events(self, after: int = 0) -> AsyncGenerator[tuple[int, Event], None]:
+        """Yield (number, event) after number `after`, counted from 1, until the terminal one."""
+        number = after
+        async with aclosing(self.batches(after)) as batches:
+            async for batch in batches:
+                for event in batch:
+                    number += 1
+                    yield number, event
+
+    def append(self, event: Event) -> None:
+        """Add an event and wake the readers; after a terminal event nothing is added any more."""
+        if self.ended:
+            return
+        self._events.append(event)
+        match event:
+            case Text(delta):
+                self.answer_size += len(delta)
+                self.size += len(delta)
+            case Sources(passages):
+                self.size += sum(len(passage.text) for passage in passages)
+            case Done() | Failed() | Cancelled():
+                self.ended_at = time.monotonic()
+            case _:
+                pass
+        waiting, self._waiting = self._waiting, set()
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def _changed(self) -> None:
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.add(future)
+        try:
+            await future
+        finally:
+            self._waiting.discard(future)

@@ -1,0 +1,59 @@
+"""The web application: routes, limits and headers around a Service."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from app.api import chat, completions, documents, errors, health, search
+from app.middleware import BodyLimit, RequestIds
+from app.parts import Health, Service, ServiceSettings
+from app.runs import RunLimits, Runs
+
+__all__ = ["Health", "Service", "ServiceSettings", "create_app"]
+
+_ROUTERS = (chat.router, completions.router, search.router, documents.router, health.router)
+_EXPOSED = ["x-request-id", "x-run-id", "retry-after", "x-vercel-ai-ui-message-stream"]
+
+
+def create_app(service: Service) -> FastAPI:
+    """Build the application. `app.state.runs` holds its runs."""
+    settings = service.settings
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await application.state.runs.drain(0)
+
+    application = FastAPI(
+        title="Footnote",
+        version=service.version,
+        summary="Answers from your own documents, every sentence with its footnote.",
+        lifespan=lifespan,
+        # the stock pages load scripts from elsewhere
+        docs_url=None,
+        redoc_url=None,
+    )
+    limits = RunLimits(
+        concurrent=settings.max_concurrent_runs,
+        queued=settings.max_queued_runs,
+        grace_seconds=settings.grace_seconds,
+    )
+    application.state.service = service
+    application.state.runs = Runs(service.turn, limits=limits, on_end=service.on_end)
+    for router in _ROUTERS:
+        application.include_router(router)
+    errors.install(application)
+    # the last added is the outermost
+    application.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    if settings.cors_origins:
+        application.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type", "last-event-id", "x-request-id"],
+            expose_headers=_EXPOSED,
+        )
+    application.add_middleware(RequestIds)
+    return application
