@@ -1,0 +1,119 @@
+"""What needs no documents: greetings, thanks, and the housekeeping prompts of chat front ends."""
+
+import json
+import re
+
+from app.rarity import rarity
+from app.words import STOPWORDS, fold, stem, word_set, words
+
+_HELLO = "Hello! Ask me anything that your documents may answer; every answer names its sources."
+_THANKS = "You're welcome. Ask on whenever you like."
+_BYE = "Goodbye!"
+_SELF = (
+    "I am Footnote. I look for answers in your organisation's documents, quote them, and say so when they do not "
+    "hold the answer."
+)
+_FINE = "All is well, thank you. What would you like to know from your documents?"
+_OKAY = "All right. What else would you like to know?"
+
+_REPLIES = (
+    (
+        _SELF,
+        r"who are you|what are you|what(?:'s| is) your name|what can you (?:do|help (?:me )?with)|what do you do|"
+        r"how (?:do|does) (?:you|this) work|are you (?:a )?(?:bot|robot|human|machine|an? ai)|help|"
+        r"wer bist du|was kannst du|quién eres|qué puedes hacer|qui es-tu|qui êtes-vous",
+    ),
+    (
+        _FINE,
+        r"how are you(?: doing)?(?: today)?|how(?:'s| is) it going|what's up|wie geht(?:'s| es(?: dir| ihnen)?)|cómo estás|ça va",
+    ),
+    (
+        _BYE,
+        r"(?:good ?)?bye(?: bye)?|see you(?: later| soon| tomorrow)?|ciao|tschüss|auf wiedersehen|adiós|hasta luego|au revoir|"
+        r"have a (?:nice|good|great) (?:day|one|evening|weekend)|good night|cheers,? bye",
+    ),
+    (
+        _THANKS,
+        r"(?:many |ok(?:ay)?,? )?thanks?(?: you)?(?: (?:so|very) much| a lot| a bunch| again)?(?: for (?:your|the) help)?|thx|ty|"
+        r"cheers|that(?:'s| is| was) (?:very |really )?(?:helpful|great|perfect|all)|"
+        r"danke(?: schön| sehr)?|vielen dank|(?:muchas )?gracias|merci(?: beaucoup)?|grazie|obrigad[oa]",
+    ),
+    (
+        _OKAY,
+        r"ok(?:ay)?|great|perfect|nice|cool|good|got it|understood|i see|all right|alright|alles klar|super|vale|d'accord",
+    ),
+    (
+        _HELLO,
+        r"hi|hello|hey|hiya|howdy|yo|greetings|good (?:morning|afternoon|evening|day)|hi there|hello there|hey there|"
+        r"hallo|guten (?:tag|morgen|abend)|moin|servus|grüezi|hola|buen[oa]s (?:días|tardes|noches)|bonjour|salut|bonsoir|"
+        r"ciao|buongiorno|olá|test(?:ing)?|ping",
+    ),
+)
+_PATTERNS = tuple((reply, re.compile(rf"(?:{pattern})\Z")) for reply, pattern in _REPLIES)
+_ADDRESSED = re.compile(r"[\s,]+(?:there|all|everyone|footnote|bot|team|you)\Z")
+_LEADING = re.compile(
+    r"(?:hi|hello|hey|ok(?:ay)?|great|perfect|thanks?|thank you|danke|hallo)(?: there)?\s*[,.!]+\s*"
+)
+_LONGEST = 80
+
+_TASK = re.compile(r"\s*### Task:\s", re.IGNORECASE)
+_HISTORY = re.compile(r"<chat_history>(.*?)</chat_history>", re.DOTALL | re.IGNORECASE)
+_USER_LINE = re.compile(r"^\s*user\s*:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
+
+
+def reply(text: str) -> str | None:
+    """Answer a greeting, thanks, goodbye or a question about Footnote itself; None for anything else."""
+    if len(text) > _LONGEST:
+        return None
+    said = re.sub(r"\s+", " ", fold(text)).strip(" .!?,;:)(-~*'\"👋🙏😀🙂👍❤️¡¿")
+    shorter = _ADDRESSED.sub("", said)
+    without_opening = _LEADING.sub("", said, count=1)
+    for form in (said, shorter, without_opening):
+        for answer, pattern in _PATTERNS:
+            if pattern.match(form):
+                return answer
+    return None
+
+
+def housekeeping(text: str) -> str | None:
+    """Answer a front end's own prompt (title, tags, follow-ups, search queries) as the JSON it asks for."""
+    if not _TASK.match(text):
+        return None
+    history = _HISTORY.search(text)
+    asked = _USER_LINE.findall(history[1]) if history else []
+    task = fold(text[:1_200])
+    if "follow-up" in task or "follow_ups" in task or "follow up" in task:
+        return json.dumps({"follow_ups": []})
+    if "tags" in task:
+        return json.dumps({"tags": _tags(asked)}, ensure_ascii=False)
+    if "title" in task:
+        return json.dumps({"title": _title(asked)}, ensure_ascii=False)
+    if "quer" in task:
+        return json.dumps({"queries": asked[-1:]}, ensure_ascii=False)
+    if "autocomplet" in task or "completion" in task:
+        return json.dumps({"text": ""})
+    return json.dumps({})
+
+
+def _title(asked: list[str]) -> str:
+    """Name the conversation by its first real question, in at most six words."""
+    question = next((line.strip() for line in asked if reply(line) is None), "")
+    if not question:
+        return "New conversation"
+    kept = re.sub(r"\s+", " ", question).rstrip(" ?!.").split(" ")
+    while len(kept) > 3 and fold(kept[0]).strip("'") in STOPWORDS | _TOO_PLAIN:
+        kept = kept[1:]
+    kept = kept[:6]
+    while len(kept) > 2 and fold(kept[-1]) in STOPWORDS:
+        kept = kept[:-1]
+    title = " ".join(kept)[:60]
+    return title[:1].upper() + title[1:]
+
+
+def _tags(asked: list[str]) -> list[str]:
+    found = {word for line in asked for word in words(line) if word not in _TOO_PLAIN and len(word) > 3}
+    content = sorted(found - STOPWORDS, key=lambda word: (-rarity(stem(word)), word))
+    return ["General", *(word.capitalize() for word in content[:2])]
+
+
+_TOO_PLAIN = word_set("many much long often does there about")
