@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from threading import Lock
 
 import numpy as np
-import numpy.typing as npt
 
 from vectorstore.embedded import truth
+from vectorstore.embedded.arrays import Rows
 from vectorstore.embedded.conditions import admits, check
 from vectorstore.embedded.database import Connection
 from vectorstore.types import Document, DocumentId, Generation, Scope, Where
-
-Rows = npt.NDArray[np.int64]
 
 _KEPT_SELECTIONS = 64
 

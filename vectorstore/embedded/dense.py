@@ -1,32 +1,15 @@
 """Dense search: candidates from the codes, their order from the vectors themselves."""
 
-from dataclasses import dataclass
-
 import numpy as np
-import numpy.typing as npt
 
-from vectorstore.embedded.faiss_codes import Codes, Half, Mask, Positions
+from vectorstore.embedded.arrays import Found, Half, Mask, Positions, Rows, Scores
+from vectorstore.embedded.faiss_codes import Codes
 from vectorstore.types import Vector
-
-Rows = npt.NDArray[np.int64]
 
 RERANKED = 200
 """Candidates ranked exactly: recall@10 of 1.00 at one million vectors, at a cost of about a millisecond."""
 EXACT_BELOW = 3_000
 """With fewer allowed chunks than this, scoring them all costs less than a scan of the codes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Chunk rows and scores, best first, of the same length."""
-
-    rows: Rows
-    scores: npt.NDArray[np.float32]
-
-    @staticmethod
-    def nothing() -> "Found":
-        """Return an empty result."""
-        return Found(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
 
 
 class Dense:
@@ -55,7 +38,7 @@ class Dense:
         wanted = limit if self._codes.exact else max(RERANKED, 4 * limit)
         return self._ranked(self._codes.candidates(vector, wanted, mask), vector, limit)
 
-    def scores(self, rows: Rows, vector: Vector) -> npt.NDArray[np.float32]:
+    def scores(self, rows: Rows, vector: Vector) -> Scores:
         """Return the cosine of chunks by row; NaN for one that is not here."""
         places = np.minimum(np.searchsorted(self.rows, rows), max(len(self.rows) - 1, 0))
         if not len(self.rows):
@@ -69,6 +52,6 @@ class Dense:
         order = np.lexsort((self.rows[positions], -cosines))[:limit]
         return Found(self.rows[positions[order]], cosines[order])
 
-    def _cosines(self, positions: Positions, vector: Vector) -> npt.NDArray[np.float32]:
-        cosines: npt.NDArray[np.float32] = self._vectors[positions].astype(np.float32) @ vector
+    def _cosines(self, positions: Positions, vector: Vector) -> Scores:
+        cosines: Scores = self._vectors[positions].astype(np.float32) @ vector
         return cosines

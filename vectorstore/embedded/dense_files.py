@@ -14,8 +14,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from vectorstore.embedded.dense import Dense, Rows
-from vectorstore.embedded.faiss_codes import Codes, Half, HalfCodes, load_codes, train_codes
+from vectorstore.embedded.arrays import Half, Rows
+from vectorstore.embedded.dense import Dense
+from vectorstore.embedded.faiss_codes import Codes, HalfCodes, load_codes, train_codes
 from vectorstore.embedded.files import private_folder, sync_folder, write_atomically
 from vectorstore.embedded.manifest import (
     Covered,

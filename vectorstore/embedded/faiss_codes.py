@@ -7,11 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from vectorstore.embedded.arrays import Half, Mask, Positions
 from vectorstore.types import Vector
-
-Half = npt.NDArray[np.float16]
-Mask = npt.NDArray[np.bool_]
-Positions = npt.NDArray[np.int64]
 
 _TRAINING = 50_000
 _QUERY_BITS = 8

@@ -6,9 +6,8 @@ Measured on SciFact's test queries (nDCG@10): half and half 0.711, reciprocal ra
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from vectorstore.embedded.dense import Found
+from vectorstore.embedded.arrays import Found, Scores
 from vectorstore.types import Stage
 
 
@@ -41,7 +40,7 @@ def fuse(dense: Found, lexical: Found, *, dense_weight: float, limit: int) -> li
     ]
 
 
-def _scaled(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _scaled(scores: Scores) -> Scores:
     if not len(scores):
         return scores
     low, high = scores.min(), scores.max()

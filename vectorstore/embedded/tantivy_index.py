@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vectorstore.embedded.dense import Found, Rows
+from vectorstore.embedded.arrays import Found, Rows, found_nothing
 from vectorstore.embedded.truth import IndexedChunk
 from vectorstore.embedded.words import IDENTIFIER_PATTERN, first_words, identifiers
 
@@ -59,7 +59,7 @@ class TantivyIndex:
         """
         query = self._query(text)
         if query is None or limit <= 0 or not self.count:
-            return Found.nothing()
+            return found_nothing()
         if documents is None:
             return self._top(query, limit)
         if len(documents) <= _FEW_DOCUMENTS:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-import numpy.typing as npt
 
+from vectorstore.embedded.arrays import Half, Rows
 from vectorstore.embedded.database import Connection
 from vectorstore.embedded.records import (
     CHUNK_COLUMNS,
@@ -19,9 +19,6 @@ from vectorstore.embedded.records import (
     vector_of,
 )
 from vectorstore.types import Chunk, Document, DocumentId, Generation, GenerationInfo, Vector
-
-Rows = npt.NDArray[np.int64]
-Half = npt.NDArray[np.float16]
 
 VISIBLE = "l.added <= ? AND (l.removed IS NULL OR l.removed > ?)"
 

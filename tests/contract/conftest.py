@@ -1,0 +1,38 @@
+"""Every engine that must pass the store's contract. A new engine adds its opener here."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.vectorstore.sample import DIMENSION, FINGERPRINT
+from vectorstore.open import open_store
+from vectorstore.store import Store
+
+Open = Callable[[], Store]
+
+
+def _embedded(folder: Path) -> Store:
+    return open_store(folder, embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+
+
+ENGINES: dict[str, Callable[[Path], Store]] = {"embedded": _embedded}
+
+
+@pytest.fixture(params=ENGINES)
+def open_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    """Open the same index as often as a test likes, as several processes would."""
+    opened: list[Store] = []
+
+    def reopen() -> Store:
+        opened.append(ENGINES[request.param](tmp_path / "data"))
+        return opened[-1]
+
+    yield reopen
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_engine: Open) -> Store:
+    return open_engine()
