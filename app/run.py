@@ -28,6 +28,8 @@ class Run:
         self.ended_at: float | None = None
         self.stop_reason: Reason | None = None
         self.readers = 0
+        self.dialect: object = None
+        """What the route that started the run keeps in order to show it again."""
         self.answer_size = 0
         self.size = len(question.text) + sum(len(message.text) for message in question.history)
         self._events: list[Event] = []

@@ -6,14 +6,24 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from app.api import chat, completions, documents, errors, health, search
+from app.api import agui, chat, completions, documents, errors, health, pages, responses, search, ui_chat
 from app.middleware import BodyLimit, RequestIds
 from app.parts import Health, Service, ServiceSettings
 from app.runs import RunLimits, Runs
 
 __all__ = ["Health", "Service", "ServiceSettings", "create_app"]
 
-_ROUTERS = (chat.router, completions.router, search.router, documents.router, health.router)
+_ROUTERS = (
+    chat.router,
+    completions.router,
+    responses.router,
+    ui_chat.router,
+    agui.router,
+    search.router,
+    documents.router,
+    health.router,
+    pages.router,
+)
 _EXPOSED = ["x-request-id", "x-run-id", "retry-after", "x-vercel-ai-ui-message-stream"]
 
 

@@ -1,0 +1,47 @@
+"""The page at `/` and the files of the widget, from the static folder."""
+
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.responses import FileResponse, Response
+
+from app.api.access import ServiceIn
+from vectorstore.errors import NotFound
+
+router = APIRouter(include_in_schema=False)
+_FILES: Final[dict[str, str]] = {
+    "index.html": "text/html; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "page.css": "text/css; charset=utf-8",
+    "widget.js": "text/javascript; charset=utf-8",
+    "widget.mjs": "text/javascript; charset=utf-8",
+}
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
+    "require-trusted-types-for 'script'"
+)
+
+
+@router.get("/")
+async def home(service: ServiceIn) -> Response:
+    """Send the page that chats."""
+    response = _file("index.html", service.settings.static_dir)
+    response.headers["Content-Security-Policy"] = _POLICY
+    return response
+
+
+@router.get("/{name}")
+async def static(name: str, service: ServiceIn) -> Response:
+    """Send one of the widget's files. Other sites embed it, so it may be loaded from anywhere."""
+    response = _file(name, service.settings.static_dir)
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+def _file(name: str, folder: Path | None) -> Response:
+    """Send a file that is named above: no other path can be asked for."""
+    if name not in _FILES or folder is None or not (folder / name).is_file():
+        raise NotFound(f"There is no page {'/' + name!r}.")
+    return FileResponse(folder / name, media_type=_FILES[name], headers={"Cache-Control": "no-cache"})

@@ -1,0 +1,210 @@
+"""`/v1/responses`: the OpenAI Responses API, with background runs, resume and cancel."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import JSONResponse
+
+from app.api.access import ChatGrant, RunsIn, ServiceIn
+from app.api.asking import Knobs, question_of
+from app.api.completions import known_model
+from app.api.errors import response_to
+from app.api.examples import event_stream, problems
+from app.api.links import viewer
+from app.api.messages import ChatMessage, TextPart, conversation_of
+from app.api.streaming import RunStream, collected
+from app.events import Cancelled, Failed
+from app.keys import Grant
+from app.parts import Service
+from app.problems import Conflict, problem_of_ending
+from app.question import Message
+from app.run import Run
+from app.runs import Runs
+from app.wire.responses import ResponseOptions, ResponsesStream, response
+from vectorstore.errors import NotFound
+
+router = APIRouter(tags=["openai"])
+_EXAMPLE = """\
+: open
+event: response.created
+data: {"type":"response.created","sequence_number":0,"response":{"id":"resp_…","object":"response","status":"in_progress"}}
+
+event: response.output_text.delta
+data: {"type":"response.output_text.delta","sequence_number":8,"item_id":"msg_…","output_index":1,"content_index":0,"delta":"Staff get 25 days [1].","logprobs":[]}
+
+event: response.completed
+data: {"type":"response.completed","sequence_number":14,"response":{"id":"resp_…","object":"response","status":"completed"}}
+"""
+_STREAM = event_stream("With `stream`: Responses events. Without: one response.", _EXAMPLE)
+ResponseId = Annotated[str, Path(description="The response's id.", max_length=100)]
+
+
+class InputItem(BaseModel):
+    """One item of the input. Only messages are read; calls and their results come back in a history."""
+
+    model_config = ConfigDict(extra="ignore")
+    type: str = "message"
+    role: Literal["user", "assistant", "system", "developer"] | None = None
+    content: str | list[TextPart] | None = None
+
+
+class ResponseBody(BaseModel):
+    """A Responses request. Unknown fields are not read."""
+
+    model_config = ConfigDict(
+        extra="ignore",
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "footnote",
+                    "input": "How many days of annual leave do I get?",
+                    "stream": True,
+                    "include": ["file_search_call.results"],
+                }
+            ]
+        },
+    )
+    input: str | Annotated[list[InputItem], Field(max_length=2_000)]
+    model: str | None = None
+    instructions: Annotated[str | None, Field(description="Accepted and shown, not followed.")] = None
+    previous_response_id: Annotated[
+        str | None,
+        Field(description="Continue that response's conversation, while it is kept (ten minutes)."),
+    ] = None
+    include: list[str] | None = None
+    stream: bool | None = False
+    background: bool | None = False
+    footnote: Knobs | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What of a request is needed to show its response again."""
+
+    model: str
+    instructions: str | None
+    previous: str | None
+    include_results: bool
+
+
+@router.post(
+    "/v1/responses",
+    summary="Ask as a Responses client does",
+    responses=_STREAM | problems(400, 401, 403, 404, 409, 413, 422, 500, 502, 503, 504, openai=True),
+    response_class=Response,
+)
+async def create(
+    body: ResponseBody, request: Request, service: ServiceIn, runs: RunsIn, grant: ChatGrant
+) -> Response:
+    """Answer from the documents. With `background` the answer is written on when the client leaves."""
+    model = known_model(body.model, service)
+    before = _before(body.previous_response_id, runs=runs, grant=grant)
+    said = [Message("user", body.input)] if isinstance(body.input, str) else _conversation(body.input)
+    question = question_of([*before, *said], grant=grant, settings=service.settings, knobs=body.footnote)
+    run = runs.start(question, resumable=False, owner=grant.key, background=bool(body.background))
+    run.dialect = _Asked(
+        model=model,
+        instructions=body.instructions,
+        previous=body.previous_response_id,
+        include_results="file_search_call.results" in (body.include or []),
+    )
+    options = _options(run, request=request, service=service, grant=grant)
+    if body.stream:
+        return RunStream(ResponsesStream(options), run, runs=runs, settings=service.settings)
+    if run.background:
+        return _whole(run, options)
+    await collected(run, runs, request)
+    if isinstance(run.ending, Failed | Cancelled):
+        return response_to(problem_of_ending(run.ending), request.url.path)
+    return _whole(run, options)
+
+
+@router.get(
+    "/v1/responses/{response_id}",
+    summary="Show a response, or take up its stream again",
+    responses=_STREAM | problems(401, 403, 404, 422, openai=True),
+    response_class=Response,
+)
+async def show(
+    response_id: ResponseId,
+    request: Request,
+    service: ServiceIn,
+    runs: RunsIn,
+    grant: ChatGrant,
+    stream: bool = False,
+    starting_after: Annotated[
+        int | None, Query(ge=0, description="The last sequence_number received.")
+    ] = None,
+) -> Response:
+    """Show how far a response has come, or stream it from after an event."""
+    run = _found(response_id, runs=runs, grant=grant)
+    options = _options(run, request=request, service=service, grant=grant)
+    if not stream:
+        return _whole(run, options)
+    after = 0 if starting_after is None else starting_after + 1
+    return RunStream(ResponsesStream(options), run, runs=runs, settings=service.settings, after=after)
+
+
+@router.post(
+    "/v1/responses/{response_id}/cancel",
+    summary="Stop a response",
+    responses=problems(401, 403, 404, 422, openai=True),
+    response_class=Response,
+)
+async def cancel(
+    response_id: ResponseId, request: Request, service: ServiceIn, runs: RunsIn, grant: ChatGrant
+) -> Response:
+    """Stop a response, and show it when it has stopped."""
+    run = _found(response_id, runs=runs, grant=grant)
+    runs.cancel(run.id, "user")
+    await runs.stopped(run)
+    return _whole(run, _options(run, request=request, service=service, grant=grant))
+
+
+def _found(response_id: str, *, runs: Runs, grant: Grant) -> Run:
+    run = runs.get(response_id.replace("resp_", "run_", 1), owner=grant.key)
+    if not isinstance(run.dialect, _Asked):
+        raise NotFound(f"There is no response {response_id!r}.", "Responses are kept for ten minutes.")
+    return run
+
+
+def _before(previous: str | None, *, runs: Runs, grant: Grant) -> list[Message]:
+    """Return the conversation up to and with an earlier response."""
+    if previous is None:
+        return []
+    run = _found(previous, runs=runs, grant=grant)
+    if not run.ended:
+        raise Conflict(f"The response {previous!r} is still being written.", "Wait for it, or cancel it.")
+    return [*run.question.history, Message("user", run.question.text), Message("assistant", run.answer)]
+
+
+def _conversation(items: list[InputItem]) -> list[Message]:
+    return conversation_of(
+        [
+            ChatMessage(role=item.role, content=item.content)
+            for item in items
+            if item.role is not None and item.type == "message"
+        ]
+    )
+
+
+def _options(run: Run, *, request: Request, service: Service, grant: Grant) -> ResponseOptions:
+    asked = run.dialect
+    assert isinstance(asked, _Asked)  # noqa: S101 - set where the run is made, checked where it is found
+    return ResponseOptions(
+        run=run.id,
+        model=asked.model,
+        created=int(run.created),
+        link=viewer(request, service, grant, now=run.created),
+        question=run.question.text,
+        previous=asked.previous,
+        instructions=asked.instructions,
+        background=run.background,
+        include_results=asked.include_results,
+    )
+
+
+def _whole(run: Run, options: ResponseOptions) -> Response:
+    return JSONResponse(response(options, run.recorded), headers={"X-Run-Id": run.id})
