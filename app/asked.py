@@ -1,0 +1,180 @@
+"""What a question asks for: its kind, its telling words, and whether a sentence holds that kind of answer."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, TypeAlias
+
+from app.reading import Reading, read
+from app.words import STOPWORDS, fold, stem, word_set, words
+
+Kind: TypeAlias = Literal[
+    "when", "how_many", "how_much", "who", "where", "why", "how_to", "list", "yes_no", "what"
+]
+
+_KINDS: tuple[tuple[Kind, str], ...] = (
+    ("when", r"\b(?:when|since when|until when|by when|(?:what|which) (?:year|month|day|date|time|century|decade|quarter|deadline)"
+     r"|what is the (?:date|deadline)|how (?:recently|early|late)|wann|bis wann|cuándo|quand)\b"),
+    ("how_much", r"\b(?:how much|(?:what|which) (?:is|are|was|were|does|do) (?:the |our |my |a )?(?:\w+ ){0,3}"
+     r"(?:price|prices|cost|costs|fee|rate|amount|budget|cap|limit|salary|allowance|charge|discount)|(?:what|which) (?:amount|price|percentage|share|budget)"
+     r"|wie ?viel (?:kostet|geld)|cuánto|combien)\b"),
+    ("how_many", r"\b(?:how (?:many|long|often|far|old|big|large|tall|high|deep|wide|fast|heavy|soon|frequently)|what (?:number|percentage|percent|temperature|population|size|length|age)"
+     r"|(?:maximum|minimum|number) of|wie ?(?:viele|lange|oft|hoch|groß)|cuánt[oa]s)\b"),
+    ("why", r"\b(?:why|for what reason|what (?:is|was) the reason|what (?:causes|caused)|how come|warum|weshalb|por qué|pourquoi)\b"),
+    ("who", r"\b(?:who|whom|whose|(?:which|what) (?:person|team|department|role|manager|people|company|group)|wer|wem|wen|quién|qui)\b"),
+    ("where", r"\b(?:where|(?:in|at|to|on) (?:which|what) (?:\w+ )?(?:country|city|place|office|room|folder|directory|location|floor|building|region|state|page|site)"
+     r"|(?:which|what) (?:country|city|office|room|location|region)|wo|wohin|dónde|où)\b"),
+    ("how_to", r"\b(?:how (?:do|can|should|must|would|to|does one)|what (?:should|must|do) (?:i|we|you|one) do|(?:what|which) steps|what is the (?:process|procedure)|wie (?:kann|muss|soll|geht)|cómo|comment)\b"),
+    ("list", r"\b(?:(?:what|which) (?:are|were) (?:the |our )?|list|name (?:the|all|three|two|four)|(?:what|which) (?:\w+ ){0,2}(?:items|documents|steps|types|kinds|options|benefits|things|countries|products|tools|categories)|welche)\b"),
+)  # fmt: skip
+_PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _KINDS)
+_YES_NO = re.compile(
+    r"(?:and |but |so |then )?(?:is|are|was|were|do|does|did|can|could|may|must|should|shall|will|would|has|have|had|am|"
+    r"isn't|aren't|don't|doesn't|can't|darf|kann|muss|ist|sind|gibt|hat|puedo|es|hay|est-ce)\b"
+)
+_QUESTION_NOUNS = word_set(
+    "many much long often far old year month day date time number amount percentage percent kind type sort name person "
+    "place country city reason way thing process procedure step price cost mean called known term definition happen"
+)
+_UNIT_NOUNS = word_set(
+    "day week month year hour minut second person employe euro dollar percent mile km time"
+)
+_TIME = re.compile(
+    r"\b(?:1[0-9]{3}|20[0-9]{2}|\d{1,2}(?::\d\d)? ?(?:am|pm|a\.m|p\.m|uhr|o'clock)|\d{1,2}:\d\d|\d{1,2}(?:st|nd|rd|th)(?: century)?|"
+    r"monday|tuesday|wednesday|thursday|friday|saturday|sunday|mondays|tuesdays|wednesdays|thursdays|fridays|"
+    r"daily|weekly|monthly|quarterly|annually|yearly|every (?:day|week|month|quarter|year)|noon|midnight|century|"
+    r"within \w+ (?:working |business |calendar )?(?:day|week|month|hour|minute|year)s?|(?:before|after|until|during|since|end of|start of|beginning of) )"
+)
+_REASON = re.compile(
+    r"\b(?:because|since|due to|so that|in order to|as a result|therefore|reason|owing to|caused|causes|leads? to|led to|"
+    r"thus|hence|result(?:s|ed)? (?:in|from)|to (?:avoid|prevent|ensure|protect|allow|keep|reduce|make)|weil|damit|porque|car)\b"
+)
+_PLACE = re.compile(
+    r"\b(?:in|at|on|from|near|to|under|within|inside|of|between|across|im|en|à) (?:the )?[A-Z/~]|(?:^|\s)[~/]\w|https?:"
+)
+_ROLE = re.compile(
+    r"\b(?:manager|team|director|officer|lead|head|department|hr|finance|legal|security|committee|council|board|engineer|"
+    r"ceo|cto|cfo|president|minister|king|queen|emperor|administrator|owner|supervisor|employees?|staff|desk|office|"
+    r"governor|professor|author|founder|army|government|company|people)\b"
+)
+_STEP = re.compile(
+    r"\b(?:use|open|click|select|enter|submit|send|fill|go to|press|run|install|contact|ask|request|create|log in|call|"
+    r"hold|set|choose|check|sign|upload|report|book|must|should|need to|by \w+ing|via|through)\b"
+)
+_MODAL = re.compile(
+    r"\b(?:must|may|can|cannot|should|shall|not|no|never|always|only|allowed|permitted|forbidden|required|prohibited|"
+    r"entitled|eligible|available|included|excluded|covered|yes|does|do|is|are|will|was|were)\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as read: its kind, its reading, and the stems that an answer should share with it."""
+
+    kind: Kind
+    text: str
+    reading: Reading
+    telling: frozenset[str]
+    unit: str
+    """The stem of what is counted in how-many questions (`day`), else empty."""
+
+
+@lru_cache(maxsize=256)
+def ask(question: str) -> Asked:
+    """Read a question."""
+    plain = fold(question)
+    reading = read(question)
+    telling = frozenset(item for item in reading.stems if item not in _QUESTION_STEMS) or reading.stems
+    return Asked(_kind(plain), question, reading, telling, _unit(plain))
+
+
+_QUESTION_STEMS = frozenset(stem(word) for word in _QUESTION_NOUNS)
+
+
+def _kind(plain: str) -> Kind:
+    stripped = plain.strip()
+    if _YES_NO.match(stripped) and " or " not in stripped:
+        return "yes_no"
+    found = [(match.start(), kind) for kind, pattern in _PATTERNS if (match := pattern.search(stripped))]
+    return min(found, key=lambda item: item[0])[1] if found else "what"
+
+
+def _unit(plain: str) -> str:
+    match = re.search(r"\bhow many ((?:\w+ ){0,2}?\w+)", plain)
+    if match is None:
+        return "day" if "how long" in plain else ""
+    nouns = [stem(word) for word in words(match[1]) if word not in STOPWORDS]
+    return next((noun for noun in nouns if noun in _UNIT_NOUNS), nouns[-1] if nouns else "")
+
+
+def answers_kind(asked: Asked, sentence: str, reading: Reading) -> float:
+    """Say from 0 to 1 whether the sentence holds the kind of thing that is asked for."""
+    return _TESTS[asked.kind](asked, sentence, reading)
+
+
+def _holds_time(asked: Asked, sentence: str, reading: Reading) -> float:
+    if reading.facts.months - asked.reading.facts.months:
+        return 1.0
+    found = {match[0].strip() for match in _TIME.finditer(fold(sentence))} - asked.reading.words
+    return 1.0 if any(item[0].isdigit() for item in found) else 0.6 * bool(found)
+
+
+def _new_numbers(asked: Asked, reading: Reading) -> frozenset[str]:
+    known = asked.reading.facts.numbers | asked.reading.facts.counted
+    return (reading.facts.numbers | reading.facts.counted) - known
+
+
+def _holds_count(asked: Asked, _: str, reading: Reading) -> float:
+    if not _new_numbers(asked, reading):
+        return 0.0
+    if asked.unit == "day" and "how long" in fold(asked.text):
+        spans = ("day", "week", "month", "year", "hour", "minut", "second")
+        return 1.0 if any(unit in reading.stems for unit in spans) else 0.5
+    return 1.0 if not asked.unit or asked.unit in reading.stems else 0.6
+
+
+def _holds_amount(asked: Asked, _: str, reading: Reading) -> float:
+    if not _new_numbers(asked, reading):
+        return 0.0
+    money = any(item.endswith(("|eur", "|usd", "|gbp", "|chf", "|%")) for item in reading.facts.measures)
+    return 1.0 if money or reading.words & {"eur", "usd", "chf", "€", "$"} else 0.6
+
+
+def _holds_person(asked: Asked, sentence: str, reading: Reading) -> float:
+    if reading.names - asked.reading.words:
+        return 1.0
+    return 0.7 * bool(_ROLE.search(fold(sentence)))
+
+
+def _holds_place(asked: Asked, sentence: str, reading: Reading) -> float:
+    if _PLACE.search(sentence) and reading.names - asked.reading.words:
+        return 1.0
+    return 0.4 * bool(re.search(r"\b(?:in|at|on|near|under)\b", fold(sentence)))
+
+
+def _holds_reason(_: Asked, sentence: str, __: Reading) -> float:
+    return float(bool(_REASON.search(fold(sentence))))
+
+
+def _holds_step(_: Asked, sentence: str, __: Reading) -> float:
+    return float(bool(_STEP.search(fold(sentence))))
+
+
+def _holds_list(_: Asked, sentence: str, __: Reading) -> float:
+    return min(
+        1.0, sentence.count(",") / 2 + 0.5 * (" and " in sentence) + sentence.startswith(("-", "*", "|"))
+    )
+
+
+def _holds_judgement(_: Asked, sentence: str, __: Reading) -> float:
+    return float(bool(_MODAL.search(fold(sentence))))
+
+
+def _holds_anything(_: Asked, __: str, ___: Reading) -> float:
+    return 0.5
+
+
+_TESTS = {
+    "when": _holds_time, "how_many": _holds_count, "how_much": _holds_amount, "who": _holds_person, "where": _holds_place,
+    "why": _holds_reason, "how_to": _holds_step, "list": _holds_list, "yes_no": _holds_judgement, "what": _holds_anything,
+}  # fmt: skip
