@@ -17,7 +17,17 @@ PARSERS: Final = {
     "text/x-rst": "ingest.parse.rst",
     "text/html": "ingest.parse.html",
     "text/plain": "ingest.parse.plain",
+    "text/csv": "ingest.parse.delimited",
+    "text/tab-separated-values": "ingest.parse.delimited",
+    "application/json": "ingest.parse.data",
+    "application/jsonl": "ingest.parse.data",
+    "message/rfc822": "ingest.parse.mail",
     "application/pdf": "ingest.parse.pdf",
+    "application/epub+zip": "ingest.parse.epub",
+    "application/vnd.oasis.opendocument.text": "ingest.parse.odt",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "ingest.parse.docx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "ingest.parse.pptx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "ingest.parse.xlsx",
 }
 """Media type → the module whose `parse` reads it; loaded only when such a file comes."""
 

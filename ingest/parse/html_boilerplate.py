@@ -1,10 +1,8 @@
 """Which parts of a web page are not its content: navigation, banners, hidden elements."""
 
 import re
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from lxml.html import HtmlElement
+from ingest.parse.markup import Element
 
 _DROPPED = frozenset(
     [
@@ -53,7 +51,7 @@ _HIDDEN_CLASSES = frozenset("visually-hidden sr-only screen-reader-text hidden d
 _MAX_SHARE = 0.5
 
 
-def content_root(root: "HtmlElement") -> "HtmlElement":
+def content_root(root: Element) -> Element:
     """Return the element that holds the page's own content: main, the only article, or the body."""
     body = root.find(".//body")
     if body is None:
@@ -64,7 +62,7 @@ def content_root(root: "HtmlElement") -> "HtmlElement":
     return body
 
 
-def is_hidden(element: "HtmlElement") -> bool:
+def is_hidden(element: Element) -> bool:
     """Say whether a reader would not see the element."""
     if element.get("hidden") is not None or _HIDDEN_STYLE.search(element.get("style") or ""):
         return True
@@ -73,7 +71,7 @@ def is_hidden(element: "HtmlElement") -> bool:
     )
 
 
-def is_boilerplate(element: "HtmlElement", *, in_content: bool, whole: int) -> bool:
+def is_boilerplate(element: Element, *, in_content: bool, whole: int) -> bool:
     """Say whether the element frames the content. `whole` is the page's text length, in characters."""
     tag = element.tag
     if tag in _DROPPED:

@@ -1,15 +1,13 @@
 """HTML tables as rows of cells, spans filled in so that every row can be read alone."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from lxml.html import HtmlElement
+from ingest.parse.markup import Element
 
 _MAX_SPAN = 50
 
 
-def is_layout(table: "HtmlElement") -> bool:
+def is_layout(table: Element) -> bool:
     """Say whether the table only arranges a page: it holds other tables or headings, or one single cell."""
     if (table.get("role") or "").lower() in ("presentation", "none"):
         return True
@@ -19,7 +17,7 @@ def is_layout(table: "HtmlElement") -> bool:
     return len(cells) <= 1
 
 
-def table_rows(table: "HtmlElement", text_of: Callable[["HtmlElement"], str]) -> list[list[str]]:
+def table_rows(table: Element, text_of: Callable[[Element], str]) -> list[list[str]]:
     """Return the cells row by row. A cell over several rows is repeated in each, one over columns stands once."""
     rows: list[list[str]] = []
     held: dict[int, tuple[int, str]] = {}
@@ -45,6 +43,6 @@ def _fill(cells: list[str], held: dict[int, tuple[int, str]]) -> None:
         cells.append(held[len(cells)][1])
 
 
-def _span(cell: "HtmlElement", name: str) -> int:
+def _span(cell: Element, name: str) -> int:
     value = (cell.get(name) or "1").strip()
     return min(max(int(value), 1), _MAX_SPAN) if value.isdecimal() and len(value) < 6 else 1

@@ -1,14 +1,11 @@
 """Walks a tree of HTML elements and writes its blocks."""
 
 import re
-from typing import TYPE_CHECKING
 
 from ingest.parse.html_boilerplate import content_root, is_boilerplate, is_hidden
 from ingest.parse.html_table import is_layout, table_rows
+from ingest.parse.markup import Element
 from ingest.parse.writer import ExtractWriter
-
-if TYPE_CHECKING:
-    from lxml.html import HtmlElement
 
 _BLOCKS = frozenset(
     [
@@ -68,19 +65,19 @@ class HtmlWalk:
         self._in_content = False
         self._hidden = 0
 
-    def page(self, root: "HtmlElement") -> None:
+    def page(self, root: Element) -> None:
         """Write a whole page: its content without what frames it."""
         content = content_root(root)
         self._whole = len(content.text_content())
         self._in_content = content.tag != "body"
         self._run(content)
 
-    def fragment(self, root: "HtmlElement") -> None:
+    def fragment(self, root: Element) -> None:
         """Write everything that can be seen in a piece of HTML."""
         self._in_content = True
         self._run(root)
 
-    def _run(self, element: "HtmlElement") -> None:
+    def _run(self, element: Element) -> None:
         self._children(element, depth=0)
         self._flush()
         if self._hidden:
@@ -88,14 +85,14 @@ class HtmlWalk:
                 f"Left out {self._hidden} hidden pieces of text that a browser does not show."
             )
 
-    def _children(self, element: "HtmlElement", *, depth: int) -> None:
+    def _children(self, element: Element, *, depth: int) -> None:
         self._inline.append(element.text or "")
         for child in element:
             if isinstance(child.tag, str):
                 self._element(child, depth=depth + 1)
             self._inline.append(child.tail or "")
 
-    def _element(self, element: "HtmlElement", *, depth: int) -> None:
+    def _element(self, element: Element, *, depth: int) -> None:
         if self._is_left_out(element):
             return
         if depth > _MAX_DEPTH:
@@ -107,13 +104,13 @@ class HtmlWalk:
         else:
             self._inline_element(element, depth=depth)
 
-    def _is_left_out(self, element: "HtmlElement") -> bool:
+    def _is_left_out(self, element: Element) -> bool:
         if is_hidden(element):
             self._hidden += bool(element.text_content().strip()) and element.tag not in ("script", "style")
             return True
         return is_boilerplate(element, in_content=self._in_content, whole=self._whole)
 
-    def _block(self, element: "HtmlElement", *, depth: int) -> None:
+    def _block(self, element: Element, *, depth: int) -> None:
         tag = element.tag
         if tag in ("h1", "h2", "h3", "h4", "h5", "h6"):
             self._writer.heading(self._gathered(element, depth=depth).rstrip("¶# "), int(tag[1]))
@@ -128,7 +125,7 @@ class HtmlWalk:
         else:
             self._children(element, depth=depth)
 
-    def _inline_element(self, element: "HtmlElement", *, depth: int) -> None:
+    def _inline_element(self, element: Element, *, depth: int) -> None:
         tag = element.tag
         if tag == "br":
             self._inline.append("\v")
@@ -143,7 +140,7 @@ class HtmlWalk:
         else:
             self._children(element, depth=depth)
 
-    def _items(self, element: "HtmlElement", *, indent: str, depth: int) -> list[str]:
+    def _items(self, element: Element, *, indent: str, depth: int) -> list[str]:
         """Return one line for each item, nested ones indented."""
         lines: list[str] = []
         number = 0
@@ -164,7 +161,7 @@ class HtmlWalk:
                 lines += self._items(nested, indent=indent + " " * (len(mark) + 1), depth=depth + 1)
         return lines
 
-    def _definitions(self, element: "HtmlElement", *, depth: int) -> None:
+    def _definitions(self, element: Element, *, depth: int) -> None:
         for child in element.iter("dt", "dd"):
             if _parent_definition(child) is not element:
                 continue
@@ -174,13 +171,13 @@ class HtmlWalk:
                 self._children(child, depth=depth + 1)
                 self._flush()
 
-    def _table(self, element: "HtmlElement", *, depth: int) -> None:
+    def _table(self, element: Element, *, depth: int) -> None:
         caption = element.find("caption")
         if caption is not None:
             self._writer.paragraph(self._gathered(caption, depth=depth))
         self._writer.table(table_rows(element, lambda cell: self._gathered(cell, depth=depth + 1)))
 
-    def _gathered(self, element: "HtmlElement", *, depth: int, without: tuple[str, ...] = ()) -> str:
+    def _gathered(self, element: Element, *, depth: int, without: tuple[str, ...] = ()) -> str:
         """Return the element's visible text on one line, inner blocks parted by spaces."""
         outer, self._inline = self._inline, []
         self._gather(element, depth=depth, without=without)
@@ -188,7 +185,7 @@ class HtmlWalk:
         self._inline = outer
         return text
 
-    def _gather(self, element: "HtmlElement", *, depth: int, without: tuple[str, ...]) -> None:
+    def _gather(self, element: Element, *, depth: int, without: tuple[str, ...]) -> None:
         if depth > _MAX_DEPTH:
             self._inline.append(element.text_content())
             return
@@ -203,7 +200,7 @@ class HtmlWalk:
                     self._inline_element_flat(child, depth=depth + 1, without=without)
             self._inline.append(child.tail or "")
 
-    def _inline_element_flat(self, element: "HtmlElement", *, depth: int, without: tuple[str, ...]) -> None:
+    def _inline_element_flat(self, element: Element, *, depth: int, without: tuple[str, ...]) -> None:
         if element.tag in ("br", "img", "code", "kbd", "samp", "tt") and len(element) == 0:
             self._inline_element(element, depth=depth)
         elif element.tag == "a" and (element.text_content() or "").strip() in _ANCHOR_SIGNS:
@@ -220,14 +217,14 @@ class HtmlWalk:
         self._writer.paragraph("\n".join(line for line in lines if line))
 
 
-def _parent_list(element: "HtmlElement") -> "HtmlElement | None":
+def _parent_list(element: Element) -> Element | None:
     parent = element.getparent()
     while parent is not None and parent.tag not in ("li", "ul", "ol"):
         parent = parent.getparent()
     return parent
 
 
-def _parent_definition(element: "HtmlElement") -> "HtmlElement | None":
+def _parent_definition(element: Element) -> Element | None:
     parent = element.getparent()
     while parent is not None and parent.tag != "dl":
         parent = parent.getparent()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
 
 from ingest.parse.characters import clean
 from vectorstore.types import MetadataValue
@@ -83,3 +84,33 @@ def _parse_written(text: str) -> datetime | None:
     except (ValueError, TypeError, IndexError):
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+class CoreProperties(NamedTuple):
+    """What an Office file says about itself."""
+
+    title: str
+    modified: datetime | None
+    metadata: dict[str, MetadataValue]
+
+
+def core_properties(properties: Any) -> CoreProperties:
+    """Read the properties that all Office formats share. `properties` is what each library calls by that name."""
+    names = {
+        "author": ("author", "creator"),
+        "subject": ("subject",),
+        "keywords": ("keywords",),
+        "category": ("category",),
+    }
+    found = {
+        name: next((value for key in keys if (value := getattr(properties, key, None))), "")
+        for name, keys in names.items()
+    }
+    modified = parse_date(getattr(properties, "modified", None)) or parse_date(
+        getattr(properties, "created", None)
+    )
+    title = str(getattr(properties, "title", None) or "")
+    generated = {"python-docx", "python-pptx", "openpyxl"}
+    kept = {name: value for name, value in found.items() if value not in generated}
+    is_template = title in ("Word Document", "PowerPoint Presentation")
+    return CoreProperties("" if is_template else title, modified, plain_metadata(kept))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from ingest.extract import Extract
 from ingest.limits import Limits
@@ -11,60 +12,75 @@ from ingest.parse.pdf_columns import reading_order
 from ingest.parse.pdf_grid import with_grids
 from ingest.parse.pdf_headings import Headings
 from ingest.parse.pdf_lines import Piece, item_text, joined_text, pieces_of, vocabulary
-from ingest.parse.pdf_page import PdfPage, Row
+from ingest.parse.pdf_page import OutlineEntry, PdfPage, Row
 from ingest.parse.pdf_running import remove_running
 from ingest.parse.pdf_table import find_tables
-from ingest.parse.pdfium import OutlineEntry, PdfiumDocument
+from ingest.parse.pdfium import PdfiumDocument
 from ingest.parse.plain import write_plain
+from ingest.parse.pypdf import PypdfDocument
 from ingest.parse.source import Source
 from ingest.parse.writer import ExtractWriter
 from vectorstore.types import MetadataValue
 
-_FILE_NAME = re.compile(r"^(?:microsoft (?:word|powerpoint|excel) - )|\.(?:docx?|pptx?|xlsx?|pdf|html?|indd|tex|dvi)$", re.I)
+_FILE_NAME = re.compile(
+    r"^(?:microsoft (?:word|powerpoint|excel) - )|\.(?:docx?|pptx?|xlsx?|pdf|html?|indd|tex|dvi)$", re.I
+)
 _UNTITLED = re.compile(r"^(?:untitled|document\d*|print|about:blank|slide \d+|layout \d+)$", re.I)
+_WORD = re.compile(r"[^\W\d_]{3}")
 _MAX_LISTED = 12
+
+
+class _Content(NamedTuple):
+    pages: list[PdfPage]
+    outline: list[OutlineEntry]
+    metadata: dict[str, str]
 
 
 def parse(source: Source, limits: Limits) -> Extract:
     """Read a PDF."""
-    with PdfiumDocument(source.data) as document:
-        if len(document) > limits.max_pages:
-            raise Unparsable("too_large", f"The PDF has more than {limits.max_pages} pages; split it.")
-        outline = document.outline()
-        metadata = document.metadata
-        pages = _read_pages(document, limits)
     writer = ExtractWriter(limits)
+    try:
+        pages, outline, metadata = _read(PdfiumDocument(source.data), limits)
+    except Unparsable as failure:
+        if failure.reason != "corrupt":
+            raise
+        pages, outline, metadata = _read(PypdfDocument(source.data), limits)
+        writer.finding("The PDF is damaged; its text was recovered without its layout.")
     _report_blank(pages, writer)
     remove_running(pages)
     _Pages(pages, outline, writer).write()
     labels = [page.label for page in pages]
     return writer.finish(
         source.media_type,
-        title=_title(metadata.get("Title", "")),
+        title=_title(metadata.get("Title", "")) or _title(metadata.get("Subject", "")),
         modified=parse_date(metadata.get("ModDate")) or parse_date(metadata.get("CreationDate")),
         metadata=_kept(metadata),
         page_labels=labels if any(labels) and labels != [str(page.number) for page in pages] else (),
     )
 
 
-def _read_pages(document: PdfiumDocument, limits: Limits) -> list[PdfPage]:
-    pages: list[PdfPage] = []
-    length = 0
-    for page in document.pages():
-        length += len(page.plain) + sum(len(run.text) for run in page.words)
-        if length > limits.max_text_chars:
-            raise Unparsable(
-                "too_large", f"The PDF has more than {limits.max_text_chars:,} characters; split it."
-            )
-        pages.append(page)
-    return pages
+def _read(document: PdfiumDocument | PypdfDocument, limits: Limits) -> _Content:
+    with document:
+        if len(document) > limits.max_pages:
+            raise Unparsable("too_large", f"The PDF has more than {limits.max_pages} pages; split it.")
+        pages: list[PdfPage] = []
+        length = 0
+        for page in document.pages():
+            length += len(page.plain) + sum(len(run.text) for run in page.words)
+            if length > limits.max_text_chars:
+                raise Unparsable(
+                    "too_large", f"The PDF has more than {limits.max_text_chars:,} characters; split it."
+                )
+            pages.append(page)
+        return _Content(pages, document.outline(), document.metadata)
 
 
 def _report_blank(pages: list[PdfPage], writer: ExtractWriter) -> None:
     blank = [page.number for page in pages if not page.words and not page.plain.strip()]
     if pages and len(blank) == len(pages):
         raise Unparsable(
-            "no_text", "No page of the PDF has a text layer (a scan?); run it through OCR and ingest the result."
+            "no_text",
+            "No page of the PDF has a text layer (a scan?); run it through OCR and ingest the result.",
         )
     for number in blank[:_MAX_LISTED]:
         writer.finding(f"Page {number} has no text layer; OCR is not installed.")
@@ -74,7 +90,8 @@ def _report_blank(pages: list[PdfPage], writer: ExtractWriter) -> None:
 
 def _title(title: str) -> str:
     title = " ".join(title.split())
-    return "" if _FILE_NAME.search(title) or _UNTITLED.match(title) else title
+    is_name = _FILE_NAME.search(title) or _UNTITLED.match(title) or not _WORD.search(title)
+    return "" if is_name else title
 
 
 def _kept(metadata: dict[str, str]) -> dict[str, MetadataValue]:

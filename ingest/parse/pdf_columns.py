@@ -1,6 +1,8 @@
 """The reading order of a page: columns of prose one after the other, everything else from top to bottom."""
 
 from collections.abc import Sequence
+from itertools import pairwise
+from math import ceil
 from statistics import median
 from typing import Final, NamedTuple
 
@@ -46,23 +48,22 @@ def _extend(stretches: list[list[Row]], rows: list[Row]) -> None:
 def _best_gutter(rows: list[Row]) -> float | None:
     """Return where the fewest rows are crossed, among places that have text on both sides."""
     left, right = min(row.left for row in rows), max(row.right for row in rows)
-    best, best_score = None, 0.0
-    for step in range(_STEPS // 5, _STEPS - _STEPS // 5 + 1):
-        at = left + (right - left) * step / _STEPS
-        both = sum(_is_parted(row, at) for row in rows)
-        crossed = sum(_crosses(row, at) for row in rows)
-        score = both - 0.5 * crossed - abs(step - _STEPS / 2) / _STEPS
-        if both >= _MIN_ROWS - 1 and score > best_score:
-            best, best_score = at, score
-    return best
+    step = max((right - left) / _STEPS, 0.01)
+    crossed, parted = [0] * (_STEPS + 1), [0] * (_STEPS + 1)
+    for row in rows:
+        for run in row.runs:
+            for at in range(int((run.left - left) / step) + 1, min(ceil((run.right - left) / step), _STEPS)):
+                crossed[at] += 1
+        for before, after in pairwise(row.runs):
+            for at in range(ceil((before.right - left) / step), int((after.left - left) / step) + 1):
+                parted[min(at, _STEPS)] += 1
+    inner = range(_STEPS // 5, _STEPS - _STEPS // 5 + 1)
+    best = max(inner, key=lambda at: parted[at] - crossed[at] / 2 - abs(at - _STEPS / 2) / _STEPS)
+    return left + best * step if parted[best] >= _MIN_ROWS - 1 else None
 
 
 def _crosses(row: Row, at: float) -> bool:
     return any(run.left < at < run.right for run in row.runs)
-
-
-def _is_parted(row: Row, at: float) -> bool:
-    return not _crosses(row, at) and row.runs[0].right <= at <= row.runs[-1].left
 
 
 def _bands(rows: list[Row], gutter: float) -> list[_Band]:

@@ -14,7 +14,8 @@ _MAX_LINES: Final = 800
 def with_grids(page: PdfPage) -> list[Word]:
     """Return the page's runs, those inside a drawn table replaced by one run that holds its cells."""
     runs = page.words
-    if len(page.rules) > _MAX_LINES:
+    upright = sum(rule.left == rule.right for rule in page.rules)
+    if upright < 3 or len(page.rules) - upright < 3 or len(page.rules) > _MAX_LINES:
         return runs
     for group in _connected([rule for rule in page.rules if _length(rule) > 4]):
         runs = _with_grid(group, runs)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ingest.parse.pdf_lines import Piece
-from ingest.parse.pdf_page import PdfPage
-from ingest.parse.pdfium import OutlineEntry
+from ingest.parse.pdf_page import OutlineEntry, PdfPage
 
 _MAX_LENGTH: Final = 160
 _MAX_LINES: Final = 3
@@ -30,7 +29,9 @@ class Headings:
         larger = sorted((size for size in sizes if size >= self._body * _LARGER), reverse=True)
         self._sizes = _distinct(larger)
         self._outline: dict[tuple[int, str], int] = {
-            (page, _plain(entry.title)): entry.level for entry in outline for page in (entry.page, entry.page + 1)
+            (page, _plain(entry.title)): entry.level
+            for entry in outline
+            for page in (entry.page, entry.page + 1)
         }
 
     def level(self, piece: Piece, text: str, *, page: int) -> int:

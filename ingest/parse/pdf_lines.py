@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from statistics import median
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -10,7 +11,7 @@ from ingest.parse.pdf_table import joined_row
 
 PieceKind: TypeAlias = Literal["text", "item"]
 
-_BULLET = re.compile(r"(?:[•◦▪‣●○■□§]|[-–—*o·](?=\s))\s*(?=\S)|(?=\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)]\s+\S)")
+_BULLET = re.compile(r"(?:[•◦▪‣●○■□§]|[-–—o·](?=\s))\s*(?=\S)|(?=\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)]\s+\S)")
 _SOFT: Final = "\u00ad"
 _CUT = re.compile(r"(\w+)[-\u2010\u00ad]$")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
@@ -38,7 +39,7 @@ class Piece(NamedTuple):
 def pieces_of(rows: list[Row]) -> list[Piece]:
     """Part a stretch of rows into paragraphs and list items."""
     pieces: list[Piece] = []
-    gaps = [below.top - above.bottom for above, below in zip(rows, rows[1:], strict=False)]
+    gaps = [below.top - above.bottom for above, below in pairwise(rows)]
     usual = median([gap for gap in gaps if gap < 1.2 * rows[0].size] or [0.0])
     right = max(row.right for row in rows)
     for at, row in enumerate(rows):
@@ -90,7 +91,11 @@ def joined(text: str, line: str, words: frozenset[str]) -> str:
     cut = _CUT.search(text)
     after = _WORD.match(line)
     if not cut or not after or not line[0].islower():
-        return text.rstrip(_SOFT) + ("" if text.endswith(_SOFT) else " ") + line if text[-1:] != "-" or not cut else text + line
+        return (
+            text.rstrip(_SOFT) + ("" if text.endswith(_SOFT) else " ") + line
+            if text[-1:] != "-" or not cut
+            else text + line
+        )
     before, rest = cut[1].lower(), after[0].lower()
     if text.endswith("-") and _keeps_hyphen(before, rest, words):
         return text + line

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(slots=True)
@@ -51,6 +52,14 @@ class PdfPage:
     rules: list[Rule]
     label: str = ""
     plain: str = ""
+
+
+class OutlineEntry(NamedTuple):
+    """A bookmark: depth from 1, title, page from 1."""
+
+    level: int
+    title: str
+    page: int
 
 
 @dataclass(slots=True)

@@ -12,7 +12,8 @@ _MIN_SHARE: Final = 0.25
 _OUTER: Final = 0.12
 _NUMBER = re.compile(r"\d+|\b[ivxlc]+\b", re.I)
 _PAGE_NUMBER = re.compile(
-    r"(?:page|seite|p\.)?\s*[-–—|]?\s*(?:[A-Z]-)?(?:\d{1,4}|[ivxlc]{1,7})\s*[-–—|]?(?:\s*(?:of|/|von|de)\s*\d{1,4})?", re.I
+    r"(?:page|seite|p\.)?\s*[-–—|]?\s*(?:[A-Z]-)?(?:\d{1,4}|[ivxlc]{1,7})\s*[-–—|]?(?:\s*(?:of|/|von|de)\s*\d{1,4})?",
+    re.I,
 )
 
 
@@ -21,14 +22,37 @@ def remove_running(pages: list[PdfPage]) -> int:
     edges = [(page, _edges(page)) for page in pages if page.words]
     seen = Counter(key for _, rows in edges for key in {_key(row) for row in rows})
     least = max(_MIN_PAGES, _MIN_SHARE * len(pages))
+    offset = _usual_offset(edges)
     removed = 0
     for page, rows in edges:
-        running = [row for row in rows if seen[_key(row)] >= least or _is_page_number(row, page, len(pages))]
+        running = [
+            row
+            for row in rows
+            if seen[_key(row)] >= least
+            or offset in _offsets(row, page)
+            or _is_page_number(row, page, len(pages))
+        ]
         gone = {id(run) for row in running for run in row.runs}
         if len(gone) < len(page.words):
             page.words = [run for run in page.words if id(run) not in gone]
             removed += len(running)
     return removed
+
+
+def _usual_offset(edges: list[tuple[PdfPage, list[Row]]]) -> int | None:
+    """Return by how much the numbers printed at the edges differ from the pages' own, if most agree."""
+    found = Counter(
+        offset for page, rows in edges for offset in {o for row in rows for o in _offsets(row, page)}
+    )
+    offset, count = found.most_common(1)[0] if found else (None, 0)
+    return offset if count >= max(_MIN_PAGES, len(edges) / 2) else None
+
+
+def _offsets(row: Row, page: PdfPage) -> set[int]:
+    """Return the page offsets that a short row with a number at its end or start would mean."""
+    words = row.text.split()
+    ends = {words[0], words[-1]} if len(words) <= 12 else set()
+    return {int(word) - page.number for word in ends if word.isdecimal() and len(word) <= 4}
 
 
 def _edges(page: PdfPage) -> list[Row]:

@@ -3,14 +3,19 @@
 import re
 from typing import Final, NamedTuple
 
+from ingest.parse.pdf_header import Column, column_of, header_cells
 from ingest.parse.pdf_page import Row, Word
 
 _GLUED_BEFORE: Final = re.compile(r"[$€£¥(]{1,2}|US\$|[-–—]?\$")
+_LAST_SIGN: Final = re.compile(r"(.*\S)\s+([$€£¥])")
 _GLUED_AFTER: Final = re.compile(r"[)%]{1,2}|pts?|bps|x|\)\s*%")
-_VALUE: Final = re.compile(r"[-–—(+]?\s*[$€£¥]?\s*\(?-?[\d.,]+\s*\)?\s*(?:%|x|pts?|bps|M|B|K)?\)?|[-–—]+|N/?[AM]|\*+|NM", re.I)
-_BULLET: Final = re.compile(r"[•◦▪‣●○■□–—\-*·o§]|\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,4})[.)]")
+_VALUE: Final = re.compile(
+    r"[-–—(+]?\s*[$€£¥]?\s*\(?-?[\d.,]+\s*\)?\s*(?:%|x|pts?|bps|M|B|K)?\)?|[-–—]+|N/?[AM]|\*+|NM", re.I
+)
+_BULLET: Final = re.compile(r"[•◦▪‣●○■□–—\-·o§]|\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,4})[.)]")
 _MAX_LABEL_ROWS: Final = 3
 _MAX_CELL_WORDS: Final = 14
+_MAX_HEADER_ROWS: Final = 6
 
 
 class FoundTable(NamedTuple):
@@ -21,13 +26,11 @@ class FoundTable(NamedTuple):
     cells: list[list[str]]
 
 
-class _Column(NamedTuple):
-    left: float
-    right: float
-
-
 def find_tables(rows: list[Row], *, width: float) -> list[FoundTable]:
-    """Find the tables in a stretch of rows that have no lines drawn around them. `width` is the page's."""
+    """Find the tables in a stretch of rows that have no lines drawn around them. `width` is the page's.
+
+    The first row of `cells` is the header; it is empty where the page has none.
+    """
     tables: list[FoundTable] = []
     at = 0
     joined = [joined_row(row) for row in rows]
@@ -45,21 +48,39 @@ def find_tables(rows: list[Row], *, width: float) -> list[FoundTable]:
 def joined_row(row: Row) -> Row:
     """Return the row with currency and percent signs joined to their numbers, bullets to their text."""
     runs: list[Word] = []
-    for run in row.runs:
+    parts = [part for run in row.runs for part in _without_last_sign(run)]
+    for run in parts:
         before = runs[-1] if runs else None
-        if before is not None and (
-            _GLUED_BEFORE.fullmatch(before.text)
-            or _GLUED_AFTER.fullmatch(run.text)
-            or (len(runs) == 1 and _BULLET.fullmatch(before.text) and len(row.runs) == 2)
+        if before is None:
+            runs.append(run)
+        elif _GLUED_BEFORE.fullmatch(before.text):
+            # a number stands where its digits stand: its sign may hang far to the left
+            runs[-1] = _joined(before, run, left=run.left)
+        elif _GLUED_AFTER.fullmatch(run.text) or (
+            len(runs) == 1 and len(parts) == 2 and _BULLET.fullmatch(before.text)
         ):
-            space = "" if _GLUED_AFTER.fullmatch(run.text) else " "
-            runs[-1] = Word(
-                before.text + space + run.text, before.left, run.right, min(before.top, run.top),
-                max(before.bottom, run.bottom), before.bold and run.bold,
-            )  # fmt: skip
+            runs[-1] = _joined(before, run, left=before.left)
         else:
             runs.append(run)
     return Row(runs)
+
+
+def _without_last_sign(run: Word) -> list[Word]:
+    """Part "12 % $": the sign belongs to the next number."""
+    match = _LAST_SIGN.fullmatch(run.text)
+    if not match:
+        return [run]
+    at = run.right - run.size / 2
+    return [
+        Word(match[1], run.left, at, run.top, run.bottom, run.bold),
+        Word(match[2], at, run.right, run.top, run.bottom, run.bold),
+    ]
+
+
+def _joined(before: Word, run: Word, *, left: float) -> Word:
+    space = "" if _GLUED_AFTER.fullmatch(run.text) and run.text != "%" else " "
+    top, bottom = min(before.top, run.top), max(before.bottom, run.bottom)
+    return Word(before.text + space + run.text, left, run.right, top, bottom, before.bold and run.bold)
 
 
 def _table_end(rows: list[Row], start: int, *, width: float) -> int:
@@ -75,10 +96,19 @@ def _table_end(rows: list[Row], start: int, *, width: float) -> int:
             labels, end = 0, at + 1
         else:
             labels += 1
-            if labels > _MAX_LABEL_ROWS or row.right - row.left > 0.62 * width:
+            if labels > _MAX_LABEL_ROWS or _is_prose(rows, at, width=width):
                 break
         at += 1
     return end
+
+
+def _is_prose(rows: list[Row], at: int, *, width: float) -> bool:
+    """Say whether a row alone is too wide for a label; one that goes on in a row with values may be wide."""
+    row, below = rows[at], rows[at + 1] if at + 1 < len(rows) else None
+    if row.right - row.left <= 0.62 * width:
+        return False
+    ends = row.text.rstrip().endswith((".", ":", "!", "?"))
+    return ends or below is None or len(below.runs) < 2 or below.top - row.bottom > 0.5 * row.size
 
 
 def _read(rows: list[Row], start: int, end: int) -> FoundTable | None:
@@ -87,39 +117,45 @@ def _read(rows: list[Row], start: int, end: int) -> FoundTable | None:
     if len(columns) < 2:
         return None
     grid = [_cells(row, columns) for row in chosen]
-    if not _is_table(grid, chosen):
+    # lines above that only fill the first column stand over the table, not in it; units are part of it
+    above = next((at for at, row in enumerate(grid) if any(row[1:])), 0)
+    above -= above > 0 and grid[above - 1][0].startswith("(") and not _is_body(grid[above])
+    if not _is_table(grid[above:], chosen[above:]):
         return None
-    return FoundTable(start, end, _merged(grid))
+    body = next((at for at in range(above, len(grid)) if _is_body(grid[at])), above)
+    if body - above > _MAX_HEADER_ROWS:
+        body = above + 1
+    while body > above and not any(grid[body - 1][1:]) and grid[body][0][:1].islower():
+        body -= 1  # the first line of a long label
+    header = header_cells(chosen[above:body], columns)
+    return FoundTable(start + above, end, [header, *_merged(grid[body:])])
 
 
-def _columns(rows: list[Row]) -> list[_Column]:
+def _columns(rows: list[Row]) -> list[Column]:
     """Return the columns that the fullest rows form: where their runs overlap, the same column."""
     most = max(len(row.runs) for row in rows)
     model = [row for row in rows if len(row.runs) >= max(2, 0.7 * most)]
     spans = sorted((run.left, run.right) for row in model for run in row.runs)
-    columns: list[_Column] = []
+    columns: list[Column] = []
     for left, right in spans:
         if columns and left < columns[-1].right:
-            columns[-1] = _Column(columns[-1].left, max(columns[-1].right, right))
+            columns[-1] = Column(columns[-1].left, max(columns[-1].right, right))
         else:
-            columns.append(_Column(left, right))
+            columns.append(Column(left, right))
     return columns
 
 
-def _cells(row: Row, columns: list[_Column]) -> list[str]:
+def _cells(row: Row, columns: list[Column]) -> list[str]:
     cells = [""] * len(columns)
+    if len(row.runs) == 1 and not _VALUE.fullmatch(row.text):
+        # alone between the columns it is a label for the rows below, wherever it is set
+        starts = any(abs(row.left - column.left) < 4 for column in columns)
+        cells[column_of(row.runs[0], columns) if starts else 0] = row.text
+        return cells
     for run in row.runs:
-        at = _column_of(run, columns)
+        at = column_of(run, columns)
         cells[at] = f"{cells[at]} {run.text}".strip()
     return cells
-
-
-def _column_of(run: Word, columns: list[_Column]) -> int:
-    overlaps = [min(run.right, column.right) - max(run.left, column.left) for column in columns]
-    first = next((at for at, overlap in enumerate(overlaps) if overlap > 0), None)
-    if first is not None:
-        return first
-    return max(range(len(columns)), key=lambda at: overlaps[at])
 
 
 def _is_table(grid: list[list[str]], rows: list[Row]) -> bool:
@@ -153,7 +189,7 @@ def _merged(grid: list[list[str]]) -> list[list[str]]:
             merged[-1] = [f"{above} {cell}".strip() for above, cell in zip(merged[-1], row, strict=True)]
         else:
             merged.append(list(row))
-    return _with_header(merged)
+    return merged
 
 
 def _goes_on(above: list[str], row: list[str]) -> bool:
@@ -165,33 +201,7 @@ def _goes_on(above: list[str], row: list[str]) -> bool:
     return bool(not row[0] and above[0] and text_only and any(cell[0].islower() for cell in values))
 
 
-def _with_header(grid: list[list[str]]) -> list[list[str]]:
-    """Join the lines above the first row of values to one header row."""
-    body = next((at for at, row in enumerate(grid) if _is_body(row)), 0)
-    if body < 2 or body > 6:
-        return grid
-    head = grid[:body]
-    joined = [" ".join(part) for part in (_spread(row) for row in zip(*_filled(head), strict=True))]
-    return [joined, *grid[body:]]
-
-
 def _is_body(row: list[str]) -> bool:
     values = [cell for cell in row[1:] if cell]
     numbers = [cell for cell in values if _VALUE.fullmatch(cell) and not re.fullmatch(r"(?:19|20)\d\d", cell)]
     return bool(row[0]) and (bool(numbers) or row[0].endswith(":"))
-
-
-def _filled(head: list[list[str]]) -> list[list[str]]:
-    """Repeat a heading over several columns in each of them: all but the last header row span to the right."""
-    rows: list[list[str]] = []
-    for row in head[:-1]:
-        filled, last = [], ""
-        for at, cell in enumerate(row):
-            last = cell or (last if at > 1 else "")
-            filled.append(last if at else cell)
-        rows.append(filled)
-    return [*rows, head[-1]]
-
-
-def _spread(parts: tuple[str, ...]) -> list[str]:
-    return [part for part in parts if part]

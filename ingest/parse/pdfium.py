@@ -5,27 +5,30 @@ import math
 import re
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 from ingest.parse.failure import Unparsable
-from ingest.parse.pdf_page import PdfPage, Rule, Word
+from ingest.parse.pdf_page import OutlineEntry, PdfPage, Rule, Word
 
 _ENCRYPTED: Final = 4  # FPDF_ERR_PASSWORD
 _GAP: Final = 0.75  # of the size: a wider gap parts two runs of a line
 _BOLD = re.compile(r"bold|black|heavy|semibold|demi(?!ght)", re.I)
 _LIGATURES: Final = str.maketrans(
-    {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\x02": "\u00ad", "\ufffe": "\u00ad"}
+    {
+        "ﬀ": "ff",
+        "ﬁ": "fi",
+        "ﬂ": "fl",
+        "ﬃ": "ffi",
+        "ﬄ": "ffl",
+        "ﬅ": "st",
+        "ﬆ": "st",
+        "\x02": "\u00ad",
+        "\ufffe": "\u00ad",
+    }
 )
 _MAX_THICKNESS: Final = 3.0
 _MAX_RULES: Final = 4_000
-
-
-class OutlineEntry(NamedTuple):
-    """A bookmark: depth from 1, title, page from 1."""
-
-    level: int
-    title: str
-    page: int
+_MAX_NESTING: Final = 3
 
 
 class PdfiumDocument:
@@ -38,7 +41,7 @@ class PdfiumDocument:
 
     def __init__(self, data: bytes) -> None:
         import pypdfium2
-        import pypdfium2.raw as raw
+        from pypdfium2 import raw
 
         self._raw: Any = raw
         try:
@@ -73,7 +76,9 @@ class PdfiumDocument:
             target = bookmark.get_dest()
             index = target.get_index() if target else None
             if index is not None:
-                entries.append(OutlineEntry(bookmark.level + 1, " ".join(bookmark.get_title().split()), index + 1))
+                entries.append(
+                    OutlineEntry(bookmark.level + 1, " ".join(bookmark.get_title().split()), index + 1)
+                )
         return entries
 
     def pages(self) -> Iterator[PdfPage]:
@@ -108,61 +113,114 @@ class _PageReader:
         self._raw = raw
         self._page = page
         self._text = text
-        self._left, self._bottom, self._right, self._top = page.get_bbox()
-        self._rotation = page.get_rotation()
+        box: tuple[float, float, float, float] = page.get_bbox()
+        self._left, self._bottom, self._right, self._top = box
+        self._rotation: int = page.get_rotation()
         self._font_name = ctypes.create_string_buffer(128)
         self._flags = ctypes.c_int()
 
     def words(self) -> tuple[list[Word], bool]:
         """Return the page's runs of words, and whether most of its text is turned."""
         raw, text = self._raw, self._text
+        unicode_of, box_of = raw.FPDFText_GetUnicode, raw.FPDFText_GetLooseCharBox
         box = raw.FS_RECTF()
         runs: list[Word] = []
         run: Word | None = None
         spaced, turned = False, 0
-        count = raw.FPDFText_CountChars(text)
-        for at in range(count):
-            code = raw.FPDFText_GetUnicode(text, at)
-            if code <= 32 and code != 2:
+        for at in range(raw.FPDFText_CountChars(text)):
+            code = unicode_of(text, at)
+            if (code <= 32 and code != 2) or code == 0xA0:
                 spaced = True
                 continue
-            raw.FPDFText_GetLooseCharBox(text, at, box)
-            left, right, top, bottom = self._seen(box)
-            if code == 0xA0 or right <= left or bottom <= top or not self._is_on_page(left, top):
+            box_of(text, at, box)
+            left, right, top, bottom = self._turn(box.left, box.right, box.bottom, box.top)
+            if right <= left or bottom <= top:
                 spaced = True
                 continue
-            character = chr(code).translate(_LIGATURES) if code <= 0x10FFFF else "\ufffd"
+            character = chr(code) if code < 0x80 and code != 2 else _character(code)
             if run is not None and _continues(run, left, right, top=top, bottom=bottom):
-                run.text += (" " if spaced else "") + character
+                run.text += " " + character if spaced else character
                 run.right = max(run.right, right)
             else:
                 run = Word(character, left, right, top, bottom, self._is_bold(at))
                 runs.append(run)
                 turned += abs(math.sin(raw.FPDFText_GetCharAngle(text, at))) > 0.2 and not self._rotation
             spaced = False
-        return runs, turned > len(runs) / 2
+        return [run for run in runs if self._is_on_page(run.left, run.top)], turned > len(runs) / 2
 
     def rules(self) -> list[Rule]:
-        """Return the level and upright lines, the edges of filled boxes included."""
-        rules: list[Rule] = []
-        kind = self._raw.FPDF_PAGEOBJ_PATH
-        for item in self._page.get_objects(filter=[kind], max_depth=3):
-            left, bottom, right, top = item.get_bounds()
-            x0, x1, y0, y1 = self._turn(left, right, bottom, top)
+        """Return the level and upright lines: strokes, and boxes so thin that they are lines."""
+        raw, rules = self._raw, list[Rule]()
+        left, bottom, right, top = (ctypes.c_float() for _ in range(4))
+        for item in self._paths(self._page, depth=0):
+            raw.FPDFPageObj_GetBounds(item, left, bottom, right, top)
+            x0, x1, y0, y1 = self._turn(left.value, right.value, bottom.value, top.value)
             if x1 - x0 <= _MAX_THICKNESS or y1 - y0 <= _MAX_THICKNESS:
                 rules.append(_thin(x0, x1, y0, y1))
-            else:
-                rules += [Rule(x0, x1, y0, y0), Rule(x0, x1, y1, y1), Rule(x0, x0, y0, y1), Rule(x1, x1, y0, y1)]
+            elif self._is_stroked(item):
+                rules += self._segments(item)
             if len(rules) > _MAX_RULES:
                 return []
         return rules
+
+    def _paths(self, holder: Any, *, depth: int) -> Iterator[Any]:
+        # PDFium's objects directly: pypdfium2 would wrap every piece of text only to pass over it
+        raw = self._raw
+        count, get = (
+            (raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject)
+            if depth == 0
+            else (raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject)
+        )
+        for at in range(count(holder)):
+            item = get(holder, at)
+            kind = raw.FPDFPageObj_GetType(item)
+            if kind == raw.FPDF_PAGEOBJ_PATH:
+                yield item
+            elif kind == raw.FPDF_PAGEOBJ_FORM and depth < _MAX_NESTING:
+                yield from self._paths(item, depth=depth + 1)
+
+    def _is_stroked(self, item: Any) -> bool:
+        fill, stroke = ctypes.c_int(), ctypes.c_int()
+        self._raw.FPDFPath_GetDrawMode(item, fill, stroke)
+        return bool(stroke.value)
+
+    def _segments(self, item: Any) -> list[Rule]:
+        """Return the level and upright pieces of a path."""
+        raw, rules = self._raw, list[Rule]()
+        matrix = raw.FS_MATRIX()
+        raw.FPDFPageObj_GetMatrix(item, matrix)
+        x, y = ctypes.c_float(), ctypes.c_float()
+        start = before = (0.0, 0.0)
+        for at in range(min(raw.FPDFPath_CountSegments(item), _MAX_RULES)):
+            segment = raw.FPDFPath_GetPathSegment(item, at)
+            raw.FPDFPathSegment_GetPoint(segment, x, y)
+            here = (
+                matrix.a * x.value + matrix.c * y.value + matrix.e,
+                matrix.b * x.value + matrix.d * y.value + matrix.f,
+            )
+            if raw.FPDFPathSegment_GetType(segment) == raw.FPDF_SEGMENT_MOVETO:
+                start = here
+            else:
+                rules += self._line(before, here)
+            if raw.FPDFPathSegment_GetClose(segment):
+                rules += self._line(here, start)
+            before = here
+        return rules
+
+    def _line(self, one: tuple[float, float], other: tuple[float, float]) -> list[Rule]:
+        (x0, x1), (y0, y1) = sorted((one[0], other[0])), sorted((one[1], other[1]))
+        if min(x1 - x0, y1 - y0) > 1 or max(x1 - x0, y1 - y0) < 1:
+            return []
+        left, right, top, bottom = self._turn(x0, x1, y0, y1)
+        return [_thin(left, right, top, bottom)]
 
     def _is_bold(self, at: int) -> bool:
         length = self._raw.FPDFText_GetFontInfo(
             self._text, at, self._font_name, len(self._font_name), ctypes.byref(self._flags)
         )
         name = self._font_name.raw[: max(min(length, 128) - 1, 0)].decode("utf-8", "replace")
-        return bool(_BOLD.search(name)) or self._raw.FPDFText_GetFontWeight(self._text, at) >= 600
+        weight: int = self._raw.FPDFText_GetFontWeight(self._text, at)
+        return bool(_BOLD.search(name)) or weight >= 600
 
     def _is_on_page(self, left: float, top: float) -> bool:
         width, height = self._right - self._left, self._top - self._bottom
@@ -170,10 +228,9 @@ class _PageReader:
             width, height = height, width
         return -2 <= left <= width + 2 and -2 <= top <= height + 2
 
-    def _seen(self, box: Any) -> tuple[float, float, float, float]:
-        return self._turn(box.left, box.right, box.bottom, box.top)
-
-    def _turn(self, left: float, right: float, bottom: float, top: float) -> tuple[float, float, float, float]:
+    def _turn(
+        self, left: float, right: float, bottom: float, top: float
+    ) -> tuple[float, float, float, float]:
         """Return left, right, top, bottom from the upper left corner of the page as it is shown."""
         match self._rotation:
             case 90:
@@ -184,6 +241,10 @@ class _PageReader:
                 return self._top - top, self._top - bottom, self._right - right, self._right - left
             case _:
                 return left - self._left, right - self._left, self._top - top, self._top - bottom
+
+
+def _character(code: int) -> str:
+    return chr(code).translate(_LIGATURES) if code <= 0x10FFFF else "\ufffd"
 
 
 def _thin(left: float, right: float, top: float, bottom: float) -> Rule:
@@ -198,4 +259,6 @@ def _continues(run: Word, left: float, right: float, *, top: float, bottom: floa
     """Say whether a character at this place goes on the run's line, without a wide gap."""
     size = min(run.size, bottom - top)
     overlap = min(run.bottom, bottom) - max(run.top, top)
-    return overlap > 0.4 * size and -0.5 * size <= left - run.right <= _GAP * size and right >= run.right - size
+    return (
+        overlap > 0.4 * size and -0.5 * size <= left - run.right <= _GAP * size and right >= run.right - size
+    )

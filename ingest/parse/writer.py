@@ -79,7 +79,7 @@ class ExtractWriter:
             self._add("code", f"{fence}{language}\n{text}\n{fence}")
 
     def table(self, rows: Iterable[Sequence[str]]) -> None:
-        """Add a table, its first row the header. Columns that are empty throughout are left out."""
+        """Add a table, its first row the header (may be empty). Columns without any content are left out."""
         lines = table_lines([[self.clean(cell) for cell in row] for row in rows])
         if lines:
             self._add("table", "\n".join(lines))
@@ -170,7 +170,7 @@ class ExtractWriter:
 def table_lines(rows: list[list[str]]) -> list[str]:
     """Write rows as a Markdown table: header, rule, body; empty when no cell holds anything."""
     cells = [[" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in rows]
-    cells = [row for row in cells if any(row)]
+    cells = cells[:1] + [row for row in cells[1:] if any(row)]
     width = max((len(row) for row in cells), default=0)
     cells = [row + [""] * (width - len(row)) for row in cells]
     kept = [column for column in range(width) if any(row[column] for row in cells)]

@@ -1,0 +1,78 @@
+"""XLSX: each sheet a heading and its tables, numbers and dates as the sheet shows them."""
+
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from typing import Any, Final
+
+from ingest.extract import Extract
+from ingest.limits import Limits
+from ingest.parse.failure import Unparsable
+from ingest.parse.metadata import core_properties
+from ingest.parse.number_format import shown
+from ingest.parse.source import Source
+from ingest.parse.writer import ExtractWriter
+
+_MAX_ROWS: Final = 200_000
+_MAX_COLUMNS: Final = 500
+_MAX_EMPTY: Final = 2_000
+
+
+def parse(source: Source, limits: Limits) -> Extract:
+    """Read a workbook: the values, as last calculated."""
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        book: Any = openpyxl.load_workbook(
+            BytesIO(source.data), read_only=True, data_only=True, keep_links=False
+        )
+    except (InvalidFileException, KeyError, ValueError, TypeError) as error:
+        raise Unparsable("corrupt", "The workbook is damaged; open it and save it again.") from error
+    writer = ExtractWriter(limits)
+    for sheet in book.worksheets:
+        writer.heading(sheet.title, 1)
+        if sheet.sheet_state != "visible":
+            writer.finding(f"The sheet {sheet.title!r} is hidden in the workbook; it was read.")
+        for region in _regions(_rows(sheet, writer)):
+            _write_region(region, writer)
+    title, modified, metadata = core_properties(book.properties)
+    book.close()
+    return writer.finish(source.media_type, title=title, modified=modified, metadata=metadata)
+
+
+def _rows(sheet: Any, writer: ExtractWriter) -> Iterator[list[str]]:
+    empty = 0
+    for number, row in enumerate(sheet.iter_rows(max_col=_MAX_COLUMNS), 1):
+        if number > _MAX_ROWS:
+            writer.finding(
+                f"The sheet {sheet.title!r} has more than {_MAX_ROWS:,} rows; the rest was left out."
+            )
+            return
+        cells = ["" if cell.value is None else shown(cell.value, cell.number_format) for cell in row]
+        empty = 0 if any(cells) else empty + 1
+        if empty > _MAX_EMPTY:  # formatted to the end of the sheet
+            return
+        yield cells
+
+
+def _regions(rows: Iterator[list[str]]) -> Iterator[list[list[str]]]:
+    """Part a sheet at empty rows: each part is a table of its own."""
+    region: list[list[str]] = []
+    for row in rows:
+        if any(row):
+            region.append(row)
+        elif region:
+            yield region
+            region = []
+    if region:
+        yield region
+
+
+def _write_region(rows: Sequence[list[str]], writer: ExtractWriter) -> None:
+    at = 0
+    # lines of one cell above a table are its title
+    while at < len(rows) and sum(map(bool, rows[at])) == 1 and (at == 0 or len(rows) > at + 1):
+        writer.paragraph(next(cell for cell in rows[at] if cell))
+        at += 1
+    if at < len(rows):
+        writer.table(rows[at:])
