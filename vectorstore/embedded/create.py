@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vectorstore.embedded import seal, truth
 from vectorstore.embedded.database import Connection, Database, create_file
+from vectorstore.embedded.meta import next_epoch, read_meta, write_meta
 from vectorstore.embedded.projections import Kind
 from vectorstore.embedded.schema import TABLES, VERSION
 from vectorstore.errors import BadInput, EmbedderMismatch, StoreDamaged
@@ -36,7 +37,7 @@ def read_kind(database: Database, *, fingerprint: str | None, dimension: int | N
     with database.connection() as connection:
         if not _has_tables(connection):
             return None
-        meta = truth.meta(connection)
+        meta = read_meta(connection)
         if meta.get("schema") != str(VERSION):
             raise StoreDamaged(
                 f"The index has format {meta.get('schema')!r}, this version of Footnote reads {VERSION}.",
@@ -72,6 +73,8 @@ def mismatch(*, path: Path, holds: str, asked: str) -> EmbedderMismatch:
 
 
 def _create(connection: Connection, fingerprint: str, dimension: int) -> None:
+    # Before the first table: pages freed by compaction can then be given back without rewriting the file.
+    connection.rows("PRAGMA auto_vacuum = INCREMENTAL")
     connection.rows("PRAGMA journal_mode = WAL")
     first = (0, datetime.now(UTC).isoformat(), "empty", 0, 0, 0, seal.EMPTY)
     with connection.transaction():
@@ -82,23 +85,22 @@ def _create(connection: Connection, fingerprint: str, dimension: int) -> None:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (*first, seal.mark(first)),
         )
-        values = {
-            "schema": str(VERSION),
-            "index": secrets.token_hex(8),
-            "fingerprint": fingerprint,
-            "dimension": str(dimension),
-            "epoch": "0",
-        }
-        connection.run_many("INSERT INTO meta (key, value) VALUES (?, ?)", list(values.items()))
+        write_meta(
+            connection,
+            schema=str(VERSION),
+            index=secrets.token_hex(8),
+            fingerprint=fingerprint,
+            dimension=str(dimension),
+            epoch="0",
+        )
 
 
 def _adopt(connection: Connection, fingerprint: str, dimension: int) -> None:
-    if truth.meta(connection)["fingerprint"] == fingerprint or not _is_empty(connection):
+    if read_meta(connection)["fingerprint"] == fingerprint or not _is_empty(connection):
         return
     with connection.transaction():
-        update = "UPDATE meta SET value = ? WHERE key = ?"
-        connection.run_many(update, [(fingerprint, "fingerprint"), (str(dimension), "dimension")])
-        connection.run("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'epoch'")
+        write_meta(connection, fingerprint=fingerprint, dimension=str(dimension))
+        next_epoch(connection)
 
 
 def _required(fingerprint: str | None, dimension: int | None) -> tuple[str, int]:

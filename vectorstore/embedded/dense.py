@@ -46,6 +46,13 @@ class Dense:
         cosines = self._cosines(places, vector)
         return np.where(self.rows[places] == rows, cosines, np.float32("nan"))
 
+    def holds(self, row: int, content: bytes) -> bool:
+        """Say whether a chunk's vector is, byte for byte, this one."""
+        place = int(np.searchsorted(self.rows, row))
+        return (
+            place < len(self.rows) and self.rows[place] == row and self._vectors[place].tobytes() == content
+        )
+
     def _ranked(self, positions: Positions, vector: Vector, limit: int) -> Found:
         cosines = self._cosines(positions, vector)
         # By row where scores are equal, so that the order is the same on every run.

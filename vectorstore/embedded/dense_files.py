@@ -16,7 +16,7 @@ import numpy as np
 
 from vectorstore.embedded.arrays import Half, Rows
 from vectorstore.embedded.dense import Dense
-from vectorstore.embedded.faiss_codes import Codes, HalfCodes, load_codes, train_codes
+from vectorstore.embedded.faiss_codes import Codes, HalfCodes, RaBitQCodes, load_codes, train_codes
 from vectorstore.embedded.files import private_folder, sync_folder, write_atomically
 from vectorstore.embedded.manifest import (
     Covered,
@@ -100,8 +100,7 @@ def _with_codes(folder: Path, manifest: Manifest, dimension: int) -> Manifest:
     if manifest.count < CODED_FROM:
         return manifest
     vectors = _mapped(folder / VECTORS, manifest.count, dimension)
-    old = manifest.files.get(CODES)
-    codes = None if old is None else load_codes((folder / CODES).read_bytes())
+    codes = _old_codes(folder, manifest)
     if codes is not None and manifest.count - codes.count <= _UNCODED_SHARE * manifest.count:
         return manifest
     # Trained again once the index has doubled: the centre of few vectors is not that of many.
@@ -109,6 +108,14 @@ def _with_codes(folder: Path, manifest: Manifest, dimension: int) -> Manifest:
     codes = train_codes(vectors) if retrain or codes is None else codes.extended(vectors[codes.count :])
     write_atomically(folder / CODES, codes.serialized())
     return replace(manifest, files={**manifest.files, CODES: seal_file(folder / CODES)})
+
+
+def _old_codes(folder: Path, manifest: Manifest) -> RaBitQCodes | None:
+    """Read the codes there are, if they are what was written."""
+    expected = manifest.files.get(CODES)
+    if expected is None or seal_file(folder / CODES) != expected:
+        return None
+    return load_codes((folder / CODES).read_bytes())
 
 
 def _plausible(manifest: Manifest, dimension: int) -> bool:

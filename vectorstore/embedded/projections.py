@@ -9,7 +9,7 @@ from vectorstore.embedded.database import Connection
 from vectorstore.embedded.dense import Dense
 from vectorstore.embedded.dense_files import DenseBatch, extend_dense, load_dense
 from vectorstore.embedded.lexical_files import extend_lexical, load_lexical
-from vectorstore.embedded.manifest import Covered, Manifest, read_manifest, sweep
+from vectorstore.embedded.manifest import Covered, Manifest, damaged_files, read_manifest, sweep
 from vectorstore.embedded.tantivy_index import TantivyIndex
 
 _BATCH = 20_000
@@ -52,12 +52,12 @@ def load(folder: Path, connection: Connection, kind: Kind, *, last: Projections 
 def catch_up(folder: Path, connection: Connection, kind: Kind) -> None:
     """Bring both projections on disk up to the newest commit; the caller holds the writer lock."""
     wanted = _coverage(connection, kind)
-    dense = _usable(folder, "dense", connection, kind)
+    dense = _extensible(folder, "dense", connection, kind)
     if dense is None or dense.covered.last_chunk < wanted.last_chunk:
         start = dense.covered.last_chunk if dense else 0
         batches = _batches(connection, start, wanted.last_chunk, kind.dimension)
         dense = extend_dense(folder, dense, batches, covered=wanted, dimension=kind.dimension)
-    lexical = _usable(folder, "lexical", connection, kind)
+    lexical = _extensible(folder, "lexical", connection, kind)
     old = lexical
     if lexical is None or lexical.covered.last_chunk < wanted.last_chunk:
         start = lexical.covered.last_chunk if lexical else 0
@@ -105,6 +105,18 @@ def _usable(folder: Path, name: str, connection: Connection, kind: Kind) -> Mani
     if covered.epoch != now.epoch:
         return None
     return manifest if covered.mark == _mark(connection, covered.generation) else None
+
+
+def _extensible(folder: Path, name: str, connection: Connection, kind: Kind) -> Manifest | None:
+    """Return the manifest when its files can be built upon: new seals must never cover old damage.
+
+    Whole blocks of a file that only grows keep their seals, and so need no reading here.
+    """
+    manifest = _usable(folder, name, connection, kind)
+    if manifest is None:
+        return None
+    trusted = manifest if name == "dense" else None
+    return None if damaged_files(folder / manifest.folder, manifest, trusted=trusted) else manifest
 
 
 def _coverage(connection: Connection, kind: Kind) -> Covered:

@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 
 from vectorstore.embedded.database import Row
+from vectorstore.errors import StoreDamaged
 from vectorstore.types import (
     Chunk,
     ChunkId,
@@ -45,6 +46,15 @@ def document_row(document: Document) -> Row:
 
 def document_of(row: tuple) -> Document:  # type: ignore[type-arg]
     """Read the values of DOCUMENT_COLUMNS."""
+    try:
+        return _document_of(row)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise StoreDamaged(
+            "A document in the index cannot be read.", "Run `footnote index verify`."
+        ) from error
+
+
+def _document_of(row: tuple) -> Document:  # type: ignore[type-arg]
     ident, uri, title, media_type, digest, modified, tenant, readers, pages, metadata = row
     return Document(
         id=DocumentId(ident),
@@ -77,13 +87,17 @@ def chunk_row(chunk: Chunk) -> Row:
 def chunk_of(row: tuple, document: DocumentId) -> Chunk:  # type: ignore[type-arg]
     """Read the values of CHUNK_COLUMNS."""
     ident, position, text, start, end, page, headings, context = row
+    try:
+        path = tuple(json.loads(headings))
+    except (ValueError, TypeError) as error:
+        raise StoreDamaged("A chunk in the index cannot be read.", "Run `footnote index verify`.") from error
     return Chunk(
         id=ChunkId(ident),
         document=document,
         position=position,
         text=text,
         span=Span(start, end, page),
-        headings=tuple(json.loads(headings)),
+        headings=path,
         context=context,
     )
 

@@ -15,6 +15,7 @@ from vectorstore.embedded.lock import writer_lock
 from vectorstore.embedded.opened import Opened, not_kept
 from vectorstore.embedded.projections import Kind
 from vectorstore.embedded.snapshot import EmbeddedSnapshot
+from vectorstore.embedded.verify import Verification, verify
 from vectorstore.errors import FootnoteError, NotFound
 from vectorstore.types import Generation, GenerationInfo, Vector
 
@@ -109,6 +110,14 @@ class EmbeddedStore:
                 draft.publish()
             self._project(connection, opened.kind)
             return draft.number
+
+    def verify(self) -> Verification:
+        """Check every value against its seal and the projections against the truth; changes nothing."""
+        opened = self.opened()
+        if opened is None:
+            return Verification(0, 0, 0, (), ())
+        with opened.database.connection() as connection:
+            return verify(self.folder, connection, opened.kind)
 
     def close(self) -> None:
         """Release files and memory."""

@@ -9,6 +9,7 @@ import numpy as np
 from vectorstore.embedded.arrays import Found, Rows, found_nothing
 from vectorstore.embedded.truth import IndexedChunk
 from vectorstore.embedded.words import IDENTIFIER_PATTERN, first_words, identifiers
+from vectorstore.errors import Unavailable
 
 _STEMMED = "stemmed"
 _NAMES = "names"
@@ -43,14 +44,21 @@ class TantivyIndex:
 
     def add(self, chunks: Iterable[IndexedChunk]) -> None:
         """Add chunks, commit, and wait until all files are written."""
-        writer = self._index.writer(heap_size=_HEAP, num_threads=1)
-        for each in chunks:
-            writer.add_document(_entry(self._tantivy, each))
-        writer.commit()
-        writer.garbage_collect_files()
-        writer.wait_merging_threads()
-        self._index.reload()
-        self._searcher = self._index.searcher()
+        try:
+            writer = self._index.writer(heap_size=_HEAP, num_threads=1)
+            for each in chunks:
+                writer.add_document(_entry(self._tantivy, each))
+            writer.commit()
+            writer.garbage_collect_files()
+            writer.wait_merging_threads()
+            self._index.reload()
+            self._searcher = self._index.searcher()
+        except ValueError as error:
+            # What tantivy raises for anything that goes wrong with its files.
+            raise Unavailable(
+                f"The word index could not be written: {error}.",
+                "Check that the disk under FOOTNOTE_DATA_DIR has space and works.",
+            ) from error
 
     def search(self, text: str, limit: int, *, documents: Rows | None, share: float) -> Found:
         """Return the `limit` best chunks by BM25, only of these documents (None: all; ascending).

@@ -46,11 +46,6 @@ class IndexedChunk:
     vector: bytes
 
 
-def meta(connection: Connection) -> dict[str, str]:
-    """Return everything in `meta`."""
-    return dict(connection.rows("SELECT key, value FROM meta"))
-
-
 def head(connection: Connection) -> Head:
     """Return the newest commit."""
     row = connection.one(

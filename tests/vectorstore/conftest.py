@@ -1,0 +1,38 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.vectorstore.sample import DIMENSION, FINGERPRINT
+from vectorstore.embedded.store import EmbeddedStore
+from vectorstore.open import open_store
+
+OpenStore = Callable[[], EmbeddedStore]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def open_index(folder: Path) -> Iterator[OpenStore]:
+    """Open the same folder anew, as another process would."""
+    opened: list[EmbeddedStore] = []
+
+    def reopen() -> EmbeddedStore:
+        opened.append(open_store(folder, embedder_fingerprint=FINGERPRINT, dimension=DIMENSION))
+        return opened[-1]
+
+    yield reopen
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture(params=["vectors", "codes"])
+def dense_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a test on a small index as it is, and once as if it were large enough to be coded."""
+    if request.param == "codes":
+        monkeypatch.setattr("vectorstore.embedded.dense_files.CODED_FROM", 10)
+        monkeypatch.setattr("vectorstore.embedded.dense.EXACT_BELOW", 0)
+    return str(request.param)
