@@ -25,15 +25,22 @@ def demo(
     store_settings, answer_settings = StoreSettings(), AnswerSettings()
     listener = listen(settings, store_settings)
     parts = build(store_settings, answer_settings)
-    typer.echo(ingest_sample(parts), err=True)
+    typer.echo(f"Sample handbook: {ingest_sample(parts, store_settings.data_dir)}", err=True)
     address = settings.base_url or "http://{}:{}".format(*listener.getsockname()[:2])
     typer.echo(greeting(address))
     run(parts, settings, answer_settings, store_settings, listener)
 
 
-def ingest_sample(parts: "Parts") -> str:
+def ingest_sample(parts: "Parts", data_dir: Path, *, quiet: bool = False) -> str:
     """Bring the sample handbook into the index; return the report's line."""
-    raise NotImplementedError
+    from ingest.progress import display
+    from ingest.run import Ingestion, Request
+    from ingest.settings import IngestSettings
+
+    ingestion = Ingestion(parts.store, parts.embedder, settings=IngestSettings(), data_dir=data_dir)
+    plan = ingestion.plan(Request((HANDBOOK,)))
+    with display(quiet=quiet) as progress:
+        return ingestion.carry_out(plan, progress=progress).summary()
 
 
 def greeting(address: str) -> str:

@@ -95,7 +95,7 @@ def _parts(*, sample: bool) -> Iterator[object]:
             if folder is not None:
                 from app.demo import ingest_sample
 
-                ingest_sample(parts)
+                ingest_sample(parts, folder, quiet=True)
             yield parts
         finally:
             parts.close()

@@ -146,9 +146,9 @@ def _graph_file(folder: Path, cache_dir: Path) -> Path:
     """Return the cached graph, built from the weights the first time or when the cache is damaged."""
     path = cache_dir / f"minilm-{_WEIGHTS_SHA256[:12]}-{VERSION}.onnx"
     seal = path.with_suffix(".sha256")
-    if path.is_file() and seal.is_file():
-        if hashlib.sha256(path.read_bytes()).hexdigest() == seal.read_text(encoding="ascii"):
-            return path
+    sealed = seal.read_text(encoding="ascii") if path.is_file() and seal.is_file() else None
+    if sealed and hashlib.sha256(path.read_bytes()).hexdigest() == sealed:
+        return path
     from safetensors.numpy import load
 
     graph = build_graph(load(_checked(folder / "model.safetensors", _WEIGHTS_SHA256)))
