@@ -8,6 +8,7 @@ from typing import Any, Final
 from ingest.extract import Extract
 from ingest.limits import Limits
 from ingest.parse.failure import Unparsable
+from ingest.parse.markup import read_xml
 from ingest.parse.metadata import core_properties
 from ingest.parse.source import Source
 from ingest.parse.writer import ExtractWriter
@@ -16,6 +17,7 @@ _HEADING = re.compile(r"(?:heading|überschrift|titre|título|titolo|kop|rubrik)
 _LIST = re.compile(r"list|aufzählung|liste", re.I)
 _CODE = re.compile(r"code|source|preformatted", re.I)
 _MAX_NESTING: Final = 4
+_MAX_HEADING: Final = 100
 
 
 def parse(source: Source, limits: Limits) -> Extract:
@@ -40,6 +42,11 @@ class _Body:
         self._document = document
         self._writer = writer
         self._numbering = _Numbering(document)
+        self._has_headings = any(
+            _heading_level(paragraph, paragraph.style.name or "")
+            for paragraph in document.paragraphs
+            if paragraph.style
+        )
         self._items: list[str] = []
         self._code: list[str] = []
 
@@ -48,6 +55,8 @@ class _Body:
         for item in self._document.iter_inner_content():
             self._item(item)
         self._end_runs()
+        for note in _footnotes(self._document):
+            self._writer.paragraph(note)
 
     def _item(self, item: Any) -> None:
         if hasattr(item, "rows"):
@@ -56,15 +65,21 @@ class _Body:
             return
         text = _text_of(item, self._writer)
         style = (item.style.name if item.style is not None else "") or ""
+        for box in _boxed_texts(item):
+            self._end_runs()
+            self._writer.paragraph(box)
         if not text.strip():
             return
-        if level := _heading_level(item, style):
+        level = _heading_level(item, style)
+        if not level and not self._has_headings and _is_bold_line(item, text):
+            level = 2
+        if level:
             self._end_runs()
             self._writer.heading(text, level)
         elif _CODE.search(style):
             self._code.append(text)
         elif (mark := self._numbering.mark(item)) or _LIST.search(style):
-            self._items.append(f"{mark or '-'} {text.strip()}")
+            self._items.append(f"{mark or _bullet(style)} {text.strip()}")
         else:
             self._end_runs()
             self._writer.paragraph(text)
@@ -149,6 +164,43 @@ def _heading_level(paragraph: Any, style: str) -> int:
         return 0
     value = outline.get(f"{{{properties.nsmap['w']}}}val") or "9"
     return int(value) + 1 if value.isdecimal() and int(value) < 6 else 0
+
+
+def _is_bold_line(paragraph: Any, text: str) -> bool:
+    """Say whether a paragraph looks like a heading, in a document whose writer used no heading styles."""
+    runs = [run for run in paragraph.runs if run.text.strip()]
+    bold = bool(runs) and all(run.bold or (run.bold is None and run.style.font.bold) for run in runs)
+    return bold and len(text) < _MAX_HEADING and not text.rstrip().endswith((".", ",", ";", ":"))
+
+
+def _bullet(style: str) -> str:
+    """Return the mark for a list style: "List Bullet 2" is one level in."""
+    deeper = int(style[-1]) - 1 if style[-1:].isdecimal() else 0
+    return "  " * max(deeper, 0) + "-"
+
+
+def _footnotes(document: Any) -> Iterator[str]:
+    for relation in document.part.rels.values():
+        if relation.is_external or not relation.reltype.endswith("/footnotes"):
+            continue
+        for note in read_xml(relation.target_part.blob).iter("{*}footnote"):
+            text = "".join(_runs_below(note)).strip()
+            number = next((value for key, value in note.attrib.items() if key.endswith("}id")), "")
+            if text:
+                yield f"[{number}] {text}"
+
+
+def _boxed_texts(paragraph: Any) -> Iterator[str]:
+    """Return the texts of boxes that float beside a paragraph; each is stored twice, for old programs too."""
+    for box in paragraph._p.iter("{*}txbxContent"):  # noqa: SLF001 - boxes have no public name
+        if not any(str(parent.tag).endswith("}Fallback") for parent in box.iterancestors()):
+            yield "\n".join("".join(_runs(part)) for part in box.iter("{*}p"))
+
+
+def _runs_below(element: Any) -> Iterator[str]:
+    for paragraph in element.iter("{*}p"):
+        yield from _runs(paragraph)
+        yield " "
 
 
 def _text_of(paragraph: Any, writer: ExtractWriter) -> str:

@@ -9,9 +9,11 @@ from ingest.extract import Extract
 from ingest.limits import Limits
 from ingest.parse.characters import decode
 from ingest.parse.html import write_html
+from ingest.parse.markdown_admonitions import without_admonitions
 from ingest.parse.markdown_inline import MarkdownInline
 from ingest.parse.metadata import parse_date, plain_metadata
 from ingest.parse.source import Source
+from ingest.parse.wrapping import unwrapped, unwrapped_items
 from ingest.parse.writer import ExtractWriter
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ def write_markdown(text: str, writer: ExtractWriter) -> None:
 
     reader = MarkdownIt("commonmark").enable("table")
     environment: dict[str, object] = {}
+    text = without_admonitions(text)
     tokens = reader.parse(text, environment)
     inline = MarkdownInline(environment, writer)
     lines = text.split("\n")
@@ -90,13 +93,13 @@ def _write_block(
         case "html_block":
             _write_html_block(source, writer=writer, inline=inline)
         case "bullet_list_open" | "ordered_list_open":
-            writer.block("list", inline.text(source))
+            writer.block("list", inline.text(unwrapped_items(source)))
         case "blockquote_open":
-            writer.block("paragraph", inline.text(_QUOTE.sub("", source)))
+            writer.block("paragraph", inline.text(unwrapped(_QUOTE.sub("", source))))
         case "hr":
             pass
         case _:
-            writer.block("paragraph", inline.text(source))
+            writer.block("paragraph", inline.text(unwrapped(source)))
 
 
 def _write_html_block(source: str, *, writer: ExtractWriter, inline: MarkdownInline) -> None:

@@ -7,8 +7,10 @@ from ingest.parse.writer import ExtractWriter
 
 _MAX_SHOWN_LINK = 80
 _CODE = re.compile(
-    r"(^ *(?P<fence>```+|~~~+).*?^ *(?P=fence)|(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`))", re.S | re.M
+    r"^ *(?P<fence>```+|~~~+).*?^ *(?P=fence)|(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`)", re.S | re.M
 )
+_CODE_MARK = "\ue0ff"  # private use: stands for a piece of code while the prose around it is cleaned
+_ASIDE = re.compile(f"{_CODE_MARK}(\\d+){_CODE_MARK}")
 _BRACKETED = r"\[(?P<text>(?:[^\[\]\\]|\\.|\[[^\[\]]*\])*)\]"
 _LINK = re.compile(
     _BRACKETED + r"\(\s*(?P<target><[^>\n]*>|(?:[^()\s]|\([^()\s]*\))*)"
@@ -17,7 +19,7 @@ _LINK = re.compile(
 _IMAGE = re.compile("!" + _LINK.pattern)
 _REFERENCE = re.compile(r"(?P<image>!?)" + _BRACKETED + r"\[(?P<label>[^\[\]]*)\]")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
-_TEMPLATE = re.compile(r"\{%.*?%\}|\{\{[<%].*?[>%]\}\}|\{:[^}\n]*\}", re.S)
+_TEMPLATE = re.compile(r"\{%.*?%\}|\{\*.*?\*\}|\{\{[<%].*?[>%]\}\}|\{:[^}\n]*\}", re.S)
 _BREAK = re.compile(r"<br\s*/?>", re.I)
 _TAG = re.compile(
     r"</?(?:a|abbr|aside|b|big|blockquote|caption|center|cite|code|dd|del|details|dfn|div|dl|dt|em|figcaption|"
@@ -27,6 +29,7 @@ _TAG = re.compile(
 )
 _ANCHOR = re.compile(r"\s*\{\s*[#.:][^}\n]*\}\s*$")
 _MARKS = re.compile(r"(\*\*|__|~~|\*|`)(?=\S)(.+?)(?<=\S)\1")
+_SHOWN = re.compile(r"\[([^\]]*)\]\(https?://[^)\s]*\)")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
@@ -42,14 +45,19 @@ class MarkdownInline:
         """Return the block's source without markup that is not content; code stays as it is."""
         if not any(mark in source for mark in "[<{&"):
             return source
-        parts = _CODE.split(source)
-        # split gives: prose, whole code, fence, ticks, prose, …
-        prose = [self._prose(part) if at % 4 == 0 else part for at, part in enumerate(parts) if at % 4 < 2]
-        return "".join(prose)
+        code: list[str] = []
+
+        def put_aside(match: re.Match[str]) -> str:
+            code.append(match[0])
+            return f"{_CODE_MARK}{len(code) - 1}{_CODE_MARK}"
+
+        prose = self._prose(_CODE.sub(put_aside, source.replace(_CODE_MARK, "")))
+        return _ASIDE.sub(lambda match: code[int(match[1])], prose)
 
     def title(self, source: str) -> str:
         """Return a heading as plain words."""
         title = self.text(_ANCHOR.sub("", source))
+        title = _SHOWN.sub(r"\1", title)
         for _ in range(3):
             title = _MARKS.sub(r"\2", title)
         return _ESCAPE.sub(r"\1", title)

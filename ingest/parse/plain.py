@@ -6,6 +6,7 @@ from ingest.extract import Extract
 from ingest.limits import Limits
 from ingest.parse.characters import decode
 from ingest.parse.source import Source
+from ingest.parse.wrapping import unwrapped, unwrapped_items
 from ingest.parse.writer import ExtractWriter
 
 _PARTS = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
@@ -44,7 +45,11 @@ def _write_part(part: str, writer: ExtractWriter) -> None:
     if not lines or all(_RULE.fullmatch(line.strip()) for line in lines):
         return
     is_list = sum(bool(_ITEM.match(line)) for line in lines) >= 2 or bool(_ITEM.match(lines[0]))
-    writer.block("list" if is_list else "paragraph", "\n".join(line.rstrip() for line in lines))
+    text = "\n".join(line.rstrip() for line in lines)
+    if is_list:
+        writer.block("list", unwrapped_items(text))
+    else:
+        writer.block("paragraph", unwrapped(text))
 
 
 def _heading_level(line: str) -> int:

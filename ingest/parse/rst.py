@@ -15,6 +15,7 @@ from ingest.parse.metadata import parse_date, plain_metadata
 from ingest.parse.rst_inline import RstInline
 from ingest.parse.rst_table import read_table
 from ingest.parse.source import Source
+from ingest.parse.wrapping import unwrapped, unwrapped_items
 from ingest.parse.writer import ExtractWriter
 from vectorstore.types import MetadataValue
 
@@ -313,7 +314,7 @@ class _RstReader:
                 break
         items = [re.sub(r"^(\s*)[*+•](?=\s)", r"\1-", line) for line in lines[at:end]]
         text = re.sub(r"\n{2,}", "\n", "\n".join(items).strip())
-        self._writer.block("list", self._inline.text(text.replace("::\n", ":\n")))
+        self._writer.block("list", self._inline.text(unwrapped_items(text.replace("::\n", ":\n"))))
         return end
 
     def _indented(self, lines: list[str], at: int, *, depth: int) -> int:
@@ -336,7 +337,7 @@ class _RstReader:
         if literal:
             text = text[:-1] if not text.endswith(" ::") and text != "::" else text[:-2]
         text = "\n".join(line.removeprefix("| ") for line in text.split("\n"))
-        self._writer.paragraph(self._inline.text(text))
+        self._writer.paragraph(self._inline.text(unwrapped(text)))
         self._literal_next = literal
         return end
 

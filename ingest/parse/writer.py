@@ -102,8 +102,14 @@ class ExtractWriter:
         modified: datetime | None = None,
         metadata: dict[str, MetadataValue] | None = None,
         page_labels: Sequence[str] = (),
+        headed: bool = True,
     ) -> Extract:
-        """Return the document. Raises `Unparsable` ("no_text") when nothing was added."""
+        """Return the document; without a title its first heading serves, unless `headed` is false.
+
+        Raises:
+            Unparsable: nothing was added ("no_text").
+
+        """
         if not self._blocks:
             raise Unparsable("no_text", "There is no text in the file.")
         while self._waiting_pages:
@@ -115,7 +121,7 @@ class ExtractWriter:
         return Extract(
             text="".join(self._parts),
             blocks=tuple(self._blocks),
-            title=title or self.first_heading,
+            title=title or (self.first_heading if headed else ""),
             media_type=media_type,
             modified=modified,
             pages=tuple(self._pages),

@@ -37,7 +37,7 @@ def parse(source: Source, limits: Limits) -> Extract:
             _write_region(region, writer)
     title, modified, metadata = core_properties(book.properties)
     book.close()
-    return writer.finish(source.media_type, title=title, modified=modified, metadata=metadata)
+    return writer.finish(source.media_type, title=title, modified=modified, metadata=metadata, headed=False)
 
 
 def _rows(sheet: Any, writer: ExtractWriter) -> Iterator[list[str]]:
