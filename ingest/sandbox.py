@@ -72,6 +72,8 @@ class ParserPool:
             self._jobs.put(None)
         for thread in self._threads:
             thread.join()
+        for process in self._processes:
+            process.release()
         if self._folder is not None:
             self._folder.cleanup()
 

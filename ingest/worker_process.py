@@ -79,6 +79,10 @@ class WorkerProcess:
             if self._process is not None:
                 self._process.kill()
 
+    def release(self) -> None:
+        """Free what the process held. Called when nobody uses it any more."""
+        self._stop()
+
     def _ask(self, name: str, descriptor: int) -> Extract | ParseFailure:
         try:
             channel = self._start()
