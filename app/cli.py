@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from typing import Final, NamedTuple
 
@@ -78,10 +79,11 @@ def build(arguments: list[str]) -> typer.Typer:
     return application
 
 
-def load(target: str) -> object:
+def load(target: str) -> typer.Typer | Callable[..., None]:
     """Import `module:name`."""
     module, _, name = target.partition(":")
-    return getattr(import_module(module), name)
+    loaded: typer.Typer | Callable[..., None] = getattr(import_module(module), name)
+    return loaded
 
 
 def _root(

@@ -13,7 +13,9 @@ QUESTION = "How many days of annual leave do I get?"
 
 
 def demo(
-    port: Annotated[int | None, typer.Option(help="Port to listen on (FOOTNOTE_PORT or PORT).")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Port to listen on (FOOTNOTE_PORT or PORT).")
+    ] = None,
 ) -> None:
     """Ingest the sample handbook, start the service, and say how to talk to it."""
     from app.build import build
@@ -21,7 +23,7 @@ def demo(
     from app.settings import AnswerSettings, ServeSettings
     from vectorstore.settings import StoreSettings
 
-    settings = ServeSettings() if port is None else ServeSettings(port=port)
+    settings = ServeSettings().model_copy(update={} if port is None else {"port": port})
     store_settings, answer_settings = StoreSettings(), AnswerSettings()
     listener = listen(settings, store_settings)
     parts = build(store_settings, answer_settings)

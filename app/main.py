@@ -11,11 +11,14 @@ from vectorstore.errors import BadInput, NotAllowed
 if TYPE_CHECKING:
     from app.build import Parts
     from app.settings import AnswerSettings, ServeSettings
+    from vectorstore.settings import StoreSettings
 
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on (FOOTNOTE_HOST).")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on (FOOTNOTE_PORT or PORT).")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Port to listen on (FOOTNOTE_PORT or PORT).")
+    ] = None,
 ) -> None:
     """Run the service until it is stopped."""
     from app.build import build
@@ -23,7 +26,8 @@ def serve(
     from vectorstore.settings import StoreSettings
 
     given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
-    settings, store_settings, answer_settings = ServeSettings(**given), StoreSettings(), AnswerSettings()
+    settings = ServeSettings().model_copy(update=given)
+    store_settings, answer_settings = StoreSettings(), AnswerSettings()
     listener = listen(settings, store_settings)
     parts = build(store_settings, answer_settings)
     run(parts, settings, answer_settings, store_settings, listener)

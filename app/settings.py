@@ -10,53 +10,76 @@ from vectorstore.configuration import FootnoteSettings
 class ServeSettings(FootnoteSettings):
     """Where the service listens and what it lets through."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on; any but loopback needs an API key.")
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on; any but loopback needs an API key."
+    )
     port: int = Field(
-        8000,
+        default=8000,
         ge=0,
         le=65535,
         validation_alias=AliasChoices("FOOTNOTE_PORT", "PORT", "port"),
         description="Port to listen on; PORT is honoured too.",
     )
-    base_url: str = Field("", description="Public address for links in citations; empty: taken from the request.")
-    cors_origins: str = Field("", description="Origins of pages that embed the widget, separated by commas.")
-    max_question_chars: int = Field(8_000, description="Longest question accepted, in characters.")
-    max_concurrent_runs: int = Field(64, description="Answers written at the same time; more wait in a queue.")
-    max_queued_runs: int = Field(256, description="Answers that may wait; beyond it the service answers 503.")
-    inline_sources: Literal["off", "auto", "on"] = Field(
-        "off", description="Append a Markdown list of sources for clients that drop citations."
+    base_url: str = Field(
+        default="", description="Public address for links in citations; empty: taken from the request."
     )
-    openwebui_events: bool = Field(False, description="Send Open WebUI its own citation events.")
+    cors_origins: str = Field(
+        default="", description="Origins of pages that embed the widget, separated by commas."
+    )
+    max_question_chars: int = Field(default=8_000, description="Longest question accepted, in characters.")
+    max_concurrent_runs: int = Field(
+        default=64, description="Answers written at the same time; more wait in a queue."
+    )
+    max_queued_runs: int = Field(
+        default=256, description="Answers that may wait; beyond it the service answers 503."
+    )
+    records_url: str = Field(
+        default="",
+        description="Database of conversations and feedback (any SQLAlchemy URL); empty: records.db in the data folder.",
+    )
+    inline_sources: Literal["off", "auto", "on"] = Field(
+        default="off", description="Append a Markdown list of sources for clients that drop citations."
+    )
+    openwebui_events: bool = Field(default=False, description="Send Open WebUI its own citation events.")
 
 
 class AnswerSettings(FootnoteSettings):
     """How questions are answered, and by which model."""
 
     llm_base_url: str = Field(
-        "",
+        default="",
         validation_alias=AliasChoices("FOOTNOTE_LLM_BASE_URL", "OPENAI_BASE_URL", "llm_base_url"),
         description="Address of an OpenAI-compatible server; falls back to OPENAI_BASE_URL.",
     )
     llm_model: str = Field(
-        "",
+        default="",
         description="Model name there, or provider:model for LangChain. Empty: answers are composed from the "
         "documents' own sentences, without a language model.",
     )
     llm_api_key: SecretStr = Field(
-        SecretStr(""),
+        default=SecretStr(""),
         validation_alias=AliasChoices("FOOTNOTE_LLM_API_KEY", "OPENAI_API_KEY", "llm_api_key"),
         description="Key for the language model; falls back to OPENAI_API_KEY.",
     )
-    llm_temperature: float = Field(0.0, ge=0, le=2, description="Sampling temperature of the language model.")
-    llm_max_tokens: int = Field(800, ge=1, description="Most tokens of one answer.")
-    llm_first_token_seconds: float = Field(20.0, gt=0, description="Longest wait for the first token.")
-    llm_idle_seconds: float = Field(15.0, gt=0, description="Longest pause between two tokens.")
-    llm_total_seconds: float = Field(120.0, gt=0, description="Longest time for one answer.")
-    llm_fallback: bool = Field(
-        False, description="Answer from the documents' own sentences when the language model is down."
+    llm_temperature: float = Field(
+        default=0.0, ge=0, le=2, description="Sampling temperature of the language model."
     )
-    top_k: int = Field(6, ge=1, le=50, description="Chunks retrieved for a question.")
-    context_tokens: int = Field(3_000, ge=200, description="Tokens of passages given to the language model.")
+    llm_max_tokens: int = Field(default=800, ge=1, description="Most tokens of one answer.")
+    llm_first_token_seconds: float = Field(
+        default=20.0, gt=0, description="Longest wait for the first token."
+    )
+    llm_idle_seconds: float = Field(default=15.0, gt=0, description="Longest pause between two tokens.")
+    llm_total_seconds: float = Field(default=120.0, gt=0, description="Longest time for one answer.")
+    llm_fallback: bool = Field(
+        default=False, description="Answer from the documents' own sentences when the language model is down."
+    )
+    top_k: int = Field(default=6, ge=1, le=50, description="Chunks retrieved for a question.")
+    context_tokens: int = Field(
+        default=3_000, ge=200, description="Tokens of passages given to the language model."
+    )
     answer_threshold: float = Field(
-        0.5, ge=0, le=1, description="Confidence below which a question is refused as not in the documents."
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Confidence below which a question is refused as not in the documents.",
     )

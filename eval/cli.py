@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -16,6 +16,9 @@ from rich.table import Table
 
 from eval.cases import load_cases
 from eval.gate import Threshold, load_thresholds, parse_threshold
+
+if TYPE_CHECKING:
+    from app.build import Parts
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -81,7 +84,7 @@ def _gates(flags: list[str], path: Path | None, sample: bool) -> list[Threshold]
 
 
 @contextmanager
-def _parts(*, sample: bool) -> Iterator[object]:
+def _parts(*, sample: bool) -> "Iterator[Parts]":
     """Open the configured index, or a fresh one that holds the sample handbook."""
     from app.build import build
     from app.settings import AnswerSettings

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from app.answer.answerer import ModelFailure, Piece, Written
 from app.answer.messages import chat_messages
@@ -14,15 +14,15 @@ from vectorstore.errors import Unavailable
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessageChunk
 
 
 def open_chat_model(name: str, *, api_key: str = "") -> "BaseChatModel":
     """Open a LangChain chat model by `provider:model`; raises Unavailable naming the package to install."""
     from langchain.chat_models import init_chat_model
 
-    options = {"api_key": api_key} if api_key else {}
     try:
-        return init_chat_model(name, **options)
+        return init_chat_model(name, api_key=api_key) if api_key else init_chat_model(name)
     except ImportError as error:
         raise Unavailable(
             f"The provider of {name!r} is not installed.", str(error).splitlines()[0]
@@ -69,10 +69,12 @@ class LangChainAnswerer:
     async def close(self) -> None:
         """Do nothing: LangChain's clients close with the process."""
 
-    async def _pieces(self, messages: list[tuple[str, str]]) -> AsyncGenerator[Piece, None]:
+    async def _pieces(self, messages: Sequence[tuple[str, str]]) -> AsyncGenerator[Piece, None]:
         wait = self._first_token
         tokens: tuple[int | None, int | None] = (None, None)
-        async with aclosing(self._model.astream(messages)) as chunks:
+        # LangChain declares an iterator, but every model's astream is a generator, which must be closed.
+        stream = cast("AsyncGenerator[AIMessageChunk, None]", self._model.astream(messages))
+        async with aclosing(stream) as chunks:
             while True:
                 try:
                     async with asyncio.timeout(wait):
@@ -81,7 +83,7 @@ class LangChainAnswerer:
                     raise ModelFailure(
                         "model_timeout", "The language model took too long to answer."
                     ) from error
-                except Exception as error:  # noqa: BLE001 - each provider raises errors of its own
+                except Exception as error:
                     raise ModelFailure("model_unavailable", "The language model failed.") from error
                 if chunk is None:
                     break
