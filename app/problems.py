@@ -34,6 +34,10 @@ class Unauthenticated(NotAllowed):
     """There is no key, or it is not valid."""
 
 
+class UnknownModel(NotFound):
+    """There is no model of this name."""
+
+
 class Conflict(BadInput):
     """What is asked for clashes with the state of things."""
 
@@ -51,6 +55,7 @@ class Problem:
 
 _TABLE: Final[tuple[tuple[type[FootnoteError], int, str], ...]] = (
     # the first that fits wins: subclasses stand before their parents
+    (UnknownModel, 404, "model_not_found"),
     (NotFound, 404, "not_found"),
     (TooLarge, 413, "too_large"),
     (Unprocessable, 422, "unprocessable"),
@@ -63,7 +68,12 @@ _TABLE: Final[tuple[tuple[type[FootnoteError], int, str], ...]] = (
     (StoreDamaged, 503, "store_damaged"),
     (Unavailable, 503, "unavailable"),
 )
-_FAILED: Final[dict[str, int]] = {"model_timeout": 504, "model_cut_off": 502, "model_refused_key": 502, "context_overflow": 413}
+_FAILED: Final[dict[str, int]] = {
+    "model_timeout": 504,
+    "model_cut_off": 502,
+    "model_refused_key": 502,
+    "context_overflow": 413,
+}
 _OPENAI_TYPES: Final[dict[int, str]] = {
     401: "invalid_request_error",
     403: "permission_error",
@@ -90,7 +100,8 @@ def problem_of(error: FootnoteError) -> Problem:
     """Look an error up in the table."""
     for kind, status, code in _TABLE:
         if isinstance(error, kind):
-            return Problem(status, code, str(error), retry_after=2 if status == 503 else None)
+            parameter = "model" if kind is UnknownModel else None
+            return Problem(status, code, str(error), parameter, retry_after=2 if status == 503 else None)
     return Problem(500, "internal", str(error))
 
 

@@ -16,9 +16,8 @@ from app.api.messages import Messages, conversation_of
 from app.api.streaming import RunStream, collected
 from app.events import Cancelled, Failed
 from app.parts import Service
-from app.problems import problem_of_ending
+from app.problems import UnknownModel, problem_of_ending
 from app.wire.completions import CompletionOptions, CompletionsStream, completion
-from vectorstore.errors import NotFound
 
 router = APIRouter(tags=["openai"])
 INLINE = ":inline"
@@ -140,11 +139,11 @@ def model_names(service: Service) -> list[str]:
 
 
 def known_model(name: str | None, service: Service) -> str:
-    """Return a model's name, the default for none; raises NotFound for one that is not served."""
+    """Return a model's name, the default for none; raises UnknownModel for one that is not served."""
     if not name:
         return service.model_name
     if name not in model_names(service):
-        raise NotFound(f"There is no model {name!r}.", f"Use {' or '.join(model_names(service))}.")
+        raise UnknownModel(f"There is no model {name!r}.", f"Use {' or '.join(model_names(service))}.")
     return name
 
 
