@@ -8,13 +8,13 @@ _MAX_SPAN = 50
 
 
 def is_layout(table: Element) -> bool:
-    """Say whether the table only arranges a page: it holds other tables or headings, or one single cell."""
+    """Say whether the table only arranges a page: it holds other tables, headings, no rows or a single cell."""
     if (table.get("role") or "").lower() in ("presentation", "none"):
         return True
     if any(True for _ in table.iterdescendants("table", "h1", "h2", "h3")):
         return True
     cells = list(table.iter("td", "th"))
-    return len(cells) <= 1
+    return len(cells) <= 1 or next(table.iter("tr"), None) is None
 
 
 def table_rows(table: Element, text_of: Callable[[Element], str]) -> list[list[str]]:

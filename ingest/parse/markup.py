@@ -42,8 +42,9 @@ def read_html(text: str) -> Element:
     from lxml import etree
     from lxml.html import HTMLParser, document_fromstring
 
+    # huge_tree: without it libxml2 silently drops what stands deeper than 256 levels, and all that follows
     parser = HTMLParser(
-        no_network=True, huge_tree=False, remove_comments=True, remove_pis=True, encoding="utf-8"
+        no_network=True, huge_tree=True, remove_comments=True, remove_pis=True, encoding="utf-8"
     )
     data = _XML_HEAD.sub("", text).encode("utf-8", "replace")
     try:

@@ -11,7 +11,7 @@ from ingest.parse.metadata import parse_date
 from ingest.parse.pdf_columns import reading_order
 from ingest.parse.pdf_grid import with_grids
 from ingest.parse.pdf_headings import Headings
-from ingest.parse.pdf_lines import Piece, item_text, joined_text, pieces_of, vocabulary
+from ingest.parse.pdf_lines import Piece, is_bulleted, item_text, joined_text, pieces_of, vocabulary
 from ingest.parse.pdf_page import OutlineEntry, PdfPage, Row
 from ingest.parse.pdf_running import remove_running
 from ingest.parse.pdf_table import find_tables
@@ -40,7 +40,7 @@ def parse(source: Source, limits: Limits) -> Extract:
     """Read a PDF."""
     writer = ExtractWriter(limits)
     try:
-        pages, outline, metadata = _read(PdfiumDocument(source.data), limits)
+        pages, outline, metadata = _read(PdfiumDocument(source.data, max_chars=limits.max_text_chars), limits)
     except Unparsable as failure:
         if failure.reason != "corrupt":
             raise
@@ -76,7 +76,14 @@ def _read(document: PdfiumDocument | PypdfDocument, limits: Limits) -> _Content:
 
 
 def _report_blank(pages: list[PdfPage], writer: ExtractWriter) -> None:
-    blank = [page.number for page in pages if not page.words and not page.plain.strip()]
+    damaged = [page for page in pages if page.is_damaged]
+    if pages and len(damaged) == len(pages):
+        raise Unparsable("corrupt", "No page of the PDF can be read; open it and save it again.")
+    for page in damaged[:_MAX_LISTED]:
+        writer.finding(f"Page {page.number} is damaged; it was left out.")
+    blank = [
+        page.number for page in pages if not page.words and not page.plain.strip() and not page.is_damaged
+    ]
     if pages and len(blank) == len(pages):
         raise Unparsable(
             "no_text",
@@ -140,7 +147,8 @@ class _Pages:
 
     def _piece(self, piece: Piece, page: PdfPage) -> None:
         text = joined_text(piece.lines, self._words)
-        if level := self._headings.level(piece, text, page=page.number):
+        level = 0 if is_bulleted(text) else self._headings.level(piece, text, page=page.number)
+        if level:
             self._end_list()
             self._writer.heading(text, level)
         elif piece.kind == "item":

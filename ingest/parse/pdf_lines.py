@@ -108,6 +108,12 @@ def _keeps_hyphen(before: str, rest: str, words: frozenset[str]) -> bool:
     return f"{before}-{rest}" in words or (before in words and rest in words)
 
 
+def is_bulleted(text: str) -> bool:
+    """Say whether a text begins with a bullet, not with a number or letter, which headings have too."""
+    match = _BULLET.match(text)
+    return bool(match and match.end())
+
+
 def item_text(text: str) -> str:
     """Return a list item with a mark that Markdown knows."""
     match = _BULLET.match(text)

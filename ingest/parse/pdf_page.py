@@ -52,6 +52,7 @@ class PdfPage:
     rules: list[Rule]
     label: str = ""
     plain: str = ""
+    is_damaged: bool = False
 
 
 class OutlineEntry(NamedTuple):

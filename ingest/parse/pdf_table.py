@@ -79,8 +79,11 @@ def _without_last_sign(run: Word) -> list[Word]:
 
 def _joined(before: Word, run: Word, *, left: float) -> Word:
     space = "" if _GLUED_AFTER.fullmatch(run.text) and run.text != "%" else " "
+    text = before.text + space + run.text
+    if _BULLET.fullmatch(before.text):  # bullets come from fonts of their own, in any size
+        return Word(text, left, run.right, run.top, run.bottom, run.bold)
     top, bottom = min(before.top, run.top), max(before.bottom, run.bottom)
-    return Word(before.text + space + run.text, left, run.right, top, bottom, before.bold and run.bold)
+    return Word(text, left, run.right, top, bottom, before.bold and run.bold)
 
 
 def _table_end(rows: list[Row], start: int, *, width: float) -> int:

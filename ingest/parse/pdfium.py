@@ -39,11 +39,13 @@ class PdfiumDocument:
 
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, max_chars: int) -> None:
         import pypdfium2
         from pypdfium2 import raw
 
         self._raw: Any = raw
+        self._error = pypdfium2.PdfiumError
+        self._max_chars = max_chars
         try:
             self._pdf: Any = pypdfium2.PdfDocument(data)
         except pypdfium2.PdfiumError as error:
@@ -84,12 +86,19 @@ class PdfiumDocument:
     def pages(self) -> Iterator[PdfPage]:
         """Read the pages one after the other."""
         for index in range(len(self._pdf)):
-            yield self._page(index)
+            try:
+                yield self._page(index)
+            except self._error:
+                yield PdfPage(index + 1, 0.0, 0.0, words=[], rules=[], is_damaged=True)
 
     def _page(self, index: int) -> PdfPage:
         page = self._pdf[index]
         text = page.get_textpage()
         try:
+            if text.count_chars() > self._max_chars:
+                raise Unparsable(
+                    "too_large", f"The PDF has more than {self._max_chars:,} characters; split it."
+                )
             width, height = page.get_size()
             reader = _PageReader(self._raw, page, text)
             words, turned = reader.words()

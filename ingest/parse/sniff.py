@@ -7,6 +7,7 @@ from typing import Final
 from ingest.parse.archive import office_type
 from ingest.parse.characters import decode
 from ingest.parse.failure import Unparsable
+from ingest.parse.source import suffix_of
 
 _TEXT_NAMES: Final = {
     "md": "text/markdown",
@@ -61,7 +62,7 @@ def sniff(data: bytes, name: str) -> str:
         return "application/rtf"
     if _is_binary(data):
         raise Unparsable("unsupported", f"The file is {_kind_of(data)}, which holds no text to read.")
-    return _text_type(decode(data[:_HEAD]), data, suffix=name.rpartition(".")[2].lower())
+    return _text_type(decode(data[:_HEAD]), data, suffix=suffix_of(name))
 
 
 def _old_office(data: bytes) -> Unparsable:

@@ -11,7 +11,7 @@ class Source:
     name: str
     media_type: str
 
-    @property
-    def suffix(self) -> str:
-        """The name's ending without the dot, lower case."""
-        return self.name.rpartition(".")[2].lower() if "." in self.name else ""
+
+def suffix_of(name: str) -> str:
+    """Return the name's ending without the dot, in lower case; empty when it has none."""
+    return name.rpartition(".")[2].lower() if "." in name else ""
