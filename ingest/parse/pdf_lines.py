@@ -40,7 +40,7 @@ def pieces_of(rows: list[Row]) -> list[Piece]:
     """Part a stretch of rows into paragraphs and list items."""
     pieces: list[Piece] = []
     gaps = [below.top - above.bottom for above, below in pairwise(rows)]
-    usual = median([gap for gap in gaps if gap < 1.2 * rows[0].size] or [0.0])
+    usual = median([gap for gap, row in zip(gaps, rows, strict=False) if gap < row.size] or [0.0])
     right = max(row.right for row in rows)
     for at, row in enumerate(rows):
         line = joined_row(row)
@@ -89,16 +89,11 @@ def joined(text: str, line: str, words: frozenset[str]) -> str:
     if not text:
         return line
     cut = _CUT.search(text)
+    if cut is None:
+        return f"{text} {line}"
     after = _WORD.match(line)
-    if not cut or not after or not line[0].islower():
-        return (
-            text.rstrip(_SOFT) + ("" if text.endswith(_SOFT) else " ") + line
-            if text[-1:] != "-" or not cut
-            else text + line
-        )
-    before, rest = cut[1].lower(), after[0].lower()
-    if text.endswith("-") and _keeps_hyphen(before, rest, words):
-        return text + line
+    if after is None or not line[0].islower() or _keeps_hyphen(cut[1].lower(), after[0].lower(), words):
+        return f"{text[:-1]}-{line}"
     return text[:-1] + line
 
 

@@ -10,7 +10,7 @@ _EDGE_ROWS: Final = 3
 _MIN_PAGES: Final = 3
 _MIN_SHARE: Final = 0.25
 _OUTER: Final = 0.12
-_NUMBER = re.compile(r"\d+|\b[ivxlc]+\b", re.I)
+_NUMBER = re.compile(r"\d+")
 _PAGE_NUMBER = re.compile(
     r"(?:page|seite|p\.)?\s*[-–—|]?\s*(?:[A-Z]-)?(?:\d{1,4}|[ivxlc]{1,7})\s*[-–—|]?(?:\s*(?:of|/|von|de)\s*\d{1,4})?",
     re.I,
@@ -20,15 +20,15 @@ _PAGE_NUMBER = re.compile(
 def remove_running(pages: list[PdfPage]) -> int:
     """Take running heads, feet and page numbers out of `pages`; return how many rows went."""
     edges = [(page, _edges(page)) for page in pages if page.words]
-    seen = Counter(key for _, rows in edges for key in {_key(row) for row in rows})
-    least = max(_MIN_PAGES, _MIN_SHARE * len(pages))
     offset = _usual_offset(edges)
+    seen = Counter(key for page, rows in edges for key in {_key(row, page, offset) for row in rows})
+    least = max(_MIN_PAGES, _MIN_SHARE * len(pages))
     removed = 0
     for page, rows in edges:
         running = [
             row
             for row in rows
-            if seen[_key(row)] >= least
+            if seen[_key(row, page, offset)] >= least
             or offset in _offsets(row, page)
             or _is_page_number(row, page, len(pages))
         ]
@@ -77,8 +77,12 @@ def _aligned(one: Row, other: Row) -> int:
     )
 
 
-def _key(row: Row) -> str:
-    return _NUMBER.sub("#", " ".join(row.text.lower().split()))
+def _key(row: Row, page: PdfPage, offset: int | None) -> str:
+    """Return the row's text with the page's own number left out; other numbers are content and must repeat."""
+    printed = str(page.number + (offset or 0))
+    return _NUMBER.sub(
+        lambda match: "#" if match[0] == printed else match[0], " ".join(row.text.lower().split())
+    )
 
 
 def _is_page_number(row: Row, page: PdfPage, pages: int) -> bool:

@@ -38,6 +38,7 @@ _MAIL_HEADER = re.compile(
     re.I,
 )
 _RST = re.compile(r"^(?:\.\. [\w:-]+::|.+\n([=~^\"#*+-])\1{3,}\s*$)|:\w+:`|``\w", re.M)
+_STRONG_MARKDOWN = re.compile(r"^(?:#{1,6} \S|```|~~~)", re.M)
 _MARKDOWN = re.compile(
     r"^(?:#{1,6} \S|```|~~~|- \S|\* \S|\|.*\|\s*$|> \S)|\[[^\]\n]+\]\([^)\n]+\)|\*\*\S", re.M
 )
@@ -133,6 +134,10 @@ def _json_type(data: bytes) -> str:
 
 def _dialect(head: str) -> str:
     rst, markdown = len(_RST.findall(head)), len(_MARKDOWN.findall(head))
+    if strong := len(_STRONG_MARKDOWN.findall(head)):
+        markdown += 3 * strong
+    else:
+        rst *= 3  # a title with its underline says more than the lists that both dialects have
     if max(rst, markdown) < 2:
         return "text/plain"
     return "text/x-rst" if rst > markdown else "text/markdown"
