@@ -144,7 +144,8 @@ def build_service(
         keys=Keys(store_settings.data_dir / "keys.json"),
         health=health,
         version=version("footnote"),
-        model_name=parts.turn.answerer.name,
+        model_name="footnote",
+        written_by=parts.turn.answerer.name,
         settings=ServiceSettings(
             base_url=serve_settings.base_url.rstrip("/"),
             cors_origins=tuple(o.strip() for o in serve_settings.cors_origins.split(",") if o.strip()),

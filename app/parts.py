@@ -60,5 +60,8 @@ class Service:
     health: Callable[[], Health]
     version: str
     model_name: str
+    """What clients call this service in `model`."""
     settings: ServiceSettings = ServiceSettings()
     on_end: OnEnd | None = None
+    written_by: str = ""
+    """The answerer behind it, for `/version`."""

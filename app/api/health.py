@@ -58,4 +58,4 @@ def readyz(response: Response, service: ServiceIn, runs: RunsIn) -> Ready:
 @router.get("/version", summary="Which version is it?")
 async def version(service: ServiceIn) -> Version:
     """Name the version and the model."""
-    return Version(version=service.version, model=service.model_name)
+    return Version(version=service.version, model=service.written_by or service.model_name)
