@@ -1,5 +1,6 @@
 """Put the parts together: the only place that knows which implementation stands behind which seam."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,10 +12,13 @@ from app.answer.answerer import LanguageModel
 from app.answer.extractive import ExtractiveAnswerer
 from app.answerable import Answerability, decide
 from app.condense import standalone
+from app.events import Event
 from app.keys import Keys
 from app.parts import Health, Service, ServiceSettings
 from app.question import Message, Question
+from app.records import Records, records_url
 from app.retrieve import Retrieved, Retriever
+from app.run import Run
 from app.settings import AnswerSettings, ServeSettings
 from app.tokens import TokenCounter, open_counter
 from app.turn import Complete, Turn
@@ -137,6 +141,11 @@ def build_service(
         detail = f"tokens counted with {parts.tokens.name}"
         return Health(True, info.number, info.documents, info.chunks, detail)
 
+    records = Records(records_url(serve_settings.records_url, store_settings.data_dir))
+
+    async def record(run: Run, events: Sequence[Event]) -> None:
+        await asyncio.to_thread(records.add, run.id, run.question, run.owner, events)
+
     return Service(
         turn=parts.turn.answer,
         search=search,
@@ -145,6 +154,8 @@ def build_service(
         health=health,
         version=version("footnote"),
         model_name="footnote",
+        on_end=record,
+        records=records,
         written_by=parts.turn.answerer.name,
         settings=ServiceSettings(
             base_url=serve_settings.base_url.rstrip("/"),

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from app.keys import Keys
 from app.question import Question
+from app.records import Records
 from app.runs import OnEnd, TurnFunction
 from vectorstore.store import Store
 from vectorstore.types import Hit
@@ -63,5 +64,6 @@ class Service:
     """What clients call this service in `model`."""
     settings: ServiceSettings = ServiceSettings()
     on_end: OnEnd | None = None
+    records: Records | None = None
     written_by: str = ""
     """The answerer behind it, for `/version`."""

@@ -6,7 +6,19 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from app.api import agui, chat, completions, documents, errors, health, pages, responses, search, ui_chat
+from app.api import (
+    agui,
+    chat,
+    completions,
+    documents,
+    errors,
+    feedback,
+    health,
+    pages,
+    responses,
+    search,
+    ui_chat,
+)
 from app.middleware import BodyLimit, RequestIds
 from app.parts import Health, Service, ServiceSettings
 from app.runs import RunLimits, Runs
@@ -20,6 +32,7 @@ _ROUTERS = (
     ui_chat.router,
     agui.router,
     search.router,
+    feedback.router,
     documents.router,
     health.router,
     pages.router,
@@ -61,7 +74,7 @@ def create_app(service: Service) -> FastAPI:
         application.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["authorization", "content-type", "last-event-id", "x-request-id"],
             expose_headers=_EXPOSED,
         )

@@ -1,5 +1,6 @@
 """`POST /v1/chat`: the native stream, and the run routes by which it is resumed and stopped."""
 
+import asyncio
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -125,7 +126,11 @@ async def chat(
 
     A dropped connection can be taken up again within 15 seconds through `/v1/runs/{id}/events`.
     """
-    question = question_of(body.conversation_so_far(), grant=grant, settings=service.settings, knobs=body)
+    said = body.conversation_so_far()
+    if body.messages is None and body.conversation and service.records:
+        earlier = await asyncio.to_thread(service.records.history, body.conversation, owner=grant.key)
+        said = [*earlier, *said]
+    question = question_of(said, grant=grant, settings=service.settings, knobs=body)
     run = runs.start(question, resumable=True, owner=grant.key)
     return native(run, runs=runs, request=request, service=service, grant=grant)
 

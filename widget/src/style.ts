@@ -16,7 +16,7 @@ header{display:flex;align-items:center;gap:8px;padding:12px 10px 12px 18px;borde
 header h2{flex:1;margin:0;font:600 15px/1.3 var(--font);letter-spacing:-.01em}
 header h2 sup{color:var(--accent);font-size:.7em;margin-inline-start:1px}
 button{font:inherit;color:inherit;background:none;border:0;padding:0;cursor:pointer;border-radius:8px}
-button:focus-visible,a:focus-visible,textarea:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
+button:focus-visible,a:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 svg{width:18px;height:18px;fill:none;stroke:currentColor;stroke-width:1.7;stroke-linecap:round;stroke-linejoin:round;display:block}
 .tool{width:32px;height:32px;display:grid;place-items:center;color:var(--soft)}
 .tool:hover{background:var(--wash);color:var(--ink)}
@@ -67,7 +67,7 @@ color:var(--soft);border-bottom:1px solid var(--line);border-radius:0;text-decor
 form{padding:10px 18px 8px;max-width:756px;width:100%;margin:0 auto}
 .box{display:flex;align-items:flex-end;gap:6px;border:1px solid var(--line);border-radius:var(--radius);padding:7px 7px 7px 15px;background:var(--paper);
 box-shadow:0 1px 2px rgb(0 0 0/.05)}
-.box:focus-within{border-color:var(--accent)}
+.box:focus-within{border-color:var(--accent);box-shadow:0 0 0 1px var(--accent)}
 textarea{all:unset;flex:1;font:inherit;min-height:24px;max-height:180px;padding:4px 0;white-space:pre-wrap;overflow-y:auto;cursor:text;field-sizing:content}
 textarea::placeholder{color:var(--soft);opacity:1}
 .go{width:34px;height:34px;display:grid;place-items:center;border-radius:10px;background:var(--accent);color:var(--on-accent);flex:none}
