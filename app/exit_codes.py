@@ -27,7 +27,9 @@ def report(error: Exception, *, debug: bool) -> int:
             typer.echo(f"  {error.hint}", err=True)
         return exit_code(error)
     typer.echo(f"Error: something unexpected went wrong ({type(error).__name__}: {error}).", err=True)
-    typer.echo("  Run it again with --debug for details, or `footnote doctor` to check the installation.", err=True)
+    typer.echo(
+        "  Run it again with --debug for details, or `footnote doctor` to check the installation.", err=True
+    )
     return USAGE
 
 

@@ -9,9 +9,7 @@ _OVERHEAD = 40
 """Tokens that a passage's number, title and date cost around its text."""
 
 
-def pack(
-    passages: Sequence[Passage], *, budget: int, count: Callable[[str], int]
-) -> tuple[Passage, ...]:
+def pack(passages: Sequence[Passage], *, budget: int, count: Callable[[str], int]) -> tuple[Passage, ...]:
     """Keep the best passages that fit, in order, renumbered from 1. The first is always kept."""
     kept: list[Passage] = []
     for passage in passages:

@@ -101,9 +101,7 @@ class Turn:
         yield self._usage(question, passages, transcript.text, ending)
         yield Done(ending.reason, ending.refused)
 
-    def _usage(
-        self, question: Question, passages: tuple[Passage, ...], text: str, ending: Written
-    ) -> Usage:
+    def _usage(self, question: Question, passages: tuple[Passage, ...], text: str, ending: Written) -> Usage:
         read = ending.input_tokens
         if read is None:
             read = sum(self.tokens.count(part) for part in (question.text, *(p.text for p in passages)))

@@ -187,14 +187,14 @@ def _refused(error: Any, base_url: str) -> ModelFailure:
             "Set FOOTNOTE_LLM_API_KEY to a valid key.",
             retryable=False,
         )
-    if status == 404:  # noqa: PLR2004
+    if status == 404:
         return ModelFailure(
             "model_unavailable",
             f"The server at {base_url} does not know the model.",
             "Set FOOTNOTE_LLM_MODEL to a name that it lists.",
             retryable=False,
         )
-    if status == 400 and "context" in str(error).lower():  # noqa: PLR2004
+    if status == 400 and "context" in str(error).lower():
         return ModelFailure(
             "context_overflow", "The passages are longer than the language model can read.", retryable=False
         )
