@@ -92,6 +92,7 @@ def _create(connection: Connection, fingerprint: str, dimension: int) -> None:
             fingerprint=fingerprint,
             dimension=str(dimension),
             epoch="0",
+            salt=secrets.token_hex(16),
         )
 
 

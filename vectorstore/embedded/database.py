@@ -74,6 +74,15 @@ class Connection:
             finally:
                 target.close()
 
+    def copy_from(self, path: Path) -> None:
+        """Replace the whole content by that of another database, in one transaction."""
+        with _translated():
+            source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+            try:
+                source.backup(self._raw)
+            finally:
+                source.close()
+
     @contextmanager
     def transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
         """Commit when the block ends cleanly, roll back when it raises."""

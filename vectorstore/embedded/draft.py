@@ -7,6 +7,7 @@ import numpy as np
 
 from vectorstore.embedded import seal
 from vectorstore.embedded.database import Connection
+from vectorstore.embedded.meta import read_meta, tombstone
 from vectorstore.embedded.records import chunk_row, document_row, embedded_key, vector_bytes
 from vectorstore.embedded.truth import VISIBLE
 from vectorstore.errors import BadInput
@@ -34,6 +35,7 @@ class EmbeddedDraft:
     def put(self, document: Document, *, text: str, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         """Add a document, or replace the one at the same tenant and uri."""
         self._check(document, chunks, vectors)
+        self._pardon(document)
         self.remove(tenant=document.tenant, uri=document.uri)
         row = document_row(document)
         chunk_rows = [chunk_row(chunk) for chunk in chunks]
@@ -125,6 +127,12 @@ class EmbeddedDraft:
         if self._connection.one("SELECT 1 FROM lives WHERE document = ?", (place,)):
             return
         forget(self._connection, [place])
+
+    def _pardon(self, document: Document) -> None:
+        """Forget that this document was erased once: somebody wants it in again."""
+        if self._connection.one("SELECT 1 FROM tombstones LIMIT 1"):
+            stone = tombstone(read_meta(self._connection)["salt"], document.id)
+            self._connection.run("DELETE FROM tombstones WHERE hash = ?", (stone,))
 
     def _check(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         if vectors.shape != (len(chunks), self._dimension):

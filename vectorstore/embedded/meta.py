@@ -29,6 +29,11 @@ def next_epoch(connection: Connection) -> None:
     write_meta(connection, epoch=str(int(read_meta(connection)["epoch"]) + 1))
 
 
+def tombstone(salt: str, document: str) -> str:
+    """Return the salted hash by which an erased document is known."""
+    return hashlib.sha256(f"{salt}\0{document}".encode()).hexdigest()
+
+
 def meta_seal(facts: dict[str, str]) -> str:
     """Return the SHA-256 over all facts but the seal itself."""
     body = {key: value for key, value in facts.items() if key != SEAL}

@@ -1,7 +1,7 @@
 """Both projections, held to the truth: loaded when they are sound, caught up when behind, else rebuilt."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vectorstore.embedded import truth
@@ -9,7 +9,14 @@ from vectorstore.embedded.database import Connection
 from vectorstore.embedded.dense import Dense
 from vectorstore.embedded.dense_files import DenseBatch, extend_dense, load_dense
 from vectorstore.embedded.lexical_files import extend_lexical, load_lexical
-from vectorstore.embedded.manifest import Covered, Manifest, damaged_files, read_manifest, sweep
+from vectorstore.embedded.manifest import (
+    Covered,
+    Manifest,
+    damaged_files,
+    read_manifest,
+    sweep,
+    write_manifest,
+)
 from vectorstore.embedded.tantivy_index import TantivyIndex
 
 _BATCH = 20_000
@@ -57,12 +64,16 @@ def catch_up(folder: Path, connection: Connection, kind: Kind) -> None:
         start = dense.covered.last_chunk if dense else 0
         batches = _batches(connection, start, wanted.last_chunk, kind.dimension)
         dense = extend_dense(folder, dense, batches, covered=wanted, dimension=kind.dimension)
+    elif dense.covered != wanted:
+        write_manifest(folder / "dense.json", replace(dense, covered=wanted))
     lexical = _extensible(folder, "lexical", connection, kind)
     old = lexical
     if lexical is None or lexical.covered.last_chunk < wanted.last_chunk:
         start = lexical.covered.last_chunk if lexical else 0
         chunks = truth.indexed_chunks(connection, after=start, until=wanted.last_chunk)
         lexical = extend_lexical(folder, lexical, chunks, covered=wanted)
+    elif lexical.covered != wanted:
+        write_manifest(folder / "lexical.json", replace(lexical, covered=wanted))
     sweep(folder, "dense", keep={dense.folder})
     # The state before this one stays for a moment: somebody may be opening it.
     sweep(folder, "lexical", keep={lexical.folder, old.folder if old else ""})

@@ -64,6 +64,9 @@ CREATE TABLE chunks (
 );
 CREATE UNIQUE INDEX chunks_by_position ON chunks (document, position);
 CREATE INDEX chunks_by_embedded ON chunks (embedded);
+CREATE TABLE tombstones (
+  hash TEXT PRIMARY KEY         -- salted, of an erased document's id: see erasure.py
+) WITHOUT ROWID;
 CREATE TABLE vectors (
   chunk INTEGER PRIMARY KEY REFERENCES chunks (row),
   vector BLOB NOT NULL          -- float16, little endian

@@ -11,6 +11,7 @@ from vectorstore.embedded import create, projections, truth
 from vectorstore.embedded.database import Connection, Database
 from vectorstore.embedded.draft import EmbeddedDraft
 from vectorstore.embedded.empty import EmptySnapshot
+from vectorstore.embedded.finish import finish_erasure, is_under_way
 from vectorstore.embedded.lock import writer_lock
 from vectorstore.embedded.opened import Opened, not_kept
 from vectorstore.embedded.projections import Kind
@@ -159,6 +160,8 @@ class EmbeddedStore:
         if opened is None:
             raise NotFound("The index has vanished while it was being opened.")
         with opened.database.connection() as connection:
+            if is_under_way(connection):
+                finish_erasure(self.folder, connection, opened.kind)
             self._project(connection, opened.kind)
         return opened
 

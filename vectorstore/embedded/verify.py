@@ -38,7 +38,7 @@ class Verification:
 
 def verify(folder: Path, connection: Connection, kind: Kind) -> Verification:
     """Read and check everything. Takes about as long as reading the files."""
-    damage = list(_damage(connection))
+    damage = damage_of(connection)
     stale = [] if damage else list(_stale(folder, connection, kind))
     counts = [0, 0, 0]
     for number, table in enumerate(("generations", "documents", "chunks")):
@@ -51,7 +51,12 @@ def verify(folder: Path, connection: Connection, kind: Kind) -> Verification:
     return Verification(generations, documents, chunks, tuple(damage), tuple(stale))
 
 
-def _damage(connection: Connection) -> Iterator[str]:
+def damage_of(connection: Connection) -> list[str]:
+    """Check the truth; return what is wrong, one sentence each."""
+    return list(_checks(connection))
+
+
+def _checks(connection: Connection) -> Iterator[str]:
     checks = (_pages, _meta, _documents, _orphans, _generations)
     for check in checks:
         try:

@@ -1,0 +1,77 @@
+"""One file that holds the whole truth, and the way back from it."""
+
+import os
+import secrets
+from pathlib import Path
+
+from vectorstore.embedded import erasure
+from vectorstore.embedded.database import Connection, Database, create_file
+from vectorstore.embedded.files import sync_folder
+from vectorstore.embedded.meta import read_meta, write_meta
+from vectorstore.embedded.verify import damage_of
+from vectorstore.errors import BadInput, NotFound, StoreDamaged
+
+_MAGIC = b"SQLite format 3\0"
+
+
+def back_up(connection: Connection, target: Path) -> None:
+    """Write a consistent copy, whoever reads or writes meanwhile; an older file of the name is replaced whole."""
+    fresh = target.with_name(f".{target.name}.{os.getpid()}.new")
+    fresh.unlink(missing_ok=True)
+    create_file(fresh)
+    try:
+        connection.copy_into(fresh)
+        with fresh.open("rb") as file:
+            os.fsync(file.fileno())
+        fresh.replace(target)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    sync_folder(target.parent)
+
+
+def restore(connection: Connection, source: Path, *, scratch: Path) -> int:
+    """Put a backup in the place of the index, in one transaction; return how many erasures were repeated.
+
+    The backup is checked before anything changes. The caller holds the writer lock. Raises NotFound, BadInput
+    (not a backup) or StoreDamaged.
+    """
+    if not source.is_file():
+        raise NotFound(f"There is no backup at {str(source)!r}.")
+    with source.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise BadInput(f"{str(source)!r} is not a backup of an index.")
+    here = read_meta(connection)
+    stones = connection.rows("SELECT hash FROM tombstones")
+    create_file(scratch)
+    try:
+        scratch.write_bytes(source.read_bytes())
+        database = Database(scratch)
+        try:
+            with database.connection() as copy:
+                repeated = _prepare(copy, source, here=here, stones=stones)
+                copy.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            database.close()
+        connection.copy_from(scratch)
+    finally:
+        for leftover in scratch.parent.glob(f"{scratch.name}*"):
+            leftover.unlink(missing_ok=True)
+    return repeated
+
+
+def _prepare(copy: Connection, source: Path, *, here: dict[str, str], stones: list[tuple]) -> int:  # type: ignore[type-arg]
+    """Check the copy, give it a new identity, and erase from it what has been erased since."""
+    problems = damage_of(copy)
+    if problems:
+        raise StoreDamaged(f"The backup {str(source)!r} is damaged: {problems[0]}", "Use another one.")
+    with copy.transaction():
+        there = read_meta(copy)
+        epoch = max(int(here.get("epoch", "0")), int(there["epoch"])) + 1
+        # The salt must be the one that the tombstones were made with.
+        if stones and here["salt"] != there["salt"]:
+            copy.run("DELETE FROM tombstones")
+        salt = here["salt"] if stones else there["salt"]
+        write_meta(copy, index=secrets.token_hex(8), epoch=str(epoch), salt=salt)
+        copy.run_many("INSERT OR REPLACE INTO tombstones (hash) VALUES (?)", stones)
+        return erasure.replay(copy, dimension=int(there["dimension"]))

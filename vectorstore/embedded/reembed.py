@@ -1,0 +1,98 @@
+"""Changing the embedder: new vectors for all kept chunks, beside the old ones until all are there."""
+
+from collections.abc import Callable, Sequence
+
+from vectorstore.embedded import seal, truth
+from vectorstore.embedded.database import Connection
+from vectorstore.embedded.meta import next_epoch, read_meta, write_meta
+from vectorstore.embedded.records import CHUNK_COLUMNS, DOCUMENT_COLUMNS, vector_bytes
+from vectorstore.types import Vectors
+
+Embed = Callable[[Sequence[str]], Vectors]
+
+_BATCH = 512
+_NEXT = "CREATE TABLE IF NOT EXISTS vectors_next (chunk INTEGER PRIMARY KEY, vector BLOB NOT NULL)"
+
+
+def reembed(
+    connection: Connection,
+    *,
+    embed: Embed,
+    fingerprint: str,
+    dimension: int,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Embed every kept chunk anew and switch in one commit; return how many were embedded now.
+
+    Batches are committed as they come: after an interruption it goes on from there. The caller holds the
+    writer lock.
+    """
+    _begin(connection, fingerprint)
+    total = int(connection.rows("SELECT count(*) FROM chunks")[0][0])
+    done = int(connection.rows("SELECT count(*) FROM vectors_next")[0][0])
+    embedded = 0
+    while batch := _missing(connection):
+        vectors = embed([text for _, text in batch])
+        with connection.transaction():
+            pairs = [(row, vector_bytes(vector)) for (row, _), vector in zip(batch, vectors, strict=True)]
+            connection.run_many("INSERT INTO vectors_next (chunk, vector) VALUES (?, ?)", pairs)
+        embedded += len(batch)
+        if on_progress is not None:
+            on_progress(done + embedded, total)
+    _switch(connection, fingerprint, dimension)
+    return embedded
+
+
+def _begin(connection: Connection, fingerprint: str) -> None:
+    with connection.transaction():
+        connection.run(_NEXT)
+        if read_meta(connection).get("next_fingerprint") != fingerprint:
+            connection.run("DELETE FROM vectors_next")
+            write_meta(connection, next_fingerprint=fingerprint)
+
+
+def _missing(connection: Connection) -> list[tuple[int, str]]:
+    rows = connection.rows(
+        "SELECT c.row, c.context, c.text FROM chunks c LEFT JOIN vectors_next n ON n.chunk = c.row"
+        " WHERE n.chunk IS NULL ORDER BY c.row LIMIT ?",
+        (_BATCH,),
+    )
+    return [(row, f"{context}\n{text}" if context else text) for row, context, text in rows]
+
+
+def _switch(connection: Connection, fingerprint: str, dimension: int) -> None:
+    with connection.transaction():
+        connection.run("DELETE FROM vectors")
+        connection.run(
+            "INSERT INTO vectors (chunk, vector) SELECT chunk, vector FROM vectors_next"
+            " WHERE chunk IN (SELECT row FROM chunks)"
+        )
+        connection.run("DROP TABLE vectors_next")
+        _reseal(connection)
+        write_meta(connection, fingerprint=fingerprint, dimension=str(dimension), next_fingerprint=None)
+        next_epoch(connection)
+
+
+def _reseal(connection: Connection) -> None:
+    seals = {}
+    for place, *document in connection.rows(f"SELECT d.row, {DOCUMENT_COLUMNS} FROM documents d"):
+        chunks = f"SELECT {CHUNK_COLUMNS} FROM chunks c WHERE c.document = ? ORDER BY c.position"
+        vectors = "SELECT v.vector FROM vectors v JOIN chunks c ON c.row = v.chunk WHERE c.document = ? ORDER BY c.position"
+        seals[place] = seal.document_seal(
+            tuple(document),
+            text=truth.text_of(connection, place) or "",
+            chunks=connection.each(chunks, (place,)),
+            vectors=(row[0] for row in connection.each(vectors, (place,))),
+        )
+    connection.run_many(
+        "UPDATE documents SET seal = ? WHERE row = ?", [(value, row) for row, value in seals.items()]
+    )
+    columns = "number, created, note, documents, chunks, last_chunk"
+    for row in connection.rows(f"SELECT {columns} FROM generations"):
+        total = seal.EMPTY
+        for place in truth.visible_rows(connection, row[0]):
+            total = seal.plus(total, document=place, document_seal=seals[place])
+        connection.run(
+            "UPDATE generations SET seal = ?, mark = ? WHERE number = ?",
+            (total, seal.mark((*row, total)), row[0]),
+        )

@@ -1,0 +1,188 @@
+"""What an operator does to an index: compact, rebuild, erase, back up, restore, re-embed, compare.
+
+Each takes the writer lock; readers go on meanwhile.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from vectorstore.embedded import backup, create, difference, erasure, projections, reembed, retention
+from vectorstore.embedded.database import Connection
+from vectorstore.embedded.difference import Difference
+from vectorstore.embedded.erasure import Certificate
+from vectorstore.embedded.finish import finish_erasure, shrink
+from vectorstore.embedded.lock import writer_lock
+from vectorstore.embedded.manifest import read_manifest
+from vectorstore.embedded.opened import Opened, not_kept
+from vectorstore.embedded.retention import Compaction
+from vectorstore.embedded.scan import files_holding
+from vectorstore.embedded.store import EmbeddedStore
+from vectorstore.embedded.truth import generation, head
+from vectorstore.errors import NotFound, Unavailable
+from vectorstore.types import Generation, GenerationInfo, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """An index at a glance. Sizes are in bytes; `searchable` is the generation the projections reach."""
+
+    folder: str
+    embedder: str
+    dimension: int
+    newest: GenerationInfo
+    generations: int
+    searchable: int
+    sizes: dict[str, int]
+
+
+class Upkeep:
+    """Maintenance of the embedded store in a folder. Needs no embedder but for `reembed`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._store = EmbeddedStore(folder, embedder_fingerprint=None, dimension=None)
+
+    @property
+    def store(self) -> EmbeddedStore:
+        """The store, for what needs no upkeep: generations, rollback, verify, documents."""
+        return self._store
+
+    def info(self) -> IndexInfo:
+        """Describe the index; raises NotFound when there is none."""
+        opened = self._opened()
+        with opened.database.connection() as connection:
+            newest = generation(connection, head(connection).generation)
+            kept = len(self._store.generations())
+        reached = [read_manifest(self._folder / f"{name}.json") for name in ("dense", "lexical")]
+        return IndexInfo(
+            folder=str(self._folder),
+            embedder=opened.kind.fingerprint,
+            dimension=opened.kind.dimension,
+            newest=newest or _nothing(),
+            generations=kept,
+            searchable=min((each.covered.generation if each else 0) for each in reached),
+            sizes=_sizes(self._folder),
+        )
+
+    def compact(self, *, keep: int, wait: bool = False) -> Compaction:
+        """Keep the newest `keep` generations, purge what only older ones show, give the space back."""
+        with self._writing(wait) as (opened, connection):
+            # First: afterwards the generation that the projections name may be gone.
+            projections.catch_up(self._folder, connection, opened.kind)
+            manifest = read_manifest(self._folder / "dense.json")
+            with connection.transaction():
+                done = retention.compact(connection, keep=keep, indexed=manifest.count if manifest else 0)
+            shrink(connection)
+            projections.catch_up(self._folder, connection, opened.kind)
+            return done
+
+    def rebuild(self, *, wait: bool = False) -> None:
+        """Make both projections anew from the truth."""
+        with self._writing(wait) as (opened, connection):
+            projections.discard(self._folder)
+            projections.catch_up(self._folder, connection, opened.kind)
+
+    def compare(self, first: Generation, second: Generation) -> Difference:
+        """Say which documents differ between two kept generations; raises NotFound."""
+        with self._opened().database.connection() as connection:
+            for number in (first, second):
+                if generation(connection, number) is None:
+                    raise not_kept(number)
+            return difference.difference(connection, first, second)
+
+    def erase(self, uris: Sequence[str], *, tenant: str = "default", wait: bool = False) -> Certificate:
+        """Erase documents from all generations and files, and search all files for what might be left."""
+        with self._writing(wait) as (opened, connection):
+            with connection.transaction():
+                erased = erasure.erase(connection, tenant=tenant, uris=uris, dimension=opened.kind.dimension)
+            finish_erasure(self._folder, connection, opened.kind)
+            files = [path for path in sorted(self._folder.rglob("*")) if path.is_file()]
+            found = files_holding(files, erased.needles)
+            left = [
+                str(path.relative_to(self._folder))
+                for path, needles in found.items()
+                if erasure.unexplained(connection, needles)
+            ]
+            return Certificate(
+                erased=erased.hashes,
+                documents=erased.documents,
+                chunks=erased.chunks,
+                generation=head(connection).generation,
+                when=erasure.now(),
+                searched_files=len(files),
+                searched_patterns=len(erased.needles),
+                left=tuple(left),
+            )
+
+    def back_up(self, target: Path) -> None:
+        """Write the whole truth to one file, consistent, without holding up anybody."""
+        with self._opened().database.connection() as connection:
+            backup.back_up(connection, target)
+
+    def restore(self, source: Path, *, wait: bool = False) -> int:
+        """Replace the index by a backup; return how many erased documents it held and that are gone again."""
+        with writer_lock(self._folder / "index.lock", wait=wait):
+            create.prepare(self._folder / "index.db", fingerprint="", dimension=1)
+            opened = self._opened()
+            with opened.database.connection() as connection:
+                repeated = backup.restore(connection, source, scratch=self._folder / ".restore.db")
+            opened = self._opened()
+            with opened.database.connection() as connection:
+                finish_erasure(self._folder, connection, opened.kind)
+            return repeated
+
+    def reembed(
+        self,
+        embed: Callable[[Sequence[str]], Vectors],
+        *,
+        fingerprint: str,
+        dimension: int,
+        on_progress: Callable[[int, int], None] | None = None,
+        wait: bool = False,
+    ) -> int:
+        """Give every kept chunk a vector of another embedder, then switch; goes on where it was interrupted."""
+        with self._writing(wait) as (_, connection):
+            count = reembed.reembed(
+                connection, embed=embed, fingerprint=fingerprint, dimension=dimension, on_progress=on_progress
+            )
+            shrink(connection)
+            opened = self._opened()
+            projections.discard(self._folder)
+            projections.catch_up(self._folder, connection, opened.kind)
+            return count
+
+    def close(self) -> None:
+        """Release files and memory."""
+        self._store.close()
+
+    def _opened(self) -> Opened:
+        opened = self._store.opened()
+        if opened is None:
+            raise NotFound(
+                f"There is no index in {str(self._folder)!r}.",
+                "Run `footnote ingest PATH`, or set FOOTNOTE_DATA_DIR.",
+            )
+        return opened
+
+    @contextmanager
+    def _writing(self, wait: bool) -> Iterator[tuple[Opened, Connection]]:
+        opened = self._opened()
+        with writer_lock(self._folder / "index.lock", wait=wait), opened.database.connection() as connection:
+            yield opened, connection
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    sizes = {"truth": 0, "dense": 0, "lexical": 0}
+    for path in folder.rglob("*"):
+        if path.is_file():
+            top = path.relative_to(folder).parts[0]
+            for kind, prefix in (("truth", "index.db"), ("dense", "dense"), ("lexical", "lexical")):
+                if top.startswith(prefix):
+                    sizes[kind] += path.stat().st_size
+    return sizes
+
+
+def _nothing() -> GenerationInfo:
+    raise Unavailable("The index has no generation.", "Run `footnote index verify`.")
