@@ -93,11 +93,18 @@ def _cuts(block: Block, text: str) -> list[int]:
             found = [match.end() for match in _NEWLINE.finditer(inner)][2:]
         case _:
             found = [match.end() for match in _SENTENCE_END.finditer(inner) if _ends(inner, match)]
+            if _is_unwrapped(inner):
+                found = sorted({*found, *(match.end() for match in _NEWLINE.finditer(inner))})
     return [start + offset for offset in found if 0 < offset < end - start]
 
 
 def _ends(text: str, match: re.Match[str]) -> bool:
     return not _ABBREVIATED.search(text, max(0, match.start() - 12), match.start())
+
+
+def _is_unwrapped(paragraph: str) -> bool:
+    """Say whether lines are longer than any editor breaks them: then a line end is a paragraph's end."""
+    return "\n" in paragraph and len(paragraph) > 160 * (paragraph.count("\n") + 1)
 
 
 def _pieces(start: int, end: int, *, text: str, tokens: TokenCount, limit: int) -> Iterator[tuple[int, int]]:

@@ -57,9 +57,10 @@ def ingest_command(
 ) -> None:
     """Add documents to the index: new and changed files only, unchanged ones are skipped.
 
-    Reads Markdown, reStructuredText, HTML and plain text. A document is known by the folder's name and its
-    path inside the folder. Side-cars (FILE.meta.yaml), front matter and [[rules]] in footnote.toml give it
-    readers, tags and a language; a .footnoteignore lists what to leave out.
+    Reads PDF, Word, PowerPoint, Excel, OpenDocument text, HTML, Markdown, reStructuredText, EPUB, e-mail, CSV,
+    JSON and plain text, told apart by their content. A document is known by its folder's name and its path
+    inside the folder. Front matter, side-cars (FILE.meta.yaml) and the rules tables in footnote.toml give it
+    readers, tags, a language; a .footnoteignore lists what to leave out.
     """
     files = tuple(Path(path) for path in paths if path != "-")
     if watch and len(files) < len(paths):
@@ -77,9 +78,10 @@ def ingest_command(
         wait=wait,
     )
     settings = IngestSettings() if jobs is None else IngestSettings(ingest_jobs=jobs)
-    data_dir = StoreSettings().data_dir
+    stored = StoreSettings()
     output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
-    with _opened(settings) as ingestion, _stdin(paths, name, settings) as stdin:
+    ingestion = Ingestion(settings, stored)
+    with _stdin(paths, name, settings) as stdin:
         plan = ingestion.plan(request, stdin=stdin)
         if dry_run:
             output.plan(plan)
@@ -88,27 +90,11 @@ def ingest_command(
             _confirm(plan)
         report = _carry_out(ingestion, plan, request, output)
         if watch and not report.interrupted:
-            report = _watch(ingestion, request, output, data_dir=data_dir) or report
+            report = _watch(ingestion, request, output, data_dir=stored.data_dir) or report
     if report.interrupted:
         raise typer.Exit(_INTERRUPTED)
     if report.failed or (strict and report.findings):
         raise typer.Exit(_FINDINGS)
-
-
-@contextmanager
-def _opened(settings: IngestSettings) -> Iterator[Ingestion]:
-    from vectorstore.embedders import open_embedder
-    from vectorstore.open import open_store
-
-    stored = StoreSettings()
-    embedder = open_embedder(stored.embedder, cache_dir=stored.data_dir / "cache")
-    store = open_store(
-        stored.data_dir, embedder_fingerprint=embedder.fingerprint, dimension=embedder.dimension
-    )
-    try:
-        yield Ingestion(store, embedder, settings=settings, data_dir=stored.data_dir)
-    finally:
-        store.close()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ that fails changes nothing.
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -52,23 +53,16 @@ def ingest(
     holds the index for longer than a commit takes, unless `wait`.
     """
     started = time.monotonic()
-    report = _first_report(plan)
+    report = first_report(plan)
     committer = Committer(store, embedder, tenant=recipe.tenant, wait=wait)
-    done = 0
-
-    def tell(embedded: int = 0) -> None:
-        report.embedded += embedded
-        progress(Progress(done, len(plan.steps), report.embedded))
-
+    tell = _Teller(report, len(plan.steps), progress)
     try:
-        tell()
         outcomes = _prepared(plan, parse_all, recipe=recipe, embedder=embedder)
         with read_ahead(_batches(outcomes, batch_size or BatchSize())) as batches:
             for batch in batches:
-                committer.put(batch.documents, on_embedded=tell)
+                committer.put(batch.documents, on_embedded=partial(tell.embedded, batch=batch))
                 batch.report_to(report)
-                done += len(batch.documents) + len(batch.failed)
-                tell()
+                tell.written(batch)
         report.removed = committer.remove(plan.removals)
     except KeyboardInterrupt:
         report.interrupted = True
@@ -76,7 +70,31 @@ def ingest(
     return report
 
 
-def _first_report(plan: Plan) -> Report:
+@dataclass(slots=True)
+class _Teller:
+    """Counts documents for the listener; those of a batch in the works by the share that is embedded."""
+
+    report: Report
+    total: int
+    listener: Listener
+    done: int = 0
+    in_batch: int = 0
+
+    def embedded(self, chunks: int, *, batch: "_Batch") -> None:
+        self.report.embedded += chunks
+        self.in_batch += chunks
+        self._tell(self.done + len(batch.documents) * self.in_batch // batch.chunks)
+
+    def written(self, batch: "_Batch") -> None:
+        self.done += len(batch.documents) + len(batch.failed)
+        self.in_batch = 0
+        self._tell(self.done)
+
+    def _tell(self, documents: int) -> None:
+        self.listener(Progress(documents, self.total, self.report.embedded))
+
+
+def first_report(plan: Plan) -> Report:
     """Begin with what the plan knows already."""
     twins = [Finding(uri, f"Has the same content as {other}.") for uri, other in plan.duplicates.items()]
     return Report(

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Documents written or failed out of all that are to be read, and passages embedded so far."""
+    """Documents embedded or failed out of all that are to be read, and passages embedded so far."""
 
     documents: int
     total: int

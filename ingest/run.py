@@ -2,15 +2,16 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
 from ingest.discover import Discovery, Filters, Source, discover
 from ingest.ledger import Grant, load_ledger, save_ledger
-from ingest.pipeline import BatchSize, ingest
+from ingest.pipeline import BatchSize, first_report, ingest
 from ingest.plan import Plan, Recipe, make_plan, remember
 from ingest.progress import Listener, unheard
 from ingest.report import Report
@@ -19,7 +20,10 @@ from ingest.safe_path import safe_path
 from ingest.sandbox import ParserPool
 from ingest.settings import IngestSettings
 from vectorstore.embed import Embedder
+from vectorstore.embedders import open_embedder
 from vectorstore.errors import BadInput
+from vectorstore.open import open_store
+from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
 
 _MOST_REMOVED = 0.2
@@ -41,14 +45,16 @@ class Request:
 
 
 class Ingestion:
-    """Everything an ingest needs, put together once; `plan` and then `carry_out`, as often as wanted."""
+    """An index and what ingestion remembers of it; `plan` and then `carry_out`, as often as wanted.
 
-    def __init__(self, store: Store, embedder: Embedder, *, settings: IngestSettings, data_dir: Path) -> None:
-        self._store = store
-        self._embedder = embedder
+    The embedder is opened when there is something to embed, so that a run that changes nothing is quick.
+    """
+
+    def __init__(self, settings: IngestSettings, stored: StoreSettings) -> None:
         self._settings = settings
-        self._data_dir = data_dir
-        self._ledger = load_ledger(data_dir)
+        self._stored = stored
+        self._data_dir = stored.data_dir
+        self._ledger = load_ledger(stored.data_dir)
 
     def plan(self, request: Request, *, stdin: Source | None = None) -> Plan:
         """Find the files and compare them with the index.
@@ -62,11 +68,9 @@ class Ingestion:
             found.add(stdin)
         self._ledger.roots = list(roots)
         self._note_flags(request, found)
-        with self._store.snapshot() as snapshot:
-            indexed = snapshot.digests(tenant=self._settings.tenant)
         plan = make_plan(
             found,
-            indexed,
+            self._indexed(),
             recipe=self._recipe(),
             ledger=self._ledger,
             prune=request.prune,
@@ -78,12 +82,15 @@ class Ingestion:
 
     def carry_out(self, plan: Plan, *, wait: bool = False, progress: Listener = unheard) -> Report:
         """Do what a plan says; remember folders, flags and failures for the next run."""
+        if not plan.steps and not plan.removals:
+            return first_report(plan)
         settings = self._settings
-        with ParserPool(settings.jobs(), settings.limits()) as pool:
+        embedder = self._embedder
+        with ParserPool(settings.jobs(), settings.limits()) as pool, self._store(embedder) as store:
             report = ingest(
                 plan,
-                store=self._store,
-                embedder=self._embedder,
+                store=store,
+                embedder=embedder,
                 parse_all=pool.parse_all,
                 recipe=self._recipe(),
                 batch_size=BatchSize(settings.commit_chunks, settings.commit_documents),
@@ -93,6 +100,26 @@ class Ingestion:
         remember(self._ledger, plan, report)
         save_ledger(self._ledger, self._data_dir)
         return report
+
+    def _indexed(self) -> Mapping[str, str]:
+        with self._store() as store, store.snapshot() as snapshot:
+            return snapshot.digests(tenant=self._settings.tenant)
+
+    @cached_property
+    def _embedder(self) -> Embedder:
+        return open_embedder(self._stored.embedder, cache_dir=self._data_dir / "cache")
+
+    @contextmanager
+    def _store(self, embedder: Embedder | None = None) -> Iterator[Store]:
+        store = open_store(
+            self._data_dir,
+            embedder_fingerprint=embedder.fingerprint if embedder else None,
+            dimension=embedder.dimension if embedder else None,
+        )
+        try:
+            yield store
+        finally:
+            store.close()
 
     def _recipe(self) -> Recipe:
         settings = self._settings

