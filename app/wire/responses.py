@@ -96,6 +96,8 @@ class ResponseState:
                 return "failed"
             case Cancelled("user"):
                 return "cancelled"
+            case Cancelled("shutdown"):
+                return "failed"
             case Cancelled():
                 return "incomplete"
 
@@ -176,6 +178,9 @@ class ResponseState:
     def _error(self) -> Json | None:
         if isinstance(self.ending, Failed):
             return {"code": "server_error", "message": self.ending.message}
+        # not the client's wish: clients show an incomplete response as one that simply ended
+        if isinstance(self.ending, Cancelled) and self.ending.reason == "shutdown":
+            return {"code": "server_error", "message": stopped_sentence(self.ending)}
         return None
 
     def _incomplete(self) -> Json | None:
@@ -184,7 +189,7 @@ class ResponseState:
                 return {"reason": "max_output_tokens"}
             case Done("content_filter"):
                 return {"reason": "content_filter"}
-            case Cancelled(reason):
+            case Cancelled("user" | "disconnect" as reason):
                 # never null: clients read an incomplete response without a reason as one that finished
                 return {"reason": reason, "message": stopped_sentence(self.ending)}
             case _:

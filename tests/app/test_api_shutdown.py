@@ -24,7 +24,7 @@ ENDINGS = {
     "/v1/chat": '"type":"error"',
     "/api/chat": '"type":"error"',
     "/v1/chat/completions": '"code":"shutdown"',
-    "/v1/responses": "event: response.incomplete",
+    "/v1/responses": "event: response.failed",
     "/agui": '"type":"RUN_ERROR"',
 }
 BODY = {"messages": [{"role": "user", "content": "q"}], "input": "q", "stream": True}

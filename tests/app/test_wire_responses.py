@@ -52,9 +52,9 @@ def test_the_last_event_tells_how_it_ended(events: list[Event]) -> None:
     match events[-1]:
         case Done("stop"):
             assert last["type"] == "response.completed"
-        case Failed():
+        case Failed() | Cancelled("shutdown"):
             assert last["type"] == "response.failed"
-            assert last["response"]["error"]["message"] == "The model was too slow."
+            assert last["response"]["error"]["message"].endswith(".")
         case _:
             assert last["type"] == "response.incomplete"
             assert last["response"]["incomplete_details"]["reason"]
