@@ -3,6 +3,7 @@
 import codecs
 import re
 import unicodedata
+from typing import NamedTuple
 
 from ingest.parse.failure import Unparsable
 
@@ -27,10 +28,24 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _MAX_REPLACED = 0.05
+_MAX_ACCENTED = 0.22
+_NOT_WESTERN = re.compile(
+    "[a-zß-ÿ][À-ÖØ-Þ]|[A-Za-zß-ÿ][¡¢¤¥¦¨¬¯±²³´¶·¸¹¼½¾¿ƒˆ†‡º]|[¢¤¥¦¨¬¯±´¶¸ƒˆ†‡][A-Za-zß-ÿ]|[ðþÐÞŠšŽžÝý]|[\x81\x8d\x8f\x90\x9d]"
+)
+# an ideograph inside a word, or a control code of the second set: what damaged UTF-16 or double encoding gives
+_MIXED = re.compile("[a-zа-я][\u3400-\u9fff\uac00-\ud7a3][a-zа-я]|[\x80-\x84\x86-\x9f]")
+_MAX_MIXED = 3
 _SAMPLE = 200_000
 
 
-def decode(data: bytes) -> str:
+class Decoded(NamedTuple):
+    """Text, and what had to be guessed or replaced to get it."""
+
+    text: str
+    finding: str = ""
+
+
+def decode(data: bytes) -> Decoded:
     """Decode by byte order mark, else strict UTF-8, else by the likeliest legacy encoding.
 
     Raises:
@@ -39,13 +54,13 @@ def decode(data: bytes) -> str:
     """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
-            return _accept(data[len(mark) :].decode(encoding, "replace"))
+            return _accepted(data[len(mark) :].decode(encoding, "replace"))
     try:
-        return data.decode("utf-8")
+        return _accepted(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         if len(data) - error.start <= 3 and error.reason == "unexpected end of data":
-            return data[: error.start].decode("utf-8")
-    return _accept(_decode_legacy(data))
+            return Decoded(data[: error.start].decode("utf-8"))
+    return _decode_legacy(data)
 
 
 def clean(text: str) -> tuple[str, int]:
@@ -62,17 +77,39 @@ def clean(text: str) -> tuple[str, int]:
     return unicodedata.normalize("NFC", text), hidden + joiners
 
 
-def _decode_legacy(data: bytes) -> str:
+def _decode_legacy(data: bytes) -> Decoded:
+    western = data.decode("cp1252", "replace")
+    if _is_western(western):
+        return _accepted(western, guessed="cp1252")
     from charset_normalizer import from_bytes
 
     best = from_bytes(data[:_SAMPLE]).best()
     if best is None:
         raise Unparsable("encoding", "The text's encoding is not known; save the file as UTF-8.")
-    return data.decode(best.encoding, "replace")
+    encoding = "cp1252" if "cp1252" in best.could_be_from_charset else best.encoding
+    return _accepted(data.decode(encoding, "replace"), guessed=encoding)
 
 
-def _accept(text: str) -> str:
+def _is_western(text: str) -> bool:
+    """Say whether text decoded as Windows-1252 reads like a Western European language.
+
+    Detectors that compare letter frequencies take short French for mac_latin2 and Spanish for cp1250, so the
+    commonest legacy encoding is tried first: its wrong readings put signs into words and capitals behind
+    small letters, or consist of accents for the most part.
+    """
+    letters = sum(character.isalpha() for character in text)
+    accented = sum(character > "\x7f" and character.isalpha() for character in text)
+    return accented <= _MAX_ACCENTED * letters and "\ufffd" not in text and not _NOT_WESTERN.search(text)
+
+
+def _accepted(text: str, guessed: str = "") -> Decoded:
     replaced = text.count("\ufffd")
     if replaced > _MAX_REPLACED * max(len(text), 1):
         raise Unparsable("encoding", "More than 5 % of the text cannot be decoded; save the file as UTF-8.")
-    return text
+    if guessed:
+        return Decoded(
+            text, f"The file is not UTF-8; it was read as {guessed}, the likeliest encoding. Check its text."
+        )
+    if replaced or (not text.isascii() and len(_MIXED.findall(text)) > _MAX_MIXED):
+        return Decoded(text, "Some characters look wrongly encoded; save the file as UTF-8.")
+    return Decoded(text)

@@ -6,7 +6,6 @@ from typing import Final
 
 from ingest.extract import Extract
 from ingest.limits import Limits
-from ingest.parse.characters import decode
 from ingest.parse.failure import Unparsable
 from ingest.parse.source import Source
 from ingest.parse.writer import ExtractWriter
@@ -18,8 +17,8 @@ _MAX_CELL: Final = 200
 
 def parse(source: Source, limits: Limits) -> Extract:
     """Read JSON or JSON lines."""
-    text = decode(source.data)
     writer = ExtractWriter(limits)
+    text = writer.decode(source.data)
     if source.media_type == "application/jsonl":
         records = list(_records(text, writer))
         _write(records, writer)

@@ -7,7 +7,6 @@ from typing import Final
 
 from ingest.extract import Extract
 from ingest.limits import Limits
-from ingest.parse.characters import decode
 from ingest.parse.failure import Unparsable
 from ingest.parse.source import Source
 from ingest.parse.writer import ExtractWriter
@@ -19,8 +18,8 @@ _MAX_FIELD: Final = 1_000_000
 
 def parse(source: Source, limits: Limits) -> Extract:
     """Read delimited text."""
-    text = decode(source.data).replace("\r\n", "\n").replace("\r", "\n")
     writer = ExtractWriter(limits)
+    text = writer.decode(source.data).replace("\r\n", "\n").replace("\r", "\n")
     delimiter = "\t" if source.media_type == "text/tab-separated-values" else find_delimiter(text)
     csv.field_size_limit(_MAX_FIELD)
     try:

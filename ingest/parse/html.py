@@ -4,7 +4,6 @@ import re
 
 from ingest.extract import Extract
 from ingest.limits import Limits
-from ingest.parse.characters import decode
 from ingest.parse.html_walk import HtmlWalk
 from ingest.parse.markup import Element, read_html
 from ingest.parse.metadata import parse_date
@@ -19,8 +18,8 @@ _KEPT = ("author", "description", "keywords")
 
 def parse(source: Source, limits: Limits) -> Extract:
     """Read a web page."""
-    root = read_html(_decode(source.data))
     writer = ExtractWriter(limits)
+    root = read_html(_decode(source.data, writer))
     HtmlWalk(writer).page(root)
     properties = _properties(root)
     metadata: dict[str, MetadataValue] = {key: properties[key] for key in _KEPT if key in properties}
@@ -40,7 +39,7 @@ def write_html(fragment: str, writer: ExtractWriter) -> None:
         HtmlWalk(writer).fragment(read_html(f"<html><body>{fragment}</body></html>"))
 
 
-def _decode(data: bytes) -> str:
+def _decode(data: bytes, writer: ExtractWriter) -> str:
     declared = _CHARSET.search(data[:4096])
     try:
         return data.decode("utf-8")
@@ -51,7 +50,7 @@ def _decode(data: bytes) -> str:
             return data.decode(declared[1].decode("ascii"))
         except (LookupError, UnicodeDecodeError):
             pass
-    return decode(data)
+    return writer.decode(data)
 
 
 def _properties(root: Element) -> dict[str, str]:

@@ -7,7 +7,6 @@ from typing import Final
 
 from ingest.extract import Extract
 from ingest.limits import Limits
-from ingest.parse.characters import decode
 from ingest.parse.html import write_html
 from ingest.parse.metadata import parse_date, plain_metadata
 from ingest.parse.plain import write_plain
@@ -57,20 +56,20 @@ def _header(message: EmailMessage, name: str) -> str:
 def _write_body(message: EmailMessage, writer: ExtractWriter) -> None:
     plain = message.get_body(("plain",))
     html = message.get_body(("html",))
-    if plain is not None and _content(plain).strip():
-        write_plain(_content(plain), writer)
+    if plain is not None and (text := _content(plain, writer)).strip():
+        write_plain(text, writer)
     elif html is not None:
-        write_html(_content(html), writer)
+        write_html(_content(html, writer), writer)
 
 
-def _content(part: Message) -> str:
+def _content(part: Message, writer: ExtractWriter) -> str:
     payload = part.get_payload(decode=True)
     data = payload if isinstance(payload, bytes) else b""
     charset = part.get_content_charset() or "utf-8"
     try:
         return data.decode(charset)
     except (LookupError, UnicodeDecodeError):
-        return decode(data)
+        return writer.decode(data)
 
 
 def _attachments(message: EmailMessage) -> list[str]:

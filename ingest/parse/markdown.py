@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ingest.extract import Extract
 from ingest.limits import Limits
-from ingest.parse.characters import decode
 from ingest.parse.html import write_html
 from ingest.parse.markdown_admonitions import without_admonitions
 from ingest.parse.markdown_inline import MarkdownInline
@@ -27,7 +26,7 @@ _MODIFIED_KEYS = ("lastmod", "last_modified", "last_updated", "updated", "modifi
 def parse(source: Source, limits: Limits) -> Extract:
     """Read Markdown (CommonMark with tables)."""
     writer = ExtractWriter(limits)
-    front, text = _split_front_matter(writer.clean(decode(source.data)), writer)
+    front, text = _split_front_matter(writer.clean(writer.decode(source.data)), writer)
     write_markdown(text, writer)
     return writer.finish(
         source.media_type,

@@ -40,7 +40,7 @@ def pieces_of(rows: list[Row]) -> list[Piece]:
     """Part a stretch of rows into paragraphs and list items."""
     pieces: list[Piece] = []
     gaps = [below.top - above.bottom for above, below in pairwise(rows)]
-    usual = median([gap for gap, row in zip(gaps, rows, strict=False) if gap < row.size] or [0.0])
+    usual = median([gap for gap, row in zip(gaps, rows[1:], strict=True) if gap < row.size] or [0.0])
     right = max(row.right for row in rows)
     for at, row in enumerate(rows):
         line = joined_row(row)

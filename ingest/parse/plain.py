@@ -4,7 +4,6 @@ import re
 
 from ingest.extract import Extract
 from ingest.limits import Limits
-from ingest.parse.characters import decode
 from ingest.parse.source import Source
 from ingest.parse.wrapping import unwrapped, unwrapped_items
 from ingest.parse.writer import ExtractWriter
@@ -18,7 +17,7 @@ _ITEM = re.compile(r"\s*(?:[-*•+]|\d{1,3}[.)])\s+\S")
 def parse(source: Source, limits: Limits) -> Extract:
     """Read plain text."""
     writer = ExtractWriter(limits)
-    write_plain(decode(source.data), writer)
+    write_plain(writer.decode(source.data), writer)
     return writer.finish(source.media_type)
 
 

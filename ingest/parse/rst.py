@@ -10,7 +10,6 @@ from typing import Final
 
 from ingest.extract import Extract
 from ingest.limits import Limits
-from ingest.parse.characters import decode
 from ingest.parse.metadata import parse_date, plain_metadata
 from ingest.parse.rst_inline import RstInline
 from ingest.parse.rst_table import read_table
@@ -88,7 +87,7 @@ _MAX_DEPTH: Final = 12
 def parse(source: Source, limits: Limits) -> Extract:
     """Read reStructuredText."""
     writer = ExtractWriter(limits)
-    text = writer.clean(decode(source.data)).expandtabs(8)
+    text = writer.clean(writer.decode(source.data)).expandtabs(8)
     lines = [line.rstrip() for line in text.split("\n")]
     header, start = _read_header(lines)
     inline = RstInline(text, writer)

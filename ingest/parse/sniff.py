@@ -52,7 +52,7 @@ def sniff(data: bytes, name: str) -> str:
 
     """
     if not data.strip(b"\x00\t\n\r "):
-        raise Unparsable("no_text", "The file is empty.")
+        raise Unparsable("no_text", "The file is empty; there is nothing to read.")
     if b"%PDF-" in data[:1024]:
         return "application/pdf"
     if data.startswith(b"PK\x03\x04"):
@@ -63,7 +63,7 @@ def sniff(data: bytes, name: str) -> str:
         return "application/rtf"
     if _is_binary(data):
         raise Unparsable("unsupported", f"The file is {_kind_of(data)}, which holds no text to read.")
-    return _text_type(decode(data[:_HEAD]), data, suffix=suffix_of(name))
+    return _text_type(decode(data[:_HEAD]).text, data, suffix=suffix_of(name))
 
 
 def _old_office(data: bytes) -> Unparsable:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ingest.extract import Block, BlockKind, Extract
 from ingest.limits import Limits
-from ingest.parse.characters import clean
+from ingest.parse.characters import clean, decode
 from ingest.parse.failure import Unparsable
 from vectorstore.types import MetadataValue, Span
 
@@ -165,6 +165,13 @@ class ExtractWriter:
                 "too_large",
                 f"The document has more than {self._limits.max_text_chars:,} characters; split it.",
             )
+
+    def decode(self, data: bytes) -> str:
+        """Return the text that the bytes hold; a guessed encoding is a finding. Raises `Unparsable`."""
+        decoded = decode(data)
+        if decoded.finding:
+            self.finding(decoded.finding)
+        return decoded.text
 
     def clean(self, text: str) -> str:
         """Take invisible characters out of text, and count them for the findings."""

@@ -15,7 +15,7 @@ from ingest.parse.failure import Unparsable
 FILINGS = Path(__file__).parents[2] / "../shared/data/sec10q/docs"
 
 
-def drawn(draw: Callable[[Any], None], **options: Any) -> bytes:
+def drawn(draw: Callable[[Any], object], **options: Any) -> bytes:
     from reportlab.pdfgen.canvas import Canvas
 
     buffer = io.BytesIO()
@@ -25,7 +25,7 @@ def drawn(draw: Callable[[Any], None], **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def read(draw: Callable[[Any], None], **options: Any) -> Extract:
+def read(draw: Callable[[Any], object], **options: Any) -> Extract:
     return parse(drawn(draw, **options), name="a.pdf", limits=Limits())
 
 
@@ -227,19 +227,23 @@ def test_turned_pages_are_read_as_they_are_shown() -> None:
 
 def test_printed_page_numbers_are_kept_where_they_differ() -> None:
     import pypdf
+    from pypdf.constants import PageLabelStyle
 
-    writer = pypdf.PdfWriter(
-        io.BytesIO(drawn(lambda c: [(lines(c, [f"Text of page {n}."]), c.showPage()) for n in range(4)]))
-    )  # type: ignore[func-returns-value]
-    writer.set_page_label(0, 1, style="/r")
-    writer.set_page_label(2, 3, style="/D", start=1)
+    def draw(canvas: Any) -> None:
+        for number in range(4):
+            lines(canvas, [f"Text of page {number}."])
+            canvas.showPage()
+
+    writer = pypdf.PdfWriter(io.BytesIO(drawn(draw)))
+    writer.set_page_label(0, 1, style=PageLabelStyle.LOWERCASE_ROMAN)
+    writer.set_page_label(2, 3, style=PageLabelStyle.DECIMAL, start=1)
     buffer = io.BytesIO()
     writer.write(buffer)
     assert parse(buffer.getvalue(), name="a.pdf", limits=Limits()).page_labels == ("i", "ii", "1", "2")
 
 
 def test_too_many_pages_are_refused() -> None:
-    data = drawn(lambda canvas: [canvas.showPage() for _ in range(12)])  # type: ignore[func-returns-value]
+    data = drawn(lambda canvas: [canvas.showPage() for _ in range(12)])
     with pytest.raises(Unparsable) as failure:
         parse(data, name="a.pdf", limits=Limits(max_pages=10))
     assert failure.value.reason == "too_large"

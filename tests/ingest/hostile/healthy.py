@@ -90,7 +90,7 @@ def plain() -> bytes:
 def docx() -> bytes:
     import docx as library
 
-    document = library.Document()
+    document: Any = library.Document()
     document.core_properties.title = TITLE
     document.core_properties.author = "Ana Lima"
     document.add_heading(HEADINGS[0], 1)
@@ -134,7 +134,8 @@ def xlsx() -> bytes:
         sheet: Any = book.active if at == 0 else book.create_sheet()
         sheet.title = heading
         sheet.append([text])
-        for row in {0: [[item] for item in ITEMS], 1: [[], *TABLE]}.get(at, []):
+        rows: dict[int, list[Any]] = {0: [[item] for item in ITEMS], 1: [[], *TABLE]}
+        for row in rows.get(at, []):
             sheet.append(row)
     return _saved(book.save)
 

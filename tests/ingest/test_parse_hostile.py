@@ -1,0 +1,139 @@
+"""Damaged and malicious files: each costs itself, is named with a reason, and the others are read."""
+
+import resource
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ingest.extract import Extract, ParseFailure
+from ingest.limits import Limits
+from ingest.sandbox import ParserPool
+from tests.ingest.hostile import bombs, encodings, entities, healthy, mutations
+
+TIGHT = Limits(cpu_seconds=4, wall_seconds=8, max_text_chars=1_000_000)
+HEALTHY_EVERY = 4
+
+
+def outcomes(
+    files: Iterable[tuple[str, bytes]], folder: Path, *, limits: Limits = TIGHT
+) -> Iterator[tuple[str, Extract | ParseFailure]]:
+    """Parse files as they are made; each is deleted again, so that ten thousand need no room."""
+
+    def written() -> Iterator[tuple[str, Path]]:
+        for name, data in files:
+            path = folder / name
+            path.write_bytes(data)
+            yield name, path
+
+    with ParserPool(2, limits) as pool:
+        for name, outcome in pool.parse_all(written()):
+            (folder / name).unlink()
+            yield name, outcome
+
+
+def check_spans(extract: Extract) -> None:
+    after = 0
+    for block in extract.blocks:
+        assert after <= block.span.start < block.span.end <= len(extract.text)
+        assert extract.text[after : block.span.start].strip() == ""
+        after = block.span.end
+    assert after == len(extract.text)
+
+
+def check_mutations(count: int, folder: Path) -> None:
+    reasons: Counter[str] = Counter()
+    for name, outcome in outcomes(mutations.mutated(count), folder):
+        if isinstance(outcome, Extract):
+            check_spans(outcome)
+            reasons["ok"] += 1
+        else:
+            assert len(outcome.message) > 20, name
+            reasons[outcome.reason] += 1
+    assert reasons.total() == count
+    assert reasons["ok"] > count / 4  # damage that a reader would hardly see must not lose the file
+    assert reasons["timeout"] + reasons["out_of_memory"] + reasons["crashed"] <= count / 100
+
+
+def test_mutated_files_end_as_text_or_with_a_reason(tmp_path: Path) -> None:
+    check_mutations(200, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_ten_thousand_mutated_files_end_as_text_or_with_a_reason(tmp_path: Path) -> None:
+    check_mutations(10_000, tmp_path)
+
+
+def check_bombs(chosen: list[bombs.Bomb], folder: Path) -> None:
+    def files() -> Iterator[tuple[str, bytes]]:
+        for at, bomb in enumerate(chosen):
+            yield bomb.name, bomb.make()
+            if at % HEALTHY_EVERY == 0:
+                yield f"healthy-{at}.md", healthy.markdown()
+
+    # made beforehand: what the parent grows by must be the pool's doing alone
+    made = [(name, data) for name, data in files()]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = dict(outcomes(made, folder))
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert set(found) == {name for name, _ in made}
+    assert all(isinstance(outcome, Extract) for name, outcome in found.items() if name.startswith("healthy"))
+    assert grown <= 50 * 1024
+
+
+# the quick run leaves out those that only end when their processor time does
+QUICK = [
+    bomb for bomb in bombs.few() if not bomb.name.endswith(("fan-out.pdf", "operators.pdf", "flate.pdf"))
+]
+
+
+def test_bombs_cost_only_themselves(tmp_path: Path) -> None:
+    check_bombs(QUICK, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_sixty_bombs_cost_only_themselves(tmp_path: Path) -> None:
+    chosen = bombs.many()
+    assert len(chosen) >= 60
+    for start in range(0, len(chosen), 8):
+        check_bombs(chosen[start : start + 8], tmp_path)
+
+
+def test_documents_cannot_make_the_parser_read_files_or_call_addresses(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("canary-7f3a")
+    called = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        files = list(entities.asking_files(secret, address))
+        assert len(files) >= 40
+        for name, outcome in outcomes(files, tmp_path):
+            if isinstance(outcome, Extract):
+                assert "canary-7f3a" not in outcome.text, name
+        try:
+            server.accept()
+            called.set()
+        except TimeoutError:
+            pass
+    assert not called.is_set()
+
+
+@pytest.mark.parametrize("encoding", encodings.ENCODINGS)
+def test_text_in_old_encodings_is_read_or_refused_and_never_garbled(encoding: str, tmp_path: Path) -> None:
+    files = dict(encodings.broken_forms(encoding))
+    for name, outcome in outcomes(((name, form.data) for name, form in files.items()), tmp_path):
+        form = files[name]
+        if isinstance(outcome, ParseFailure):
+            assert outcome.reason in ("encoding", "unsupported", "no_text"), name
+            assert not form.must_read, name
+        elif form.must_read:
+            assert form.text in outcome.text, name
+        elif form.text.strip() not in outcome.text and not form.is_prefix_of(outcome.text):
+            assert outcome.findings, f"{name}: read wrongly, and silently"
+            assert outcome.text.count("\ufffd") <= 0.05 * len(outcome.text), name
