@@ -1,0 +1,179 @@
+"""D10: whatever is done to a store, in whatever order, it holds what a dictionary would hold."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.vectorstore.sample import DIMENSION, FINGERPRINT, find, put, sample
+from vectorstore.embedded import dense_files
+from vectorstore.embedded.upkeep import Upkeep
+from vectorstore.errors import NotFound
+from vectorstore.open import open_store
+from vectorstore.types import Generation
+
+NAMES = st.sampled_from([f"{letter}.md" for letter in "abcdef"])
+VERSIONS = st.integers(0, 3)
+State = dict[str, int]
+
+
+def text_of(name: str, version: int) -> str:
+    return f"Document {name[0]} in version {version}. It has more than one sentence."
+
+
+class IndexMachine(RuleBasedStateMachine):
+    """The model is a list of states, one per generation; erasure and compaction change the past too."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.states: dict[int, State] = {0: {}}
+        self.newest = 0
+        self.store = self._open()
+        # Not from nothing: Hypothesis switches rules off at random, and most need something to work on.
+        self.commit(changes=[("a.md", 0), ("b.md", 1)], fails=False)
+
+    def _open(self):  # type: ignore[no-untyped-def]
+        return open_store(self.folder / "data", embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+
+    def _publish(self, state: State) -> None:
+        self.newest += 1
+        self.states[self.newest] = state
+
+    @property
+    def now(self) -> State:
+        return self.states[self.newest]
+
+    @rule(changes=st.lists(st.tuples(NAMES, st.none() | VERSIONS), max_size=4), fails=st.booleans())
+    def commit(self, changes: list[tuple[str, int | None]], fails: bool) -> None:
+        state, touched = dict(self.now), False
+        try:
+            with self.store.draft() as draft:
+                for name, version in changes:
+                    if version is None:
+                        assert draft.remove(tenant="default", uri=name) == (name in state)
+                        touched |= name in state and name in self.now
+                        state.pop(name, None)
+                    else:
+                        put(draft, sample(name, text_of(name, version)))
+                        touched |= name in self.now
+                        state[name] = version
+                if fails:
+                    raise RuntimeError
+        except RuntimeError:
+            return
+        if touched or state != self.now:
+            self._publish(state)
+
+    @rule(name=NAMES, version=VERSIONS)
+    def put_one(self, name: str, version: int) -> None:
+        self.commit(changes=[(name, version)], fails=False)
+
+    @rule(name=NAMES)
+    def remove_one(self, name: str) -> None:
+        self.commit(changes=[(name, None)], fails=False)
+
+    @rule()
+    def reopen(self) -> None:
+        self.store.close()
+        self.store = self._open()
+
+    @rule()
+    def lose_projections(self) -> None:
+        self.store.close()
+        for path in (self.folder / "data").glob("dense*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self.store = self._open()
+
+    @rule(back=st.integers(0, 5))
+    def roll_back(self, back: int) -> None:
+        to = self.newest - back
+        if to not in self.states or not self.newest:
+            with pytest.raises(NotFound):
+                self.store.rollback(Generation(to if to not in self.states else 99))
+            return
+        state = dict(self.states[to])
+        assert self.store.rollback(Generation(to)) == self.newest + 1
+        self._publish(state)
+
+    @precondition(lambda self: self.newest > 0)
+    @rule(keep=st.integers(1, 4))
+    def compact(self, keep: int) -> None:
+        Upkeep(self.folder / "data").compact(keep=keep)
+        for number in sorted(self.states)[:-keep]:
+            del self.states[number]
+
+    @precondition(lambda self: self.now)
+    @rule(data=st.data())
+    def erase(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.now)))
+        certificate = Upkeep(self.folder / "data").erase([name])
+        assert certificate.left == ()
+        for state in self.states.values():
+            state.pop(name, None)
+        self._publish(dict(self.now))
+
+    @invariant()
+    def newest_is_as_in_the_model(self) -> None:
+        with self.store.snapshot() as snapshot:
+            assert snapshot.generation == self.newest
+            found = {hit.chunk.text.strip() for hit in find(snapshot, "document version", limit=100)}
+            texts = {text_of(name, version) for name, version in self.now.items()}
+            assert found == {part.strip() + "." for text in texts for part in text.split(".") if part.strip()}
+            assert len(snapshot.digests(tenant="default")) == len(self.now) == snapshot.info().documents
+
+    @rule(data=st.data())
+    def any_kept_generation_is_as_in_the_model(self, data: st.DataObject) -> None:
+        number = data.draw(st.sampled_from(sorted(self.states)))
+        with self.store.snapshot(Generation(number)) as snapshot:
+            state = self.states[number]
+            assert set(snapshot.digests(tenant="default")) == set(state)
+            for name, version in state.items():
+                best = next(hit for hit in find(snapshot, text_of(name, version)) if hit.document.uri == name)
+                assert snapshot.text(best.document.id) == text_of(name, version)
+
+    @rule()
+    def verify(self) -> None:
+        assert self.store.verify().damage == ()
+
+    def teardown(self) -> None:
+        if hasattr(self, "store"):
+            assert self.store.verify().damage == ()
+            self.store.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+QUICK = settings(
+    max_examples=6,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+)
+FULL = settings(
+    max_examples=50, stateful_step_count=400, deadline=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@pytest.mark.parametrize("coded", [False, True])
+def test_store_behaves_like_a_dictionary(coded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if coded:
+        monkeypatch.setattr(dense_files, "CODED_FROM", 4)
+    run_state_machine_as_test(IndexMachine, settings=QUICK)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(14400)
+def test_store_behaves_like_a_dictionary_for_long() -> None:
+    run_state_machine_as_test(IndexMachine, settings=FULL)
