@@ -4,7 +4,7 @@ import asyncio
 import json
 import uuid
 from contextlib import aclosing
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from app.events import Citations, Done, Event, Failed, Passage, SentenceChecked,
 from app.question import Question
 from vectorstore.errors import BadInput, Unavailable
 from vectorstore.types import Generation, Scope
+
+if TYPE_CHECKING:
+    from app.build import Parts
 
 
 def ask(
@@ -39,7 +42,7 @@ def ask(
     )
     transcript = _Transcript(quiet=as_json)
     try:
-        asyncio.run(_follow(parts.turn.answer(asked, f"run_{uuid.uuid4().hex}"), transcript))
+        asyncio.run(_follow(parts, asked, transcript))
     finally:
         parts.close()
     if as_json:
@@ -48,10 +51,13 @@ def ask(
         raise Unavailable(transcript.failure.message)
 
 
-async def _follow(events, transcript: "_Transcript") -> None:  # type: ignore[no-untyped-def]
-    async with aclosing(events) as stream:
-        async for event in stream:
-            transcript.take(event)
+async def _follow(parts: "Parts", asked: Question, transcript: "_Transcript") -> None:
+    try:
+        async with aclosing(parts.turn.answer(asked, f"run_{uuid.uuid4().hex}")) as events:
+            async for event in events:
+                transcript.take(event)
+    finally:
+        await parts.disconnect()
 
 
 class _Transcript:

@@ -40,10 +40,16 @@ class Parts:
     retriever: Retriever
     tokens: TokenCounter
     turn: Turn
+    model: LanguageModel | None = None
 
     def close(self) -> None:
         """Release files and memory."""
         self.store.close()
+
+    async def disconnect(self) -> None:
+        """Close the connections to the language model, in the event loop that opened them."""
+        if self.model is not None:
+            await self.model.close()
 
 
 def build(store_settings: StoreSettings, answer_settings: AnswerSettings) -> Parts:
@@ -64,7 +70,7 @@ def build(store_settings: StoreSettings, answer_settings: AnswerSettings) -> Par
         context_tokens=answer_settings.context_tokens,
         fallback=extractive if model and answer_settings.llm_fallback else None,
     )
-    return Parts(store, embedder, retriever, tokens, turn)
+    return Parts(store, embedder, retriever, tokens, turn, model)
 
 
 def open_configured_embedder(settings: StoreSettings) -> Embedder:

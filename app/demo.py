@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from app.build import Parts
+    from vectorstore.settings import StoreSettings
 
 HANDBOOK = Path(__file__).parents[1] / "ingest" / "sample" / "handbook"
 QUESTION = "How many days of annual leave do I get?"
@@ -26,20 +26,20 @@ def demo(
     settings = ServeSettings().model_copy(update={} if port is None else {"port": port})
     store_settings, answer_settings = StoreSettings(), AnswerSettings()
     listener = listen(settings, store_settings)
+    typer.echo(f"Sample handbook: {ingest_sample(store_settings)}", err=True)
     parts = build(store_settings, answer_settings)
-    typer.echo(f"Sample handbook: {ingest_sample(parts, store_settings.data_dir)}", err=True)
     address = settings.base_url or "http://{}:{}".format(*listener.getsockname()[:2])
     typer.echo(greeting(address))
     run(parts, settings, answer_settings, store_settings, listener)
 
 
-def ingest_sample(parts: "Parts", data_dir: Path, *, quiet: bool = False) -> str:
+def ingest_sample(store_settings: "StoreSettings", *, quiet: bool = False) -> str:
     """Bring the sample handbook into the index; return the report's line."""
     from ingest.progress import display
     from ingest.run import Ingestion, Request
     from ingest.settings import IngestSettings
 
-    ingestion = Ingestion(parts.store, parts.embedder, settings=IngestSettings(), data_dir=data_dir)
+    ingestion = Ingestion(IngestSettings(), store_settings)
     plan = ingestion.plan(Request((HANDBOOK,)))
     with display(quiet=quiet) as progress:
         return ingestion.carry_out(plan, progress=progress).summary()

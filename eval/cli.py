@@ -90,15 +90,15 @@ def _parts(*, sample: bool) -> "Iterator[Parts]":
     from app.settings import AnswerSettings
     from vectorstore.settings import StoreSettings
 
-    settings = StoreSettings()
     folder = Path(tempfile.mkdtemp(prefix="footnote-eval-")) if sample else None
+    settings = StoreSettings() if folder is None else StoreSettings(data_dir=folder)
     try:
-        parts = build(settings if folder is None else StoreSettings(data_dir=folder), AnswerSettings())
-        try:
-            if folder is not None:
-                from app.demo import ingest_sample
+        if folder is not None:
+            from app.demo import ingest_sample
 
-                ingest_sample(parts, folder, quiet=True)
+            ingest_sample(settings, quiet=True)
+        parts = build(settings, AnswerSettings())
+        try:
             yield parts
         finally:
             parts.close()

@@ -23,7 +23,10 @@ async def answers(cases: Sequence[Case], parts: Parts, *, top_k: int, at_once: i
         async with slots:
             return await _answered(case, parts, top_k)
 
-    return list(await asyncio.gather(*(one(case) for case in cases)))
+    try:
+        return list(await asyncio.gather(*(one(case) for case in cases)))
+    finally:
+        await parts.disconnect()
 
 
 async def _answered(case: Case, parts: Parts, top_k: int) -> Outcome:

@@ -67,9 +67,10 @@ class OpenAICompatibleAnswerer:
             return "".join([piece async for piece in stream if isinstance(piece, str)])
 
     async def close(self) -> None:
-        """Close the connections."""
-        if self._client is not None:
-            await self._client.close()
+        """Close the connections; a later call opens new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
 
     async def _pieces(self, messages: Sequence[Any]) -> AsyncGenerator[Piece, None]:
         limits, loop = self._limits, asyncio.get_running_loop()

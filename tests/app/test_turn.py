@@ -1,0 +1,207 @@
+"""A turn over a real index: what it emits, in which order, and how it ends whatever happens."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from app.build import Parts
+from app.events import (
+    Cancelled,
+    Citations,
+    Done,
+    Event,
+    Failed,
+    SentenceChecked,
+    Sources,
+    Started,
+    Status,
+    Text,
+    Usage,
+)
+from app.question import Message, Question
+from tests.handbook import small_handbook
+from tests.scripted_model import ScriptedModel, scripted_model
+from vectorstore.types import Scope
+
+LEAVE = "How many days of annual leave do full-time staff get?"
+
+
+@pytest.fixture(scope="module")
+def handbook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+    with small_handbook(tmp_path_factory.mktemp("turn")) as parts:
+        yield parts
+
+
+@pytest.fixture
+def model() -> Iterator[ScriptedModel]:
+    with scripted_model() as running:
+        yield running
+
+
+def ask(parts: Parts, text: str, *history: Message) -> list[Event]:
+    async def collect() -> list[Event]:
+        question = Question(text, Scope(), history=history, conversation="c1")
+        try:
+            async with aclosing(parts.turn.answer(question, "run_1")) as events:
+                return [event async for event in events]
+        finally:
+            await parts.disconnect()
+
+    return asyncio.run(collect())
+
+
+def text_of(events: list[Event]) -> str:
+    return "".join(event.delta for event in events if isinstance(event, Text))
+
+
+def citations_of(events: list[Event]) -> Citations:
+    return next((event for event in events if isinstance(event, Citations)), Citations(()))
+
+
+def assert_well_formed(events: list[Event]) -> None:
+    kinds = [type(event) for event in events]
+    assert kinds[0] is Started
+    assert [kind for kind in kinds if kind in {Done, Failed, Cancelled}] == [kinds[-1]]
+    for once in (Sources, Citations, Usage):
+        assert kinds.count(once) <= 1
+    if Text in kinds and Sources in kinds:
+        assert kinds.index(Sources) < kinds.index(Text)
+
+
+def test_an_answer_quotes_the_document_and_cites_it(handbook: Parts) -> None:
+    events = ask(handbook, LEAVE)
+    assert_well_formed(events)
+    assert "25 days" in text_of(events)
+    assert events[-1] == Done()
+    first = citations_of(events).citations[0]
+    with handbook.store.snapshot() as snapshot:
+        text = snapshot.text(first.document.id)
+    assert text[first.evidence.start : first.evidence.end] == first.quote
+    assert "25 days" in first.quote
+    start, end = first.marker
+    assert text_of(events)[start:end] == f"[{first.number}]"
+
+
+def test_every_sentence_of_an_extract_is_supported(handbook: Parts) -> None:
+    checked = [event for event in ask(handbook, LEAVE) if isinstance(event, SentenceChecked)]
+    assert checked
+    assert {event.verdict for event in checked} == {"supported"}
+
+
+def test_a_question_beside_the_documents_is_refused_and_shows_the_nearest(handbook: Parts) -> None:
+    events = ask(handbook, "What is the boiling point of tungsten on Jupiter?")
+    assert_well_formed(events)
+    assert events[-1] == Done(refused=True)
+    assert any(isinstance(event, Sources) for event in events)
+    assert citations_of(events).citations == ()
+
+
+def test_thanks_needs_no_search(handbook: Parts) -> None:
+    events = ask(handbook, "Thanks!")
+    assert_well_formed(events)
+    assert not any(isinstance(event, Status | Sources) for event in events)
+
+
+def test_a_follow_up_is_understood_from_the_conversation(handbook: Parts) -> None:
+    events = ask(handbook, "And interns?", Message("user", LEAVE), Message("assistant", "25 days [1]."))
+    assert "12 days" in text_of(events)
+
+
+def test_an_empty_index_refuses(tmp_path: Path) -> None:
+    from app.build import build
+    from app.settings import AnswerSettings
+    from vectorstore.settings import StoreSettings
+
+    parts = build(StoreSettings(data_dir=tmp_path / "none"), AnswerSettings())
+    try:
+        assert ask(parts, LEAVE)[-1] == Done(refused=True)
+    finally:
+        parts.close()
+
+
+def by_model(folder: Path, model: ScriptedModel, name: str = "answer", **more: object) -> dict[str, object]:
+    return {
+        "llm_base_url": model.url,
+        "llm_model": name,
+        "llm_first_token_seconds": 1.0,
+        "llm_idle_seconds": 0.5,
+    } | more
+
+
+def test_a_model_s_answer_is_cited_and_what_it_invents_is_marked(tmp_path: Path) -> None:
+    said = "Full-time staff get 25 days of annual leave [1]. The CEO gets 90 days [1][9]."
+    with scripted_model(text=said) as model, small_handbook(tmp_path, **by_model(tmp_path, model)) as parts:
+        events = ask(parts, LEAVE)
+    assert_well_formed(events)
+    assert "[9]" not in text_of(events)
+    assert [event.verdict for event in events if isinstance(event, SentenceChecked)] == [
+        "supported",
+        "unsupported",
+    ]
+    assert [citation.number for citation in citations_of(events).citations] == [1, 1]
+    assert next(event for event in events if isinstance(event, Usage)).input_tokens == 12
+
+
+def test_a_model_s_refusal_is_a_refusal(tmp_path: Path) -> None:
+    with (
+        scripted_model(text="NOT_IN_DOCUMENTS") as model,
+        small_handbook(tmp_path, **by_model(tmp_path, model)) as parts,
+    ):
+        events = ask(parts, LEAVE)
+    assert events[-1] == Done(refused=True)
+    assert "NOT_IN_DOCUMENTS" not in text_of(events)
+
+
+def test_a_link_in_a_model_s_answer_is_broken(tmp_path: Path) -> None:
+    said = "Staff get 25 days [1]. ![x](https://evil.example/?q=25)"
+    with scripted_model(text=said) as model, small_handbook(tmp_path, **by_model(tmp_path, model)) as parts:
+        answer = text_of(ask(parts, LEAVE))
+    assert "](https" not in answer
+    assert "https://evil" not in answer
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [("cut", "model_cut_off"), ("stalls", "model_timeout"), ("wrong-key", "model_refused_key")],
+)
+def test_a_fault_ends_in_one_failure_that_keeps_what_was_written(
+    tmp_path: Path, model: ScriptedModel, fault: str, code: str
+) -> None:
+    with small_handbook(tmp_path, **by_model(tmp_path, model, fault)) as parts:
+        events = ask(parts, LEAVE)
+    assert_well_formed(events)
+    assert isinstance(events[-1], Failed)
+    assert events[-1].code == code
+    assert text_of(events) == ("" if fault == "wrong-key" else "Staff get")
+
+
+def test_the_fallback_answers_when_the_model_is_down(tmp_path: Path, model: ScriptedModel) -> None:
+    with small_handbook(tmp_path, **by_model(tmp_path, model, "broken", llm_fallback=True)) as parts:
+        events = ask(parts, LEAVE)
+    assert_well_formed(events)
+    assert "25 days" in text_of(events)
+    assert events[-1] == Done()
+
+
+def test_closing_a_turn_closes_the_model_s_connection(tmp_path: Path) -> None:
+    async def leave(parts: Parts, model: ScriptedModel) -> float:
+        async with aclosing(parts.turn.answer(Question(LEAVE, Scope()), "run_1")) as events:
+            async for event in events:
+                if isinstance(event, Text):
+                    break
+        left = time.monotonic()
+        while model.open and time.monotonic() - left < 5:
+            await asyncio.sleep(0.01)
+        await parts.disconnect()
+        return model.closed_at - left
+
+    with (
+        scripted_model(text="word " * 300, delay=0.02) as model,
+        small_handbook(tmp_path, **by_model(tmp_path, model)) as parts,
+    ):
+        assert asyncio.run(leave(parts, model)) < 0.5
+        assert model.written < 100

@@ -1,0 +1,33 @@
+"""What many tests share: the real embedder, and a clean environment around every test."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from vectorstore.embed import Embedder
+from vectorstore.embedders import open_embedder
+
+
+@pytest.fixture(scope="session")
+def embedder(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
+    """The default embedder, loaded once."""
+    return open_embedder(cache_dir=tmp_path_factory.mktemp("embedder"))
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep a developer's settings, keys and network out of the tests."""
+    for name in list(os.environ):
+        if name.startswith(("FOOTNOTE_", "OPENAI_")) or name == "PORT":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """Published data sets beside the checkout; the test skips where they are absent."""
+    folder = Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs the data sets in ../shared/data")
+    return folder
