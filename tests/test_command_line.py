@@ -1,0 +1,259 @@
+"""The `footnote` command as people run it: a real process, its exit codes, one clear sentence for each mistake."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.handbook import write_documents
+from tests.scripted_model import scripted_model
+
+FOOTNOTE = str(Path(sys.executable).parent / "footnote")
+
+
+def footnote(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [FOOTNOTE, *arguments],
+        cwd=folder,
+        env=environment_of(**environment),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+        check=False,
+    )
+
+
+def environment_of(**more: str) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "NO_COLOR": "1"} | more
+
+
+@pytest.fixture(scope="module")
+def ingested(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with three documents, ingested into ./data."""
+    folder = tmp_path_factory.mktemp("company")
+    write_documents(folder)
+    done = footnote(folder, "ingest", "docs", "--json")
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["added"]) == 3
+    return folder
+
+
+@contextmanager
+def served(folder: Path, **environment: str) -> Iterator[str]:
+    """Run `footnote serve` on a free port and yield its address once it is ready."""
+    process = subprocess.Popen(
+        [FOOTNOTE, "serve"],
+        cwd=folder,
+        env=environment_of(PORT="0", **environment),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        line = next((text for text in process.stderr if "http://" in text), "")
+        address = line.split()[-1]
+        wait_until_ready(address)
+        yield address
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=40) in {0, -signal.SIGTERM}
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+def wait_until_ready(address: str) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            if httpx2.get(f"{address}/readyz", timeout=2).status_code == 200:
+                return
+        except httpx2.HTTPError:
+            time.sleep(0.05)
+    raise AssertionError("the service did not become ready")
+
+
+def test_the_second_ingest_changes_nothing(ingested: Path) -> None:
+    done = footnote(ingested, "ingest", "docs", "--json")
+    report = json.loads(done.stdout)
+    assert (report["added"], report["updated"], report["unchanged"]) == ([], [], 3)
+
+
+def test_search_prints_data_on_standard_output_alone(ingested: Path) -> None:
+    done = footnote(ingested, "search", "E-217", "--json", "-k", "1")
+    assert done.returncode == 0
+    assert "clock is not set" in json.loads(done.stdout)[0]["text"]
+
+
+def test_ask_streams_an_answer_with_numbered_sources(ingested: Path) -> None:
+    done = footnote(ingested, "ask", "How many days of annual leave do full-time staff get?")
+    assert done.returncode == 0
+    assert "25 days" in done.stdout
+    assert "[1] Annual leave policy" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["ingest", "absent"], 2, "absent"),
+        (["ingest", "empty"], 2, "no supported documents"),
+        (["ask", "   "], 2, "empty"),
+        (["search", ""], 2, "empty"),
+        (["ask", "?", "--at", "99"], 2, "99"),
+        (["serve", "--host", "0.0.0.0"], 2, "footnote keys create"),
+        (["eval", "run", "--data", "absent.jsonl"], 2, "absent.jsonl"),
+        (["nonsense"], 2, "nonsense"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(
+    ingested: Path, arguments: list[str], code: int, says: str
+) -> None:
+    (ingested / "empty").mkdir(exist_ok=True)
+    done = footnote(ingested, *arguments)
+    assert done.returncode == code
+    assert says in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_one_bad_file_is_reported_and_the_rest_goes_in(tmp_path: Path) -> None:
+    docs = write_documents(tmp_path)
+    (docs / "broken.pdf").write_bytes(b"%PDF-1.7\n" + b"\xff\x00garbage" * 50)
+    done = footnote(tmp_path, "ingest", "docs", "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert len(report["added"]) == 3
+    assert [failure["uri"] for failure in report["failed"]] == ["docs/broken.pdf"]
+    assert report["failed"][0]["message"].endswith(".")
+
+
+def test_an_unreachable_language_model_is_exit_code_3(ingested: Path) -> None:
+    done = footnote(
+        ingested,
+        "ask",
+        "How much leave?",
+        FOOTNOTE_LLM_BASE_URL="http://127.0.0.1:9/v1",
+        FOOTNOTE_LLM_MODEL="m",
+    )
+    assert done.returncode == 3
+    assert "cannot be reached" in done.stderr
+
+
+def test_a_refused_key_says_which_setting_to_correct(ingested: Path) -> None:
+    with scripted_model() as model:
+        done = footnote(
+            ingested,
+            "ask",
+            "How much leave?",
+            FOOTNOTE_LLM_BASE_URL=model.url,
+            FOOTNOTE_LLM_MODEL="wrong-key",
+        )
+    assert done.returncode == 3
+    assert "FOOTNOTE_LLM_API_KEY" in done.stderr
+
+
+def test_an_index_of_another_embedder_refuses_and_loses_nothing(tmp_path: Path) -> None:
+    import numpy as np
+
+    from vectorstore.open import open_store
+    from vectorstore.types import Document, DocumentId
+
+    store = open_store(tmp_path / "data", embedder_fingerprint="another/model", dimension=8)
+    with store.draft() as draft:
+        document = Document(DocumentId("doc_1"), "a.md", "A", "text/markdown", "1")
+        draft.put(document, text="", chunks=[], vectors=np.empty((0, 8), np.float32))
+    store.close()
+    before = (tmp_path / "data" / "index.db").read_bytes()
+    done = footnote(tmp_path, "search", "anything")
+    assert done.returncode == 2
+    assert "footnote" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "data" / "index.db").read_bytes() == before
+
+
+def test_an_unknown_setting_is_an_error_with_a_suggestion(ingested: Path) -> None:
+    done = footnote(ingested, "doctor", FOOTNOTE_TOPK="3")
+    assert done.returncode == 2
+    assert "Did you mean 'FOOTNOTE_TOP_K'?" in done.stderr
+
+
+def test_config_shows_where_a_value_comes_from_and_hides_secrets(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("FOOTNOTE_TOP_K=9\nFOOTNOTE_LLM_API_KEY=sk-secret\n")
+    (tmp_path / "footnote.toml").write_text('embedder = "all-MiniLM-L6-v2"\ntop_k = 4\n')
+    done = footnote(tmp_path, "config", "show", "--origin", "--json", PORT="8123")
+    rows = {row["key"]: row for row in json.loads(done.stdout)}
+    assert (rows["top_k"]["value"], rows["top_k"]["origin"]) == ("9", ".env (FOOTNOTE_TOP_K)")
+    assert (rows["port"]["value"], rows["port"]["origin"]) == ("8123", "environment (PORT)")
+    assert rows["embedder"]["origin"] == "footnote.toml"
+    assert rows["llm_api_key"]["value"] == "********"
+    assert "sk-secret" not in done.stdout
+
+
+def test_doctor_names_every_part(ingested: Path) -> None:
+    done = footnote(ingested, "doctor")
+    assert done.returncode == 0
+    for part in ("Packages", "Embedder", "Index", "Tokenizer", "Language model"):
+        assert part in done.stdout
+
+
+def test_a_port_in_use_is_said(ingested: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = footnote(ingested, "serve", "--port", str(taken.getsockname()[1]))
+    assert done.returncode == 2
+    assert "--port" in done.stderr
+
+
+def test_the_service_answers_over_a_socket_and_follows_new_documents(ingested: Path) -> None:
+    with served(ingested) as address:
+        said = httpx2.post(
+            f"{address}/v1/chat", json={"message": "What does error E-217 mean?"}, timeout=30
+        ).text
+        assert "clock is not set" in said
+        assert said.rstrip().endswith("data: [DONE]")
+        (ingested / "docs" / "bicycles.md").write_text(
+            "# Company bicycles\n\nThe lease budget for a bicycle is EUR 3,300.\n"
+        )
+        assert footnote(ingested, "ingest", "docs").returncode == 0
+        found = httpx2.post(f"{address}/v1/search", json={"query": "bicycle lease budget"}, timeout=30).json()
+    assert "EUR 3,300" in found["results"][0]["text"]
+
+
+def test_the_stock_openai_client_streams_with_annotations(ingested: Path) -> None:
+    from openai import OpenAI
+
+    with served(ingested) as address, OpenAI(base_url=f"{address}/v1", api_key="none") as client:
+        messages = [{"role": "user", "content": "How many days of annual leave do full-time staff get?"}]
+        stream = client.chat.completions.create(model="footnote", messages=messages, stream=True)  # type: ignore[call-overload]
+        chunks = list(stream)
+    text = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
+    last = next(choice for chunk in chunks for choice in chunk.choices if choice.finish_reason)
+    note = last.delta.model_extra["annotations"][0]["url_citation"]
+    assert "25 days" in text
+    assert text[note["start_index"] : note["end_index"]].startswith("[")
+    assert note["url"].startswith(address)
+
+
+def test_a_client_that_leaves_stops_the_run_and_the_model(ingested: Path) -> None:
+    with scripted_model(text="word " * 400, delay=0.02) as model:
+        environment = {"FOOTNOTE_LLM_BASE_URL": model.url, "FOOTNOTE_LLM_MODEL": "answer"}
+        body = {
+            "model": "footnote",
+            "stream": True,
+            "messages": [{"role": "user", "content": "How much leave?"}],
+        }
+        with served(ingested, **environment) as address:
+            with httpx2.stream("POST", f"{address}/v1/chat/completions", json=body, timeout=30) as response:
+                next(line for line in response.iter_lines() if "word" in line)
+            left = time.monotonic()
+            while model.open and time.monotonic() - left < 5:
+                time.sleep(0.01)
+            assert model.closed_at - left < 0.5
+            assert model.written < 200
