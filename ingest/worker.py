@@ -33,21 +33,16 @@ def main() -> None:
     """Serve until the parent closes the socket. The limits come as JSON in the first argument."""
     limits = Limits(**json.loads(sys.argv[1]))
     with socket.socket(fileno=0) as parent:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
         confine(limits)
         parent.sendall(READY)
-        _be_silent()
+        # libraries write warnings about damaged files; nobody reads them, and a full pipe would block
+        os.dup2(nowhere, 2)
         while (request := _receive(parent)) is not None:
             cpu_allowance(limits.cpu_seconds)
             outcome = _outcome(request, limits)
             parent.sendall(pack(outcome))
             del outcome
-
-
-def _be_silent() -> None:
-    # libraries write warnings about damaged files; nobody reads them, and a full pipe would block
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
 
 
 def _receive(parent: socket.socket) -> _Request | None:

@@ -13,13 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from ingest.confine import thread_free_environment
+from ingest.confine import worker_environment
 from ingest.extract import Extract, ParseFailure
 from ingest.limits import Limits
 from ingest.parcel import LENGTH, READY, BadParcel, unpack
 from vectorstore.errors import Unavailable
 
-_FILES_PER_WORKER: Final = 200
+_FILES_PER_WORKER: Final = 1_000
 _BYTES_PER_CHAR: Final = 12  # a character of text, escaped, with its share of blocks
 _EXTRA_BYTES: Final = 4 << 20
 _START_SECONDS: Final = 30.0
@@ -106,6 +106,8 @@ class WorkerProcess:
         return _read(channel, length, deadline)
 
     def _start(self) -> socket.socket:
+        if self._process is not None and self._process.poll() is not None:
+            self._stop()  # it died between two files, so neither is to blame
         with self._lock:
             if self._closed:
                 raise _Died
@@ -123,7 +125,7 @@ class WorkerProcess:
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE,
                     cwd=self._folder,
-                    env=thread_free_environment(),
+                    env=worker_environment(),
                     start_new_session=True,
                 )
         self._greet(ours)
