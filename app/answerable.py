@@ -1,17 +1,30 @@
-"""Whether the passages hold an answer: one calibrated probability, and what is missing."""
+"""Whether the passages hold an answer: one calibrated probability, and what is missing.
 
-from collections.abc import Sequence
+The weights are fitted by `benchmarks/refusal.py --fit`; the setting `answer_threshold` is compared with the
+probability.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.asked import ask
+from app.asked import Asked, ask
 from app.events import Passage
+from app.ground import OPPOSITES
 from app.rank import Candidate, Source, rank
-from app.rarity import rarity
-from app.reading import read
+from app.rarity import UNKNOWN, rarity, total
+from app.reading import Reading, lines, read
 from vectorstore.embed import Embedder
 from vectorstore.types import Hit, Vector
 
 _RARE = 5.0
+_BIAS = -2.0
+WEIGHTS: Mapping[str, float] = {
+    "cosine": 4.0, "nearest": 1.0, "margin": 0.1, "missing_in_sentence": -0.5, "missing_near": -1.0,
+    "missing_in_passage": -0.5, "missing_anywhere": -1.0, "rarest_missing_near": -0.5, "rarest_missing_anywhere": -1.0,
+    "specifics_missing": -1.0, "specifics_unknown": -2.0, "names_missing": -1.0, "names_unknown": -1.0,
+    "kind": 0.5, "kind_near": 0.3, "opposed": -1.0, "negation": -1.0, "pairs": 0.5, "length": 0.3,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +47,53 @@ def decide(
 ) -> Answerability:
     """Decide whether the hits hold an answer; `threshold` is the confidence below which they do not."""
     sources = [Source(hit.chunk.text, hit.chunk.context) for hit in hits]
+    asked = ask(question)
     ranked = rank(question, sources, embedder=embedder, vector=question_vector)
+    missing = _missing(asked, sources)
     if not ranked:
-        return Answerability(False, 0.0, _missing(question, sources), ("nothing was found",))
-    confidence = _confidence(ranked)
-    return Answerability(confidence >= threshold, confidence, _missing(question, sources))
+        return Answerability(False, 0.0, missing, ("nothing was found",))
+    found = signals(asked, ranked, sources)
+    value = confidence(found)
+    return Answerability(value >= threshold, value, missing, _reasons(found))
+
+
+def confidence(found: Mapping[str, float]) -> float:
+    """Return the probability that the answer is there."""
+    return 1 / (1 + math.exp(-_BIAS - sum(WEIGHTS[name] * value for name, value in found.items())))
+
+
+def signals(asked: Asked, ranked: Sequence[Candidate], sources: Sequence[Source]) -> dict[str, float]:
+    """Return what speaks for and against an answer in the best-ranked sentence and around it."""
+    best = ranked[0]
+    source = sources[best.source]
+    near, passage = _near(best, source), read(f"{source.context}\n{source.text}")
+    everything = [read(f"{item.context}\n{item.text}") for item in sources]
+    stems = frozenset[str]().union(*(reading.stems for reading in everything))
+    spoken = frozenset[str]().union(*(reading.words for reading in everything))
+    specifics = _specifics(asked.reading)
+    absent_near = asked.telling - near.stems
+    names = asked.reading.names
+    return {
+        "cosine": best.signals["cosine"],
+        "nearest": max(candidate.signals["cosine"] for candidate in ranked),
+        "margin": min(5.0, best.score - ranked[1].score if len(ranked) > 1 else 5.0),
+        "missing_in_sentence": _share(asked.telling - best.framed.stems, asked.telling),
+        "missing_near": _share(absent_near, asked.telling),
+        "missing_in_passage": _share(asked.telling - passage.stems, asked.telling),
+        "missing_anywhere": _share(asked.telling - stems, asked.telling),
+        "rarest_missing_near": _rarest(absent_near),
+        "rarest_missing_anywhere": _rarest(asked.telling - stems),
+        "specifics_missing": float(not specifics <= _known(best.framed) | _known(near)),
+        "specifics_unknown": float(not specifics <= frozenset[str]().union(*map(_known, everything))),
+        "names_missing": len(names - near.words) / len(names) if names else 0.0,
+        "names_unknown": float(not names <= spoken),
+        "kind": best.signals["kind"],
+        "kind_near": max(candidate.signals["kind"] for candidate in ranked[:3]),
+        "opposed": float(any(OPPOSITES.get(item) in near.stems for item in absent_near)),
+        "negation": float(asked.reading.negated and not near.negated),
+        "pairs": best.signals["pairs"],
+        "length": len(asked.telling) / 10,
+    }
 
 
 def refusal_text(question: str, passages: Sequence[Passage]) -> str:
@@ -50,12 +105,29 @@ def refusal_text(question: str, passages: Sequence[Passage]) -> str:
     return f"I could not find the answer in the documents I can search. The nearest are: {named}."
 
 
-def _confidence(ranked: Sequence[Candidate]) -> float:
-    return ranked[0].score
+def _near(best: Candidate, source: Source) -> Reading:
+    """Read the sentence with the one before and the one after it."""
+    around = lines(source.text, source.context)[max(0, best.place - 1) : best.place + 2]
+    return read("\n".join((best.line.frame, *(line.text for line in around))))
 
 
-def _missing(question: str, sources: Sequence[Source]) -> tuple[str, ...]:
-    asked = ask(question)
+def _specifics(reading: Reading) -> frozenset[str]:
+    return reading.facts.numbers | reading.facts.codes | reading.facts.months
+
+
+def _known(reading: Reading) -> frozenset[str]:
+    return _specifics(reading) | reading.facts.counted
+
+
+def _share(part: frozenset[str], whole: frozenset[str]) -> float:
+    return total(part) / (total(whole) or 1.0)
+
+
+def _rarest(stems: frozenset[str]) -> float:
+    return max(map(rarity, stems), default=0.0) / UNKNOWN
+
+
+def _missing(asked: Asked, sources: Sequence[Source]) -> tuple[str, ...]:
     held: set[str] = set()
     for source in sources:
         held |= read(f"{source.context}\n{source.text}").stems
@@ -63,3 +135,9 @@ def _missing(question: str, sources: Sequence[Source]) -> tuple[str, ...]:
     return tuple(
         item for item in dict.fromkeys(asked.reading.order) if item in absent and rarity(item) >= _RARE
     )
+
+
+def _reasons(found: Mapping[str, float]) -> tuple[str, ...]:
+    """Name what weighed against an answer, the heaviest first."""
+    against = sorted((WEIGHTS[name] * value, name) for name, value in found.items())
+    return tuple(f"{name} {found[name]:.2f}" for weight, name in against if weight < -0.3)

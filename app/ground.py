@@ -20,7 +20,7 @@ _WEIGHTS = {
     "coverage": 6.0, "pairs": 1.0, "run": 1.0, "names": 1.5, "counted": 0.5, "negation": -1.0, "opposites": -1.0,
     "rarest_missing": -1.0, "length": -0.3,
 }  # fmt: skip
-_OPPOSITES = {
+OPPOSITES = {
     first: second
     for pair in (
         "increas decreas", "more less", "high low", "higher lower", "maximum minimum", "before after", "allow forbid",
@@ -86,7 +86,7 @@ def features(claim: Reading, evidence: Reading) -> dict[str, float]:
     missing = claim.stems - covered
     whole = total(claim.stems) or 1.0
     pairs = set(pairwise(claim.order))
-    opposed = sum(_OPPOSITES.get(stem, "") in evidence.stems for stem in missing)
+    opposed = sum(OPPOSITES.get(stem, "") in evidence.stems for stem in missing)
     return {
         "coverage": total(covered) / whole,
         "pairs": len(pairs & evidence.pairs) / len(pairs) if pairs else 1.0,
