@@ -41,7 +41,7 @@ class ServiceSettings:
     openwebui_events: bool = False
     heartbeat_seconds: float = 10.0
     send_timeout_seconds: float = 30.0
-    drain_seconds: float = 30.0
+    drain_seconds: float = 20.0
     link_seconds: float = 86_400.0
     max_concurrent_runs: int = 64
     max_queued_runs: int = 256

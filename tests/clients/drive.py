@@ -25,14 +25,27 @@ def nothing() -> dict[str, Any]:
 
 
 def langchain(url: str, scenario: str, *, responses: bool) -> dict[str, Any]:
+    import openai
+
+    # a client of our own, so that it is closed: LangChain keeps its own one open for ever
+    with openai.DefaultHttpxClient() as transport:
+        return langchain_over(transport, url, scenario, responses=responses)
+
+
+def langchain_over(transport: Any, url: str, scenario: str, *, responses: bool) -> dict[str, Any]:
     from langchain_openai import ChatOpenAI
     from pydantic import SecretStr
 
     got = nothing()
     model = ChatOpenAI(
-        model="footnote", base_url=f"{url}/v1", api_key=SecretStr("unused"), max_retries=0, use_responses_api=responses,
+        model="footnote",
+        base_url=f"{url}/v1",
+        api_key=SecretStr("unused"),
+        max_retries=0,
+        use_responses_api=responses,
         stream_usage=True,
-    )  # fmt: skip
+        http_client=transport,
+    )
     whole: Any = None
     try:
         for chunk in model.stream(QUESTION):
@@ -60,8 +73,14 @@ def langchain(url: str, scenario: str, *, responses: bool) -> dict[str, Any]:
 def openai_chat(url: str, scenario: str) -> dict[str, Any]:
     import openai
 
+    with openai.OpenAI(base_url=f"{url}/v1", api_key="unused", max_retries=0) as api:
+        return openai_chat_with(api, scenario)
+
+
+def openai_chat_with(api: Any, scenario: str) -> dict[str, Any]:
+    import openai
+
     got = nothing()
-    api = openai.OpenAI(base_url=f"{url}/v1", api_key="unused", max_retries=0)
     try:
         stream = api.chat.completions.create(
             model="footnote", stream=True, stream_options={"include_usage": True},
@@ -87,8 +106,12 @@ def openai_chat(url: str, scenario: str) -> dict[str, Any]:
 def openai_responses(url: str, scenario: str) -> dict[str, Any]:
     import openai
 
+    with openai.OpenAI(base_url=f"{url}/v1", api_key="unused", max_retries=0) as api:
+        return openai_responses_with(api, scenario)
+
+
+def openai_responses_with(api: Any, scenario: str) -> dict[str, Any]:
     got = nothing()
-    api = openai.OpenAI(base_url=f"{url}/v1", api_key="unused", max_retries=0)
     stream: Any = api.responses.create(
         model="footnote", input=QUESTION, stream=True, background=scenario == "resume"
     )

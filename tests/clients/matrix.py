@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -44,14 +45,18 @@ class Client:
             .removesuffix(".dist-info")
         )
 
+    def installed(self) -> bool:
+        """Say whether the client is there to be driven."""
+        if self.runtime == "node":
+            return shutil.which("node") is not None and (HERE / "node_modules").is_dir()
+        if self.runtime == "python with openai 2":
+            return OLD_OPENAI.is_dir()
+        return find_spec(self.package.replace("-", "_")) is not None
+
     def need(self) -> None:
         """Skip the test where the client is not installed."""
-        if self.runtime == "node" and (shutil.which("node") is None or not (HERE / "node_modules").is_dir()):
-            pytest.skip("needs Node and `npm install` in tests/clients (make clients)")
-        if self.runtime == "python with openai 2" and not OLD_OPENAI.is_dir():
-            pytest.skip("needs openai 2 in tests/clients/.openai_2 (make clients)")
-        if self.runtime == "python":
-            pytest.importorskip(self.package.replace("-", "_"))
+        if not self.installed():
+            pytest.skip(f"{self.name} is not installed (make clients)")
 
     def drive(self, scenario: str, url: str) -> Mapping[str, Any]:
         """Run the client, in a process of its own unless it is installed here, and return what it got."""

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -95,12 +96,15 @@ def test_a_lost_connection_is_taken_up_without_loss_or_repetition(client: Client
 
 
 @pytest.mark.slow
-@every
-def test_a_stream_of_thirty_seconds_with_heartbeats_passes(client: Client, note: Note) -> None:
-    client.need()
+def test_streams_of_thirty_seconds_with_heartbeats_pass_in_every_client(note: Note) -> None:
     pauses = [step for event in ANSWERED for step in (event, 2.6)]
-    with serve(service(ScriptedTurn(pauses), settings=ServiceSettings(heartbeat_seconds=1.0))) as served:
-        got = client.drive("read", served.url)
-    assert got["text"] == ANSWER
-    assert got["finished"]
-    note(client, "30 s with heartbeats", "yes")
+    installed = [client for client in CLIENTS if client.installed()]
+    with (
+        serve(service(ScriptedTurn(pauses), settings=ServiceSettings(heartbeat_seconds=1.0))) as served,
+        ThreadPoolExecutor(len(installed)) as pool,
+    ):
+        driving = [(client, pool.submit(client.drive, "read", served.url)) for client in installed]
+        got = [(client, driven.result()) for client, driven in driving]
+    for client, found in got:
+        assert (client.name, found["text"], found["finished"]) == (client.name, ANSWER, True)
+        note(client, "30 s with heartbeats", "yes")
