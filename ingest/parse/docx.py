@@ -79,7 +79,7 @@ class _Body:
         elif _CODE.search(style):
             self._code.append(text)
         elif (mark := self._numbering.mark(item)) or _LIST.search(style):
-            self._items.append(f"{mark or _bullet(style)} {text.strip()}")
+            self._items.append(f"{_indent(mark, style)}{mark or '-'} {text.strip()}")
         else:
             self._end_runs()
             self._writer.paragraph(text)
@@ -173,10 +173,10 @@ def _is_bold_line(paragraph: Any, text: str) -> bool:
     return bold and len(text) < _MAX_HEADING and not text.rstrip().endswith((".", ",", ";", ":"))
 
 
-def _bullet(style: str) -> str:
-    """Return the mark for a list style: "List Bullet 2" is one level in."""
-    deeper = int(style[-1]) - 1 if style[-1:].isdecimal() else 0
-    return "  " * max(deeper, 0) + "-"
+def _indent(mark: str, style: str) -> str:
+    """Return how far a list paragraph stands in: its numbering says so, or its style ("List Bullet 2")."""
+    deeper = int(style[-1]) - 1 if style[-1:].isdecimal() and not mark.startswith(" ") else 0
+    return "  " * max(deeper, 0)
 
 
 def _footnotes(document: Any) -> Iterator[str]:
