@@ -368,13 +368,19 @@ def _pdf_table(block: Block, width: float, size: float) -> Iterator[Any]:
         [Paragraph(_markup(text), plain if number else bold) for text in row]
         for number, row in enumerate(block.rows)
     ]
-    longest = [max(9, *(min(len(text), 45) for text in column)) for column in zip(*block.rows, strict=True)]
+    columns = zip(*block.rows, strict=True)
+    # a column is as wide as its text asks for, but never breaks its longest word
+    longest = [max(_longest_word(column) + 6, *(min(len(text), 30) for text in column)) for column in columns]
     widths = [width * share / sum(longest) for share in longest]
     grid = [("GRID", (0, 0), (-1, -1), 0.5, colors.grey), ("VALIGN", (0, 0), (-1, -1), "TOP")]
     yield Table(
         cells, colWidths=widths, repeatRows=1, style=[*grid, ("BACKGROUND", (0, 0), (-1, 0), colors.lavender)]
     )
     yield Spacer(1, size)
+
+
+def _longest_word(column: tuple[str, ...]) -> int:
+    return max(len(word) for text in column for word in text.split())
 
 
 def _markup(text: str) -> str:
