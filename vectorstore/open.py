@@ -6,7 +6,12 @@ from vectorstore.embedded.store import EmbeddedStore
 
 
 def open_store(
-    data_dir: Path, *, embedder_fingerprint: str | None, dimension: int | None, dense_weight: float = 0.5
+    data_dir: Path,
+    *,
+    embedder_fingerprint: str | None,
+    dimension: int | None,
+    dense_weight: float = 0.5,
+    recall_target: float = 0.99,
 ) -> EmbeddedStore:
     """Open the embedded store in a folder, which need not exist before the first draft.
 
@@ -18,4 +23,5 @@ def open_store(
         embedder_fingerprint=embedder_fingerprint,
         dimension=dimension,
         dense_weight=dense_weight,
+        recall_target=recall_target,
     )

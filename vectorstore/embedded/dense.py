@@ -3,12 +3,11 @@
 import numpy as np
 
 from vectorstore.embedded.arrays import Found, Half, Mask, Positions, Rows, Scores
-from vectorstore.embedded.faiss_codes import Codes
+from vectorstore.embedded.codes import Codes
+from vectorstore.embedded.faiss_codes import decode
 from vectorstore.types import Vector
 
-RERANKED = 200
-"""Candidates ranked exactly: recall@10 of 1.00 at one million vectors, at a cost of about a millisecond."""
-EXACT_BELOW = 3_000
+EXACT_BELOW = 1_000
 """With fewer allowed chunks than this, scoring them all costs less than a scan of the codes."""
 
 
@@ -24,6 +23,11 @@ class Dense:
         self._documents, index = np.unique(owners, return_inverse=True)
         self._owner_index = index.astype(np.int32)
 
+    @property
+    def codes(self) -> Codes:
+        """How the vectors are coded."""
+        return self._codes
+
     def mask(self, documents: Rows) -> Mask | None:
         """Return which chunks belong to these documents; None when all do."""
         allowed = np.isin(self._documents, documents, assume_unique=True)
@@ -35,7 +39,7 @@ class Dense:
             allowed = np.flatnonzero(mask)
             if len(allowed) <= max(EXACT_BELOW, limit):
                 return self._ranked(allowed, vector, limit)
-        wanted = limit if self._codes.exact else max(RERANKED, 4 * limit)
+        wanted = max(limit, self._codes.reranked)
         return self._ranked(self._codes.candidates(vector, wanted, mask), vector, limit)
 
     def scores(self, rows: Rows, vector: Vector) -> Scores:
@@ -60,5 +64,5 @@ class Dense:
         return Found(self.rows[positions[order]], cosines[order])
 
     def _cosines(self, positions: Positions, vector: Vector) -> Scores:
-        cosines: Scores = self._vectors[positions].astype(np.float32) @ vector
+        cosines: Scores = decode(self._vectors[positions]) @ vector
         return cosines

@@ -15,8 +15,9 @@ from typing import BinaryIO
 import numpy as np
 
 from vectorstore.embedded.arrays import Half, Rows
+from vectorstore.embedded.codes import CODED_FROM, Codes, build_codes
 from vectorstore.embedded.dense import Dense
-from vectorstore.embedded.faiss_codes import Codes, HalfCodes, RaBitQCodes, load_codes, train_codes
+from vectorstore.embedded.faiss_codes import HalfCodes, RaBitQCodes, load_codes
 from vectorstore.embedded.files import private_folder, sync_folder, write_atomically
 from vectorstore.embedded.manifest import (
     Covered,
@@ -30,9 +31,8 @@ from vectorstore.embedded.manifest import (
 VECTORS = "vectors.f16"
 ROWS = "rows.i64"
 CODES = "codes.faiss"
+LISTS = "lists.faiss"
 
-CODED_FROM = 20_000
-"""Below this many vectors a scan of the vectors themselves takes under a millisecond."""
 _UNCODED_SHARE = 0.05
 
 
@@ -46,7 +46,13 @@ class DenseBatch:
 
 
 def extend_dense(
-    parent: Path, base: Manifest | None, batches: Iterable[DenseBatch], *, covered: Covered, dimension: int
+    parent: Path,
+    base: Manifest | None,
+    batches: Iterable[DenseBatch],
+    *,
+    covered: Covered,
+    dimension: int,
+    recall_target: float,
 ) -> Manifest:
     """Append to the projection that `base` names, or begin a new one; the caller holds the writer lock."""
     base = base or _begin(parent, covered)
@@ -63,22 +69,29 @@ def extend_dense(
     for name in (VECTORS, ROWS):
         files[name] = seal_file(folder / name, known=files.get(name))
     manifest = replace(base, covered=covered, count=count, files=files)
-    manifest = _with_codes(folder, manifest, dimension)
+    manifest = _with_codes(folder, manifest, dimension=dimension, recall_target=recall_target)
     sync_folder(folder)
     write_manifest(parent / "dense.json", manifest)
     return manifest
 
 
 def load_dense(
-    parent: Path, manifest: Manifest, *, dimension: int, trusted: Manifest | None = None
+    parent: Path, manifest: Manifest, *, dimension: int, last: tuple[Manifest, Dense] | None = None
 ) -> Dense | None:
-    """Open the projection; None when a file is missing, short or differs from its seal."""
+    """Open the projection; None when a file is missing, short or differs from its seal.
+
+    `last` is what this process read before: blocks and codes that it shares are not read again.
+    """
+    trusted = last[0] if last else None
     folder = parent / manifest.folder
     if damaged_files(folder, manifest, trusted=trusted) or not _plausible(manifest, dimension):
         return None
     vectors = _mapped(folder / VECTORS, manifest.count, dimension)
     pairs = np.fromfile(folder / ROWS, dtype="<i8", count=2 * manifest.count).reshape(-1, 2)
-    codes = _codes(folder, manifest, vectors)
+    if last is not None and trusted is not None and _grown_from(trusted, manifest):
+        codes: Codes = last[1].codes.extended(vectors, known=trusted.count)
+    else:
+        codes = _codes(folder, manifest, vectors)
     return Dense(rows=pairs[:, 0].copy(), owners=pairs[:, 1].copy(), vectors=vectors, codes=codes)
 
 
@@ -96,26 +109,38 @@ def _appending(path: Path, files: dict[str, FileSeal]) -> BinaryIO:
     return file
 
 
-def _with_codes(folder: Path, manifest: Manifest, dimension: int) -> Manifest:
+def _with_codes(folder: Path, manifest: Manifest, *, dimension: int, recall_target: float) -> Manifest:
     if manifest.count < CODED_FROM:
         return manifest
     vectors = _mapped(folder / VECTORS, manifest.count, dimension)
     codes = _old_codes(folder, manifest)
     if codes is not None and manifest.count - codes.count <= _UNCODED_SHARE * manifest.count:
         return manifest
-    # Trained again once the index has doubled: the centre of few vectors is not that of many.
-    retrain = codes is None or manifest.count > 2 * codes.count
-    codes = train_codes(vectors) if retrain or codes is None else codes.extended(vectors[codes.count :])
-    write_atomically(folder / CODES, codes.serialized())
-    return replace(manifest, files={**manifest.files, CODES: seal_file(folder / CODES)})
+    # Made anew once the index has doubled: centre and lists of few vectors are not those of many.
+    if codes is None or manifest.count > 2 * codes.count:
+        codes = build_codes(vectors, recall_target=recall_target)
+    else:
+        codes = codes.extended(vectors, known=codes.count)
+    files = {name: each for name, each in manifest.files.items() if name not in (CODES, LISTS)}
+    for name, content in zip((CODES, LISTS), codes.serialized(), strict=True):
+        if content:
+            write_atomically(folder / name, content)
+            files[name] = seal_file(folder / name)
+    return replace(manifest, files=files, parameters={"reranked": codes.reranked})
 
 
 def _old_codes(folder: Path, manifest: Manifest) -> RaBitQCodes | None:
     """Read the codes there are, if they are what was written."""
-    expected = manifest.files.get(CODES)
-    if expected is None or seal_file(folder / CODES) != expected:
+    expected = {name: each for name, each in manifest.files.items() if name in (CODES, LISTS)}
+    if CODES not in expected or any(seal_file(folder / name) != each for name, each in expected.items()):
         return None
-    return load_codes((folder / CODES).read_bytes())
+    return _read_codes(folder, manifest)
+
+
+def _grown_from(before: Manifest, now: Manifest) -> bool:
+    """Say whether nothing has changed but vectors added at the end."""
+    same = all(before.files.get(name) == now.files.get(name) for name in (CODES, LISTS))
+    return before.folder == now.folder and before.count <= now.count and same
 
 
 def _plausible(manifest: Manifest, dimension: int) -> bool:
@@ -126,8 +151,13 @@ def _plausible(manifest: Manifest, dimension: int) -> bool:
 def _codes(folder: Path, manifest: Manifest, vectors: Half) -> Codes:
     if CODES not in manifest.files:
         return HalfCodes(vectors)
-    codes = load_codes((folder / CODES).read_bytes())
-    return codes.extended(vectors[codes.count :])
+    codes = _read_codes(folder, manifest)
+    return codes.extended(vectors, known=codes.count)
+
+
+def _read_codes(folder: Path, manifest: Manifest) -> RaBitQCodes:
+    contents = [(folder / name).read_bytes() for name in (CODES, LISTS) if name in manifest.files]
+    return load_codes(*contents, reranked=manifest.parameters["reranked"])
 
 
 def _mapped(path: Path, count: int, dimension: int) -> Half:

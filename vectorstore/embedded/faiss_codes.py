@@ -1,38 +1,27 @@
-"""FAISS, wrapped: compact codes of vectors by position, scanned for candidates."""
+"""FAISS, wrapped: compact codes of vectors by position, scanned or probed for candidates."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vectorstore.embedded.arrays import Half, Mask, Positions
-from vectorstore.types import Vector
+from vectorstore.types import Vector, Vectors
 
 _TRAINING = 50_000
 _QUERY_BITS = 8
-
-
-class Codes(Protocol):
-    """Finds the positions of the vectors nearest to a question."""
-
-    @property
-    def count(self) -> int:
-        """How many vectors are in."""
-
-    @property
-    def exact(self) -> bool:
-        """Whether candidates come in their true order, so that no rerank is needed."""
-
-    def candidates(self, vector: Vector, limit: int, mask: Mask | None) -> Positions:
-        """Return up to `limit` positions, best first; only those where the mask is true."""
+_POINTS_PER_LIST = 48
+_ROUNDS = 10
+_MASKED_SHARE = 0.3
+"""With fewer of all vectors allowed, one scan with a selector beats probing ever more lists."""
 
 
 class HalfCodes:
     """The float16 vectors themselves: exact, right for a small index."""
 
-    exact = True
+    reranked = 0
 
     def __init__(self, vectors: Half) -> None:
         faiss = _faiss()
@@ -42,76 +31,139 @@ class HalfCodes:
         if len(vectors):
             self._index.add_sa_codes(_bytes_of(vectors))
 
-    @property
-    def count(self) -> int:
-        """How many vectors are in."""
-        return int(self._index.ntotal)
-
     def candidates(self, vector: Vector, limit: int, mask: Mask | None) -> Positions:
         """Return up to `limit` positions, best first; only those where the mask is true."""
         faiss = _faiss()
         parameters = None if mask is None else faiss.SearchParameters(sel=_selector(mask))
         return _search(self._index, vector, limit, parameters)
 
+    def extended(self, vectors: Half, *, known: int) -> HalfCodes:
+        """Return codes of all these vectors, of which the first `known` are in already."""
+        del known
+        return HalfCodes(vectors)
+
 
 class RaBitQCodes:
-    """One bit a dimension (48 bytes for 384), scanned whole; the few hundred best need an exact rerank."""
+    """One bit a dimension (48 bytes for 384); the few hundred best need an exact rerank.
 
-    exact = False
+    Without `lists` all codes are scanned. With them, only the lists nearest to the question are. `reranked` is
+    how many candidates that needs.
+    """
 
-    def __init__(self, index: Any) -> None:
-        self._index = index
+    def __init__(self, flat: Any, lists: Any = None, *, reranked: int) -> None:
+        self._flat = flat
+        self._lists = lists
+        self.reranked = reranked
 
     @property
     def count(self) -> int:
         """How many vectors are in."""
-        return int(self._index.ntotal)
+        return int(self._flat.ntotal)
+
+    @property
+    def probes(self) -> int:
+        """How many lists are probed for a question; 0 when all codes are scanned."""
+        return int(self._lists.nprobe) if self._lists is not None else 0
 
     def candidates(self, vector: Vector, limit: int, mask: Mask | None) -> Positions:
         """Return up to `limit` positions, best first by the codes' estimate; only where the mask is true."""
         faiss = _faiss()
+        share = 1.0 if mask is None else float(mask.mean())
         selector = None if mask is None else _selector(mask)
+        if self._lists is not None and share >= _MASKED_SHARE:
+            probes = min(int(self._lists.nprobe / share), int(self._lists.nlist))
+            parameters = faiss.IVFRaBitQSearchParameters(nprobe=probes, qb=_QUERY_BITS, sel=selector)
+            found = _search(self._lists, vector, limit, parameters)
+            if len(found) >= limit:
+                return found
         parameters = faiss.RaBitQSearchParameters(qb=_QUERY_BITS, sel=selector)
-        return _search(self._index, vector, limit, parameters)
+        return _search(self._flat, vector, limit, parameters)
 
-    def extended(self, vectors: Half) -> RaBitQCodes:
-        """Return codes that hold these vectors too; this one stays as it is, for searches under way."""
-        faiss = _faiss()
-        if not len(vectors):
+    def probed(self, vector: Vector, limit: int, *, probes: int) -> Positions:
+        """Return candidates from so many lists, to measure what that many find."""
+        parameters = _faiss().IVFRaBitQSearchParameters(nprobe=probes, qb=_QUERY_BITS)
+        return _search(self._lists, vector, limit, parameters)
+
+    def extended(self, vectors: Half, *, known: int) -> RaBitQCodes:
+        """Return codes of all these vectors, of which the first `known` are in already.
+
+        This object stays as it is, for searches under way.
+        """
+        if known >= len(vectors):
             return self
-        index = faiss.clone_index(self._index)
-        index.add(vectors.astype(np.float32))
-        return RaBitQCodes(index)
-
-    def serialized(self) -> bytes:
-        """Return the codes as bytes."""
         faiss = _faiss()
-        content: npt.NDArray[np.uint8] = faiss.serialize_index(self._index)
-        return content.tobytes()
+        indexes = [None if each is None else faiss.clone_index(each) for each in (self._flat, self._lists)]
+        for index in indexes:
+            if index is not None:
+                _add(index, vectors[known:])
+        return RaBitQCodes(*indexes, reranked=self.reranked)
+
+    def with_lists(self, vectors: Half, *, lists: int) -> RaBitQCodes:
+        """Return these codes with the vectors also sorted into lists, for probing."""
+        faiss = _faiss()
+        dimension = vectors.shape[1]
+        index = faiss.IndexIVFRaBitQ(
+            faiss.IndexFlatIP(dimension), dimension, lists, faiss.METRIC_INNER_PRODUCT
+        )
+        index.cp.niter, index.cp.max_points_per_centroid, index.cp.spherical = _ROUNDS, _POINTS_PER_LIST, True
+        index.cp.min_points_per_centroid = 1
+        index.train(_sampled(vectors, lists * _POINTS_PER_LIST))
+        _add(index, vectors)
+        return RaBitQCodes(self._flat, index, reranked=self.reranked)
+
+    def tuned(self, *, reranked: int, probes: int = 0) -> RaBitQCodes:
+        """Return these codes with so many candidates reranked and lists probed; no lists at all with 0."""
+        if probes:
+            self._lists.nprobe = probes
+        return RaBitQCodes(self._flat, self._lists if probes else None, reranked=reranked)
+
+    def serialized(self) -> tuple[bytes, bytes]:
+        """Return the codes and the lists (empty when there are none) as bytes."""
+        faiss = _faiss()
+        lists = b"" if self._lists is None else faiss.serialize_index(self._lists).tobytes()
+        return faiss.serialize_index(self._flat).tobytes(), lists
 
 
-def train_codes(vectors: Half) -> RaBitQCodes:
+def train_codes(vectors: Half, *, reranked: int) -> RaBitQCodes:
     """Build codes around the vectors' own centre."""
     faiss = _faiss()
     faiss.omp_set_num_threads(1)
     index = faiss.IndexRaBitQ(vectors.shape[1], faiss.METRIC_INNER_PRODUCT)
-    step = max(1, len(vectors) // _TRAINING)
-    index.train(np.ascontiguousarray(vectors[::step], dtype=np.float32))
-    for start in range(0, len(vectors), _TRAINING):
-        index.add(vectors[start : start + _TRAINING].astype(np.float32))
-    return RaBitQCodes(index)
+    index.train(_sampled(vectors, _TRAINING))
+    _add(index, vectors)
+    return RaBitQCodes(index, reranked=reranked)
 
 
-def load_codes(content: bytes) -> RaBitQCodes:
+def load_codes(codes: bytes, lists: bytes = b"", *, reranked: int) -> RaBitQCodes:
     """Read codes back. The caller has checked the bytes against their seal: FAISS itself has no checksum."""
     faiss = _faiss()
-    return RaBitQCodes(faiss.deserialize_index(np.frombuffer(content, dtype=np.uint8)))
+    read = [faiss.deserialize_index(np.frombuffer(each, dtype=np.uint8)) for each in (codes, lists) if each]
+    return RaBitQCodes(*read, reranked=reranked)
+
+
+def decode(vectors: Half) -> Vectors:
+    """Return float16 vectors as float32; FAISS does this several times faster than numpy."""
+    faiss = _faiss()
+    if not len(vectors):
+        return vectors.astype(np.float32)
+    codec = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_fp16)
+    decoded: Vectors = codec.sa_decode(_bytes_of(vectors))
+    return decoded
+
+
+def _add(index: Any, vectors: Half) -> None:
+    for start in range(0, len(vectors), _TRAINING):
+        index.add(decode(vectors[start : start + _TRAINING]))
+
+
+def _sampled(vectors: Half, count: int) -> Vectors:
+    step = max(1, len(vectors) // count)
+    return decode(np.ascontiguousarray(vectors[::step]))
 
 
 def _search(index: Any, vector: Vector, limit: int, parameters: Any) -> Positions:
-    faiss = _faiss()
     # One query is two to three times slower on two OpenMP threads; the setting is per calling thread.
-    faiss.omp_set_num_threads(1)
+    _faiss().omp_set_num_threads(1)
     limit = min(limit, int(index.ntotal))
     if limit <= 0:
         return np.empty(0, dtype=np.int64)
@@ -122,8 +174,7 @@ def _search(index: Any, vector: Vector, limit: int, parameters: Any) -> Position
 
 
 def _selector(mask: Mask) -> Any:
-    faiss = _faiss()
-    return faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
+    return _faiss().IDSelectorBitmap(np.packbits(mask, bitorder="little"))
 
 
 def _faiss() -> Any:

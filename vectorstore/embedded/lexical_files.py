@@ -36,7 +36,8 @@ def extend_lexical(
                 continue
             linked = known.get(path.name) if path.suffix not in _REWRITTEN else None
             if linked is None:
-                _settle(path)
+                # tantivy has made the file durable; were it lost all the same, its seal would tell.
+                path.chmod(0o600)
             files[path.name] = linked or seal_file(path)
         sync_folder(folder)
         manifest = Manifest("lexical", folder.name, covered, index.count, files)
@@ -64,12 +65,3 @@ def _link(old: Path, new: Path) -> None:
             shutil.copyfile(path, new / path.name)
         else:
             os.link(path, new / path.name)
-
-
-def _settle(path: Path) -> None:
-    path.chmod(0o600)
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -8,7 +8,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from vectorstore.embedded.files import BLOCK, block_digests, write_atomically
@@ -45,6 +45,7 @@ class Manifest:
     covered: Covered
     count: int
     files: Mapping[str, FileSeal]
+    parameters: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_manifest(path: Path) -> Manifest | None:
@@ -55,7 +56,9 @@ def read_manifest(path: Path) -> Manifest | None:
         if sealed != _seal(body) or body["format"] != FORMAT:
             return None
         files = {name: FileSeal(each["size"], tuple(each["blocks"])) for name, each in body["files"].items()}
-        return Manifest(body["kind"], body["folder"], Covered(**body["covered"]), body["count"], files)
+        return Manifest(
+            body["kind"], body["folder"], Covered(**body["covered"]), body["count"], files, body["parameters"]
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

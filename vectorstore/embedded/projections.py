@@ -39,6 +39,7 @@ class Kind:
     index: str
     fingerprint: str
     dimension: int
+    recall_target: float = 0.99
 
 
 def load(folder: Path, connection: Connection, kind: Kind, *, last: Projections | None) -> Projections | None:
@@ -47,9 +48,9 @@ def load(folder: Path, connection: Connection, kind: Kind, *, last: Projections 
     dense_manifest, lexical_manifest = manifests
     if dense_manifest is None or lexical_manifest is None:
         return None
-    trusted = last.manifests if last else (None, None)
-    dense = load_dense(folder, dense_manifest, dimension=kind.dimension, trusted=trusted[0])
-    lexical = load_lexical(folder, lexical_manifest, trusted=trusted[1])
+    before = (last.manifests[0], last.dense) if last else None
+    dense = load_dense(folder, dense_manifest, dimension=kind.dimension, last=before)
+    lexical = load_lexical(folder, lexical_manifest, trusted=last.manifests[1] if last else None)
     if dense is None or lexical is None:
         return None
     covered = min((dense_manifest.covered, lexical_manifest.covered), key=lambda each: each.last_chunk)
@@ -63,7 +64,14 @@ def catch_up(folder: Path, connection: Connection, kind: Kind) -> None:
     if dense is None or dense.covered.last_chunk < wanted.last_chunk:
         start = dense.covered.last_chunk if dense else 0
         batches = _batches(connection, start, wanted.last_chunk, kind.dimension)
-        dense = extend_dense(folder, dense, batches, covered=wanted, dimension=kind.dimension)
+        dense = extend_dense(
+            folder,
+            dense,
+            batches,
+            covered=wanted,
+            dimension=kind.dimension,
+            recall_target=kind.recall_target,
+        )
     elif dense.covered != wanted:
         write_manifest(folder / "dense.json", replace(dense, covered=wanted))
     lexical = _extensible(folder, "lexical", connection, kind)
@@ -91,14 +99,7 @@ def discard_damaged(folder: Path, connection: Connection, kind: Kind) -> list[st
     bad = []
     for name in ("dense", "lexical"):
         manifest = _usable(folder, name, connection, kind)
-        if manifest is None:
-            continue
-        sound = (
-            load_dense(folder, manifest, dimension=kind.dimension)
-            if name == "dense"
-            else load_lexical(folder, manifest)
-        )
-        if sound is None:
+        if manifest is not None and damaged_files(folder / manifest.folder, manifest):
             bad.append(name)
             (folder / f"{name}.json").unlink(missing_ok=True)
     return bad

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -36,11 +37,13 @@ class EmbeddedStore:
         embedder_fingerprint: str | None,
         dimension: int | None,
         dense_weight: float = 0.5,
+        recall_target: float = 0.99,
     ) -> None:
         self.folder = data_dir
         self._fingerprint = embedder_fingerprint
         self._dimension = dimension
         self._dense_weight = dense_weight
+        self._recall_target = recall_target
         self._lock = Lock()
         self._opened: Opened | None = None
         self.opened()
@@ -145,13 +148,17 @@ class EmbeddedStore:
             if not path.exists():
                 return None
             database = Database(path)
-            kind = create.read_kind(database, fingerprint=self._fingerprint, dimension=self._dimension)
+            kind = self._kind(database)
             identity = create.identity(path, database)
             if kind is None or identity is None:
                 database.close()
                 return None
             self._opened = Opened(self.folder, database, kind=kind, identity=identity)
             return self._opened
+
+    def _kind(self, database: Database) -> Kind | None:
+        kind = create.read_kind(database, fingerprint=self._fingerprint, dimension=self._dimension)
+        return replace(kind, recall_target=self._recall_target) if kind else None
 
     def _opened_for_writing(self) -> Opened:
         """Make the index if there is none, and bring lagging projections up to date before more is added."""

@@ -1,0 +1,112 @@
+"""Dense search finds what an exact search finds, however the vectors are coded."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from tests.vectorstore.sample import OPERATOR, put, sample
+from vectorstore.embedded import codes, dense
+from vectorstore.embedded.arrays import Half
+from vectorstore.embedded.dense import Dense
+from vectorstore.embedded.faiss_codes import HalfCodes, RaBitQCodes, decode, load_codes
+from vectorstore.embedded.store import EmbeddedStore
+
+COUNT = 5_000
+WIDTH = 384
+
+
+def clustered(count: int, seed: int = 0) -> Half:
+    chance = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).normal(size=(200, WIDTH))
+    rows = centres[chance.integers(0, 200, count)] + 0.6 * chance.normal(size=(count, WIDTH))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
+
+
+VECTORS = clustered(COUNT)
+QUESTIONS = clustered(40, seed=1).astype(np.float32)
+
+
+def over(coded: codes.Codes) -> Dense:
+    rows = np.arange(COUNT, dtype=np.int64) * 3 + 5
+    return Dense(rows=rows, owners=rows // 30, vectors=VECTORS, codes=coded)
+
+
+def recall(searched: Dense, mask: np.ndarray | None) -> float:
+    allowed = np.arange(COUNT) if mask is None else np.flatnonzero(mask)
+    hits = 0.0
+    for question in QUESTIONS:
+        cosines = VECTORS[allowed].astype(np.float32) @ question
+        true = searched.rows[allowed[np.argsort(-cosines)[:10]]]
+        found = searched.search(question, 10, mask)
+        assert len(found.rows) == min(10, len(allowed))
+        assert np.isin(found.rows, searched.rows[allowed]).all()
+        assert (np.diff(found.scores) <= 0).all()
+        hits += np.isin(true, found.rows).mean()
+    return hits / len(QUESTIONS)
+
+
+@pytest.fixture
+def lists(monkeypatch: pytest.MonkeyPatch) -> RaBitQCodes:
+    with monkeypatch.context() as patched:
+        patched.setattr(codes, "LISTS_FROM", 1_000)
+        return codes.build_codes(VECTORS, recall_target=0.98)
+
+
+@pytest.mark.parametrize("share", [None, 0.5, 0.05, 0.001])
+def test_every_way_of_coding_finds_the_nearest(share: float | None, lists: RaBitQCodes) -> None:
+    mask = None if share is None else np.random.default_rng(3).random(COUNT) < share
+    assert lists.probes
+    for coded, least in (
+        (HalfCodes(VECTORS), 1.0),
+        (codes.build_codes(VECTORS, recall_target=0.99), 0.99),
+        (lists, 0.96),
+    ):
+        assert recall(over(coded), mask) >= least
+
+
+def test_lists_are_left_out_when_they_cannot_hold_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codes, "LISTS_FROM", 1_000)
+    scattered = np.random.default_rng(5).normal(size=(3_000, 32)).astype(np.float16)
+    assert codes.build_codes(scattered, recall_target=1.0).probes == 0
+
+
+def test_extended_codes_find_old_and_new_and_leave_the_old_ones_alone(lists: RaBitQCodes) -> None:
+    first = 3_500
+    before = codes.build_codes(VECTORS[:first], recall_target=0.99)
+    after = before.extended(VECTORS, known=first)
+    assert (before.count, after.count) == (first, COUNT)
+    assert recall(over(after), None) >= 0.99
+    again = load_codes(*after.serialized(), reranked=after.reranked)
+    assert recall(over(again), None) >= 0.99
+    assert lists.extended(VECTORS, known=COUNT) is lists
+
+
+def test_decoding_is_what_numpy_says() -> None:
+    assert np.array_equal(decode(VECTORS), VECTORS.astype(np.float32))
+    assert decode(VECTORS[:0]).shape == (0, WIDTH)
+
+
+def test_index_that_grows_past_every_limit_answers_the_same(
+    open_index: Callable[[], EmbeddedStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vectorstore.embedded.dense_files.CODED_FROM", 60)
+    monkeypatch.setattr(codes, "LISTS_FROM", 300)
+    monkeypatch.setattr(dense, "EXACT_BELOW", 0)
+    store, kinds = open_index(), set()
+    for step in range(12):
+        with store.draft() as draft:
+            for number in range(step * 50, step * 50 + 50):
+                put(draft, sample(f"{number}.md", f"Fact {number}."))
+        for reader in (store, open_index()):
+            opened = reader.opened()
+            assert opened is not None
+            with reader.snapshot() as snapshot:
+                for number in (0, step * 50, step * 50 + 49):
+                    made = sample(f"{number}.md", f"Fact {number}.")
+                    best = snapshot.search("", made.vectors[0], scope=OPERATOR, limit=1)[0]
+                    assert best.chunk == made.chunks[0]
+                coded = opened.projections(snapshot.generation).dense.codes
+                kinds.add((type(coded).__name__, isinstance(coded, RaBitQCodes) and coded.probes > 0))
+    assert store.verify().sound
+    assert {("HalfCodes", False), ("RaBitQCodes", False)} <= kinds
