@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-VERSION = 1
+VERSION = 2
 _FUSED = "com.microsoft"
 _HEADS = 12
 _LAYERS = 6
@@ -54,23 +54,15 @@ class _Builder:
 
     def embeddings(self) -> None:
         prefix = "embeddings."
-        tables = [
-            self._constant(prefix + name)
-            for name in (
-                "word_embeddings.weight",
-                "position_embeddings.weight",
-                "token_type_embeddings.weight",
-                "LayerNorm.weight",
-                "LayerNorm.bias",
-            )
-        ]
-        # An absent segment means segment 0 for every token.
-        self._fused(
-            "EmbedLayerNormalization",
-            ["input_ids", "", *tables],
-            ["embedded", ""],
-            epsilon=_EPSILON,
-        )
+        # Every token is of segment 0, whose vector goes into the positions: engines disagree on what an absent
+        # segment means.
+        positions = self._weights[prefix + "position_embeddings.weight"]
+        segment = self._weights[prefix + "token_type_embeddings.weight"][0]
+        words = self._constant(prefix + "word_embeddings.weight")
+        places = self._array("positions", positions + segment)
+        scale = [self._constant(f"{prefix}LayerNorm.{part}") for part in ("weight", "bias")]
+        inputs = ["input_ids", "", words, places, "", *scale]
+        self._fused("EmbedLayerNormalization", inputs, ["embedded", ""], epsilon=_EPSILON)
 
     def layer(self, hidden: str, index: int) -> str:
         prefix = f"encoder.layer.{index}."

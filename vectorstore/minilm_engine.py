@@ -1,0 +1,115 @@
+"""Runs MiniLM's graph: OpenVINO in bfloat16 where both can be had, ONNX Runtime in float32 everywhere else.
+
+Vectors of the two are interchangeable (cosine ≥ 0.9999, the same ten nearest passages in 99 of 100 places; the
+tests hold them to it), so an index made with one is served by the other and no fingerprint names the engine.
+"""
+
+import sys
+from collections.abc import Callable
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from vectorstore.errors import Unavailable
+from vectorstore.types import Vectors
+
+Tokens: TypeAlias = npt.NDArray[np.int32]
+EngineName: TypeAlias = Literal["onnxruntime", "openvino"]
+
+
+class Engine(Protocol):
+    """Runs the graph on token ids and mask, both (n, tokens); one thread a call, any number of calls at once."""
+
+    def query(self, tokens: Tokens, mask: Tokens) -> Vectors:
+        """Embed what somebody waits for; shape (n, 384)."""
+
+    def documents(self, tokens: Tokens, mask: Tokens) -> Vectors:
+        """Embed one batch among many; shape (n, 384)."""
+
+
+def open_engine(graph: Path, *, threads: int, name: EngineName | None = None) -> Engine:
+    """Open an engine by name, or the fastest one here; `threads` is how many batches will run at once.
+
+    Raises Unavailable when OpenVINO is wanted and cannot be loaded.
+    """
+    if name == "openvino" or (name is None and find_spec("openvino")):
+        core = _openvino()
+        if name == "openvino" or _has_bfloat16(core):
+            return _OpenVino(core, graph, threads=threads)
+    return _OnnxRuntime(graph)
+
+
+class _OnnxRuntime:
+    """One session without threads of its own: calls run side by side, each in its caller's thread."""
+
+    def __init__(self, graph: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+
+    def query(self, tokens: Tokens, mask: Tokens) -> Vectors:
+        found: Vectors = self._session.run(None, {"input_ids": tokens, "attention_mask": mask})[0]
+        return found
+
+    documents = query
+
+
+class _OpenVino:
+    """A model for questions and one for passages: OpenVINO queues calls, and no question waits behind a batch."""
+
+    def __init__(self, core: Any, graph: Path, *, threads: int) -> None:  # openvino's types are not exported
+        self._core, self._graph, self._threads = core, graph, threads
+        self._query = self._compiled(streams=1)
+
+    def query(self, tokens: Tokens, mask: Tokens) -> Vectors:
+        return self._query(tokens, mask)
+
+    def documents(self, tokens: Tokens, mask: Tokens) -> Vectors:
+        return self._documents(tokens, mask)
+
+    @cached_property
+    def _documents(self) -> Callable[[Tokens, Tokens], Vectors]:
+        # Compiled when first wanted: a process that only answers has no use for it.
+        return self._compiled(streams=self._threads)
+
+    def _compiled(self, *, streams: int) -> Callable[[Tokens, Tokens], Vectors]:
+        options = {
+            "INFERENCE_PRECISION_HINT": "bf16" if _has_bfloat16(self._core) else "f32",
+            "NUM_STREAMS": streams,
+            "INFERENCE_NUM_THREADS": streams,
+            "ENABLE_CPU_PINNING": False,  # other processes have the same cores
+        }
+        model = self._core.compile_model(str(self._graph), "CPU", options)
+
+        def run(tokens: Tokens, mask: Tokens) -> Vectors:
+            # A request is not for two threads, and costs microseconds to make.
+            found = model.create_infer_request().infer({"input_ids": tokens, "attention_mask": mask})
+            vectors: Vectors = found[0]
+            return vectors
+
+        return run
+
+
+def _openvino() -> Any:
+    # `import openvino` reports its use to Google Analytics through this package; without it, it does not.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None is how an import is refused
+    try:
+        import openvino
+    except ImportError as error:
+        raise Unavailable(
+            f"OpenVINO cannot be loaded: {error}.",
+            "Run: pip install 'footnote[openvino]', or uninstall openvino to use ONNX Runtime.",
+        ) from error
+    return openvino.Core()
+
+
+def _has_bfloat16(core: Any) -> bool:
+    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")

