@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "docs": Entry("app.docs_cli:app", "List, show, remove and erase documents."),
     "index": Entry("app.index_cli:app", "Inspect, verify, roll back, compact, back up the index."),
     "keys": Entry("app.keys_cli:app", "Create, list and revoke API keys."),
+    "mcp": Entry("app.mcp_cli:mcp", "Offer the documents to a desktop assistant over MCP."),
     "eval": Entry("eval.cli:app", "Score answers against a set of questions."),
     "doctor": Entry("app.doctor:doctor", "Check the installation and say what to do."),
     "config": Entry("app.config_cli:app", "Show the settings and where each comes from."),

@@ -39,6 +39,7 @@ class ServiceSettings:
     max_question_chars: int = 8_000
     inline_sources: Literal["off", "auto", "on"] = "off"
     openwebui_events: bool = False
+    mcp: bool = False
     heartbeat_seconds: float = 10.0
     send_timeout_seconds: float = 30.0
     drain_seconds: float = 20.0

@@ -1,7 +1,7 @@
 """The web application: routes, limits and headers around a Service."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -19,6 +19,7 @@ from app.api import (
     search,
     ui_chat,
 )
+from app.api.mcp_route import McpRoute
 from app.middleware import BodyLimit, RequestIds
 from app.parts import Health, Service, ServiceSettings
 from app.runs import RunLimits, Runs
@@ -44,10 +45,13 @@ def create_app(service: Service) -> FastAPI:
     """Build the application. `app.state.runs` holds its runs."""
     settings = service.settings
 
+    mcp = McpRoute(service) if settings.mcp else None
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        await application.state.runs.drain(0)
+        async with mcp.running() if mcp else nullcontext():
+            yield
+            await application.state.runs.drain(0)
 
     application = FastAPI(
         title="Footnote",
@@ -65,6 +69,8 @@ def create_app(service: Service) -> FastAPI:
     )
     application.state.service = service
     application.state.runs = Runs(service.turn, limits=limits, on_end=service.on_end)
+    if mcp:
+        application.router.routes.append(mcp.route)
     for router in _ROUTERS:
         application.include_router(router)
     errors.install(application)

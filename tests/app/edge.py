@@ -148,6 +148,9 @@ class MemoryStore:
     def chunks(self, document: DocumentId) -> list[Chunk]:
         return [Chunk(ChunkId("chk_1"), document, 0, self.texts[document][LEAVE.start : LEAVE.end], LEAVE)]
 
+    def around(self, chunk: Chunk, radius: int) -> list[Chunk]:
+        return [chunk]
+
     def text(self, document: DocumentId) -> str:
         return self.texts[document]
 

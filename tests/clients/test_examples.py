@@ -1,5 +1,6 @@
 """The examples in docs/clients.md, run as they stand."""
 
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from app.cli import COMMANDS, load
 from tests.app.edge import Served, serve, service
 from tests.clients.matrix import HERE, ROOT
 
@@ -62,5 +64,11 @@ def test_the_librechat_example_names_a_model_that_is_served() -> None:
     assert endpoint["models"]["default"] == ["footnote:inline"]
 
 
+def test_the_desktop_example_names_a_command_that_exists() -> None:
+    entry = json.loads(blocks("json")[0])["mcpServers"]["footnote"]
+    assert entry["command"] == "footnote"
+    assert callable(load(COMMANDS[entry["args"][0]].target))
+
+
 def test_every_language_has_an_example() -> None:
-    assert {name for name, _ in BLOCKS} == {"bash", "python", "js", "tsx", "yaml"}
+    assert {name for name, _ in BLOCKS} == {"bash", "python", "js", "tsx", "yaml", "json"}

@@ -1,0 +1,77 @@
+"""The released MCP client: search and fetch over HTTP and over standard input and output."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.keys import Keys
+from app.parts import ServiceSettings
+from tests.app.edge import serve, service
+
+pytest.importorskip("mcp")
+SETTINGS = ServiceSettings(mcp=True)
+
+
+def ask(url: str, *, secret: str | None = None) -> tuple[set[str], Any, Any]:
+    """List the tools, search, and fetch the first hit."""
+
+    async def main() -> tuple[set[str], Any, Any]:
+        from mcp import Client
+        from mcp.client.streamable_http import streamable_http_client
+        from mcp.shared._httpx_utils import create_mcp_http_client
+
+        headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+        async with (
+            create_mcp_http_client(headers=headers) as http,
+            Client(streamable_http_client(f"{url}/mcp", http_client=http)) as client,
+        ):
+            tools = await client.list_tools()
+            found = json.loads(text(await client.call_tool("search", {"query": "leave"})))
+            fetched = await client.call_tool("fetch", {"id": found["results"][0]["id"]})
+            return {tool.name for tool in tools.tools}, found, json.loads(text(fetched))
+
+    return asyncio.run(main())
+
+
+def text(result: Any) -> str:
+    return str(result.content[0].text)
+
+
+def test_the_client_searches_and_fetches() -> None:
+    with serve(service(settings=SETTINGS)) as served:
+        tools, found, fetched = ask(served.url)
+    assert tools == {"search", "fetch"}
+    assert found["results"][0].keys() == {"id", "title", "url"}
+    assert found["results"][0]["url"].startswith(f"{served.url}/v1/documents/doc_handbook/view?")
+    assert fetched["text"] == "Staff get 25 days of annual leave."
+    assert fetched["metadata"]["page"] == 2
+
+
+def test_the_door_is_the_same_as_for_other_routes(tmp_path: Path) -> None:
+    keys = Keys(tmp_path / "keys.json")
+    good, narrow = keys.create("good").secret, keys.create("narrow", scopes=["chat"]).secret
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    with serve(service(keys=tmp_path / "keys.json", settings=SETTINGS)) as served:
+        url = f"{served.url}/mcp"
+        assert httpx.post(url, json=call).status_code == 401
+        assert httpx.post(url, json=call, headers={"Authorization": f"Bearer {narrow}"}).status_code == 403
+        assert ask(served.url, secret=good)[0] == {"search", "fetch"}
+    with serve(service(settings=SETTINGS)) as served:
+        for headers in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}):
+            assert httpx.post(f"{served.url}/mcp", json=call, headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize("identity", ["doc_secret", "doc_other", "doc_none", "doc_handbook/chk_none"])
+def test_what_is_out_of_scope_is_not_there(identity: str) -> None:
+    call = {
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "fetch", "arguments": {"id": identity}},
+    }  # fmt: skip
+    headers = {"Accept": "application/json, text/event-stream"}
+    with serve(service(settings=SETTINGS)) as served:
+        answer = httpx.post(f"{served.url}/mcp", json=call, headers=headers).json()
+    assert answer["result"]["isError"]
+    assert "There is no" in answer["result"]["content"][0]["text"]
