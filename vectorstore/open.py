@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from vectorstore.embedded.store import EmbeddedStore
+from vectorstore.embedded.upkeep import Upkeep
 
 
 def open_store(
@@ -25,3 +26,8 @@ def open_store(
         dense_weight=dense_weight,
         recall_target=recall_target,
     )
+
+
+def open_upkeep(data_dir: Path) -> Upkeep:
+    """Open the index in a folder for maintenance; needs no embedder."""
+    return Upkeep(data_dir)

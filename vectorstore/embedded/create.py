@@ -67,8 +67,7 @@ def mismatch(*, path: Path, holds: str, asked: str) -> EmbedderMismatch:
     """Return the error that says which embedder made the index, and what to run."""
     return EmbedderMismatch(
         f"The index in {str(path.parent)!r} was made by the embedder {holds!r}, but {asked!r} is set.",
-        "Set FOOTNOTE_EMBEDDER back to the one that made it, or ingest into a new folder:"
-        " FOOTNOTE_DATA_DIR=data-new footnote ingest PATH",
+        "Run `footnote index reembed` to give its chunks new vectors, or set FOOTNOTE_EMBEDDER back.",
     )
 
 

@@ -1,0 +1,145 @@
+"""`footnote docs`: the documents that are in the index."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from vectorstore.embedded.upkeep import Upkeep
+from vectorstore.errors import NotFound
+from vectorstore.settings import StoreSettings
+from vectorstore.store import Snapshot
+from vectorstore.types import Condition, Document, Generation, Scope
+
+app = typer.Typer(no_args_is_help=True)
+
+Tenant = Annotated[str, typer.Option(help="Whose documents.")]
+At = Annotated[int | None, typer.Option(help="Look at an earlier generation.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process writes, instead of failing.")]
+
+
+@app.command()
+def ls(
+    prefix: Annotated[str, typer.Argument(help="Only documents whose uri begins so.")] = "",
+    tenant: Tenant = "default",
+    at: At = None,
+    as_json: Json = False,
+) -> None:
+    """List the documents, by uri."""
+    where = (Condition("uri", "prefix", (prefix,)),) if prefix else ()
+    with _upkeep() as upkeep, upkeep.store.snapshot(_generation(at)) as snapshot:
+        found = list(snapshot.documents(scope=_operator(tenant), where=where))
+    if as_json:
+        typer.echo(json.dumps([_as_json(each) for each in found], ensure_ascii=False))
+        return
+    for each in found:
+        readers = f"  [{', '.join(sorted(each.readers))}]" if each.readers else ""
+        typer.echo(f"{each.uri}  {each.title}{readers}")
+    typer.echo(f"{len(found):,} documents", err=True)
+
+
+@app.command()
+def show(
+    uri: Annotated[str, typer.Argument(help="The document's uri, as `ls` shows it.")],
+    tenant: Tenant = "default",
+    at: At = None,
+    text: Annotated[bool, typer.Option("--text", help="Print the extracted text and nothing else.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show one document: what is known about it, and how it was cut into chunks."""
+    with _upkeep() as upkeep, upkeep.store.snapshot(_generation(at)) as snapshot:
+        document = _named(snapshot, uri, tenant)
+        if text:
+            typer.echo(snapshot.text(document.id))
+            return
+        chunks = snapshot.chunks(document.id)
+    if as_json:
+        shown = [asdict(chunk) for chunk in chunks]
+        typer.echo(json.dumps({**_as_json(document), "chunks": shown}, ensure_ascii=False))
+        return
+    for name, value in _as_json(document).items():
+        typer.echo(f"{name:<12} {value}")
+    for chunk in chunks:
+        page = "" if chunk.span.page is None else f"  page {chunk.span.page}"
+        path = " › ".join(chunk.headings)
+        typer.echo(f"\n#{chunk.position}  {chunk.span.start}–{chunk.span.end}{page}  {path}")
+        typer.echo(" ".join(chunk.text.split())[:300])
+
+
+@app.command()
+def rm(
+    uris: Annotated[list[str], typer.Argument(help="Documents to take out, by uri.")],
+    tenant: Tenant = "default",
+    wait: Wait = False,
+) -> None:
+    """Take documents out; earlier generations still hold them. `erase` leaves nothing."""
+    with _upkeep() as upkeep:
+        with upkeep.store.snapshot() as snapshot:
+            for uri in uris:
+                _named(snapshot, uri, tenant)
+        with upkeep.store.draft(note=f"remove {len(uris)} documents", wait=wait) as draft:
+            for uri in uris:
+                draft.remove(tenant=tenant, uri=uri)
+    typer.echo(f"Removed {len(uris)} documents.", err=True)
+
+
+@app.command()
+def erase(
+    uris: Annotated[list[str], typer.Argument(help="Documents to erase, by uri.")],
+    tenant: Tenant = "default",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    wait: Wait = False,
+) -> None:
+    """Erase documents from every generation and file, and print a certificate; exit 1 if anything is left."""
+    if not yes:
+        typer.confirm(f"Erase {len(uris)} documents for good, from all generations?", abort=True, err=True)
+    with _upkeep() as upkeep:
+        certificate = upkeep.erase(uris, tenant=tenant, wait=wait)
+    typer.echo(json.dumps(asdict(certificate), default=str, indent=2))
+    if certificate.left:
+        typer.echo(f"Still in: {', '.join(certificate.left)}", err=True)
+        raise typer.Exit(1)
+
+
+def _named(snapshot: Snapshot, uri: str, tenant: str) -> Document:
+    where = (Condition("uri", "eq", (uri,)),)
+    found = next(snapshot.documents(scope=_operator(tenant), where=where), None)
+    if found is None:
+        raise NotFound(f"There is no document at {uri!r}.", "`footnote docs ls` lists what there is.")
+    return found
+
+
+def _operator(tenant: str) -> Scope:
+    return Scope(tenant, unrestricted=True)
+
+
+def _generation(at: int | None) -> Generation | None:
+    return None if at is None else Generation(at)
+
+
+def _as_json(document: Document) -> dict[str, object]:
+    return {
+        "id": document.id,
+        "uri": document.uri,
+        "title": document.title,
+        "media_type": document.media_type,
+        "modified": document.modified.isoformat() if document.modified else None,
+        "readers": sorted(document.readers),
+        "pages": len(document.pages),
+        "metadata": dict(document.metadata),
+    }
+
+
+@contextmanager
+def _upkeep() -> Iterator[Upkeep]:
+    from vectorstore.open import open_upkeep
+
+    upkeep = open_upkeep(StoreSettings().data_dir)
+    try:
+        yield upkeep
+    finally:
+        upkeep.close()

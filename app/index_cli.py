@@ -1,0 +1,187 @@
+"""`footnote index`: look at the index, check it, go back in time, keep it small, back it up."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vectorstore.embedded.upkeep import Upkeep
+from vectorstore.settings import StoreSettings
+from vectorstore.types import Generation, GenerationInfo
+
+app = typer.Typer(no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process writes, instead of failing.")]
+
+
+@app.command()
+def info(as_json: Json = False) -> None:
+    """Show what the index holds and how large it is."""
+    with _upkeep() as upkeep:
+        found = upkeep.info()
+    if as_json:
+        typer.echo(json.dumps(asdict(found), default=str))
+        return
+    newest = found.newest
+    typer.echo(f"folder       {found.folder}")
+    typer.echo(f"embedder     {found.embedder} ({found.dimension} dimensions)")
+    typer.echo(
+        f"generation   {newest.number} of {newest.created:%Y-%m-%d %H:%M} UTC; {found.generations} kept"
+    )
+    typer.echo(f"documents    {newest.documents:,}")
+    typer.echo(f"chunks       {newest.chunks:,}")
+    for name, size in found.sizes.items():
+        typer.echo(f"{name:<12} {size / 1e6:,.1f} MB")
+    if found.searchable < newest.number:
+        typer.echo(
+            f"The search index reaches generation {found.searchable}; the next search catches up.", err=True
+        )
+
+
+@app.command()
+def verify(as_json: Json = False) -> None:
+    """Check every value against its checksum; exit 1 when something is wrong."""
+    with _upkeep() as upkeep:
+        found = upkeep.store.verify()
+    if as_json:
+        typer.echo(json.dumps({**asdict(found), "sound": found.sound}))
+    else:
+        for sentence in (*found.damage, *found.stale):
+            typer.echo(sentence)
+        counts = f"{found.generations} generations, {found.documents:,} documents, {found.chunks:,} chunks"
+        typer.echo(f"Checked {counts}: {'all sound' if found.sound else 'see above'}.", err=True)
+        if found.damage:
+            typer.echo("Run `footnote index restore FILE`, or ingest into a new folder.", err=True)
+        elif found.stale:
+            typer.echo("Run `footnote index rebuild`; the next search would do it too.", err=True)
+    if not found.sound:
+        raise typer.Exit(1)
+
+
+@app.command()
+def generations(as_json: Json = False) -> None:
+    """List the kept generations, newest first."""
+    with _upkeep() as upkeep:
+        kept = upkeep.store.generations()[::-1]
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in kept], default=str))
+        return
+    for each in kept:
+        typer.echo(_line(each))
+
+
+@app.command()
+def rollback(
+    to: Annotated[int | None, typer.Argument(help="The generation to go back to. Default: the last.")] = None,
+    wait: Wait = False,
+) -> None:
+    """Publish a new generation equal to an older one."""
+    with _upkeep() as upkeep:
+        if to is None:
+            to = max(0, upkeep.info().newest.number - 1)
+        made = upkeep.store.rollback(Generation(to), wait=wait)
+    typer.echo(f"Generation {made} is equal to generation {to}.", err=True)
+
+
+@app.command()
+def diff(
+    first: Annotated[int, typer.Argument(help="The earlier generation.")],
+    second: Annotated[int, typer.Argument(help="The later generation.")],
+    as_json: Json = False,
+) -> None:
+    """Show which documents differ between two generations."""
+    with _upkeep() as upkeep:
+        found = upkeep.compare(Generation(first), Generation(second))
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+        return
+    for sign, documents in (("+", found.added), ("-", found.removed), ("~", found.changed)):
+        for tenant, uri in documents:
+            typer.echo(f"{sign} {uri}" + ("" if tenant == "default" else f"  (tenant {tenant})"))
+
+
+@app.command()
+def compact(
+    keep: Annotated[
+        int | None, typer.Option(min=1, help="Generations to keep. Default: FOOTNOTE_KEEP_GENERATIONS.")
+    ] = None,
+    wait: Wait = False,
+) -> None:
+    """Drop old generations and give their space back."""
+    with _upkeep() as upkeep:
+        done = upkeep.compact(keep=keep or StoreSettings().keep_generations, wait=wait)
+    typer.echo(
+        f"Dropped {done.generations} generations, {done.documents:,} documents, {done.chunks:,} chunks.",
+        err=True,
+    )
+
+
+@app.command()
+def rebuild(wait: Wait = False) -> None:
+    """Make the search index anew from the documents kept in the database."""
+    with _upkeep() as upkeep:
+        upkeep.rebuild(wait=wait)
+    typer.echo("The search index is new.", err=True)
+
+
+@app.command()
+def backup(file: Annotated[Path, typer.Argument(help="Where to write it.")]) -> None:
+    """Write the whole index to one file, while others go on reading and writing."""
+    with _upkeep() as upkeep:
+        upkeep.back_up(file)
+    typer.echo(f"Wrote {file} ({file.stat().st_size / 1e6:,.1f} MB).", err=True)
+
+
+@app.command()
+def restore(file: Annotated[Path, typer.Argument(help="A backup.")], wait: Wait = False) -> None:
+    """Replace the index by a backup; what has been erased since stays erased."""
+    with _upkeep() as upkeep:
+        repeated = upkeep.restore(file, wait=wait)
+        newest = upkeep.info().newest
+    typer.echo(f"Restored: {_line(newest)}", err=True)
+    if repeated:
+        typer.echo(
+            f"{repeated} documents that were erased after this backup have been erased again.", err=True
+        )
+
+
+@app.command()
+def reembed(wait: Wait = False) -> None:
+    """Give every kept chunk a vector of the embedder that is set now; goes on where it was interrupted."""
+    from app.build import open_configured_embedder
+
+    settings = StoreSettings()
+    embedder = open_configured_embedder(settings)
+    with _upkeep() as upkeep:
+        if upkeep.info().embedder == embedder.fingerprint:
+            typer.echo("The index already holds this embedder's vectors.", err=True)
+            return
+        count = upkeep.reembed(
+            embedder.embed_documents,
+            fingerprint=embedder.fingerprint,
+            dimension=embedder.dimension,
+            on_progress=lambda done, total: typer.echo(f"{done:,} of {total:,} chunks", err=True),
+            wait=wait,
+        )
+    typer.echo(f"Embedded {count:,} chunks with {embedder.name}; searches use them now.", err=True)
+
+
+def _line(each: GenerationInfo) -> str:
+    counts = f"{each.documents:>7,} documents  {each.chunks:>9,} chunks"
+    return f"{each.number:>5}  {each.created:%Y-%m-%d %H:%M}  {counts}  {each.note}".rstrip()
+
+
+@contextmanager
+def _upkeep() -> Iterator[Upkeep]:
+    from vectorstore.open import open_upkeep
+
+    upkeep = open_upkeep(StoreSettings().data_dir)
+    try:
+        yield upkeep
+    finally:
+        upkeep.close()
