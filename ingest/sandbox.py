@@ -113,3 +113,4 @@ class ParserPool:
             # a fault of ours must reach the caller, not die with this thread and leave it waiting
             except Exception as error:  # noqa: BLE001
                 job.batch.results.put(error)
+        process.stop()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ _FILES_PER_WORKER: Final = 1_000
 _BYTES_PER_CHAR: Final = 12  # a character of text, escaped, with its share of blocks
 _EXTRA_BYTES: Final = 4 << 20
 _START_SECONDS: Final = 30.0
+_STARTS: Final = 3
 _CODE_ROOT: Final = Path(__file__).resolve().parents[1]
 _START = (
     "import sys, json; sys.path[:] = [*sys.path, *json.loads(sys.argv.pop(1))]; "
@@ -69,7 +71,7 @@ class WorkerProcess:
         if self._served >= _FILES_PER_WORKER or (
             isinstance(outcome, ParseFailure) and outcome.reason in _RECYCLED
         ):
-            self._stop()
+            self.stop()
         return outcome
 
     def close(self) -> None:
@@ -81,7 +83,7 @@ class WorkerProcess:
 
     def release(self) -> None:
         """Free what the process held. Called when nobody uses it any more."""
-        self._stop()
+        self.stop()
 
     def _ask(self, name: str, descriptor: int) -> Extract | ParseFailure:
         try:
@@ -107,12 +109,24 @@ class WorkerProcess:
 
     def _start(self) -> socket.socket:
         if self._process is not None and self._process.poll() is not None:
-            self._stop()  # it died between two files, so neither is to blame
+            self.stop()  # it died between two files, so neither is to blame
+        if self._socket is not None:
+            return self._socket
+        for _ in range(_STARTS):
+            channel = self._spawn()
+            if self._is_ready(channel):
+                self._socket, self._served = channel, 0
+                return channel
+            channel.close()
+            self._give_up_unless_killed()
+        raise Unavailable(
+            "The parser process is killed whenever it starts.", "Check the machine's free memory."
+        )
+
+    def _spawn(self) -> socket.socket:
         with self._lock:
             if self._closed:
                 raise _Died
-            if self._socket is not None:
-                return self._socket
             ours, theirs = socket.socketpair()
             paths = [str(_CODE_ROOT), *(entry for entry in sys.path if entry)]
             with theirs:
@@ -128,45 +142,42 @@ class WorkerProcess:
                     env=worker_environment(),
                     start_new_session=True,
                 )
-        self._greet(ours)
-        self._socket = ours
-        self._served = 0
-        return ours
+            return ours
 
-    def _greet(self, channel: socket.socket) -> None:
-        """Wait until the worker is ready: one that cannot even start is our fault, not the file's."""
+    def _is_ready(self, channel: socket.socket) -> bool:
         try:
-            _read(channel, len(READY), time.monotonic() + _START_SECONDS)
-        except (_Died, OSError) as error:
-            channel.close()
-            said = self._last_words()
-            if self._closed:
-                raise _Died from error
-            raise Unavailable(
-                "The parser process does not start.", f"It said: {said}" if said else "Run footnote doctor."
-            ) from error
+            return _read(channel, len(READY), time.monotonic() + _START_SECONDS) == READY
+        except (_Died, OSError):
+            return False
 
-    def _last_words(self) -> str:
+    def _give_up_unless_killed(self) -> None:
+        """Raise unless a signal ended the process: one that cannot start is our fault, not the file's."""
         process, self._process = self._process, None
-        if process is None:
-            return ""
+        if self._closed or process is None:
+            raise _Died
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(1)
+        killed = process.returncode is not None and process.returncode < 0
         process.kill()
         _, errors = process.communicate()
-        return errors.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
+        if not killed:
+            said = errors.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
+            raise Unavailable(
+                "The parser process does not start.", f"It said: {said}" if said else "Run footnote doctor."
+            )
 
-    def _stop(self) -> int | None:
-        """End the process and return its exit status."""
+    def stop(self) -> None:
+        """End the process and wait until it is gone."""
         with self._lock:
             process, channel = self._process, self._socket
             self._process = self._socket = None
         if channel is not None:
             channel.close()
-        if process is None:
-            return None
-        process.kill()
-        if process.stderr is not None:
-            process.stderr.close()
-        return process.wait()
+        if process is not None:
+            process.kill()
+            if process.stderr is not None:
+                process.stderr.close()
+            process.wait()
 
     def _obituary(self) -> ParseFailure:
         process = self._process

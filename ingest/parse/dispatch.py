@@ -17,6 +17,8 @@ PARSERS: Final = {
     "text/x-rst": "ingest.parse.rst",
     "text/html": "ingest.parse.html",
     "text/plain": "ingest.parse.plain",
+    "text/x-source": "ingest.parse.program",
+    "application/xml": "ingest.parse.xml",
     "text/csv": "ingest.parse.delimited",
     "text/tab-separated-values": "ingest.parse.delimited",
     "application/json": "ingest.parse.data",
@@ -30,6 +32,8 @@ PARSERS: Final = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "ingest.parse.xlsx",
 }
 """Media type → the module whose `parse` reads it; loaded only when such a file comes."""
+
+_ADVICE: Final = {"application/rtf": "open it in a word processor and save it as DOCX."}
 
 
 def parse(data: bytes, *, name: str, limits: Limits) -> Extract:
@@ -45,6 +49,7 @@ def parse(data: bytes, *, name: str, limits: Limits) -> Extract:
         )
     media_type = sniff(data, name)
     if media_type not in PARSERS:
-        raise Unparsable("unsupported", f"Files of type {media_type} are not read.")
+        advice = _ADVICE.get(media_type, "save it as PDF, DOCX, HTML or text.")
+        raise Unparsable("unsupported", f"Files of type {media_type} are not read; {advice}")
     parser = cast(Parser, import_module(PARSERS[media_type]).parse)
     return parser(Source(data, name, media_type), limits)

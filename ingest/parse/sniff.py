@@ -7,6 +7,7 @@ from typing import Final
 from ingest.parse.archive import office_type
 from ingest.parse.characters import decode
 from ingest.parse.failure import Unparsable
+from ingest.parse.program import SUFFIXES
 from ingest.parse.source import suffix_of
 
 _TEXT_NAMES: Final = {
@@ -32,6 +33,7 @@ _HEAD: Final = 65_536
 _HTML = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
 )
+_XML = re.compile(r"\s*<\?xml\s")
 _MAIL_HEADER = re.compile(
     r"^(?:from|to|cc|subject|date|received|mime-version|message-id|return-path|delivered-to|reply-to|"
     r"content-type|x-[\w-]+|dkim-signature):",
@@ -100,6 +102,10 @@ def _text_type(head: str, data: bytes, *, suffix: str) -> str:
         return "text/html"
     if suffix in _TEXT_NAMES:
         return _TEXT_NAMES[suffix]
+    if _XML.match(head):
+        return "application/xml"
+    if suffix in SUFFIXES:
+        return "text/x-source"
     if suffix not in ("txt", "text", "log") and _is_mail(head):
         return "message/rfc822"
     if head.lstrip()[:1] in ("{", "["):

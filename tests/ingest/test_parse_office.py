@@ -10,6 +10,7 @@ import pytest
 from ingest.extract import Extract
 from ingest.limits import Limits
 from ingest.parse.dispatch import parse
+from ingest.parse.failure import Unparsable
 from ingest.parse.number_format import shown
 from tests.ingest.hostile import healthy
 
@@ -173,3 +174,20 @@ def test_plain_text_shows_its_structure() -> None:
         "paragraph",
     ]
     assert extract.blocks[-1].span.page == 1
+
+
+def test_xml_records_and_texts_are_read() -> None:
+    data = b"<?xml version='1.0'?><doc><title>Rates</title><p>Some <b>bold</b> text.</p><row><item>Desk</item><price>5</price></row></doc>"
+    assert read(data, "a.xml").text == "# Rates\n\nSome bold text.\n\n- item: Desk\n- price: 5"
+
+
+def test_program_text_keeps_its_lines() -> None:
+    source = "def a_function_with_a_rather_long_name(argument):\n    return argument  # and a comment that makes it long\n"
+    extract = read(source.encode(), "a.py")
+    assert extract.text == source.rstrip()
+    assert [block.kind for block in extract.blocks] == ["code"]
+
+
+def test_rtf_is_refused_with_advice() -> None:
+    with pytest.raises(Unparsable, match="save it as DOCX"):
+        read(b"{\\rtf1 text}", "a.rtf")
