@@ -54,13 +54,20 @@ def atoms_of(blocks: Sequence[Block], text: str, *, tokens: TokenCount, limit: i
 
 
 def _cost_between(blocks: Sequence[Block], number: int, text: str) -> float:
-    """Say what a cut in front of a block costs: a heading keeps its text, "as follows:" keeps its list."""
+    """Say what a cut in front of a block costs: a heading keeps its text, "as follows:" keeps its list.
+
+    A short line without a full stop is taken for a heading that the parser could not know as one.
+    """
     if number == 0:
         return 0.0
     before = blocks[number - 1]
     if before.kind == "heading":
         return _HEADING if blocks[number].kind != "heading" else 0.0
-    return _INTRODUCES if text[before.span.start : before.span.end].rstrip().endswith(":") else 0.0
+    if before.span.end - before.span.start > 300:
+        return _INTRODUCES if text[before.span.end - 1] == ":" else 0.0
+    line = text[before.span.start : before.span.end].strip()
+    is_title = before.kind == "paragraph" and len(line) < 80 and not line.endswith((".", "!", "?", ";", ","))
+    return _INTRODUCES if line.endswith(":") or is_title else 0.0
 
 
 def _cut_block(block: Block, text: str, *, number: int, tokens: TokenCount, limit: int) -> Iterator[Atom]:
@@ -93,18 +100,11 @@ def _cuts(block: Block, text: str) -> list[int]:
             found = [match.end() for match in _NEWLINE.finditer(inner)][2:]
         case _:
             found = [match.end() for match in _SENTENCE_END.finditer(inner) if _ends(inner, match)]
-            if _is_unwrapped(inner):
-                found = sorted({*found, *(match.end() for match in _NEWLINE.finditer(inner))})
     return [start + offset for offset in found if 0 < offset < end - start]
 
 
 def _ends(text: str, match: re.Match[str]) -> bool:
     return not _ABBREVIATED.search(text, max(0, match.start() - 12), match.start())
-
-
-def _is_unwrapped(paragraph: str) -> bool:
-    """Say whether lines are longer than any editor breaks them: then a line end is a paragraph's end."""
-    return "\n" in paragraph and len(paragraph) > 160 * (paragraph.count("\n") + 1)
 
 
 def _pieces(start: int, end: int, *, text: str, tokens: TokenCount, limit: int) -> Iterator[tuple[int, int]]:

@@ -90,8 +90,8 @@ def ingest_command(
             _confirm(plan)
         report = _carry_out(ingestion, plan, request, output)
         if watch and not report.interrupted:
-            report = _watch(ingestion, request, output, data_dir=stored.data_dir) or report
-    if report.interrupted:
+            _watch(ingestion, request, output, data_dir=stored.data_dir)
+    if report.interrupted or watch:
         raise typer.Exit(_INTERRUPTED)
     if report.failed or (strict and report.findings):
         raise typer.Exit(_FINDINGS)
@@ -127,11 +127,10 @@ def _carry_out(ingestion: Ingestion, plan: Plan, request: Request, output: Outpu
     return report
 
 
-def _watch(ingestion: Ingestion, request: Request, output: Output, *, data_dir: Path) -> Report | None:
-    last: Report | None = None
+def _watch(ingestion: Ingestion, request: Request, output: Output, *, data_dir: Path) -> None:
+    """Ingest after every change; returns when interrupted."""
 
     def again() -> None:
-        nonlocal last
         try:
             plan = ingestion.plan(request)
             if removes_much(plan):
@@ -140,7 +139,7 @@ def _watch(ingestion: Ingestion, request: Request, output: Output, *, data_dir: 
                     "Run `footnote ingest --prune --yes` to remove them.",
                 )
             if plan.steps or plan.removals:
-                last = _carry_out(ingestion, plan, request, output)
+                _carry_out(ingestion, plan, request, output)
         except FootnoteError as error:
             # a folder that is being rewritten is wrong for a moment; watching goes on
             typer.echo(f"{error}", err=True)
@@ -148,4 +147,3 @@ def _watch(ingestion: Ingestion, request: Request, output: Output, *, data_dir: 
     typer.echo("Watching for changes; Ctrl-C ends it.", err=True)
     with suppress(KeyboardInterrupt):
         watch_paths(request.paths, again, data_dir=data_dir)
-    return last

@@ -1,10 +1,14 @@
 """Blocks grouped under their heading: the stretch of text that a chunk never leaves."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ingest.extract import Block, Extract
 from vectorstore.types import Span
+
+_UNWRAPPED = 160
+_LINE = re.compile(r"[^\n]*\S[^\n]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,17 @@ def _covering(extract: Extract) -> Iterator[Block]:
             yield Block("paragraph", gap, headings)
         span = Span(max(done, block.span.start), block.span.end)
         if extract.text[span.start : span.end].strip():
-            yield replace(block, span=span)
+            yield from _paragraphs(replace(block, span=span), extract.text)
         done = max(done, block.span.end)
         headings = block.headings
+
+
+def _paragraphs(block: Block, text: str) -> Iterator[Block]:
+    """Cut a paragraph at its line ends where lines are longer than any editor breaks them."""
+    start, end = block.span.start, block.span.end
+    lines = text.count("\n", start, end) + 1
+    if block.kind != "paragraph" or lines == 1 or end - start < _UNWRAPPED * lines:
+        yield block
+        return
+    for line in _LINE.finditer(text, start, end):
+        yield replace(block, span=Span(*line.span()))

@@ -29,7 +29,17 @@ def watch_paths(
         path = Path(changed)
         return own not in path.parents and path != own and not path.name.startswith((".", "~$"))
 
-    for _changes in watch(
-        *paths, watch_filter=is_document, stop_event=stop, raise_interrupt=True, rust_timeout=1_000
-    ):
-        again()
+    # The first timeout comes when the watch stands: what changed before that is looked for once.
+    caught_up = False
+    changed = watch(
+        *paths,
+        watch_filter=is_document,
+        stop_event=stop,
+        raise_interrupt=True,
+        rust_timeout=1_000,
+        yield_on_timeout=True,
+    )
+    for changes in changed:
+        if changes or not caught_up:
+            caught_up = True
+            again()

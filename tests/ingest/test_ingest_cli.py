@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +37,14 @@ class Shell:
             text=True,
             **options,
         )
+
+    @contextmanager
+    def started(self, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+        with self.start(*arguments, start_new_session=True) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def run(self, *arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
         pipe = subprocess.DEVNULL if stdin is None else subprocess.PIPE
@@ -156,13 +166,13 @@ def test_access_list_sticks_to_its_folder(shell: Shell) -> None:
 def test_ctrl_c_ends_with_130_and_keeps_a_whole_index(shell: Shell) -> None:
     for number in range(300):
         shell.write(**{f"n{number}": f"# Document {number}\n\n" + f"Sentence {number} of many. " * 40})
-    process = shell.start("docs", start_new_session=True)
     database = shell.folder / "data/index.db"
     deadline = time.monotonic() + 100
-    while not database.exists() and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    output, talk = process.communicate(timeout=100)
+    with shell.started("docs") as process:
+        while not database.exists() and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        output, talk = process.communicate(timeout=100)
     assert "Traceback" not in talk
     if process.returncode != 0:
         assert process.returncode == 130
@@ -187,15 +197,15 @@ def test_index_that_is_being_written_is_busy(shell: Shell) -> None:
 def test_watch_picks_up_a_change_and_ends_with_130(shell: Shell) -> None:
     pytest.importorskip("watchfiles", reason="the watch extra is not installed")
     shell.write(a="# A\n\nText.")
-    process = shell.start("docs", "--watch", start_new_session=True)
-    assert process.stdout is not None
-    assert process.stderr is not None
-    assert process.stdout.readline() == "1 added\n"
-    while "Watching" not in process.stderr.readline():
-        assert process.poll() is None
-    shell.write(b="# B\n\nText.")
-    assert process.stdout.readline() == "1 added, 1 unchanged\n"
-    process.send_signal(signal.SIGINT)
-    _, talk = process.communicate(timeout=30)
+    with shell.started("docs", "--watch") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "1 added\n"
+        while "Watching" not in process.stderr.readline():
+            assert process.poll() is None
+        shell.write(b="# B\n\nText.")
+        assert process.stdout.readline() == "1 added, 1 unchanged\n"
+        process.send_signal(signal.SIGINT)
+        _, talk = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in talk
