@@ -12,7 +12,7 @@ from app.api.examples import event_stream, problems
 from app.api.links import viewer
 from app.api.messages import Messages, conversation_of
 from app.api.streaming import RunStream
-from app.wire.agui import AguiOptions, AguiStream
+from app.wire.agui import EVENTS, AguiOptions, AguiStream
 
 router = APIRouter(tags=["ag-ui"])
 _EXAMPLE = """\
@@ -40,6 +40,7 @@ class AguiBody(BaseModel):
 
     model_config = ConfigDict(
         extra="ignore",
+        strict=True,
         json_schema_extra={
             "examples": [
                 {
@@ -63,7 +64,7 @@ class AguiBody(BaseModel):
 @router.post(
     "/agui",
     summary="Ask as an AG-UI client does",
-    responses=event_stream("AG-UI events.", _EXAMPLE) | problems(400, 401, 403, 413, 422, 503),
+    responses=event_stream("AG-UI events.", _EXAMPLE, *EVENTS) | problems(400, 401, 403, 413, 422, 503),
     response_class=Response,
 )
 async def agui(

@@ -20,6 +20,7 @@ KEPT_MESSAGES = 20
 class ConditionBody(BaseModel):
     """One test on a document."""
 
+    model_config = ConfigDict(strict=True)
     field: str = Field(
         description="`uri`, `title`, `media_type`, `modified` or a metadata key.", max_length=200
     )
@@ -44,7 +45,7 @@ At: TypeAlias = Annotated[int | None, Field(ge=0, description="Generation of the
 class Knobs(BaseModel):
     """What a client of any dialect may ask for beyond the dialect; unknown keys are ignored."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", strict=True)
     where: WhereBody | None = None
     top_k: TopK = None
     at: At = None

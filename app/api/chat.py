@@ -17,7 +17,7 @@ from app.parts import Service
 from app.question import Message
 from app.run import Run
 from app.runs import Runs
-from app.wire.ui import UiOptions, UiStream
+from app.wire.ui import PARTS, UiOptions, UiStream
 
 router = APIRouter(tags=["chat"])
 UI_STREAM = {"x-vercel-ai-ui-message-stream": "v1"}
@@ -60,6 +60,7 @@ data: [DONE]
 _STREAM = event_stream(
     "UI message stream parts with `id:` lines. A stream that ends without `finish`, `error` or `abort` was cut.",
     EXAMPLE,
+    *PARTS,
 )
 RunId = Annotated[str, Path(description="The run's id, from the X-Run-Id header.", max_length=100)]
 
@@ -69,6 +70,7 @@ class ChatBody(Knobs):
 
     model_config = ConfigDict(
         extra="ignore",
+        strict=True,
         json_schema_extra={
             "examples": [
                 {"message": "How many days of annual leave do I get?"},

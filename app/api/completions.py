@@ -38,7 +38,7 @@ data: [DONE]
 class StreamOptions(BaseModel):
     """OpenAI's `stream_options`."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", strict=True)
     include_usage: bool | None = False
 
 
@@ -47,6 +47,7 @@ class CompletionBody(BaseModel):
 
     model_config = ConfigDict(
         extra="ignore",
+        strict=True,
         json_schema_extra={
             "examples": [
                 {
@@ -88,7 +89,7 @@ class Models(BaseModel):
     "/v1/chat/completions",
     summary="Ask as an OpenAI client does",
     responses=event_stream(
-        "With `stream`: chat.completion.chunk events. Without: one chat.completion.", _EXAMPLE
+        "With `stream`: chat.completion.chunk events. Without: one chat.completion.", _EXAMPLE, whole=True
     )
     | problems(400, 401, 403, 404, 409, 413, 422, 500, 502, 503, 504, openai=True),
     response_class=Response,

@@ -67,14 +67,35 @@ def problems(*statuses: int, openai: bool = False, short: bool = False) -> Respo
     }
 
 
-def event_stream(description: str, example: str) -> Responses:
-    """Document a stream of server-sent events."""
+def event_stream(description: str, example: str, *kinds: str, whole: bool = False) -> Responses:
+    """Document a stream of server-sent events whose data has one of these kinds as its `type`.
+
+    `whole` adds plain JSON, for the routes that stream only when asked to.
+    """
+    content: dict[str, Any] = {
+        "text/event-stream": {"schema": _event(kinds), "examples": {"stream": {"value": example}}}
+    }
+    if whole:
+        content["application/json"] = {"schema": {"type": "object"}}
     return {
         200: {
             "description": description,
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": example}},
+            "content": content,
             "headers": {
                 "X-Run-Id": {"description": "The run, to resume or stop it.", "schema": {"type": "string"}}
             },
         }
+    }
+
+
+def _event(kinds: tuple[str, ...]) -> dict[str, Any]:
+    """Describe one event; its data is JSON, or the closing `[DONE]` where the dialect has one."""
+    data: dict[str, Any] = {"type": "string", "contentMediaType": "application/json"}
+    if kinds:
+        kind = {"type": "string", "enum": list(kinds)}
+        data["contentSchema"] = {"type": "object", "required": ["type"], "properties": {"type": kind}}
+    return {
+        "type": "object",
+        "required": ["data"],
+        "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": data},
     }

@@ -19,6 +19,7 @@ class FeedbackBody(BaseModel):
 
     model_config = ConfigDict(
         extra="ignore",
+        strict=True,
         json_schema_extra={"examples": [{"run": "run_…", "rating": "down", "reason": "out of date"}]},
     )
     run: Annotated[str, Field(max_length=100, description="The run's id, from the X-Run-Id header.")]
@@ -33,7 +34,7 @@ class Forgotten(BaseModel):
 
 
 @router.post(
-    "/v1/feedback", summary="Rate an answer", status_code=204, responses=problems(401, 403, 404, 422)
+    "/v1/feedback", summary="Rate an answer", status_code=204, responses=problems(400, 401, 403, 404, 422)
 )
 async def feedback(body: FeedbackBody, service: ServiceIn, grant: ChatGrant) -> None:
     """Keep a thumb up or down, with a reason."""

@@ -18,7 +18,7 @@ _FILES: Final[dict[str, str]] = {
     "widget.mjs": "text/javascript; charset=utf-8",
 }
 _POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
     "require-trusted-types-for 'script'"
 )
@@ -32,16 +32,23 @@ async def home(service: ServiceIn) -> Response:
     return response
 
 
-@router.get("/{name}")
-async def static(name: str, service: ServiceIn) -> Response:
-    """Send one of the widget's files. Other sites embed it, so it may be loaded from anywhere."""
-    response = _file(name, service.settings.static_dir)
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    return response
+def _serve(name: str) -> None:
+    """Add the route of one of the widget's files. Other sites embed it, so it may be loaded from anywhere."""
+
+    async def static(service: ServiceIn) -> Response:
+        response = _file(name, service.settings.static_dir)
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        return response
+
+    router.add_api_route(f"/{name}", static, methods=["GET"], name=name)
 
 
 def _file(name: str, folder: Path | None) -> Response:
-    """Send a file that is named above: no other path can be asked for."""
-    if name not in _FILES or folder is None or not (folder / name).is_file():
+    """Send one of the files named above, if it is there."""
+    if folder is None or not (folder / name).is_file():
         raise NotFound(f"There is no page {'/' + name!r}.")
     return FileResponse(folder / name, media_type=_FILES[name], headers={"Cache-Control": "no-cache"})
+
+
+for _name in _FILES:
+    _serve(_name)

@@ -11,7 +11,7 @@ from app.api.access import ChatGrant, RunsIn, ServiceIn
 from app.api.asking import Knobs, question_of
 from app.api.completions import known_model
 from app.api.errors import response_to
-from app.api.examples import event_stream, problems
+from app.api.examples import Responses, event_stream, problems
 from app.api.links import viewer
 from app.api.messages import ChatMessage, TextPart, conversation_of
 from app.api.streaming import RunStream, collected
@@ -22,7 +22,7 @@ from app.problems import Conflict, problem_of_ending
 from app.question import Message
 from app.run import Run
 from app.runs import Runs
-from app.wire.responses import ResponseOptions, ResponsesStream, response
+from app.wire.responses import EVENTS, ResponseOptions, ResponsesStream, response
 from vectorstore.errors import NotFound
 
 router = APIRouter(tags=["openai"])
@@ -37,14 +37,19 @@ data: {"type":"response.output_text.delta","sequence_number":8,"item_id":"msg_â€
 event: response.completed
 data: {"type":"response.completed","sequence_number":14,"response":{"id":"resp_â€¦","object":"response","status":"completed"}}
 """
-_STREAM = event_stream("With `stream`: Responses events. Without: one response.", _EXAMPLE)
+_STREAM = event_stream(
+    "With `stream`: Responses events. Without: one response.", _EXAMPLE, *EVENTS, whole=True
+)
+_WHOLE: Responses = {
+    200: {"description": "The response.", "content": {"application/json": {"schema": {"type": "object"}}}}
+}
 ResponseId = Annotated[str, Path(description="The response's id.", max_length=100)]
 
 
 class InputItem(BaseModel):
     """One item of the input. Only messages are read; calls and their results come back in a history."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", strict=True)
     type: str = "message"
     role: Literal["user", "assistant", "system", "developer"] | None = None
     content: str | list[TextPart] | None = None
@@ -55,6 +60,7 @@ class ResponseBody(BaseModel):
 
     model_config = ConfigDict(
         extra="ignore",
+        strict=True,
         json_schema_extra={
             "examples": [
                 {
@@ -150,7 +156,7 @@ async def show(
 @router.post(
     "/v1/responses/{response_id}/cancel",
     summary="Stop a response",
-    responses=problems(401, 403, 404, 422, openai=True),
+    responses=problems(401, 403, 404, 422, openai=True) | _WHOLE,
     response_class=Response,
 )
 async def cancel(

@@ -22,6 +22,7 @@ class SearchBody(Knobs):
 
     model_config = ConfigDict(
         extra="ignore",
+        strict=True,
         json_schema_extra={
             "examples": [{"query": "parental leave", "top_k": 5, "where": {"media_type": "text/html"}}]
         },

@@ -16,13 +16,14 @@ from app.keys import Grant
 from app.parts import Service
 from app.run import Run
 from app.runs import Runs
-from app.wire.ui import UiOptions, UiStream
+from app.wire.ui import PARTS, UiOptions, UiStream
 
 router = APIRouter(tags=["ai-sdk"])
 _NUMBERS = "retry: 1500\n"
 _STREAM = event_stream(
     "UI message stream parts.",
     "\n".join(line for line in EXAMPLE.replace(_NUMBERS, "").split("\n") if not line.startswith("id: ")),
+    *PARTS,
 )
 ChatId = Annotated[str, Path(description="The chat's id, as the client made it.", max_length=200)]
 
@@ -32,6 +33,7 @@ class UiChatBody(Knobs):
 
     model_config = ConfigDict(
         extra="ignore",
+        strict=True,
         json_schema_extra={
             "examples": [
                 {

@@ -22,6 +22,18 @@ from app.wire.frames import OPEN, around, data, encode_text
 from app.wire.sources import Json, Link, citation, source
 
 _HOLE: Final = "\ue000text"
+EVENTS: Final = (
+    "RUN_STARTED",
+    "STEP_STARTED",
+    "STEP_FINISHED",
+    "CUSTOM",
+    "TEXT_MESSAGE_START",
+    "TEXT_MESSAGE_CONTENT",
+    "TEXT_MESSAGE_END",
+    "RUN_FINISHED",
+    "RUN_ERROR",
+)
+"""Every kind of event that the stream may hold."""
 
 
 @dataclass(frozen=True, slots=True)

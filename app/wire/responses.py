@@ -23,6 +23,24 @@ from app.wire.sources import Json, Link, citation, file_name, in_number_order, s
 
 _HOLE: Final = "\ue000text"
 _NUMBER: Final = -1.5
+EVENTS: Final = (
+    "response.created",
+    "response.in_progress",
+    "response.output_item.added",
+    "response.file_search_call.in_progress",
+    "response.file_search_call.searching",
+    "response.file_search_call.completed",
+    "response.output_item.done",
+    "response.content_part.added",
+    "response.output_text.delta",
+    "response.output_text.annotation.added",
+    "response.output_text.done",
+    "response.content_part.done",
+    "response.completed",
+    "response.incomplete",
+    "response.failed",
+)
+"""Every kind of event that the stream may hold."""
 
 
 @dataclass(frozen=True, slots=True)

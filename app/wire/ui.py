@@ -30,6 +30,25 @@ from app.wire.sources import Json, Link, citation, file_name, is_web, label, sou
 
 _HOLE: Final = "\ue000text"
 _TEXT_ID: Final = "t0"
+PARTS: Final = (
+    "start",
+    "start-step",
+    "data-status",
+    "source-document",
+    "source-url",
+    "text-start",
+    "text-delta",
+    "data-sentence",
+    "data-followups",
+    "text-end",
+    "data-citations",
+    "finish-step",
+    "finish",
+    "data-error",
+    "error",
+    "abort",
+)
+"""Every kind of part that the stream may hold."""
 _SUPPORTED: Final = 0.5
 """At or above this probability a citation is shown as supported."""
 

@@ -14,7 +14,9 @@ from app.service import create_app
 from tests.app.edge import ANSWERED, ScriptedTurn, Served, serve, service
 from vectorstore.types import Scope
 
-PUBLIC = {"/", "/{name}", "/healthz", "/readyz", "/version"}
+PUBLIC = {
+    "/", "/index.html", "/page.js", "/page.css", "/widget.js", "/widget.mjs", "/healthz", "/readyz", "/version",
+}  # fmt: skip
 BODIES: dict[str, Any] = {
     "/v1/chat": {"message": "q"},
     "/v1/chat/completions": {"messages": [{"role": "user", "content": "q"}]},

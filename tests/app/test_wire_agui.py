@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 
 from app.events import Done, Event
-from app.wire.agui import AguiOptions, AguiStream
+from app.wire.agui import EVENTS, AguiOptions, AguiStream
 from tests.app.dialects import ANSWERED, LINK, RUN, answer_of, encoded, payloads, turns
 
 
@@ -26,6 +26,7 @@ def test_steps_and_message_are_closed_before_the_run_ends(events: list[Event]) -
     open_steps: list[str] = []
     message = ended = False
     shown = stream(events)
+    assert {event["type"] for event in shown} <= set(EVENTS)
     assert shown[0] == {"type": "RUN_STARTED", "threadId": "thread", "runId": "client_run"}
     for event in shown[1:]:
         assert not ended

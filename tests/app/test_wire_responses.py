@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from app.events import Cancelled, Done, Event, Failed
-from app.wire.responses import ResponseOptions, ResponsesStream, response
+from app.wire.responses import EVENTS, ResponseOptions, ResponsesStream, response
 from tests.app.dialects import ANSWERED, LINK, RUN, UNFINISHED, answer_of, encoded, ended_in, payloads, turns
 
 OPTIONS = ResponseOptions(run=RUN, model="footnote", created=1, link=LINK, question="How much leave?")
@@ -28,6 +28,7 @@ def test_concatenated_deltas_are_the_answer_and_the_numbers_have_no_gap(events: 
     assert [event["sequence_number"] for event in shown] == list(range(len(shown)))
     deltas = [event["delta"] for event in shown if event["type"] == "response.output_text.delta"]
     assert "".join(deltas) == answer_of(events)
+    assert {event["type"] for event in shown} <= set(EVENTS)
 
 
 @given(turns())

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from app.events import Done, Event
-from app.wire.ui import UiOptions, UiStream
+from app.wire.ui import PARTS, UiOptions, UiStream
 from tests.app.dialects import (
     ANSWERED,
     FAILED,
@@ -25,6 +25,7 @@ KNOWN = {
     "start", "start-step", "source-document", "source-url", "text-start", "text-delta", "text-end",
     "finish-step", "finish", "error", "abort",
 }  # fmt: skip
+"""What the client knows; anything else must be its own `data-*`."""
 
 
 def stream(events: Sequence[Event]) -> list[Any]:
@@ -49,6 +50,7 @@ def test_only_known_parts_without_nulls_and_done_at_the_very_end(events: list[Ev
     assert shown.index("[DONE]") == len(shown) - 1
     for part in shown[:-1]:
         assert part["type"] in KNOWN or part["type"].startswith("data-")
+        assert part["type"] in PARTS
         assert None not in part.values()
 
 
