@@ -120,8 +120,9 @@ class PdfiumDocument:
 class _PageReader:
     def __init__(self, raw: Any, page: Any, text: Any) -> None:
         self._raw = raw
-        self._page = page
-        self._text = text
+        # the bare handles: the wrappers would be unwrapped again in each of some thousand calls a page
+        self._page = page.raw
+        self._text = text.raw
         box: tuple[float, float, float, float] = page.get_bbox()
         self._left, self._bottom, self._right, self._top = box
         self._rotation: int = page.get_rotation()
@@ -136,24 +137,32 @@ class _PageReader:
         runs: list[Word] = []
         run: Word | None = None
         spaced, turned = False, 0
+        upright, x0, y1 = self._rotation == 0, self._left, self._top
         for at in range(raw.FPDFText_CountChars(text)):
             code = unicode_of(text, at)
             if (code <= 32 and code != 2) or code == 0xA0:
                 spaced = True
                 continue
             box_of(text, at, box)
-            left, right, top, bottom = self._turn(box.left, box.right, box.bottom, box.top)
+            if upright:
+                left, right, top, bottom = box.left - x0, box.right - x0, y1 - box.top, y1 - box.bottom
+            else:
+                left, right, top, bottom = self._turn(box.left, box.right, box.bottom, box.top)
             if right <= left or bottom <= top:
                 spaced = True
                 continue
             character = chr(code) if code < 0x80 and code != 2 else _character(code)
-            if run is not None and _continues(run, left, right, top=top, bottom=bottom):
+            same_line = run is not None and top == run.top and bottom == run.bottom
+            if run is not None and (
+                (same_line and 0 <= left - run.right <= _GAP * (bottom - top))
+                or _continues(run, left, right, top=top, bottom=bottom)
+            ):
                 run.text += " " + character if spaced else character
                 run.right = max(run.right, right)
             else:
                 run = Word(character, left, right, top, bottom, self._is_bold(at))
                 runs.append(run)
-                turned += abs(math.sin(raw.FPDFText_GetCharAngle(text, at))) > 0.2 and not self._rotation
+                turned += abs(math.sin(raw.FPDFText_GetCharAngle(text, at))) > 0.2 and upright
             spaced = False
         return [run for run in runs if self._is_on_page(run.left, run.top)], turned > len(runs) / 2
 
