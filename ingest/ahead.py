@@ -2,19 +2,21 @@
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+_PATIENCE = 1.0
 
 
 @contextmanager
 def read_ahead(items: Iterator[T], *, at_most: int = 1) -> Iterator[Iterator[T]]:
     """Yield an iterator over the same items, of which `at_most` wait ready.
 
-    What `items` raises is raised here. Leaving the block early stops the thread at its next item; `items` is
-    then dropped, so generators clean up.
+    What `items` raises is raised here. Leaving the block early stops the thread at its next item, which is
+    not waited for long: Ctrl-C must not hang on a slow file.
     """
     reader = _Reader(items, at_most)
     thread = threading.Thread(target=reader.run, name="read-ahead", daemon=True)
@@ -23,7 +25,7 @@ def read_ahead(items: Iterator[T], *, at_most: int = 1) -> Iterator[Iterator[T]]
         yield reader.items()
     finally:
         reader.stop()
-        thread.join()
+        thread.join(_PATIENCE)
 
 
 class _End:
@@ -45,6 +47,9 @@ class _Reader(Generic[T]):
             self._put(_End())
         except BaseException as error:  # noqa: BLE001 - carried to the consumer's thread, not swallowed
             self._put(error)
+        finally:
+            if isinstance(self._source, Generator):
+                self._source.close()
 
     def _put(self, item: T | BaseException | _End) -> None:
         while not self._stopped.is_set():

@@ -1,11 +1,10 @@
 """What ingestion remembers between runs beside the index: folders by name, flags that stick, failures."""
 
-import json
+import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -79,10 +78,21 @@ def load_ledger(data_dir: Path) -> Ledger:
     return ledger
 
 
-def save_ledger(ledger: Ledger, data_dir: Path) -> None:
-    """Write the ledger, whole or not at all."""
-    content: Mapping[str, Any] = _LEDGER.dump_python(ledger, mode="json")
-    data_dir.mkdir(parents=True, exist_ok=True)
-    draft = data_dir / f".{FILE_NAME}.{os.getpid()}"
-    draft.write_text(json.dumps(content, indent=1, sort_keys=True), "utf-8")
-    draft.replace(data_dir / FILE_NAME)
+def update_ledger(data_dir: Path, change: Callable[[Ledger], None]) -> Ledger:
+    """Change the ledger as it is on disk now and write it, whole or not at all; return it.
+
+    Another ingest may have added to it meanwhile, and an access list must not be lost.
+    """
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (data_dir / f".{FILE_NAME}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ledger = load_ledger(data_dir)
+        change(ledger)
+        content = _LEDGER.dump_json(ledger, indent=1)
+        draft = data_dir / f".{FILE_NAME}.draft"
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(data_dir / FILE_NAME)
+    return ledger

@@ -91,7 +91,7 @@ class _Teller:
         self._tell(self.done)
 
     def _tell(self, documents: int) -> None:
-        self.listener(Progress(documents, self.total, self.report.embedded))
+        self.listener(Progress(documents, self.done, self.total, self.report.embedded))
 
 
 def first_report(plan: Plan) -> Report:

@@ -10,9 +10,13 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Documents embedded or failed out of all that are to be read, and passages embedded so far."""
+    """Documents embedded or failed out of all that are to be read, and passages embedded so far.
+
+    `committed` of the documents are safe: an interruption keeps them.
+    """
 
     documents: int
+    committed: int
     total: int
     chunks: int
 

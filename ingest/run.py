@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ingest.discover import Discovery, Filters, Source, discover
-from ingest.ledger import Grant, load_ledger, save_ledger
+from ingest.ledger import Grant, Ledger, load_ledger, update_ledger
 from ingest.pipeline import BatchSize, first_report, ingest
 from ingest.plan import Plan, Recipe, make_plan, remember
 from ingest.progress import Listener, unheard
@@ -55,6 +55,7 @@ class Ingestion:
         self._stored = stored
         self._data_dir = stored.data_dir
         self._ledger = load_ledger(stored.data_dir)
+        self._granted: dict[str, Grant] = {}
 
     def plan(self, request: Request, *, stdin: Source | None = None) -> Plan:
         """Find the files and compare them with the index.
@@ -82,6 +83,7 @@ class Ingestion:
 
     def carry_out(self, plan: Plan, *, wait: bool = False, progress: Listener = unheard) -> Report:
         """Do what a plan says; remember folders, flags and failures for the next run."""
+        self._ledger = update_ledger(self._data_dir, self._keep)
         if not plan.steps and not plan.removals:
             return first_report(plan)
         settings = self._settings
@@ -97,9 +99,14 @@ class Ingestion:
                 wait=wait,
                 progress=progress,
             )
-        remember(self._ledger, plan, report)
-        save_ledger(self._ledger, self._data_dir)
+        self._ledger = update_ledger(self._data_dir, lambda ledger: remember(ledger, plan, report))
         return report
+
+    def _keep(self, ledger: Ledger) -> None:
+        """Note folders and flags before the first document goes in: a kill must not lose an access list."""
+        known = {root.name: root for root in ledger.roots}
+        ledger.roots = list((known | {root.name: root for root in self._ledger.roots}).values())
+        ledger.grants |= self._granted
 
     def _indexed(self) -> Mapping[str, str]:
         with self._store() as store, store.snapshot() as snapshot:
@@ -136,7 +143,7 @@ class Ingestion:
             return
         for prefix in [*found.folders, *(source.uri for source in found.sources.values() if source.named)]:
             before = self._ledger.grants.get(prefix, Grant())
-            self._ledger.grants[prefix] = Grant(
+            self._granted[prefix] = self._ledger.grants[prefix] = Grant(
                 before.readers if request.readers is None else request.readers,
                 before.collection if request.collection is None else request.collection,
             )

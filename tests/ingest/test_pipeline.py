@@ -264,7 +264,7 @@ def test_work_is_committed_in_batches(desk: Desk) -> None:
     assert len(report.added) == 10
     assert len(desk.store.generations()) >= 4
     assert [step.documents for step in seen] == sorted(step.documents for step in seen)
-    assert seen[-1] == Progress(10, 10, 10)
+    assert seen[-1] == Progress(10, 10, 10, 10)
 
 
 def test_interruption_keeps_what_was_committed(desk: Desk) -> None:
@@ -272,7 +272,7 @@ def test_interruption_keeps_what_was_committed(desk: Desk) -> None:
         (desk.docs / f"{number}.md").write_text(f"# Document {number}\n\nText.")
 
     def interrupt(progress: Progress) -> None:
-        if progress.documents >= 4:
+        if progress.committed >= 4:
             raise KeyboardInterrupt
 
     report = desk.ingest(batch_size=BatchSize(chunks=2), progress=interrupt)
@@ -331,7 +331,7 @@ embedder = WordEmbedder()
 store = open_store(data, embedder_fingerprint=embedder.fingerprint, dimension=embedder.dimension)
 with ParserPool(1) as pool:
     desk = Desk(docs, store, pool.parse_all, embedder)
-    desk.ingest(batch_size=BatchSize(chunks=4), progress=lambda p: print(p.documents, flush=True))
+    desk.ingest(batch_size=BatchSize(chunks=4), progress=lambda p: print(p.committed, flush=True))
 print("done", flush=True)
 """
 
