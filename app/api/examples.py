@@ -97,5 +97,9 @@ def _event(kinds: tuple[str, ...]) -> dict[str, Any]:
     return {
         "type": "object",
         "required": ["data"],
-        "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": data},
+        "properties": {
+            "id": {"type": "string"},
+            "event": {"type": "string"},
+            "data": {"anyOf": [{"const": "[DONE]"}, data]},
+        },
     }
