@@ -1,6 +1,8 @@
 """Any sentence-transformers model as an embedder (the extra `[models]`)."""
 
+import copy
 import hashlib
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +11,9 @@ import numpy as np
 from vectorstore.errors import Unavailable
 from vectorstore.types import Vector, Vectors
 
-_BATCH = 64
+# Small, because a question waits for the batch that is being embedded.
+_BATCH = 16
+_WINDOW = 512
 
 
 class SentenceTransformerEmbedder:
@@ -31,7 +35,12 @@ class SentenceTransformerEmbedder:
                 "Download it beforehand, or set FOOTNOTE_EMBEDDER to a folder that holds it.",
             ) from error
         self._name = name
-        self._probe = hashlib.sha256(self.embed_query("fingerprint").tobytes()).hexdigest()[:12]
+        # A tokenizer holds its truncation setting: the model's own is used under the lock, a copy for counting.
+        self._tokenizer: Any = copy.deepcopy(self._model.tokenizer)
+        self._encoding = threading.Lock()
+        self._counting = threading.Lock()
+        self._prompt: str = self._model.prompts.get("document") or ""
+        self._weights = _weights_hash(self._model)
 
     @property
     def name(self) -> str:
@@ -40,33 +49,42 @@ class SentenceTransformerEmbedder:
 
     @property
     def fingerprint(self) -> str:
-        """Names the model and what it makes of a known text, so that changed weights show."""
-        return f"sentence-transformers/{self._name}/{self._probe}"
+        """Names weights, modules, prompts and window; the same on every machine and in every folder."""
+        modules = "+".join(type(module).__name__ for module in self._model)
+        settings = f"{modules}/{sorted(self._model.prompts.items())}/{self.max_tokens}"
+        return (
+            f"sentence-transformers/{self._weights[:16]}/{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
+        )
 
     @property
     def dimension(self) -> int:
         """The length of a vector."""
-        return int(self._model.get_sentence_embedding_dimension())
+        return int(self._model.get_embedding_dimension())
 
     @property
     def max_tokens(self) -> int:
         """The most tokens of one text that are read."""
-        return int(self._model.max_seq_length)
+        return int(self._model.max_seq_length or _WINDOW)
 
     def count_tokens(self, text: str) -> int:
-        """Count the text's tokens, special ones included."""
-        return len(self._model.tokenizer(text, truncation=False)["input_ids"])
+        """Count the text's tokens, special ones and the model's document prompt included."""
+        with self._counting:
+            return len(self._tokenizer(self._prompt + text, truncation=False, verbose=False)["input_ids"])
 
     def token_offsets(self, text: str) -> list[tuple[int, int]]:
         """Return each token's [start, end) in the text, special tokens left out."""
-        encoded = self._model.tokenizer(
-            text, truncation=False, add_special_tokens=False, return_offsets_mapping=True
-        )
+        with self._counting:
+            encoded = self._tokenizer(
+                text, truncation=False, verbose=False, add_special_tokens=False, return_offsets_mapping=True
+            )
         return [(int(start), int(end)) for start, end in encoded["offset_mapping"]]
 
     def embed_query(self, text: str) -> Vector:
         """Embed one question; shape (d,)."""
-        vector: Vector = self._model.encode_query(text, normalize_embeddings=True, show_progress_bar=False)
+        with self._encoding:
+            vector: Vector = self._model.encode_query(
+                text, normalize_embeddings=True, show_progress_bar=False
+            )
         return vector.astype(np.float32)
 
     def embed_documents(
@@ -77,9 +95,19 @@ class SentenceTransformerEmbedder:
         order = sorted(range(len(texts)), key=lambda index: -len(texts[index]))
         for start in range(0, len(order), _BATCH):
             rows = order[start : start + _BATCH]
-            vectors[rows] = self._model.encode_document(
-                [texts[row] for row in rows], normalize_embeddings=True, show_progress_bar=False
-            )
+            with self._encoding:
+                vectors[rows] = self._model.encode_document(
+                    [texts[row] for row in rows], normalize_embeddings=True, show_progress_bar=False
+                )
             if on_batch is not None:
                 on_batch(len(rows))
         return vectors
+
+
+def _weights_hash(model: Any) -> str:
+    # A probe's vector would differ in its last bits from one processor to the next.
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()
