@@ -12,7 +12,7 @@ from app.asked import Asked, ask
 from app.events import Passage
 from app.ground import OPPOSITES
 from app.rank import Candidate, Source, rank
-from app.rarity import UNKNOWN, rarity, total
+from app.rarity import UNKNOWN, rarity
 from app.reading import Reading, lines, read
 from vectorstore.embed import Embedder
 from vectorstore.types import Hit, Vector
@@ -21,10 +21,10 @@ _RARE = 5.0
 _BIAS = -0.4
 """The fitted one plus ln 3: three of four questions that people ask have their answer in the documents."""
 WEIGHTS: Mapping[str, float] = {
-    "cosine": 2.2, "nearest": 0.9, "margin": 0.15, "missing_in_sentence": -0.2, "missing_near": -0.7,
-    "missing_in_passage": -0.6, "missing_anywhere": -0.3, "rarest_missing_near": -0.1, "rarest_missing_anywhere": -0.2,
-    "specifics_missing": -0.9, "specifics_unknown": -0.9, "names_missing": -0.3, "names_unknown": -0.4,
-    "kind": 0.4, "opposed": -1.1, "negation": -1.0, "pairs": 0.2, "length": -0.1,
+    "cosine": 2.0, "nearest": 0.9, "margin": 0.14, "missing_in_sentence": -0.3, "missing_near": -0.9,
+    "missing_in_passage": -0.7, "missing_anywhere": -0.1, "rarest_missing_near": -0.1, "rarest_missing_anywhere": 0.0,
+    "specifics_missing": -0.8, "specifics_unknown": -0.9, "names_missing": -0.2, "names_unknown": -0.4,
+    "kind": 0.3, "opposed": -1.1, "negation": -1.0, "pairs": 0.2, "length": -0.1,
 }  # fmt: skip
 
 
@@ -72,18 +72,20 @@ def signals(asked: Asked, ranked: Sequence[Candidate], sources: Sequence[Source]
     stems = frozenset[str]().union(*(reading.stems for reading in everything))
     spoken = frozenset[str]().union(*(reading.words for reading in everything))
     specifics = _specifics(asked.reading)
+    if best.signals["ranges"]:
+        specifics = asked.reading.facts.codes
     absent_near = asked.telling - near.stems
     names = asked.reading.names
     return {
         "cosine": best.signals["cosine"],
         "nearest": max(candidate.signals["cosine"] for candidate in ranked),
         "margin": min(5.0, best.score - ranked[1].score if len(ranked) > 1 else 5.0),
-        "missing_in_sentence": _share(asked.telling - best.framed.stems, asked.telling),
-        "missing_near": _share(absent_near, asked.telling),
-        "missing_in_passage": _share(asked.telling - passage.stems, asked.telling),
-        "missing_anywhere": _share(asked.telling - stems, asked.telling),
-        "rarest_missing_near": _rarest(absent_near),
-        "rarest_missing_anywhere": _rarest(asked.telling - stems),
+        "missing_in_sentence": 1 - asked.coverage(best.framed.stems),
+        "missing_near": 1 - asked.coverage(near.stems),
+        "missing_in_passage": 1 - asked.coverage(passage.stems),
+        "missing_anywhere": 1 - asked.coverage(stems),
+        "rarest_missing_near": _rarest(asked, near.stems),
+        "rarest_missing_anywhere": _rarest(asked, stems),
         "specifics_missing": float(not specifics <= _known(best.framed) | _known(near)),
         "specifics_unknown": float(not specifics <= frozenset[str]().union(*map(_known, everything))),
         "names_missing": len(names - near.words) / len(names) if names else 0.0,
@@ -119,12 +121,10 @@ def _known(reading: Reading) -> frozenset[str]:
     return _specifics(reading) | reading.facts.counted
 
 
-def _share(part: frozenset[str], whole: frozenset[str]) -> float:
-    return total(part) / (total(whole) or 1.0)
-
-
-def _rarest(stems: frozenset[str]) -> float:
-    return max(map(rarity, stems), default=0.0) / UNKNOWN
+def _rarest(asked: Asked, stems: frozenset[str]) -> float:
+    """Return the rarity of the telling word that the stems hold least."""
+    lacking = ((1 - held) * rarity(item) for item, held in asked.held(stems).items())
+    return max(lacking, default=0.0) / UNKNOWN
 
 
 def _missing(asked: Asked, sources: Sequence[Source]) -> tuple[str, ...]:

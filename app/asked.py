@@ -1,10 +1,13 @@
 """What a question asks for: its kind, its telling words, and whether a sentence holds that kind of answer."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
+from app.nearness import near
+from app.rarity import rarity, total
 from app.reading import Reading, read
 from app.words import STOPWORDS, fold, stem, word_set, words
 
@@ -15,7 +18,7 @@ Kind: TypeAlias = Literal[
 _KINDS: tuple[tuple[Kind, str], ...] = (
     ("when", r"\b(?:when|since when|until when|by when|(?:what|which) (?:year|month|day|date|time|century|decade|quarter|deadline)"
      r"|what is the (?:date|deadline)|how (?:recently|early|late)|wann|bis wann|cuándo|quand)\b"),
-    ("how_much", r"\b(?:how much|(?:what|which) (?:is|are|was|were|does|do) (?:the |our |my |a )?(?:\w+ ){0,3}"
+    ("how_much", r"\b(?:how much|what (?:do|does|did|will|would|should) (?:\w+ ){1,6}(?:cost|earn|pay)\b|(?:cost|price) of|list price|(?:what|which) (?:is|are|was|were|does|do) (?:the |our |my |a )?(?:\w+ ){0,3}"
      r"(?:price|prices|cost|costs|fee|rate|amount|budget|cap|limit|salary|allowance|charge|discount)|(?:what|which) (?:amount|price|percentage|share|budget)"
      r"|wie ?viel (?:kostet|geld)|cuánto|combien)\b"),
     ("how_many", r"\b(?:how (?:many|long|often|far|old|big|large|tall|high|deep|wide|fast|heavy|soon|frequently)|what (?:number|percentage|percent|temperature|population|size|length|age)"
@@ -77,6 +80,20 @@ class Asked:
     telling: frozenset[str]
     unit: str
     """The stem of what is counted in how-many questions (`day`), else empty."""
+    wanted: Mapping[str, Mapping[str, float]]
+    """For each telling stem the stems that can stand for it, with what each counts for."""
+
+    def held(self, stems: frozenset[str]) -> dict[str, float]:
+        """Return for each telling stem how far these stems hold it, from 0 to 1."""
+        return {
+            item: max((stands[other] for other in stands.keys() & stems), default=0.0)
+            for item, stands in self.wanted.items()
+        }
+
+    def coverage(self, stems: frozenset[str]) -> float:
+        """Return the share of the question's telling words that these stems hold, rare words weighing more."""
+        whole = total(self.telling) or 1.0
+        return sum(rarity(item) * value for item, value in self.held(stems).items()) / whole
 
 
 @lru_cache(maxsize=256)
@@ -85,7 +102,9 @@ def ask(question: str) -> Asked:
     plain = fold(question)
     reading = read(question)
     telling = frozenset(item for item in reading.stems if item not in _QUESTION_STEMS) or reading.stems
-    return Asked(_kind(plain), question, reading, telling, _unit(plain))
+    fixed = {stem(name) for name in reading.names} | {item for item in telling if not item.isalpha()}
+    wanted = {item: {item: 1.0} if item in fixed else near(item) for item in telling}
+    return Asked(_kind(plain), question, reading, telling, _unit(plain), wanted)
 
 
 _QUESTION_STEMS = frozenset(stem(word) for word in _QUESTION_NOUNS)

@@ -33,7 +33,7 @@ def words(text: str) -> list[str]:
 
 def terms(text: str) -> list[str]:
     """Return the stems of the content words in order, compounds split at hyphens and slashes."""
-    return [stem(part) for word in words(text) for part in _parts(word) if part not in STOPWORDS]
+    return [stem(part) for word in words(text) for part in parts(word) if part not in STOPWORDS]
 
 
 def fold(text: str) -> str:
@@ -47,7 +47,8 @@ _UNIFIED = str.maketrans("‘’‚“”„–—‐‑−\u00a0\u202f", "'''\"
 
 
 @lru_cache(maxsize=50_000)
-def _parts(word: str) -> tuple[str, ...]:
+def parts(word: str) -> tuple[str, ...]:
+    """Split a compound at its hyphens and slashes; codes with digits stay whole."""
     if word.endswith("'s"):
         word = word[:-2]
     if not any(mark in word for mark in "-'/_.") or any(character.isdigit() for character in word):

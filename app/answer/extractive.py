@@ -13,7 +13,10 @@ from vectorstore.embed import Embedder
 _LEAST = 0.2
 """Below this probability the best sentence is no answer."""
 _MOST_SENTENCES = 3
-_BULLET = re.compile(r"(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))\s+")
+_BULLET = re.compile(r"\A(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))\s+")
+
+
+_EMPHASIS = re.compile(r"(\*{1,3}|(?<!\w)_{1,2})(?=\S)(.+?)(?<=\S)\1(?!\w)")
 
 
 class ExtractiveAnswerer:
@@ -54,8 +57,13 @@ def _spoken(candidate: Candidate) -> str:
     line = candidate.line
     if line.kind == "row":
         return _row(line.text, line.frame)
-    text = " ".join(_BULLET.sub("", line.text, count=1).split())
+    text = " ".join(_cleaned(line.text).split())
     return text if text.endswith((".", "!", "?", ":")) else f"{text}."
+
+
+def _cleaned(text: str) -> str:
+    """Take the bullet and the marks of bold and italic away; the words stay as they are."""
+    return _EMPHASIS.sub(r"\2", _BULLET.sub("", text))
 
 
 def _row(row: str, frame: str) -> str:

@@ -1,0 +1,41 @@
+"""Ranges of numbers in text: `EUR 50.01 to EUR 500`, `up to 50`, `above 2,500`, `from 50 pieces`."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from app.facts import number
+from app.words import fold
+
+_NUMBER = r"\d+(?:[.,' ]\d{3})*(?:[.,]\d+)?"
+_UNIT = r"(?:[ ]?[a-z%€$£°]{1,7})?"
+_BETWEEN = re.compile(
+    rf"(?<![\w.-])(?:between )?(?:[a-z€$£]{{1,3}} ?)?({_NUMBER}){_UNIT} ?(?:to|-|and|bis|until) ?(?:[a-z€$£]{{1,3}} ?)?({_NUMBER})(?![\w-])"
+)
+_BELOW = re.compile(
+    rf"\b(?:up to|below|under|less than|at most|bis|unter|max\.?|<=?) ?(?:[a-z€$£]{{1,3}} ?)?({_NUMBER})"
+)
+_ABOVE = re.compile(
+    rf"\b(?:above|over|more than|from|at least|exceeds?|ab|über|>=?) ?(?:[a-z€$£]{{1,3}} ?)?({_NUMBER})"
+)
+
+
+def in_range(numbers: Iterable[str], text: str) -> bool:
+    """Say whether one of the numbers lies in a range that the text states, without standing in it."""
+    values = [float(value) for value in numbers if _is_amount(value)]
+    if not values:
+        return False
+    return any(low <= value <= high for low, high in _ranges(fold(text)) for value in values)
+
+
+def _is_amount(value: str) -> bool:
+    """Years and long numbers are names, not amounts."""
+    return value.replace(".", "", 1).isdigit() and len(value) < 8 and not 1_900 <= float(value) <= 2_100
+
+
+def _ranges(plain: str) -> Iterator[tuple[float, float]]:
+    for found in _BETWEEN.finditer(plain):
+        yield float(number(found[1])), float(number(found[2]))
+    for found in _BELOW.finditer(plain):
+        yield 0.0, float(number(found[1]))
+    for found in _ABOVE.finditer(plain):
+        yield float(number(found[1])), float("inf")
