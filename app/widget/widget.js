@@ -1,113 +1,12 @@
-"use strict";(()=>{function c(e,n={},...t){let r=document.createElement(e);for(let[i,s]of Object.entries(n))typeof s=="string"?r.setAttribute(i,s):r.addEventListener(i,s);return r.append(...t.filter(i=>i!==!1&&i!==void 0)),r}var Oe={send:"M12 20V5M5.5 11.5 12 5l6.5 6.5",stop:"M7 7h10v10H7z",close:"M6 6l12 12M18 6 6 18",reset:"M4 12a8 8 0 1 0 2.6-5.9M4 4v4.5h4.5",copy:"M9 9h10v11H9zM5 15V4h10",good:"M7 11v9H4v-9zm0 0 4-8c1.7 0 2.6 1.2 2.2 3l-.7 3.5h5.3a2 2 0 0 1 2 2.4l-1.2 6.4A2 2 0 0 1 16.600 20H7",bad:"M17 13V4h3v9zm0 0-4 8c-1.700 0-2.600-1.200-2.200-3l.7-3.500H6.200a2 2 0 0 1-2-2.400l1.200-6.400A2 2 0 0 1 7.400 4H17",chat:"M4 5h16v11H10l-5 4v-4H4z"};function I(e){let n=document.createElementNS("http://www.w3.org/2000/svg","svg");n.setAttribute("viewBox","0 0 24 24"),n.setAttribute("aria-hidden","true");let t=document.createElementNS("http://www.w3.org/2000/svg","path");return t.setAttribute("d",Oe[e]),n.append(t),n}var ie=220,S=class{constructor(n,t){this.words=n;this.element=c("div",{class:"card",popover:"auto",role:"dialog","aria-label":n.source}),this.element.addEventListener("toggle",r=>{r.newState==="closed"&&this.#t?.setAttribute("aria-expanded","false")}),t.append(this.element)}words;element;#t;show(n,t,r){this.#t?.setAttribute("aria-expanded","false"),this.#t=n,n.setAttribute("aria-expanded","true");let i=[t.page!==void 0&&`${this.words.page} ${t.page}`,t.headings.at(-1)];this.element.replaceChildren(c("header",{},c("b",{},`${t.n}. ${t.title||t.uri}`),c("small",{},[...i.filter(Boolean),t.uri].join(" · "))),De(t,r),c("footer",{},c("a",{href:r?.evidence.url??t.url,target:"_blank",rel:"noopener"},this.words.openDocument))),this.element.showPopover(),this.#e(n.getBoundingClientRect()),this.element.querySelector("a").focus({preventScroll:!0})}#e(n){let{offsetWidth:t,offsetHeight:r}=this.element,i=Math.min(Math.max(12,n.left-24),innerWidth-t-12),s=n.bottom+8+r<innerHeight;this.element.style.left=`${i}px`,this.element.style.top=`${s?n.bottom+8:Math.max(12,n.top-r-8)}px`}};function De(e,n){let t=Array.from(e.text);if(!n)return c("blockquote",{tabindex:"0"},R(e.text));let r=Math.max(0,n.evidence.start-e.start),i=Math.min(t.length,n.evidence.end-e.start),s=Math.max(0,r-ie),o=Math.min(t.length,i+ie);return c("blockquote",{tabindex:"0"},(s?"…":"")+R(t.slice(s,r).join("")),c("mark",{},R(t.slice(r,i).join(""))),R(t.slice(i,o).join(""))+(o<t.length?"…":""))}function R(e){return e.replace(/\*\*|__|^#{1,6} |`/gm,"")}var y=class extends Error{constructor(n,t){super(n),this.name="ParseError",this.type=t.type,this.field=t.field,this.value=t.value,this.line=t.line}},se=10,Re=13,L=32;function Y(e){}function de(e){if(typeof e=="function")throw new TypeError("`config` must be an object, got a function instead. Did you mean `createParser({onEvent: fn})`?");let{onEvent:n=Y,onError:t=Y,onRetry:r=Y,onComment:i,maxBufferSize:s}=e,o=[],l=0,h=!0,m,p="",A=0,k,W=!1;function Ie(d){if(W)throw new Error("Cannot feed parser: it was terminated after exceeding the configured max buffer size. Call `reset()` to resume parsing.");if(h&&(h=!1,d.charCodeAt(0)===239&&d.charCodeAt(1)===187&&d.charCodeAt(2)===191&&(d=d.slice(3))),o.length===0){let _=te(d);_!==""&&(o.push(_),l=_.length),z();return}if(d.indexOf(`
-`)===-1&&d.indexOf("\r")===-1){o.push(d),l+=d.length,z();return}o.push(d);let a=o.join("");o.length=0,l=0;let u=te(a);u!==""&&(o.push(u),l=u.length),z()}function z(){s!==void 0&&(l+p.length<=s||(W=!0,o.length=0,l=0,m=void 0,p="",A=0,k=void 0,t(new y(`Buffered data exceeded max buffer size of ${s} characters`,{type:"max-buffer-size-exceeded"}))))}function te(d){let a=0;if(d.indexOf("\r")===-1){let u=d.indexOf(`
-`,a);for(;u!==-1;){if(a===u){A>0&&n({id:m,event:k,data:p}),m=void 0,p="",A=0,k=void 0,a=u+1,u=d.indexOf(`
-`,a);continue}let _=d.charCodeAt(a);if(oe(d,a,_)){let E=d.charCodeAt(a+5)===L?a+6:a+5,w=d.slice(E,u);if(A===0&&d.charCodeAt(u+1)===se){n({id:m,event:k,data:w}),m=void 0,p="",k=void 0,a=u+2,u=d.indexOf(`
-`,a);continue}p=A===0?w:`${p}
-${w}`,A++}else ae(d,a,_)?k=d.slice(d.charCodeAt(a+6)===L?a+7:a+6,u)||void 0:F(d,a,u);a=u+1,u=d.indexOf(`
-`,a)}return d.slice(a)}for(;a<d.length;){let u=d.indexOf("\r",a),_=d.indexOf(`
-`,a),E=-1;if(u!==-1&&_!==-1?E=u<_?u:_:u!==-1?u===d.length-1?E=-1:E=u:_!==-1&&(E=_),E===-1)break;F(d,a,E),a=E+1,d.charCodeAt(a-1)===Re&&d.charCodeAt(a)===se&&a++}return d.slice(a)}function F(d,a,u){if(a===u){Le();return}let _=d.charCodeAt(a);if(oe(d,a,_)){let N=d.charCodeAt(a+5)===L?a+6:a+5,re=d.slice(N,u);p=A===0?re:`${p}
-${re}`,A++;return}if(ae(d,a,_)){k=d.slice(d.charCodeAt(a+6)===L?a+7:a+6,u)||void 0;return}if(_===105&&d.charCodeAt(a+1)===100&&d.charCodeAt(a+2)===58){let N=d.slice(d.charCodeAt(a+3)===L?a+4:a+3,u);N.includes("\0")||(m=N);return}if(_===58){if(i){let N=d.slice(a,u);i(N.slice(d.charCodeAt(a+1)===L?2:1))}return}let E=d.slice(a,u),w=E.indexOf(":");if(w===-1){ne(E,"",E);return}let Ne=E.slice(0,w),Ce=E.charCodeAt(w+1)===L?2:1,ye=E.slice(w+Ce);ne(Ne,ye,E)}function ne(d,a,u){switch(d){case"event":k=a||void 0;break;case"data":p=A===0?a:`${p}
-${a}`,A++;break;case"id":a.includes("\0")||(m=a);break;case"retry":/^\d+$/.test(a)?r(parseInt(a,10)):t(new y(`Invalid \`retry\` value: "${a}"`,{type:"invalid-retry",value:a,line:u}));break;default:t(new y(`Unknown field "${d.length>20?`${d.slice(0,20)}…`:d}"`,{type:"unknown-field",field:d,value:a,line:u}));break}}function Le(){A>0&&n({id:m,event:k,data:p}),m=void 0,p="",A=0,k=void 0}function Te(d={}){if(d.consume&&o.length>0){let a=o.join("");F(a,0,a.length)}h=!0,m=void 0,p="",A=0,k=void 0,o.length=0,l=0,W=!1}return{feed:Ie,reset:Te}}function oe(e,n,t){return t===100&&e.charCodeAt(n+1)===97&&e.charCodeAt(n+2)===116&&e.charCodeAt(n+3)===97&&e.charCodeAt(n+4)===58}function ae(e,n,t){return t===101&&e.charCodeAt(n+1)===118&&e.charCodeAt(n+2)===101&&e.charCodeAt(n+3)===110&&e.charCodeAt(n+4)===116&&e.charCodeAt(n+5)===58}var C=class extends Error{},Se=5;async function ce(e,n,t,r,i){let s=await O(e,"/v1/chat",{method:"POST",body:JSON.stringify(n),signal:i});t.run=s.headers.get("x-run-id")??"",await fe(e,s,t,r,i)}async function le(e,n,t,r){let i=await O(e,`/v1/runs/${n.run}/events`,{signal:r});await fe(e,i,n,t,r)}async function ue(e,n){await O(e,`/v1/runs/${n}/cancel`,{method:"POST"})}async function he(e,n,t,r){await O(e,"/v1/feedback",{method:"POST",body:JSON.stringify({run:n,rating:t,reason:r})})}async function fe(e,n,t,r,i){let s=0,o=n;for(let l=0;;l+=1){try{s=await He(o,s,t,r)}catch(h){if(i.aborted)throw h}if(t.state!=="running")return;if(l===Se||!t.run)throw new C("");await new Promise(h=>setTimeout(h,300*2**l)),o=await O(e,`/v1/runs/${t.run}/events?after=${s}`,{signal:i})}}async function He(e,n,t,r){let i=n,s=de({onEvent:({id:l,data:h})=>{l&&(i=Number(l)),h!=="[DONE]"&&Me(JSON.parse(h),t,r)}}),o=e.body.pipeThrough(new TextDecoderStream).getReader();for(;;){let{done:l,value:h}=await o.read();if(l)return i;s.feed(h)}}function Me(e,n,t){switch(e.type){case"start":n.run=e.messageMetadata.runId,n.notice=e.messageMetadata.notice??"";break;case"data-status":return t.status(e.data.stage);case"source-document":case"source-url":{let{quote:r,...i}=e.providerMetadata.footnote;n.sources.push({...i,text:r});break}case"text-delta":return n.text+=e.delta,t.text(e.delta);case"data-sentence":n.sentences.push(e.data);return;case"data-citations":n.citations=e.data;break;case"data-followups":n.followups=e.data;break;case"finish":n.refused=!!e.messageMetadata?.refused,n.state="done";break;case"error":n.error=e.errorText,n.state="failed";break;case"abort":n.state="stopped";break}t.changed()}async function O(e,n,t){let r={};t.body&&(r["content-type"]="application/json"),e.key&&(r.authorization=`Bearer ${e.key}`);let i=await fetch(e.api+n,{...t,headers:r});if(i.ok)return i;let s=await i.json().catch(()=>({}));throw new C(s.detail??s.title??`${i.status}`)}var ge=`
-:host{display:block}
-:host([hidden]){display:none}
-.fn{all:initial;box-sizing:border-box;
---paper:var(--footnote-paper,light-dark(#fffefb,#1b1a18));--ink:var(--footnote-ink,light-dark(#1f1d1a,#ece8e1));
---soft:var(--footnote-soft,light-dark(#6b655c,#a69f94));--line:var(--footnote-line,light-dark(#e6e1d7,#37342f));
---wash:var(--footnote-wash,light-dark(#f6f3ec,#25231f));--accent:var(--footnote-accent,light-dark(#a8351f,#f0907a));
---on-accent:var(--footnote-on-accent,light-dark(#fff,#1b1a18));--mark:var(--footnote-mark,light-dark(#fbe6a2,#5c4a12));
---radius:var(--footnote-radius,14px);--font:var(--footnote-font,ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,sans-serif);
-display:flex;flex-direction:column;height:100%;min-height:0;background:var(--paper);color:var(--ink);
-font:400 15px/1.6 var(--font);text-align:start;overflow-wrap:anywhere;color-scheme:inherit}
-.fn *,.fn *::before{box-sizing:border-box}
-.fn[dir=rtl]{direction:rtl}
-header{display:flex;align-items:center;gap:8px;padding:12px 10px 12px 18px;border-bottom:1px solid var(--line)}
-header h2{flex:1;margin:0;font:600 15px/1.3 var(--font);letter-spacing:-.01em}
-header h2 sup{color:var(--accent);font-size:.7em;margin-inline-start:1px}
-button{font:inherit;color:inherit;background:none;border:0;padding:0;cursor:pointer;border-radius:8px}
-button:focus-visible,a:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
-svg{width:18px;height:18px;fill:none;stroke:currentColor;stroke-width:1.7;stroke-linecap:round;stroke-linejoin:round;display:block}
-.tool{width:32px;height:32px;display:grid;place-items:center;color:var(--soft)}
-.tool:hover{background:var(--wash);color:var(--ink)}
-.tool[aria-pressed=true]{color:var(--accent)}
-.scroll{flex:1;min-height:0;overflow-y:auto;overscroll-behavior:contain;padding:20px 18px 8px}
-.scroll:focus-visible{outline:2px solid var(--accent);outline-offset:-2px}
-ol.turns{list-style:none;margin:0 auto;padding:0;max-width:720px;display:flex;flex-direction:column;gap:26px}
-.question{margin:0 0 14px;padding:9px 14px;background:var(--wash);border-radius:var(--radius);width:fit-content;max-width:88%;
-margin-inline-start:auto;white-space:pre-wrap}
-.vh{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
-.body>*:first-child{margin-top:0}.body>*:last-child{margin-bottom:0}
-.body p,.body ul,.body ol,.body table,.body pre,.body blockquote{margin:0 0 .8em}
-.body ul,.body ol{padding-inline-start:1.4em}
-.body h1,.body h2,.body h3,.body h4{font:600 1em/1.4 var(--font);margin:1em 0 .4em}
-.body code{font:.88em ui-monospace,Menlo,monospace;background:var(--wash);padding:.1em .35em;border-radius:5px}
-.body pre{background:var(--wash);padding:12px 14px;border-radius:10px;overflow-x:auto}.body pre code{padding:0;background:none}
-.body table{border-collapse:collapse;display:block;overflow-x:auto}.body th,.body td{border:1px solid var(--line);padding:4px 9px;text-align:start}
-.body a{color:var(--accent)}
-.body blockquote{border-inline-start:3px solid var(--line);padding-inline-start:12px;color:var(--soft)}
-.cite{font:600 11px/1 var(--font);vertical-align:.42em;color:var(--accent);min-width:24px;min-height:24px;margin:-8px -4px;padding:0 4px;
-font-variant-numeric:tabular-nums;text-align:center}
-.cite:hover,.cite[aria-expanded=true]{background:var(--accent);color:var(--on-accent);border-radius:6px}
-.doubt{text-decoration:underline dotted 2px var(--accent);text-underline-offset:4px;cursor:help}
-.doubt.partly{text-decoration-color:var(--soft)}
-.status{color:var(--soft);display:flex;align-items:center;gap:9px}
-.status::before{content:"";width:7px;height:7px;border-radius:50%;background:var(--accent);animation:fn-beat 1.1s ease-in-out infinite}
-@keyframes fn-beat{50%{opacity:.25;transform:scale(.7)}}
-.refused{border:1px solid var(--line);border-inline-start:3px solid var(--soft);border-radius:10px;padding:12px 15px}
-.refused strong{display:block;font-weight:600;margin-bottom:2px}
-.failed{border:1px solid var(--accent);border-radius:10px;padding:11px 14px;margin-top:10px;display:flex;gap:12px;align-items:center;flex-wrap:wrap}
-.failed span{flex:1;min-width:12em}.failed small{color:var(--soft);display:block;font-size:12px}
-.pill{border:1px solid var(--line);border-radius:99px;padding:5px 13px;background:var(--paper)}
-.pill:hover{border-color:var(--accent);color:var(--accent)}
-.list{display:flex;flex-direction:column;margin:12px 0 0;padding:0;list-style:none;border-top:1px solid var(--line)}
-.list button,.list a{display:flex;width:100%;gap:9px;align-items:baseline;text-align:start;padding:7px 4px;font-size:13px;line-height:1.45;
-color:var(--soft);border-bottom:1px solid var(--line);border-radius:0;text-decoration:none}
-.list button:hover,.list a:hover{color:var(--ink);background:var(--wash)}
-.list b{color:var(--accent);font-weight:600;min-width:1.3em;font-variant-numeric:tabular-nums}
-.list span{color:var(--ink)}
-.tools{display:flex;gap:2px;margin:8px 0 0 -7px;align-items:center;font-size:12px;color:var(--soft)}
-.tools svg{width:16px;height:16px}
-.starters{display:flex;flex-wrap:wrap;gap:8px;margin-top:16px}
-.starters .pill{text-align:start;font-size:14px}
-.hello{max-width:720px;margin:auto;padding:9vh 0 20px;width:100%}
-.hello h3{font:500 26px/1.25 ui-serif,"Iowan Old Style",Charter,Georgia,serif;letter-spacing:-.015em;margin:0 0 6px}
-.hello h3 sup{color:var(--accent);font-size:.55em}
-.hello p{margin:0;color:var(--soft)}
-form{padding:10px 18px 8px;max-width:756px;width:100%;margin:0 auto}
-.box{display:flex;align-items:flex-end;gap:6px;border:1px solid var(--line);border-radius:var(--radius);padding:7px 7px 7px 15px;background:var(--paper);
-box-shadow:0 1px 2px rgb(0 0 0/.05)}
-.box:focus-within{border-color:var(--accent);box-shadow:0 0 0 1px var(--accent)}
-textarea{all:unset;flex:1;font:inherit;min-height:24px;max-height:180px;padding:4px 0;white-space:pre-wrap;overflow-y:auto;cursor:text;field-sizing:content}
-textarea::placeholder{color:var(--soft);opacity:1}
-.go{width:34px;height:34px;display:grid;place-items:center;border-radius:10px;background:var(--accent);color:var(--on-accent);flex:none}
-.go:disabled{background:var(--line);color:var(--soft);cursor:default}
-.notice{margin:0;padding:0 18px 12px;text-align:center;font-size:12px;line-height:1.4;color:var(--soft)}
-.card{all:revert;position:fixed;inset:auto;margin:0;padding:0;border:1px solid var(--line);border-radius:12px;background:var(--paper);color:var(--ink);
-width:min(400px,calc(100vw - 24px));box-shadow:0 10px 34px rgb(0 0 0/.16);font:400 14px/1.55 var(--font);text-align:start;overflow:hidden}
-.card header{display:block;padding:12px 16px 10px;border-bottom:1px solid var(--line)}
-.card header b{display:block;font-weight:600}.card header small{color:var(--soft);font-size:12.5px}
-.card blockquote{margin:0;padding:12px 16px;max-height:210px;overflow-y:auto;white-space:pre-wrap;font-size:13.5px;color:var(--soft)}
-.card mark{background:var(--mark);color:var(--ink);border-radius:3px;padding:1px 0}
-.card footer{padding:9px 16px;border-top:1px solid var(--line);font-size:13px}
-.card a{color:var(--accent);font-weight:600;text-decoration:none}.card a:hover{text-decoration:underline}
-.launch{position:fixed;inset-block-end:22px;inset-inline-end:22px;width:56px;height:56px;border-radius:50%;background:var(--accent);color:var(--on-accent);
-display:grid;place-items:center;box-shadow:0 6px 22px rgb(0 0 0/.24);z-index:2147483000}
-.launch svg{width:25px;height:25px}
-.floating{position:fixed;inset-block-end:90px;inset-inline-end:22px;width:min(410px,calc(100vw - 32px));height:min(640px,calc(100dvh - 120px));
-border:1px solid var(--line);border-radius:18px;overflow:hidden;box-shadow:0 18px 60px rgb(0 0 0/.24);z-index:2147483000}
-.sidebar{inset-block:0;inset-inline-end:0;height:100dvh;border-radius:0;border-width:0 0 0 1px}
-.shut{display:none!important}
-.launcher-only{all:initial;color-scheme:inherit}
-@media (max-width:520px){.floating{inset:0;width:100%;height:100dvh;border-radius:0;border:0;padding-block:env(safe-area-inset-top) env(safe-area-inset-bottom)}}
-@media (prefers-reduced-motion:reduce){.status::before{animation:none}}
-@media (forced-colors:active){.cite,.go,.launch{border:1px solid}.doubt{text-decoration-color:LinkText}}
-`;var D=1,M=2,be=4,B=8,U=16;function Be(e){switch(e){case D:return"href";case M:return"src";case be:return"class";case B:return"checked";case U:return"start"}}var Ue=e=>{switch(e){case 1:return 3;case 2:return 4;case 3:return 5;case 4:return 6;case 5:return 7;default:return 8}},Ge=Ue;var me=24;function pe(e){let n=new Uint32Array(me);return n[0]=1,{renderer:e,text:"",pending:"",tokens:n,len:0,token:1,fence_end:0,blockquote_idx:0,hr_char:"",hr_chars:0,fence_start:0,spaces:new Uint8Array(me),indent:"",indent_len:0,table_state:0}}function xe(e){e.pending.length>0&&x(e,`
-`)}function f(e){e.text.length!==0&&(console.assert(e.len>0,"Never adding text to root"),e.renderer.add_text(e.renderer.data,e.text),e.text="")}function b(e){console.assert(e.len>0,"No nodes to end"),e.len-=1,e.token=e.tokens[e.len],e.renderer.end_token(e.renderer.data)}function g(e,n){(e.tokens[e.len]===24||e.tokens[e.len]===23)&&n!==25&&b(e),e.len+=1,e.tokens[e.len]=n,e.token=n,e.renderer.add_token(e.renderer.data,n)}function Ke(e,n,t){for(;t<=e.len;){if(e.tokens[t]===n)return t;t+=1}return-1}function T(e,n){for(e.fence_start=0;e.len>n;)b(e)}function H(e,n){let t=0;for(let r=0;r<=e.len&&(n-=e.spaces[r],!(n<0));r+=1)switch(e.tokens[r]){case 9:case 10:case 20:case 25:t=r;break}for(;e.len>t;)b(e);return n}function j(e,n){let t=-1,r=-1;for(let i=e.blockquote_idx+1;i<=e.len;i+=1)if(e.tokens[i]===25){if(e.indent_len<e.spaces[i]){r=-1;break}r=i}else e.tokens[i]===n&&(t=i);return r===-1?t===-1?(T(e,e.blockquote_idx),g(e,n),!0):(T(e,t),!1):(T(e,r),g(e,n),!0)}function V(e,n){g(e,25),e.spaces[e.len]=e.indent_len+n,v(e),e.token=103}function v(e){e.indent="",e.indent_len=0,e.pending=""}function J(e){switch(e){case 48:case 49:case 50:case 51:case 52:case 53:case 54:case 55:case 56:case 57:return!0;default:return!1}}function qe(e){switch(e){case 32:case 58:case 59:case 41:case 44:case 33:case 46:case 63:case 93:case 10:return!0;default:return!1}}function $e(e){return J(e)||qe(e)}function x(e,n){for(let t of n){if(e.token===101){switch(t){case" ":e.indent_len+=1;continue;case"	":e.indent_len+=4;continue}let i=H(e,e.indent_len);e.indent_len=0,e.token=e.tokens[e.len],i>0&&x(e," ".repeat(i))}let r=e.pending+t;switch(e.token){case 21:case 1:case 20:case 24:case 23:switch(console.assert(e.text.length===0,"Root should not have any text"),e.pending[0]){case void 0:e.pending=t;continue;case" ":console.assert(e.pending.length===1),e.pending=t,e.indent+=" ",e.indent_len+=1;continue;case"	":console.assert(e.pending.length===1),e.pending=t,e.indent+="	",e.indent_len+=4;continue;case`
-`:if(console.assert(e.pending.length===1),e.tokens[e.len]===25&&e.token===21){b(e),v(e),e.pending=t;continue}T(e,e.blockquote_idx),v(e),e.blockquote_idx=0,e.fence_start=0,e.pending=t;continue;case"#":switch(t){case"#":if(e.pending.length<6){e.pending=r;continue}break;case" ":H(e,e.indent_len),g(e,Ge(e.pending.length)),v(e);continue}break;case">":{let s=Ke(e,20,e.blockquote_idx+1);s===-1?(T(e,e.blockquote_idx),e.blockquote_idx+=1,e.fence_start=0,g(e,20)):e.blockquote_idx=s,v(e),e.pending=t;continue}case"-":case"*":case"_":if(e.hr_chars===0&&(console.assert(e.pending.length===1,"Pending should be one character"),e.hr_chars=1,e.hr_char=e.pending),e.hr_chars>0){switch(t){case e.hr_char:e.hr_chars+=1,e.pending=r;continue;case" ":e.pending=r;continue;case`
-`:if(e.hr_chars<3)break;H(e,e.indent_len),e.renderer.add_token(e.renderer.data,22),e.renderer.end_token(e.renderer.data),v(e),e.hr_chars=0;continue}e.hr_chars=0}if(e.pending[0]!=="_"&&e.pending[1]===" "){j(e,23),V(e,2),x(e,r.slice(2));continue}break;case"`":if(e.pending.length<3){if(t==="`"){e.pending=r,e.fence_start=r.length;continue}e.fence_start=0;break}switch(t){case"`":e.pending.length===e.fence_start?(e.pending=r,e.fence_start=r.length):(g(e,2),v(e),e.fence_start=0,x(e,r));continue;case`
-`:{H(e,e.indent_len),g(e,10),e.pending.length>e.fence_start&&e.renderer.set_attr(e.renderer.data,be,e.pending.slice(e.fence_start)),v(e),e.token=101;continue}default:e.pending=r;continue}case"+":if(t!==" ")break;j(e,23),V(e,2);continue;case"0":case"1":case"2":case"3":case"4":case"5":case"6":case"7":case"8":case"9":if(e.pending[e.pending.length-1]==="."){if(t!==" ")break;j(e,24)&&e.pending!=="1."&&e.renderer.set_attr(e.renderer.data,U,e.pending.slice(0,-1)),V(e,e.pending.length+1);continue}else{let s=t.charCodeAt(0);if(s===46||J(s)){e.pending=r;continue}}break;case"|":T(e,e.blockquote_idx),g(e,27),g(e,28),e.pending="",x(e,t);continue}let i=r;if(e.token===21)e.token=e.tokens[e.len],e.renderer.add_token(e.renderer.data,21),e.renderer.end_token(e.renderer.data);else if(e.indent_len>=4){let s=0;for(;s<4;s+=1)if(e.indent[s]==="	"){s=s+1;break}i=e.indent.slice(s)+r,g(e,9)}else g(e,2);v(e),x(e,i);continue;case 27:if(e.table_state===1)switch(t){case"-":case" ":case"|":case":":e.pending=r;continue;case`
-`:e.table_state=2,e.pending="";continue;default:b(e),e.table_state=0;break}else switch(e.pending){case"|":g(e,28),e.pending="",x(e,t);continue;case`
-`:b(e),e.pending="",e.table_state=0,x(e,t);continue}break;case 28:switch(e.pending){case"":break;case"|":g(e,29),b(e),e.pending="",x(e,t);continue;case`
-`:b(e),e.table_state=Math.min(e.table_state+1,2),e.pending="",x(e,t);continue;default:g(e,29),x(e,t);continue}break;case 29:if(e.pending==="|"){f(e),b(e),e.pending="",x(e,t);continue}break;case 9:switch(r){case`
+"use strict";(()=>{function s(e,n={},...t){let i=document.createElement(e);for(let[r,o]of Object.entries(n))typeof o=="string"?i.setAttribute(r,o):i.addEventListener(r,o);return i.append(...t.filter(r=>!!r)),i}var m=(e,n,t={},...i)=>s("button",{class:e,type:"button",...t,click:n},...i),x=(e,n,t,i={})=>m("tool",t,{"aria-label":n,title:n,...i},w(e));function K(e){try{return/^(https?|mailto):$/.test(new URL(e,location.href).protocol)?e:void 0}catch{return}}function F(e,n,...t){let i=K(e);return s("a",{...n,...i&&{href:i,target:"_blank",rel:"noopener noreferrer nofollow"}||{}},...t)}var Ee={send:"M12 19V5M5.5 11.5 12 5l6.5 6.5",stop:"M7 7h10v10H7z",close:"m6 6 12 12M18 6 6 18",reset:"M12 5v14M5 12h14",erase:"M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",again:"M4 12a8 8 0 1 0 2.5-5.8M4 4v4.5h4.5",copy:"M9 9h10v11H9zM5 15V4h10",up:"M7 11v9H4v-9zm0 0 4-8c1.7 0 2.6 1.2 2.2 3l-.7 3.5h5.3a2 2 0 0 1 2 2.4l-1.2 6.4A2 2 0 0 1 16.6 20H7",down:"M17 13V4h3v9zm0 0-4 8c-1.7 0-2.6-1.2-2.2-3l.7-3.5H6.2a2 2 0 0 1-2-2.4l1.2-6.4A2 2 0 0 1 7.4 4H17",edit:"M4 20h4L19 9l-4-4L4 16zM13 7l4 4",explain:"M5 20v-6M12 20V4M19 20v-10"};function w(e){let n="http://www.w3.org/2000/svg",t=document.createElementNS(n,"svg");t.setAttribute("viewBox","0 0 24 24"),t.setAttribute("aria-hidden","true");let i=document.createElementNS(n,"path");return i.setAttribute("d",Ee[e]),t.append(i),t}var V=220,y=class{constructor(n,t,i){this.words=n;this.language=t;this.element=s("div",{class:"card",part:"card",popover:"auto",role:"dialog",tabindex:"-1"}),this.element.addEventListener("toggle",r=>{r.newState==="closed"&&this.#n?.setAttribute("aria-expanded","false")}),i.append(this.element)}words;language;element;#n;get isOpen(){return this.element.matches(":popover-open")}source(n,t,i){let{words:r}=this,o=i?.evidence.page??t.page,a=[o!==void 0&&`${r.page} ${o}`,t.headings.at(-1)].filter(Boolean),d=[t.modified&&new Date(t.modified).toLocaleDateString(this.language,{dateStyle:"medium"}),i&&`${Math.round(i.support*100)} % ${r.support}`].filter(Boolean);this.#i(n,`${r.source} ${t.n}: ${t.label}`,this.#e(s("sup",{},String(t.n)),t.title||t.uri,a.join(" · ")||t.uri),ve(t,i),s("footer",{},s("small",{},d.join(" · ")),F(i?.evidence.url??t.url,{class:"open"},o===void 0?r.openDocument:`${r.openDocument}, ${r.page} ${o}`)))}doubt(n,t){let i=this.words[t];this.#i(n,i,this.#e(s("sup",{},n.textContent),i,""),s("p",{},this.words[`${t}Means`]))}#e(n,t,i){return s("header",{},n,s("div",{dir:"auto"},s("b",{},t),i&&s("small",{},i)),m("tool",()=>this.element.hidePopover(),{"aria-label":this.words.close},w("close")))}#i(n,t,...i){this.#n?.setAttribute("aria-expanded","false"),this.#n=n,n.setAttribute("aria-expanded","true"),this.element.setAttribute("aria-label",t),this.element.replaceChildren(...i),this.element.showPopover(),this.#a(n.getBoundingClientRect()),this.element.focus({preventScroll:!0});let r=this.element.querySelector("mark");r&&(r.parentElement.scrollTop=r.offsetTop-r.parentElement.offsetTop-48)}#a(n){let{offsetWidth:t,offsetHeight:i,style:r}=this.element;r.left=`${Math.max(12,Math.min(n.left-24,innerWidth-t-12))}px`;let o=n.bottom+8+i<innerHeight;r.top=`${o?n.bottom+8:Math.max(12,n.top-i-8)}px`}};function ve(e,n){let t=Array.from(e.text),i=n?Math.max(0,n.evidence.start-e.start):0,r=n?Math.min(t.length,n.evidence.end-e.start):0,o=Math.max(0,i-V),a=n?Math.min(t.length,r+V):t.length,d=(c,h)=>_e(t.slice(c,h).join(""));return s("blockquote",{tabindex:"0",dir:"auto"},o>0&&"…",d(o,i),i<r&&s("mark",{},d(i,r)),d(Math.max(i,r),a),a<t.length&&"…")}function _e(e){return e.replace(/\*\*|__|^#{1,6} |`/gm,"")}var z=()=>s("sup",{"aria-hidden":"true"},"1"),N=class{constructor(n,t,i){this.words=n;this.deeds=i;this.hello=s("div",{class:"hello"},s("h3",{},t.title,z()),t.intro&&s("p",{class:"intro"},z()," ",t.intro),this.#n),this.suggest(t.starters),this.#e=s("div",{class:"scroll",role:"log","aria-live":"off","aria-label":t.title,tabindex:"0"},this.hello,this.turns),this.#e.addEventListener("scroll",()=>{let{scrollHeight:r,scrollTop:o,clientHeight:a}=this.#e;this.#i=r-o-a<60},{passive:!0}),this.input=s("textarea",{rows:"1","aria-label":n.ask,placeholder:n.ask,maxlength:"8000"}),this.go=s("button",{class:"go",type:"submit"}),this.correcting=s("p",{class:"correcting",hidden:""},s("span",{},n.editing),m("pill",i.uncorrect,{},n.cancel)),this.form=s("form",{class:"ask",part:"composer"},this.correcting,s("div",{class:"box"},this.input,this.go)),this.notice.textContent=t.notice,this.launcher=m("launch",i.toggle,{"aria-label":n.open,"aria-expanded":"false","aria-haspopup":"dialog",part:"launcher"},s("span",{"aria-hidden":"true"},"?",s("sup",{},"1"))),this.root=s(t.floating?"dialog":"section",{class:`fn ${t.classes}`,part:"frame","aria-label":t.title},s("header",{class:"bar",part:"header"},s("h2",{},t.title,z()),x("reset",n.reset,i.reset),x("erase",n.erase,i.erase),t.floating&&x("close",n.close,i.close)),this.#e,this.said,this.form,this.notice)}words;deeds;root;launcher;turns=s("ol",{class:"turns"});said=s("div",{class:"vh",role:"status"});notice=s("p",{class:"notice"});correcting;input;go;form;hello;#n=s("div",{class:"starters"});#e;#i=!0;suggest(n){this.#n.replaceChildren(...n.map(t=>m("pill",()=>this.deeds.ask(t),{dir:"auto"},t)))}ready(n){this.go.disabled=!n&&!this.input.value.trim();let t=n?"stop":"send";this.go.name!==t&&(this.go.name=t,this.go.setAttribute("aria-label",this.words[t]),this.go.replaceChildren(w(t)))}toEnd(n=!1){(n||this.#i)&&(this.#e.scrollTop=this.#e.scrollHeight)}};var L=class{constructor(n,t){this.name=n;this.days=t}name;days;load(){try{let{at:n,...t}=JSON.parse(localStorage.getItem(this.name)??"null");if(Date.now()-n<this.days*864e5&&Array.isArray(t.exchanges))return t;this.clear()}catch{}}save({conversation:n,exchanges:t}){if(!(this.days<=0))try{let i={at:Date.now(),conversation:n,exchanges:t.slice(-30)};localStorage.setItem(this.name,JSON.stringify(i))}catch{}}clear(){try{localStorage.removeItem(this.name)}catch{}}};var T=class{#n="";#e="";#i=[];*feed(n){let t=(this.#n+n).split(/\r\n|\n|\r(?!$)/);this.#n=t.pop();for(let i of t){let[,r,o]=/^(\w*):? ?(.*)$/s.exec(i)??[];r==="data"?this.#i.push(o):r==="id"?this.#e=o:!i&&this.#i.length&&(yield{id:this.#e,data:this.#i.splice(0).join(`
+`)})}}};var _=class extends Error{constructor(t,i){super(t);this.request=i}request},ke=5;async function Y(e,n,t,i,r){let o=Date.now(),a=await k(e,"POST","/v1/chat",n,r);t.run=a.headers.get("x-run-id")??"",i.changed(),await te(e,a,t,i,r,o)}async function Z(e,n,t,i){let r=await k(e,"GET",`/v1/runs/${n.run}/events`,void 0,i);await te(e,r,n,t,i,0)}var J=(e,n)=>k(e,"POST",`/v1/runs/${n}/cancel`),X=(e,n,t,i)=>k(e,"POST","/v1/feedback",{run:n,rating:t,reason:i}),ee=(e,n)=>k(e,"DELETE",`/v1/conversations/${n}`);async function te(e,n,t,i,r,o){let a=n,d=0,c=0;for(;;){let h=d;try{for await(let{id:g,part:b}of Ae(a))d=g||d,ye(b,t,i,o)}catch(g){if(r.aborted)throw g}if(t.state!=="running")return;d>h&&(c=0);for(let g;!g;a=g??a){if(c===ke||!t.run)throw new TypeError("The stream was cut.");navigator.onLine||i.status("offline"),await we(300*2**c),c+=1,g=await k(e,"GET",`/v1/runs/${t.run}/events?after=${d}`,void 0,r).catch(b=>{if(r.aborted||b instanceof _)throw b})}}}function we(e){return new Promise(n=>{let t=setTimeout(i,navigator.onLine?e:6e4);function i(){clearTimeout(t),removeEventListener("online",i),n()}addEventListener("online",i)})}async function*Ae(e){let n=new T,t=e.body.pipeThrough(new TextDecoderStream).getReader();for(;;){let{done:i,value:r}=await t.read();if(i)return;for(let{id:o,data:a}of n.feed(r))a!=="[DONE]"&&(yield{id:Number(o),part:JSON.parse(a)})}}function ye(e,n,t,i){let{type:r,data:o,messageMetadata:a}=e,d=c=>{i&&(n.times[c]??=Date.now()-i)};if(/^(finish|error|abort)$/.test(r)&&d("end"),/^source-/.test(r)){let{quote:c,...h}=e.providerMetadata.footnote;n.sources.push({...h,text:c}),d("sources")}else if(r==="start")Object.assign(n,{run:a.runId,notice:a.notice??"",model:a.model??""});else{if(r==="data-status")return t.status(o.stage);if(r==="text-delta")return d("words"),n.text+=e.delta,t.text(e.delta);if(r==="data-sentence"){n.sentences.push(o);return}else r==="data-citations"?n.citations=o:r==="data-followups"?n.followups=o:r==="finish"?(n.refused=!!a?.refused,n.usage=a?.usage,n.state="done"):r==="error"?(n.error=e.errorText,n.state="failed"):r==="abort"&&(n.state=e.reason==="user"?"stopped":"failed")}t.changed()}async function k(e,n,t,i,r){let o={};i&&(o["content-type"]="application/json"),e.key&&(o.authorization=`Bearer ${e.key}`);let a=await fetch(e.api+t,{method:n,headers:o,signal:r??null,body:i?JSON.stringify(i):null});if(a.ok)return a;let d=await a.json().catch(()=>({}));throw new _(d.detail??d.title??"",a.headers.get("x-request-id")??"")}var ne=':host{display:block}:host([mode]:not([mode="inline"])){display:contents!important;visibility:visible!important;color-scheme:inherit}:host([hidden]){display:none!important}:host([theme="dark"]){color-scheme:dark}:host([theme="light"]){color-scheme:light}:host([theme="auto"]){color-scheme:light dark}[hidden]{display:none!important}.fn,.launch{all:initial;--paper: var(--footnote-paper, light-dark(#fffefc, #191816));--wash: var(--footnote-wash, light-dark(#f6f3ee, #24221f));--line: var(--footnote-line, light-dark(#e6e1d8, #38342f));--ink: var(--footnote-ink, light-dark(#1e1b18, #ece8e1));--soft: var(--footnote-soft, light-dark(#665f56, #a9a196));--accent: var(--footnote-accent, light-dark(#a3341d, #f2937a));--on-accent: var(--footnote-on-accent, light-dark(#fff, #231a17));--tint: color-mix(in srgb, var(--accent) 9%, var(--paper));--mark: var(--footnote-mark, light-dark(#fbe7a8, #584717));--radius: var(--footnote-radius, 14px);--shade: var(--footnote-shadow, 0 1px 2px rgb(0 0 0 / .05), 0 12px 40px rgb(30 20 10 / .16));--font: var(--footnote-font, -apple-system, BlinkMacSystemFont, "Segoe UI", Roboto, "Noto Sans", "Helvetica Neue", Arial, sans-serif);--serif: var(--footnote-serif, "Iowan Old Style", Charter, "Source Serif 4", "Noto Serif", Georgia, serif);box-sizing:border-box;color:var(--ink);color-scheme:inherit;font:400 15px/1.6 var(--font);overflow-wrap:anywhere;text-align:start;-webkit-font-smoothing:antialiased}.fn{display:flex;flex-direction:column;position:relative;width:100%;height:100%;min-height:0;background:var(--paper)}.fn[dir=rtl],.launch[dir=rtl]{direction:rtl}.fn *,.fn :before{box-sizing:border-box}.fn :is(h2,h3,h4,p,ul,ol,fieldset){margin:0;padding:0;border:0}.vh{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}button{font:inherit;color:inherit;background:none;border:0;padding:0;cursor:pointer;border-radius:8px;text-align:inherit}:is(button,a,input,blockquote):focus-visible{outline:2px solid var(--accent);outline-offset:1px}svg{width:18px;height:18px;fill:none;stroke:currentColor;stroke-width:1.6;stroke-linecap:round;stroke-linejoin:round;display:block}sup{font-size:.62em;line-height:0;color:var(--accent);vertical-align:.55em;font-weight:600;font-variant-numeric:lining-nums tabular-nums}.tool{flex:none;width:32px;height:32px;display:grid;place-items:center;color:var(--soft)}.tool:hover{background:var(--wash);color:var(--ink)}.tool[aria-pressed=true]{color:var(--accent);background:var(--tint)}.pill{border:1px solid var(--line);border-radius:99px;padding:5px 14px;font-size:14px;line-height:1.45;background:var(--paper);text-align:start}.pill:hover{border-color:var(--accent);color:var(--accent)}.pill[aria-pressed=true]{border-color:var(--accent);background:var(--tint);color:var(--accent)}.bar{display:flex;align-items:center;gap:2px;padding:10px 10px 10px 20px;padding-inline:20px 10px;border-bottom:1px solid var(--line)}.bar h2{flex:1;font:600 16px/1.3 var(--serif);letter-spacing:-.01em}.headless .bar{display:none}.scroll{flex:1;min-height:0;overflow-y:auto;overscroll-behavior:contain;padding:22px 20px 12px;display:flex;flex-direction:column;scrollbar-width:thin;scrollbar-color:var(--line) transparent}.scroll:focus-visible{outline:2px solid var(--accent);outline-offset:-3px}.turns{list-style:none;width:100%;max-width:740px;margin-inline:auto!important;display:flex;flex-direction:column;gap:34px}.asked{display:flex;justify-content:flex-end;align-items:center;gap:4px;margin-bottom:14px}.fn .question{padding:9px 15px;background:var(--wash);border-radius:var(--radius);border-end-end-radius:4px;max-width:88%;white-space:pre-wrap}.asked .tool{opacity:0}li:is(:hover,:focus-within)>.asked .tool,.tool:focus-visible{opacity:1}li:not(:last-child) .last{display:none}.body>:last-child{margin-bottom:0!important}.body :is(p,ul,ol,table,pre,blockquote){margin:0 0 .75em!important}.body :is(ul,ol){padding-inline-start:1.45em!important}.body li{margin:.2em 0}.body li::marker{color:var(--soft)}.body :is(h1,h2,h3,h4,h5,h6){font:600 1.03em/1.4 var(--font);margin:1.1em 0 .4em!important}.body>:first-child{margin-top:0!important}.body code{font:.88em/1.5 ui-monospace,SF Mono,Menlo,Consolas,monospace;background:var(--wash);padding:.12em .36em;border-radius:5px}.body pre{background:var(--wash);padding:12px 14px!important;border-radius:10px;overflow-x:auto}.body pre code{padding:0;background:none}.body table{border-collapse:collapse;display:block;overflow-x:auto;font-size:.95em}.body :is(th,td){border-bottom:1px solid var(--line);padding:5px 14px 5px 0;text-align:start;vertical-align:top}.body th{font-weight:600;color:var(--soft);font-size:.92em}.body hr{border:0;border-top:1px solid var(--line);margin:1em 0}.body a{color:var(--accent);text-underline-offset:2px}.body blockquote{border-inline-start:2px solid var(--line);padding-inline-start:14px;color:var(--soft)}.cite{font:600 11px/24px var(--font);height:24px;min-width:24px;margin:-8px -5px -8px -6px;padding:0 4px;text-align:center;vertical-align:.38em;color:var(--accent);font-variant-numeric:lining-nums tabular-nums;position:relative}.cite:before{content:"";position:absolute;inset:4px;border-radius:5px;z-index:-1}.body,.notes{position:relative;z-index:0}.cite:is(:hover,[aria-expanded=true]):before{background:color-mix(in srgb,var(--accent) 18%,var(--paper))}.dagger{color:var(--soft);font-size:13px}.doubt{text-decoration:underline dotted 1.5px var(--accent);text-underline-offset:4px;text-decoration-skip-ink:none}.doubt.partly{text-decoration-color:var(--soft)}.status{color:var(--soft);display:flex;align-items:center;gap:10px}.status:before{content:"1";font:600 11px/1 var(--font);color:var(--accent);translate:0 -.35em;animation:beat 1.2s ease-in-out infinite}@keyframes beat{50%{opacity:.15}}.stopped{color:var(--soft);font-size:13.5px;margin-top:6px!important}.refused{color:var(--ink);border:1px solid var(--line);border-radius:var(--radius);background:var(--wash);padding:14px 18px}.label{display:block;font:600 16px/1.4 var(--serif);margin-bottom:2px}.failed{border:1px solid color-mix(in srgb,var(--accent) 45%,var(--paper));background:var(--tint);border-radius:var(--radius);padding:12px 16px;margin-top:10px;display:flex;gap:14px;align-items:center;flex-wrap:wrap}.failed p{flex:1 1 14em}.failed small{color:var(--soft);display:block;font:12px/1.5 ui-monospace,Menlo,monospace}.notes{margin-top:16px;font-size:13.5px;line-height:1.5}.notes:before{content:"";display:block;width:56px;border-top:1px solid var(--soft);opacity:.6;margin-bottom:7px}.notes h4{font:600 13px/1.5 var(--font);color:var(--soft)}.notes ul{list-style:none}.notes button{display:flex;gap:7px;width:calc(100% + 12px);margin-inline:-6px;padding:3px 6px;min-height:26px;color:var(--soft);border-radius:6px}.notes button:hover{background:var(--wash);color:var(--ink)}.notes sup{font-size:11px;line-height:1.2;vertical-align:top;min-width:.9em}.notes b{color:var(--ink);font-weight:500;margin-inline-end:2px}.tools{display:flex;gap:2px;margin:8px -7px 0;align-items:center;font-size:13px;color:var(--soft)}.tools svg{width:16px;height:16px}.tools [role]{margin-inline-start:6px}.why{padding:14px 16px;margin-top:8px;border:1px solid var(--line);border-radius:var(--radius)}.why legend{font-weight:600;padding:0;margin-bottom:10px}.why .box{margin-top:12px}.starters{display:flex;flex-wrap:wrap;gap:8px}.tools+*~.starters,li>div>.starters{margin-top:12px}.why .starters{margin:0}.hello{width:100%;max-width:740px;margin:auto;padding:12px 0 5vh}.hello h3{font:500 30px/1.2 var(--serif);letter-spacing:-.018em;text-wrap:balance}.hello h3 sup{font-size:.48em;vertical-align:.85em;margin-inline-start:2px}.hello .starters{margin-top:26px;display:grid;grid-template-columns:repeat(auto-fill,minmax(min(260px,100%),1fr));gap:10px}.hello .pill{border-radius:var(--radius);padding:12px 16px;font-size:14.5px}.fn .intro{color:var(--soft);font-size:14px;margin-top:20px;max-width:56ch}.intro:before{content:"";display:block;width:56px;border-top:1px solid var(--soft);opacity:.6;margin-bottom:9px}.intro sup{font-size:.75em;vertical-align:.4em}.ask{padding:6px 20px 8px;max-width:780px;width:100%;margin:0 auto}.box{display:flex;align-items:flex-end;gap:8px;border:1px solid var(--line);border-radius:var(--radius);padding:7px 7px 7px 16px;padding-inline:16px 7px;background:var(--paper)}.ask .box{box-shadow:0 1px 2px #0000000d,0 4px 16px #1e140a0d}.box:focus-within{border-color:var(--accent);box-shadow:0 0 0 1px var(--accent)}.box :is(textarea,input){all:unset;flex:1;min-width:0;font:inherit;color:inherit;min-height:24px;max-height:180px;padding:5px 0;white-space:pre-wrap;overflow-wrap:anywhere;overflow-y:auto;cursor:text;field-sizing:content}.box ::placeholder{color:var(--soft);opacity:1}.go{width:36px;height:36px;display:grid;place-items:center;border-radius:10px;background:var(--accent);color:var(--on-accent);flex:none}.go:disabled{background:var(--wash);color:var(--soft);cursor:default}.go[name=stop] svg{fill:currentColor}.correcting{display:flex;align-items:center;justify-content:space-between;gap:10px;font-size:13.5px;color:var(--soft);padding:0 4px 8px!important}.fn .notice{padding:0 20px 12px;text-align:center;font-size:12px;line-height:1.45;color:var(--soft)}.card{all:revert;position:fixed;inset:auto;margin:0;padding:0;width:min(420px,calc(100vw - 24px));border:1px solid var(--line);border-radius:var(--radius);background:var(--paper);color:var(--ink);box-shadow:var(--shade);font:400 14px/1.55 var(--font);text-align:start;overflow:hidden;direction:inherit}.card:focus{outline:0}.card header{display:flex;gap:9px;align-items:flex-start;padding:13px 10px 11px;padding-inline-start:18px}.card header div{flex:1;padding-top:3px}.card header sup{font-size:12px;line-height:1.4;padding-top:4px}.card b{display:block;font:600 15px/1.35 var(--serif)}.card small{color:var(--soft);font-size:12.5px}.card blockquote{margin:0;padding:12px 18px;max-height:220px;overflow-y:auto;white-space:pre-wrap;font-size:13.5px;color:var(--soft);background:var(--wash);border-block:1px solid var(--line);scrollbar-width:thin}.fn .card p{padding:0 18px 18px;color:var(--soft)}.card mark{background:var(--mark);color:var(--ink);border-radius:2px;box-decoration-break:clone;-webkit-box-decoration-break:clone;padding:1.5px 1px}.card footer{display:flex;gap:12px;align-items:baseline;justify-content:space-between;padding:11px 18px 12px}.card a{color:var(--accent);font-weight:600;font-size:13.5px;text-decoration:none;white-space:nowrap}.card a:hover{text-decoration:underline;text-underline-offset:3px}.launch{position:fixed;inset-block-end:24px;inset-inline-end:24px;width:56px;height:56px;border-radius:50%;background:var(--accent);color:var(--on-accent);display:grid;place-items:center;box-shadow:var(--shade);z-index:2147483000;cursor:pointer;font:500 28px/1 var(--serif);transition:translate .15s}.launch:hover{translate:0 -2px}.launch sup{color:inherit;font-size:.5em;vertical-align:.75em;margin-inline-start:1px}.launch:focus-visible{outline:3px solid var(--accent);outline-offset:3px}.floating{position:fixed;inset:auto;inset-block-end:94px;inset-inline-end:24px;width:min(420px,calc(100vw - 32px));height:min(660px,calc(100dvh - 118px));border:1px solid var(--line);border-radius:18px;overflow:hidden;box-shadow:var(--shade);z-index:2147483001}.floating:not([open]){display:none}.floating .hello{padding:4px 0}.floating .hello h3{font-size:24px}.sidebar{inset-block:0;inset-inline-end:0;height:100dvh;border-radius:0;border-width:0;border-inline-start-width:1px}.modal{inset:0;margin:auto;width:min(760px,calc(100vw - 32px));height:min(780px,calc(100dvh - 32px))}.fn::backdrop{background:#140f0a73}@media(max-width:520px){.floating{inset:0;margin:0;width:100%;max-width:none;height:100dvh;max-height:none;border-radius:0;border:0;padding-block:env(safe-area-inset-top) env(safe-area-inset-bottom)}.launch{inset-block-end:calc(18px + env(safe-area-inset-bottom));inset-inline-end:18px}.scroll{padding-inline:16px}.ask{padding-inline:12px}.box :is(textarea,input){font-size:16px}.hello h3{font-size:26px}.card{inset:auto 0 0!important;width:100%;max-width:none;border-radius:18px 18px 0 0;border-width:1px 0 0;padding-bottom:env(safe-area-inset-bottom)}.card blockquote{max-height:38dvh}}@media(hover:none){.asked .tool{opacity:1}}@media(prefers-reduced-motion:reduce){*{animation:none!important;transition:none!important}}@media(forced-colors:active){.cite,.go,.launch,.pill,.tool[aria-pressed=true]{border:1px solid}.doubt{text-decoration-color:LinkText}.card mark{forced-color-adjust:none;background:Mark;color:MarkText}}';var A=1,C=2,re=4,D=8,S=16;function Le(e){switch(e){case A:return"href";case C:return"src";case re:return"class";case D:return"checked";case S:return"start"}}var Te=e=>{switch(e){case 1:return 3;case 2:return 4;case 3:return 5;case 4:return 6;case 5:return 7;default:return 8}},Ie=Te;var ie=24;function oe(e){let n=new Uint32Array(ie);return n[0]=1,{renderer:e,text:"",pending:"",tokens:n,len:0,token:1,fence_end:0,blockquote_idx:0,hr_char:"",hr_chars:0,fence_start:0,spaces:new Uint8Array(ie),indent:"",indent_len:0,table_state:0}}function ae(e){e.pending.length>0&&f(e,`
+`)}function l(e){e.text.length!==0&&(e.renderer.add_text(e.renderer.data,e.text),e.text="")}function p(e){e.len-=1,e.token=e.tokens[e.len],e.renderer.end_token(e.renderer.data)}function u(e,n){(e.tokens[e.len]===24||e.tokens[e.len]===23)&&n!==25&&p(e),e.len+=1,e.tokens[e.len]=n,e.token=n,e.renderer.add_token(e.renderer.data,n)}function Ce(e,n,t){for(;t<=e.len;){if(e.tokens[t]===n)return t;t+=1}return-1}function v(e,n){for(e.fence_start=0;e.len>n;)p(e)}function I(e,n){let t=0;for(let i=0;i<=e.len&&(n-=e.spaces[i],!(n<0));i+=1)switch(e.tokens[i]){case 9:case 10:case 20:case 25:t=i;break}for(;e.len>t;)p(e);return n}function q(e,n){let t=-1,i=-1;for(let r=e.blockquote_idx+1;r<=e.len;r+=1)if(e.tokens[r]===25){if(e.indent_len<e.spaces[r]){i=-1;break}i=r}else e.tokens[r]===n&&(t=r);return i===-1?t===-1?(v(e,e.blockquote_idx),u(e,n),!0):(v(e,t),!1):(v(e,i),u(e,n),!0)}function $(e,n){u(e,25),e.spaces[e.len]=e.indent_len+n,E(e),e.token=103}function E(e){e.indent="",e.indent_len=0,e.pending=""}function P(e){switch(e){case 48:case 49:case 50:case 51:case 52:case 53:case 54:case 55:case 56:case 57:return!0;default:return!1}}function De(e){switch(e){case 32:case 58:case 59:case 41:case 44:case 33:case 46:case 63:case 93:case 10:return!0;default:return!1}}function Se(e){return P(e)||De(e)}function f(e,n){for(let t of n){if(e.token===101){switch(t){case" ":e.indent_len+=1;continue;case"	":e.indent_len+=4;continue}let r=I(e,e.indent_len);e.indent_len=0,e.token=e.tokens[e.len],r>0&&f(e," ".repeat(r))}let i=e.pending+t;switch(e.token){case 21:case 1:case 20:case 24:case 23:switch(e.pending[0]){case void 0:e.pending=t;continue;case" ":e.pending=t,e.indent+=" ",e.indent_len+=1;continue;case"	":e.pending=t,e.indent+="	",e.indent_len+=4;continue;case`
+`:if(e.tokens[e.len]===25&&e.token===21){p(e),E(e),e.pending=t;continue}v(e,e.blockquote_idx),E(e),e.blockquote_idx=0,e.fence_start=0,e.pending=t;continue;case"#":switch(t){case"#":if(e.pending.length<6){e.pending=i;continue}break;case" ":I(e,e.indent_len),u(e,Ie(e.pending.length)),E(e);continue}break;case">":{let o=Ce(e,20,e.blockquote_idx+1);o===-1?(v(e,e.blockquote_idx),e.blockquote_idx+=1,e.fence_start=0,u(e,20)):e.blockquote_idx=o,E(e),e.pending=t;continue}case"-":case"*":case"_":if(e.hr_chars===0&&(e.hr_chars=1,e.hr_char=e.pending),e.hr_chars>0){switch(t){case e.hr_char:e.hr_chars+=1,e.pending=i;continue;case" ":e.pending=i;continue;case`
+`:if(e.hr_chars<3)break;I(e,e.indent_len),e.renderer.add_token(e.renderer.data,22),e.renderer.end_token(e.renderer.data),E(e),e.hr_chars=0;continue}e.hr_chars=0}if(e.pending[0]!=="_"&&e.pending[1]===" "){q(e,23),$(e,2),f(e,i.slice(2));continue}break;case"`":if(e.pending.length<3){if(t==="`"){e.pending=i,e.fence_start=i.length;continue}e.fence_start=0;break}switch(t){case"`":e.pending.length===e.fence_start?(e.pending=i,e.fence_start=i.length):(u(e,2),E(e),e.fence_start=0,f(e,i));continue;case`
+`:{I(e,e.indent_len),u(e,10),e.pending.length>e.fence_start&&e.renderer.set_attr(e.renderer.data,re,e.pending.slice(e.fence_start)),E(e),e.token=101;continue}default:e.pending=i;continue}case"+":if(t!==" ")break;q(e,23),$(e,2);continue;case"0":case"1":case"2":case"3":case"4":case"5":case"6":case"7":case"8":case"9":if(e.pending[e.pending.length-1]==="."){if(t!==" ")break;q(e,24)&&e.pending!=="1."&&e.renderer.set_attr(e.renderer.data,S,e.pending.slice(0,-1)),$(e,e.pending.length+1);continue}else{let o=t.charCodeAt(0);if(o===46||P(o)){e.pending=i;continue}}break;case"|":v(e,e.blockquote_idx),u(e,27),u(e,28),e.pending="",f(e,t);continue}let r=i;if(e.token===21)e.token=e.tokens[e.len],e.renderer.add_token(e.renderer.data,21),e.renderer.end_token(e.renderer.data);else if(e.indent_len>=4){let o=0;for(;o<4;o+=1)if(e.indent[o]==="	"){o=o+1;break}r=e.indent.slice(o)+i,u(e,9)}else u(e,2);E(e),f(e,r);continue;case 27:if(e.table_state===1)switch(t){case"-":case" ":case"|":case":":e.pending=i;continue;case`
+`:e.table_state=2,e.pending="";continue;default:p(e),e.table_state=0;break}else switch(e.pending){case"|":u(e,28),e.pending="",f(e,t);continue;case`
+`:p(e),e.pending="",e.table_state=0,f(e,t);continue}break;case 28:switch(e.pending){case"":break;case"|":u(e,29),p(e),e.pending="",f(e,t);continue;case`
+`:p(e),e.table_state=Math.min(e.table_state+1,2),e.pending="",f(e,t);continue;default:u(e,29),f(e,t);continue}break;case 29:if(e.pending==="|"){l(e),p(e),e.pending="",f(e,t);continue}break;case 9:switch(i){case`
     `:case`
    	`:case`
   	`:case`
@@ -117,18 +16,439 @@ border:1px solid var(--line);border-radius:18px;overflow:hidden;box-shadow:0 18p
 `:case`
  `:case`
   `:case`
-   `:e.pending=r;continue;default:e.pending.length!==0?(f(e),b(e),e.pending=t):e.text+=t;continue}case 10:switch(t){case"`":e.pending=r;continue;case`
-`:if(r.length===e.fence_start+e.fence_end+1){f(e),b(e),e.pending="",e.fence_start=0,e.fence_end=0,e.token=101;continue}e.token=101;break;case" ":if(e.pending[0]===`
-`){e.pending=r,e.fence_end+=1;continue}break}e.text+=e.pending,e.pending=t,e.fence_end=1;continue;case 11:switch(t){case"`":r.length===e.fence_start+ +(e.pending[0]===" ")?(f(e),b(e),e.pending="",e.fence_start=0):e.pending=r;continue;case`
-`:e.text+=e.pending,e.pending="",e.token=21,e.blockquote_idx=0,f(e);continue;case" ":e.text+=e.pending,e.pending=t;continue;default:e.text+=r,e.pending="";continue}case 103:switch(e.pending.length){case 0:if(t!=="[")break;e.pending=r;continue;case 1:if(t!==" "&&t!=="x")break;e.pending=r;continue;case 2:if(t!=="]")break;e.pending=r;continue;case 3:if(t!==" ")break;e.renderer.add_token(e.renderer.data,26),e.pending[1]==="x"&&e.renderer.set_attr(e.renderer.data,B,""),e.renderer.end_token(e.renderer.data),e.pending=" ";continue}e.token=e.tokens[e.len],e.pending="",x(e,r);continue;case 14:case 15:{let s="*",o=12;if(e.token===15&&(s="_",o=13),s===e.pending){if(f(e),s===t){b(e),e.pending="";continue}g(e,o),e.pending=t;continue}break}case 12:case 13:{let s="*",o=14;switch(e.token===13&&(s="_",o=15),e.pending){case s:s===t?e.tokens[e.len-1]===o?e.pending=r:(f(e),g(e,o),e.pending=""):(f(e),b(e),e.pending=t);continue;case s+s:let l=e.token;f(e),b(e),b(e),s!==t?(g(e,l),e.pending=t):e.pending="";continue}break}case 16:if(r==="~~"){f(e),b(e),e.pending="";continue}break;case 105:t===`
-`?(f(e),g(e,30),e.pending=""):(e.token=e.tokens[e.len],e.pending[0]==="\\"?e.text+="[":e.text+="$$",e.pending="",x(e,t));continue;case 30:if(r==="\\]"||r==="$$"){f(e),b(e),e.pending="";continue}break;case 31:if(r==="\\)"||e.pending[0]==="$"){f(e),b(e),t===")"?e.pending="":e.pending=t;continue}break;case 102:r==="http://"||r==="https://"?(f(e),g(e,18),e.pending=r,e.text=r):"http:/"[e.pending.length]===t||"https:/"[e.pending.length]===t?e.pending=r:(e.token=e.tokens[e.len],x(e,t));continue;case 17:case 19:if(e.pending==="]"){f(e),t==="("?e.pending=r:(b(e),e.pending=t);continue}if(e.pending[0]==="]"&&e.pending[1]==="("){if(t===")"){let s=e.token===17?D:M,o=e.pending.slice(2);e.renderer.set_attr(e.renderer.data,s,o),b(e),e.pending=""}else e.pending+=t;continue}break;case 18:t===" "||t===`
-`||t==="\\"?(e.renderer.set_attr(e.renderer.data,D,e.pending),f(e),b(e),e.pending=t):(e.text+=t,e.pending=r);continue;case 104:if(r.startsWith("<br")){if(r.length===3||t===" "||t==="/"&&(r.length===4||e.pending[e.pending.length-1]===" ")){e.pending=r;continue}if(t===">"){f(e),e.token=e.tokens[e.len],e.renderer.add_token(e.renderer.data,21),e.renderer.end_token(e.renderer.data),e.pending="";continue}}e.token=e.tokens[e.len],e.text+="<",e.pending=e.pending.slice(1),x(e,t);continue}switch(e.pending[0]){case"\\":if(e.token===19||e.token===30||e.token===31)break;switch(t){case"(":f(e),g(e,31),e.pending="";continue;case"[":e.token=105,e.pending=r;continue;case`
-`:e.pending=t;continue;default:let i=t.charCodeAt(0);e.pending="",e.text+=J(i)||i>=65&&i<=90||i>=97&&i<=122?r:t;continue}case`
-`:switch(e.token){case 19:case 30:case 31:break;case 3:case 4:case 5:case 6:case 7:case 8:f(e),T(e,e.blockquote_idx),e.blockquote_idx=0,e.pending=t;continue;default:f(e),e.pending=t,e.token=21,e.blockquote_idx=0;continue}break;case"<":if(e.token!==19&&e.token!==30&&e.token!==31){f(e),e.pending=r,e.token=104;continue}break;case"`":if(e.token===19)break;t==="`"?(e.fence_start+=1,e.pending=r):(e.fence_start+=1,f(e),g(e,11),e.text=t===" "||t===`
-`?"":t,e.pending="");continue;case"_":case"*":{if(e.token===19||e.token===30||e.token===31||e.token===14)break;let i=12,s=14,o=e.pending[0];if(o==="_"&&(i=13,s=15),e.pending.length===1){if(o===t){e.pending=r;continue}if(t!==" "&&t!==`
-`){f(e),g(e,i),e.pending=t;continue}}else{if(o===t){f(e),g(e,s),g(e,i),e.pending="";continue}if(t!==" "&&t!==`
-`){f(e),g(e,s),e.pending=t;continue}}break}case"~":if(e.token!==19&&e.token!==16){if(e.pending==="~"){if(t==="~"){e.pending=r;continue}}else if(t!==" "&&t!==`
-`){f(e),g(e,16),e.pending=t;continue}}break;case"$":if(e.token!==19&&e.token!==16&&e.pending==="$")if(t==="$"){e.token=105,e.pending=r;continue}else{if($e(t.charCodeAt(0)))break;f(e),g(e,31),e.pending=t;continue}break;case"[":if(e.token!==19&&e.token!==17&&e.token!==30&&e.token!==31&&t!=="]"){f(e),g(e,17),e.pending=t;continue}break;case"!":if(e.token!==19&&t==="["){f(e),g(e,19),e.pending="";continue}break;case" ":if(e.pending.length===1&&t===" ")continue;break}if(e.token!==19&&e.token!==17&&e.token!==30&&e.token!==31&&t==="h"&&(e.pending===" "||e.pending==="")){e.text+=e.pending,e.pending=t,e.token=102;continue}e.text+=e.pending,e.pending=t}f(e)}function _e(e){return{add_token:X,end_token:Pe,add_text:Qe,set_attr:Z,data:{nodes:[e,,,,,],index:0}}}function X(e,n){let t=e.nodes[e.index],r;switch(n){case 1:return;case 20:r=document.createElement("blockquote");break;case 2:r=document.createElement("p");break;case 21:r=document.createElement("br");break;case 22:r=document.createElement("hr");break;case 3:r=document.createElement("h1");break;case 4:r=document.createElement("h2");break;case 5:r=document.createElement("h3");break;case 6:r=document.createElement("h4");break;case 7:r=document.createElement("h5");break;case 8:r=document.createElement("h6");break;case 12:case 13:r=document.createElement("em");break;case 14:case 15:r=document.createElement("strong");break;case 16:r=document.createElement("s");break;case 11:r=document.createElement("code");break;case 18:case 17:r=document.createElement("a");break;case 19:r=document.createElement("img");break;case 23:r=document.createElement("ul");break;case 24:r=document.createElement("ol");break;case 25:r=document.createElement("li");break;case 26:let i=r=document.createElement("input");i.type="checkbox",i.disabled=!0;break;case 9:case 10:t=t.appendChild(document.createElement("pre")),r=document.createElement("code");break;case 27:r=document.createElement("table");break;case 28:switch(t.children.length){case 0:t=t.appendChild(document.createElement("thead"));break;case 1:t=t.appendChild(document.createElement("tbody"));break;default:t=t.children[1]}r=document.createElement("tr");break;case 29:r=document.createElement(t.parentElement?.tagName==="THEAD"?"th":"td");break;case 30:r=document.createElement("equation-block");break;case 31:r=document.createElement("equation-inline");break}e.nodes[++e.index]=t.appendChild(r)}function Pe(e){e.index-=1}function Qe(e,n){e.nodes[e.index].appendChild(document.createTextNode(n))}function Z(e,n,t){e.nodes[e.index].setAttribute(Be(n),t)}var G=57344,K={partly:"",unsupported:""},Ee="",Ye=/[\ue000-\uf8ff]/g,je=/^(https?:|mailto:|#|\/(?!\/))/i,q=class{#t;#e="";constructor(n,t){this.#t=pe(Ve(n,t))}write(n){let t=this.#e+n.replace(Ye,""),r=/\s*\[\d{0,3}$/.exec(t),i=r?r.index:t.length;this.#e=t.slice(i),this.#n(t.slice(0,i))}end(){this.#n(this.#e),this.#e="",xe(this.#t)}whole(n,t){let r=0;for(let{start:i,end:s,kind:o}of t)this.write(n.slice(r,i)),this.#s(),this.#r(K[o]),this.write(n.slice(i,s)),this.#s(),this.#r(Ee),r=s;this.write(n.slice(r)),this.end()}#s(){this.#n(this.#e),this.#e=""}#n(n){this.#r(n.replace(/\[(\d{1,3})\]/g,(t,r)=>String.fromCharCode(G+Number(r))))}#r(n){n&&x(this.#t,n)}};function Ve(e,n){let t=_e(e),r,i=s=>s.nodes[s.index];return t.add_token=(s,o)=>{X(s,o===19?17:o)},t.set_attr=(s,o,l)=>{if(o===D||o===M){if(!je.test(l))return;let h=i(s);h.setAttribute("href",l),h.setAttribute("rel","noopener noreferrer nofollow"),h.setAttribute("target","_blank")}else(o===U||o===B)&&Z(s,o,l)},t.add_text=(s,o)=>{let l="",h=()=>{if(!l)return;let m=i(s);r&&(m=m.appendChild(n.doubt(r))),m.append(l),l=""};for(let m of o){let p=m.charCodeAt(0);p>=G&&p<G+1e3?(h(),i(s).append(n.cite(p-G))):m===K.partly||m===K.unsupported?(h(),r=m===K.partly?"partly":"unsupported"):m===Ee?(h(),r=void 0):l+=m}h()},t}var $=class{constructor(n,t,r,i){this.exchange=n;this.words=t;this.card=r;this.actions=i;let s=c("p",{class:"question"},c("span",{class:"vh"},`${t.you}: `),n.question);this.element.append(s,this.#t,this.#e),this.#s=this.#n(),n.answer.state==="running"?this.status("searching"):this.finish()}exchange;words;card;actions;element=c("li");#t=c("div",{class:"body"});#e=c("div");#s;status(n){if(this.exchange.answer.text)return;let t=n==="writing"?this.words.writing:this.words.searching;this.#e.replaceChildren(c("p",{class:"status"},t))}write(n){this.#e.firstChild&&this.#e.replaceChildren(),this.#s.write(n)}finish(){let{answer:n}=this.exchange;this.#t.replaceChildren(),this.#e.replaceChildren(),this.#t.classList.toggle("refused",n.refused),n.refused&&this.#t.append(c("strong",{},this.words.notThere)),this.#s=this.#n();let t=n.refused?[]:n.sentences.flatMap(({start:r,end:i,verdict:s})=>s==="supported"?[]:[{start:r,end:i,kind:s}]);this.#s.whole(n.text,t),n.state==="stopped"&&this.#e.append(c("p",{class:"status"},this.words.stopped)),n.state==="failed"&&this.#e.append(this.#a()),n.sources.length&&this.#e.append(this.#d()),n.text&&this.#e.append(this.#l()),n.followups.length&&this.#e.append(c("div",{class:"starters"},...n.followups.map(r=>c("button",{class:"pill",type:"button",click:()=>this.actions.ask(r)},r))))}#n(){return new q(this.#t,{cite:n=>this.#r(n),doubt:n=>c("span",{class:`doubt ${n}`,title:this.words[n]})})}#r(n){let t=this.exchange.answer.sources.find(s=>s.n===n);if(!t)return document.createTextNode(`[${n}]`);let r=c("button",{class:"cite",type:"button","aria-haspopup":"dialog","aria-expanded":"false","aria-label":`${this.words.source} ${n}: ${t.label}`},String(n)),i=[...this.#t.querySelectorAll(".cite")].length;return r.addEventListener("click",()=>this.card.show(r,t,this.#i(n,i))),r}#i(n,t){let{citations:r}=this.exchange.answer;return r[t]?.n===n?r[t]:r.find(i=>i.n===n)}#a(){let{answer:n}=this.exchange;return c("div",{class:"failed",role:"alert"},c("span",{},n.error||(navigator.onLine?this.words.failed:this.words.offline),n.run&&c("small",{},n.run)),c("button",{class:"pill",type:"button",click:()=>this.actions.again()},this.words.retry))}#d(){let{answer:n}=this.exchange,t=new Set(n.citations.map(o=>o.n)),i=(n.refused?Je(n.sources).slice(0,3):n.sources.filter(o=>t.has(o.n))).map(o=>{let l=c("button",{type:"button","aria-haspopup":"dialog"},!n.refused&&c("b",{},String(o.n)),c("span",{},o.label),o.headings.at(-1));return l.addEventListener("click",()=>this.card.show(l,o,n.citations.find(h=>h.n===o.n))),c("li",{},l)}),s=c("ul",{class:"list","aria-label":n.refused?this.words.nearest:this.words.sources},...i);return i.length?s:c("div")}#l(){let{answer:n}=this.exchange,t=c("span",{role:"status"}),r=(s,o,l,h)=>{let m=c("button",{class:"tool",type:"button","aria-label":o,title:o,click:l},I(s));return h!==void 0&&m.setAttribute("aria-pressed",String(h)),m},i=s=>()=>{n.rating=s,this.actions.rate(s),this.finish(),this.element.querySelector(".tools [role=status]").textContent=this.words.thanks};return c("div",{class:"tools"},r("copy",this.words.copy,()=>{navigator.clipboard.writeText(this.#o()).then(()=>t.textContent=this.words.copied)}),r("good",this.words.good,i("up"),n.rating==="up"),r("bad",this.words.bad,i("down"),n.rating==="down"),r("reset",this.words.regenerate,()=>this.actions.again()),t)}#o(){let{answer:n}=this.exchange,t=new Set(n.citations.map(i=>i.n)),r=n.sources.filter(i=>t.has(i.n)).map(i=>`[${i.n}] ${i.label} (${i.uri})`);return r.length?`${n.text}
+   `:e.pending=i;continue;default:e.pending.length!==0?(l(e),p(e),e.pending=t):e.text+=t;continue}case 10:switch(t){case"`":e.pending=i;continue;case`
+`:if(i.length===e.fence_start+e.fence_end+1){l(e),p(e),e.pending="",e.fence_start=0,e.fence_end=0,e.token=101;continue}e.token=101;break;case" ":if(e.pending[0]===`
+`){e.pending=i,e.fence_end+=1;continue}break}e.text+=e.pending,e.pending=t,e.fence_end=1;continue;case 11:switch(t){case"`":i.length===e.fence_start+ +(e.pending[0]===" ")?(l(e),p(e),e.pending="",e.fence_start=0):e.pending=i;continue;case`
+`:e.text+=e.pending,e.pending="",e.token=21,e.blockquote_idx=0,l(e);continue;case" ":e.text+=e.pending,e.pending=t;continue;default:e.text+=i,e.pending="";continue}case 103:switch(e.pending.length){case 0:if(t!=="[")break;e.pending=i;continue;case 1:if(t!==" "&&t!=="x")break;e.pending=i;continue;case 2:if(t!=="]")break;e.pending=i;continue;case 3:if(t!==" ")break;e.renderer.add_token(e.renderer.data,26),e.pending[1]==="x"&&e.renderer.set_attr(e.renderer.data,D,""),e.renderer.end_token(e.renderer.data),e.pending=" ";continue}e.token=e.tokens[e.len],e.pending="",f(e,i);continue;case 14:case 15:{let o="*",a=12;if(e.token===15&&(o="_",a=13),o===e.pending){if(l(e),o===t){p(e),e.pending="";continue}u(e,a),e.pending=t;continue}break}case 12:case 13:{let o="*",a=14;switch(e.token===13&&(o="_",a=15),e.pending){case o:o===t?e.tokens[e.len-1]===a?e.pending=i:(l(e),u(e,a),e.pending=""):(l(e),p(e),e.pending=t);continue;case o+o:let d=e.token;l(e),p(e),p(e),o!==t?(u(e,d),e.pending=t):e.pending="";continue}break}case 16:if(i==="~~"){l(e),p(e),e.pending="";continue}break;case 105:t===`
+`?(l(e),u(e,30),e.pending=""):(e.token=e.tokens[e.len],e.pending[0]==="\\"?e.text+="[":e.text+="$$",e.pending="",f(e,t));continue;case 30:if(i==="\\]"||i==="$$"){l(e),p(e),e.pending="";continue}break;case 31:if(i==="\\)"||e.pending[0]==="$"){l(e),p(e),t===")"?e.pending="":e.pending=t;continue}break;case 102:i==="http://"||i==="https://"?(l(e),u(e,18),e.pending=i,e.text=i):"http:/"[e.pending.length]===t||"https:/"[e.pending.length]===t?e.pending=i:(e.token=e.tokens[e.len],f(e,t));continue;case 17:case 19:if(e.pending==="]"){l(e),t==="("?e.pending=i:(p(e),e.pending=t);continue}if(e.pending[0]==="]"&&e.pending[1]==="("){if(t===")"){let o=e.token===17?A:C,a=e.pending.slice(2);e.renderer.set_attr(e.renderer.data,o,a),p(e),e.pending=""}else e.pending+=t;continue}break;case 18:t===" "||t===`
+`||t==="\\"?(e.renderer.set_attr(e.renderer.data,A,e.pending),l(e),p(e),e.pending=t):(e.text+=t,e.pending=i);continue;case 104:if(i.startsWith("<br")){if(i.length===3||t===" "||t==="/"&&(i.length===4||e.pending[e.pending.length-1]===" ")){e.pending=i;continue}if(t===">"){l(e),e.token=e.tokens[e.len],e.renderer.add_token(e.renderer.data,21),e.renderer.end_token(e.renderer.data),e.pending="";continue}}e.token=e.tokens[e.len],e.text+="<",e.pending=e.pending.slice(1),f(e,t);continue}switch(e.pending[0]){case"\\":if(e.token===19||e.token===30||e.token===31)break;switch(t){case"(":l(e),u(e,31),e.pending="";continue;case"[":e.token=105,e.pending=i;continue;case`
+`:e.pending=t;continue;default:let r=t.charCodeAt(0);e.pending="",e.text+=P(r)||r>=65&&r<=90||r>=97&&r<=122?i:t;continue}case`
+`:switch(e.token){case 19:case 30:case 31:break;case 3:case 4:case 5:case 6:case 7:case 8:l(e),v(e,e.blockquote_idx),e.blockquote_idx=0,e.pending=t;continue;default:l(e),e.pending=t,e.token=21,e.blockquote_idx=0;continue}break;case"<":if(e.token!==19&&e.token!==30&&e.token!==31){l(e),e.pending=i,e.token=104;continue}break;case"`":if(e.token===19)break;t==="`"?(e.fence_start+=1,e.pending=i):(e.fence_start+=1,l(e),u(e,11),e.text=t===" "||t===`
+`?"":t,e.pending="");continue;case"_":case"*":{if(e.token===19||e.token===30||e.token===31||e.token===14)break;let r=12,o=14,a=e.pending[0];if(a==="_"&&(r=13,o=15),e.pending.length===1){if(a===t){e.pending=i;continue}if(t!==" "&&t!==`
+`){l(e),u(e,r),e.pending=t;continue}}else{if(a===t){l(e),u(e,o),u(e,r),e.pending="";continue}if(t!==" "&&t!==`
+`){l(e),u(e,o),e.pending=t;continue}}break}case"~":if(e.token!==19&&e.token!==16){if(e.pending==="~"){if(t==="~"){e.pending=i;continue}}else if(t!==" "&&t!==`
+`){l(e),u(e,16),e.pending=t;continue}}break;case"$":if(e.token!==19&&e.token!==16&&e.pending==="$")if(t==="$"){e.token=105,e.pending=i;continue}else{if(Se(t.charCodeAt(0)))break;l(e),u(e,31),e.pending=t;continue}break;case"[":if(e.token!==19&&e.token!==17&&e.token!==30&&e.token!==31&&t!=="]"){l(e),u(e,17),e.pending=t;continue}break;case"!":if(e.token!==19&&t==="["){l(e),u(e,19),e.pending="";continue}break;case" ":if(e.pending.length===1&&t===" ")continue;break}if(e.token!==19&&e.token!==17&&e.token!==30&&e.token!==31&&t==="h"&&(e.pending===" "||e.pending==="")){e.text+=e.pending,e.pending=t,e.token=102;continue}e.text+=e.pending,e.pending=t}l(e)}function se(e){return{add_token:W,end_token:Oe,add_text:Re,set_attr:Q,data:{nodes:[e,,,,,],index:0}}}function W(e,n){let t=e.nodes[e.index],i;switch(n){case 1:return;case 20:i=document.createElement("blockquote");break;case 2:i=document.createElement("p");break;case 21:i=document.createElement("br");break;case 22:i=document.createElement("hr");break;case 3:i=document.createElement("h1");break;case 4:i=document.createElement("h2");break;case 5:i=document.createElement("h3");break;case 6:i=document.createElement("h4");break;case 7:i=document.createElement("h5");break;case 8:i=document.createElement("h6");break;case 12:case 13:i=document.createElement("em");break;case 14:case 15:i=document.createElement("strong");break;case 16:i=document.createElement("s");break;case 11:i=document.createElement("code");break;case 18:case 17:i=document.createElement("a");break;case 19:i=document.createElement("img");break;case 23:i=document.createElement("ul");break;case 24:i=document.createElement("ol");break;case 25:i=document.createElement("li");break;case 26:let r=i=document.createElement("input");r.type="checkbox",r.disabled=!0;break;case 9:case 10:t=t.appendChild(document.createElement("pre")),i=document.createElement("code");break;case 27:i=document.createElement("table");break;case 28:switch(t.children.length){case 0:t=t.appendChild(document.createElement("thead"));break;case 1:t=t.appendChild(document.createElement("tbody"));break;default:t=t.children[1]}i=document.createElement("tr");break;case 29:i=document.createElement(t.parentElement?.tagName==="THEAD"?"th":"td");break;case 30:i=document.createElement("equation-block");break;case 31:i=document.createElement("equation-inline");break}e.nodes[++e.index]=t.appendChild(i)}function Oe(e){e.index-=1}function Re(e,n){e.nodes[e.index].appendChild(document.createTextNode(n))}function Q(e,n,t){e.nodes[e.index].setAttribute(Le(n),t)}var O=57344,R={partly:"",unsupported:""},ce="",le="",ue="",he=/[\ue000-\uf8ff]/g,Ue=/\s*\[\d{0,3}$|[^\s_]?_+$/,M=class{#n;#e="";#i="";constructor(n,t){this.#n=oe(Ge(n,t))}write(n){let t=this.#e+n.replace(he,""),i=Ue.exec(t),r=i?i.index:t.length;this.#e=t.slice(r),this.#t(t.slice(0,r))}end(){this.#a(),ae(this.#n)}whole(n,t){let i=0;for(let{start:r,end:o,kind:a}of t){let d=n.slice(r,o).trimEnd(),c=/^(?:[\s>#|*+-]|\d+\.\s)*/.exec(d)[0];this.write(n.slice(i,r)+c),this.#a(),this.#s(R[a]),this.write(d.slice(c.length)),this.#a(),this.#s(ce),i=r+d.length}this.write(n.slice(i)),this.end()}#a(){let n=this.#e;this.#e="",this.#t(n)}#t(n){let t=this.#i;this.#i=n.slice(-1)||t,this.#s((t+n).replace(/(?<=[\p{L}\p{N}_])_(?=[\p{L}\p{N}_])/gu,ue).slice(t.length).replace(/\$/g,le).replace(/ ?\[(\d{1,3})\]/g,(i,r)=>String.fromCharCode(O+Number(r))))}#s(n){n&&f(this.#n,n)}},de=e=>e.replaceAll(le,"$").replaceAll(ue,"_").replace(he,"");function Ge(e,n){let t=se(e),i=a=>a.nodes[a.index],r,o=(a,d)=>{let c=i(a).closest("a");c?c.after(d):i(a).append(d)};return t.add_token=(a,d)=>{W(a,d===19?17:d)},t.set_attr=(a,d,c)=>{if(d===A||d===C){let h=K(de(c));if(!h)return;let g=i(a);g.setAttribute("href",h),g.setAttribute("rel","noopener noreferrer nofollow"),g.setAttribute("target","_blank")}else(d===S||d===D)&&Q(a,d,c)},t.add_text=(a,d)=>{for(let c of d.split(/([\ue000-\ue803])/)){let h=c.charCodeAt(0);if(h>=O&&h<O+1e3)o(a,n.cite(h-O));else if(c===R.partly||c===R.unsupported)r=c===R.partly?"partly":"unsupported";else if(c===ce)r&&o(a,n.dagger(r)),r=void 0;else if(c){let g=i(a);if(r&&c.trim()){let b=g.lastChild;g=b instanceof HTMLSpanElement?b:g.appendChild(n.doubt(r))}g.append(de(c))}}},t}var H=class{constructor(n,t,i){this.answer=n;this.words=t;this.send=i;this.thumbs=["up","down"].map(a=>x(a,t[a==="up"?"good":"bad"],()=>this.#n(a))),this.#i();let r=s("input",{type:"text",maxlength:"1000",placeholder:t.more,"aria-label":t.more}),o=["wrong","incomplete","misquoted","outdated"].map(a=>{let d=m("pill",()=>d.setAttribute("aria-pressed",String(d.ariaPressed!=="true")),{"aria-pressed":"false",value:a},t[a]);return d});this.form.append(s("fieldset",{},s("legend",{},t.why),s("div",{class:"starters"},...o),s("div",{class:"box"},r,s("button",{class:"pill",type:"submit"},t.send)))),this.form.addEventListener("submit",a=>{a.preventDefault();let d=o.filter(c=>c.ariaPressed==="true").map(c=>c.value);this.form.hidden=!0,this.#e([...d,r.value.trim()].filter(Boolean).join("; "))})}answer;words;send;said=s("span",{role:"status"});form=s("form",{class:"why",hidden:""});thumbs;#n(n){this.answer.rating=n,this.form.hidden=n==="up"||!this.form.hidden,this.#i(),this.#e("")}async#e(n){try{await this.send(this.answer.rating,n),this.said.textContent=this.words.thanks}catch{delete this.answer.rating,this.form.hidden=!0,this.#i()}}#i(){let[n,t]=this.thumbs;n.setAttribute("aria-pressed",String(this.answer.rating==="up")),t.setAttribute("aria-pressed",String(this.answer.rating==="down"))}};var pe={class:"tool last"},B=class{constructor(n,t,i,r){this.exchange=n;this.words=t;this.card=i;this.actions=r;this.element.append(s("div",{class:"asked"},x("edit",t.edit,()=>r.edit(),pe),s("p",{class:"question",part:"question",dir:"auto"},s("span",{class:"vh"},`${t.you}: `),n.question)),this.#n,this.#e),n.answer.state==="running"?this.status("searching"):this.finish()}exchange;words;card;actions;element=s("li",{part:"turn"});#n=s("div",{class:"body",part:"answer",dir:"auto"});#e=s("div");#i=s("p",{class:"status"});#a=this.#d(this.#n);#t="";status(n){this.exchange.answer.text&&n!=="offline"||(this.#i.textContent=this.words[n==="offline"||n==="writing"?n:"searching"],this.#e.replaceChildren(this.#i))}write(n){!this.#t&&!document.hidden&&requestAnimationFrame(()=>this.#s()),this.#t+=n,document.hidden&&this.#s()}#s(){this.#t&&(this.#i.remove(),this.#a.write(this.#t),this.#t="",this.actions.grew())}finish(){let{answer:n}=this.exchange,{words:t}=this;this.#s();let i=this.#l();if(i.length||!this.#n.firstChild){let r=s("div");this.#d(r).whole(n.text,i),this.#n.replaceChildren(...r.childNodes)}else this.#a.end();n.refused&&(this.#n.classList.add("refused"),this.#n.prepend(s("strong",{class:"label"},t.notThere))),this.#e.replaceChildren(),n.state==="failed"&&this.#e.append(this.#h()),n.state==="stopped"&&this.#e.append(s("p",{class:"stopped"},t.stopped)),this.#e.append(this.#p()),n.text&&this.#e.append(this.#m()),n.followups.length&&this.#e.append(s("div",{class:"starters"},...n.followups.map(r=>m("pill",()=>this.actions.ask(r),{dir:"auto"},r))))}#d(n){let t=0;return new M(n,{cite:i=>{let r=this.exchange.answer.sources.find(o=>o.n===i);return r?this.#o(r,t++):document.createTextNode(`[${i}]`)},doubt:i=>s("span",{class:`doubt ${i}`,title:this.words[i]}),dagger:i=>{let r=m("cite dagger",()=>this.card.doubt(r,i),{"aria-haspopup":"dialog","aria-expanded":"false","aria-label":this.words[i]},i==="partly"?"‡":"†");return r}})}#o(n,t){let i=this.#c("cite",n,()=>this.#r(n.n,t),String(n.n));return i.setAttribute("aria-label",`${this.words.source} ${n.n}: ${n.label}`),i}#c(n,t,i,...r){let o=m(n,()=>{this.card.source(o,t,i()),this.actions.cited(t)},{"aria-haspopup":"dialog","aria-expanded":"false"},...r);return o}#r(n,t){let{citations:i}=this.exchange.answer;return i[t]?.n===n?i[t]:i.find(r=>r.n===n)}#l(){let{answer:n}=this.exchange;return n.sentences.filter(t=>t.verdict!=="supported").map(({start:t,end:i,verdict:r})=>({start:t,end:i,kind:r})).sort((t,i)=>t.start-i.start)}#h(){let{answer:n}=this.exchange,t=n.error||this.words[navigator.onLine?"failed":"offline"];return s("div",{class:"failed",role:"alert"},s("p",{},t,n.run&&s("small",{},n.run)),m("pill",()=>this.actions.again(),{},this.words.retry))}#p(){let{answer:n}=this.exchange,{refused:t,citations:i,sources:r}=n,o=new Set(i.map(h=>h.n)),a=t?r.filter((h,g)=>r.findIndex(b=>b.uri===h.uri)===g).slice(0,3):r.filter(h=>o.has(h.n));if(!a.length)return"";let d=a.map(h=>s("li",{},this.#c("",h,()=>i.find(g=>g.n===h.n),!t&&s("sup",{},String(h.n)),s("span",{dir:"auto"},s("b",{},h.label)," ",h.headings.at(-1)??"")))),c=this.words[t?"nearest":"sources"];return s("section",{class:"notes",part:"sources"},s("h4",{class:t?"":"vh"},c),s("ul",{},...d))}#m(){let{words:n,actions:t}=this,i=new H(this.exchange.answer,n,(o,a)=>t.rate(o,a)),r=()=>i.said.textContent=n.copied;return s("div",{},s("div",{class:"tools"},x("copy",n.copy,()=>{Ke(this.#x(),this.#e).then(r)}),...i.thumbs,x("again",n.regenerate,()=>t.again(),pe),t.explain&&x("explain",n.explain,t.explain),i.said),i.form)}#x(){let{answer:n}=this.exchange,t=new Set(n.citations.map(r=>r.n)),i=n.sources.filter(r=>t.has(r.n)).map(r=>`[${r.n}] ${r.label} (${r.uri})`);return i.length?`${n.text}
 
-${r.join(`
-`)}`:n.text}};function Je(e){return e.filter((n,t)=>e.findIndex(r=>r.uri===n.uri)===t)}var P=()=>({run:"",text:"",notice:"",sources:[],citations:[],sentences:[],followups:[],refused:!1,state:"running",error:""});var Ae={title:"Ask the documents",ask:"Ask a question…",send:"Send",stop:"Stop",close:"Close",open:"Open chat",reset:"Start over",you:"You asked",source:"Source",page:"page",openDocument:"Open document",notThere:"Not in the documents",nearest:"Nearest documents",searching:"Searching the documents…",writing:"Writing…",stopped:"Stopped.",failed:"The answer broke off.",retry:"Try again",offline:"You are offline.",copy:"Copy with sources",copied:"Copied",good:"Good answer",bad:"Bad answer",thanks:"Thank you",partly:"Only partly supported by the sources",unsupported:"Not supported by the sources",sources:"Sources",regenerate:"Answer again"},Xe={title:"Die Dokumente fragen",ask:"Frage stellen…",send:"Senden",stop:"Anhalten",close:"Schließen",open:"Chat öffnen",reset:"Neu beginnen",you:"Deine Frage",source:"Quelle",page:"Seite",openDocument:"Dokument öffnen",notThere:"Nicht in den Dokumenten",nearest:"Nächstliegende Dokumente",searching:"Die Dokumente werden durchsucht…",writing:"Antwort entsteht…",stopped:"Angehalten.",failed:"Die Antwort ist abgebrochen.",retry:"Noch einmal",offline:"Keine Verbindung.",copy:"Mit Quellen kopieren",copied:"Kopiert",good:"Gute Antwort",bad:"Schlechte Antwort",thanks:"Danke",partly:"Von den Quellen nur teilweise gestützt",unsupported:"Von den Quellen nicht gestützt",sources:"Quellen",regenerate:"Neu antworten"},Ze={title:"Interroger les documents",ask:"Posez une question…",send:"Envoyer",stop:"Arrêter",close:"Fermer",open:"Ouvrir le chat",reset:"Recommencer",you:"Votre question",source:"Source",page:"page",openDocument:"Ouvrir le document",notThere:"Absent des documents",nearest:"Documents les plus proches",searching:"Recherche dans les documents…",writing:"Rédaction…",stopped:"Arrêté.",failed:"La réponse s’est interrompue.",retry:"Réessayer",offline:"Vous êtes hors ligne.",copy:"Copier avec les sources",copied:"Copié",good:"Bonne réponse",bad:"Mauvaise réponse",thanks:"Merci",partly:"Appuyé en partie seulement par les sources",unsupported:"Non appuyé par les sources",sources:"Sources",regenerate:"Répondre à nouveau"},et={title:"Pregunta a los documentos",ask:"Haz una pregunta…",send:"Enviar",stop:"Detener",close:"Cerrar",open:"Abrir chat",reset:"Empezar de nuevo",you:"Tu pregunta",source:"Fuente",page:"página",openDocument:"Abrir documento",notThere:"No está en los documentos",nearest:"Documentos más cercanos",searching:"Buscando en los documentos…",writing:"Escribiendo…",stopped:"Detenido.",failed:"La respuesta se interrumpió.",retry:"Reintentar",offline:"Sin conexión.",copy:"Copiar con fuentes",copied:"Copiado",good:"Buena respuesta",bad:"Mala respuesta",thanks:"Gracias",partly:"Respaldado solo en parte por las fuentes",unsupported:"No respaldado por las fuentes",sources:"Fuentes",regenerate:"Responder otra vez"},tt={en:Ae,de:Xe,fr:Ze,es:et};function ke(e){return tt[e.slice(0,2).toLowerCase()]??Ae}var nt=168*3600*1e3,Q=document.currentScript,ee=class extends HTMLElement{#t;#e;#s="";#n=[];#r;#i;#a;#d;#l;#o;#u;#g;#m;#h;#p;connectedCallback(){if(this.shadowRoot)return;let n=this.getAttribute("api")??(Q?.src?new URL(Q.src).origin:location.origin);this.#t={api:n.replace(/\/$/,""),key:this.getAttribute("key")??""},this.#e=ke(this.getAttribute("lang")??document.documentElement.lang??"en");let t=new CSSStyleSheet;t.replaceSync(ge);let r=this.attachShadow({mode:"open"});r.adoptedStyleSheets=[t],this.#w(r),this.#C(),this.dispatchEvent(new CustomEvent("ready",{bubbles:!0,composed:!0}))}open(){this.#i.classList.remove("shut"),this.#a?.setAttribute("aria-expanded","true"),this.#o.focus(),this.#f(!0)}close(){this.#a&&(this.#i.classList.add("shut"),this.#a.setAttribute("aria-expanded","false"),this.#a.focus())}reset(){this.#A(),this.#n=[],this.#s=ve(),this.#d.replaceChildren(),this.#h.classList.remove("shut"),this.#b(),this.#o.focus()}ask(n){let t=n.trim();if(!t||this.#r)return;let r={question:t,answer:P()};this.#n.push(r),this.#x(r,!1)}#w(n){let t=this.#e,r=this.getAttribute("mode")??"inline",i=r!=="inline",s=this.getAttribute("heading")??t.title,o=(h,m,p)=>c("button",{class:"tool",type:"button","aria-label":m,title:m,click:p},I(h));this.#d=c("ol",{class:"turns"}),this.#h=this.#I(s),this.#l=c("div",{class:"scroll",role:"log","aria-live":"off","aria-label":s,tabindex:"0"},this.#h,this.#d),this.#g=c("div",{class:"vh",role:"status"}),this.#o=c("textarea",{rows:"1","aria-label":t.ask,placeholder:t.ask,maxlength:"8000"}),this.#u=c("button",{class:"go",type:"submit","aria-label":t.send},I("send")),this.#m=c("p",{class:"notice"});let l=c("form",{},c("div",{class:"box"},this.#o,this.#u));this.#i=c("section",{class:"fn","aria-label":s},c("header",{},c("h2",{},s,c("sup",{"aria-hidden":"true"},"1")),o("reset",t.reset,()=>this.reset()),i&&o("close",t.close,()=>this.close())),this.#l,this.#g,l,this.#m),getComputedStyle(this).direction==="rtl"&&(this.#i.dir="rtl"),this.hasAttribute("headless")&&this.#i.querySelector("header").classList.add("shut"),this.#p=new S(t,this.#i),n.append(this.#i),i&&this.#L(n,r),l.addEventListener("submit",h=>{h.preventDefault(),this.#r?this.#A():this.#_()}),this.#o.addEventListener("input",()=>this.#c()),this.#o.addEventListener("keydown",h=>this.#T(h)),this.#c()}#I(n){let t=(this.getAttribute("suggestions")??"").split("|").map(r=>r.trim()).filter(Boolean);return c("div",{class:"hello"},c("h3",{},n,c("sup",{"aria-hidden":"true"},"1")),c("p",{},this.getAttribute("intro")??""),c("div",{class:"starters"},...t.map(r=>c("button",{class:"pill",type:"button",click:()=>this.ask(r)},r))))}#L(n,t){this.#i.classList.add("floating","shut"),this.#i.setAttribute("role","dialog"),t==="sidebar"&&this.#i.classList.add("sidebar"),this.#a=c("button",{class:"launch",type:"button","aria-label":this.#e.open,"aria-expanded":"false",part:"launcher",click:()=>this.#i.classList.contains("shut")?this.open():this.close()},I("chat"));let r=c("div",{class:"fn launcher-only"},this.#a);n.append(r),this.#i.addEventListener("keydown",i=>{i.key==="Escape"&&!this.#p.element.matches(":popover-open")&&this.close()})}#T(n){n.key==="Enter"&&!n.shiftKey&&!n.isComposing?(n.preventDefault(),this.#r||this.#_()):n.key==="ArrowUp"&&!this.#o.value&&(this.#o.value=this.#n.at(-1)?.question??"",this.#c())}#_(){let n=this.#o.value;this.#o.value="",this.ask(n),this.#c()}#c(){let n=!!this.#r;this.#u.disabled=!n&&!this.#o.value.trim(),this.#u.setAttribute("aria-label",n?this.#e.stop:this.#e.send),this.#u.replaceChildren(I(n?"stop":"send"))}async#x(n,t){let r=this.#r=new AbortController,i=this.#E(n);this.#h.classList.add("shut"),this.#c(),this.#f(!0),this.#g.textContent=this.#e.searching;let{answer:s}=n,o={text:l=>{i.write(l),this.#f()},status:l=>i.status(l),changed:()=>{this.#m.textContent=s.notice,this.#b()}};try{t?await le(this.#t,s,o,r.signal):await ce(this.#t,this.#N(n),s,o,r.signal)}catch(l){s.state==="running"&&(s.state=r.signal.aborted?"stopped":"failed"),l instanceof C&&(s.error=l.message)}this.#r===r&&(this.#r=void 0,i.finish(),this.#g.textContent=s.error||s.text.replace(/\[\d+\]/g,""),this.#c(),this.#f(),this.#b(),s.state==="failed"&&this.#k("error",{run:s.run,message:s.error}))}#N(n){let r=this.#n.slice(0,this.#n.indexOf(n)).filter(i=>i.answer.text).slice(-6).flatMap(i=>[{role:"user",content:i.question},{role:"assistant",content:i.answer.text}]);return{conversation:this.#s,messages:[...r,{role:"user",content:n.question}]}}#E(n){let t=new $(n,this.#e,this.#p,{ask:r=>this.ask(r),again:()=>{this.#r||(n.answer=P(),t.element.remove(),this.#x(n,!1))},rate:r=>{he(this.#t,n.answer.run,r,"").catch(()=>{}),this.#k("feedback",{run:n.answer.run,rating:r}),this.#b()}});return this.#d.append(t.element),t}#A(){let n=this.#n.at(-1)?.answer,t=this.#r;if(!t||!n)return;(n.run?ue(this.#t,n.run).catch(()=>{}):Promise.resolve()).finally(()=>setTimeout(()=>t.abort(),500))}#f(n=!1){let t=this.#l;(n||t.scrollHeight-t.scrollTop-t.clientHeight<120)&&(t.scrollTop=t.scrollHeight)}#k(n,t){this.dispatchEvent(new CustomEvent(n,{bubbles:!0,composed:!0,detail:t}))}get#v(){return`footnote:${this.#t.api}:${this.getAttribute("name")??""}`}#b(){if(this.hasAttribute("forgetful"))return;let n={at:Date.now(),conversation:this.#s,exchanges:this.#n.slice(-30)};try{localStorage.setItem(this.#v,JSON.stringify(n))}catch{}}#C(){this.#s=ve();let n=null;try{n=JSON.parse(localStorage.getItem(this.#v)??"null")}catch{n=null}if(!(!n||this.hasAttribute("forgetful")||Date.now()-n.at>nt)){this.#s=n.conversation,this.#n=n.exchanges,this.#h.classList.toggle("shut",this.#n.length>0);for(let t of this.#n)t.answer.state==="running"&&t===this.#n.at(-1)&&t.answer.run?(t.answer={...P(),run:t.answer.run},this.#x(t,!0)):(t.answer.state==="running"&&(t.answer.state="failed"),this.#m.textContent=t.answer.notice,this.#E(t));this.#f(!0)}}};function ve(){return`conv_${crypto.randomUUID?.()??Math.random().toString(36).slice(2)}`}customElements.get("footnote-chat")||customElements.define("footnote-chat",ee);function we(){if(!Q||document.querySelector("footnote-chat"))return;let e=document.createElement("footnote-chat");e.setAttribute("mode","launcher");for(let[n,t]of Object.entries(Q.dataset))e.setAttribute(n,t??"");document.body.append(e)}document.readyState==="loading"?addEventListener("DOMContentLoaded",we):we();})();
+${i.join(`
+`)}`:n.text}};async function Ke(e,n){try{await navigator.clipboard.writeText(e)}catch{let t=s("textarea",{class:"vh"});n.append(t),t.value=e,t.select(),document.execCommand("copy"),t.remove()}}var U=()=>({run:"",model:"",notice:"",text:"",sources:[],citations:[],sentences:[],followups:[],refused:!1,state:"running",error:"",times:{}});var ze=["title","ask","send","stop","close","open","reset","erase","you","source","page","openDocument","notThere","nearest","searching","writing","stopped","failed","retry","offline","copy","copied","good","bad","thanks","why","wrong","incomplete","misquoted","outdated","more","partly","unsupported","partlyMeans","unsupportedMeans","support","sources","regenerate","edit","editing","cancel","explain","notice"],ge={en:`Ask the documents
+Ask a question…
+Send
+Stop
+Close
+Open chat
+New conversation
+Delete this conversation
+You asked
+Source
+page
+Open document
+Not in the documents
+Closest documents
+Searching the documents…
+Writing…
+Stopped.
+The answer broke off.
+Try again
+You are offline.
+Copy with sources
+Copied
+Good answer
+Bad answer
+Thank you
+What was wrong?
+Not correct
+Incomplete
+Wrong source
+Out of date
+Anything else?
+Partly supported
+Not supported
+The passages back only part of this sentence.
+Nothing in the passages backs this sentence.
+support
+Sources
+Answer again
+Edit the question
+Editing your question
+Cancel
+Explain this answer
+A machine writes the answers. Check their sources.`,de:`Die Dokumente fragen
+Frage stellen…
+Senden
+Anhalten
+Schließen
+Chat öffnen
+Neues Gespräch
+Dieses Gespräch löschen
+Deine Frage
+Quelle
+Seite
+Dokument öffnen
+Nicht in den Dokumenten
+Nächstliegende Dokumente
+Die Dokumente werden durchsucht…
+Die Antwort entsteht…
+Angehalten.
+Die Antwort ist abgebrochen.
+Noch einmal
+Keine Verbindung.
+Mit Quellen kopieren
+Kopiert
+Gute Antwort
+Schlechte Antwort
+Danke
+Was war falsch?
+Stimmt nicht
+Unvollständig
+Falsche Quelle
+Veraltet
+Noch etwas?
+Teilweise belegt
+Nicht belegt
+Die Textstellen stützen diesen Satz nur zum Teil.
+Nichts in den Textstellen stützt diesen Satz.
+belegt
+Quellen
+Neu antworten
+Frage ändern
+Du änderst deine Frage
+Abbrechen
+Diese Antwort erklären
+Eine Maschine schreibt die Antworten. Prüfe die Quellen.`,fr:`Interroger les documents
+Posez une question…
+Envoyer
+Arrêter
+Fermer
+Ouvrir le chat
+Nouvelle conversation
+Supprimer cette conversation
+Votre question
+Source
+page
+Ouvrir le document
+Absent des documents
+Documents les plus proches
+Recherche dans les documents…
+Rédaction…
+Arrêté.
+La réponse s’est interrompue.
+Réessayer
+Vous êtes hors ligne.
+Copier avec les sources
+Copié
+Bonne réponse
+Mauvaise réponse
+Merci
+Qu’est-ce qui n’allait pas ?
+Inexact
+Incomplet
+Mauvaise source
+Périmé
+Autre chose ?
+Étayé en partie
+Non étayé
+Les passages n’étayent cette phrase qu’en partie.
+Rien dans les passages n’étaye cette phrase.
+étayé
+Sources
+Répondre à nouveau
+Modifier la question
+Modification de votre question
+Annuler
+Expliquer cette réponse
+Une machine rédige les réponses. Vérifiez les sources.`,es:`Pregunta a los documentos
+Haz una pregunta…
+Enviar
+Detener
+Cerrar
+Abrir el chat
+Nueva conversación
+Borrar esta conversación
+Tu pregunta
+Fuente
+página
+Abrir el documento
+No está en los documentos
+Documentos más cercanos
+Buscando en los documentos…
+Escribiendo…
+Detenido.
+La respuesta se interrumpió.
+Reintentar
+Sin conexión.
+Copiar con las fuentes
+Copiado
+Buena respuesta
+Mala respuesta
+Gracias
+¿Qué estaba mal?
+No es correcto
+Incompleto
+Fuente equivocada
+Desactualizado
+¿Algo más?
+Respaldado en parte
+Sin respaldo
+Los pasajes respaldan esta frase solo en parte.
+Nada en los pasajes respalda esta frase.
+respaldo
+Fuentes
+Responder otra vez
+Editar la pregunta
+Editando tu pregunta
+Cancelar
+Explicar esta respuesta
+Una máquina escribe las respuestas. Comprueba las fuentes.`,it:`Chiedi ai documenti
+Fai una domanda…
+Invia
+Ferma
+Chiudi
+Apri la chat
+Nuova conversazione
+Elimina questa conversazione
+La tua domanda
+Fonte
+pagina
+Apri il documento
+Non è nei documenti
+Documenti più vicini
+Ricerca nei documenti…
+Scrittura…
+Fermato.
+La risposta si è interrotta.
+Riprova
+Sei offline.
+Copia con le fonti
+Copiato
+Buona risposta
+Cattiva risposta
+Grazie
+Che cosa non andava?
+Non corretto
+Incompleto
+Fonte sbagliata
+Non aggiornato
+Altro?
+Sostenuto in parte
+Non sostenuto
+I passaggi sostengono questa frase solo in parte.
+Nulla nei passaggi sostiene questa frase.
+sostegno
+Fonti
+Rispondi di nuovo
+Modifica la domanda
+Stai modificando la domanda
+Annulla
+Spiega questa risposta
+Una macchina scrive le risposte. Verifica le fonti.`,pt:`Pergunte aos documentos
+Faça uma pergunta…
+Enviar
+Parar
+Fechar
+Abrir o chat
+Nova conversa
+Apagar esta conversa
+A sua pergunta
+Fonte
+página
+Abrir o documento
+Não está nos documentos
+Documentos mais próximos
+A procurar nos documentos…
+A escrever…
+Parado.
+A resposta foi interrompida.
+Tentar de novo
+Sem ligação.
+Copiar com as fontes
+Copiado
+Boa resposta
+Má resposta
+Obrigado
+O que estava errado?
+Incorreto
+Incompleto
+Fonte errada
+Desatualizado
+Mais alguma coisa?
+Apoiado em parte
+Sem apoio
+As passagens só apoiam esta frase em parte.
+Nada nas passagens apoia esta frase.
+apoio
+Fontes
+Responder de novo
+Editar a pergunta
+A editar a sua pergunta
+Cancelar
+Explicar esta resposta
+Uma máquina escreve as respostas. Confirme as fontes.`,nl:`Vraag het de documenten
+Stel een vraag…
+Versturen
+Stoppen
+Sluiten
+Chat openen
+Nieuw gesprek
+Dit gesprek verwijderen
+Je vraag
+Bron
+pagina
+Document openen
+Niet in de documenten
+Dichtstbijzijnde documenten
+De documenten worden doorzocht…
+Het antwoord wordt geschreven…
+Gestopt.
+Het antwoord is afgebroken.
+Opnieuw proberen
+Geen verbinding.
+Kopiëren met bronnen
+Gekopieerd
+Goed antwoord
+Slecht antwoord
+Bedankt
+Wat was er mis?
+Klopt niet
+Onvolledig
+Verkeerde bron
+Verouderd
+Nog iets?
+Deels onderbouwd
+Niet onderbouwd
+De passages onderbouwen deze zin maar deels.
+Niets in de passages onderbouwt deze zin.
+onderbouwd
+Bronnen
+Opnieuw antwoorden
+Vraag wijzigen
+Je wijzigt je vraag
+Annuleren
+Dit antwoord uitleggen
+Een machine schrijft de antwoorden. Controleer de bronnen.`,pl:`Zapytaj dokumenty
+Zadaj pytanie…
+Wyślij
+Zatrzymaj
+Zamknij
+Otwórz czat
+Nowa rozmowa
+Usuń tę rozmowę
+Twoje pytanie
+Źródło
+strona
+Otwórz dokument
+Brak w dokumentach
+Najbliższe dokumenty
+Przeszukiwanie dokumentów…
+Pisanie…
+Zatrzymano.
+Odpowiedź została przerwana.
+Spróbuj ponownie
+Brak połączenia.
+Kopiuj ze źródłami
+Skopiowano
+Dobra odpowiedź
+Zła odpowiedź
+Dziękujemy
+Co było nie tak?
+Nieprawda
+Niepełne
+Złe źródło
+Nieaktualne
+Coś jeszcze?
+Częściowo poparte
+Bez poparcia
+Fragmenty popierają to zdanie tylko częściowo.
+Nic we fragmentach nie popiera tego zdania.
+poparcie
+Źródła
+Odpowiedz ponownie
+Zmień pytanie
+Zmieniasz pytanie
+Anuluj
+Wyjaśnij tę odpowiedź
+Odpowiedzi pisze maszyna. Sprawdź źródła.`,ja:`文書に質問する
+質問を入力…
+送信
+停止
+閉じる
+チャットを開く
+新しい会話
+この会話を削除
+あなたの質問
+出典
+ページ
+文書を開く
+文書にありません
+近い文書
+文書を検索しています…
+回答を書いています…
+停止しました。
+回答が途切れました。
+もう一度
+オフラインです。
+出典付きでコピー
+コピーしました
+良い回答
+悪い回答
+ありがとうございます
+何が問題でしたか？
+正しくない
+不完全
+出典が違う
+古い
+ほかには？
+一部のみ裏付けあり
+裏付けなし
+引用箇所はこの文の一部しか裏付けていません。
+引用箇所にこの文の裏付けはありません。
+裏付け
+出典
+もう一度回答
+質問を編集
+質問を編集中
+キャンセル
+この回答の説明
+回答は機械が書いています。出典を確認してください。`,ar:`اسأل المستندات
+اطرح سؤالاً…
+إرسال
+إيقاف
+إغلاق
+فتح المحادثة
+محادثة جديدة
+حذف هذه المحادثة
+سؤالك
+المصدر
+صفحة
+فتح المستند
+غير موجود في المستندات
+أقرب المستندات
+جارٍ البحث في المستندات…
+جارٍ الكتابة…
+تم الإيقاف.
+انقطعت الإجابة.
+حاول مجدداً
+لا يوجد اتصال.
+نسخ مع المصادر
+تم النسخ
+إجابة جيدة
+إجابة سيئة
+شكراً
+ما الخطأ؟
+غير صحيح
+غير مكتمل
+مصدر خاطئ
+قديم
+أي شيء آخر؟
+مدعوم جزئياً
+غير مدعوم
+تدعم المقاطع جزءاً من هذه الجملة فقط.
+لا شيء في المقاطع يدعم هذه الجملة.
+دعم
+المصادر
+أجب مجدداً
+تعديل السؤال
+تعدّل سؤالك
+إلغاء
+شرح هذه الإجابة
+الإجابات تكتبها آلة. تحقق من المصادر.`},qe=/^(ar|fa|he|ur)\b/i,fe=e=>qe.test(e);function me(e){let n=(ge[e.slice(0,2).toLowerCase()]??ge.en).split(`
+`);return Object.fromEntries(ze.map((t,i)=>[t,n[i]]))}var G=document.currentScript,$e=6,j=class extends HTMLElement{#n;#e;#i="en";#a;#t;#s;#d="";#o=[];#c=[];#r;#l=!1;#h=new AbortController;connectedCallback(){this.#h=new AbortController;let{signal:n}=this.#h;if(addEventListener("pagehide",()=>this.#f(),{signal:n}),this.shadowRoot)return;let t=this.getAttribute("api")??(G?.src?new URL(".",G.src).href:location.origin);this.#n={api:t.replace(/\/$/,""),key:this.getAttribute("key")??""},this.#i=this.getAttribute("lang")||document.documentElement.lang||"en",this.#e=me(this.#i),this.#a=new L(`footnote:${this.#n.api}:${this.getAttribute("name")??""}`,Number(this.getAttribute("keep-days")??7)),this.#m(),this.#N(),this.#u("ready",{})}disconnectedCallback(){this.#h.abort()}open(){let{root:n,launcher:t,input:i}=this.#t;n instanceof HTMLDialogElement&&!n.open&&(this.#p==="modal"||matchMedia("(max-width:520px)").matches?n.showModal():n.show(),t.setAttribute("aria-expanded","true"),this.#u("open",{})),i.focus(),this.#t.toEnd(!0)}close(){let{root:n}=this.#t;n instanceof HTMLDialogElement&&n.close()}ask(n){let t=n.trim();if(!t||this.#r)return;this.#l&&(this.#g(),this.#o.pop(),this.#c.pop()?.element.remove());let i={question:t,answer:U()};this.#o.push(i),this.#b(i,!1)}reset(){this.#w(),this.#r=void 0,this.#o=[],this.#c=[],this.#d=xe(),this.#g(),this.#t.turns.replaceChildren(),this.#t.hello.hidden=!1,this.#a.clear(),this.#t.ready(!1),this.#t.input.focus()}erase(){ee(this.#n,this.#d).catch(()=>{}),this.reset()}suggest(n){this.#t.suggest(n)}on(n,t){let i=r=>t(r.detail);return this.addEventListener(`footnote-${n}`,i),()=>this.removeEventListener(`footnote-${n}`,i)}get#p(){return this.getAttribute("mode")??"inline"}#m(){let n=this.attachShadow({mode:"open"}),t=new CSSStyleSheet;t.replaceSync(ne),n.adoptedStyleSheets=[t];let i=this.#p!=="inline",r=(this.getAttribute("suggestions")??"").split("|").map(d=>d.trim()).filter(Boolean);this.#t=new N(this.#e,{title:this.getAttribute("heading")??this.#e.title,intro:this.getAttribute("intro")??"",notice:this.getAttribute("notice")??this.#e.notice,starters:r,floating:i,classes:`${this.#p} ${i?"floating":""} ${this.hasAttribute("headless")?"headless":""}`},{ask:d=>this.ask(d),close:()=>this.close(),erase:()=>this.erase(),reset:()=>this.reset(),toggle:()=>this.#t.launcher.ariaExpanded==="true"?this.close():this.open(),uncorrect:()=>this.#g()});let o=this.#t,a=this.hasAttribute("lang")?fe(this.#i):getComputedStyle(this).direction==="rtl";for(let d of[o.root,o.launcher])d.dir=a?"rtl":"ltr";o.root.lang=this.#i,this.#s=new y(this.#e,this.#i,o.root),n.append(o.root),i&&n.append(o.launcher),this.#x(),o.ready(!1)}#x(){let{root:n,form:t,input:i,launcher:r}=this.#t;t.addEventListener("submit",o=>{o.preventDefault(),this.#r?this.#w():this.#E()}),i.addEventListener("input",()=>this.#t.ready(!!this.#r)),i.addEventListener("keydown",o=>this.#A(o)),n.addEventListener("keydown",o=>{o.key!=="Escape"||this.#s.isOpen||(this.#l?this.#g():this.close())}),n.addEventListener("close",()=>{r.setAttribute("aria-expanded","false"),r.focus(),this.#u("close",{})})}#A(n){n.key==="Enter"&&!n.shiftKey&&!n.isComposing?(n.preventDefault(),this.#r||this.#E()):n.key==="ArrowUp"&&!this.#t.input.value&&(n.preventDefault(),this.#v())}#E(){let{input:n}=this.#t,t=n.value;n.value="",this.ask(t),this.#t.ready(!!this.#r)}#v(){let n=this.#o.at(-1);!n||this.#r||(this.#l=!0,this.#t.correcting.hidden=!1,this.#t.input.value=n.question,this.#t.input.focus(),this.#t.ready(!1))}#g(){this.#l&&(this.#t.input.value=""),this.#l=!1,this.#t.correcting.hidden=!0,this.#t.ready(!!this.#r)}async#b(n,t){let i=this.#t,r=this.#r=new AbortController,o=this.#_(n),{answer:a}=n;i.hello.hidden=!0,i.ready(!0),i.toEnd(!0),i.said.textContent=this.#e.searching;let d={text:c=>o.write(c),status:c=>{o.status(c),c==="offline"&&(i.said.textContent=this.#e.offline)},changed:()=>this.#f()};try{t?await Z(this.#n,a,d,r.signal):await Y(this.#n,this.#y(n),a,d,r.signal)}catch(c){a.state==="running"&&(a.state=r.signal.aborted?"stopped":"failed"),c instanceof _&&(a.error=c.message,a.run||=c.request)}this.#r===r&&(this.#r=void 0,o.finish(),this.#k(n),i.said.textContent=a.error||a.text.replace(/\[\d+\]/g,""),i.ready(!1),i.toEnd(),this.#f(),a.state==="failed"&&this.#u("error",{run:a.run,message:a.error}))}#y(n){let t=this.#o.slice(0,this.#o.indexOf(n)).filter(r=>r.answer.text&&!r.answer.error).slice(-$e).flatMap(r=>[{role:"user",content:r.question},{role:"assistant",content:r.answer.text}]),i=this.getAttribute("where");return{conversation:this.#d,messages:[...t,{role:"user",content:n.question}],...i&&{where:JSON.parse(i)}}}#_(n){let t=new B(n,this.#e,this.#s,{ask:i=>this.ask(i),again:()=>{this.#r||(n.answer=U(),this.#c.pop(),t.element.remove(),this.#b(n,!1))},cited:({n:i,title:r,url:o})=>this.#u("citation-click",{run:n.answer.run,n:i,title:r,url:o}),edit:()=>this.#v(),...this.hasAttribute("explain")&&{explain:()=>this.#u("explain",structuredClone(n))},grew:()=>this.#t.toEnd(),rate:async(i,r)=>{await X(this.#n,n.answer.run,i,r),this.#u("feedback",{run:n.answer.run,rating:i,reason:r}),this.#f()}});return this.#c.push(t),this.#t.turns.append(t.element),t}#k({answer:n}){n.notice&&this.#i.startsWith("en")&&!this.hasAttribute("notice")&&(this.#t.notice.textContent=n.notice)}#w(){let n=this.#o.at(-1)?.answer,t=this.#r;if(!t||!n)return;(n.run?J(this.#n,n.run).catch(()=>{}):Promise.resolve()).finally(()=>setTimeout(()=>t.abort(),500))}#u(n,t){this.dispatchEvent(new CustomEvent(`footnote-${n}`,{bubbles:!0,composed:!0,detail:t}))}#f(){this.#o.length&&this.#a.save({conversation:this.#d,exchanges:this.#o})}#N(){let n=this.#a.load();this.#d=n?.conversation??xe(),this.#o=n?.exchanges??[];for(let t of this.#o){let{answer:i}=t;i.state==="running"&&i.run&&t===this.#o.at(-1)?(t.answer={...U(),run:i.run},this.#b(t,!0)):(i.state==="running"&&(i.state="failed"),this.#_(t),this.#k(t))}n&&(this.#t.hello.hidden=!0),this.#t.toEnd(!0)}},xe=()=>`conv_${Array.from(crypto.getRandomValues(new Uint8Array(12)),e=>e.toString(16).padStart(2,"0")).join("")}`;customElements.get("footnote-chat")||customElements.define("footnote-chat",j);function be(){if(!G||document.querySelector("footnote-chat"))return;let e=document.createElement("footnote-chat");e.setAttribute("mode","launcher");for(let[n,t]of Object.entries(G.dataset))e.setAttribute(n.replace(/[A-Z]/g,i=>`-${i.toLowerCase()}`),t??"");document.body.append(e)}document.readyState==="loading"?addEventListener("DOMContentLoaded",be):be();})();

@@ -1,6 +1,6 @@
 /** The citation card: where a sentence comes from, with the supporting words marked. */
-import { el } from "./dom";
-import type { Citation, Source } from "./types";
+import { button, el, icon, link } from "./dom";
+import type { Citation, Doubt, Source } from "./types";
 import type { Words } from "./words";
 
 const AROUND = 220;
@@ -9,54 +9,77 @@ export class Card {
   readonly element: HTMLElement;
   #opener: HTMLElement | undefined;
 
-  constructor(private readonly words: Words, font: HTMLElement) {
-    this.element = el("div", { class: "card", popover: "auto", role: "dialog", "aria-label": words.source });
+  constructor(private readonly words: Words, private readonly language: string, frame: HTMLElement) {
+    this.element = el("div", { class: "card", part: "card", popover: "auto", role: "dialog", tabindex: "-1" });
     this.element.addEventListener("toggle", (event) => {
       if ((event as ToggleEvent).newState === "closed") this.#opener?.setAttribute("aria-expanded", "false");
     });
-    font.append(this.element);
+    frame.append(this.element);
   }
 
-  show(opener: HTMLElement, source: Source, citation?: Citation): void {
+  get isOpen(): boolean {
+    return this.element.matches(":popover-open");
+  }
+
+  source(opener: HTMLElement, source: Source, citation?: Citation): void {
+    const { words } = this;
+    const page = citation?.evidence.page ?? source.page;
+    const place = [page !== undefined && `${words.page} ${page}`, source.headings.at(-1)].filter(Boolean);
+    const facts = [
+      source.modified && new Date(source.modified).toLocaleDateString(this.language, { dateStyle: "medium" }),
+      citation && `${Math.round(citation.support * 100)} % ${words.support}`,
+    ].filter(Boolean);
+    this.#show(opener, `${words.source} ${source.n}: ${source.label}`,
+      this.#head(el("sup", {}, String(source.n)), source.title || source.uri, place.join(" · ") || source.uri),
+      excerpt(source, citation),
+      el("footer", {}, el("small", {}, facts.join(" · ")),
+        link(citation?.evidence.url ?? source.url, { class: "open" },
+          page === undefined ? words.openDocument : `${words.openDocument}, ${words.page} ${page}`)));
+  }
+
+  doubt(opener: HTMLElement, kind: Doubt): void {
+    const title = this.words[kind];
+    this.#show(opener, title, this.#head(el("sup", {}, opener.textContent), title, ""),
+      el("p", {}, this.words[`${kind}Means`]));
+  }
+
+  #head(mark: HTMLElement, title: string, place: string): HTMLElement {
+    return el("header", {}, mark, el("div", { dir: "auto" }, el("b", {}, title), place && el("small", {}, place)),
+      button("tool", () => this.element.hidePopover(), { "aria-label": this.words.close }, icon("close")));
+  }
+
+  #show(opener: HTMLElement, label: string, ...children: Node[]): void {
     this.#opener?.setAttribute("aria-expanded", "false");
     this.#opener = opener;
     opener.setAttribute("aria-expanded", "true");
-    const place = [source.page !== undefined && `${this.words.page} ${source.page}`, source.headings.at(-1)];
-    this.element.replaceChildren(
-      el("header", {}, el("b", {}, `${source.n}. ${source.title || source.uri}`),
-        el("small", {}, [...place.filter(Boolean), source.uri].join(" · "))),
-      excerpt(source, citation),
-      el("footer", {}, el("a", { href: citation?.evidence.url ?? source.url, target: "_blank", rel: "noopener" },
-        this.words.openDocument)),
-    );
+    this.element.setAttribute("aria-label", label);
+    this.element.replaceChildren(...children);
     this.element.showPopover();
     this.#place(opener.getBoundingClientRect());
-    this.element.querySelector("a")!.focus({ preventScroll: true });
+    this.element.focus({ preventScroll: true });
+    const mark = this.element.querySelector("mark");
+    if (mark) mark.parentElement!.scrollTop = mark.offsetTop - mark.parentElement!.offsetTop - 48;
   }
 
   #place(at: DOMRect): void {
-    const { offsetWidth: width, offsetHeight: height } = this.element;
-    const left = Math.min(Math.max(12, at.left - 24), innerWidth - width - 12);
+    const { offsetWidth: width, offsetHeight: height, style } = this.element;
+    style.left = `${Math.max(12, Math.min(at.left - 24, innerWidth - width - 12))}px`;
     const below = at.bottom + 8 + height < innerHeight;
-    this.element.style.left = `${left}px`;
-    this.element.style.top = `${below ? at.bottom + 8 : Math.max(12, at.top - height - 8)}px`;
+    style.top = `${below ? at.bottom + 8 : Math.max(12, at.top - height - 8)}px`;
   }
 }
 
 /** The passage around the evidence. Document offsets count code points, so the text is cut as such. */
 function excerpt(source: Source, citation?: Citation): HTMLElement {
   const points = Array.from(source.text);
-  if (!citation) return el("blockquote", { tabindex: "0" }, plain(source.text));
-  const from = Math.max(0, citation.evidence.start - source.start);
-  const to = Math.min(points.length, citation.evidence.end - source.start);
+  const from = citation ? Math.max(0, citation.evidence.start - source.start) : 0;
+  const to = citation ? Math.min(points.length, citation.evidence.end - source.start) : 0;
   const first = Math.max(0, from - AROUND);
-  const last = Math.min(points.length, to + AROUND);
-  return el(
-    "blockquote", { tabindex: "0" },
-    (first ? "…" : "") + plain(points.slice(first, from).join("")),
-    el("mark", {}, plain(points.slice(from, to).join(""))),
-    plain(points.slice(to, last).join("")) + (last < points.length ? "…" : ""),
-  );
+  const last = citation ? Math.min(points.length, to + AROUND) : points.length;
+  const cut = (start: number, end: number) => plain(points.slice(start, end).join(""));
+  return el("blockquote", { tabindex: "0", dir: "auto" },
+    first > 0 && "…", cut(first, from), from < to && el("mark", {}, cut(from, to)), cut(Math.max(from, to), last),
+    last < points.length && "…");
 }
 
 /** Takes Markdown's signs out of a passage that is shown as plain words. */

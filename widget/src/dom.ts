@@ -1,5 +1,5 @@
-/** Makes elements without markup strings. */
-type Child = Node | string | false | undefined;
+/** Makes elements without markup strings, and decides which addresses may be linked. */
+type Child = Node | string | false | undefined | null | "";
 
 export function el<K extends keyof HTMLElementTagNameMap>(
   tag: K, attributes: Record<string, string | EventListener> = {}, ...children: Child[]
@@ -9,26 +9,53 @@ export function el<K extends keyof HTMLElementTagNameMap>(
     if (typeof value === "string") made.setAttribute(name, value);
     else made.addEventListener(name, value);
   }
-  made.append(...children.filter((child): child is Node | string => child !== false && child !== undefined));
+  made.append(...children.filter((child): child is Node | string => Boolean(child)));
   return made;
 }
 
+export const button = (
+  classes: string, act: () => void, attributes: Record<string, string> = {}, ...children: Child[]
+): HTMLButtonElement => el("button", { class: classes, type: "button", ...attributes, click: act }, ...children);
+
+/** A square button that shows an icon and says its label. */
+export const tool = (name: string, label: string, act: () => void, attributes: Record<string, string> = {}) =>
+  button("tool", act, { "aria-label": label, title: label, ...attributes }, icon(name));
+
+/** The address, if it leads to a page or a mailbox; whatever else it is leads nowhere. */
+export function safe(address: string): string | undefined {
+  try {
+    return /^(https?|mailto):$/.test(new URL(address, location.href).protocol) ? address : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function link(address: string, attributes: Record<string, string>, ...children: Child[]): HTMLAnchorElement {
+  const href = safe(address);
+  const place = href && { href, target: "_blank", rel: "noopener noreferrer nofollow" };
+  return el("a", { ...attributes, ...(place || {}) }, ...children);
+}
+
 const PATHS: Record<string, string> = {
-  send: "M12 20V5M5.5 11.5 12 5l6.5 6.5",
+  send: "M12 19V5M5.5 11.5 12 5l6.5 6.5",
   stop: "M7 7h10v10H7z",
-  close: "M6 6l12 12M18 6 6 18",
-  reset: "M4 12a8 8 0 1 0 2.6-5.9M4 4v4.5h4.5",
+  close: "m6 6 12 12M18 6 6 18",
+  reset: "M12 5v14M5 12h14",
+  erase: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
+  again: "M4 12a8 8 0 1 0 2.5-5.8M4 4v4.5h4.5",
   copy: "M9 9h10v11H9zM5 15V4h10",
-  good: "M7 11v9H4v-9zm0 0 4-8c1.7 0 2.6 1.2 2.2 3l-.7 3.5h5.3a2 2 0 0 1 2 2.4l-1.2 6.4A2 2 0 0 1 16.600 20H7",
-  bad: "M17 13V4h3v9zm0 0-4 8c-1.700 0-2.600-1.200-2.200-3l.7-3.500H6.200a2 2 0 0 1-2-2.400l1.200-6.400A2 2 0 0 1 7.400 4H17",
-  chat: "M4 5h16v11H10l-5 4v-4H4z",
+  up: "M7 11v9H4v-9zm0 0 4-8c1.7 0 2.6 1.2 2.2 3l-.7 3.5h5.3a2 2 0 0 1 2 2.4l-1.2 6.4A2 2 0 0 1 16.6 20H7",
+  down: "M17 13V4h3v9zm0 0-4 8c-1.7 0-2.6-1.2-2.2-3l.7-3.5H6.2a2 2 0 0 1-2-2.4l1.2-6.4A2 2 0 0 1 7.4 4H17",
+  edit: "M4 20h4L19 9l-4-4L4 16zM13 7l4 4",
+  explain: "M5 20v-6M12 20V4M19 20v-10",
 };
 
 export function icon(name: string): SVGElement {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
   svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  const path = document.createElementNS(space, "path");
   path.setAttribute("d", PATHS[name]!);
   svg.append(path);
   return svg;

@@ -1,201 +1,262 @@
 /** `<footnote-chat>`: a chat over a team's documents, and the script tag that puts one on a page. */
 import { Card } from "./card";
-import { el, icon } from "./dom";
-import { type Connection, Refused, ask, rate, resume, stop } from "./stream";
-import { css } from "./style";
+import { Frame } from "./frame";
+import { Shelf } from "./shelf";
+import { type Connection, Refused, ask, forget, rate, resume, stop } from "./stream";
+import css from "./style.css";
 import { TurnView } from "./turn";
 import { type Exchange, emptyAnswer } from "./types";
-import { type Words, wordsFor } from "./words";
+import { type Words, rightToLeft, wordsFor } from "./words";
 
-const KEPT_MS = 7 * 24 * 3600 * 1000;
 const script = document.currentScript as HTMLScriptElement | null;
+const EARLIER = 6;
 
 class FootnoteChat extends HTMLElement {
   #connection!: Connection;
   #words!: Words;
+  #language = "en";
+  #shelf!: Shelf;
+  #frame!: Frame;
+  #card!: Card;
   #conversation = "";
   #exchanges: Exchange[] = [];
+  #views: TurnView[] = [];
   #abort: AbortController | undefined;
-  #frame!: HTMLElement;
-  #launcher: HTMLButtonElement | undefined;
-  #turns!: HTMLOListElement;
-  #scroll!: HTMLElement;
-  #input!: HTMLTextAreaElement;
-  #go!: HTMLButtonElement;
-  #said!: HTMLElement;
-  #notice!: HTMLElement;
-  #hello!: HTMLElement;
-  #card!: Card;
+  #correcting = false;
+  #listening = new AbortController();
 
   connectedCallback(): void {
+    this.#listening = new AbortController();
+    const { signal } = this.#listening;
+    addEventListener("pagehide", () => this.#save(), { signal });
     if (this.shadowRoot) return;
-    const home = this.getAttribute("api") ?? (script?.src ? new URL(script.src).origin : location.origin);
+    const home = this.getAttribute("api") ?? (script?.src ? new URL(".", script.src).href : location.origin);
     this.#connection = { api: home.replace(/\/$/, ""), key: this.getAttribute("key") ?? "" };
-    this.#words = wordsFor(this.getAttribute("lang") ?? document.documentElement.lang ?? "en");
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(css);
-    const root = this.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = [sheet];
-    this.#build(root);
+    this.#language = this.getAttribute("lang") || document.documentElement.lang || "en";
+    this.#words = wordsFor(this.#language);
+    this.#shelf = new Shelf(`footnote:${this.#connection.api}:${this.getAttribute("name") ?? ""}`,
+      Number(this.getAttribute("keep-days") ?? 7));
+    this.#build();
     this.#load();
-    this.dispatchEvent(new CustomEvent("ready", { bubbles: true, composed: true }));
+    this.#tell("ready", {});
+  }
+
+  disconnectedCallback(): void {
+    this.#listening.abort();
   }
 
   open(): void {
-    this.#frame.classList.remove("shut");
-    this.#launcher?.setAttribute("aria-expanded", "true");
-    this.#input.focus();
-    this.#bottom(true);
+    const { root, launcher, input } = this.#frame;
+    if (root instanceof HTMLDialogElement && !root.open) {
+      // On a small screen it covers the page, and must then keep the keyboard to itself.
+      if (this.#mode === "modal" || matchMedia("(max-width:520px)").matches) root.showModal();
+      else root.show();
+      launcher.setAttribute("aria-expanded", "true");
+      this.#tell("open", {});
+    }
+    input.focus();
+    this.#frame.toEnd(true);
   }
 
   close(): void {
-    if (!this.#launcher) return;
-    this.#frame.classList.add("shut");
-    this.#launcher.setAttribute("aria-expanded", "false");
-    this.#launcher.focus();
+    const { root } = this.#frame;
+    if (root instanceof HTMLDialogElement) root.close();
   }
 
-  /** Forgets the conversation, here and for what is still being written. */
-  reset(): void {
-    this.#stop();
-    this.#exchanges = [];
-    this.#conversation = newName();
-    this.#turns.replaceChildren();
-    this.#hello.classList.remove("shut");
-    this.#save();
-    this.#input.focus();
-  }
-
+  /** Asks a question, as if it had been typed. Does nothing while an answer is being written. */
   ask(question: string): void {
     const text = question.trim();
     if (!text || this.#abort) return;
+    if (this.#correcting) {
+      this.#uncorrect();
+      this.#exchanges.pop();
+      this.#views.pop()?.element.remove();
+    }
     const exchange = { question: text, answer: emptyAnswer() };
     this.#exchanges.push(exchange);
     void this.#run(exchange, false);
   }
 
-  #build(root: ShadowRoot): void {
-    const words = this.#words;
-    const mode = this.getAttribute("mode") ?? "inline";
-    const floating = mode !== "inline";
-    const title = this.getAttribute("heading") ?? words.title;
-    const tool = (name: string, label: string, act: () => void) =>
-      el("button", { class: "tool", type: "button", "aria-label": label, title: label, click: act }, icon(name));
-    this.#turns = el("ol", { class: "turns" });
-    this.#hello = this.#greeting(title);
-    this.#scroll = el("div", { class: "scroll", role: "log", "aria-live": "off", "aria-label": title, tabindex: "0" },
-      this.#hello, this.#turns);
-    this.#said = el("div", { class: "vh", role: "status" });
-    this.#input = el("textarea", { rows: "1", "aria-label": words.ask, placeholder: words.ask, maxlength: "8000" });
-    this.#go = el("button", { class: "go", type: "submit", "aria-label": words.send }, icon("send"));
-    this.#notice = el("p", { class: "notice" });
-    const form = el("form", {}, el("div", { class: "box" }, this.#input, this.#go));
-    this.#frame = el("section", { class: "fn", "aria-label": title },
-      el("header", {}, el("h2", {}, title, el("sup", { "aria-hidden": "true" }, "1")),
-        tool("reset", words.reset, () => this.reset()),
-        floating && tool("close", words.close, () => this.close())),
-      this.#scroll, this.#said, form, this.#notice);
-    if (getComputedStyle(this).direction === "rtl") this.#frame.dir = "rtl";
-    if (this.hasAttribute("headless")) this.#frame.querySelector("header")!.classList.add("shut");
-    this.#card = new Card(words, this.#frame);
-    root.append(this.#frame);
-    if (floating) this.#float(root, mode);
+  /** Begins a new conversation. What was said stays with the service, and leaves this browser. */
+  reset(): void {
+    this.#stop();
+    this.#abort = undefined;
+    this.#exchanges = [];
+    this.#views = [];
+    this.#conversation = newName();
+    this.#uncorrect();
+    this.#frame.turns.replaceChildren();
+    this.#frame.hello.hidden = false;
+    this.#shelf.clear();
+    this.#frame.ready(false);
+    this.#frame.input.focus();
+  }
+
+  /** Deletes the conversation here and at the service. */
+  erase(): void {
+    void forget(this.#connection, this.#conversation).catch(() => undefined);
+    this.reset();
+  }
+
+  /** Offers questions to begin with, in place of those of the attribute. */
+  suggest(questions: string[]): void {
+    this.#frame.suggest(questions);
+  }
+
+  /** Calls `heard` with the detail of every `footnote-{name}` event; returns what ends that. */
+  on(name: string, heard: (detail: unknown) => void): () => void {
+    const listener = (event: Event) => heard((event as CustomEvent).detail);
+    this.addEventListener(`footnote-${name}`, listener);
+    return () => this.removeEventListener(`footnote-${name}`, listener);
+  }
+
+  get #mode(): string {
+    return this.getAttribute("mode") ?? "inline";
+  }
+
+  #build(): void {
+    const root = this.attachShadow({ mode: "open" });
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+    root.adoptedStyleSheets = [sheet];
+    const floating = this.#mode !== "inline";
+    const starters = (this.getAttribute("suggestions") ?? "").split("|").map((one) => one.trim()).filter(Boolean);
+    this.#frame = new Frame(this.#words, {
+      title: this.getAttribute("heading") ?? this.#words.title,
+      intro: this.getAttribute("intro") ?? "",
+      notice: this.getAttribute("notice") ?? this.#words.notice,
+      starters,
+      floating,
+      classes: `${this.#mode} ${floating ? "floating" : ""} ${this.hasAttribute("headless") ? "headless" : ""}`,
+    }, {
+      ask: (question) => this.ask(question),
+      close: () => this.close(),
+      erase: () => this.erase(),
+      reset: () => this.reset(),
+      toggle: () => (this.#frame.launcher.ariaExpanded === "true" ? this.close() : this.open()),
+      uncorrect: () => this.#uncorrect(),
+    });
+    const frame = this.#frame;
+    const turned = this.hasAttribute("lang") ? rightToLeft(this.#language) : getComputedStyle(this).direction === "rtl";
+    for (const part of [frame.root, frame.launcher]) part.dir = turned ? "rtl" : "ltr";
+    frame.root.lang = this.#language;
+    this.#card = new Card(this.#words, this.#language, frame.root);
+    root.append(frame.root);
+    if (floating) root.append(frame.launcher);
+    this.#listen();
+    frame.ready(false);
+  }
+
+  #listen(): void {
+    const { root, form, input, launcher } = this.#frame;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (this.#abort) this.#stop();
       else this.#submit();
     });
-    this.#input.addEventListener("input", () => this.#ready());
-    this.#input.addEventListener("keydown", (event) => this.#key(event));
-    this.#ready();
-  }
-
-  #greeting(title: string): HTMLElement {
-    const starters = (this.getAttribute("suggestions") ?? "").split("|").map((one) => one.trim()).filter(Boolean);
-    return el("div", { class: "hello" },
-      el("h3", {}, title, el("sup", { "aria-hidden": "true" }, "1")),
-      el("p", {}, this.getAttribute("intro") ?? ""),
-      el("div", { class: "starters" }, ...starters.map((one) =>
-        el("button", { class: "pill", type: "button", click: () => this.ask(one) }, one))));
-  }
-
-  #float(root: ShadowRoot, mode: string): void {
-    this.#frame.classList.add("floating", "shut");
-    this.#frame.setAttribute("role", "dialog");
-    if (mode === "sidebar") this.#frame.classList.add("sidebar");
-    this.#launcher = el("button", {
-      class: "launch", type: "button", "aria-label": this.#words.open, "aria-expanded": "false", part: "launcher",
-      click: () => (this.#frame.classList.contains("shut") ? this.open() : this.close()),
-    }, icon("chat"));
-    // The launcher stands outside the frame, and needs its colours.
-    const stand = el("div", { class: "fn launcher-only" }, this.#launcher);
-    root.append(stand);
-    this.#frame.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !this.#card.element.matches(":popover-open")) this.close();
+    input.addEventListener("input", () => this.#frame.ready(Boolean(this.#abort)));
+    input.addEventListener("keydown", (event) => this.#typed(event));
+    root.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || this.#card.isOpen) return;
+      if (this.#correcting) this.#uncorrect();
+      else this.close();
+    });
+    root.addEventListener("close", () => {
+      launcher.setAttribute("aria-expanded", "false");
+      launcher.focus();
+      this.#tell("close", {});
     });
   }
 
-  #key(event: KeyboardEvent): void {
+  #typed(event: KeyboardEvent): void {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
       if (!this.#abort) this.#submit();
-    } else if (event.key === "ArrowUp" && !this.#input.value) {
-      this.#input.value = this.#exchanges.at(-1)?.question ?? "";
-      this.#ready();
+    } else if (event.key === "ArrowUp" && !this.#frame.input.value) {
+      event.preventDefault();
+      this.#correct();
     }
   }
 
   #submit(): void {
-    const text = this.#input.value;
-    this.#input.value = "";
+    const { input } = this.#frame;
+    const text = input.value;
+    input.value = "";
     this.ask(text);
-    this.#ready();
+    this.#frame.ready(Boolean(this.#abort));
   }
 
-  #ready(): void {
-    const running = Boolean(this.#abort);
-    this.#go.disabled = !running && !this.#input.value.trim();
-    this.#go.setAttribute("aria-label", running ? this.#words.stop : this.#words.send);
-    this.#go.replaceChildren(icon(running ? "stop" : "send"));
+  /** Takes the last question back into the box; sending it then replaces it and its answer. */
+  #correct(): void {
+    const last = this.#exchanges.at(-1);
+    if (!last || this.#abort) return;
+    this.#correcting = true;
+    this.#frame.correcting.hidden = false;
+    this.#frame.input.value = last.question;
+    this.#frame.input.focus();
+    this.#frame.ready(false);
+  }
+
+  #uncorrect(): void {
+    if (this.#correcting) this.#frame.input.value = "";
+    this.#correcting = false;
+    this.#frame.correcting.hidden = true;
+    this.#frame.ready(Boolean(this.#abort));
   }
 
   async #run(exchange: Exchange, resumed: boolean): Promise<void> {
+    const frame = this.#frame;
     const abort = (this.#abort = new AbortController());
     const view = this.#view(exchange);
-    this.#hello.classList.add("shut");
-    this.#ready();
-    this.#bottom(true);
-    this.#said.textContent = this.#words.searching;
     const { answer } = exchange;
+    frame.hello.hidden = true;
+    frame.ready(true);
+    frame.toEnd(true);
+    frame.said.textContent = this.#words.searching;
     const watcher = {
-      text: (delta: string) => { view.write(delta); this.#bottom(); },
-      status: (stage: string) => view.status(stage),
-      changed: () => { this.#notice.textContent = answer.notice; this.#save(); },
+      text: (delta: string) => view.write(delta),
+      status: (stage: string) => {
+        view.status(stage);
+        if (stage === "offline") frame.said.textContent = this.#words.offline;
+      },
+      changed: () => this.#save(),
     };
     try {
       if (resumed) await resume(this.#connection, answer, watcher, abort.signal);
-      else await ask(this.#connection, this.#body(exchange), answer, watcher, abort.signal);
+      else await ask(this.#connection, this.#asked(exchange), answer, watcher, abort.signal);
     } catch (error) {
       if (answer.state === "running") answer.state = abort.signal.aborted ? "stopped" : "failed";
-      if (error instanceof Refused) answer.error = error.message;
+      if (error instanceof Refused) {
+        answer.error = error.message;
+        answer.run ||= error.request;
+      }
     }
     if (this.#abort !== abort) return;
     this.#abort = undefined;
     view.finish();
-    this.#said.textContent = answer.error || answer.text.replace(/\[\d+\]/g, "");
-    this.#ready();
-    this.#bottom();
+    this.#noticed(exchange);
+    frame.said.textContent = answer.error || answer.text.replace(/\[\d+\]/g, "");
+    frame.ready(false);
+    frame.toEnd();
     this.#save();
     if (answer.state === "failed") this.#tell("error", { run: answer.run, message: answer.error });
   }
 
-  #body(exchange: Exchange): unknown {
-    const earlier = this.#exchanges.slice(0, this.#exchanges.indexOf(exchange));
-    const messages = earlier.filter((one) => one.answer.text).slice(-6).flatMap((one) => [
-      { role: "user", content: one.question },
-      { role: "assistant", content: one.answer.text },
-    ]);
-    return { conversation: this.#conversation, messages: [...messages, { role: "user", content: exchange.question }] };
+  /** What is sent: the question after the last few exchanges, and what the page wants of the search. */
+  #asked(exchange: Exchange): unknown {
+    const messages = this.#exchanges.slice(0, this.#exchanges.indexOf(exchange))
+      .filter((one) => one.answer.text && !one.answer.error)
+      .slice(-EARLIER)
+      .flatMap((one) => [
+        { role: "user", content: one.question },
+        { role: "assistant", content: one.answer.text },
+      ]);
+    const where = this.getAttribute("where");
+    return {
+      conversation: this.#conversation,
+      messages: [...messages, { role: "user", content: exchange.question }],
+      ...(where && { where: JSON.parse(where) }),
+    };
   }
 
   #view(exchange: Exchange): TurnView {
@@ -204,17 +265,30 @@ class FootnoteChat extends HTMLElement {
       again: () => {
         if (this.#abort) return;
         exchange.answer = emptyAnswer();
+        this.#views.pop();
         view.element.remove();
         void this.#run(exchange, false);
       },
-      rate: (rating) => {
-        void rate(this.#connection, exchange.answer.run, rating, "").catch(() => undefined);
-        this.#tell("feedback", { run: exchange.answer.run, rating });
+      cited: ({ n, title, url }) => this.#tell("citation-click", { run: exchange.answer.run, n, title, url }),
+      edit: () => this.#correct(),
+      ...(this.hasAttribute("explain") && { explain: () => this.#tell("explain", structuredClone(exchange)) }),
+      grew: () => this.#frame.toEnd(),
+      rate: async (rating, reason) => {
+        await rate(this.#connection, exchange.answer.run, rating, reason);
+        this.#tell("feedback", { run: exchange.answer.run, rating, reason });
         this.#save();
       },
     });
-    this.#turns.append(view.element);
+    this.#views.push(view);
+    this.#frame.turns.append(view.element);
     return view;
+  }
+
+  #noticed({ answer }: Exchange): void {
+    // The service speaks English; a reader of another language is told the same in theirs.
+    if (answer.notice && this.#language.startsWith("en") && !this.hasAttribute("notice")) {
+      this.#frame.notice.textContent = answer.notice;
+    }
   }
 
   #stop(): void {
@@ -226,58 +300,39 @@ class FootnoteChat extends HTMLElement {
     void told.finally(() => setTimeout(() => abort.abort(), 500));
   }
 
-  #bottom(always = false): void {
-    const box = this.#scroll;
-    if (always || box.scrollHeight - box.scrollTop - box.clientHeight < 120) box.scrollTop = box.scrollHeight;
-  }
-
   #tell(name: string, detail: unknown): void {
-    this.dispatchEvent(new CustomEvent(name, { bubbles: true, composed: true, detail }));
-  }
-
-  get #shelf(): string {
-    return `footnote:${this.#connection.api}:${this.getAttribute("name") ?? ""}`;
+    this.dispatchEvent(new CustomEvent(`footnote-${name}`, { bubbles: true, composed: true, detail }));
   }
 
   #save(): void {
-    if (this.hasAttribute("forgetful")) return;
-    const kept = { at: Date.now(), conversation: this.#conversation, exchanges: this.#exchanges.slice(-30) };
-    try {
-      localStorage.setItem(this.#shelf, JSON.stringify(kept));
-    } catch {
-      // Storage may be full or forbidden; the conversation then lives as long as the page.
+    if (this.#exchanges.length) {
+      this.#shelf.save({ conversation: this.#conversation, exchanges: this.#exchanges });
     }
   }
 
   #load(): void {
-    this.#conversation = newName();
-    let kept: { at: number; conversation: string; exchanges: Exchange[] } | null = null;
-    try {
-      kept = JSON.parse(localStorage.getItem(this.#shelf) ?? "null");
-    } catch {
-      kept = null;
-    }
-    if (!kept || this.hasAttribute("forgetful") || Date.now() - kept.at > KEPT_MS) return;
-    this.#conversation = kept.conversation;
-    this.#exchanges = kept.exchanges;
-    this.#hello.classList.toggle("shut", this.#exchanges.length > 0);
+    const kept = this.#shelf.load();
+    this.#conversation = kept?.conversation ?? newName();
+    this.#exchanges = kept?.exchanges ?? [];
     for (const exchange of this.#exchanges) {
-      if (exchange.answer.state === "running" && exchange === this.#exchanges.at(-1) && exchange.answer.run) {
-        exchange.answer = { ...emptyAnswer(), run: exchange.answer.run };
+      const { answer } = exchange;
+      if (answer.state === "running" && answer.run && exchange === this.#exchanges.at(-1)) {
+        exchange.answer = { ...emptyAnswer(), run: answer.run };
         void this.#run(exchange, true);
       } else {
-        if (exchange.answer.state === "running") exchange.answer.state = "failed";
-        this.#notice.textContent = exchange.answer.notice;
+        if (answer.state === "running") answer.state = "failed";
         this.#view(exchange);
+        this.#noticed(exchange);
       }
     }
-    this.#bottom(true);
+    if (kept) this.#frame.hello.hidden = true;
+    this.#frame.toEnd(true);
   }
 }
 
-function newName(): string {
-  return `conv_${crypto.randomUUID?.() ?? Math.random().toString(36).slice(2)}`;
-}
+/** Names a conversation. `randomUUID` exists only where the page is served safely. */
+const newName = () =>
+  `conv_${Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 
 if (!customElements.get("footnote-chat")) customElements.define("footnote-chat", FootnoteChat);
 
@@ -286,7 +341,9 @@ function launch(): void {
   if (!script || document.querySelector("footnote-chat")) return;
   const made = document.createElement("footnote-chat");
   made.setAttribute("mode", "launcher");
-  for (const [name, value] of Object.entries(script.dataset)) made.setAttribute(name, value ?? "");
+  for (const [name, value] of Object.entries(script.dataset)) {
+    made.setAttribute(name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), value ?? "");
+  }
   document.body.append(made);
 }
 if (document.readyState === "loading") addEventListener("DOMContentLoaded", launch);

@@ -1,6 +1,6 @@
 /** Talks to the service: asks, follows the stream, takes it up again when the connection drops, stops it. */
-import { createParser } from "eventsource-parser";
-import type { Answer, Citation, Sentence } from "./types";
+import { Frames } from "./frames";
+import type { Answer } from "./types";
 
 export interface Connection {
   api: string;
@@ -8,120 +8,154 @@ export interface Connection {
 }
 
 export interface Watcher {
+  /** More of the answer. */
   text(delta: string): void;
+  /** What the service does now, or that it cannot be reached. */
   status(stage: string): void;
+  /** Anything else of the answer has changed. */
   changed(): void;
 }
 
-/** A response that is no stream: its sentence is fit for the reader. */
-export class Refused extends Error {}
+/** A response that is no stream: its sentence is fit for the reader, `request` finds it in the service's log. */
+export class Refused extends Error {
+  constructor(message: string, readonly request: string) {
+    super(message);
+  }
+}
 
 const RETRIES = 5;
 
 export async function ask(
   to: Connection, body: unknown, answer: Answer, watcher: Watcher, signal: AbortSignal,
 ): Promise<void> {
-  const response = await call(to, "/v1/chat", { method: "POST", body: JSON.stringify(body), signal });
+  const asked = Date.now();
+  const response = await call(to, "POST", "/v1/chat", body, signal);
   answer.run = response.headers.get("x-run-id") ?? "";
-  await follow(to, response, answer, watcher, signal);
+  watcher.changed();
+  await follow(to, response, answer, watcher, signal, asked);
 }
 
 /** Takes up a run from its first frame: the answer is written again from the start. */
 export async function resume(to: Connection, answer: Answer, watcher: Watcher, signal: AbortSignal): Promise<void> {
-  const response = await call(to, `/v1/runs/${answer.run}/events`, { signal });
-  await follow(to, response, answer, watcher, signal);
+  const response = await call(to, "GET", `/v1/runs/${answer.run}/events`, undefined, signal);
+  await follow(to, response, answer, watcher, signal, 0);
 }
 
-export async function stop(to: Connection, run: string): Promise<void> {
-  await call(to, `/v1/runs/${run}/cancel`, { method: "POST" });
-}
+export const stop = (to: Connection, run: string) => call(to, "POST", `/v1/runs/${run}/cancel`);
 
-export async function rate(to: Connection, run: string, rating: string, reason: string): Promise<void> {
-  await call(to, "/v1/feedback", { method: "POST", body: JSON.stringify({ run, rating, reason }) });
-}
+export const rate = (to: Connection, run: string, rating: string, reason: string) =>
+  call(to, "POST", "/v1/feedback", { run, rating, reason });
+
+export const forget = (to: Connection, conversation: string) =>
+  call(to, "DELETE", `/v1/conversations/${conversation}`);
 
 async function follow(
-  to: Connection, first: Response, answer: Answer, watcher: Watcher, signal: AbortSignal,
+  to: Connection, first: Response, answer: Answer, watcher: Watcher, signal: AbortSignal, asked: number,
 ): Promise<void> {
-  let last = 0;
   let response = first;
-  for (let tries = 0; ; tries += 1) {
+  let last = 0;
+  let tries = 0;
+  for (;;) {
+    const before = last;
     try {
-      last = await read(response, last, answer, watcher);
+      for await (const { id, part } of parts(response)) {
+        last = id || last;
+        take(part, answer, watcher, asked);
+      }
     } catch (error) {
       if (signal.aborted) throw error;
     }
     if (answer.state !== "running") return;
-    if (tries === RETRIES || !answer.run) throw new Refused("");
-    await new Promise((done) => setTimeout(done, 300 * 2 ** tries));
-    response = await call(to, `/v1/runs/${answer.run}/events?after=${last}`, { signal });
+    // A stream that ends without a last word was cut. The run goes on without us for a while.
+    if (last > before) tries = 0;
+    for (let next: Response | undefined; !next; response = next ?? response) {
+      if (tries === RETRIES || !answer.run) throw new TypeError("The stream was cut.");
+      if (!navigator.onLine) watcher.status("offline");
+      await pause(300 * 2 ** tries);
+      tries += 1;
+      next = await call(to, "GET", `/v1/runs/${answer.run}/events?after=${last}`, undefined, signal)
+        .catch((error) => {
+          if (signal.aborted || error instanceof Refused) throw error;
+          return undefined;
+        });
+    }
   }
 }
 
-async function read(response: Response, after: number, answer: Answer, watcher: Watcher): Promise<number> {
-  let last = after;
-  const parser = createParser({
-    onEvent: ({ id, data }) => {
-      if (id) last = Number(id);
-      if (data !== "[DONE]") take(JSON.parse(data), answer, watcher);
-    },
+/** Waits, but no longer than until the connection is back. */
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((done) => {
+    const timer = setTimeout(end, navigator.onLine ? milliseconds : 60_000);
+    function end() {
+      clearTimeout(timer);
+      removeEventListener("online", end);
+      done();
+    }
+    addEventListener("online", end);
   });
+}
+
+async function* parts(response: Response): AsyncGenerator<{ id: number; part: any }> {
+  const frames = new Frames();
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return last;
-    parser.feed(value);
+    if (done) return;
+    for (const { id, data } of frames.feed(value)) {
+      if (data !== "[DONE]") yield { id: Number(id), part: JSON.parse(data) };
+    }
   }
 }
 
 // The wire is typed by the server's own tests; here each part is read for what is needed.
-function take(part: any, answer: Answer, watcher: Watcher): void {
-  switch (part.type) {
-    case "start":
-      answer.run = part.messageMetadata.runId;
-      answer.notice = part.messageMetadata.notice ?? "";
-      break;
-    case "data-status":
-      return watcher.status(part.data.stage);
-    case "source-document":
-    case "source-url": {
-      const { quote, ...source } = part.providerMetadata.footnote;
-      answer.sources.push({ ...source, text: quote });
-      break;
-    }
-    case "text-delta":
-      answer.text += part.delta;
-      return watcher.text(part.delta);
-    case "data-sentence":
-      answer.sentences.push(part.data as Sentence);
-      return;
-    case "data-citations":
-      answer.citations = part.data as Citation[];
-      break;
-    case "data-followups":
-      answer.followups = part.data;
-      break;
-    case "finish":
-      answer.refused = Boolean(part.messageMetadata?.refused);
-      answer.state = "done";
-      break;
-    case "error":
-      answer.error = part.errorText;
-      answer.state = "failed";
-      break;
-    case "abort":
-      answer.state = "stopped";
-      break;
+function take(part: any, answer: Answer, watcher: Watcher, asked: number): void {
+  const { type, data, messageMetadata: about } = part;
+  const now = (time: keyof Answer["times"]) => {
+    if (asked) answer.times[time] ??= Date.now() - asked;
+  };
+  if (/^(finish|error|abort)$/.test(type)) now("end");
+  if (/^source-/.test(type)) {
+    const { quote, ...source } = part.providerMetadata.footnote;
+    answer.sources.push({ ...source, text: quote });
+    now("sources");
+  } else if (type === "start") {
+    Object.assign(answer, { run: about.runId, notice: about.notice ?? "", model: about.model ?? "" });
+  } else if (type === "data-status") {
+    return watcher.status(data.stage);
+  } else if (type === "text-delta") {
+    now("words");
+    answer.text += part.delta;
+    return watcher.text(part.delta);
+  } else if (type === "data-sentence") {
+    answer.sentences.push(data);
+    return;
+  } else if (type === "data-citations") {
+    answer.citations = data;
+  } else if (type === "data-followups") {
+    answer.followups = data;
+  } else if (type === "finish") {
+    answer.refused = Boolean(about?.refused);
+    answer.usage = about?.usage;
+    answer.state = "done";
+  } else if (type === "error") {
+    answer.error = part.errorText;
+    answer.state = "failed";
+  } else if (type === "abort") {
+    answer.state = part.reason === "user" ? "stopped" : "failed";
   }
   watcher.changed();
 }
 
-async function call(to: Connection, path: string, init: RequestInit): Promise<Response> {
+async function call(
+  to: Connection, method: string, path: string, body?: unknown, signal?: AbortSignal,
+): Promise<Response> {
   const headers: Record<string, string> = {};
-  if (init.body) headers["content-type"] = "application/json";
+  if (body) headers["content-type"] = "application/json";
   if (to.key) headers.authorization = `Bearer ${to.key}`;
-  const response = await fetch(to.api + path, { ...init, headers });
+  const response = await fetch(to.api + path, {
+    method, headers, signal: signal ?? null, body: body ? JSON.stringify(body) : null,
+  });
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
-  throw new Refused(problem.detail ?? problem.title ?? `${response.status}`);
+  throw new Refused(problem.detail ?? problem.title ?? "", response.headers.get("x-request-id") ?? "");
 }

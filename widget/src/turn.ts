@@ -1,21 +1,31 @@
 /** One question and its answer on the page. */
 import type { Card } from "./card";
-import { el, icon } from "./dom";
-import { Writer } from "./markdown";
-import type { Citation, Exchange } from "./types";
+import { button, el, tool } from "./dom";
+import { type Doubtful, Writer } from "./markdown";
+import { Rating } from "./rating";
+import type { Citation, Doubt, Exchange, Source } from "./types";
 import type { Words } from "./words";
 
 export interface Actions {
   again(): void;
   ask(question: string): void;
-  rate(rating: "up" | "down"): void;
+  cited(source: Source): void;
+  edit(): void;
+  explain?: () => void;
+  grew(): void;
+  rate(rating: "up" | "down", reason: string): Promise<unknown>;
 }
 
+// Only the last question can be put differently: what follows would no longer fit.
+const LAST = { class: "tool last" };
+
 export class TurnView {
-  readonly element = el("li");
-  #body = el("div", { class: "body" });
+  readonly element = el("li", { part: "turn" });
+  #body = el("div", { class: "body", part: "answer", dir: "auto" });
   #after = el("div");
-  #writer: Writer;
+  #status = el("p", { class: "status" });
+  #writer = this.#fresh(this.#body);
+  #waiting = "";
 
   constructor(
     private readonly exchange: Exchange,
@@ -23,63 +33,95 @@ export class TurnView {
     private readonly card: Card,
     private readonly actions: Actions,
   ) {
-    const asked = el("p", { class: "question" }, el("span", { class: "vh" }, `${words.you}: `), exchange.question);
-    this.element.append(asked, this.#body, this.#after);
-    this.#writer = this.#fresh();
+    this.element.append(
+      el("div", { class: "asked" },
+        tool("edit", words.edit, () => actions.edit(), LAST),
+        el("p", { class: "question", part: "question", dir: "auto" },
+          el("span", { class: "vh" }, `${words.you}: `), exchange.question)),
+      this.#body, this.#after);
     if (exchange.answer.state === "running") this.status("searching");
     else this.finish();
   }
 
-  /** Shows what is being done, until the first words come. */
+  /** Shows what is being done, until the first words come; that the connection is gone, always. */
   status(stage: string): void {
-    if (this.exchange.answer.text) return;
-    const says = stage === "writing" ? this.words.writing : this.words.searching;
-    this.#after.replaceChildren(el("p", { class: "status" }, says));
+    if (this.exchange.answer.text && stage !== "offline") return;
+    this.#status.textContent = this.words[stage === "offline" || stage === "writing" ? stage : "searching"];
+    this.#after.replaceChildren(this.#status);
   }
 
+  /** Writes at the pace of the screen; a page that is not seen has no such pace. */
   write(delta: string): void {
-    if (this.#after.firstChild) this.#after.replaceChildren();
-    this.#writer.write(delta);
+    if (!this.#waiting && !document.hidden) requestAnimationFrame(() => this.#flush());
+    this.#waiting += delta;
+    if (document.hidden) this.#flush();
   }
 
-  /** Shows the whole answer with what its checks found, its sources and what can be done with it. */
+  #flush(): void {
+    if (!this.#waiting) return;
+    this.#status.remove();
+    this.#writer.write(this.#waiting);
+    this.#waiting = "";
+    this.actions.grew();
+  }
+
+  /** Shows what the checks found, the sources, and what can be done with the answer. */
   finish(): void {
     const { answer } = this.exchange;
-    this.#body.replaceChildren();
+    const { words } = this;
+    this.#flush();
+    const doubts = this.#doubts();
+    if (doubts.length || !this.#body.firstChild) {
+      const whole = el("div");
+      this.#fresh(whole).whole(answer.text, doubts);
+      this.#body.replaceChildren(...whole.childNodes);
+    } else this.#writer.end();
+    if (answer.refused) {
+      this.#body.classList.add("refused");
+      this.#body.prepend(el("strong", { class: "label" }, words.notThere));
+    }
     this.#after.replaceChildren();
-    this.#body.classList.toggle("refused", answer.refused);
-    if (answer.refused) this.#body.append(el("strong", {}, this.words.notThere));
-    this.#writer = this.#fresh();
-    const doubts = answer.refused ? [] : answer.sentences.flatMap(({ start, end, verdict }) =>
-      verdict === "supported" ? [] : [{ start, end, kind: verdict }]);
-    this.#writer.whole(answer.text, doubts);
-    if (answer.state === "stopped") this.#after.append(el("p", { class: "status" }, this.words.stopped));
     if (answer.state === "failed") this.#after.append(this.#failure());
-    if (answer.sources.length) this.#after.append(this.#sources());
+    if (answer.state === "stopped") this.#after.append(el("p", { class: "stopped" }, words.stopped));
+    this.#after.append(this.#sources());
     if (answer.text) this.#after.append(this.#tools());
     if (answer.followups.length) {
       this.#after.append(el("div", { class: "starters" }, ...answer.followups.map((question) =>
-        el("button", { class: "pill", type: "button", click: () => this.actions.ask(question) }, question))));
+        button("pill", () => this.actions.ask(question), { dir: "auto" }, question))));
     }
   }
 
-  #fresh(): Writer {
-    return new Writer(this.#body, {
-      cite: (n) => this.#cite(n),
+  #fresh(root: HTMLElement): Writer {
+    let place = 0;
+    return new Writer(root, {
+      cite: (n) => {
+        const source = this.exchange.answer.sources.find((one) => one.n === n);
+        return source ? this.#cite(source, place++) : document.createTextNode(`[${n}]`);
+      },
       doubt: (kind) => el("span", { class: `doubt ${kind}`, title: this.words[kind] }),
+      dagger: (kind) => {
+        const mark = button("cite dagger", () => this.card.doubt(mark, kind),
+          { "aria-haspopup": "dialog", "aria-expanded": "false", "aria-label": this.words[kind] },
+          kind === "partly" ? "‡" : "†");
+        return mark;
+      },
     });
   }
 
-  #cite(n: number): Node {
-    const source = this.exchange.answer.sources.find((one) => one.n === n);
-    if (!source) return document.createTextNode(`[${n}]`);
-    const button = el("button", {
-      class: "cite", type: "button", "aria-haspopup": "dialog", "aria-expanded": "false",
-      "aria-label": `${this.words.source} ${n}: ${source.label}`,
-    }, String(n));
-    const place = [...this.#body.querySelectorAll(".cite")].length;
-    button.addEventListener("click", () => this.card.show(button, source, this.#citation(n, place)));
-    return button;
+  #cite(source: Source, place: number): HTMLElement {
+    const mark = this.#opener("cite", source, () => this.#citation(source.n, place), String(source.n));
+    mark.setAttribute("aria-label", `${this.words.source} ${source.n}: ${source.label}`);
+    return mark;
+  }
+
+  #opener(
+    classes: string, source: Source, citation: () => Citation | undefined, ...children: (Node | string | false)[]
+  ): HTMLElement {
+    const opener = button(classes, () => {
+      this.card.source(opener, source, citation());
+      this.actions.cited(source);
+    }, { "aria-haspopup": "dialog", "aria-expanded": "false" }, ...children);
+    return opener;
   }
 
   /** The marker's own citation: markers and citations stand in the same order. */
@@ -88,50 +130,52 @@ export class TurnView {
     return citations[place]?.n === n ? citations[place] : citations.find((one) => one.n === n);
   }
 
-  #failure(): HTMLElement {
+  #doubts(): Doubtful[] {
     const { answer } = this.exchange;
-    return el("div", { class: "failed", role: "alert" },
-      el("span", {}, answer.error || (navigator.onLine ? this.words.failed : this.words.offline),
-        answer.run && el("small", {}, answer.run)),
-      el("button", { class: "pill", type: "button", click: () => this.actions.again() }, this.words.retry));
+    return answer.sentences
+      .filter((one) => one.verdict !== "supported")
+      .map(({ start, end, verdict }) => ({ start, end, kind: verdict as Doubt }))
+      .sort((one, other) => one.start - other.start);
   }
 
-  #sources(): HTMLElement {
+  #failure(): HTMLElement {
     const { answer } = this.exchange;
-    const cited = new Set(answer.citations.map((one) => one.n));
-    const shown = answer.refused ? distinct(answer.sources).slice(0, 3) : answer.sources.filter((one) => cited.has(one.n));
-    const rows = shown.map((source) => {
-      const button = el("button", { type: "button", "aria-haspopup": "dialog" },
-        !answer.refused && el("b", {}, String(source.n)), el("span", {}, source.label), source.headings.at(-1));
-      button.addEventListener("click", () =>
-        this.card.show(button, source, answer.citations.find((one) => one.n === source.n)));
-      return el("li", {}, button);
-    });
-    const list = el("ul", { class: "list", "aria-label": answer.refused ? this.words.nearest : this.words.sources }, ...rows);
-    return rows.length ? list : el("div");
+    const says = answer.error || this.words[navigator.onLine ? "failed" : "offline"];
+    return el("div", { class: "failed", role: "alert" },
+      el("p", {}, says, answer.run && el("small", {}, answer.run)),
+      button("pill", () => this.actions.again(), {}, this.words.retry));
+  }
+
+  /** The footnotes: what was cited, or, when nothing answers, the nearest documents. */
+  #sources(): HTMLElement | string {
+    const { answer } = this.exchange;
+    const { refused, citations, sources } = answer;
+    const cited = new Set(citations.map((one) => one.n));
+    const shown = refused
+      ? sources.filter((one, place) => sources.findIndex((other) => other.uri === one.uri) === place).slice(0, 3)
+      : sources.filter((one) => cited.has(one.n));
+    if (!shown.length) return "";
+    const rows = shown.map((source) => el("li", {},
+      this.#opener("", source, () => citations.find((one) => one.n === source.n),
+        !refused && el("sup", {}, String(source.n)),
+        el("span", { dir: "auto" }, el("b", {}, source.label), " ", source.headings.at(-1) ?? ""))));
+    const name = this.words[refused ? "nearest" : "sources"];
+    return el("section", { class: "notes", part: "sources" },
+      el("h4", { class: refused ? "" : "vh" }, name), el("ul", {}, ...rows));
   }
 
   #tools(): HTMLElement {
-    const { answer } = this.exchange;
-    const said = el("span", { role: "status" });
-    const tool = (name: string, label: string, act: () => void, pressed?: boolean) => {
-      const button = el("button", { class: "tool", type: "button", "aria-label": label, title: label, click: act }, icon(name));
-      if (pressed !== undefined) button.setAttribute("aria-pressed", String(pressed));
-      return button;
-    };
-    const rating = (name: "up" | "down") => () => {
-      answer.rating = name;
-      this.actions.rate(name);
-      this.finish();
-      this.element.querySelector(".tools [role=status]")!.textContent = this.words.thanks;
-    };
-    return el("div", { class: "tools" },
-      tool("copy", this.words.copy, () => {
-        void navigator.clipboard.writeText(this.#copied()).then(() => (said.textContent = this.words.copied));
-      }),
-      tool("good", this.words.good, rating("up"), answer.rating === "up"),
-      tool("bad", this.words.bad, rating("down"), answer.rating === "down"),
-      tool("reset", this.words.regenerate, () => this.actions.again()), said);
+    const { words, actions } = this;
+    const rating = new Rating(this.exchange.answer, words, (name, reason) => actions.rate(name, reason));
+    const copied = () => (rating.said.textContent = words.copied);
+    return el("div", {},
+      el("div", { class: "tools" },
+        tool("copy", words.copy, () => void copy(this.#copied(), this.#after).then(copied)),
+        ...rating.thumbs,
+        tool("again", words.regenerate, () => actions.again(), LAST),
+        actions.explain && tool("explain", words.explain, actions.explain),
+        rating.said),
+      rating.form);
   }
 
   #copied(): string {
@@ -142,6 +186,16 @@ export class TurnView {
   }
 }
 
-function distinct<T extends { uri: string }>(sources: T[]): T[] {
-  return sources.filter((one, index) => sources.findIndex((other) => other.uri === one.uri) === index);
+/** Copies; where the page is not served safely, browsers leave only the old way. */
+async function copy(text: string, near: HTMLElement): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = el("textarea", { class: "vh" });
+    near.append(area);
+    area.value = text;
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
 }

@@ -1,15 +1,19 @@
-/** What the stream carries, as this widget reads it. Offsets of the answer count UTF-16 units, those of documents code points. */
+/** What the stream carries, as this widget reads it. Offsets in the answer count UTF-16 units, those in documents code points. */
 
 export interface Source {
   n: number;
+  document_id: string;
   title: string;
   label: string;
   uri: string;
   url: string;
+  /** The passage: the document's text from `start`. */
   text: string;
   start: number;
   headings: string[];
+  score: number;
   page?: number;
+  modified?: string;
 }
 
 export interface Citation {
@@ -22,16 +26,20 @@ export interface Citation {
   evidence: { url: string; start: number; end: number; page?: number };
 }
 
+export type Doubt = "partly" | "unsupported";
+
 export interface Sentence {
   start: number;
   end: number;
-  verdict: "supported" | "partly" | "unsupported";
+  verdict: "supported" | Doubt;
+  support: number;
 }
 
 export interface Answer {
   run: string;
-  text: string;
+  model: string;
   notice: string;
+  text: string;
   sources: Source[];
   citations: Citation[];
   sentences: Sentence[];
@@ -40,6 +48,9 @@ export interface Answer {
   state: "running" | "done" | "stopped" | "failed";
   error: string;
   rating?: "up" | "down";
+  usage?: { inputTokens: number; outputTokens: number };
+  /** Milliseconds from the question to its sources, its first word and its end. */
+  times: { sources?: number; words?: number; end?: number };
 }
 
 export interface Exchange {
@@ -48,6 +59,6 @@ export interface Exchange {
 }
 
 export const emptyAnswer = (): Answer => ({
-  run: "", text: "", notice: "", sources: [], citations: [], sentences: [], followups: [],
-  refused: false, state: "running", error: "",
+  run: "", model: "", notice: "", text: "", sources: [], citations: [], sentences: [], followups: [],
+  refused: false, state: "running", error: "", times: {},
 });
