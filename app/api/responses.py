@@ -22,7 +22,8 @@ from app.problems import Conflict, problem_of_ending
 from app.question import Message
 from app.run import Run
 from app.runs import Runs
-from app.wire.responses import EVENTS, ResponseOptions, ResponsesStream, response
+from app.wire.response_object import ResponseOptions, response
+from app.wire.responses import EVENTS, ResponsesStream
 from vectorstore.errors import NotFound
 
 router = APIRouter(tags=["openai"])

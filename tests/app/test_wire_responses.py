@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 
 from app.events import Cancelled, Done, Event, Failed
-from app.wire.responses import EVENTS, ResponseOptions, ResponsesStream, response
+from app.wire.response_object import ResponseOptions, response
+from app.wire.responses import EVENTS, ResponsesStream
 from tests.app.dialects import ANSWERED, LINK, RUN, UNFINISHED, answer_of, encoded, ended_in, payloads, turns
 
 OPTIONS = ResponseOptions(run=RUN, model="footnote", created=1, link=LINK, question="How much leave?")
