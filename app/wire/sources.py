@@ -62,6 +62,8 @@ def source(passage: Passage, link: Link) -> Json:
         "chunk_ids": list(passage.chunks),
         "score": passage.score,
     }
+    if document.modified is not None:
+        shown["modified"] = document.modified.isoformat()
     return shown if passage.span.page is None else shown | {"page": passage.span.page}
 
 
