@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.asked import Asked, ask
+from app.asked import STRICT, Asked, ask
 from app.events import Passage
 from app.ground import OPPOSITES
 from app.rank import Candidate, Source, rank
@@ -24,7 +24,7 @@ WEIGHTS: Mapping[str, float] = {
     "cosine": 2.0, "nearest": 0.9, "margin": 0.14, "missing_in_sentence": -0.3, "missing_near": -0.9,
     "missing_in_passage": -0.7, "missing_anywhere": -0.1, "rarest_missing_near": -0.1, "rarest_missing_anywhere": 0.0,
     "specifics_missing": -0.8, "specifics_unknown": -0.9, "names_missing": -0.2, "names_unknown": -0.4,
-    "kind": 0.3, "opposed": -1.1, "negation": -1.0, "pairs": 0.2, "length": -0.1,
+    "kind": 0.3, "form": -0.3, "opposed": -1.1, "negation": -1.0, "pairs": 0.2, "length": -0.1,
 }  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def confidence(found: Mapping[str, float]) -> float:
 
 def signals(asked: Asked, ranked: Sequence[Candidate], sources: Sequence[Source]) -> dict[str, float]:
     """Return what speaks for and against an answer in the best-ranked sentence and around it."""
-    best = ranked[0]
+    best = _best(asked, ranked)
     source = sources[best.source]
     near, passage = _near(best, source), read(f"{source.context}\n{source.text}")
     everything = [read(f"{item.context}\n{item.text}") for item in sources]
@@ -91,6 +91,7 @@ def signals(asked: Asked, ranked: Sequence[Candidate], sources: Sequence[Source]
         "names_missing": len(names - near.words) / len(names) if names else 0.0,
         "names_unknown": float(not names <= spoken),
         "kind": best.signals["kind"],
+        "form": _form(asked, ranked),
         "opposed": float(any(OPPOSITES.get(item) in near.stems for item in absent_near)),
         "negation": float(asked.reading.negated and not near.negated),
         "pairs": best.signals["pairs"],
@@ -105,6 +106,21 @@ def refusal_text(question: str, passages: Sequence[Passage]) -> str:
         return "I found nothing about this in the documents I can search."
     named = titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
     return f"I could not find the answer in the documents I can search. The nearest are: {named}."
+
+
+def _best(asked: Asked, ranked: Sequence[Candidate]) -> Candidate:
+    """Return the best sentence, in questions for a number, date, name or code the best that holds one."""
+    if asked.kind in STRICT:
+        return next((candidate for candidate in ranked if candidate.signals["kind"] >= 0.6), ranked[0])
+    return ranked[0]
+
+
+def _form(asked: Asked, ranked: Sequence[Candidate]) -> float:
+    """Return how far the best sentence with the asked form of answer ranks behind the best; at most 5."""
+    if asked.kind not in STRICT:
+        return 0.0
+    fitting = (candidate.score for candidate in ranked if candidate.signals["kind"] >= 0.6)
+    return min(5.0, ranked[0].score - max(fitting, default=-99.0))
 
 
 def _near(best: Candidate, source: Source) -> Reading:

@@ -12,8 +12,10 @@ from app.reading import Reading, read
 from app.words import STOPWORDS, fold, stem, word_set, words
 
 Kind: TypeAlias = Literal[
-    "when", "how_many", "how_much", "who", "where", "why", "how_to", "list", "yes_no", "what"
+    "when", "how_many", "how_much", "who", "name", "code", "where", "why", "how_to", "list", "yes_no", "what"
 ]
+STRICT: frozenset[Kind] = frozenset({"when", "how_many", "how_much", "who", "name", "code"})
+"""Kinds whose answer has a form that can be seen: a sentence without it does not answer."""
 
 _KINDS: tuple[tuple[Kind, str], ...] = (
     ("when", r"\b(?:when|since when|until when|by when|(?:what|which) (?:year|month|day|date|time|century|decade|quarter|deadline)"
@@ -23,6 +25,9 @@ _KINDS: tuple[tuple[Kind, str], ...] = (
      r"|wie ?viel (?:kostet|geld)|cuánto|combien)\b"),
     ("how_many", r"\b(?:how (?:many|long|often|far|old|big|large|tall|high|deep|wide|fast|heavy|soon|frequently)|what (?:number|percentage|percent|temperature|population|size|length|age)"
      r"|(?:maximum|minimum|number) of|wie ?(?:viele|lange|oft|hoch|groß)|cuánt[oa]s)\b"),
+    ("code", r"\b(?:what(?:'s|s| is| was| are)? (?:the |our |my |this week's |today's )?(?:[\w-]+ ){0,3}(?:code|password|pin|extension|phone number|"
+     r"telephone number|number|address|e-?mail|url|link|port|ports|version|part number|serial number|iban)\b|which (?:\w+ )?(?:port|ports|number|extension|version|profile|part)\b)"),
+    ("name", r"\b(?:which|what) (?:[\w-]+ )?(?:countries|country|company|companies|supplier|suppliers|provider|insurer|bank|vendor|brand|person|colleague|airline|airlines|city|cities)\b"),
     ("why", r"\b(?:why|for what reason|what (?:is|was) the reason|what (?:causes|caused)|how come|warum|weshalb|por qué|pourquoi)\b"),
     ("who", r"\b(?:who|whom|whose|(?:which|what) (?:person|team|department|role|manager|people|company|group)|wer|wem|wen|quién|qui)\b"),
     ("where", r"\b(?:where|(?:in|at|to|on) (?:which|what) (?:\w+ )?(?:country|city|place|office|room|folder|directory|location|floor|building|region|state|page|site)"
@@ -47,6 +52,9 @@ _TIME = re.compile(
     r"monday|tuesday|wednesday|thursday|friday|saturday|sunday|mondays|tuesdays|wednesdays|thursdays|fridays|"
     r"daily|weekly|monthly|quarterly|annually|yearly|every (?:day|week|month|quarter|year)|noon|midnight|century|"
     r"within \w+ (?:working |business |calendar )?(?:day|week|month|hour|minute|year)s?|(?:before|after|until|during|since|end of|start of|beginning of) )"
+)
+_MONEY = re.compile(
+    r"[€$£]|\b(?:eur|usd|gbp|chf|euros?|dollars?|pounds?|percent|per cent|free|nothing|price|fee)\b|%"
 )
 _REASON = re.compile(
     r"\b(?:because|since|due to|so that|in order to|as a result|therefore|reason|owing to|caused|causes|leads? to|led to|"
@@ -152,17 +160,32 @@ def _holds_count(asked: Asked, _: str, reading: Reading) -> float:
     return 1.0 if not asked.unit or asked.unit in reading.stems else 0.6
 
 
-def _holds_amount(asked: Asked, _: str, reading: Reading) -> float:
+def _holds_amount(asked: Asked, sentence: str, reading: Reading) -> float:
     if not _new_numbers(asked, reading):
         return 0.0
     money = any(item.endswith(("|eur", "|usd", "|gbp", "|chf", "|%")) for item in reading.facts.measures)
-    return 1.0 if money or reading.words & {"eur", "usd", "chf", "€", "$"} else 0.6
+    if money or _MONEY.search(fold(sentence)):
+        return 1.0
+    return 0.7 if sentence.startswith("|") else 0.4
 
 
 def _holds_person(asked: Asked, sentence: str, reading: Reading) -> float:
     if reading.names - asked.reading.words:
         return 1.0
     return 0.7 * bool(_ROLE.search(fold(sentence)))
+
+
+def _holds_name(asked: Asked, _: str, reading: Reading) -> float:
+    return float(bool(reading.names - asked.reading.words))
+
+
+def _holds_code(asked: Asked, sentence: str, reading: Reading) -> float:
+    new = (
+        (reading.facts.numbers | reading.facts.codes)
+        - asked.reading.facts.numbers
+        - asked.reading.facts.codes
+    )
+    return float(bool(new) or "@" in sentence or "`" in sentence or "://" in sentence)
 
 
 def _holds_place(asked: Asked, sentence: str, reading: Reading) -> float:
@@ -194,6 +217,6 @@ def _holds_anything(_: Asked, __: str, ___: Reading) -> float:
 
 
 _TESTS = {
-    "when": _holds_time, "how_many": _holds_count, "how_much": _holds_amount, "who": _holds_person, "where": _holds_place,
+    "when": _holds_time, "how_many": _holds_count, "how_much": _holds_amount, "who": _holds_person, "name": _holds_name, "code": _holds_code, "where": _holds_place,
     "why": _holds_reason, "how_to": _holds_step, "list": _holds_list, "yes_no": _holds_judgement, "what": _holds_anything,
 }  # fmt: skip
