@@ -10,6 +10,7 @@ from app.api import (
     agui,
     chat,
     completions,
+    docs_page,
     documents,
     errors,
     feedback,
@@ -36,6 +37,7 @@ _ROUTERS = (
     feedback.router,
     documents.router,
     health.router,
+    docs_page.router,
     pages.router,
 )
 _EXPOSED = ["x-request-id", "x-run-id", "retry-after", "x-vercel-ai-ui-message-stream"]

@@ -15,7 +15,7 @@ from tests.app.edge import ANSWERED, ScriptedTurn, Served, serve, service
 from vectorstore.types import Scope
 
 PUBLIC = {
-    "/", "/index.html", "/page.js", "/page.css", "/widget.js", "/widget.mjs", "/healthz", "/readyz", "/version",
+    "/", "/index.html", "/page.js", "/page.css", "/widget.js", "/widget.mjs", "/docs", "/healthz", "/readyz", "/version",
 }  # fmt: skip
 BODIES: dict[str, Any] = {
     "/v1/chat": {"message": "q"},
@@ -105,7 +105,7 @@ def test_a_key_without_the_right_is_refused(guarded: tuple[Served, Keys], method
 
 
 def test_public_routes_stay_public(guarded: tuple[Served, Keys]) -> None:
-    for path in ("/healthz", "/readyz", "/version"):
+    for path in ("/docs", "/healthz", "/readyz", "/version"):
         assert httpx.get(guarded[0].url + path).status_code == 200
 
 

@@ -151,3 +151,25 @@ def test_links_start_with_the_public_address_when_it_is_set() -> None:
     with serve(service(settings=ServiceSettings(base_url="https://ask.example/"))) as served:
         found = httpx.post(f"{served.url}/v1/search", json={"query": "q"}).json()["results"]
     assert urlsplit(found[0]["url"])[:3] == ("https", "ask.example", "/v1/documents/doc_handbook/view")
+
+
+def test_the_page_of_the_api_names_every_route_and_loads_nothing_from_elsewhere(served: Served) -> None:
+    page = httpx.get(f"{served.url}/docs")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    for path in httpx.get(f"{served.url}/openapi.json").json()["paths"]:
+        assert path in page.text
+    assert "<script" not in page.text
+    assert "https://" not in page.text
+    assert f"curl -N {served.url}/v1/chat -H" in page.text
+
+
+def test_every_post_in_the_openapi_document_has_an_example(served: Served) -> None:
+    document = httpx.get(f"{served.url}/openapi.json").json()
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            if "requestBody" in operation:
+                name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition(
+                    "/"
+                )[2]
+                assert document["components"]["schemas"][name]["examples"], path
+            assert operation["summary"]
