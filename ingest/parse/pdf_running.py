@@ -9,6 +9,7 @@ from ingest.parse.pdf_page import PdfPage, Row, rows_of
 _EDGE_ROWS: Final = 3
 _MIN_PAGES: Final = 3
 _MIN_SHARE: Final = 0.25
+_MIN_OFFSET_SHARE: Final = 0.1
 _OUTER: Final = 0.12
 _NUMBER = re.compile(r"\d+")
 _PAGE_NUMBER = re.compile(
@@ -20,16 +21,16 @@ _PAGE_NUMBER = re.compile(
 def remove_running(pages: list[PdfPage]) -> int:
     """Take running heads, feet and page numbers out of `pages`; return how many rows went."""
     edges = [(page, _edges(page)) for page in pages if page.words]
-    offset = _usual_offset(edges)
-    seen = Counter(key for page, rows in edges for key in {_key(row, page, offset) for row in rows})
+    offsets = _usual_offsets(edges)
+    seen = Counter(key for page, rows in edges for key in {_key(row, page, offsets) for row in rows})
     least = max(_MIN_PAGES, _MIN_SHARE * len(pages))
     removed = 0
     for page, rows in edges:
         running = [
             row
             for row in rows
-            if seen[_key(row, page, offset)] >= least
-            or offset in _offsets(row, page)
+            if seen[_key(row, page, offsets)] >= least
+            or not offsets.isdisjoint(_offsets(row, page))
             or _is_page_number(row, page, len(pages))
         ]
         gone = {id(run) for row in running for run in row.runs}
@@ -39,13 +40,14 @@ def remove_running(pages: list[PdfPage]) -> int:
     return removed
 
 
-def _usual_offset(edges: list[tuple[PdfPage, list[Row]]]) -> int | None:
-    """Return by how much the numbers printed at the edges differ from the pages' own, if most agree."""
-    found = Counter(
-        offset for page, rows in edges for offset in {o for row in rows for o in _offsets(row, page)}
-    )
-    offset, count = found.most_common(1)[0] if found else (None, 0)
-    return offset if count >= max(_MIN_PAGES, len(edges) / 2) else None
+def _usual_offsets(edges: list[tuple[PdfPage, list[Row]]]) -> frozenset[int]:
+    """Return by how much the numbers printed at the edges differ from the pages' own, on many pages.
+
+    Several, since the count may start again or skip a page.
+    """
+    found = Counter(o for page, rows in edges for o in {o for row in rows for o in _offsets(row, page)})
+    least = max(_MIN_PAGES, _MIN_OFFSET_SHARE * len(edges))
+    return frozenset(offset for offset, count in found.items() if count >= least)
 
 
 def _offsets(row: Row, page: PdfPage) -> set[int]:
@@ -77,11 +79,11 @@ def _aligned(one: Row, other: Row) -> int:
     )
 
 
-def _key(row: Row, page: PdfPage, offset: int | None) -> str:
+def _key(row: Row, page: PdfPage, offsets: frozenset[int]) -> str:
     """Return the row's text with the page's own number left out; other numbers are content and must repeat."""
-    printed = str(page.number + (offset or 0))
+    printed = {str(page.number + offset) for offset in offsets}
     return _NUMBER.sub(
-        lambda match: "#" if match[0] == printed else match[0], " ".join(row.text.lower().split())
+        lambda match: "#" if match[0] in printed else match[0], " ".join(row.text.lower().split())
     )
 
 

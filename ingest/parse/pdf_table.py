@@ -8,10 +8,12 @@ from ingest.parse.pdf_page import Row, Word
 
 _GLUED_BEFORE: Final = re.compile(r"[$€£¥(]{1,2}|US\$|[-–—]?\$")
 _LAST_SIGN: Final = re.compile(r"(.*\S)\s+([$€£¥])")
+_TWO_SUMS: Final = re.compile(r"(\(?[\d,.]+\)?(?: ?%)?) +([$€£¥] ?\(?[\d,.]+\)?)")
 _GLUED_AFTER: Final = re.compile(r"[)%]{1,2}|pts?|bps|x|\)\s*%")
 _VALUE: Final = re.compile(
     r"[-–—(+]?\s*[$€£¥]?\s*\(?-?[\d.,]+\s*\)?\s*(?:%|x|pts?|bps|M|B|K)?\)?|[-–—]+|N/?[AM]|\*+|NM", re.I
 )
+_YEAR: Final = re.compile(r"(?:19|20)\d\d")
 _BULLET: Final = re.compile(r"[•◦▪‣●○■□–—\-·o§]|\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,4})[.)]")
 _MAX_LABEL_ROWS: Final = 3
 _MAX_CELL_WORDS: Final = 14
@@ -48,7 +50,7 @@ def find_tables(rows: list[Row], *, width: float) -> list[FoundTable]:
 def joined_row(row: Row) -> Row:
     """Return the row with currency and percent signs joined to their numbers, bullets to their text."""
     runs: list[Word] = []
-    parts = [part for run in row.runs for part in _without_last_sign(run)]
+    parts = [part for run in row.runs for part in _parted(run)]
     for run in parts:
         before = runs[-1] if runs else None
         if before is None:
@@ -65,14 +67,14 @@ def joined_row(row: Row) -> Row:
     return Row(runs)
 
 
-def _without_last_sign(run: Word) -> list[Word]:
-    """Part "12 % $": the sign belongs to the next number."""
-    match = _LAST_SIGN.fullmatch(run.text)
+def _parted(run: Word) -> list[Word]:
+    """Part "12 % $" and "2,466 $ 2": a currency sign belongs to the number behind it."""
+    match = _LAST_SIGN.fullmatch(run.text) or _TWO_SUMS.fullmatch(run.text)
     if not match:
         return [run]
-    at = run.right - run.size / 2
+    at = run.right - (run.right - run.left) * len(match[2]) / len(run.text)
     return [
-        Word(match[1], run.left, at, run.top, run.bottom, run.bold),
+        Word(match[1], run.left, at - 1, run.top, run.bottom, run.bold),
         Word(match[2], at, run.right, run.top, run.bottom, run.bold),
     ]
 
@@ -88,7 +90,7 @@ def _joined(before: Word, run: Word, *, left: float) -> Word:
 
 def _table_end(rows: list[Row], start: int, *, width: float) -> int:
     """Return the end of the run of rows that may be one table: cells side by side, labels between."""
-    if len(rows[start].runs) < 2:
+    if len(rows[start].runs) < 2 or _is_justified(rows[start]):
         return start
     end, at, labels = start + 1, start + 1, 0
     while at < len(rows):
@@ -103,6 +105,12 @@ def _table_end(rows: list[Row], start: int, *, width: float) -> int:
                 break
         at += 1
     return end
+
+
+def _is_justified(row: Row) -> bool:
+    """Say whether the gaps of a row are those of prose set to full width."""
+    lower = sum(run.text[0].islower() for run in row.runs)
+    return len(row.runs) >= 5 and lower >= len(row.runs) / 2
 
 
 def _is_prose(rows: list[Row], at: int, *, width: float) -> bool:
@@ -138,6 +146,9 @@ def _columns(rows: list[Row]) -> list[Column]:
     """Return the columns that the fullest rows form: where their runs overlap, the same column."""
     most = max(len(row.runs) for row in rows)
     model = [row for row in rows if len(row.runs) >= max(2, 0.7 * most)]
+    # long headings may bridge two columns; figures don't
+    figures = [row for row in model if sum(_is_figure(run.text) for run in row.runs) >= 2]
+    model = figures if len(figures) >= 2 else model
     spans = sorted((run.left, run.right) for row in model for run in row.runs)
     columns: list[Column] = []
     for left, right in spans:
@@ -206,5 +217,9 @@ def _goes_on(above: list[str], row: list[str]) -> bool:
 
 def _is_body(row: list[str]) -> bool:
     values = [cell for cell in row[1:] if cell]
-    numbers = [cell for cell in values if _VALUE.fullmatch(cell) and not re.fullmatch(r"(?:19|20)\d\d", cell)]
-    return bool(row[0]) and (bool(numbers) or row[0].endswith(":"))
+    return bool(row[0]) and (any(map(_is_figure, values)) or row[0].endswith(":"))
+
+
+def _is_figure(text: str) -> bool:
+    """Say whether a cell holds a value, not a year as headings do."""
+    return bool(_VALUE.fullmatch(text)) and not _YEAR.fullmatch(text)
