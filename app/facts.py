@@ -8,6 +8,7 @@ from app.words import fold
 
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,'\u2009 ]\d{3})*(?:[.,]\d+)?(?![\w]*\d)")
 _CODE = re.compile(r"(?<![\w-])(?=[\w./+-]*\d)(?=[\w./+-]*[^\W\d_])[^\W_][\w./+-]*[\w]")
+_MULTIPLES = {"thousand": 1_000, "k": 1_000, "million": 1_000_000, "mio": 1_000_000, "billion": 1_000_000_000}
 _ISO_DATE = re.compile(r"(?<![\d-])(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?![\d-])")
 _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)\Z")
 _GLUED_UNIT = re.compile(r"(\d+(?:[.,]\d+)*)-?([a-z%°µ]{1,7})\Z")
@@ -128,9 +129,17 @@ def _numbers(plain: str, glued: list[tuple[str, str]]) -> tuple[set[str], set[st
         before = _UNIT_BEFORE.search(plain, max(0, found.start() - 5), found.start())
         after = _UNIT_AFTER.match(plain, found.end())
         unit_name = before[1] if before else (after[1] if after else "")
+        if unit_name in _MULTIPLES:
+            numbers.add(_times(value, _MULTIPLES[unit_name]))
         if unit_name in _UNITS:
             measures.add(f"{value}|{_UNITS[unit_name]}")
     return numbers, measures
+
+
+def _times(value: str, factor: int) -> str:
+    return (
+        number(f"{float(value) * factor:.2f}") if value.lstrip("-").replace(".", "", 1).isdigit() else value
+    )
 
 
 def _spelt(date: re.Match[str]) -> str:

@@ -62,7 +62,7 @@ def check(sentence: str, passages: Sequence[Passage]) -> Grounding:
     """Find the window that supports the sentence best; earlier passages and shorter windows win ties."""
     best: tuple[float, Passage, Window] | None = None
     for passage in passages:
-        for value, window in _scored(sentence, passage.text, passage.context):
+        for value, window in _scored(sentence, passage.text, _context(passage)):
             if best is None or value > best[0] + 1e-9:
                 best = (value, passage, window)
     if best is None:
@@ -122,6 +122,13 @@ def _measures_agree(stated: frozenset[str], known: frozenset[str]) -> bool:
     return all(
         unit in units.get(value, {unit}) for value, unit in (measure.split("|") for measure in stated - known)
     )
+
+
+def _context(passage: Passage) -> str:
+    """Add the document's title and date, which an answer may name."""
+    document = passage.document
+    date = f"{document.modified.day} {document.modified:%B %Y}" if document.modified else ""
+    return "\n".join(part for part in (document.title, date, passage.context) if part)
 
 
 def _scored(sentence: str, evidence: str, context: str) -> Iterator[tuple[float, Window]]:

@@ -9,7 +9,7 @@ from app.words import fold
 _NUMBER = r"\d+(?:[.,' ]\d{3})*(?:[.,]\d+)?"
 _UNIT = r"(?:[ ]?[a-z%€$£°]{1,7})?"
 _BETWEEN = re.compile(
-    rf"(?<![\w.-])(?:between )?(?:[a-z€$£]{{1,3}} ?)?({_NUMBER}){_UNIT} ?(?:to|-|and|bis|until) ?(?:[a-z€$£]{{1,3}} ?)?({_NUMBER})(?![\w-])"
+    rf"(?<![\w.-])(?:between )?(?:[a-z€$£]{{1,3}} ?)?({_NUMBER}){_UNIT} ?(?:to|-|and|bis|until) ?(?:[a-z€$£]{{1,3}} ?)?({_NUMBER})(?![\w-])(?! ?%)"
 )
 _BELOW = re.compile(
     rf"\b(?:up to|below|under|less than|at most|bis|unter|max\.?|<=?) ?(?:[a-z€$£]{{1,3}} ?)?({_NUMBER})"
@@ -20,7 +20,7 @@ _ABOVE = re.compile(
 
 
 def in_range(numbers: Iterable[str], text: str) -> bool:
-    """Say whether one of the numbers lies in a range that the text states, without standing in it."""
+    """Say whether one of the numbers lies in a range that the text states (shares in percent left out)."""
     values = [float(value) for value in numbers if _is_amount(value)]
     if not values:
         return False

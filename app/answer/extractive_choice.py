@@ -1,0 +1,144 @@
+"""Choose which ranked sentences make the answer, in which order, and what to say about documents that disagree."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from app.asked import Asked
+from app.events import Passage
+from app.rank import Candidate
+
+_BEHIND = 2.0
+"""How far behind the best a sentence may rank, in log-odds."""
+_FOLLOWS = 0.8
+"""What a sentence gains that stands right after or before one already chosen."""
+_SAME = 0.75
+_LONGEST = 700
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A sentence of the answer, its passage, and words to say before it."""
+
+    candidate: Candidate
+    passage: Passage
+    lead: str = ""
+
+
+def choose(
+    asked: Asked,
+    ranked: Sequence[Candidate],
+    passages: Sequence[Passage],
+    *,
+    said: Sequence[Choice],
+    most: int,
+) -> list[Choice]:
+    """Return the sentences to say, the best first, then in reading order.
+
+    Where two documents of different dates state different values for the same thing, the newer comes first
+    and both dates are named.
+    """
+    fresh = [one for one in ranked if not any(_repeats(one, choice.candidate) for choice in said)]
+    if not fresh:
+        return []
+    chosen = _best(fresh, most=most)
+    choices = [Choice(one, passages[one.source]) for one in (chosen[0], *sorted(chosen[1:], key=_place))]
+    return _dated(asked, choices, fresh, passages)
+
+
+def _place(candidate: Candidate) -> tuple[int, int]:
+    return candidate.source, candidate.place
+
+
+def _best(ranked: Sequence[Candidate], *, most: int) -> list[Candidate]:
+    best = ranked[0]
+    chosen, length = [best], len(best.line.text)
+    pool = list(ranked[1:])
+    while pool and len(chosen) < most and length < _LONGEST:
+        pool.sort(key=lambda one: -_value(one, chosen))
+        one = pool.pop(0)
+        if _value(one, chosen) < best.score - _BEHIND:
+            break
+        if not any(_repeats(one, other) for other in chosen):
+            chosen.append(one)
+            length += len(one.line.text)
+    return chosen
+
+
+def _value(one: Candidate, chosen: Sequence[Candidate]) -> float:
+    beside = any(one.source == other.source and abs(one.place - other.place) == 1 for other in chosen)
+    return one.score + _FOLLOWS * beside
+
+
+def _repeats(one: Candidate, other: Candidate) -> bool:
+    """Say whether one sentence says hardly more than the other, numbers included."""
+    if one.line.text == other.line.text:
+        return True
+    if not one.bare.facts.numbers <= other.bare.facts.numbers or one.line.kind == "row":
+        return False
+    shared = len(one.bare.stems & other.bare.stems)
+    return shared >= _SAME * max(1, len(one.bare.stems)) and len(one.bare.stems) <= len(other.bare.stems)
+
+
+def _dated(
+    asked: Asked, choices: list[Choice], ranked: Sequence[Candidate], passages: Sequence[Passage]
+) -> list[Choice]:
+    """Put the newer of two disagreeing documents first and name both dates."""
+    best = choices[0]
+    for other in _disagreeing(asked, best, ranked, passages):
+        newer, older = sorted(
+            (best, other), key=lambda choice: _date(choice.passage) or date.min, reverse=True
+        )
+        first = replace(newer, lead=f"According to {_named(newer.passage)}: ")
+        second = replace(older, lead=f"The older {_named(older.passage)} says: ")
+        rest = [
+            choice for choice in choices[1:] if choice.candidate not in (newer.candidate, older.candidate)
+        ]
+        kept = [choice for choice in rest if choice.passage.document.id == newer.passage.document.id]
+        return [first, second, *kept[:2]]
+    return choices
+
+
+def _disagreeing(
+    asked: Asked, best: Choice, ranked: Sequence[Candidate], passages: Sequence[Passage]
+) -> Iterator[Choice]:
+    best_date = _date(best.passage)
+    for one in ranked:
+        passage = passages[one.source]
+        other_date = _date(passage)
+        apart = passage.document.id != best.passage.document.id
+        if not (apart and best_date and other_date) or best_date == other_date:
+            continue
+        if one.score >= ranked[0].score - 2 * _BEHIND and _disagree(asked, best.candidate, one):
+            yield Choice(one, passage)
+
+
+def _disagree(asked: Asked, one: Candidate, other: Candidate) -> bool:
+    """Say whether both speak of the same thing and give different values with the same unit."""
+    held, also = asked.held(one.framed.stems), asked.held(other.framed.stems)
+    same = [item for item in held if held[item] > 0.3 and also[item] > 0.3]
+    either = [item for item in held if held[item] > 0.3 or also[item] > 0.3]
+    if len(same) < 2 or len(same) < 0.7 * len(either):
+        return False
+    units, others = _values(one), _values(other)
+    return any(units[unit].isdisjoint(others[unit]) for unit in units.keys() & others.keys())
+
+
+def _values(candidate: Candidate) -> dict[str, set[str]]:
+    """Return the sentence's numbers by unit."""
+    values: dict[str, set[str]] = {}
+    for measure in candidate.bare.facts.measures:
+        number, unit = measure.split("|")
+        values.setdefault(unit, set()).add(number)
+    return values
+
+
+def _date(passage: Passage) -> date | None:
+    modified = passage.document.modified
+    return modified.date() if modified else None
+
+
+def _named(passage: Passage) -> str:
+    dated = passage.document.modified
+    title = passage.document.title or passage.document.uri
+    return f"{title} of {dated.day} {dated:%B %Y}" if dated else title

@@ -1,0 +1,47 @@
+"""How a passage's sentence is written out in an answer: the words stay, Markdown's marks go, table rows are read out."""
+
+import re
+
+from app.reading import Line
+
+_BULLET = re.compile(r"\A(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))\s+")
+_EMPHASIS = re.compile(r"(\*{1,3}|(?<!\w)_{1,2})(?=\S)(.+?)(?<=\S)\1(?!\w)")
+_LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
+_NOTE = re.compile(r"\[\^?\w{1,8}\]")
+_RULE = re.compile(r"[|\s:-]+\Z")
+
+
+def written(line: Line) -> str:
+    """Return the sentence as the answer says it, ending in a full stop, question mark or colon."""
+    text = _row(line) if line.kind == "row" else _prose(line.text)
+    text = " ".join(text.split()).rstrip(" ;,")
+    return text if text.endswith((".", "!", "?", ":", "…")) else f"{text}."
+
+
+def _prose(text: str) -> str:
+    """Take bullets, emphasis, link targets and footnote marks away; a bracketed number would read as a citation."""
+    text = _LINK.sub(r"\1", _BULLET.sub("", text.lstrip("> ")))
+    text = _NOTE.sub("", text)
+    return _EMPHASIS.sub(r"\2", _EMPHASIS.sub(r"\2", text)).replace("`", "").lstrip("# ")
+
+
+def _row(line: Line) -> str:
+    cells = _cells(line.text)
+    headers = next(
+        (
+            _cells(part)
+            for part in reversed(line.frame.split("\n"))
+            if part.startswith("|") and not _RULE.match(part)
+        ),
+        [],
+    )
+    filled = [place for place, cell in enumerate(cells) if cell and cell != "-"]
+    if len(headers) != len(cells) or len(filled) < 2:
+        return ", ".join(cells[place] for place in filled)
+    first, *rest = filled
+    named = [f"{headers[place]}: {cells[place]}" if headers[place] else cells[place] for place in rest]
+    return f"{cells[first]}, {', '.join(named)}"
+
+
+def _cells(row: str) -> list[str]:
+    return [_prose(cell.strip()) for cell in row.strip().strip("|").split("|")]

@@ -1,0 +1,37 @@
+"""Split a question that asks several things, such as `What is the limit, and who approves more?`."""
+
+import re
+
+from app.words import STOPWORDS, words
+
+_ASKS = (
+    r"(?:what|who|whom|whose|when|where|why|how|which|until when|by when|from when|at what|is|are|was|were|do|does|did|can|"
+    r"could|may|must|should|will|would|has|have|und wer|und wie|und was)"
+)
+_CUT = re.compile(
+    rf"(?<=[?!])\s+(?=\S)|,?\s+(?:and|or|but|und|y|et)(?:,? also)?\s+(?={_ASKS}\s)|;\s+", re.IGNORECASE
+)
+_OPENS = re.compile(rf"{_ASKS}\b", re.IGNORECASE)
+
+
+def subquestions(question: str) -> tuple[str, ...]:
+    """Return the parts of a question that ask something, each with what was said before it; at most three.
+
+    A question that asks one thing comes back alone.
+    """
+    pieces = [piece.strip(" ,") for piece in _CUT.split(question) if piece and piece.strip(" ,?!")]
+    asking = [piece for piece in pieces if _asks(piece)]
+    if len(asking) < 2:
+        return (question,)
+    said = pieces[0]
+    return tuple(piece if piece == said else f"{piece} ({_subject(said)})" for piece in asking[:3])
+
+
+def _asks(piece: str) -> bool:
+    content = [word for word in words(piece) if word not in STOPWORDS]
+    return bool(content) and (piece.endswith("?") or _OPENS.search(piece) is not None)
+
+
+def _subject(said: str) -> str:
+    """Keep what the first part is about, without its question words."""
+    return " ".join(word for word in words(said) if word not in STOPWORDS)
