@@ -68,6 +68,7 @@ def build(store_settings: StoreSettings, answer_settings: AnswerSettings) -> Par
         check=ground.check,
         tokens=tokens,
         context_tokens=answer_settings.context_tokens,
+        passages=answer_settings.passages,
         fallback=extractive if model and answer_settings.llm_fallback else None,
     )
     return Parts(store, embedder, retriever, tokens, turn, model)
@@ -81,7 +82,10 @@ def open_configured_embedder(settings: StoreSettings) -> Embedder:
 def open_configured_store(settings: StoreSettings, embedder: Embedder) -> Store:
     """Open the store that the settings describe."""
     return open_store(
-        settings.data_dir, embedder_fingerprint=embedder.fingerprint, dimension=embedder.dimension
+        settings.data_dir,
+        embedder_fingerprint=embedder.fingerprint,
+        dimension=embedder.dimension,
+        dense_weight=settings.dense_weight,
     )
 
 

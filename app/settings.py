@@ -73,7 +73,10 @@ class AnswerSettings(FootnoteSettings):
     llm_fallback: bool = Field(
         default=False, description="Answer from the documents' own sentences when the language model is down."
     )
-    top_k: int = Field(default=6, ge=1, le=50, description="Chunks retrieved for a question.")
+    top_k: int = Field(
+        default=20, ge=1, le=50, description="Chunks retrieved for a question; neighbours become one passage."
+    )
+    passages: int = Field(default=6, ge=1, le=50, description="Passages that an answer may be written from.")
     context_tokens: int = Field(
         default=3_000, ge=200, description="Tokens of passages given to the language model."
     )

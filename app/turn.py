@@ -39,6 +39,7 @@ class Turn:
     check: Check
     tokens: TokenCounter
     context_tokens: int = 3_000
+    passages: int = 6
     fallback: Answerer | None = None
 
     async def answer(self, question: Question, run: str) -> AsyncGenerator[Event, None]:
@@ -55,7 +56,7 @@ class Turn:
             found = await self.retriever.retrieve(
                 alone, scope=question.scope, where=question.where, limit=question.top_k, at=question.at
             )
-            passages = pack(found.passages, budget=self.context_tokens, count=self.tokens.count)
+            passages = pack(found.passages, budget=self.context_tokens, most=self.passages, count=self.tokens.count)
             yield Sources(passages)
             if not self.decide(alone, found).answerable:
                 yield Text(refusal_text(alone, passages))
