@@ -18,7 +18,7 @@ MOST_CANDIDATES = 24
 """Sentences that are embedded for one question; it bounds the time to the first word."""
 
 WEIGHTS: Mapping[str, float] = {
-    "cosine": 9.0, "coverage": 1.6, "framed_coverage": 0.9, "window_coverage": 3.4, "passage_coverage": 2.1, "pairs": 1.4,
+    "cosine": 9.0, "coverage": 2.4, "framed_coverage": 0.9, "window_coverage": 3.4, "passage_coverage": 2.1, "pairs": 1.4,
     "kind": 1.9, "new": 0.1, "specifics": 1.5, "ranges": 2.0, "place": 1.7, "asks": -1.5, "length": 0.3, "short": -0.5,
 }  # fmt: skip
 WORD_WEIGHTS: Mapping[str, float] = {

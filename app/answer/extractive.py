@@ -31,8 +31,10 @@ class ExtractiveAnswerer:
         sources = [Source(passage.text, passage.context) for passage in passages]
         parts = subquestions(question)
         for part in parts:
+            asked = ask(part)
+            most = 2 if len(parts) > 1 else 4 if asked.kind in ("list", "how_to") else 3
             ranked = await asyncio.to_thread(rank, part, sources, embedder=self._embedder)
-            for choice in choose(ask(part), ranked, passages, said=said, most=4 if len(parts) == 1 else 2):
+            for choice in choose(asked, ranked, passages, said=said, most=most):
                 lead = " " if said else ""
                 said.append(choice)
                 yield f"{lead}{choice.lead}{written(choice.candidate.line)} [{choice.passage.number}]"

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from app.asked import Asked
+from app.asked import STRICT, Asked
 from app.events import Passage
 from app.rank import Candidate
 
-_BEHIND = 2.0
+_BEHIND = 7.0
 """How far behind the best a sentence may rank, in log-odds."""
-_FOLLOWS = 0.8
-"""What a sentence gains that stands right after or before one already chosen."""
+_BEHIND_STRICT = 4.0
+"""The same in questions for one number, date, name or code."""
 _SAME = 0.75
 _LONGEST = 700
 
@@ -41,7 +41,7 @@ def choose(
     fresh = [one for one in ranked if not any(_repeats(one, choice.candidate) for choice in said)]
     if not fresh:
         return []
-    chosen = _best(fresh, most=most)
+    chosen = _best(asked, fresh, most=most)
     choices = [Choice(one, passages[one.source]) for one in (chosen[0], *sorted(chosen[1:], key=_place))]
     return _dated(asked, choices, fresh, passages)
 
@@ -50,24 +50,17 @@ def _place(candidate: Candidate) -> tuple[int, int]:
     return candidate.source, candidate.place
 
 
-def _best(ranked: Sequence[Candidate], *, most: int) -> list[Candidate]:
+def _best(asked: Asked, ranked: Sequence[Candidate], *, most: int) -> list[Candidate]:
     best = ranked[0]
+    behind = _BEHIND_STRICT if asked.kind in STRICT else _BEHIND
     chosen, length = [best], len(best.line.text)
-    pool = list(ranked[1:])
-    while pool and len(chosen) < most and length < _LONGEST:
-        pool.sort(key=lambda one: -_value(one, chosen))
-        one = pool.pop(0)
-        if _value(one, chosen) < best.score - _BEHIND:
+    for one in ranked[1:]:
+        if len(chosen) == most or length > _LONGEST or one.score < best.score - behind:
             break
         if not any(_repeats(one, other) for other in chosen):
             chosen.append(one)
             length += len(one.line.text)
     return chosen
-
-
-def _value(one: Candidate, chosen: Sequence[Candidate]) -> float:
-    beside = any(one.source == other.source and abs(one.place - other.place) == 1 for other in chosen)
-    return one.score + _FOLLOWS * beside
 
 
 def _repeats(one: Candidate, other: Candidate) -> bool:
