@@ -11,8 +11,11 @@ export class Card {
 
   constructor(private readonly words: Words, private readonly language: string, frame: HTMLElement) {
     this.element = el("div", { class: "card", part: "card", popover: "auto", role: "dialog", tabindex: "-1" });
-    this.element.addEventListener("toggle", (event) => {
-      if ((event as ToggleEvent).newState === "closed") this.#opener?.setAttribute("aria-expanded", "false");
+    this.element.addEventListener("beforetoggle", (event) => {
+      if ((event as ToggleEvent).newState === "open") return;
+      this.#opener?.setAttribute("aria-expanded", "false");
+      // Browsers give the focus back to the page, not to what opened the card in a shadow tree.
+      if (this.element.matches(":focus-within")) this.#opener?.focus({ preventScroll: true });
     });
     frame.append(this.element);
   }
@@ -32,7 +35,7 @@ export class Card {
     this.#show(opener, `${words.source} ${source.n}: ${source.label}`,
       this.#head(el("sup", {}, String(source.n)), source.title || source.uri, place.join(" · ") || source.uri),
       excerpt(source, citation),
-      el("footer", {}, el("small", {}, facts.join(" · ")),
+      el("div", { class: "foot" }, el("small", {}, facts.join(" · ")),
         link(citation?.evidence.url ?? source.url, { class: "open" },
           page === undefined ? words.openDocument : `${words.openDocument}, ${words.page} ${page}`)));
   }
@@ -44,12 +47,12 @@ export class Card {
   }
 
   #head(mark: HTMLElement, title: string, place: string): HTMLElement {
-    return el("header", {}, mark, el("div", { dir: "auto" }, el("b", {}, title), place && el("small", {}, place)),
+    return el("div", { class: "head" }, mark, el("div", { dir: "auto" }, el("b", {}, title), place && el("small", {}, place)),
       button("tool", () => this.element.hidePopover(), { "aria-label": this.words.close }, icon("close")));
   }
 
   #show(opener: HTMLElement, label: string, ...children: Node[]): void {
-    this.#opener?.setAttribute("aria-expanded", "false");
+    if (this.isOpen) this.element.hidePopover();
     this.#opener = opener;
     opener.setAttribute("aria-expanded", "true");
     this.element.setAttribute("aria-label", label);

@@ -39,7 +39,7 @@ export class Frame {
 
   constructor(private readonly words: Words, look: Look, private readonly deeds: Deeds) {
     this.hello = el("div", { class: "hello" },
-      el("h3", {}, look.title, mark()),
+      el("p", { class: "title" }, look.title, mark()),
       // The title's own footnote.
       look.intro && el("p", { class: "intro" }, mark(), " ", look.intro),
       this.#starters);
@@ -58,11 +58,10 @@ export class Frame {
       el("div", { class: "box" }, this.input, this.go));
     this.notice.textContent = look.notice;
     this.launcher = button("launch", deeds.toggle,
-      { "aria-label": words.open, "aria-expanded": "false", "aria-haspopup": "dialog", part: "launcher" },
-      el("span", { "aria-hidden": "true" }, "?", el("sup", {}, "1")));
+      { "aria-label": words.open, "aria-expanded": "false", "aria-haspopup": "dialog", part: "launcher" });
     this.root = el(look.floating ? "dialog" : "section",
       { class: `fn ${look.classes}`, part: "frame", "aria-label": look.title },
-      el("header", { class: "bar", part: "header" }, el("h2", {}, look.title, mark()),
+      el("div", { class: "bar", part: "header" }, el("h2", {}, look.title, mark()),
         tool("reset", words.reset, deeds.reset),
         tool("erase", words.erase, deeds.erase),
         look.floating && tool("close", words.close, deeds.close)),

@@ -47,10 +47,10 @@ class FootnoteChat extends HTMLElement {
 
   open(): void {
     const { root, launcher, input } = this.#frame;
-    if (root instanceof HTMLDialogElement && !root.open) {
+    if (root instanceof HTMLDialogElement && !this.#isOpen) {
       // On a small screen it covers the page, and must then keep the keyboard to itself.
       if (this.#mode === "modal" || matchMedia("(max-width:520px)").matches) root.showModal();
-      else root.show();
+      else root.showPopover();
       launcher.setAttribute("aria-expanded", "true");
       this.#tell("open", {});
     }
@@ -59,8 +59,13 @@ class FootnoteChat extends HTMLElement {
   }
 
   close(): void {
-    const { root } = this.#frame;
-    if (root instanceof HTMLDialogElement) root.close();
+    const { root, launcher } = this.#frame;
+    if (!(root instanceof HTMLDialogElement) || !this.#isOpen) return;
+    if (root.open) root.close();
+    else root.hidePopover();
+    launcher.setAttribute("aria-expanded", "false");
+    launcher.focus();
+    this.#tell("close", {});
   }
 
   /** Asks a question, as if it had been typed. Does nothing while an answer is being written. */
@@ -110,6 +115,10 @@ class FootnoteChat extends HTMLElement {
     return () => this.removeEventListener(`footnote-${name}`, listener);
   }
 
+  get #isOpen(): boolean {
+    return this.#frame.root.matches(":modal, :popover-open");
+  }
+
   get #mode(): string {
     return this.getAttribute("mode") ?? "inline";
   }
@@ -133,7 +142,7 @@ class FootnoteChat extends HTMLElement {
       close: () => this.close(),
       erase: () => this.erase(),
       reset: () => this.reset(),
-      toggle: () => (this.#frame.launcher.ariaExpanded === "true" ? this.close() : this.open()),
+      toggle: () => (this.#isOpen ? this.close() : this.open()),
       uncorrect: () => this.#uncorrect(),
     });
     const frame = this.#frame;
@@ -142,13 +151,18 @@ class FootnoteChat extends HTMLElement {
     frame.root.lang = this.#language;
     this.#card = new Card(this.#words, this.#language, frame.root);
     root.append(frame.root);
-    if (floating) root.append(frame.launcher);
+    if (floating) {
+      // In the top layer no transform, overflow or z-index of the page reaches them.
+      frame.root.popover = frame.launcher.popover = "manual";
+      root.append(frame.launcher);
+      frame.launcher.showPopover();
+    }
     this.#listen();
     frame.ready(false);
   }
 
   #listen(): void {
-    const { root, form, input, launcher } = this.#frame;
+    const { root, form, input } = this.#frame;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (this.#abort) this.#stop();
@@ -158,13 +172,14 @@ class FootnoteChat extends HTMLElement {
     input.addEventListener("keydown", (event) => this.#typed(event));
     root.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || this.#card.isOpen) return;
+      event.preventDefault();
       if (this.#correcting) this.#uncorrect();
       else this.close();
     });
-    root.addEventListener("close", () => {
-      launcher.setAttribute("aria-expanded", "false");
-      launcher.focus();
-      this.#tell("close", {});
+    // A phone's way back closes a modal dialog without a key.
+    root.addEventListener("cancel", (event) => {
+      event.preventDefault();
+      this.close();
     });
   }
 

@@ -109,7 +109,10 @@ function renderer(root: HTMLElement, marks: Marks): smd.Default_Renderer {
   };
   base.add_token = (data, type) => {
     // An image would be fetched: it becomes a link, and so waits for a click.
-    smd.default_add_token(data, type === smd.IMAGE ? smd.LINK : type);
+    if (type === smd.IMAGE) type = smd.LINK;
+    // The page's own headings come above: whatever the answer calls its headings, they are the next level.
+    if (type >= smd.HEADING_1 && type <= smd.HEADING_6) type = smd.HEADING_3;
+    smd.default_add_token(data, type);
   };
   base.set_attr = (data, type, value) => {
     if (type === smd.HREF || type === smd.SRC) {

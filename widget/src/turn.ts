@@ -161,7 +161,7 @@ export class TurnView {
         el("span", { dir: "auto" }, el("b", {}, source.label), " ", source.headings.at(-1) ?? ""))));
     const name = this.words[refused ? "nearest" : "sources"];
     return el("section", { class: "notes", part: "sources" },
-      el("h4", { class: refused ? "" : "vh" }, name), el("ul", {}, ...rows));
+      el("h3", { class: refused ? "" : "vh" }, name), el("ul", {}, ...rows));
   }
 
   #tools(): HTMLElement {

@@ -1,0 +1,42 @@
+"""One browser and one stage for all tests of the widget; a fresh page for each."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.widget.browser import Watched, chromium
+from tests.widget.stage import SCRIPTS, Stage, stage
+
+
+# Not for the session: Playwright keeps an event loop running in this thread, which other tests start anew.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Any]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def served(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with stage(tmp_path_factory.mktemp("stage")) as running:
+        yield running
+
+
+@pytest.fixture
+def staged(served: Stage) -> Stage:
+    served.scripts = dict(SCRIPTS)
+    served.asked.clear()
+    return served
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 1200, "height": 800}, locale="en-GB")
+    context.set_default_timeout(15_000)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def watched(page: Any) -> Watched:
+    return Watched(page)

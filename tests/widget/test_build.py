@@ -1,0 +1,66 @@
+"""What is shipped: small, made from the source that lies beside it, and clean."""
+
+import gzip
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WIDGET = ROOT / "widget"
+SHIPPED = ROOT / "app" / "widget"
+BUILT = SHIPPED / "widget.js"
+LIMIT = 20 * 1024
+
+
+def test_the_widget_is_small() -> None:
+    assert len(gzip.compress(BUILT.read_bytes(), 9, mtime=0)) <= LIMIT
+
+
+def test_the_page_around_it_is_small() -> None:
+    page = sum(
+        len(gzip.compress((SHIPPED / name).read_bytes(), 9, mtime=0))
+        for name in ("index.html", "page.css", "page.js")
+    )
+    assert page <= LIMIT / 2
+
+
+def test_the_build_is_what_the_source_gives() -> None:
+    if shutil.which("node") is None:
+        pytest.skip("needs Node")
+    if not (WIDGET / "node_modules" / "esbuild").is_dir():
+        pytest.skip("needs widget/node_modules: npm ci in widget/")
+    node = shutil.which("node") or ""
+    built = subprocess.run([node, "build.mjs", "--check"], cwd=WIDGET, capture_output=True, text=True, timeout=60)
+    assert built.returncode == 0, built.stderr
+    typed = subprocess.run(
+        [node, "node_modules/typescript/bin/tsc", "--noEmit"], cwd=WIDGET, capture_output=True, text=True, timeout=60
+    )
+    assert typed.returncode == 0, typed.stdout
+
+
+@pytest.mark.parametrize("name", ["widget.js", "page.js", "index.html", "page.css"])
+def test_nothing_makes_markup_of_words_or_asks_a_stranger(name: str) -> None:
+    text = (SHIPPED / name).read_text(encoding="utf-8")
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text)
+    addresses = set(re.findall(r"https?://[a-z0-9.-]+\.[a-z]+", text))
+    assert addresses <= {"http://www.w3.org"}
+
+
+def test_the_lock_names_no_registry() -> None:
+    lock = json.loads((WIDGET / "package-lock.json").read_text(encoding="utf-8"))
+    assert all("resolved" not in package for package in lock["packages"].values())
+    assert all(package.get("integrity") for name, package in lock["packages"].items() if name)
+
+
+def test_every_language_has_every_phrase() -> None:
+    text = (WIDGET / "src" / "words.ts").read_text(encoding="utf-8")
+    keys = re.findall(r'"(\w+)"', text.split("] as const")[0])
+    languages = dict(re.findall(r"(\w\w): `([^`]*)`", text))
+    assert len(languages) == 10
+    for name, phrases in languages.items():
+        assert len(phrases.split("\n")) == len(keys), name
+        assert all(phrase.strip() for phrase in phrases.split("\n")), name
