@@ -68,7 +68,13 @@ def unit(rows: np.ndarray) -> Vectors:
 def sentences(chance: np.random.Generator, count: int, *, words: int) -> list[str]:
     """Draw words as language does: the n-th most frequent one n times less often than the first."""
     drawn = np.minimum(chance.zipf(1.2, size=(count, words)), 200_000)
-    return [" ".join(f"w{word}" for word in row) for row in drawn.tolist()]
+    names = {word: _spelled(word) for word in np.unique(drawn).tolist()}
+    return [" ".join(names[word] for word in row) for row in drawn.tolist()]
+
+
+def _spelled(number: int) -> str:
+    """Write a number in letters: with digits it would be an identifier, which is looked up twice."""
+    return "".join(chr(ord("a") + int(digit)) for digit in str(number)) + "k"
 
 
 def raw_faiss(vectors: Vectors, questions: Vectors, *, hnsw: bool) -> np.ndarray:

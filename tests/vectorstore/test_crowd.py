@@ -194,3 +194,20 @@ def test_full_disk_keeps_the_old_generation_and_the_next_commit_works(
 @pytest.mark.timeout(3600)
 def test_full_disk_at_fifty_sizes(folder: Path, open_index: OpenStore) -> None:
     full_disks(folder, open_index, [150_000 + 9_000 * step for step in range(50)])
+
+
+def test_search_inside_a_draft_of_an_index_without_projections_does_not_hang(
+    folder: Path, open_index: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vectorstore.embedded.opened._PATIENCE", 0.2)
+    with open_index().draft() as draft:
+        put(draft, sample("a.md", "Fact a."))
+    store = open_index()
+    with store.draft() as draft:
+        put(draft, sample("b.md", "Fact b."))
+        for path in folder.glob("*.json"):
+            path.unlink()
+        with store.snapshot() as snapshot, pytest.raises(Busy):
+            find(snapshot, "fact")
+    with store.snapshot() as snapshot:
+        assert len(find(snapshot, "fact")) == 2

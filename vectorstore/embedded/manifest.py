@@ -9,11 +9,13 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 from vectorstore.embedded.files import BLOCK, block_digests, write_atomically
 
-FORMAT = 1
+FORMAT = 2
+"""Of the manifest and of what lies in the files; a projection of another format is made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def read_manifest(path: Path) -> Manifest | None:
     try:
         raw = json.loads(path.read_bytes())
         sealed, body = raw["seal"], raw["body"]
-        if sealed != _seal(body) or body["format"] != FORMAT:
+        if sealed != _seal(body) or body["format"] != _format():
             return None
         files = {name: FileSeal(each["size"], tuple(each["blocks"])) for name, each in body["files"].items()}
         return Manifest(
@@ -65,7 +67,7 @@ def read_manifest(path: Path) -> Manifest | None:
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Switch to what the manifest names; this is the moment at which a projection changes."""
-    body = {"format": FORMAT, **asdict(manifest)}
+    body = {"format": _format(), **asdict(manifest)}
     content = json.dumps({"seal": _seal(json.loads(json.dumps(body))), "body": body}, indent=1)
     write_atomically(path, content.encode())
 
@@ -98,6 +100,11 @@ def sweep(parent: Path, prefix: str, *, keep: set[str]) -> None:
     for folder in parent.glob(f"{prefix}-*"):
         if folder.is_dir() and folder.name not in keep:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _format() -> str:
+    # tantivy reads what it wrote, but not always what an older release wrote.
+    return f"{FORMAT}, tantivy {version('tantivy')}"
 
 
 def _intact(path: Path, expected: FileSeal, trusted: FileSeal | None) -> bool:

@@ -15,6 +15,8 @@ from vectorstore.errors import Busy, NotFound, Unavailable
 from vectorstore.types import Generation, GenerationInfo
 
 _KEPT_CATALOGS = 4
+_PATIENCE = 20.0
+"""Seconds to wait for a writer when there is nothing at all to search in."""
 Identity: TypeAlias = tuple[int, int, int]
 """Device, inode and purge count of the database file: a change means opening anew."""
 
@@ -94,7 +96,8 @@ class Opened:
             self._loading.release()
 
     def _make(self, connection: Connection, *, wait: bool) -> Projections:
-        with writer_lock(self.folder / "index.lock", wait=wait), self._loading:
+        lock = writer_lock(self.folder / "index.lock", wait=wait, at_most=_PATIENCE)
+        with lock, self._loading:
             projections.discard_damaged(self.folder, connection, self.kind)
             projections.catch_up(self.folder, connection, self.kind)
             made = projections.load(self.folder, connection, self.kind, last=None)
