@@ -11,6 +11,7 @@ from ingest.parse.pdf_table import joined_row
 
 PieceKind: TypeAlias = Literal["text", "item"]
 
+_STEP = re.compile(r"(\d{1,2}) (?=[A-Z][^\d]{2})")
 _BULLET = re.compile(r"(?:[•◦▪‣●○■□§]|[-–—o·](?=\s))\s*(?=\S)|(?=\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)]\s+\S)")
 _SOFT: Final = "\u00ad"
 _CUT = re.compile(r"(\w+)[-\u2010\u00ad]$")
@@ -44,7 +45,7 @@ def pieces_of(rows: list[Row]) -> list[Piece]:
     right = max(row.right for row in rows)
     for at, row in enumerate(rows):
         line = joined_row(row)
-        is_item = bool(_BULLET.match(line.text))
+        is_item = bool(_BULLET.match(line.text)) or _is_step(line, pieces)
         if pieces and not is_item and _goes_on(pieces[-1], line, gap=gaps[at - 1] - usual, right=right):
             pieces[-1].lines.append(line)
         else:
@@ -52,16 +53,26 @@ def pieces_of(rows: list[Row]) -> list[Piece]:
     return pieces
 
 
+def _is_step(line: Row, pieces: list[Piece]) -> bool:
+    """Say whether a line begins a numbered step without a dot: "1 Press the button", then "2 …"."""
+    match = _STEP.match(line.text)
+    if not match or line.bold:
+        return False
+    before = [piece.lines[0].text for piece in pieces[-4:] if piece.kind == "item"]
+    return match[1] == "1" or any(text.startswith(f"{int(match[1]) - 1} ") for text in before)
+
+
 def _goes_on(piece: Piece, line: Row, *, gap: float, right: float) -> bool:
     above = piece.lines[-1]
     if gap > _GAP * line.size or abs(line.size - above.size) > _SAME_SIZE * above.size:
         return False
-    if line.bold != above.bold and (line.bold or len(piece.lines) == 1):
-        return False
     ends = above.text.rstrip().endswith((".", ":", "!", "?"))
     short = above.right < right - 0.15 * (right - above.left)
+    if line.bold != above.bold and (ends or short) and (line.bold or len(piece.lines) == 1):
+        return False
     if piece.kind == "item":
-        return line.left > piece.lines[0].left + 0.3 * line.size or not ends
+        hangs = line.left > piece.lines[0].left + 0.3 * line.size
+        return hangs or (line.left > piece.lines[0].left - 1 and not ends and not short)
     indented = line.left > piece.lines[0].left + line.size and len(piece.lines) > 1
     return not (ends and (short or indented))
 
@@ -111,5 +122,7 @@ def is_bulleted(text: str) -> bool:
 
 def item_text(text: str) -> str:
     """Return a list item with a mark that Markdown knows."""
+    if match := _STEP.match(text):
+        return f"{match[1]}. {text[match.end() :]}"
     match = _BULLET.match(text)
     return f"- {text[match.end() :]}" if match and match.end() else text

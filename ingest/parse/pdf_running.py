@@ -11,7 +11,7 @@ _MIN_PAGES: Final = 3
 _MIN_SHARE: Final = 0.25
 _MIN_OFFSET_SHARE: Final = 0.1
 _OUTER: Final = 0.12
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"\b(?:\d+|[ivxlc]+)\b")
 _PAGE_NUMBER = re.compile(
     r"(?:page|seite|p\.)?\s*[-–—|]?\s*(?:[A-Z]-)?(?:\d{1,4}|[ivxlc]{1,7})\s*[-–—|]?(?:\s*(?:of|/|von|de)\s*\d{1,4})?",
     re.I,
@@ -23,6 +23,7 @@ def remove_running(pages: list[PdfPage]) -> int:
     edges = [(page, _edges(page)) for page in pages if page.words]
     offsets = _usual_offsets(edges)
     seen = Counter(key for page, rows in edges for key in {_key(row, page, offsets) for row in rows})
+    outer = Counter(key for page, rows in edges for key in {_placed(row, page, offsets) for row in rows})
     least = max(_MIN_PAGES, _MIN_SHARE * len(pages))
     removed = 0
     for page, rows in edges:
@@ -30,6 +31,7 @@ def remove_running(pages: list[PdfPage]) -> int:
             row
             for row in rows
             if seen[_key(row, page, offsets)] >= least
+            or (_is_outer(row, page) and outer[_placed(row, page, offsets)] >= 2)
             or not offsets.isdisjoint(_offsets(row, page))
             or _is_page_number(row, page, len(pages))
         ]
@@ -81,10 +83,19 @@ def _aligned(one: Row, other: Row) -> int:
 
 def _key(row: Row, page: PdfPage, offsets: frozenset[int]) -> str:
     """Return the row's text with the page's own number left out; other numbers are content and must repeat."""
-    printed = {str(page.number + offset) for offset in offsets}
+    printed = {str(page.number + offset) for offset in offsets} | {page.label.lower()}
     return _NUMBER.sub(
         lambda match: "#" if match[0] in printed else match[0], " ".join(row.text.lower().split())
     )
+
+
+def _placed(row: Row, page: PdfPage, offsets: frozenset[int]) -> tuple[str, int]:
+    """Return the row's text without its page number, and its height: the same twice is enough at the edge."""
+    return re.sub(r"\bpage \S+$", "#", _key(row, page, offsets)), round(row.top / 3)
+
+
+def _is_outer(row: Row, page: PdfPage) -> bool:
+    return row.bottom < _OUTER * page.height / 2 or row.top > (1 - _OUTER / 2) * page.height
 
 
 def _is_page_number(row: Row, page: PdfPage, pages: int) -> bool:

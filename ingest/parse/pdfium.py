@@ -136,7 +136,7 @@ class _PageReader:
         box = raw.FS_RECTF()
         runs: list[Word] = []
         run: Word | None = None
-        spaced, turned = False, 0
+        spaced, turned, before = False, 0, 0
         upright, x0, y1 = self._rotation == 0, self._left, self._top
         for at in range(raw.FPDFText_CountChars(text)):
             code = unicode_of(text, at)
@@ -160,10 +160,12 @@ class _PageReader:
                 run.text += " " + character if spaced else character
                 run.right = max(run.right, right)
             else:
+                if run is not None and run.bold:  # bold is what begins and ends so
+                    run.bold = self._is_bold(before)
                 run = Word(character, left, right, top, bottom, self._is_bold(at))
                 runs.append(run)
                 turned += abs(math.sin(raw.FPDFText_GetCharAngle(text, at))) > 0.2 and upright
-            spaced = False
+            spaced, before = False, at
         return [run for run in runs if self._is_on_page(run.left, run.top)], turned > len(runs) / 2
 
     def rules(self) -> list[Rule]:

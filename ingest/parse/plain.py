@@ -1,6 +1,7 @@
 """Plain text: paragraphs at empty lines, headings where the layout shows them, lists."""
 
 import re
+from textwrap import dedent
 
 from ingest.extract import Extract
 from ingest.limits import Limits
@@ -8,7 +9,7 @@ from ingest.parse.source import Source
 from ingest.parse.wrapping import unwrapped, unwrapped_items
 from ingest.parse.writer import ExtractWriter
 
-_PARTS = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
+_PARTS = re.compile(r"\n(?:[ \t]*\n)+")
 _RULE = re.compile(r"[=\-~*#_]{3,}$")
 _NUMBERED = re.compile(r"(\d+(?:\.\d+)*)\.?\s+[A-Z]")
 _ITEM = re.compile(r"\s*(?:[-*•+]|\d{1,3}[.)])\s+\S")
@@ -28,7 +29,7 @@ def write_plain(text: str, writer: ExtractWriter) -> None:
         if page:
             writer.start_page()
         for part in _PARTS.split(content):
-            _write_part(part.strip("\n"), writer)
+            _write_part(dedent(part.strip("\n")), writer)
 
 
 def _write_part(part: str, writer: ExtractWriter) -> None:

@@ -15,6 +15,7 @@ from ingest.parse.writer import ExtractWriter
 _MAX_ROWS: Final = 200_000
 _MAX_COLUMNS: Final = 500
 _MAX_EMPTY: Final = 2_000
+_MIN_NOTE: Final = 40
 
 
 def parse(source: Source, limits: Limits) -> Extract:
@@ -74,5 +75,12 @@ def _write_region(rows: Sequence[list[str]], writer: ExtractWriter) -> None:
     while at < len(rows) and sum(map(bool, rows[at])) == 1 and (at == 0 or len(rows) > at + 1):
         writer.paragraph(next(cell for cell in rows[at] if cell))
         at += 1
-    if at < len(rows):
-        writer.table(rows[at:])
+    end = len(rows)
+    while (
+        end - at > 2 and sum(map(bool, rows[end - 1])) == 1 and len(max(rows[end - 1], key=len)) > _MIN_NOTE
+    ):
+        end -= 1
+    if at < end:
+        writer.table(rows[at:end])
+    for row in rows[end:]:  # notes below a table
+        writer.paragraph(max(row, key=len))

@@ -268,3 +268,38 @@ def test_too_many_pages_are_refused() -> None:
 )
 def test_figures_of_real_filings_stand_in_their_row_on_their_page(name: str, page: int, row: str) -> None:
     assert row in page_text(parse((FILINGS / name).read_bytes(), name=name, limits=Limits()), page)
+
+
+def test_running_head_of_a_short_document_goes_and_bold_words_do_not_cut_a_paragraph() -> None:
+    def draw(canvas: Any) -> None:
+        for number in (1, 2):
+            lines(canvas, ["Plan · confidential"], y=770, size=8)
+            lines(canvas, [f"Acme Page {number}"], y=25, size=8)
+            lines(canvas, ["You may accept gifts of up to"], y=700)
+            canvas.setFont("Helvetica-Bold", 11)
+            canvas.drawString(72, 685.7, f"thirty euros number {'ab'[number - 1]} a year")
+            lines(canvas, ["and nothing at all in a tender."], y=671.4)
+            canvas.showPage()
+
+    assert read(draw).text == "\n\n".join(
+        f"You may accept gifts of up to thirty euros number {letter} a year and nothing at all in a tender."
+        for letter in "ab"
+    )
+
+
+def test_steps_numbered_without_a_dot_are_a_list() -> None:
+    def draw(canvas: Any) -> None:
+        lines(
+            canvas,
+            [
+                "In a fire:",
+                "1 Press the call point.",
+                "2 Call 112 from any phone.",
+                "3 Close doors and windows.",
+            ],
+        )
+
+    assert (
+        read(draw).text
+        == "In a fire:\n\n1. Press the call point.\n2. Call 112 from any phone.\n3. Close doors and windows."
+    )
