@@ -44,7 +44,9 @@ def mcp_server(service: Service, grant_of: GrantOf) -> "MCPServer[Any]":
             "The MCP server needs an extra package.", "Install it: pip install 'footnote[mcp]'."
         ) from error
 
-    server: MCPServer[Any] = MCPServer("footnote", instructions=_INSTRUCTIONS, version=service.version)
+    server: MCPServer[Any] = MCPServer(
+        "footnote", instructions=_INSTRUCTIONS, version=service.version, log_level="WARNING"
+    )
     reading = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
     @contextmanager
