@@ -14,16 +14,31 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.open import open_store
-from vectorstore.types import Chunk, Condition, Document, DocumentId, Scope, Span, Vectors, chunk_id
+from vectorstore.store import Snapshot
+from vectorstore.types import (
+    Chunk,
+    Condition,
+    Document,
+    DocumentId,
+    Hit,
+    Scope,
+    Span,
+    Vectors,
+    Where,
+    chunk_id,
+)
 
 DIMENSION = 384
 PER_DOCUMENT = 25
+Found = TypeVar("Found")
 NEAREST = 10
 OPERATOR = Scope(unrestricted=True)
 
@@ -48,7 +63,9 @@ def main() -> None:
 
 
 def real(path: Path | None, chance: np.random.Generator) -> Vectors:
-    return np.load(path) if path else unit(chance.normal(size=(5_000, DIMENSION)))
+    return (
+        np.asarray(np.load(path), dtype=np.float32) if path else unit(chance.normal(size=(5_000, DIMENSION)))
+    )
 
 
 def multiplied(base: Vectors, count: int, chance: np.random.Generator) -> Vectors:
@@ -62,7 +79,7 @@ def multiplied(base: Vectors, count: int, chance: np.random.Generator) -> Vector
 
 
 def unit(rows: np.ndarray) -> Vectors:
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
 def sentences(chance: np.random.Generator, count: int, *, words: int) -> list[str]:
@@ -142,10 +159,8 @@ def _footnote(
         )
         row("Footnote lexical (six words)", built, times, None)
         for label, where in FILTERS.items():
-            _, times = timed(
-                lambda n, where=where: snapshot.search(asked[n], questions[n], scope=OPERATOR, where=where),
-                len(questions),
-            )
+            ask = partial(hybrid, snapshot, asked, questions, where)
+            _, times = timed(ask, len(questions))
             row(f"Footnote hybrid{label}", built, times, None)
     commit_cost(store, vectors, texts, questions, asked)
     sizes = {
@@ -158,6 +173,10 @@ def _footnote(
     say(f"private memory of this process, vectors of the benchmark included: {private_memory():,.0f} MB"
         f" (they are {vectors.nbytes / 1e6:,.0f} MB)")  # fmt: skip
     store.close()
+
+
+def hybrid(snapshot: Snapshot, asked: list[str], questions: Vectors, where: Where, number: int) -> list[Hit]:
+    return snapshot.search(asked[number], questions[number], scope=OPERATOR, where=where)
 
 
 FILTERS: dict[str, tuple[Condition, ...]] = {
@@ -227,7 +246,7 @@ def commit_cost(
     )
 
 
-def timed(ask: Callable[[int], np.ndarray], count: int) -> tuple[list[np.ndarray], list[float]]:
+def timed(ask: Callable[[int], Found], count: int) -> tuple[list[Found], list[float]]:
     for number in range(min(5, count)):
         ask(number)
     found, times = [], []

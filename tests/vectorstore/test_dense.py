@@ -20,7 +20,7 @@ def clustered(count: int, seed: int = 0) -> Half:
     chance = np.random.default_rng(seed)
     centres = np.random.default_rng(99).normal(size=(200, WIDTH))
     rows = centres[chance.integers(0, 200, count)] + 0.6 * chance.normal(size=(count, WIDTH))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float16)
 
 
 VECTORS = clustered(COUNT)
@@ -90,7 +90,7 @@ def test_decoding_is_what_numpy_says() -> None:
 def test_index_that_grows_past_every_limit_answers_the_same(
     open_index: Callable[[], EmbeddedStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vectorstore.embedded.dense_files.CODED_FROM", 60)
+    monkeypatch.setattr("vectorstore.embedded.codes.CODED_FROM", 60)
     monkeypatch.setattr(codes, "LISTS_FROM", 300)
     monkeypatch.setattr(dense, "EXACT_BELOW", 0)
     store, kinds = open_index(), set()

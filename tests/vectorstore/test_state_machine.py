@@ -17,7 +17,8 @@ from hypothesis.stateful import (
 )
 
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, find, put, sample
-from vectorstore.embedded import dense_files
+from vectorstore.embedded import codes
+from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import NotFound
 from vectorstore.open import open_store
@@ -44,7 +45,7 @@ class IndexMachine(RuleBasedStateMachine):
         # Not from nothing: Hypothesis switches rules off at random, and most need something to work on.
         self.commit(changes=[("a.md", 0), ("b.md", 1)], fails=False)
 
-    def _open(self):  # type: ignore[no-untyped-def]
+    def _open(self) -> EmbeddedStore:
         return open_store(self.folder / "data", embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
 
     def _publish(self, state: State) -> None:
@@ -169,7 +170,7 @@ FULL = settings(
 @pytest.mark.parametrize("coded", [False, True])
 def test_store_behaves_like_a_dictionary(coded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if coded:
-        monkeypatch.setattr(dense_files, "CODED_FROM", 4)
+        monkeypatch.setattr(codes, "CODED_FROM", 4)
     run_state_machine_as_test(IndexMachine, settings=QUICK)
 
 

@@ -4,7 +4,7 @@ import hashlib
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import BadInput, Busy, EmbedderMismatch, NotFound, StoreDamaged
 from vectorstore.open import open_store
-from vectorstore.types import Generation
+from vectorstore.types import Generation, Vectors
 
 OpenStore = Callable[[], EmbeddedStore]
 
@@ -261,13 +261,13 @@ def test_damaged_or_foreign_backup_changes_nothing(
 # --- another embedder ---
 
 
-def other_embedding(texts: list[str] | tuple[str, ...]) -> np.ndarray:  # type: ignore[type-arg]
+def other_embedding(texts: Sequence[str]) -> Vectors:
     rows = [
         np.frombuffer(hashlib.sha256(text.encode()).digest()[:16], np.uint8).astype(np.float32)
         for text in texts
     ]
     made = np.array(rows, dtype=np.float32)
-    return made / np.linalg.norm(made, axis=1, keepdims=True)
+    return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), dtype=np.float32)
 
 
 def test_reembedding_goes_on_where_it_was_interrupted_and_switches_at_once(
@@ -278,7 +278,7 @@ def test_reembedding_goes_on_where_it_was_interrupted_and_switches_at_once(
     commit(store, *(sample(f"{n}.md", f"Fact {n}.") for n in range(35)))
     calls = []
 
-    def stops_after_two(texts: list[str]) -> np.ndarray:  # type: ignore[type-arg]
+    def stops_after_two(texts: Sequence[str]) -> Vectors:
         calls.append(len(texts))
         if len(calls) > 2:
             raise KeyboardInterrupt
@@ -286,10 +286,10 @@ def test_reembedding_goes_on_where_it_was_interrupted_and_switches_at_once(
 
     upkeep = Upkeep(folder)
     with pytest.raises(KeyboardInterrupt):
-        upkeep.reembed(stops_after_two, fingerprint="other", dimension=16)  # type: ignore[arg-type]
+        upkeep.reembed(stops_after_two, fingerprint="other", dimension=16)
     with store.snapshot() as snapshot:
         assert find(snapshot, "Fact 3.")[0].chunk.text == "Fact 3."
-    assert upkeep.reembed(other_embedding, fingerprint="other", dimension=16) == 15  # type: ignore[arg-type]
+    assert upkeep.reembed(other_embedding, fingerprint="other", dimension=16) == 15
     with pytest.raises(EmbedderMismatch), store.snapshot():
         pass
     other = open_store(folder, embedder_fingerprint="other", dimension=16)

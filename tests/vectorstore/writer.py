@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, put, sample
-from vectorstore.embedded import dense_files
+from vectorstore.embedded import codes
 from vectorstore.errors import FootnoteError
 from vectorstore.open import open_store
 
@@ -23,7 +23,7 @@ def text_of(prefix: str, number: int) -> str:
 
 def main(folder: str, prefix: str, count: str, *options: str) -> int:
     if "--codes" in options:
-        dense_files.CODED_FROM = 10
+        codes.CODED_FROM = 10
     store = open_store(Path(folder), embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
     sys.stdout.write("ready\n")
     sys.stdout.flush()

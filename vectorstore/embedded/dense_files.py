@@ -14,8 +14,9 @@ from typing import BinaryIO
 
 import numpy as np
 
+from vectorstore.embedded import codes as coding
 from vectorstore.embedded.arrays import Half, Rows
-from vectorstore.embedded.codes import CODED_FROM, Codes, build_codes
+from vectorstore.embedded.codes import Codes
 from vectorstore.embedded.dense import Dense
 from vectorstore.embedded.faiss_codes import HalfCodes, RaBitQCodes, load_codes
 from vectorstore.embedded.files import private_folder, sync_folder, write_atomically
@@ -110,7 +111,7 @@ def _appending(path: Path, files: dict[str, FileSeal]) -> BinaryIO:
 
 
 def _with_codes(folder: Path, manifest: Manifest, *, dimension: int, recall_target: float) -> Manifest:
-    if manifest.count < CODED_FROM:
+    if manifest.count < coding.CODED_FROM:
         return manifest
     vectors = _mapped(folder / VECTORS, manifest.count, dimension)
     codes = _old_codes(folder, manifest)
@@ -118,7 +119,7 @@ def _with_codes(folder: Path, manifest: Manifest, *, dimension: int, recall_targ
         return manifest
     # Made anew once the index has doubled: centre and lists of few vectors are not those of many.
     if codes is None or manifest.count > 2 * codes.count:
-        codes = build_codes(vectors, recall_target=recall_target)
+        codes = coding.build_codes(vectors, recall_target=recall_target)
     else:
         codes = codes.extended(vectors, known=codes.count)
     files = {name: each for name, each in manifest.files.items() if name not in (CODES, LISTS)}
