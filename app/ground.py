@@ -63,7 +63,7 @@ def check(sentence: str, passages: Sequence[Passage]) -> Grounding:
     best: tuple[float, Passage, Window] | None = None
     for passage in passages:
         for value, window in _scored(sentence, passage.text, _context(passage)):
-            if best is None or value > best[0] + 1e-9:
+            if best is None or value > best[0] + 1e-9 or _is_tighter(value, passage, window, than=best):
                 best = (value, passage, window)
     if best is None:
         return Grounding(0.0, "unsupported", None, Span(0, 0), "")
@@ -71,6 +71,14 @@ def check(sentence: str, passages: Sequence[Passage]) -> Grounding:
     start = passage.span.start + window.start
     evidence = Span(start, passage.span.start + window.end, _page(passage, start))
     return Grounding(value, verdict(value), passage, evidence, passage.text[window.start : window.end])
+
+
+def _is_tighter(
+    value: float, passage: Passage, window: Window, *, than: tuple[float, Passage, Window]
+) -> bool:
+    """Say whether a window supports as well as another of the same passage, with fewer words."""
+    best, home, held = than
+    return passage is home and value > best - 1e-9 and window.end - window.start < held.end - held.start
 
 
 def verdict(value: float) -> Verdict:
