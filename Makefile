@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo install dev test check lint types tests evaluate full clean
+.PHONY: help demo install dev test check lint types tests evaluate clients full clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,11 @@ types: dev
 
 tests: dev
 	@$(BIN)/python -m pytest -q
+
+clients: dev  ## Drive the released npm and Python clients (needs Node), and write docs/clients.md's table
+	@cd tests/clients && npm install --no-audit --no-fund --no-package-lock
+	@$(PIP) --no-deps --target tests/clients/.openai_2 openai==2.30.0
+	@FOOTNOTE_WRITE_CLIENTS=1 $(BIN)/python -m pytest -q tests/clients
 
 full: dev  ## The same tests at full counts (hours)
 	@$(BIN)/python -m pytest -q -m "slow or not slow" -p no:cacheprovider

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from app import ground
@@ -176,6 +177,7 @@ def build_service(
             max_concurrent_runs=serve_settings.max_concurrent_runs,
             max_queued_runs=serve_settings.max_queued_runs,
             top_k=answer_settings.top_k,
+            mcp=find_spec("mcp") is not None,
             static_dir=Path(__file__).parent / "widget",
         ),
     )

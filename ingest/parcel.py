@@ -96,13 +96,15 @@ def _read_blocks(values: object, length: int) -> tuple[Block, ...]:
     blocks: list[Block] = []
     paths: dict[tuple[str, ...], tuple[str, ...]] = {}
     after = 0
-    for kind, start, end, page, headings, level in _list(values):
-        if kind not in _KINDS or not after <= _number(start) <= _number(end) <= length:
+    for value in _list(values):
+        kind, first, last, page, headings, level = _list(value)
+        start, end = _number(first), _number(last)
+        if kind not in _KINDS or not after <= start <= end <= length:
             raise ValueError("a block does not fit the text")
         after = end
         path = _strings(headings)
         span = Span(start, end, _number(page) if page is not None else None)
-        blocks.append(Block(kind, span, paths.setdefault(path, path), _number(level)))
+        blocks.append(Block(cast(BlockKind, kind), span, paths.setdefault(path, path), _number(level)))
     return tuple(blocks)
 
 
