@@ -1,8 +1,8 @@
 """Cuts a document into chunks: along its structure first, then by the embedder's own tokens.
 
 A chunk never crosses a heading. Small blocks under one heading share a chunk up to the target size; lists, code
-and tables stay whole where they fit; what must be cut is cut between sentences, items, rows or lines, and only
-there neighbours overlap. A heading opens the first chunk under it, so every word of the document can be quoted;
+and tables stay whole where they fit; what must be cut is cut between sentences, items, rows or lines, rather
+where the subject changes than inside a thought, and only there neighbours overlap. A heading opens the first chunk under it, so every word of the document can be quoted;
 the later chunks of the section carry it in their context.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ingest.atoms import Atom, atoms_of
+from ingest.cohesion import with_cohesion
 from ingest.extract import Extract
 from ingest.sections import Section, sections_of
 from ingest.segment import segments
@@ -18,7 +19,7 @@ from ingest.tokens import TokenCount
 from vectorstore.embed import Embedder
 from vectorstore.types import Chunk, Document, Span, chunk_id
 
-CHUNKER = "structure-1"
+CHUNKER = "structure-2"
 """Changes whenever the same text would give other chunks; part of every document's digest."""
 
 
@@ -72,7 +73,10 @@ class _Cutter:
         context = self._context(section.headings)
         limit = self._embedder.max_tokens - self._embedder.count_tokens(context)
         atoms = atoms_of(section.blocks, self._extract.text, tokens=self._tokens, limit=limit)
-        for first, last in segments(atoms, target=min(self._target, limit), limit=limit):
+        target = min(self._target, limit)
+        if sum(atom.weight for atom in atoms) > target:
+            atoms = with_cohesion(atoms, self._extract.text, reach=target // 2)
+        for first, last in segments(atoms, target=target, limit=limit):
             start = self._overlapping(atoms, first, last, limit=limit)
             lines = (self._context(section.above) if start == 0 else context, atoms[start].lead)
             yield from self._fitting(

@@ -88,6 +88,16 @@ def test_paragraph_is_cut_at_sentence_ends() -> None:
     assert all(chunk.text.endswith(".") and chunk.text.startswith("The") for chunk in chunks)
 
 
+def test_cut_falls_where_the_subject_changes() -> None:
+    printer = [f"The printer on floor {n} needs toner; a printer takes toner every week." for n in range(5)]
+    holiday = [f"Parental leave {n} is paid leave; ask for parental leave by letter." for n in range(3)]
+    chunks = cut(extract(("paragraph", " ".join(printer + holiday))), target=90, max_tokens=160)
+    assert [("printer" in chunk.text, "leave" in chunk.text) for chunk in chunks] == [
+        (True, False),
+        (False, True),
+    ]
+
+
 def test_abbreviation_does_not_end_a_sentence() -> None:
     text = (
         "Ask Dr. Weber, e.g. by phone at no. 4 of the long list of numbers that we keep at the office. " * 4
