@@ -16,6 +16,9 @@ CODED_FROM = 20_000
 """Below this many vectors a scan of the vectors themselves takes under a millisecond."""
 LISTS_FROM = 200_000
 """Below this, scanning all codes takes a millisecond or two, and lists lose more than they save."""
+_MARGIN = 4
+"""Real questions lie outside the passages, where the made-up ones cannot: on SciFact's, 16 probes of 512 find
+0.94 of the nearest, 32 find 0.97, 64 find 0.98, where made-up questions are content with 16."""
 _DEPTHS = (200, 400, 800, 1600)
 _QUESTIONS = 64
 _NEAREST = 10
@@ -54,7 +57,7 @@ def build_codes(vectors: Half, *, recall_target: float) -> RaBitQCodes:
         (each for each in tries if recall(partial(listed.probed, limit=depth, probes=each)) >= recall_target),
         0,
     )
-    return listed.tuned(reranked=depth, probes=probes)
+    return listed.tuned(reranked=depth, probes=min(_MARGIN * probes, lists // 4))
 
 
 def _made_up_questions(vectors: Half) -> Vectors:
