@@ -62,7 +62,7 @@ def _cost_between(blocks: Sequence[Block], number: int, text: str) -> float:
         return 0.0
     before = blocks[number - 1]
     if before.kind == "heading":
-        return _HEADING if blocks[number].kind != "heading" else 0.0
+        return _HEADING
     if before.span.end - before.span.start > 300:
         return _INTRODUCES if text[before.span.end - 1] == ":" else 0.0
     line = text[before.span.start : before.span.end].strip()
