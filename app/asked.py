@@ -18,12 +18,12 @@ STRICT: frozenset[Kind] = frozenset({"when", "how_many", "how_much", "who", "nam
 """Kinds whose answer has a form that can be seen: a sentence without it does not answer."""
 
 _KINDS: tuple[tuple[Kind, str], ...] = (
-    ("when", r"\b(?:when|since when|until when|by when|(?:what|which) (?:year|month|day|date|time|century|decade|quarter|deadline)"
+    ("when", r"(?:^|[,;.!?] |\b(?:and|or|but|so|since|until|by|from|know) )when\b|\b(?:(?:what|which) (?:year|month|day|date|time|century|decade|quarter|deadline)"
      r"|what is the (?:date|deadline)|how (?:recently|early|late)|wann|bis wann|cuándo|quand)\b"),
-    ("how_much", r"\b(?:how much|what (?:do|does|did|will|would|should) (?:\w+ ){1,6}(?:cost|earn|pay)\b|(?:cost|price) of|list price|(?:what|which) (?:is|are|was|were|does|do) (?:the |our |my |a )?(?:\w+ ){0,3}"
+    ("how_much", r"\b(?:how much(?! (?:\w+ )?(?:holiday|leave|time|notice|vacation|space|memory|storage))|what (?:do|does|did|will|would|should) (?:[\w'-]+ ){1,9}(?:cost|earn|pay)\b|(?:cost|price) of|list price|(?:what|which) (?:is|are|was|were|does|do) (?:the |our |my |a )?(?:\w+ ){0,3}"
      r"(?:price|prices|cost|costs|fee|rate|amount|budget|cap|limit|salary|allowance|charge|discount)|(?:what|which) (?:amount|price|percentage|share|budget)"
      r"|wie ?viel (?:kostet|geld)|cuánto|combien)\b"),
-    ("how_many", r"\b(?:how (?:many|long|often|far|old|big|large|tall|high|deep|wide|fast|heavy|soon|frequently)|what (?:number|percentage|percent|temperature|population|size|length|age)"
+    ("how_many", r"\b(?:how (?:many|much (?:\w+ )?(?:holiday|leave|time|notice|vacation|space|memory|storage)|long|often|far|old|big|large|tall|high|deep|wide|fast|heavy|soon|frequently)|what (?:number|percentage|percent|temperature|population|size|length|age)"
      r"|(?:maximum|minimum|number) of|wie ?(?:viele|lange|oft|hoch|groß)|cuánt[oa]s)\b"),
     ("code", r"\b(?:what(?:'s|s| is| was| are)? (?:the |our |my |this week's |today's )?(?:[\w-]+ ){0,3}(?:code|password|pin|extension|phone number|"
      r"telephone number|number|address|e-?mail|url|link|port|ports|version|part number|serial number|iban)\b|which (?:\w+ )?(?:port|ports|number|extension|version|profile|part)\b)"),

@@ -10,6 +10,10 @@ _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,'\u2009 ]\d{3})*(?:[.,]\d+)?(?![\
 _CODE = re.compile(r"(?<![\w-])(?=[\w./+-]*\d)(?=[\w./+-]*[^\W\d_])[^\W_][\w./+-]*[\w]")
 _MULTIPLES = {"thousand": 1_000, "k": 1_000, "million": 1_000_000, "mio": 1_000_000, "billion": 1_000_000_000}
 _ISO_DATE = re.compile(r"(?<![\d-])(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?![\d-])")
+_NTH = re.compile(
+    r"\b(first|second|third|fourth|fifth|sixth|[1-9](?:st|nd|rd|th)) (quarter|floor|half|edition|generation)\b"
+)
+_QUARTER = re.compile(r"\bq([1-4])\b")
 _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)\Z")
 _GLUED_UNIT = re.compile(r"(\d+(?:[.,]\d+)*)-?([a-z%°µ]{1,7})\Z")
 _UNIT_AFTER = re.compile(r"[ \t\u00a0-]?(%|€|\$|£|°[cf]?|[^\W\d_]{1,12})")
@@ -82,6 +86,8 @@ class Facts:
     months: frozenset[str]
     counted: frozenset[str]
     """Numbers written as words: softer, since `one` and `second` are often no numbers."""
+    ordinals: frozenset[str] = frozenset()
+    """`quarter 4`, `floor 2`: ordinals that count parts of a whole."""
 
     @property
     def empty(self) -> bool:
@@ -93,7 +99,7 @@ class Facts:
 def facts(text: str) -> Facts:
     """Return the hard facts in a text."""
     text = _ISO_DATE.sub(_spelt, text)
-    plain = fold(text)
+    plain = whole = fold(text)
     codes: set[str] = set()
     glued: list[tuple[str, str]] = []
     for found in _CODE.finditer(plain):
@@ -111,7 +117,12 @@ def facts(text: str) -> Facts:
     months = {f"month {_MONTHS[word]}" for word in _month_words(text, tokens)}
     counted = {_NUMBER_WORDS[word] for word in tokens if word in _NUMBER_WORDS}
     return Facts(
-        frozenset(numbers), frozenset(measures), frozenset(codes), frozenset(months), frozenset(counted)
+        frozenset(numbers),
+        frozenset(measures),
+        frozenset(codes),
+        frozenset(months),
+        frozenset(counted),
+        frozenset(_ordinals(whole)),
     )
 
 
@@ -134,6 +145,11 @@ def _numbers(plain: str, glued: list[tuple[str, str]]) -> tuple[set[str], set[st
         if unit_name in _UNITS:
             measures.add(f"{value}|{_UNITS[unit_name]}")
     return numbers, measures
+
+
+def _ordinals(plain: str) -> set[str]:
+    named = {f"{part} {_NUMBER_WORDS.get(nth, nth[:1])}" for nth, part in _NTH.findall(plain)}
+    return named | {f"quarter {number}" for number in _QUARTER.findall(plain)}
 
 
 def _times(value: str, factor: int) -> str:

@@ -135,10 +135,8 @@ def decisions(rows: Sequence[Row], embedder: KeptVectors) -> tuple[Floats, Float
     table, baseline = [], []
     for row in rows:
         best = ranked(row, embedder)
-        if best:
-            table.append(list(answerable.signals(ask(row.asked.text), best, row.sources).values()))
-        else:
-            table.append([0.0] * len(answerable.WEIGHTS))
+        signals = answerable.signals(ask(row.asked.text), best, row.sources) if best else {}
+        table.append([signals.get(name, 0.0) for name in answerable.WEIGHTS])
         stages = [hit.stage("dense") for hit in row.hits]
         baseline.append(max((stage.score for stage in stages if stage), default=0.0))
     return np.array(table), np.array(baseline)
