@@ -14,7 +14,7 @@ class IngestSettings(FootnoteSettings):
 
     tenant: str = Field(default="default", description="Tenant that ingested documents belong to.")
     chunk_tokens: int = Field(
-        default=160, ge=16, le=8_192, description="Size aimed at for a passage, in the embedder's tokens."
+        default=130, ge=16, le=8_192, description="Size aimed at for a passage, in the embedder's tokens."
     )
     chunk_overlap: int = Field(
         default=0, ge=0, le=512, description="Most tokens that the next passage repeats where a block is cut."
