@@ -80,7 +80,7 @@ def signals(asked: Asked, ranked: Sequence[Candidate], sources: Sequence[Source]
     everything = [read(f"{item.context}\n{item.text}") for item in sources]
     stems = frozenset[str]().union(*(reading.stems for reading in everything))
     spoken = frozenset[str]().union(*(reading.words for reading in everything))
-    specifics = _specifics(asked.reading)
+    specifics = asked.reading.facts.specifics
     if best.signals["ranges"]:
         specifics = asked.reading.facts.codes
     absent_near = asked.telling - near.stems
@@ -142,12 +142,8 @@ def _near(best: Candidate, source: Source) -> Reading:
     return read("\n".join((best.line.frame, *(line.text for line in around))))
 
 
-def _specifics(reading: Reading) -> frozenset[str]:
-    return reading.facts.numbers | reading.facts.codes | reading.facts.months | reading.facts.ordinals
-
-
 def _known(reading: Reading) -> frozenset[str]:
-    return _specifics(reading) | reading.facts.counted
+    return reading.facts.specifics | reading.facts.counted
 
 
 def _rarest(asked: Asked, stems: frozenset[str]) -> float:

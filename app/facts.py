@@ -14,7 +14,10 @@ _NTH = re.compile(
     r"\b(first|second|third|fourth|fifth|sixth|[1-9](?:st|nd|rd|th)) (quarter|floor|half|edition|generation)\b"
 )
 _QUARTER = re.compile(r"\bq([1-4])\b")
+_DAY_MONTH = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)?\.? (?:of )?([A-Z][^\W\d_]{2,9})\b")
+_MONTH_DAY = re.compile(r"\b([A-Z][^\W\d_]{2,9})\.? (\d{1,2})(?:st|nd|rd|th)?\b(?!:)")
 _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)\Z")
+_CLOCK = re.compile(r"\d{1,2}(?:am|pm)\Z")
 _GLUED_UNIT = re.compile(r"(\d+(?:[.,]\d+)*)-?([a-z%°µ]{1,7})\Z")
 _UNIT_AFTER = re.compile(r"[ \t\u00a0-]?(%|€|\$|£|°[cf]?|[^\W\d_]{1,12})")
 _UNIT_BEFORE = re.compile(r"(€|\$|£|¥|\b(?:eur|usd|gbp|chf|jpy))[ \t\u00a0]?\Z")
@@ -87,7 +90,12 @@ class Facts:
     counted: frozenset[str]
     """Numbers written as words: softer, since `one` and `second` are often no numbers."""
     ordinals: frozenset[str] = frozenset()
-    """`quarter 4`, `floor 2`: ordinals that count parts of a whole."""
+    """`quarter 4`, `floor 2`, `day 9 of 11`: what is one of a row, and another one is another thing."""
+
+    @property
+    def specifics(self) -> frozenset[str]:
+        """What a question may hinge on: numbers, codes, months, days, quarters."""
+        return self.numbers | self.codes | self.months | self.ordinals
 
     @property
     def empty(self) -> bool:
@@ -107,7 +115,7 @@ def facts(text: str) -> Facts:
         unit = _GLUED_UNIT.match(token)
         if unit and unit[2] in _UNITS:
             glued.append((unit[1], unit[2]))
-        elif _ORDINAL.match(token):
+        elif _ORDINAL.match(token) or _CLOCK.match(token):
             glued.append((token[:-2], ""))
         else:
             codes.add(token.replace("-", "").replace("/", ""))
@@ -122,7 +130,7 @@ def facts(text: str) -> Facts:
         frozenset(codes),
         frozenset(months),
         frozenset(counted),
-        frozenset(_ordinals(whole)),
+        frozenset(_ordinals(whole) | _days(text)),
     )
 
 
@@ -150,6 +158,13 @@ def _numbers(plain: str, glued: list[tuple[str, str]]) -> tuple[set[str], set[st
 def _ordinals(plain: str) -> set[str]:
     named = {f"{part} {_NUMBER_WORDS.get(nth, nth[:1])}" for nth, part in _NTH.findall(plain)}
     return named | {f"quarter {number}" for number in _QUARTER.findall(plain)}
+
+
+def _days(text: str) -> set[str]:
+    """Return each day of a month, as `9 November` or `November 9th`."""
+    found = [(match[1], match[2]) for match in _DAY_MONTH.finditer(text)]
+    found += [(match[2], match[1]) for match in _MONTH_DAY.finditer(text)]
+    return {f"day {int(day)} of {_MONTHS[month.lower()]}" for day, month in found if month.lower() in _MONTHS}
 
 
 def _times(value: str, factor: int) -> str:

@@ -8,6 +8,7 @@ from app.words import fold
 
 _NUMBER = r"\d+(?:[.,' ]\d{3})*(?:[.,]\d+)?"
 _UNIT = r"(?:[ ]?[a-z%€$£°]{1,7})?"
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _BETWEEN = re.compile(
     rf"(?<![\w.-])(?:between )?(?:[a-z€$£]{{1,3}} ?)?({_NUMBER}){_UNIT} ?(?:to|-|and|bis|until) ?(?:[a-z€$£]{{1,3}} ?)?({_NUMBER})(?![\w-])(?! ?%)"
 )
@@ -24,7 +25,7 @@ def in_range(numbers: Iterable[str], text: str) -> bool:
     values = [float(value) for value in numbers if _is_amount(value)]
     if not values:
         return False
-    return any(low <= value <= high for low, high in _ranges(fold(text)) for value in values)
+    return any(low <= value <= high for low, high in _ranges(fold(text).replace("*", "")) for value in values)
 
 
 def _is_amount(value: str) -> bool:

@@ -106,8 +106,7 @@ def _candidate(
     telling = asked.telling
     order = [item for item in asked.reading.order if item in telling]
     pairs = set(pairwise(order))
-    specifics = asked.reading.facts.numbers | asked.reading.facts.codes | asked.reading.facts.months
-    known = framed.facts.numbers | framed.facts.codes | framed.facts.months
+    specifics, known = asked.reading.facts.specifics, framed.facts.specifics
     signals = {
         "cosine": 0.0,
         "coverage": asked.coverage(bare.stems),
