@@ -40,9 +40,11 @@ class Watched:
     def __init__(self, page: Any) -> None:
         self.requests: list[str] = []
         self.complaints: list[str] = []
-        page.on("request", lambda request: self.requests.append(request.url))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (self.complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        page.on("request", self._request)
+        page.on("pageerror", self._error)
+        page.on(
+            "dialog", lambda dialog: (self.complaints.append(f"dialog {dialog.message}"), dialog.dismiss())
+        )
         page.on(
             "console",
             lambda message: (
@@ -53,4 +55,6 @@ class Watched:
     def foreign(self, *allowed: str) -> list[str]:
         """Return the requests that left the given origins."""
         homes = {urlsplit(origin).netloc for origin in allowed}
-        return [url for url in self.requests if not url.startswith("data:") and urlsplit(url).netloc not in homes]
+        return [
+            url for url in self.requests if not url.startswith("data:") and urlsplit(url).netloc not in homes
+        ]

@@ -53,7 +53,9 @@ _EXPENSES_TEXT = "Expenses policy\n\nMeals on business travel are refunded up to
 
 def _document(name: str, title: str, text: str, **more: Any) -> tuple[Document, str]:
     media = "application/pdf" if name.endswith(".pdf") else "text/markdown"
-    found = Document(DocumentId(f"doc_{name.split('.')[0]}"), f"hr/{name}", title, media, "0" * 64, **more)
+    found = Document(
+        DocumentId(f"doc_{name.split('.', maxsplit=1)[0]}"), f"hr/{name}", title, media, "0" * 64, **more
+    )
     return found, text
 
 
@@ -139,7 +141,9 @@ def slowed(events: Sequence[Event], pause: float) -> list[Event | float]:
 
 ANSWERED = _answered()
 TEXT = "".join(SENTENCES)
-LONG_PARAGRAPH = "The office in **Tarn** opens at eight and closes at six on every working day of the year. [1] "
+LONG_PARAGRAPH = (
+    "The office in **Tarn** opens at eight and closes at six on every working day of the year. [1] "
+)
 SCRIPTS: dict[str, Sequence[Event | float | Exception]] = {
     "How many days of annual leave do I get?": ANSWERED,
     "Slowly, please": [*OPENING, *slowed(_words(LONG_PARAGRAPH * 40), 0.03), Done()],

@@ -26,7 +26,10 @@ def test_an_answer_streams_and_its_citation_opens_the_document_at_the_marked_wor
     assert second.get_attribute("aria-label") == "Source 2: Annual leave policy"
     second.click()
     card = chat(page, ".card")
-    assert card.locator("mark").inner_text() == "Up to 5 days may be carried into the next year. They expire on 31 March"
+    assert (
+        card.locator("mark").inner_text()
+        == "Up to 5 days may be carried into the next year. They expire on 31 March"
+    )
     assert "Carrying days over" in card.inner_text()
     assert "Mar 1, 2026" in card.inner_text()
     with page.context.expect_page() as opened:
@@ -50,9 +53,7 @@ def test_one_source_cited_twice_shows_the_evidence_of_the_marker_that_was_presse
     assert chat(page, ".card mark").inner_text() == "Interns receive 12 days"
 
 
-def test_sentences_that_failed_the_check_are_marked_and_say_what_that_means(
-    staged: Stage, page: Any
-) -> None:
+def test_sentences_that_failed_the_check_are_marked_and_say_what_that_means(staged: Stage, page: Any) -> None:
     page.goto(staged.url)
     ask(page)
     assert chat(page, ".doubt.unsupported").all_inner_texts() == ["Most teams close between the years."]
@@ -123,6 +124,17 @@ def test_the_conversation_survives_a_reload_and_is_deleted_on_both_sides(staged:
     assert chat(page, ".question").count() == 0
 
 
+def test_a_conversation_deleted_in_mid_answer_leaves_no_record(staged: Stage, page: Any) -> None:
+    page.goto(staged.url)
+    write(page, "Slowly, please")
+    chat(page, ".body p").first.wait_for()
+    with page.expect_response("**/v1/conversations/*") as deleted:
+        page.locator("#erase").click()
+    # The stopped answer was recorded first, and then went.
+    assert deleted.value.json() == {"runs": 1}
+    assert staged.closed.wait(5)
+
+
 def test_a_kept_conversation_is_forgotten_after_its_days(staged: Stage, page: Any) -> None:
     page.goto(staged.url)
     ask(page)
@@ -188,7 +200,9 @@ def test_follow_ups_and_starters_ask(staged: Stage, page: Any) -> None:
     chat(page, ".hello .pill").get_by_text(QUESTION).click()
     page.locator(DONE).wait_for()
     chat(page, "li > div > .starters .pill").first.click()
-    page.wait_for_function("document.querySelector('footnote-chat').shadowRoot.querySelectorAll('.tools').length === 2")
+    page.wait_for_function(
+        "document.querySelector('footnote-chat').shadowRoot.querySelectorAll('.tools').length === 2"
+    )
     assert [question.text for question in staged.asked] == [QUESTION, "How do I ask for leave?"]
 
 
@@ -260,7 +274,7 @@ def test_everything_can_be_done_with_the_keyboard(staged: Stage, page: Any) -> N
     assert staged.asked[-1].text == "First line\nsecond line"
     focused = "document.querySelector('footnote-chat').shadowRoot.activeElement?.className ?? ''"
     chat(page, "[role=log]").focus()
-    passed = []
+    passed: list[str] = []
     while len(passed) < 6 and "cite" not in passed:
         page.keyboard.press("Tab")
         passed.append(page.evaluate(focused))

@@ -29,7 +29,9 @@ def test_one_script_tag_gives_a_launcher_that_opens_asks_and_closes(
     staged: Stage, page: Any, watched: Watched
 ) -> None:
     page.goto(
-        staged.host("tag", "<h1>Shop</h1>" + script(staged, heading="Ask Acme", suggestions=f"{QUESTION}|Why?"))
+        staged.host(
+            "tag", "<h1>Shop</h1>" + script(staged, heading="Ask Acme", suggestions=f"{QUESTION}|Why?")
+        )
     )
     launcher = chat(page, ".launch")
     assert launcher.get_attribute("aria-expanded") == "false"
@@ -37,11 +39,22 @@ def test_one_script_tag_gives_a_launcher_that_opens_asks_and_closes(
     assert launcher.get_attribute("aria-expanded") == "true"
     assert chat(page, ".bar h2").inner_text() == "Ask Acme1"
     assert chat(page, ".hello .pill").count() == 2
+    # A panel beside the page leaves the page as it was.
+    assert chat(page, "dialog:modal").count() == 0
+    assert (
+        page.evaluate(
+            "getComputedStyle(document.querySelector('footnote-chat').shadowRoot.querySelector('dialog'), '::backdrop').backgroundColor"
+        )
+        == "rgba(0, 0, 0, 0)"
+    )
     ask(page)
     assert "28 working days" in answer(page)
     page.keyboard.press("Escape")
     assert chat(page, "dialog").is_hidden()
-    assert page.evaluate("document.querySelector('footnote-chat').shadowRoot.activeElement.className") == "launch"
+    assert (
+        page.evaluate("document.querySelector('footnote-chat').shadowRoot.activeElement.className")
+        == "launch"
+    )
     assert [url for url in watched.foreign(staged.url, page.url) if not url.endswith("favicon.ico")] == []
 
 
@@ -98,7 +111,9 @@ def test_every_mode_answers(staged: Stage, page: Any, mode: str) -> None:
 
 
 def test_a_page_drives_it_and_hears_of_it(staged: Stage, page: Any) -> None:
-    page.goto(staged.host("api", f'<footnote-chat></footnote-chat><script src="{staged.url}/widget.js"></script>'))
+    page.goto(
+        staged.host("api", f'<footnote-chat></footnote-chat><script src="{staged.url}/widget.js"></script>')
+    )
     page.evaluate(
         """() => {
           window.heard = [];
@@ -121,7 +136,9 @@ def test_a_page_drives_it_and_hears_of_it(staged: Stage, page: Any) -> None:
 
 
 def test_what_a_page_wants_of_the_search_is_sent(staged: Stage, page: Any) -> None:
-    page.goto(staged.host("where", script(staged, where="{&quot;media_type&quot;: &quot;text/markdown&quot;}")))
+    page.goto(
+        staged.host("where", script(staged, where="{&quot;media_type&quot;: &quot;text/markdown&quot;}"))
+    )
     chat(page, ".launch").click()
     ask(page)
     assert staged.asked[-1].where[0].field == "media_type"
@@ -129,7 +146,9 @@ def test_what_a_page_wants_of_the_search_is_sent(staged: Stage, page: Any) -> No
 
 @pytest.mark.parametrize("language", ["en", "de", "fr", "es", "it", "pt", "nl", "pl", "ja", "ar"])
 def test_it_speaks_ten_languages(staged: Stage, page: Any, language: str) -> None:
-    element = f'<footnote-chat lang="{language}"></footnote-chat><script src="{staged.url}/widget.js"></script>'
+    element = (
+        f'<footnote-chat lang="{language}"></footnote-chat><script src="{staged.url}/widget.js"></script>'
+    )
     page.goto(staged.host(f"lang-{language}", element))
     ask(page)
     labels = page.evaluate(

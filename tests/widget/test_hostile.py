@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,7 +14,9 @@ from tests.widget.stage import OPENING, PASSAGES, Stage
 pytestmark = pytest.mark.browser
 
 BYTES = 7
-TAGS = "a b blockquote br button code div em equation-block equation-inline fieldset form h3 hr input legend li mark ol p path pre s section small span strong sup svg table tbody td th thead tr ul".split()  # fmt: skip
+_TAGS = """
+a b bdi blockquote br button code div em fieldset form h3 hr input legend li mark ol p path pre s section small span strong sup svg table tbody td th thead tr ul
+"""
 PRELUDE = "window.executed = 0; window.pwned = () => { window.executed += 1; };"
 # The answers of one batch are given on one page, one after the other.
 BATCH = 48
@@ -36,9 +37,9 @@ SURVEY = """() => {
     open: found.filter(one => one.target === '_blank' && one.rel !== 'noopener noreferrer nofollow').length,
   };
 }"""
-ATTRIBUTES = set(
-    "aria-expanded aria-haspopup aria-hidden aria-label aria-pressed checked class d dir disabled hidden href maxlength part placeholder rel role start tabindex target title type value viewBox".split()
-)
+_ATTRIBUTES = """
+aria-expanded aria-haspopup aria-hidden aria-label aria-pressed checked class d dir disabled hidden href maxlength part placeholder rel role start tabindex target title type value viewBox
+"""
 
 
 def pieces(text: str) -> list[Text]:
@@ -63,8 +64,8 @@ def open_page(staged: Stage, page: Any) -> None:
 def assert_inert(staged: Stage, page: Any, watched: Watched) -> None:
     page.wait_for_timeout(50)
     survey = page.evaluate(SURVEY)
-    assert set(survey["tags"]) <= set(TAGS)
-    assert set(survey["attributes"]) <= ATTRIBUTES
+    assert set(survey["tags"]) <= set(_TAGS.split())
+    assert set(survey["attributes"]) <= set(_ATTRIBUTES.split())
     assert set(survey["links"]) <= {"http:", "https:", "mailto:"}
     assert survey["open"] == 0
     assert page.evaluate("window.executed") == 0
@@ -112,13 +113,15 @@ def test_hostile_documents_questions_and_failures_stay_words(
 
 def test_a_link_to_a_script_in_a_citation_leads_nowhere(staged: Stage, page: Any, watched: Watched) -> None:
     open_page(staged, page)
-    page.route(
-        "**/v1/chat",
-        lambda route: (lambda response: route.fulfill(
+
+    def poison(route: Any) -> None:
+        response = route.fetch()
+        route.fulfill(
             response=response,
-            body=response.text().replace(f"http://{urlsplit(staged.url).netloc}/v1/documents", "javascript:pwned()//"),
-        ))(route.fetch()),
-    )  # fmt: skip
+            body=response.text().replace(f"{staged.url}/v1/documents", "javascript:pwned()//"),
+        )
+
+    page.route("**/v1/chat", poison)
     ask(page)
     chat(page, ".cite").first.click()
     assert chat(page, ".card a").get_attribute("href") is None
@@ -138,7 +141,9 @@ def test_a_poisoned_memory_is_read_as_words(staged: Stage, page: Any, watched: W
             "citations": [], "sentences": [], "followups": [], "refused": False, "state": "done", "error": "", "times": {},
         },
     }  # fmt: skip
-    body = f'<footnote-chat style="height:700px"></footnote-chat><script src="{staged.url}/widget.js"></script>'
+    body = (
+        f'<footnote-chat style="height:700px"></footnote-chat><script src="{staged.url}/widget.js"></script>'
+    )
     staged.host("hostile-text", body, head=ICON)
     page.evaluate(
         "([name, kept]) => localStorage.setItem(name, JSON.stringify({...kept, at: Date.now()}))",

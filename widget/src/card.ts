@@ -1,5 +1,5 @@
 /** The citation card: where a sentence comes from, with the supporting words marked. */
-import { button, el, icon, link } from "./dom";
+import { button, el, goTo, icon } from "./dom";
 import type { Citation, Doubt, Source } from "./types";
 import type { Words } from "./words";
 
@@ -27,17 +27,18 @@ export class Card {
   source(opener: HTMLElement, source: Source, citation?: Citation): void {
     const { words } = this;
     const page = citation?.evidence.page ?? source.page;
-    const place = [page !== undefined && `${words.page} ${page}`, source.headings.at(-1)].filter(Boolean);
+    const place = [page !== undefined && `${words.page} ${page}`, section(source)].filter(Boolean);
     const facts = [
       source.modified && new Date(source.modified).toLocaleDateString(this.language, { dateStyle: "medium" }),
       citation && `${Math.round(citation.support * 100)} % ${words.support}`,
     ].filter(Boolean);
+    const open = el("a", {},
+      page === undefined ? words.openDocument : `${words.openDocument}, ${words.page} ${page}`);
+    goTo(open, citation?.evidence.url ?? source.url);
     this.#show(opener, `${words.source} ${source.n}: ${source.label}`,
       this.#head(el("sup", {}, String(source.n)), source.title || source.uri, place.join(" · ") || source.uri),
       excerpt(source, citation),
-      el("div", { class: "foot" }, el("small", {}, facts.join(" · ")),
-        link(citation?.evidence.url ?? source.url, { class: "open" },
-          page === undefined ? words.openDocument : `${words.openDocument}, ${words.page} ${page}`)));
+      el("div", { class: "foot" }, el("small", {}, facts.join(" · ")), open));
   }
 
   doubt(opener: HTMLElement, kind: Doubt): void {
@@ -72,6 +73,11 @@ export class Card {
   }
 }
 
+/** The heading over the passage, where it says more than the title. */
+export function section({ headings, title }: Source): string | undefined {
+  return headings.at(-1) === title ? "" : headings.at(-1);
+}
+
 /** The passage around the evidence. Document offsets count code points, so the text is cut as such. */
 function excerpt(source: Source, citation?: Citation): HTMLElement {
   const points = Array.from(source.text);
@@ -85,7 +91,8 @@ function excerpt(source: Source, citation?: Citation): HTMLElement {
     last < points.length && "…");
 }
 
-/** Takes Markdown's signs out of a passage that is shown as plain words. */
+/** Takes Markdown's signs out of a passage that is shown as plain words; a table's row becomes a line. */
 function plain(text: string): string {
-  return text.replace(/\*\*|__|^#{1,6} |`/gm, "");
+  return text.replace(/^[ |:-]*--[ |:-]*$\n?|^\| *| *\|$|\*\*|__|^#{1,6} |`/gm, "")
+    .replace(/ *\| */g, " · ").replace(/\n\s*\n/g, "\n");
 }

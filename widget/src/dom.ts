@@ -21,19 +21,12 @@ export const button = (
 export const tool = (name: string, label: string, act: () => void, attributes: Record<string, string> = {}) =>
   button("tool", act, { "aria-label": label, title: label, ...attributes }, icon(name));
 
-/** The address, if it leads to a page or a mailbox; whatever else it is leads nowhere. */
-export function safe(address: string): string | undefined {
-  try {
-    return /^(https?|mailto):$/.test(new URL(address, location.href).protocol) ? address : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-export function link(address: string, attributes: Record<string, string>, ...children: Child[]): HTMLAnchorElement {
-  const href = safe(address);
-  const place = href && { href, target: "_blank", rel: "noopener noreferrer nofollow" };
-  return el("a", { ...attributes, ...(place || {}) }, ...children);
+/** Lets a link lead to a page or a mailbox; an address that is anything else leads nowhere. */
+export function goTo(link: HTMLElement, address: string): void {
+  if (!/^(https?|mailto):$/.test(URL.parse(address, location.href)?.protocol ?? "")) return;
+  link.setAttribute("href", address);
+  link.setAttribute("target", "_blank");
+  link.setAttribute("rel", "noopener noreferrer nofollow");
 }
 
 const PATHS: Record<string, string> = {
@@ -45,7 +38,6 @@ const PATHS: Record<string, string> = {
   again: "M4 12a8 8 0 1 0 2.5-5.8M4 4v4.5h4.5",
   copy: "M9 9h10v11H9zM5 15V4h10",
   up: "M7 11v9H4v-9zm0 0 4-8c1.7 0 2.6 1.2 2.2 3l-.7 3.5h5.3a2 2 0 0 1 2 2.4l-1.2 6.4A2 2 0 0 1 16.6 20H7",
-  down: "M17 13V4h3v9zm0 0-4 8c-1.7 0-2.6-1.2-2.2-3l.7-3.5H6.2a2 2 0 0 1-2-2.4l1.2-6.4A2 2 0 0 1 7.4 4H17",
   edit: "M4 20h4L19 9l-4-4L4 16zM13 7l4 4",
   explain: "M5 20v-6M12 20V4M19 20v-10",
 };
@@ -56,7 +48,8 @@ export function icon(name: string): SVGElement {
   svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("aria-hidden", "true");
   const path = document.createElementNS(space, "path");
-  path.setAttribute("d", PATHS[name]!);
+  // A thumb down is a thumb up, turned.
+  path.setAttribute("d", PATHS[name] ?? PATHS.up!);
   svg.append(path);
   return svg;
 }

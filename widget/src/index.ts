@@ -83,8 +83,8 @@ class FootnoteChat extends HTMLElement {
   }
 
   /** Begins a new conversation. What was said stays with the service, and leaves this browser. */
-  reset(): void {
-    this.#stop();
+  reset(): Promise<void> {
+    const stopped = this.#stop();
     this.#abort = undefined;
     this.#exchanges = [];
     this.#views = [];
@@ -95,12 +95,13 @@ class FootnoteChat extends HTMLElement {
     this.#shelf.clear();
     this.#frame.ready(false);
     this.#frame.input.focus();
+    return stopped;
   }
 
-  /** Deletes the conversation here and at the service. */
+  /** Deletes the conversation here and at the service, which records an answer when it ends: that comes first. */
   erase(): void {
-    void forget(this.#connection, this.#conversation).catch(() => undefined);
-    this.reset();
+    const name = this.#conversation;
+    void this.reset().then(() => forget(this.#connection, name)).catch(() => undefined);
   }
 
   /** Offers questions to begin with, in place of those of the attribute. */
@@ -141,7 +142,7 @@ class FootnoteChat extends HTMLElement {
       ask: (question) => this.ask(question),
       close: () => this.close(),
       erase: () => this.erase(),
-      reset: () => this.reset(),
+      reset: () => void this.reset(),
       toggle: () => (this.#isOpen ? this.close() : this.open()),
       uncorrect: () => this.#uncorrect(),
     });
@@ -165,7 +166,7 @@ class FootnoteChat extends HTMLElement {
     const { root, form, input } = this.#frame;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      if (this.#abort) this.#stop();
+      if (this.#abort) void this.#stop();
       else this.#submit();
     });
     input.addEventListener("input", () => this.#frame.ready(Boolean(this.#abort)));
@@ -306,13 +307,13 @@ class FootnoteChat extends HTMLElement {
     }
   }
 
-  #stop(): void {
+  async #stop(): Promise<void> {
     const running = this.#exchanges.at(-1)?.answer;
     const abort = this.#abort;
     if (!abort || !running) return;
     // The server is told first: closing the connection alone would leave a resumable run writing.
-    const told = running.run ? stop(this.#connection, running.run).catch(() => undefined) : Promise.resolve();
-    void told.finally(() => setTimeout(() => abort.abort(), 500));
+    if (running.run) await stop(this.#connection, running.run).catch(() => undefined);
+    setTimeout(() => abort.abort(), 500);
   }
 
   #tell(name: string, detail: unknown): void {

@@ -1,6 +1,6 @@
 /** Streams Markdown into the DOM with text nodes and an allow-list of attributes: never HTML, never an image. */
 import * as smd from "streaming-markdown";
-import { safe } from "./dom";
+import { goTo } from "./dom";
 import type { Doubt } from "./types";
 
 export interface Marks {
@@ -26,8 +26,8 @@ const CLOSE = "\ue803";
 const DOLLAR = "\ue804";
 const UNDERSCORE = "\ue805";
 const PRIVATE = /[\ue000-\uf8ff]/g;
-// A marker or an underscore that the next delta may complete.
-const UNFINISHED = /\s*\[\d{0,3}$|[^\s_]?_+$/;
+// A marker with the space before it, or an underscore: the next delta may complete it.
+const UNFINISHED = /(?: ?\[\d{0,3}| |[^\s_]?_+)$/;
 
 export class Writer {
   #parser: smd.Parser;
@@ -96,54 +96,60 @@ export class Writer {
 const plain = (text: string) =>
   text.replaceAll(DOLLAR, "$").replaceAll(UNDERSCORE, "_").replace(PRIVATE, "");
 
-function renderer(root: HTMLElement, marks: Marks): smd.Default_Renderer {
-  const base = smd.default_renderer(root);
-  const parent = (data: smd.Default_Renderer_Data) => data.nodes[data.index] as HTMLElement;
+// The elements of the parser's tokens, from PARAGRAPH on. All headings are of one level: the page's own come above.
+// An image would be fetched: it becomes a link, and so waits for a click.
+const TAGS = ("p h3 h3 h3 h3 h3 h3 pre pre code em em strong strong s a a a blockquote br hr ul ol li span table tr td " +
+  "code code").split(" ");
+
+/** Renders into `root`; the parser's data is the path of open elements. */
+function renderer(root: HTMLElement, marks: Marks): smd.Renderer<HTMLElement[]> {
   let doubt: Doubt | undefined;
 
   /** Puts a mark where the text stands, but never inside a link: a button there could not be reached. */
-  const put = (data: smd.Default_Renderer_Data, mark: Node) => {
-    const anchor = parent(data).closest("a");
+  const put = (into: HTMLElement, mark: Node) => {
+    const anchor = into.closest("a");
     if (anchor) anchor.after(mark);
-    else parent(data).append(mark);
+    else into.append(mark);
   };
-  base.add_token = (data, type) => {
-    // An image would be fetched: it becomes a link, and so waits for a click.
-    if (type === smd.IMAGE) type = smd.LINK;
-    // The page's own headings come above: whatever the answer calls its headings, they are the next level.
-    if (type >= smd.HEADING_1 && type <= smd.HEADING_6) type = smd.HEADING_3;
-    smd.default_add_token(data, type);
-  };
-  base.set_attr = (data, type, value) => {
-    if (type === smd.HREF || type === smd.SRC) {
-      const href = safe(plain(value));
-      if (!href) return;
-      const anchor = parent(data);
-      anchor.setAttribute("href", href);
-      anchor.setAttribute("rel", "noopener noreferrer nofollow");
-      anchor.setAttribute("target", "_blank");
-    } else if (type === smd.START || type === smd.CHECKED) {
-      smd.default_set_attr(data, type, value);
-    }
-  };
-  base.add_text = (data, text) => {
-    for (const piece of text.split(/([\ue000-\ue803])/)) {
-      const code = piece.charCodeAt(0);
-      if (code >= CITE && code < CITE + 1000) put(data, marks.cite(code - CITE));
-      else if (piece === OPEN.partly || piece === OPEN.unsupported) {
-        doubt = piece === OPEN.partly ? "partly" : "unsupported";
-      } else if (piece === CLOSE) {
-        if (doubt) put(data, marks.dagger(doubt));
-        doubt = undefined;
-      } else if (piece) {
-        let into: HTMLElement = parent(data);
-        if (doubt && piece.trim()) {
-          const last = into.lastChild;
-          into = last instanceof HTMLSpanElement ? last : into.appendChild(marks.doubt(doubt));
+  return {
+    data: [root],
+    add_token(path, type) {
+      if (type < smd.PARAGRAPH) return;
+      const parent = path.at(-1)!;
+      const heading = type === smd.TABLE_CELL && !parent.previousElementSibling;
+      let made = parent.appendChild(document.createElement(heading ? "th" : TAGS[type - smd.PARAGRAPH]!));
+      if (made.localName === "pre") made = made.appendChild(document.createElement("code"));
+      if (type === smd.CHECKBOX) made.append("☐");
+      path.push(made);
+    },
+    end_token(path) {
+      path.pop();
+    },
+    set_attr(path, type, value) {
+      const made = path.at(-1)!;
+      if (type === smd.HREF || type === smd.SRC) goTo(made, plain(value).replace(/[.,;:!?]+$/, ""));
+      else if (type === smd.START) made.setAttribute("start", value);
+      else if (type === smd.CHECKED) made.textContent = "☑";
+    },
+    add_text(path, text) {
+      const parent = path.at(-1)!;
+      for (const piece of text.split(/([\ue000-\ue803])/)) {
+        const code = piece.charCodeAt(0);
+        if (code >= CITE && code < CITE + 1000) put(parent, marks.cite(code - CITE));
+        else if (piece === OPEN.partly || piece === OPEN.unsupported) {
+          doubt = piece === OPEN.partly ? "partly" : "unsupported";
+        } else if (piece === CLOSE) {
+          if (doubt) put(parent, marks.dagger(doubt));
+          doubt = undefined;
+        } else if (piece) {
+          let into = parent;
+          if (doubt && piece.trim()) {
+            const last = into.lastChild;
+            into = last instanceof HTMLElement && last.matches(".doubt") ? last : into.appendChild(marks.doubt(doubt));
+          }
+          into.append(plain(piece));
         }
-        into.append(plain(piece));
       }
-    }
+    },
   };
-  return base;
 }

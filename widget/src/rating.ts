@@ -14,7 +14,7 @@ export class Rating {
     private readonly send: (rating: "up" | "down", reason: string) => Promise<unknown>,
   ) {
     this.thumbs = (["up", "down"] as const).map((name) =>
-      tool(name, words[name === "up" ? "good" : "bad"], () => this.#rate(name)));
+      tool(name, words[name === "up" ? "good" : "bad"], () => this.#rate(name), { class: `tool ${name}` }));
     this.#mark();
     const other = el("input", { type: "text", maxlength: "1000", placeholder: words.more, "aria-label": words.more });
     const reasons = (["wrong", "incomplete", "misquoted", "outdated"] as const).map((name) => {

@@ -1,5 +1,5 @@
 /** One question and its answer on the page. */
-import type { Card } from "./card";
+import { type Card, section } from "./card";
 import { button, el, tool } from "./dom";
 import { type Doubtful, Writer } from "./markdown";
 import { Rating } from "./rating";
@@ -36,8 +36,8 @@ export class TurnView {
     this.element.append(
       el("div", { class: "asked" },
         tool("edit", words.edit, () => actions.edit(), LAST),
-        el("p", { class: "question", part: "question", dir: "auto" },
-          el("span", { class: "vh" }, `${words.you}: `), exchange.question)),
+        el("p", { class: "question", part: "question" },
+          el("span", { class: "vh" }, `${words.you}: `), el("bdi", {}, exchange.question))),
       this.#body, this.#after);
     if (exchange.answer.state === "running") this.status("searching");
     else this.finish();
@@ -71,11 +71,8 @@ export class TurnView {
     const { words } = this;
     this.#flush();
     const doubts = this.#doubts();
-    if (doubts.length || !this.#body.firstChild) {
-      const whole = el("div");
-      this.#fresh(whole).whole(answer.text, doubts);
-      this.#body.replaceChildren(...whole.childNodes);
-    } else this.#writer.end();
+    this.#writer.end();
+    if (doubts.length || !this.#body.firstChild) this.#rewrite(doubts);
     if (answer.refused) {
       this.#body.classList.add("refused");
       this.#body.prepend(el("strong", { class: "label" }, words.notThere));
@@ -89,6 +86,17 @@ export class TurnView {
       this.#after.append(el("div", { class: "starters" }, ...answer.followups.map((question) =>
         button("pill", () => this.actions.ask(question), { dir: "auto" }, question))));
     }
+  }
+
+  /** Writes the answer anew with its doubts. Blocks without one stay: laying out a long answer again takes time. */
+  #rewrite(doubts: Doubtful[]): void {
+    const whole = el("div");
+    this.#fresh(whole).whole(this.exchange.answer.text, doubts);
+    const old = [...this.#body.children];
+    if (old.length !== whole.children.length) return this.#body.replaceChildren(...whole.childNodes);
+    [...whole.children].forEach((block, place) => {
+      if (block.querySelector(".doubt, .dagger")) old[place]!.replaceWith(block);
+    });
   }
 
   #fresh(root: HTMLElement): Writer {
@@ -158,7 +166,7 @@ export class TurnView {
     const rows = shown.map((source) => el("li", {},
       this.#opener("", source, () => citations.find((one) => one.n === source.n),
         !refused && el("sup", {}, String(source.n)),
-        el("span", { dir: "auto" }, el("b", {}, source.label), " ", source.headings.at(-1) ?? ""))));
+        el("span", { dir: "auto" }, el("b", {}, source.label), " ", section(source)))));
     const name = this.words[refused ? "nearest" : "sources"];
     return el("section", { class: "notes", part: "sources" },
       el("h3", { class: refused ? "" : "vh" }, name), el("ul", {}, ...rows));

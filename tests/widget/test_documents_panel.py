@@ -1,0 +1,79 @@
+"""Adding and removing documents on the page, where the service has routes for it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import File, UploadFile
+from starlette.responses import JSONResponse, Response
+
+from tests.widget.stage import Stage, stage
+from vectorstore.types import Document, DocumentId
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def taking(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A stage whose service takes files, one a request, and gives them away again."""
+    with stage(tmp_path_factory.mktemp("taking")) as running:
+        store = running.store
+
+        def add(file: UploadFile = File()) -> Response:  # noqa: B008 - FastAPI's way
+            name = file.filename or ""
+            if name.startswith("empty"):
+                return JSONResponse({"detail": "There is no text in this file."}, 422)
+            added = Document(
+                DocumentId(f"doc_{name}"), f"uploads/{name}", name.split(".")[0], "text/plain", "0" * 64
+            )
+            store.all.append(added)
+            store.texts[added.id] = file.file.read().decode()
+            return JSONResponse({"status": "added"}, 201)
+
+        def remove(document_id: str) -> Response:
+            store.all = [each for each in store.all if each.id != document_id]
+            return Response(status_code=204)
+
+        running.served.app.post("/v1/documents")(add)
+        running.served.app.delete("/v1/documents/{document_id}")(remove)
+        yield running
+
+
+def test_files_are_added_with_their_progress_and_a_bad_one_says_why(
+    taking: Stage, page: Any, tmp_path: Path
+) -> None:
+    good, bad = tmp_path / "travel.txt", tmp_path / "empty.pdf"
+    good.write_text("Trains first.")
+    bad.write_bytes(b"%PDF-")
+    page.goto(taking.url)
+    page.locator("#drop").wait_for()
+    page.locator("#files").set_input_files([good, bad])
+    page.locator("#uploads .bad").wait_for()
+    assert page.locator("#uploads li").all_inner_texts() == [
+        "travel.txt\nadded",
+        "empty.pdf\nThere is no text in this file.",
+    ]
+    page.locator("#list").get_by_text("travel", exact=True).wait_for()
+
+
+def test_files_can_be_dropped_anywhere_on_the_page(taking: Stage, page: Any) -> None:
+    page.goto(taking.url)
+    page.locator("#drop").wait_for()
+    drop = """() => {
+      const carried = new DataTransfer();
+      carried.items.add(new File(["Bring a towel."], "towel.txt", {type: "text/plain"}));
+      for (const name of ["dragover", "drop"]) {
+        document.querySelector("main").dispatchEvent(new DragEvent(name, {dataTransfer: carried, bubbles: true, cancelable: true}));
+      }
+    }"""
+    page.evaluate(drop)
+    page.locator("#list").get_by_text("towel", exact=True).wait_for()
+    assert taking.store.texts[DocumentId("doc_towel.txt")] == "Bring a towel."
+
+
+def test_a_document_can_be_removed(taking: Stage, page: Any) -> None:
+    page.goto(taking.url)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_label("Remove Expenses policy").click()
+    page.locator("#list").get_by_text("Expenses policy").wait_for(state="detached")
