@@ -6,18 +6,17 @@ from collections.abc import Iterable, Iterator
 from app.facts import number
 from app.words import fold
 
-_NUMBER = r"\d+(?:[.,' ]\d{3})*(?:[.,]\d+)?"
-_UNIT = r"(?:[ ]?[a-z%€$£°]{1,7})?"
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_NUMBER = r"(\d+(?:[.,' ]\d{3})*(?:[.,]\d+)?)"
+_SIGN = r"(?:[a-z€$£]{1,3} ?)?"
+_UNIT = r"(?: ?[a-z%€$£°]{1,7})?"
+_END = rf"(?! ?%|[:.,]?\d| ?(?:{_MONTHS})|-\d)"
+"""Not a share, a time of day or a date."""
 _BETWEEN = re.compile(
-    rf"(?<![\w.-])(?:between )?(?:[a-z€$£]{{1,3}} ?)?({_NUMBER}){_UNIT} ?(?:to|-|and|bis|until) ?(?:[a-z€$£]{{1,3}} ?)?({_NUMBER})(?![\w-])(?! ?%)"
+    rf"(?<![\w.:-]){_SIGN}{_NUMBER}(?!:){_UNIT} ?(?:to|-|and|bis|until) ?{_SIGN}{_NUMBER}(?![\w-]){_END}"
 )
-_BELOW = re.compile(
-    rf"\b(?:up to|below|under|less than|at most|bis|unter|max\.?|<=?) ?(?:[a-z€$£]{{1,3}} ?)?({_NUMBER})"
-)
-_ABOVE = re.compile(
-    rf"\b(?:above|over|more than|from|at least|exceeds?|ab|über|>=?) ?(?:[a-z€$£]{{1,3}} ?)?({_NUMBER})"
-)
+_BELOW = re.compile(rf"\b(?:up to|below|under|less than|at most|bis|unter) {_SIGN}{_NUMBER}{_END}")
+_ABOVE = re.compile(rf"\b(?:above|over|more than|from|at least|exceeds?|ab|über) {_SIGN}{_NUMBER}{_END}")
 
 
 def in_range(numbers: Iterable[str], text: str) -> bool:
