@@ -42,15 +42,22 @@ class Watched:
         self.complaints: list[str] = []
         page.on("request", self._request)
         page.on("pageerror", self._error)
-        page.on(
-            "dialog", lambda dialog: (self.complaints.append(f"dialog {dialog.message}"), dialog.dismiss())
-        )
-        page.on(
-            "console",
-            lambda message: (
-                self.complaints.append(message.text) if message.type in {"error", "warning"} else None
-            ),
-        )
+        page.on("dialog", self._dialog)
+        page.on("console", self._console)
+
+    def _request(self, request: Any) -> None:
+        self.requests.append(request.url)
+
+    def _error(self, error: Any) -> None:
+        self.complaints.append(str(error))
+
+    def _dialog(self, dialog: Any) -> None:
+        self.complaints.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _console(self, message: Any) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(message.text)
 
     def foreign(self, *allowed: str) -> list[str]:
         """Return the requests that left the given origins."""
