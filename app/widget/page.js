@@ -154,8 +154,9 @@ function timeline({ sources, words, end }) {
 function passages({ sources, citations }) {
   if (!sources.length) return [];
   const cited = new Set(citations.map(({ n }) => n));
-  const rows = sources.map(({ n, label, headings, score }) => el("li", { class: cited.has(n) ? "cited" : "" },
-    el("sup", {}, String(n)), el("span", {}, label, headings.length ? ` · ${headings.at(-1)}` : ""),
+  const section = ({ title, headings }) => (headings.length && headings.at(-1) !== title ? ` · ${headings.at(-1)}` : "");
+  const rows = sources.map(({ n, label, score, ...source }) => el("li", { class: cited.has(n) ? "cited" : "" },
+    el("sup", {}, String(n)), el("span", {}, label, section(source)),
     el("small", {}, `${score.toFixed(2)}${cited.has(n) ? " · cited" : ""}`),
     el("meter", { min: "0", max: "1", value: String(Math.min(Math.max(score, 0), 1)), "aria-label": `Score of passage ${n}` })));
   return [el("h3", {}, `Passages found: ${sources.length}, cited: ${cited.size}`), el("ul", { class: "ranks" }, ...rows)];
