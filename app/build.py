@@ -87,6 +87,7 @@ def open_configured_store(settings: StoreSettings, embedder: Embedder) -> Store:
         embedder_fingerprint=embedder.fingerprint,
         dimension=embedder.dimension,
         dense_weight=settings.dense_weight,
+        recall_target=settings.recall_target,
     )
 
 

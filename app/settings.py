@@ -81,7 +81,7 @@ class AnswerSettings(FootnoteSettings):
         default=3_000, ge=200, description="Tokens of passages given to the language model."
     )
     answer_threshold: float = Field(
-        default=0.5,
+        default=0.38,
         ge=0,
         le=1,
         description="Confidence below which a question is refused as not in the documents.",

@@ -1,12 +1,10 @@
-"""The gate: thresholds that the means must reach, and cases that must not fail."""
+"""The gate: thresholds that the means must reach."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.outcome import Outcome
-from eval.score import Score
 from eval.summary import Mean
 from vectorstore.errors import BadInput, NotFound
 
@@ -59,18 +57,9 @@ def parse_threshold(text: str) -> Threshold:
         ) from error
 
 
-def judge(
-    thresholds: Sequence[Threshold],
-    means: Mapping[str, Mean],
-    outcomes: Sequence[Outcome],
-    scores: Sequence[Mapping[str, Score]],
-) -> list[Verdict]:
-    """Hold the means against the thresholds, and every critical case against its own hard checks."""
-    verdicts = [_judged(threshold, means) for threshold in thresholds]
-    for outcome, row in zip(outcomes, scores, strict=True):
-        if outcome.case.critical and (broken := _broken(row)):
-            verdicts.append(Verdict(f"critical case {outcome.case.id}", False, f"failed {', '.join(broken)}"))
-    return verdicts
+def judge(thresholds: Sequence[Threshold], means: Mapping[str, Mean]) -> list[Verdict]:
+    """Hold the means against the thresholds."""
+    return [_judged(threshold, means) for threshold in thresholds]
 
 
 def _judged(threshold: Threshold, means: Mapping[str, Mean]) -> Verdict:
@@ -79,8 +68,3 @@ def _judged(threshold: Threshold, means: Mapping[str, Mean]) -> Verdict:
         return Verdict(str(threshold), False, "applies to no case")
     passed = mean.value >= threshold.limit if threshold.at_least else mean.value <= threshold.limit
     return Verdict(str(threshold), passed, f"{mean.value:.3f} over {mean.n} cases")
-
-
-def _broken(row: Mapping[str, Score]) -> list[str]:
-    hard = ("abstention_accuracy", "must_include", "citation_validity")
-    return [name for name in hard if name in row and row[name].status == "ok" and row[name].value < 1]

@@ -64,7 +64,7 @@ def evaluate(
         for outcome, near in zip(outcomes, nearness, strict=True)
     ]
     means = summarise(scores, [case.group or case.id for case in cases])
-    verdicts = judge(thresholds, means, outcomes, scores)
+    verdicts = judge(thresholds, means)
     return Evaluation(tuple(outcomes), tuple(scores), means, tuple(verdicts), _fingerprint(cases, parts))
 
 

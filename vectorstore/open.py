@@ -11,7 +11,7 @@ def open_store(
     *,
     embedder_fingerprint: str | None,
     dimension: int | None,
-    dense_weight: float = 0.6,
+    dense_weight: float = 0.65,
     recall_target: float = 0.99,
 ) -> EmbeddedStore:
     """Open the embedded store in a folder, which need not exist before the first draft.

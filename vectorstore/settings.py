@@ -30,7 +30,7 @@ class StoreSettings(FootnoteSettings):
         description="Share of the exact nearest passages that dense search must find; decides how much it scans.",
     )
     dense_weight: float = Field(
-        default=0.6,
+        default=0.65,
         ge=0.0,
         le=1.0,
         description="Weight of meaning against words in the fused score: 1 is dense only, 0 lexical only.",

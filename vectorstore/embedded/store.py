@@ -36,7 +36,7 @@ class EmbeddedStore:
         *,
         embedder_fingerprint: str | None,
         dimension: int | None,
-        dense_weight: float = 0.6,
+        dense_weight: float = 0.65,
         recall_target: float = 0.99,
     ) -> None:
         self.folder = data_dir
