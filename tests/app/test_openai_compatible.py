@@ -45,7 +45,10 @@ def test_passages_are_fenced_by_a_delimiter_that_changes(model: ScriptedModel) -
         asyncio.run(written(answerer(model.url)))
     fences = [request["messages"][-1]["content"].splitlines()[0] for request in model.requests]
     assert fences[0] != fences[1]
-    assert all(request["messages"][-1]["content"].count(fence) == 2 for request, fence in zip(model.requests, fences, strict=True))
+    assert all(
+        request["messages"][-1]["content"].count(fence) == 2
+        for request, fence in zip(model.requests, fences, strict=True)
+    )
     assert "Staff get 25 days" in model.requests[0]["messages"][-1]["content"]
 
 
