@@ -15,11 +15,28 @@ function el(tag, attributes, ...children) {
   return made;
 }
 
-async function get(path) {
-  const response = await fetch(path);
-  if (!response.ok) throw new Error(`${response.status}`);
-  return response.json();
+// Where the service needs a key, a person gives it once for this tab.
+const KEY = "footnote:key";
+const headers = () => {
+  const key = sessionStorage.getItem(KEY);
+  return key ? { authorization: `Bearer ${key}` } : {};
+};
+
+class Failed extends Error {
+  constructor(status, sentence) {
+    super(sentence);
+    this.status = status;
+  }
 }
+
+async function call(path, method = "GET") {
+  const response = await fetch(path, { method, headers: headers() });
+  if (response.ok) return response;
+  const { detail } = await response.json().catch(() => ({}));
+  throw new Failed(response.status, detail ?? "The service does not answer.");
+}
+
+const get = async (path) => (await call(path)).json();
 
 // ---- documents
 
@@ -57,7 +74,7 @@ function draw() {
 
 async function remove({ id, title, uri }) {
   if (!confirm(`Remove “${title || uri}” from the index?`)) return;
-  await fetch(`/v1/documents/${encodeURIComponent(id)}`, { method: "DELETE" });
+  await call(`/v1/documents/${encodeURIComponent(id)}`, "DELETE");
   await list();
 }
 
@@ -98,6 +115,7 @@ function upload(file) {
       done(good);
     });
     request.open("POST", "/v1/documents");
+    for (const [name, value] of Object.entries(headers())) request.setRequestHeader(name, value);
     request.send(body);
   });
 }
@@ -184,10 +202,17 @@ function explain({ question, answer }) {
 // ---- beginning
 
 async function begin() {
-  const paths = (await get("/openapi.json")).paths;
-  if (paths["/v1/documents"]?.post) receive();
-  removable = Boolean(paths["/v1/documents/{document_id}"]?.delete);
+  const key = sessionStorage.getItem(KEY);
+  if (key) chat.setAttribute("key", key);
   await list();
+  at("locked").hidden = true;
+  chat.hidden = false;
+  const { paths } = await get("/openapi.json");
+  if (paths["/v1/documents"]?.post) receive();
+  if (paths["/v1/documents/{document_id}"]?.delete) {
+    removable = true;
+    draw();
+  }
   const { model } = await get("/version");
   const many = documents.length === 1 ? "1 document" : `${documents.length} documents`;
   at("state").textContent = model === "extractive" ? `${many} · answers quote them word for word` : `${many} · ${model}`;
@@ -195,6 +220,24 @@ async function begin() {
   chat.suggest(starters.map((uri) => STARTERS[uri]));
 }
 
+/** A key that may chat but not list documents still opens the chat. */
+function refused({ status, message }) {
+  if (status !== 401) {
+    at("state").textContent = message;
+    return;
+  }
+  if (sessionStorage.getItem(KEY)) at("locked-why").textContent = message;
+  sessionStorage.removeItem(KEY);
+  chat.hidden = true;
+  at("locked").hidden = false;
+  at("key").focus();
+}
+
+at("locked").addEventListener("submit", (event) => {
+  event.preventDefault();
+  sessionStorage.setItem(KEY, at("key").value.trim());
+  begin().catch(refused);
+});
 at("toggle").addEventListener("click", () => show(at("documents").hidden));
 at("shut").addEventListener("click", () => show(false));
 at("fresh").addEventListener("click", () => chat.reset());
@@ -203,6 +246,4 @@ at("enough").addEventListener("click", () => at("explained").close());
 at("filter").addEventListener("input", draw);
 chat.addEventListener("footnote-explain", ({ detail }) => explain(detail));
 show(matchMedia("(min-width: 1080px)").matches);
-begin().catch(() => {
-  at("state").textContent = "The documents cannot be listed without a key.";
-});
+begin().catch(refused);

@@ -91,15 +91,24 @@ def scripted(browser: Any, folder: Path) -> None:
     with stage(folder) as staged:
         picture(browser, "streaming", staged.url, streams)
         picture(browser, "error", staged.url, asks("Break"))
-        picture(browser, "doubt", staged.url, asks(QUESTION), lambda page: chat(page, ".dagger").first.click())
+        picture(
+            browser, "doubt", staged.url, asks(QUESTION), lambda page: chat(page, ".dagger").first.click()
+        )
         style = "<style>body{font:18px/1.6 Georgia,serif;margin:64px;background:#eef1f6;color:#223}h1{font-size:40px}p{max-width:34em}</style>"
-        body = "<h1>Acme intranet</h1><p>A page of someone else, with the widget's one line of HTML in it.</p>"
+        body = (
+            "<h1>Acme intranet</h1><p>A page of someone else, with the widget's one line of HTML in it.</p>"
+        )
         data = f'data-heading="Ask the handbook" data-intro="Answers come from the staff handbook alone." data-suggestions="{QUESTION}|What is the wifi password?"'
         host = staged.host("shop", f'{body}<script src="{staged.url}/widget.js" {data}></script>', head=style)
         picture(browser, "launcher", host)
         picture(browser, "launcher-open", host, opens_launcher, asks(QUESTION))
         arabic = f'<footnote-chat lang="ar" mode="inline" style="height:100vh"></footnote-chat><script src="{staged.url}/widget.js"></script>'
-        picture(browser, "right-to-left", staged.host("ar", arabic, head="<style>body{margin:0}</style>"), asks(QUESTION))
+        picture(
+            browser,
+            "right-to-left",
+            staged.host("ar", arabic, head="<style>body{margin:0}</style>"),
+            asks(QUESTION),
+        )
 
 
 def main() -> None:

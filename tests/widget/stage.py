@@ -215,8 +215,8 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path) -> Iterator[Stage]:
-    """Serve a stage until the block ends."""
+def stage(folder: Path, *, keys: Path | None = None) -> Iterator[Stage]:
+    """Serve a stage until the block ends; with `keys`, to who has one."""
     records = Records(f"sqlite:///{folder / 'records.db'}")
     made: Stage | None = None
 
@@ -231,7 +231,7 @@ def stage(folder: Path) -> Iterator[Stage]:
     settings = ServiceSettings(static_dir=STATIC, cors_origins=("*",), grace_seconds=5.0)
     store = MemoryStore([LEAVE, EXPENSES])
     store.texts = {LEAVE.id: LEAVE_TEXT, EXPENSES.id: EXPENSES_TEXT}
-    built = replace(service(turn, settings=settings), records=records, on_end=record, store=store)  # type: ignore[arg-type]
+    built = replace(service(turn, settings=settings, keys=keys), records=records, on_end=record, store=store)  # type: ignore[arg-type]
     with serve(built) as served:
         made = Stage(served, dict(SCRIPTS), records, store)
         served.app.router.routes.insert(0, Route("/host/{name}", made.page))

@@ -85,6 +85,17 @@ def test_a_reload_in_mid_answer_takes_the_run_up_again(staged: Stage, page: Any)
     assert len(staged.asked) == 1
 
 
+def test_a_reload_after_the_service_forgot_the_run_keeps_what_was_written(staged: Stage, page: Any) -> None:
+    page.goto(staged.url)
+    write(page, "Haltingly")
+    chat(page, ".body").get_by_text("Up to 5 days").wait_for()
+    page.route("**/v1/runs/*/events*", lambda route: route.fulfill(status=404, json={"detail": "Unknown."}))
+    page.reload()
+    chat(page, ".failed").get_by_text("The answer broke off.").wait_for()
+    assert "28 working days" in answer(page)
+    assert chat(page, ".cite").first.inner_text() == "1"
+
+
 def test_a_cut_connection_is_taken_up_after_the_last_frame(staged: Stage, page: Any) -> None:
     page.goto(staged.url)
     cut: list[str] = []

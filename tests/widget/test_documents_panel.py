@@ -8,10 +8,52 @@ import pytest
 from fastapi import File, UploadFile
 from starlette.responses import JSONResponse, Response
 
+from app.keys import Keys
+from tests.widget.browser import Watched
+from tests.widget.corpus import ELEMENTS
+from tests.widget.driving import ask, chat
 from tests.widget.stage import Stage, stage
 from vectorstore.types import Document, DocumentId
 
 pytestmark = pytest.mark.browser
+
+
+def test_a_service_with_keys_asks_for_one_and_then_opens(browser: Any, page: Any, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    made = Keys(keys).create("page")
+    with stage(tmp_path, keys=keys) as running:
+        page.goto(running.url)
+        page.locator("#key").fill("fn_wrong")
+        page.locator("#locked button").click()
+        page.locator("#locked-why").get_by_text("key").wait_for()
+        page.locator("#key").fill(made.secret)
+        page.locator("#locked button").click()
+        page.locator("#list li").first.wait_for()
+        ask(page)
+        chat(page, ".cite").first.click()
+        with page.context.expect_page() as opened:
+            chat(page, ".card a").click()
+        # The link is signed: a new tab brings no key.
+        assert opened.value.locator("mark").inner_text().startswith("Full-time staff")
+        page.reload()
+        page.locator("#list li").first.wait_for()
+        assert made.secret not in page.evaluate("JSON.stringify(localStorage)")
+
+
+def test_hostile_titles_are_words_in_the_list(taking: Stage, page: Any, watched: Watched) -> None:
+    hostile = [
+        Document(DocumentId(f"doc_{number}"), f"x/{text}", text, text, "0" * 64)
+        for number, text in enumerate(ELEMENTS[:40])
+    ]
+    taking.store.all += hostile
+    page.add_init_script("window.executed = 0; window.pwned = () => { window.executed += 1; }")
+    page.goto(taking.url)
+    page.locator("#list li").nth(39).wait_for()
+    taking.store.all = [each for each in taking.store.all if each not in hostile]
+    assert page.evaluate("window.executed") == 0
+    assert page.locator("#list").locator("img, script, svg, iframe").count() == 0
+    assert watched.foreign(taking.url) == []
+    assert watched.complaints == []
 
 
 @pytest.fixture(scope="module")

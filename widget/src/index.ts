@@ -5,7 +5,7 @@ import { Shelf } from "./shelf";
 import { type Connection, Refused, ask, forget, rate, resume, stop } from "./stream";
 import css from "./style.css";
 import { TurnView } from "./turn";
-import { type Exchange, emptyAnswer } from "./types";
+import { type Answer, type Exchange, emptyAnswer } from "./types";
 import { type Words, rightToLeft, wordsFor } from "./words";
 
 const script = document.currentScript as HTMLScriptElement | null;
@@ -31,7 +31,8 @@ class FootnoteChat extends HTMLElement {
     addEventListener("pagehide", () => this.#save(), { signal });
     if (this.shadowRoot) return;
     const home = this.getAttribute("api") ?? (script?.src ? new URL(".", script.src).href : location.origin);
-    this.#connection = { api: home.replace(/\/$/, ""), key: this.getAttribute("key") ?? "" };
+    const key = () => this.getAttribute("key") ?? "";
+    this.#connection = { api: home.replace(/\/$/, ""), get key() { return key(); } };
     this.#language = this.getAttribute("lang") || document.documentElement.lang || "en";
     this.#words = wordsFor(this.#language);
     this.#shelf = new Shelf(`footnote:${this.#connection.api}:${this.getAttribute("name") ?? ""}`,
@@ -79,7 +80,7 @@ class FootnoteChat extends HTMLElement {
     }
     const exchange = { question: text, answer: emptyAnswer() };
     this.#exchanges.push(exchange);
-    void this.#run(exchange, false);
+    void this.#run(exchange);
   }
 
   /** Begins a new conversation. What was said stays with the service, and leaves this browser. */
@@ -220,7 +221,8 @@ class FootnoteChat extends HTMLElement {
     this.#frame.ready(Boolean(this.#abort));
   }
 
-  async #run(exchange: Exchange, resumed: boolean): Promise<void> {
+  /** Gets an answer, or the rest of one of which `before` was seen. */
+  async #run(exchange: Exchange, before?: Answer): Promise<void> {
     const frame = this.#frame;
     const abort = (this.#abort = new AbortController());
     const view = this.#view(exchange);
@@ -235,14 +237,15 @@ class FootnoteChat extends HTMLElement {
         view.status(stage);
         if (stage === "offline") frame.said.textContent = this.#words.offline;
       },
-      changed: () => this.#save(),
+      started: () => this.#save(),
     };
     try {
-      if (resumed) await resume(this.#connection, answer, watcher, abort.signal);
+      if (before) await resume(this.#connection, answer, watcher, abort.signal);
       else await ask(this.#connection, this.#asked(exchange), answer, watcher, abort.signal);
     } catch (error) {
       if (answer.state === "running") answer.state = abort.signal.aborted ? "stopped" : "failed";
-      if (error instanceof Refused) {
+      if (before && !answer.text) Object.assign(answer, before, { state: answer.state });
+      else if (error instanceof Refused) {
         answer.error = error.message;
         answer.run ||= error.request;
       }
@@ -283,14 +286,16 @@ class FootnoteChat extends HTMLElement {
         exchange.answer = emptyAnswer();
         this.#views.pop();
         view.element.remove();
-        void this.#run(exchange, false);
+        void this.#run(exchange);
       },
       cited: ({ n, title, url }) => this.#tell("citation-click", { run: exchange.answer.run, n, title, url }),
       edit: () => this.#correct(),
       ...(this.hasAttribute("explain") && { explain: () => this.#tell("explain", structuredClone(exchange)) }),
       grew: () => this.#frame.toEnd(),
       rate: async (rating, reason) => {
-        await rate(this.#connection, exchange.answer.run, rating, reason);
+        const send = () => rate(this.#connection, exchange.answer.run, rating, reason);
+        // The service writes its record just after the answer's last word.
+        await send().catch(() => new Promise((done) => setTimeout(done, 900)).then(send));
         this.#tell("feedback", { run: exchange.answer.run, rating, reason });
         this.#save();
       },
@@ -334,7 +339,7 @@ class FootnoteChat extends HTMLElement {
       const { answer } = exchange;
       if (answer.state === "running" && answer.run && exchange === this.#exchanges.at(-1)) {
         exchange.answer = { ...emptyAnswer(), run: answer.run };
-        void this.#run(exchange, true);
+        void this.#run(exchange, answer);
       } else {
         if (answer.state === "running") answer.state = "failed";
         this.#view(exchange);

@@ -3,8 +3,8 @@ import { Frames } from "./frames";
 import type { Answer } from "./types";
 
 export interface Connection {
-  api: string;
-  key: string;
+  readonly api: string;
+  readonly key: string;
 }
 
 export interface Watcher {
@@ -12,8 +12,8 @@ export interface Watcher {
   text(delta: string): void;
   /** What the service does now, or that it cannot be reached. */
   status(stage: string): void;
-  /** Anything else of the answer has changed. */
-  changed(): void;
+  /** The run has a name, by which it can be taken up again. */
+  started(): void;
 }
 
 /** A response that is no stream: its sentence is fit for the reader, `request` finds it in the service's log. */
@@ -31,7 +31,7 @@ export async function ask(
   const asked = Date.now();
   const response = await call(to, "POST", "/v1/chat", body, signal);
   answer.run = response.headers.get("x-run-id") ?? "";
-  watcher.changed();
+  watcher.started();
   await follow(to, response, answer, watcher, signal, asked);
 }
 
@@ -120,15 +120,15 @@ function take(part: any, answer: Answer, watcher: Watcher, asked: number): void 
     now("sources");
   } else if (type === "start") {
     Object.assign(answer, { run: about.runId, notice: about.notice ?? "", model: about.model ?? "" });
+    watcher.started();
   } else if (type === "data-status") {
-    return watcher.status(data.stage);
+    watcher.status(data.stage);
   } else if (type === "text-delta") {
     now("words");
     answer.text += part.delta;
-    return watcher.text(part.delta);
+    watcher.text(part.delta);
   } else if (type === "data-sentence") {
     answer.sentences.push(data);
-    return;
   } else if (type === "data-citations") {
     answer.citations = data;
   } else if (type === "data-followups") {
@@ -143,7 +143,6 @@ function take(part: any, answer: Answer, watcher: Watcher, asked: number): void 
   } else if (type === "abort") {
     answer.state = part.reason === "user" ? "stopped" : "failed";
   }
-  watcher.changed();
 }
 
 async function call(
