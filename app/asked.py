@@ -51,7 +51,7 @@ _TIME = re.compile(
     r"\b(?:1[0-9]{3}|20[0-9]{2}|\d{1,2}(?::\d\d)? ?(?:am|pm|a\.m|p\.m|uhr|o'clock)|\d{1,2}:\d\d|\d{1,2}(?:st|nd|rd|th)(?: century)?|"
     r"monday|tuesday|wednesday|thursday|friday|saturday|sunday|mondays|tuesdays|wednesdays|thursdays|fridays|"
     r"daily|weekly|monthly|quarterly|annually|yearly|every (?:day|week|month|quarter|year)|noon|midnight|century|"
-    r"within \w+ (?:working |business |calendar )?(?:day|week|month|hour|minute|year)s?|(?:before|after|until|during|since|end of|start of|beginning of) )"
+    r"within \w+ (?:working |business |calendar )?(?:day|week|month|hour|minute|year)s?|(?:before|after|until|during|since|end of|start of|beginning of|when|if|once|as soon as) )"
 )
 _MONEY = re.compile(
     r"[€$£]|\b(?:eur|usd|gbp|chf|euros?|dollars?|pounds?|percent|per cent|free|nothing|price|fee)\b|%"

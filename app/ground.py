@@ -161,10 +161,12 @@ def score(claim: Reading, window: Reading, *, refuted: bool) -> float:
     """Return the support probability of one claim by one window; `refuted` if the whole evidence contradicts it."""
     if not claim.words:
         return 0.0
-    if len(claim.words) > 2 and claim.spoken in window.spoken:
+    if len(claim.words) > 2 and claim.plain in window.plain:
         return 1.0
     if refuted or not claim.stems & window.stems:
         return 0.0
+    if len(claim.words) > 2 and claim.spoken in window.spoken:
+        return 1.0
     weighed = sum(_WEIGHTS[name] * value for name, value in features(claim, window).items())
     return 1 / (1 + math.exp(-_BIAS - weighed))
 

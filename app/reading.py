@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from app.facts import Facts, facts, names
 from app.sentences import sentence_spans
-from app.words import terms, word_set, words
+from app.words import fold, terms, word_set, words
 
 _NEGATIONS = word_set(
     "not no never without cannot none neither nor except unless nicht kein keine nie sin nunca"
@@ -19,7 +19,11 @@ _ITEM = re.compile(r"(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))\s")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One stretch of text, read once. `spoken` is its words parted and surrounded by single spaces."""
+    """One stretch of text, read once.
+
+    `plain` is the text in lower case, white space and Markdown's stars squeezed; `spoken` its words alone, parted and
+    surrounded by single spaces.
+    """
 
     order: tuple[str, ...]
     stems: frozenset[str]
@@ -28,6 +32,7 @@ class Reading:
     names: frozenset[str]
     words: frozenset[str]
     negated: bool
+    plain: str
     spoken: str
 
 
@@ -73,6 +78,7 @@ def read(text: str) -> Reading:
         names=names(text),
         words=frozenset(spoken),
         negated=any(word in _NEGATIONS or word.endswith("n't") for word in spoken),
+        plain=" ".join(fold(text).replace("*", "").split()),
         spoken=f" {' '.join(spoken)} ",
     )
 

@@ -1,19 +1,136 @@
-"""Where the support of a sentence is found."""
+"""The ruler: word for word is certain, a wrong number is refused, and the quote is the document's own text."""
 
-from app.events import Passage
-from app.ground import check
-from tests.app.edge import HANDBOOK
-from vectorstore.types import ChunkId, Span
+import time
 
-TEXT = (
-    "Interns have a section of their own below.\n\n## 1. How much leave you have\n\n"
-    "Staff receive 28 working days of paid leave. The same holds at every site."
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.facts import facts, number
+from app.ground import SUPPORTED, check, support
+from app.ranges import in_range
+from tests.app.passages import passage
+
+LEAVE = (
+    "# Leave\n\nThe list is valid from 1 March 2024.\n\nAnnual leave is 25 days. Interns get 10 days of leave per year.\n\n"
+    "| Item | unit price | stock |\n|---|---|---|\n| Sensor S1 | EUR 99 | 4 |\n| Sensor S2 | EUR 129 | 7 |\n\n"
+    "Requests need these:\n- approval by the manager\n- two weeks notice"
 )
 
 
-def test_of_windows_that_support_as_well_the_tightest_is_the_evidence() -> None:
-    passage = Passage(1, HANDBOOK, Span(7, 7 + len(TEXT)), TEXT, (ChunkId("chk_1"),), score=0.5)
-    found = check("Staff receive 28 working days of paid leave.", [passage])
-    assert found.support == 1
-    assert found.quote == "Staff receive 28 working days of paid leave."
-    assert found.evidence.start == 7 + TEXT.index("Staff")
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Annual leave is 25 days.",
+        "annual leave  is 25 days",
+        "- approval by the manager",
+        "Interns get 10 days of leave",
+    ],
+)
+def test_a_sentence_that_stands_there_word_for_word_is_certain(sentence: str) -> None:
+    assert support(sentence, LEAVE) == 1.0
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Annual leave is 26 days.",
+        "Interns get 10 weeks of leave per year.",
+        "Sensor S2, unit price: EUR 130",
+        "Sensor S9 costs EUR 129.",
+        "The list is valid from 1 April 2024.",
+        "Annual leave is 25 %.",
+    ],
+)
+def test_a_number_unit_code_or_month_that_is_not_there_refutes(sentence: str) -> None:
+    assert support(sentence, LEAVE) == 0.0
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Employees get 25 days of annual leave.",
+        "Interns receive ten days of leave a year.",
+        "Sensor S2, unit price: EUR 129, stock: 7.",
+        "Requests need two weeks notice.",
+        "The list is valid from 2024-03-01.",
+    ],
+)
+def test_what_is_said_in_other_words_is_supported(sentence: str) -> None:
+    assert support(sentence, LEAVE) >= SUPPORTED
+
+
+@pytest.mark.parametrize(
+    "sentence", ["The moon is made of cheese.", "Sensor S2 costs EUR 99.", "Managers buy sensors abroad."]
+)
+def test_what_is_not_said_is_not_supported(sentence: str) -> None:
+    assert support(sentence, LEAVE) < SUPPORTED
+
+
+def test_the_evidence_is_the_documents_text_at_its_offsets() -> None:
+    document = "Preface. " * 9 + LEAVE
+    start = document.index("# Leave")
+    found = check(
+        "Interns receive 10 days of leave.",
+        [passage("Nothing of use.", number=1), passage(LEAVE, number=2, start=start)],
+    )
+    assert found.passage is not None
+    assert found.passage.number == 2
+    assert found.quote == document[found.evidence.start : found.evidence.end]
+    assert found.quote == "Interns get 10 days of leave per year."
+    assert found.verdict == "supported"
+
+
+def test_without_passages_nothing_is_supported() -> None:
+    found = check("Anything.", [])
+    assert (found.support, found.verdict, found.passage, found.quote) == (0.0, "unsupported", None, "")
+
+
+def test_a_dated_lead_is_covered_by_the_documents_title_and_date() -> None:
+    policy = passage("Claims are due within 30 days.", title="Travel policy", modified="2026-03-02")
+    found = check("According to Travel policy of 2 March 2026: Claims are due within 30 days.", [policy])
+    assert found.verdict == "supported"
+
+
+@given(st.sampled_from(["1,000.50", "1.000,50", "1000.5", "1'000.50", "1 000.50"]))
+def test_a_number_has_one_form(raw: str) -> None:
+    assert number(raw) == "1000.5"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=60), st.text(max_size=120))
+def test_support_is_a_probability_for_any_text(sentence: str, evidence: str) -> None:
+    assert 0.0 <= support(sentence, evidence) <= 1.0
+
+
+def test_facts_are_read_in_many_forms() -> None:
+    found = facts("It costs EUR 1,299.50 (error E-217) on 2024-03-09, a 30-day trial, 15%, by the 5th, Q4")
+    assert {"1299.5|eur", "30|day", "15|%"} <= found.measures
+    assert {"e217", "q4"} >= found.codes >= {"e217"}
+    assert found.ordinals == {"day 9 of 3", "quarter 4"}
+    assert "5" in found.numbers
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "inside"),
+    [
+        ("800", "| EUR 500.01 to EUR 2,500 | head of department |", True),
+        ("800", "up to EUR 50", False),
+        ("33", "more than **30 °C** inside", True),
+        ("43", "| 40 to 49 | 6 % |", True),
+        ("33", "Valid from 22 September 2025", False),
+        ("33", "open from 07:30 to 20:30", False),
+        ("80", "costs more than 60% of the price", False),
+    ],
+)
+def test_numbers_fall_into_stated_ranges_but_not_into_dates(value: str, text: str, inside: bool) -> None:
+    assert in_range({value}, text) is inside
+
+
+def test_a_sentence_takes_two_milliseconds_at_most() -> None:
+    passages = [passage(LEAVE.replace("25", str(25 + n)), number=n) for n in range(1, 7)]
+    check("Warm up the readings of 25 days.", passages)
+    began = time.process_time()
+    for count in range(50):
+        check(f"Interns receive days of leave and approval {count % 9}", passages)
+    assert (time.process_time() - began) / 50 < 0.004

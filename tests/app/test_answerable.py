@@ -1,0 +1,82 @@
+"""Answering and refusing, on the measurable signs: missing words, codes, names, and the form of the answer."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.answerable import decide, refusal_text
+from app.asked import ask
+from tests.app.passages import passage
+from tests.word_embedder import WordEmbedder
+from vectorstore.types import Chunk, ChunkId, Hit
+
+GATEWAY = (
+    "The gateway shows error E-217 when the probe is disconnected. Connect the probe again and restart the gateway. "
+    "The gateway has two ports and costs EUR 240 in the price list."
+)
+
+
+def _hit(text: str, context: str = "Gateway manual") -> Hit:
+    one = passage(text, title=context, context=context)
+    return Hit(
+        Chunk(ChunkId("chk_1"), one.document.id, 0, text, one.span, context=context), one.document, 1.0
+    )
+
+
+def _confidence(question: str, *texts: str) -> float:
+    return decide(question, [_hit(text) for text in texts], embedder=WordEmbedder()).confidence
+
+
+def test_nothing_found_is_not_answerable() -> None:
+    assert not decide("What is error E-217?", [], embedder=WordEmbedder()).answerable
+
+
+@pytest.mark.parametrize(
+    ("held", "missing"),
+    [
+        ("What does error E-217 on the gateway mean?", "What does error E-999 on the gateway mean?"),
+        ("What does the gateway cost?", "What does the carrying case cost?"),
+        ("When is error E-217 shown on the gateway?", "When was the gateway factory in Oslo founded?"),
+    ],
+)
+def test_a_near_miss_is_less_answerable_than_what_is_there(held: str, missing: str) -> None:
+    assert _confidence(held, GATEWAY) > _confidence(missing, GATEWAY) + 0.1
+
+
+def test_the_missing_code_is_named() -> None:
+    found = decide("What does error E-999 on the gateway mean?", [_hit(GATEWAY)], embedder=WordEmbedder())
+    assert found.missing == ("e-999",)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(max_size=60), st.text(min_size=1, max_size=100), st.floats(0, 1))
+def test_the_threshold_alone_decides(question: str, text: str, threshold: float) -> None:
+    found = decide(question, [_hit(text)], embedder=WordEmbedder(), threshold=threshold)
+    assert 0.0 <= found.confidence <= 1.0
+    assert not found.answerable or found.confidence >= threshold
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("When does the office open?", "when"),
+        ("How many days of leave do I get?", "how_many"),
+        ("What does a new battery for the Skua cost?", "how_much"),
+        ("how much holiday do I have", "how_many"),
+        ("Who approves travel?", "who"),
+        ("Which supplier delivers the probes?", "name"),
+        ("What's the code for the courtyard?", "code"),
+        ("Can I work from Spain?", "yes_no"),
+        ("Why do reviews exist?", "why"),
+        ("What do I get per kilometre when I take my own car?", "what"),
+    ],
+)
+def test_questions_are_told_apart(question: str, kind: str) -> None:
+    assert ask(question).kind == kind
+
+
+def test_a_refusal_names_the_nearest_documents_without_markers() -> None:
+    text = refusal_text("Anything?", [passage("x", title="Leave policy"), passage("y", title="Expenses")])
+    assert "Leave policy and Expenses" in text
+    assert "[" not in text
+    assert refusal_text("Anything?", [])

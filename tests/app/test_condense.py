@@ -1,0 +1,55 @@
+"""Follow-ups carry what they lean on; questions that stand alone come back as they were."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.condense import standalone
+from app.question import Message
+
+
+def _history(*questions: str) -> list[Message]:
+    turns = []
+    for question in questions:
+        turns += [Message("user", question), Message("assistant", "An answer about penguins [1].")]
+    return turns
+
+
+@given(st.text(max_size=80))
+def test_a_first_question_is_untouched(question: str) -> None:
+    assert standalone(question, []).text == question
+
+
+@pytest.mark.parametrize(
+    ("earlier", "question", "carried"),
+    [
+        ("How many days of parental leave are there in Spain?", "And for interns?", {"parental", "spain"}),
+        ("What was the travel budget in 2023?", "What about 2024?", {"travel", "budget"}),
+        ("Who leads the Lisbon office?", "How do I reach her?", {"lisbon", "office"}),
+        ("What is the Tarn G5 gateway?", "What does it cost?", {"tarn", "g5", "gateway"}),
+    ],
+)
+def test_a_follow_up_carries_what_it_leans_on(earlier: str, question: str, carried: set[str]) -> None:
+    found = standalone(question, _history(earlier))
+    assert carried <= set(found.carried)
+    assert found.text.startswith(question.rstrip())
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How many days of annual leave do full-time employees get?",
+        "Which printers stand in the Ghent office?",
+    ],
+)
+def test_a_question_after_a_change_of_topic_is_untouched(question: str) -> None:
+    assert standalone(question, _history("What does error E-217 on the pump mean?")).text == question
+
+
+def test_answers_do_not_leak_into_the_question() -> None:
+    assert "penguins" not in standalone("And for interns?", _history("How long is parental leave?")).text
+
+
+def test_a_chain_of_follow_ups_reaches_back_to_its_topic() -> None:
+    found = standalone("And there?", _history("How long is parental leave in Spain?", "And in Germany?"))
+    assert {"germany", "parental"} <= set(found.carried)

@@ -1,0 +1,121 @@
+"""The extractive answer: the sentence that answers, quoted, cited, and checkable."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+
+import pytest
+
+from app.answer.answerer import Written
+from app.answer.extractive import ExtractiveAnswerer
+from app.answer.extractive_text import written
+from app.events import Passage
+from app.ground import check
+from app.reading import lines
+from app.sentences import sentence_spans
+from app.subquestions import subquestions
+from tests.app.passages import passage
+from tests.word_embedder import WordEmbedder
+
+LEAVE = passage(
+    "Full-time employees receive **28 working days** of paid annual leave per calendar year. Unused days lapse in March.\n\n"
+    "| Completed years | Extra days |\n|---|---|\n| 5 | 1 |\n| 10 | 3 |\n\nLeave is entered in Tidepool.",
+    number=1,
+    title="Annual leave policy",
+    context="Annual leave policy > Length",
+)
+PRICES = passage(
+    "| Item | Unit price | Stock |\n|---|---|---|\n| Sensor S1 | EUR 99 | 4 |\n| Sensor S2 | EUR 129 | 7 |",
+    number=2,
+    title="Price list",
+    context="Price list 2026",
+)
+
+
+def _answer(question: str, passages: Sequence[Passage]) -> tuple[str, Written]:
+    async def collect() -> tuple[str, Written]:
+        text, ending = "", Written()
+        async for piece in ExtractiveAnswerer(WordEmbedder()).write(question, passages=passages, history=()):
+            if isinstance(piece, str):
+                text += piece
+            else:
+                ending = piece
+        return text, ending
+
+    return asyncio.run(collect())
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        (
+            "How many working days of annual leave do employees receive?",
+            "28 working days of paid annual leave",
+        ),
+        ("What is the unit price of Sensor S2?", "Sensor S2, Unit price: EUR 129, Stock: 7."),
+        ("Where is leave entered?", "Leave is entered in Tidepool."),
+    ],
+)
+def test_the_answering_sentence_comes_first(question: str, expected: str) -> None:
+    text, ending = _answer(question, [LEAVE, PRICES])
+    assert not ending.refused
+    assert expected in text[: sentence_spans(text)[0][1]]
+
+
+def test_every_sentence_has_its_marker_and_is_supported_by_the_passage_it_names() -> None:
+    for question in ("How many days of annual leave are there?", "What does Sensor S2 cost?"):
+        text, _ = _answer(question, [LEAVE, PRICES])
+        for start, end in sentence_spans(text):
+            marker = re.search(r"\[(\d)\]\Z", text[start:end])
+            assert marker, text[start:end]
+            claim = re.sub(r"\s*\[\d\]", "", text[start:end])
+            assert check(claim, [(LEAVE, PRICES)[int(marker[1]) - 1]]).verdict == "supported", claim
+
+
+def test_without_passages_it_refuses_and_says_nothing() -> None:
+    assert _answer("How many days?", []) == ("", Written(refused=True))
+
+
+def test_the_newer_of_two_disagreeing_documents_comes_first_with_both_dates() -> None:
+    old = passage(
+        "Employees may work from home on two days a week, at most 2 days.",
+        number=1,
+        title="Remote work policy",
+        modified="2024-02-01",
+    )
+    new = passage(
+        "Employees may work from home on three days a week, at most 3 days.",
+        number=2,
+        title="Remote work news",
+        modified="2026-06-15",
+    )
+    text, _ = _answer("How many days a week may employees work from home?", [old, new])
+    assert text.index("three days") < text.index("two days")
+    assert "15 June 2026" in text
+    assert "1 February 2024" in text
+
+
+def test_each_part_of_a_question_gets_its_sentence() -> None:
+    text, _ = _answer(
+        "How many days of annual leave do employees receive, and what does Sensor S2 cost?", [LEAVE, PRICES]
+    )
+    assert "28 working days" in text
+    assert "EUR 129" in text
+
+
+@pytest.mark.parametrize(
+    ("question", "count"),
+    [
+        ("How many days of leave do I get?", 1),
+        ("What is the limit, and who approves more?", 2),
+        ("My laptop was stolen. Who do I call and how fast?", 2),
+        ("Terms and conditions of leave?", 1),
+    ],
+)
+def test_a_question_is_split_only_where_it_asks_again(question: str, count: int) -> None:
+    assert len(subquestions(question)) == count
+
+
+def test_markdown_goes_and_words_stay() -> None:
+    text = "- Use the **Workation** form (*My time*), see [the page](http://x.example/a) and `run --now`[^1];"
+    assert written(lines(text)[0]) == "Use the Workation form (My time), see the page and run --now."
