@@ -98,7 +98,9 @@ class Records:
         with self._engine.begin() as connection:
             known = sql.select(_runs.c.id).where(_runs.c.id == run, _runs.c.owner == owner)
             if connection.execute(known).first() is None:
-                raise NotFound(f"There is no run {run!r}.", "Feedback can be given once an answer is complete.")
+                raise NotFound(
+                    f"There is no run {run!r}.", "Feedback can be given once an answer is complete."
+                )
             connection.execute(_feedback.delete().where(_feedback.c.run == run))
             connection.execute(
                 _feedback.insert(), {"run": run, "rating": rating, "reason": reason, "created": _now()}
@@ -106,7 +108,9 @@ class Records:
 
     def ratings(self) -> list[tuple[str, str, str]]:
         """Return (run, rating, reason) of all feedback, oldest first."""
-        query = sql.select(_feedback.c.run, _feedback.c.rating, _feedback.c.reason).order_by(_feedback.c.created)
+        query = sql.select(_feedback.c.run, _feedback.c.rating, _feedback.c.reason).order_by(
+            _feedback.c.created
+        )
         with self._engine.connect() as connection:
             return [(row.run, row.rating, row.reason) for row in connection.execute(query)]
 

@@ -56,7 +56,9 @@ class Turn:
             found = await self.retriever.retrieve(
                 alone, scope=question.scope, where=question.where, limit=question.top_k, at=question.at
             )
-            passages = pack(found.passages, budget=self.context_tokens, most=self.passages, count=self.tokens.count)
+            passages = pack(
+                found.passages, budget=self.context_tokens, most=self.passages, count=self.tokens.count
+            )
             yield Sources(passages)
             if not self.decide(alone, found).answerable:
                 yield Text(refusal_text(alone, passages))
