@@ -55,6 +55,8 @@ function show(open) {
   at("toggle").setAttribute("aria-expanded", String(open));
 }
 
+const showWhereWide = () => show(matchMedia("(min-width: 1080px)").matches);
+
 function kind({ uri, media_type: type }) {
   const ending = /\.(\w{1,4})$/.exec(uri)?.[1] ?? type.split("/").pop();
   return ending.slice(0, 4).toUpperCase();
@@ -205,8 +207,11 @@ async function begin() {
   const key = sessionStorage.getItem(KEY);
   if (key) chat.setAttribute("key", key);
   await list();
-  at("locked").hidden = true;
-  chat.hidden = false;
+  if (chat.hidden) {
+    at("locked").hidden = true;
+    chat.hidden = false;
+    showWhereWide();
+  }
   const { paths } = await get("/openapi.json");
   if (paths["/v1/documents"]?.post) receive();
   if (paths["/v1/documents/{document_id}"]?.delete) {
@@ -229,6 +234,7 @@ function refused({ status, message }) {
   if (sessionStorage.getItem(KEY)) at("locked-why").textContent = message;
   sessionStorage.removeItem(KEY);
   chat.hidden = true;
+  show(false);
   at("locked").hidden = false;
   at("key").focus();
 }
@@ -245,5 +251,5 @@ at("erase").addEventListener("click", () => chat.erase());
 at("enough").addEventListener("click", () => at("explained").close());
 at("filter").addEventListener("input", draw);
 chat.addEventListener("footnote-explain", ({ detail }) => explain(detail));
-show(matchMedia("(min-width: 1080px)").matches);
+showWhereWide();
 begin().catch(refused);

@@ -9,15 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from PIL import Image
-
 from app.build import build, build_service
 from app.demo import ingest_sample
 from app.service import create_app
 from app.settings import AnswerSettings, ServeSettings
 from tests.scripted_model import serving
 from tests.widget.browser import chromium
-from tests.widget.driving import ask, chat, write
+from tests.widget.driving import ask, chat
 from tests.widget.stage import stage
 from vectorstore.settings import StoreSettings
 
@@ -27,13 +25,10 @@ WIDE, SMALL = (1280, 800), (390, 800)
 
 
 def picture(browser: Any, name: str, address: str, *acts: Callable[[Any], None], **look: Any) -> None:
-    """Open an address, act, and write the picture in 256 colours."""
+    """Open an address, act, and write the picture."""
     width, height = look.pop("size", WIDE)
     context = browser.new_context(
-        viewport={"width": width, "height": height},
-        device_scale_factor=2 if width == SMALL[0] else 1.5,
-        color_scheme=look.pop("scheme", "light"),
-        **look,
+        viewport={"width": width, "height": height}, color_scheme=look.pop("scheme", "light"), **look
     )
     page = context.new_page()
     page.goto(address)
@@ -44,7 +39,6 @@ def picture(browser: Any, name: str, address: str, *acts: Callable[[Any], None],
     file = IMAGES / f"{name}.png"
     page.screenshot(path=str(file))
     context.close()
-    Image.open(file).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
     print(f"{file.name}: {file.stat().st_size // 1024} kB", file=sys.stderr)
 
 
@@ -64,10 +58,13 @@ def explains(page: Any) -> None:
     chat(page, ".tools").get_by_label("Explain this answer").first.click()
 
 
-def streams(page: Any) -> None:
-    write(page, "Slowly, please")
-    chat(page, ".body p").wait_for()
-    page.wait_for_timeout(1_500)
+def rates(page: Any) -> None:
+    chat(page, ".tools").get_by_label("Bad answer").click()
+    chat(page, ".why").get_by_text("Out of date").click()
+
+
+def doubts(page: Any) -> None:
+    chat(page, ".dagger").first.click()
 
 
 def real(browser: Any, folder: Path) -> None:
@@ -77,38 +74,33 @@ def real(browser: Any, folder: Path) -> None:
     parts = build(stored, AnswerSettings())
     service = build_service(parts, ServeSettings(), AnswerSettings(), stored)
     with serving(create_app(service)) as home:
-        picture(browser, "page", home)
-        picture(browser, "answer", home, asks(QUESTION), opens_card)
-        picture(browser, "answer-dark", home, asks(QUESTION), opens_card, scheme="dark")
-        picture(browser, "explained", home, asks(QUESTION), explains)
-        picture(browser, "refusal", home, asks("Who won the football world cup in 1974?"))
-        picture(browser, "mobile", home, asks(QUESTION), opens_card, size=SMALL, has_touch=True)
+        picture(browser, "chat-answer", home, asks(QUESTION), opens_card, size=(1280, 860))
+        picture(browser, "widget-page-dark", home, asks(QUESTION), opens_card, scheme="dark")
+        picture(browser, "widget-explain", home, asks(QUESTION), explains)
+        picture(browser, "widget-refusal", home, asks("Who won the football world cup in 1974?"))
+        picture(browser, "widget-mobile", home, asks(QUESTION), opens_card, size=SMALL, has_touch=True)
     parts.close()
 
 
 def scripted(browser: Any, folder: Path) -> None:
-    """Picture what needs a script: faults, a slow model, strangers' pages."""
+    """Picture what needs a script: faults, doubts, strangers' pages."""
     with stage(folder) as staged:
-        picture(browser, "streaming", staged.url, streams)
-        picture(browser, "error", staged.url, asks("Break"))
-        picture(
-            browser, "doubt", staged.url, asks(QUESTION), lambda page: chat(page, ".dagger").first.click()
-        )
+        picture(browser, "widget-failed", staged.url, asks("Break"))
+        picture(browser, "widget-doubt", staged.url, asks(QUESTION), doubts)
+        picture(browser, "widget-feedback", staged.url, asks(QUESTION), rates)
+        picture(browser, "widget-forced-colours", staged.url, asks(QUESTION), forced_colors="active")
         style = "<style>body{font:18px/1.6 Georgia,serif;margin:64px;background:#eef1f6;color:#223}h1{font-size:40px}p{max-width:34em}</style>"
         body = (
             "<h1>Acme intranet</h1><p>A page of someone else, with the widget's one line of HTML in it.</p>"
         )
         data = f'data-heading="Ask the handbook" data-intro="Answers come from the staff handbook alone." data-suggestions="{QUESTION}|What is the wifi password?"'
-        host = staged.host("shop", f'{body}<script src="{staged.url}/widget.js" {data}></script>', head=style)
-        picture(browser, "launcher", host)
-        picture(browser, "launcher-open", host, opens_launcher, asks(QUESTION))
-        arabic = f'<footnote-chat lang="ar" mode="inline" style="height:100vh"></footnote-chat><script src="{staged.url}/widget.js"></script>'
-        picture(
-            browser,
-            "right-to-left",
-            staged.host("ar", arabic, head="<style>body{margin:0}</style>"),
-            asks(QUESTION),
-        )
+        for mode in ("launcher", "sidebar", "modal"):
+            tag = f'<script src="{staged.url}/widget.js" {data} data-mode="{mode}"></script>'
+            name = "widget-launcher-open" if mode == "launcher" else f"widget-{mode}"
+            picture(browser, name, staged.host(mode, body + tag, head=style), opens_launcher, asks(QUESTION))
+        arabic = f'<footnote-chat lang="ar" style="height:100vh"></footnote-chat><script src="{staged.url}/widget.js"></script>'
+        turned = staged.host("ar", arabic, head="<style>body{margin:0}</style>")
+        picture(browser, "widget-right-to-left", turned, asks(QUESTION))
 
 
 def main() -> None:

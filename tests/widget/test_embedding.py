@@ -110,6 +110,15 @@ def test_every_mode_answers(staged: Stage, page: Any, mode: str) -> None:
         assert chat(page, "dialog").is_hidden()
 
 
+@pytest.mark.parametrize(("theme", "lightness"), [("light", 255), ("dark", 25), ("auto", 25)])
+def test_a_theme_is_what_the_page_says(staged: Stage, page: Any, theme: str, lightness: int) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.goto(staged.host(f"theme-{theme}", script(staged, theme=theme, mode="sidebar")))
+    chat(page, ".launch").click()
+    shown = chat(page, ".fn").evaluate("one => getComputedStyle(one).backgroundColor")
+    assert shown.startswith(f"rgb({lightness}, ")
+
+
 def test_a_page_drives_it_and_hears_of_it(staged: Stage, page: Any) -> None:
     page.goto(
         staged.host("api", f'<footnote-chat></footnote-chat><script src="{staged.url}/widget.js"></script>')

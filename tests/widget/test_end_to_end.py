@@ -27,7 +27,7 @@ def test_a_person_asks_reads_the_card_and_lands_at_the_marked_words(
         with serving(create_app(service)) as address:
             page.goto(address)
             page.locator("#list li").first.wait_for()
-            assert page.locator("#state").inner_text() == "3 documents · answers quote them word for word"
+            page.locator("#state").get_by_text("3 documents · answers quote them word for word").wait_for()
             ask(page, "How many days of annual leave do full-time staff get?")
             assert "25 days" in answer(page)
             assert chat(page, ".doubt").count() == 0
