@@ -142,8 +142,10 @@ def answers_kind(asked: Asked, sentence: str, reading: Reading) -> float:
 def _holds_time(asked: Asked, sentence: str, reading: Reading) -> float:
     if reading.facts.months - asked.reading.facts.months:
         return 1.0
-    found = {match[0].strip() for match in _TIME.finditer(fold(sentence))} - asked.reading.words
-    return 1.0 if any(item[0].isdigit() for item in found) else 0.6 * bool(found)
+    found = {match[0].strip() for match in _TIME.finditer(fold(sentence))}
+    if any(item[0].isdigit() and item not in asked.reading.words for item in found):
+        return 1.0
+    return 0.6 * any(not item[0].isdigit() for item in found)
 
 
 def _new_numbers(asked: Asked, reading: Reading) -> frozenset[str]:

@@ -19,11 +19,11 @@ MOST_CANDIDATES = 24
 
 WEIGHTS: Mapping[str, float] = {
     "cosine": 9.0, "coverage": 2.4, "framed_coverage": 0.9, "window_coverage": 3.4, "passage_coverage": 2.1, "pairs": 1.4,
-    "kind": 1.9, "new": 0.1, "specifics": 1.5, "ranges": 2.0, "place": 1.7, "asks": -1.5, "length": 0.3, "short": -0.5,
+    "kind": 1.9, "new": 0.1, "specifics": 1.5, "ranges": 2.0, "place": 1.7, "asks": -4.0, "length": 0.3, "short": -1.5,
 }  # fmt: skip
 WORD_WEIGHTS: Mapping[str, float] = {
     "cosine": 0.0, "coverage": 2.2, "framed_coverage": 1.8, "window_coverage": 3.6, "passage_coverage": 1.8, "pairs": 1.5,
-    "kind": 2.0, "new": 0.0, "specifics": 1.5, "ranges": 2.0, "place": 2.1, "asks": -1.5, "length": 0.0, "short": -0.5,
+    "kind": 2.0, "new": 0.0, "specifics": 1.5, "ranges": 2.0, "place": 2.1, "asks": -4.0, "length": 0.0, "short": -1.5,
 }  # fmt: skip
 """The same without meaning, for choosing the candidates. `asks`, `short` and `ranges` are set by hand: SQuAD has
 neither headings, questions nor tables."""
@@ -121,6 +121,6 @@ def _candidate(
         "place": 1 / (1 + source),
         "asks": float(line.text.rstrip("* _").endswith("?")),
         "length": min(1.0, len(bare.order) / 30),
-        "short": float(len(bare.order) < 3),
+        "short": float(len(bare.order) < 4 and line.kind != "row"),
     }
     return Candidate(source, place, line, bare, framed, signals, weigh(signals, WORD_WEIGHTS))

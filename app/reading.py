@@ -40,7 +40,8 @@ class Reading:
 class Line:
     """One sentence of a passage: [start, end) in the passage's text, and what frames it.
 
-    `frame` is what must be read with it: the heading above, a table's header row, a list's lead-in.
+    `frame` is what must be read with it: the heading above, a table's header row, a list's lead-in, the question that
+    it answers.
     """
 
     start: int
@@ -109,7 +110,7 @@ def _row_keys(window: list[Line]) -> tuple[frozenset[str], ...]:
 def lines(text: str, context: str = "") -> tuple[Line, ...]:
     """Return a passage's sentences with what frames each: headings, table headers, lead-ins."""
     found: list[Line] = []
-    heading = lead = header = ""
+    heading = lead = header = asked = ""
     spans = sentence_spans(text)
     for place, (start, end) in enumerate(spans):
         sentence = text[start:end]
@@ -122,9 +123,10 @@ def lines(text: str, context: str = "") -> tuple[Line, ...]:
                 header, kind = sentence, "header"
         elif kind in ("prose", "item") and header:
             header = ""
+        under = header if kind == "row" else (lead if kind == "item" else asked)
         if kind == "prose":
             lead = sentence if sentence.endswith(":") else ""
-        under = header if kind == "row" else (lead if kind == "item" else "")
+            asked = sentence if sentence.rstrip("*_ ").endswith("?") else ""
         frame = "\n".join(part for part in (context, heading, under) if part)
         found.append(Line(start, end, sentence, kind, frame))
     return tuple(found)
