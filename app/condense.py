@@ -3,27 +3,38 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
+from app.facts import facts, names
 from app.question import Message
 from app.rarity import rarity
 from app.words import STOPWORDS, fold, stem, word_set, words
 
-_POINTS_BACK = word_set(
-    "it its itself they them their theirs he him his she her hers this that these those there then one ones former latter "
-    "such same else another other others more previous above both "
-    "er sie es ihn ihm ihr ihnen deren dessen dies dieser diese dieses das davon dafür daran dort "
-    "ello eso esto ese esa aquello ellos ellas su sus allí il elle ils elles cela ça ce cette ces leur y en"
+_Leaning: TypeAlias = Literal["alone", "partly", "wholly"]
+
+_PRONOUNS = re.compile(
+    r"\b(?:it|its|itself|they|them|their|theirs|he|him|his|she|her|hers|those|these|the (?:former|latter|same|other|others|first|"
+    r"second|last)(?: one)?|(?:that|this|which|another|any|each) one|ones|er|ihn|ihm|ihr|ihnen|deren|dessen|davon|dafür|daran|"
+    r"ello|ella|ellos|ellas|aquello|elles?|ils?)\b"
 )
-_OPENERS = re.compile(
-    r"(?:and|but|or|so|also|then|ok(?:ay)?|what about|how about|what if|same for|and (?:what|how) about|why(?: not)?\W*$|"
-    r"how so|how come|when\W*$|where\W*$|who\W*$|how\W*$|really|for (?:how|whom|which)|"
-    r"und|aber|oder|was ist mit|wie ist es mit|y |pero |qué tal|et |mais )\b"
+_EXPLETIVE = re.compile(
+    r"\b(?:is|was|would|will) it (?:\w+ ){0,2}(?:\w+ )(?:to|that|for|if)\b|\bit(?:'s| is| was| would be) (?:\w+ ){0,2}\w+ (?:to|that|if|when)\b|"
+    r"\bthere (?:is|are|was|were|any)\b|\b(?:is|are|was|were) there\b|\b(?:which|this|that|those|these) \w{4,}"
+)
+_POINTING = re.compile(
+    r"^(?:(?:and|but|so) )?(?:that|this)(?:'s| |$)|\b(?:is|does|about|like|for|of|with|do|mean) (?:that|this)\W*$|\bthere\W*$"
+)
+_OPENER = re.compile(
+    r"(?:and|but|or|also|what about|how about|what if|same for|and (?:what|how) about|und|aber|was ist mit|wie ist es mit|y|pero|"
+    r"qué tal|et|mais)\b"
 )
 _CHATTER = word_set(
     "please tell know want like understand explain elaborate example more detail details mean means sure think information "
-    "info question answer thanks thank help interesting hi hello great okay"
+    "info question answer thanks thank help interesting hi hello great okay ok omg aha i'll i'm what's it's that's let make made "
+    "put sounds maybe good bad much many still kind really speaking reason back thing things way go say said just"
 )
-_MOST_CARRIED = 8
+_THIN = 9.0
+"""Summed rarity of a question's own content below which it hardly says what it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +51,45 @@ def standalone(question: str, history: Sequence[Message]) -> Condensed:
     A first question and one that stands alone come back unchanged.
     """
     earlier = [message.text for message in history if message.role == "user"]
-    if not earlier or not _leans(question):
+    leaning = _leaning(question)
+    if not earlier or leaning == "alone":
         return Condensed(question)
-    carried = _carried(question, earlier)
+    carried = _carried(question, earlier, most=6 if leaning == "wholly" else 4)
     if not carried:
         return Condensed(question)
     return Condensed(f"{question.strip()} ({' '.join(carried)})", carried)
 
 
-def _leans(question: str) -> bool:
-    """Say whether the question points back or is too short to stand alone."""
-    said = words(question)
-    content = [word for word in said if word not in STOPWORDS and word not in _CHATTER]
-    if _POINTS_BACK.intersection(said) or _OPENERS.match(fold(question).strip()):
-        return True
-    return len(content) <= 1
+def _leaning(question: str) -> _Leaning:
+    """Say how far the question needs the conversation before it."""
+    plain = fold(question).strip()
+    content = _content(question)
+    weight = sum(rarity(stem(word)) for word in content)
+    points = bool(_POINTING.search(plain) or _PRONOUNS.search(_EXPLETIVE.sub(" ", plain)))
+    if weight < _THIN and len(content) < 3:
+        return "wholly"
+    if points and len(content) <= 5:
+        return "wholly" if weight < 2 * _THIN else "partly"
+    return "partly" if _OPENER.match(plain) and len(content) <= 3 else "alone"
 
 
-def _carried(question: str, earlier: Sequence[str]) -> tuple[str, ...]:
+def _content(text: str) -> list[str]:
+    return [word for word in dict.fromkeys(words(text)) if word not in STOPWORDS and word not in _CHATTER]
+
+
+def _carried(question: str, earlier: Sequence[str], *, most: int) -> tuple[str, ...]:
+    """Return the words that carry the topic: of the last question, and back to the last that stood alone."""
     known = {stem(word) for word in words(question)}
     chosen: list[str] = []
-    for turn in list(reversed(earlier))[:3]:
-        content = [
-            word
-            for word in dict.fromkeys(words(turn))
-            if word not in STOPWORDS and word not in _CHATTER and stem(word) not in known
-        ]
-        known |= {stem(word) for word in content}
-        chosen += content
-        if not _leans(turn):
+    weights: dict[str, float] = {}
+    for back, turn in enumerate(list(reversed(earlier))[:4]):
+        fresh = [word for word in _content(turn) if stem(word) not in known]
+        known |= {stem(word) for word in fresh}
+        firm = names(turn) | facts(turn).codes
+        for word in fresh:
+            weights[word] = rarity(stem(word)) * (1.5 if word in firm else 1.0) * 0.8**back
+        chosen += fresh
+        if _leaning(turn) == "alone":
             break
-    best = sorted(chosen, key=lambda word: -rarity(stem(word)))[:_MOST_CARRIED]
+    best = sorted(chosen, key=lambda word: -weights[word])[:most]
     return tuple(word for word in chosen if word in best)
