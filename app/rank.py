@@ -14,7 +14,7 @@ from app.reading import Line, Reading, lines, read
 from vectorstore.embed import Embedder
 from vectorstore.types import Vector
 
-MOST_CANDIDATES = 24
+MOST_CANDIDATES = 16
 """Sentences that are embedded for one question; it bounds the time to the first word."""
 
 WEIGHTS: Mapping[str, float] = {
