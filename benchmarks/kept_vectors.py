@@ -1,5 +1,6 @@
 """An embedder whose vectors are kept in a file between runs of a benchmark."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ class KeptVectors:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._embedder: Embedder = open_embedder("all-MiniLM-L6-v2", cache_dir=folder / "model")
-        self._file = folder / "vectors.npz"
+        self._file = folder / "kept.npz"
         self._known: dict[str, Vector] = {}
         if self._file.exists():
             with np.load(self._file) as kept:
@@ -42,18 +43,23 @@ class KeptVectors:
     def embed_documents(
         self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None
     ) -> Vectors:
-        new = list(dict.fromkeys(text for text in texts if text not in self._known))
+        keys = [_key(text) for text in texts]
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
         if new:
-            self._known.update(zip(new, self._embedder.embed_documents(new), strict=True))
+            self._known.update(zip(new, self._embedder.embed_documents(list(new.values())), strict=True))
         if on_batch is not None:
             on_batch(len(texts))
-        return np.stack([self._known[text] for text in texts])
+        return np.stack([self._known[key] for key in keys])
 
     def save(self) -> None:
         """Write the vectors if there are new ones."""
         if len(self._known) == self._kept:
             return
-        texts = np.array(list(self._known))
+        keys = np.array(list(self._known))
         vectors = np.stack(list(self._known.values())).astype(np.float16)
-        np.savez(self._file, texts=texts, vectors=vectors)
+        np.savez(self._file, keys=keys, vectors=vectors)
         self._kept = len(self._known)
+
+
+def _key(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
