@@ -22,7 +22,7 @@ class KeptVectors:
         if self._file.exists():
             with np.load(self._file) as kept:
                 self._known = dict(
-                    zip(kept["texts"].tolist(), kept["vectors"].astype(np.float32), strict=True)
+                    zip(kept["keys"].tolist(), kept["vectors"].astype(np.float32), strict=True)
                 )
         self._kept = len(self._known)
         self.name = self._embedder.name
