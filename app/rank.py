@@ -19,14 +19,14 @@ MOST_CANDIDATES = 16
 
 WEIGHTS: Mapping[str, float] = {
     "cosine": 9.0, "coverage": 2.4, "framed_coverage": 0.9, "window_coverage": 3.4, "passage_coverage": 2.1, "pairs": 1.4,
-    "kind": 1.9, "new": 0.1, "specifics": 1.5, "ranges": 2.0, "place": 1.7, "asks": -4.0, "length": 0.3, "short": -1.5,
+    "kind": 1.9, "new": 0.1, "specifics": 1.5, "ranges": 2.0, "place": 1.7, "length": 0.3, "short": -1.5,
 }  # fmt: skip
 WORD_WEIGHTS: Mapping[str, float] = {
     "cosine": 0.0, "coverage": 2.2, "framed_coverage": 1.8, "window_coverage": 3.6, "passage_coverage": 1.8, "pairs": 1.5,
-    "kind": 2.0, "new": 0.0, "specifics": 1.5, "ranges": 2.0, "place": 2.1, "asks": -4.0, "length": 0.0, "short": -1.5,
+    "kind": 2.0, "new": 0.0, "specifics": 1.5, "ranges": 2.0, "place": 2.1, "length": 0.0, "short": -1.5,
 }  # fmt: skip
-"""The same without meaning, for choosing the candidates. `asks`, `short` and `ranges` are set by hand: SQuAD has
-neither headings, questions nor tables."""
+"""The same without meaning, for choosing the candidates. `short`, `specifics` and `ranges` are set by hand: SQuAD has
+neither headings nor tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +86,15 @@ def candidates(asked: Asked, sources: Sequence[Source]) -> list[Candidate]:
         passage = read(f"{source.context}\n{source.text}")
         before: Line | None = None
         for place, line in enumerate(lines(source.text, source.context)):
-            if line.kind not in ("heading", "rule", "header") and line.text not in seen:
+            if _may_answer(line) and line.text not in seen:
                 seen.add(line.text)
                 found.append(_candidate(asked, line, before, passage=passage, source=at, place=place))
             before = line
     return sorted(found, key=lambda candidate: -candidate.score)
+
+
+def _may_answer(line: Line) -> bool:
+    return line.kind not in ("heading", "rule", "header") and not line.text.rstrip("* _").endswith("?")
 
 
 def weigh(signals: Mapping[str, float], weights: Mapping[str, float]) -> float:
@@ -119,7 +123,6 @@ def _candidate(
         "specifics": len(specifics & known) / len(specifics) if specifics else 0.5,
         "ranges": float(in_range(asked.reading.facts.numbers | asked.reading.facts.counted, line.text)),
         "place": 1 / (1 + source),
-        "asks": float(line.text.rstrip("* _").endswith("?")),
         "length": min(1.0, len(bare.order) / 30),
         "short": float(len(bare.order) < 4 and line.kind != "row"),
     }

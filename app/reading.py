@@ -14,6 +14,7 @@ _NEGATIONS = word_set(
 )
 _HEADING = re.compile(r"#{1,6}\s")
 _RULE = re.compile(r"\|?[\s:|-]*-[\s:|-]*\Z")
+_BARE = re.compile(r"(?:yes|no|ja|nein|sí|oui|non)[.!]", re.IGNORECASE)
 _ITEM = re.compile(r"(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))\s")
 
 
@@ -111,7 +112,7 @@ def lines(text: str, context: str = "") -> tuple[Line, ...]:
     """Return a passage's sentences with what frames each: headings, table headers, lead-ins."""
     found: list[Line] = []
     heading = lead = header = asked = ""
-    spans = sentence_spans(text)
+    spans = _with_reasons(sentence_spans(text), text)
     for place, (start, end) in enumerate(spans):
         sentence = text[start:end]
         kind = _kind(sentence)
@@ -130,6 +131,18 @@ def lines(text: str, context: str = "") -> tuple[Line, ...]:
         frame = "\n".join(part for part in (context, heading, under) if part)
         found.append(Line(start, end, sentence, kind, frame))
     return tuple(found)
+
+
+def _with_reasons(spans: list[tuple[int, int]], text: str) -> list[tuple[int, int]]:
+    """Join a bare `No.` or `Yes.` to the sentence after it, which says why or how."""
+    joined: list[tuple[int, int]] = []
+    for start, end in spans:
+        before = joined[-1] if joined else (0, 0)
+        if _BARE.fullmatch(text[slice(*before)]) and "\n" not in text[before[1] : start]:
+            joined[-1] = (before[0], end)
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _kind(sentence: str) -> str:

@@ -119,3 +119,11 @@ def test_a_question_is_split_only_where_it_asks_again(question: str, count: int)
 def test_markdown_goes_and_words_stay() -> None:
     text = "- Use the **Workation** form (*My time*), see [the page](http://x.example/a) and `run --now`[^1];"
     assert written(lines(text)[0]) == "Use the Workation form (My time), see the page and run --now."
+
+
+def test_a_bare_no_is_said_with_its_reason_and_the_question_is_not_quoted() -> None:
+    faq = passage("Can the logger be read by phone? No. There is no Bluetooth. Use the gateway.", title="FAQ")
+    text, _ = _answer("Can I read the logger with a phone?", [faq])
+    assert text.startswith("No: There is no Bluetooth. [1]")
+    assert "?" not in text
+    assert check("No: There is no Bluetooth.", [faq]).support == 1.0
