@@ -1,10 +1,11 @@
 """Documents, search, and the page that shows a place."""
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -144,6 +145,9 @@ def test_an_expired_link_is_closed_and_signing_can_be_switched_off(tmp_path: Pat
                 "results"
             ]
             assert ("signature" in found[0]["url"]) == signed
+            if signed:
+                expires = int(parse_qs(urlsplit(found[0]["url"]).query)["expires"][0])
+                time.sleep(max(0.0, expires + 0.05 - time.time()))
             assert httpx.get(found[0]["url"]).status_code == 401
 
 
