@@ -18,6 +18,7 @@ from app.keys import Keys
 from app.parts import Health, Service, ServiceSettings
 from app.question import Message, Question
 from app.records import Records, records_url
+from app.remembering import RememberingEmbedder
 from app.retrieve import Retrieved, Retriever
 from app.run import Run
 from app.settings import AnswerSettings, ServeSettings
@@ -59,12 +60,14 @@ def build(store_settings: StoreSettings, answer_settings: AnswerSettings) -> Par
     store = open_configured_store(store_settings, embedder)
     retriever = Retriever(store, embedder)
     tokens = open_counter(embedder)
-    extractive = ExtractiveAnswerer(embedder)
+    # Deciding and writing embed the same sentences.
+    sentences = RememberingEmbedder(embedder)
+    extractive = ExtractiveAnswerer(sentences)
     model = build_answerer(answer_settings) if answer_settings.llm_model else None
     turn = Turn(
         retriever=retriever,
         condense=partial(_condense_by_model, model.complete) if model else _condense_offline,
-        decide=_decide(embedder, answer_settings.answer_threshold),
+        decide=_decide(sentences, answer_settings.answer_threshold),
         answerer=model or extractive,
         check=ground.check,
         tokens=tokens,

@@ -16,7 +16,7 @@ from app.events import Done, Event, Failed, Passage, Sources, Started, Status, T
 from app.pack import pack
 from app.question import Message, Question
 from app.retrieve import Retrieved, Retriever
-from app.smalltalk import reply
+from app.smalltalk import housekeeping, reply
 from app.tokens import TokenCounter
 from app.transcript import Check, Transcript
 
@@ -45,7 +45,8 @@ class Turn:
     async def answer(self, question: Question, run: str) -> AsyncGenerator[Event, None]:
         """Answer one question."""
         yield Started(run, question.conversation, self.answerer.name, time.time(), NOTICE)
-        if (said := reply(question.text)) is not None:
+        said = housekeeping(question.text) or reply(question.text)
+        if said is not None:
             yield Text(said)
             yield Done()
             return
