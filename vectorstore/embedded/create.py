@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vectorstore.embedded import seal, truth
 from vectorstore.embedded.database import Connection, Database, create_file
+from vectorstore.embedded.files import sync_folder
 from vectorstore.embedded.meta import next_epoch, read_meta, write_meta
 from vectorstore.embedded.projections import Kind
 from vectorstore.embedded.schema import TABLES, VERSION
@@ -15,9 +16,22 @@ from vectorstore.errors import BadInput, EmbedderMismatch, StoreDamaged
 def prepare(path: Path, *, fingerprint: str | None, dimension: int | None) -> None:
     """Make the index when there is none; give an empty one of another embedder to this one.
 
-    The caller holds the writer lock.
+    The caller holds the writer lock. A new index is made under another name and put in place whole: a reader
+    that met it half made would find a header that is too short.
     """
-    create_file(path)
+    if path.exists() and path.stat().st_size:
+        _prepare(path, fingerprint=fingerprint, dimension=dimension)
+        return
+    making = path.with_name(f"{path.name}.new")
+    for left in path.parent.glob(f"{making.name}*"):
+        left.unlink()
+    create_file(making)
+    _prepare(making, fingerprint=fingerprint, dimension=dimension)
+    making.replace(path)
+    sync_folder(path.parent)
+
+
+def _prepare(path: Path, *, fingerprint: str | None, dimension: int | None) -> None:
     database = Database(path)
     try:
         with database.connection() as connection:
