@@ -49,11 +49,17 @@ def extend_lexical(
 
 
 def load_lexical(parent: Path, manifest: Manifest, *, trusted: Manifest | None = None) -> TantivyIndex | None:
-    """Open the projection; None when a file is missing, short or differs from its seal."""
+    """Open the projection; None when a file is missing, short or differs from its seal, or cannot be read.
+
+    A writer may sweep a folder away between the check and the opening.
+    """
     folder = parent / manifest.folder
     if damaged_files(folder, manifest, trusted=trusted):
         return None
-    index = TantivyIndex(folder)
+    try:
+        index = TantivyIndex(folder)
+    except (OSError, ValueError):
+        return None
     return index if index.count == manifest.count else None
 
 
