@@ -47,9 +47,8 @@ def imported(path: Path) -> set[str]:
 
 
 def test_folders_import_only_folders_below_them() -> None:
-    done = subprocess.run(
-        ["lint-imports", "--no-logo"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    linter = Path(sys.executable).parent / "lint-imports"
+    done = subprocess.run([linter, "--no-logo"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 

@@ -6,7 +6,7 @@ The wire, the routes and the policies are the product's own; only what a turn sa
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -222,8 +222,9 @@ def stage(folder: Path, *, keys: Path | None = None) -> Iterator[Stage]:
 
     async def turn(question: Question, run: str) -> AsyncGenerator[Event, None]:
         assert made is not None
-        async for event in made.turn(question, run):
-            yield event
+        async with aclosing(made.turn(question, run)) as events:
+            async for event in events:
+                yield event
 
     async def record(run: Run, events: Sequence[Event]) -> None:
         await asyncio.to_thread(records.add, run.id, run.question, run.owner, events)

@@ -173,11 +173,12 @@ def _open(path: Path) -> Connection:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    # SQLite's message, and any text it hands over, can hold the damage itself.
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise _in_our_words(error) from error
 
 
-def _in_our_words(error: sqlite3.Error) -> FootnoteError:
+def _in_our_words(error: Exception) -> FootnoteError:
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
         return Unavailable(

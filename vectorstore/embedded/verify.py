@@ -63,7 +63,8 @@ def _checks(connection: Connection) -> Iterator[str]:
             yield from check(connection)
         except StoreDamaged as error:
             yield error.what
-        except (ValueError, TypeError) as error:
+        # A flipped bit can make a value another type, a NULL, or absent.
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             yield f"A value in the index cannot be read ({type(error).__name__})."
 
 
@@ -125,6 +126,9 @@ def _generations(connection: Connection) -> Iterator[str]:
     for *row, mark in connection.rows(f"SELECT {columns}, mark FROM generations ORDER BY number"):
         number, documents, chunks, sealed = row[0], row[3], row[4], row[6]
         visible = truth.visible_rows(connection, number)
+        if not seals.keys() >= set(visible):
+            yield f"Generation {number} shows documents that the index does not have."
+            continue
         total = seal.EMPTY
         for place in visible:
             total = seal.plus(total, document=place, document_seal=seals[place][0])
