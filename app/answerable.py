@@ -9,13 +9,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.asked import STRICT, Asked, ask
 from app.events import Passage
 from app.ground import OPPOSITES
+from app.language.asked import STRICT, Asked, ask
+from app.language.rarity import UNKNOWN, rarity
+from app.language.reading import Reading, lines, read
+from app.language.words import fold
 from app.rank import Candidate, Source, rank
-from app.rarity import UNKNOWN, rarity
-from app.reading import Reading, lines, read
-from app.words import fold
 from vectorstore.embed import Embedder
 from vectorstore.types import Hit, Vector
 

@@ -18,17 +18,17 @@ class Entry(NamedTuple):
 
 COMMANDS: Final[dict[str, Entry]] = {
     "ingest": Entry("ingest.cli:ingest_command", "Add documents to the index."),
-    "search": Entry("app.search_cli:search", "Show the passages found for a question."),
-    "ask": Entry("app.ask_cli:ask", "Answer a question in the terminal, with numbered sources."),
+    "search": Entry("app.commands.search:search", "Show the passages found for a question."),
+    "ask": Entry("app.commands.ask:ask", "Answer a question in the terminal, with numbered sources."),
     "serve": Entry("app.main:serve", "Run the service."),
-    "demo": Entry("app.demo:demo", "Ingest the sample handbook and serve it."),
-    "docs": Entry("app.docs_cli:app", "List, show, remove and erase documents."),
-    "index": Entry("app.index_cli:app", "Inspect, verify, roll back, compact, back up the index."),
-    "keys": Entry("app.keys_cli:app", "Create, list and revoke API keys."),
-    "mcp": Entry("app.mcp_cli:mcp", "Offer the documents to a desktop assistant over MCP."),
+    "demo": Entry("app.commands.demo:demo", "Ingest the sample handbook and serve it."),
+    "docs": Entry("app.commands.docs:app", "List, show, remove and erase documents."),
+    "index": Entry("app.commands.index:app", "Inspect, verify, roll back, compact, back up the index."),
+    "keys": Entry("app.commands.keys:app", "Create, list and revoke API keys."),
+    "mcp": Entry("app.commands.mcp:mcp", "Offer the documents to a desktop assistant over MCP."),
     "eval": Entry("eval.cli:app", "Score answers against a set of questions."),
-    "doctor": Entry("app.doctor:doctor", "Check the installation and say what to do."),
-    "config": Entry("app.config_cli:app", "Show the settings and where each comes from."),
+    "doctor": Entry("app.commands.doctor:doctor", "Check the installation and say what to do."),
+    "config": Entry("app.commands.config:app", "Show the settings and where each comes from."),
 }
 
 EXIT_CODES = """\b

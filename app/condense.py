@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from app.facts import facts, names
+from app.language.facts import facts, names
+from app.language.rarity import rarity
+from app.language.words import STOPWORDS, fold, stem, word_set, words
 from app.question import Message
-from app.rarity import rarity
-from app.words import STOPWORDS, fold, stem, word_set, words
 
 _Leaning: TypeAlias = Literal["alone", "partly", "wholly"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from app.events import Passage, Verdict
-from app.rarity import rarity, total
-from app.reading import Reading, Window, read, windows
+from app.language.rarity import rarity, total
+from app.language.reading import Reading, Window, read, windows
 from vectorstore.types import Span
 
 SUPPORTED = 0.5

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from app.asked import Asked, answers_kind, ask
-from app.ranges import in_range
-from app.reading import Line, Reading, lines, read
+from app.language.asked import Asked, answers_kind, ask
+from app.language.ranges import in_range
+from app.language.reading import Line, Reading, lines, read
 from vectorstore.embed import Embedder
 from vectorstore.types import Vector
 

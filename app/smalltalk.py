@@ -3,8 +3,8 @@
 import json
 import re
 
-from app.rarity import rarity
-from app.words import STOPWORDS, fold, stem, word_set, words
+from app.language.rarity import rarity
+from app.language.words import STOPWORDS, fold, stem, word_set, words
 
 _HELLO = "Hello! Ask me anything that your documents may answer; every answer names its sources."
 _THANKS = "You're welcome. Ask on whenever you like."

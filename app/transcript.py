@@ -8,7 +8,7 @@ from typing import TypeAlias
 from app.events import Citation, Citations, Event, Passage, SentenceChecked, Text
 from app.ground import Grounding
 from app.guard import LinkGuard
-from app.sentences import SentenceStream
+from app.language.sentences import SentenceStream
 
 Check: TypeAlias = Callable[[str, Sequence[Passage]], Grounding]
 

@@ -18,8 +18,8 @@ import numpy as np
 
 from app.answer.extractive import ExtractiveAnswerer
 from app.events import Passage
-from app.sentences import sentence_spans
-from app.words import words
+from app.language.sentences import sentence_spans
+from app.language.words import words
 from benchmarks.kept_vectors import KeptVectors
 from vectorstore.types import Chunk, Document, Span, Vectors, chunk_id, document_id
 

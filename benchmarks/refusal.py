@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from app import answerable, rank
 from app.answer.extractive import ExtractiveAnswerer
-from app.asked import ask
 from app.events import Passage
+from app.language.asked import ask
 from app.rank import Candidate, Source
 from benchmarks.kept_vectors import KeptVectors
 from benchmarks.squad import Asked, found, open_index, questions

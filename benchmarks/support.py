@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from app import ground
-from app.rarity import total
-from app.reading import Reading, read, windows
-from app.sentences import sentence_spans
+from app.language.rarity import total
+from app.language.reading import Reading, read, windows
+from app.language.sentences import sentence_spans
 
 DATA = Path(__file__).parents[1] / "../shared/data/groundedness"
 Floats = npt.NDArray[np.float64]

@@ -94,7 +94,7 @@ def _parts(*, sample: bool) -> "Iterator[Parts]":
     settings = StoreSettings() if folder is None else StoreSettings(data_dir=folder)
     try:
         if folder is not None:
-            from app.demo import ingest_sample
+            from app.commands.demo import ingest_sample
 
             ingest_sample(settings, quiet=True)
         parts = build(settings, AnswerSettings())

@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, Sequence
 from app.answer.answerer import Piece, Written
 from app.answer.extractive_choice import Choice, choose
 from app.answer.extractive_text import written
-from app.asked import ask
 from app.events import Passage
+from app.language.asked import ask
+from app.language.subquestions import subquestions
 from app.question import Message
 from app.rank import Source, rank
 from app.remembering import RememberingEmbedder
-from app.subquestions import subquestions
 from vectorstore.embed import Embedder
 
 

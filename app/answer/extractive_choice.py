@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from app.asked import STRICT, Asked
 from app.events import Passage
+from app.language.asked import STRICT, Asked
 from app.rank import Candidate
 
 _BEHIND = 7.0

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from app.ground import Grounding, check
-from app.sentences import sentence_spans
+from app.language.sentences import sentence_spans
 from eval.outcome import Outcome
 from eval.score import NOT_APPLICABLE, Score, ok
 

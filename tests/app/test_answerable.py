@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.answerable import decide, refusal_text
-from app.asked import ask
+from app.language.asked import ask
 from tests.app.passages import passage
 from tests.word_embedder import WordEmbedder
 from vectorstore.types import Chunk, ChunkId, Hit

@@ -11,9 +11,9 @@ from app.answer.extractive import ExtractiveAnswerer
 from app.answer.extractive_text import written
 from app.events import Passage
 from app.ground import check
-from app.reading import lines
-from app.sentences import sentence_spans
-from app.subquestions import subquestions
+from app.language.reading import lines
+from app.language.sentences import sentence_spans
+from app.language.subquestions import subquestions
 from tests.app.passages import passage
 from tests.word_embedder import WordEmbedder
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.facts import facts, number
 from app.ground import SUPPORTED, check, support
-from app.ranges import in_range
+from app.language.facts import facts, number
+from app.language.ranges import in_range
 from tests.app.passages import passage
 
 LEAVE = (

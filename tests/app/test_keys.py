@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from app.commands.keys import app
 from app.keys import Keys
-from app.keys_cli import app
 from vectorstore.errors import BadInput, NotAllowed, NotFound, StoreDamaged
 from vectorstore.types import Scope
 

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from app.build import build, build_service
-from app.demo import ingest_sample
+from app.commands.demo import ingest_sample
 from app.service import create_app
 from app.settings import AnswerSettings, ServeSettings
 from tests.scripted_model import serving

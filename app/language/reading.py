@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from app.facts import Facts, facts, names
-from app.sentences import sentence_spans
-from app.words import fold, terms, word_set, words
+from app.language.facts import Facts, facts, names
+from app.language.sentences import sentence_spans
+from app.language.words import fold, terms, word_set, words
 
 _NEGATIONS = word_set(
     "not no never without cannot none neither nor except unless nicht kein keine nie sin nunca"

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from app.facts import number
-from app.words import fold
+from app.language.facts import number
+from app.language.words import fold
 
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _NUMBER = r"(\d+(?:[.,' ]\d{3})*(?:[.,]\d+)?)"

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
-from app.nearness import near
-from app.rarity import rarity, total
-from app.reading import Reading, read
-from app.words import STOPWORDS, fold, stem, word_set, words
+from app.language.nearness import near
+from app.language.rarity import rarity, total
+from app.language.reading import Reading, read
+from app.language.words import STOPWORDS, fold, stem, word_set, words
 
 Kind: TypeAlias = Literal[
     "when", "how_many", "how_much", "who", "name", "code", "where", "why", "how_to", "list", "yes_no", "what"

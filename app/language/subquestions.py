@@ -2,7 +2,7 @@
 
 import re
 
-from app.words import STOPWORDS, words
+from app.language.words import STOPWORDS, words
 
 _ASKS = (
     r"(?:what|who|whom|whose|when|where|why|how|which|until when|by when|from when|at what|is|are|was|were|do|does|did|can|"

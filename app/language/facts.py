@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from app.words import fold
+from app.language.words import fold
 
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,'\u2009 ]\d{3})*(?:[.,]\d+)?(?![\w]*\d)")
 _CODE = re.compile(r"(?<![\w-])(?=[\w./+-]*\d)(?=[\w./+-]*[^\W\d_])[^\W_][\w./+-]*[\w]")

@@ -7,7 +7,7 @@ other lines are joined over soft breaks. `[n]` markers belong to the sentence th
 import re
 from typing import Literal, TypeAlias
 
-from app.words import word_set
+from app.language.words import word_set
 
 _Line: TypeAlias = Literal["prose", "whole", "code"]
 

@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from vectorstore.settings import StoreSettings
 
-HANDBOOK = Path(__file__).parents[1] / "ingest" / "sample" / "handbook"
+HANDBOOK = Path(__file__).parents[2] / "ingest" / "sample" / "handbook"
 QUESTION = "How many days of annual leave do I get?"
 
 

@@ -77,7 +77,7 @@ def _attempt(about: str, check: Callable[[], Finding]) -> Finding:
 
 
 def _packages() -> Finding:
-    home = Path(__file__).parents[1]
+    home = Path(__file__).parents[2]
     for name in _PACKAGES:
         spec = find_spec(name)
         if spec is None or spec.origin is None or Path(spec.origin).parents[1] != home:
