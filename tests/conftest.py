@@ -1,6 +1,7 @@
 """What many tests share: the real embedder, and a clean environment around every test."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,12 @@ from vectorstore.embedders import open_embedder
 def embedder(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
     """The default embedder, loaded once."""
     return open_embedder(cache_dir=tmp_path_factory.mktemp("embedder"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Let the processes that tests start hear Ctrl-C, also when the test run was put in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
