@@ -1,13 +1,17 @@
 """D4, D5: torn files and flipped bits in the projections are noticed and mended; in the truth, noticed."""
 
+import hashlib
+import json
 import random
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, find, put, sample
+from vectorstore.embedded import tantivy_index
 from vectorstore.embedded.manifest import read_manifest
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.errors import EmbedderMismatch, FootnoteError
@@ -208,3 +212,37 @@ def test_empty_index_of_another_embedder_is_taken_over(folder: Path) -> None:
     other.close()
     with pytest.raises(EmbedderMismatch):
         reopen(folder)
+
+
+def another_schema(tantivy: Any) -> Any:
+    """What an earlier version might have written: other fields, and words that are not stemmed."""
+    builder = tantivy.SchemaBuilder()
+    builder.add_unsigned_field("chunk", fast=True)
+    builder.add_unsigned_field("document", fast=True, indexed=True)
+    for field in ("body", "heads", "names", "uris"):
+        builder.add_text_field(field, index_option="freq")
+    return builder.build()
+
+
+@pytest.mark.parametrize("writing", [False, True])
+def test_lexical_projection_of_another_schema_is_made_anew(
+    writing: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr("vectorstore.embedded.tantivy_index._schema", another_schema)
+        earlier.setattr("vectorstore.embedded.lexical_files.SCHEMA", tantivy_index.SCHEMA - 1)
+        build(tmp_path / "old")
+    build(tmp_path / "new")
+    store = reopen(tmp_path / "new")
+    golden = answers(store)
+    store.close()
+    check_noticed_and_mended(tmp_path / "old", golden, writing=writing)
+
+
+def test_fields_and_words_do_not_change_without_a_new_schema_number(tmp_path: Path) -> None:
+    build(tmp_path)
+    meta = next(tmp_path.glob("lexical-*/meta.json"))
+    schema = json.dumps(json.loads(meta.read_bytes())["schema"], sort_keys=True)
+    # Changed on purpose? Raise tantivy_index.SCHEMA and write the new number and digest here.
+    found = (tantivy_index.SCHEMA, hashlib.sha256(schema.encode()).hexdigest()[:16])
+    assert found == (2, "a4902b9a6c43dd2f")

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from vectorstore.embedded.files import private_folder, sync_folder
 from vectorstore.embedded.manifest import Covered, Manifest, damaged_files, seal_file, write_manifest
-from vectorstore.embedded.tantivy_index import TantivyIndex
+from vectorstore.embedded.tantivy_index import SCHEMA, TantivyIndex
 from vectorstore.embedded.truth import IndexedChunk
+from vectorstore.errors import Unavailable
 
 _REWRITTEN = (".json",)
 _LOCKS = (".lock",)
+_SCHEMA = "schema"
 
 
 def extend_lexical(
@@ -40,7 +42,7 @@ def extend_lexical(
                 path.chmod(0o600)
             files[path.name] = linked or seal_file(path)
         sync_folder(folder)
-        manifest = Manifest("lexical", folder.name, covered, index.count, files)
+        manifest = Manifest("lexical", folder.name, covered, index.count, files, parameters={_SCHEMA: SCHEMA})
         write_manifest(parent / "lexical.json", manifest)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -58,9 +60,14 @@ def load_lexical(parent: Path, manifest: Manifest, *, trusted: Manifest | None =
         return None
     try:
         index = TantivyIndex(folder)
-    except (OSError, ValueError):
+    except (OSError, ValueError, Unavailable):
         return None
     return index if index.count == manifest.count else None
+
+
+def of_this_schema(manifest: Manifest) -> bool:
+    """Say whether the files were written with the fields and words that this version searches for."""
+    return manifest.parameters.get(_SCHEMA) == SCHEMA
 
 
 def _link(old: Path, new: Path) -> None:

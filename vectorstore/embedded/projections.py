@@ -8,7 +8,7 @@ from vectorstore.embedded import truth
 from vectorstore.embedded.database import Connection
 from vectorstore.embedded.dense import Dense
 from vectorstore.embedded.dense_files import DenseBatch, extend_dense, load_dense
-from vectorstore.embedded.lexical_files import extend_lexical, load_lexical
+from vectorstore.embedded.lexical_files import extend_lexical, load_lexical, of_this_schema
 from vectorstore.embedded.manifest import (
     Covered,
     Manifest,
@@ -109,6 +109,8 @@ def _usable(folder: Path, name: str, connection: Connection, kind: Kind) -> Mani
     """Return the manifest when what it claims to cover is a commit of this very truth."""
     manifest = read_manifest(folder / f"{name}.json")
     if manifest is None or manifest.kind != name:
+        return None
+    if name == "lexical" and not of_this_schema(manifest):
         return None
     covered = manifest.covered
     if (covered.index, covered.fingerprint) != (kind.index, kind.fingerprint):

@@ -11,6 +11,10 @@ from vectorstore.embedded.truth import IndexedChunk
 from vectorstore.embedded.words import IDENTIFIER_PATTERN, first_words, identifiers
 from vectorstore.errors import Unavailable
 
+SCHEMA = 2
+"""Of the fields and of how text becomes words. Files of another schema are made anew: tantivy would refuse to
+open them, or, worse, look for stems among words that were stemmed differently."""
+
 _STEMMED = "stemmed"
 _NAMES = "names"
 _HEAP = 64 << 20
@@ -26,11 +30,18 @@ class TantivyIndex:
     """An inverted index in a folder that nobody else writes to."""
 
     def __init__(self, folder: Path) -> None:
+        """Open the index, or begin one; raises Unavailable for files that cannot be read or hold another schema."""
         import tantivy
 
         self._tantivy = tantivy
         self._schema = _schema(tantivy)
-        self._index = tantivy.Index(self._schema, path=str(folder), reuse=True)
+        try:
+            self._index = tantivy.Index(self._schema, path=str(folder), reuse=True)
+        except ValueError as error:
+            raise Unavailable(
+                f"The word index in {folder.name!r} cannot be opened: {error}.",
+                "Run `footnote index rebuild`.",
+            ) from error
         self._stems = _stem_analyzer(tantivy)
         self._index.register_tokenizer(_STEMMED, self._stems)
         self._index.register_tokenizer(_NAMES, _name_analyzer(tantivy))
