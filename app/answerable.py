@@ -45,6 +45,7 @@ class Answerability:
     confidence: float
     missing: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    threshold: float = 0.0
 
 
 def decide(
@@ -61,10 +62,10 @@ def decide(
     ranked = rank(question, sources, embedder=embedder, vector=question_vector)
     missing = _missing(asked, sources)
     if not ranked:
-        return Answerability(False, 0.0, missing, ("nothing was found",))
+        return Answerability(False, 0.0, missing, ("nothing was found",), threshold)
     found = signals(asked, ranked, sources)
     value = confidence(found)
-    return Answerability(value >= threshold, value, missing, _reasons(found))
+    return Answerability(value >= threshold, value, missing, _reasons(found), threshold)
 
 
 def confidence(found: Mapping[str, float]) -> float:

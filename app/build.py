@@ -74,6 +74,7 @@ def build(store_settings: StoreSettings, answer_settings: AnswerSettings) -> Par
         context_tokens=answer_settings.context_tokens,
         passages=answer_settings.passages,
         fallback=extractive if model and answer_settings.llm_fallback else None,
+        prompt_hash=load("answer").hash if model else "",
     )
     return Parts(store, embedder, retriever, tokens, turn, model)
 

@@ -1,13 +1,14 @@
 """What a turn emits, and the values those events carry.
 
-Order: Started, then Status, Sources, Text, SentenceChecked in any number, then Citations, FollowUps, Usage
-at most once each, then exactly one of Done, Failed, Cancelled. Every offset counts Unicode code points.
+Order: Started, then Status, Sources, Text, SentenceChecked in any number and Explained at most once, then
+Citations, FollowUps, Usage at most once each, then exactly one of Done, Failed, Cancelled. Every offset counts
+Unicode code points.
 """
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from vectorstore.types import ChunkId, Document, Span
+from vectorstore.types import ChunkId, Document, DocumentId, Generation, Span, Stage
 
 Verdict: TypeAlias = Literal["supported", "partly", "unsupported"]
 FailureCode: TypeAlias = Literal[
@@ -77,6 +78,54 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """How long one stage of the turn took."""
+
+    stage: str
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """A chunk as found for the question, and what became of it.
+
+    `passage` is the number of the passage that it stands in; where there is none, `dropped` says why.
+    """
+
+    rank: int
+    chunk: ChunkId
+    document: DocumentId
+    title: str
+    uri: str
+    headings: tuple[str, ...]
+    page: int | None
+    score: float
+    stages: tuple[Stage, ...]
+    passage: int | None = None
+    dropped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Why the turn answers as it does; no dialect shows it, the run keeps it. Comes before the first Text.
+
+    `condensed` is the question as searched, `parts` what it was split into. `probability` is that the passages
+    hold an answer, below `threshold` the turn refuses; `missing` are the question's words that none holds.
+    """
+
+    condensed: str
+    generation: Generation
+    probability: float
+    threshold: float
+    candidates: tuple[Considered, ...] = ()
+    parts: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    prompt_hash: str = ""
+    timings: tuple[Timing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """More of the answer. The answer is the concatenation of all deltas; `[n]` in it cites passage n."""
 
@@ -109,10 +158,11 @@ class FollowUps:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens that the model read and wrote (counted by us when the server does not say)."""
+    """Tokens that the model read and wrote (counted by us when the server does not say), and how long it took."""
 
     input_tokens: int
     output_tokens: int
+    timings: tuple[Timing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,5 +191,5 @@ class Cancelled:
 
 Terminal: TypeAlias = Done | Failed | Cancelled
 Event: TypeAlias = (
-    Started | Status | Sources | Text | SentenceChecked | Citations | FollowUps | Usage | Terminal
+    Started | Status | Sources | Explained | Text | SentenceChecked | Citations | FollowUps | Usage | Terminal
 )

@@ -1,6 +1,6 @@
 """What was asked and answered, and what people thought of it. A database of its own, never the index."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -9,6 +9,7 @@ import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.events import Citations, Done, Event, Failed, Started, Text
+from app.explanation import Json, explanation
 from app.question import Message, Question
 from vectorstore.errors import NotFound, Unavailable
 
@@ -37,6 +38,12 @@ _feedback = sql.Table(
     sql.Column("reason", sql.Text, nullable=False),
     sql.Column("created", sql.DateTime(timezone=True), nullable=False),
 )
+_explanations = sql.Table(
+    "explanations",
+    _tables,
+    sql.Column("run", sql.String(64), sql.ForeignKey("runs.id"), primary_key=True),
+    sql.Column("told", sql.JSON, nullable=False),
+)
 
 
 class Records:
@@ -57,8 +64,8 @@ class Records:
                 "Correct FOOTNOTE_RECORDS_URL, or start the database.",
             ) from error
 
-    def add(self, run: str, question: Question, owner: str, events: Iterable[Event]) -> None:
-        """Keep one finished run."""
+    def add(self, run: str, question: Question, owner: str, events: Sequence[Event]) -> None:
+        """Keep one finished run, with why it answered as it did."""
         row: dict[str, object] = {"outcome": "cancelled", "refused": False, "model": "", "citations": []}
         answer: list[str] = []
         for event in events:
@@ -76,6 +83,19 @@ class Records:
         row |= {"id": run, "conversation": question.conversation, "owner": owner, "created": _now()}
         with self._engine.begin() as connection:
             connection.execute(_runs.insert(), row | {"question": question.text, "answer": "".join(answer)})
+            connection.execute(
+                _explanations.insert(), {"run": run, "told": explanation(run, question, events)}
+            )
+
+    def explanation(self, run: str, *, owner: str) -> Json:
+        """Return why a finished run answered as it did; raises NotFound for one that is not this owner's."""
+        query = sql.select(_explanations.c.told).join(_runs).where(_runs.c.id == run, _runs.c.owner == owner)
+        with self._engine.connect() as connection:
+            found = connection.execute(query).first()
+        if found is None:
+            raise NotFound(f"There is no run {run!r}.", "It may have been another key's, or be forgotten.")
+        told: Json = found.told
+        return told
 
     def history(self, conversation: str, *, owner: str, turns: int = 6) -> tuple[Message, ...]:
         """Return the last turns of a conversation, oldest first; empty for one that is unknown."""
@@ -118,7 +138,8 @@ class Records:
         """Delete a conversation with its feedback; return how many runs went."""
         mine = sql.select(_runs.c.id).where(_runs.c.conversation == conversation, _runs.c.owner == owner)
         with self._engine.begin() as connection:
-            connection.execute(_feedback.delete().where(_feedback.c.run.in_(mine)))
+            for kept in (_feedback, _explanations):
+                connection.execute(kept.delete().where(kept.c.run.in_(mine)))
             gone = connection.execute(
                 _runs.delete().where(_runs.c.conversation == conversation, _runs.c.owner == owner)
             )

@@ -17,6 +17,7 @@ from app.api import (
     health,
     pages,
     responses,
+    run_explained,
     search,
     ui_chat,
 )
@@ -29,6 +30,7 @@ __all__ = ["Health", "Service", "ServiceSettings", "create_app"]
 
 _ROUTERS = (
     chat.router,
+    run_explained.router,
     completions.router,
     responses.router,
     ui_chat.router,

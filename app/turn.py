@@ -4,6 +4,7 @@ understand → retrieve → answerable? → pack → write → (make inert, reso
 Every turn ends in exactly one of Done, Failed, Cancelled; cancelling is the caller's (`app/runs.py`).
 """
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
@@ -13,10 +14,12 @@ from typing import TypeAlias
 from app.answer.answerer import Answerer, ModelFailure, Written
 from app.answerable import Answerability, refusal_text
 from app.events import Done, Event, Failed, Passage, Sources, Started, Status, Text, Usage
+from app.explanation import explained
 from app.pack import pack
 from app.question import Message, Question
 from app.retrieve import Retrieved, Retriever
 from app.smalltalk import housekeeping, reply
+from app.stopwatch import Stopwatch
 from app.tokens import TokenCounter
 from app.transcript import Check, Transcript
 
@@ -41,6 +44,8 @@ class Turn:
     context_tokens: int = 3_000
     passages: int = 6
     fallback: Answerer | None = None
+    prompt_hash: str = ""
+    """Which wording of the prompt asks the model; empty without one."""
 
     async def answer(self, question: Question, run: str) -> AsyncGenerator[Event, None]:
         """Answer one question."""
@@ -50,30 +55,40 @@ class Turn:
             yield Text(said)
             yield Done()
             return
+        watch = Stopwatch()
         try:
             yield Status("understanding")
             alone = await self.condense(question.text, question.history)
+            watch.lap("understanding")
             yield Status("retrieving", alone)
             found = await self.retriever.retrieve(
                 alone, scope=question.scope, where=question.where, limit=question.top_k, at=question.at
             )
-            passages = pack(
+            watch.lap("retrieving")
+            packed = pack(
                 found.passages, budget=self.context_tokens, most=self.passages, count=self.tokens.count
             )
+            passages = packed.passages
             yield Sources(passages)
-            if not self.decide(alone, found).answerable:
+            watch.lap("packing")
+            decision = await asyncio.to_thread(self.decide, alone, found)
+            watch.lap("deciding")
+            yield explained(
+                alone, found, packed, decision, prompt_hash=self.prompt_hash, timings=watch.take()
+            )
+            if not decision.answerable:
                 yield Text(refusal_text(alone, passages))
                 yield Done(refused=True)
                 return
             yield Status("writing")
-            async with aclosing(self._written(replace(question, text=alone), passages)) as events:
+            async with aclosing(self._written(replace(question, text=alone), passages, watch)) as events:
                 async for event in events:
                     yield event
         except ModelFailure as failure:
             yield Failed(failure.code, f"{failure.what} {failure.hint}".strip(), failure.retryable)
 
     async def _written(
-        self, question: Question, passages: tuple[Passage, ...]
+        self, question: Question, passages: tuple[Passage, ...], watch: Stopwatch
     ) -> AsyncGenerator[Event, None]:
         """Write the answer; fall back to the other answerer only while nothing has been shown."""
         transcript = Transcript(passages, check=self.check, allowed_links=_links(passages))
@@ -86,6 +101,7 @@ class Turn:
                     if isinstance(piece, Written):
                         ending = piece
                         continue
+                    watch.mark("first_text")
                     for event in transcript.feed(piece):
                         yield event
         except ModelFailure:
@@ -94,7 +110,7 @@ class Turn:
                     yield event
                 raise
             second = replace(self, answerer=self.fallback, fallback=None)
-            async with aclosing(second._written(question, passages)) as events:  # noqa: SLF001
+            async with aclosing(second._written(question, passages, watch)) as events:  # noqa: SLF001
                 async for event in events:
                     yield event
             return
@@ -102,7 +118,8 @@ class Turn:
             yield Text(refusal_text(question.text, passages))
         for event in transcript.finish():
             yield event
-        yield self._usage(question, passages, transcript.text, ending)
+        watch.lap("writing")
+        yield replace(self._usage(question, passages, transcript.text, ending), timings=watch.take())
         yield Done(ending.reason, ending.refused)
 
     def _usage(self, question: Question, passages: tuple[Passage, ...], text: str, ending: Written) -> Usage:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.commands.explained import explained_lines
 from app.events import Citations, Done, Event, Failed, Passage, SentenceChecked, Sources, Status, Text
+from app.explanation import explanation
 from app.question import Question
 from vectorstore.errors import BadInput, Unavailable
 from vectorstore.types import Generation, Scope
@@ -22,6 +24,9 @@ def ask(
     top_k: Annotated[int | None, typer.Option(help="Chunks to retrieve.")] = None,
     at: Annotated[int | None, typer.Option(help="Ask an earlier generation of the index.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object when done.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what was searched, found, packed and left out, and why.")
+    ] = False,
 ) -> None:
     """Answer a question from the ingested documents, with numbered sources."""
     from app.build import build
@@ -45,15 +50,21 @@ def ask(
         asyncio.run(_follow(parts, asked, transcript))
     finally:
         parts.close()
+    told = explanation(transcript.run, asked, transcript.events) if explain else None
     if as_json:
-        typer.echo(json.dumps(transcript.as_json(), ensure_ascii=False, indent=2))
+        shown = transcript.as_json() | ({"explanation": told} if told else {})
+        typer.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+    elif told:
+        typer.echo("")
+        for line in explained_lines(told):
+            typer.echo(line)
     if transcript.failure is not None:
         raise Unavailable(transcript.failure.message)
 
 
 async def _follow(parts: "Parts", asked: Question, transcript: "_Transcript") -> None:
     try:
-        async with aclosing(parts.turn.answer(asked, f"run_{uuid.uuid4().hex}")) as events:
+        async with aclosing(parts.turn.answer(asked, transcript.run)) as events:
             async for event in events:
                 transcript.take(event)
     finally:
@@ -65,6 +76,8 @@ class _Transcript:
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
+        self.run = f"run_{uuid.uuid4().hex}"
+        self.events: list[Event] = []
         self._passages: tuple[Passage, ...] = ()
         self._text = ""
         self._citations = Citations(())
@@ -73,6 +86,7 @@ class _Transcript:
         self.failure: Failed | None = None
 
     def take(self, event: Event) -> None:
+        self.events.append(event)
         match event:
             case Status(stage, detail) if not self._quiet:
                 typer.secho(f"{stage}… {detail}".rstrip(), err=True, dim=True)
