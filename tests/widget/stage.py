@@ -146,7 +146,7 @@ LONG_PARAGRAPH = (
 )
 SCRIPTS: dict[str, Sequence[Event | float | Exception]] = {
     "How many days of annual leave do I get?": ANSWERED,
-    "Slowly, please": [*OPENING, *slowed(_words(LONG_PARAGRAPH * 40), 0.03), Done()],
+    "Slowly, please": [*OPENING, *slowed(_words(LONG_PARAGRAPH * 200), 0.03), Done()],
     "Haltingly": [*slowed(ANSWERED, 0.08)],
     "What is the wifi password?": [
         *OPENING[:4], Text("I did not find an answer to that in the documents."), Done(refused=True),
@@ -174,14 +174,19 @@ class Stage:
     records: Records
     store: MemoryStore
     asked: list[Question] = field(default_factory=list)
-    open: int = 0
-    closed: threading.Event = field(default_factory=threading.Event)
+    running: list[Question] = field(default_factory=list)
+    changed: threading.Condition = field(default_factory=threading.Condition)
     hosts: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
         """The address of the service."""
         return self.served.url
+
+    def has_closed(self, question: Question, *, within: float = 20.0) -> bool:
+        """Wait until nothing of a question's turn is open any more; say whether that came to pass."""
+        with self.changed:
+            return self.changed.wait_for(lambda: all(one is not question for one in self.running), within)
 
     def host(self, name: str, body: str, *, policy: str = "", head: str = "") -> str:
         """Add a page of a stranger; return its address, which is of another origin than the service."""
@@ -191,9 +196,8 @@ class Stage:
 
     async def turn(self, question: Question, run: str) -> AsyncGenerator[Event, None]:
         """Play the script of the question; a number in it is a pause in seconds."""
+        self.running.append(question)
         self.asked.append(question)
-        self.open += 1
-        self.closed.clear()
         try:
             for step in self.scripts.get(question.text, ANSWERED):
                 if isinstance(step, float):
@@ -205,8 +209,9 @@ class Stage:
                 else:
                     yield step
         finally:
-            self.open -= 1
-            self.closed.set()
+            with self.changed:
+                self.running = [one for one in self.running if one is not question]
+                self.changed.notify_all()
 
     async def page(self, request: Request) -> Response:
         """Send a page of a stranger."""
