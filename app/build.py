@@ -28,6 +28,8 @@ from prompts.loader import load
 from vectorstore.embed import Embedder
 from vectorstore.embedders import open_embedder
 from vectorstore.open import open_store
+from vectorstore.refine import Refine
+from vectorstore.rerank import open_reranker
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
 from vectorstore.types import Hit
@@ -92,6 +94,11 @@ def open_configured_store(settings: StoreSettings, embedder: Embedder) -> Store:
         dimension=embedder.dimension,
         dense_weight=settings.dense_weight,
         recall_target=settings.recall_target,
+        refine=Refine(
+            distinct=settings.deduplicate,
+            rerank=open_reranker(settings.reranker),
+            depth=settings.rerank_depth,
+        ),
     )
 
 
@@ -184,6 +191,7 @@ def build_service(
             top_k=answer_settings.top_k,
             mcp=find_spec("mcp") is not None,
             static_dir=Path(__file__).parent / "widget",
+            runs_url=serve_settings.runs_url,
         ),
     )
 

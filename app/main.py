@@ -28,6 +28,10 @@ def serve(
     given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     settings = ServeSettings().model_copy(update=given)
     store_settings, answer_settings = StoreSettings(), AnswerSettings()
+    if settings.runs_url:
+        from app.run_board import check_board
+
+        check_board(settings.runs_url)
     listener = listen(settings, store_settings)
     parts = build(store_settings, answer_settings)
     run(parts, settings, answer_settings, store_settings, listener)

@@ -49,6 +49,8 @@ class ServiceSettings:
     grace_seconds: float = 15.0
     top_k: int = 6
     static_dir: Path | None = None
+    runs_url: str = ""
+    """Where runs are shared between replicas (redis://…); empty: kept in this process."""
 
 
 @dataclass(frozen=True, slots=True)

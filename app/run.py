@@ -1,9 +1,10 @@
 """One question being answered, or answered: its events in order, and whoever is reading them."""
 
 import asyncio
+import contextlib
 import secrets
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Literal, TypeAlias
 
@@ -11,13 +12,21 @@ from app.events import Cancelled, Done, Event, Failed, Sources, Terminal, Text
 from app.question import Question
 
 Reason: TypeAlias = Literal["user", "disconnect", "shutdown"]
+Dialect: TypeAlias = Mapping[str, str | bool | None]
+"""What the route that started a run keeps in order to show it again."""
 
 
 class Run:
     """A buffer of events that any number of readers follow from any place. Filled by `Runs` alone."""
 
     def __init__(
-        self, question: Question, *, owner: str = "", resumable: bool = False, background: bool = False
+        self,
+        question: Question,
+        *,
+        owner: str = "",
+        resumable: bool = False,
+        background: bool = False,
+        dialect: Dialect | None = None,
     ) -> None:
         self.id = f"run_{secrets.token_hex(12)}"
         self.question = question
@@ -28,8 +37,8 @@ class Run:
         self.ended_at: float | None = None
         self.stop_reason: Reason | None = None
         self.readers = 0
-        self.dialect: object = None
-        """What the route that started the run keeps in order to show it again."""
+        self.dialect: Dialect = dialect or {}
+        self.on_append: Callable[[Run], None] | None = None
         self.answer_size = 0
         self.size = len(question.text) + sum(len(message.text) for message in question.history)
         self._events: list[Event] = []
@@ -78,6 +87,13 @@ class Run:
                     number += 1
                     yield number, event
 
+    async def wait_for_end(self, seconds: float) -> None:
+        """Return when the run has ended, or after so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self.ended:
+                    await self._changed()
+
     def append(self, event: Event) -> None:
         """Add an event and wake the readers; after a terminal event nothing is added any more."""
         if self.ended:
@@ -93,6 +109,8 @@ class Run:
                 self.ended_at = time.monotonic()
             case _:
                 pass
+        if self.on_append is not None:
+            self.on_append(self)
         waiting, self._waiting = self._waiting, set()
         for future in waiting:
             if not future.done():

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from app.events import Cancelled, Done, Event, Failed, Terminal
 from app.question import Question
-from app.run import Reason, Run
+from app.run import Dialect, Reason, Run
 from vectorstore.errors import Busy, FootnoteError, NotFound, Unavailable
 
 TurnFunction: TypeAlias = Callable[[Question, str], AsyncGenerator[Event, None]]
@@ -55,12 +55,56 @@ class Runs:
         self._graces: dict[str, asyncio.TimerHandle] = {}
         self.draining = False
 
+    async def open(self) -> None:
+        """Begin; call it in the event loop that runs will live in."""
+
+    async def close(self) -> None:
+        """End what `open` began, after `drain`."""
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the buffer itself, in a sentence; empty when nothing is."""
+        return ""
+
     @property
     def active(self) -> int:
         """How many runs have not ended, or are still being recorded."""
         return len(self._tasks)
 
-    def start(self, question: Question, *, resumable: bool, owner: str = "", background: bool = False) -> Run:
+    async def begin(
+        self,
+        question: Question,
+        *,
+        resumable: bool,
+        owner: str = "",
+        background: bool = False,
+        dialect: Dialect | None = None,
+    ) -> Run:
+        """Begin answering, as `start` does, and return when every replica can find the run."""
+        return self.start(question, resumable=resumable, owner=owner, background=background, dialect=dialect)
+
+    async def find(self, run: str, *, owner: str) -> Run:
+        """Return a run wherever it is executed; raises NotFound as `get` does."""
+        return self.get(run, owner=owner)
+
+    async def find_latest(self, conversation: str, *, owner: str) -> Run | None:
+        """Return the newest run of a conversation wherever it is executed, if it is still kept."""
+        return self.latest(conversation, owner=owner)
+
+    async def stop(self, run: Run, reason: Reason = "user") -> None:
+        """Stop a run wherever it is executed, and return when everything upstream of it is closed."""
+        self.cancel(run.id, reason)
+        await self.stopped(run)
+
+    def start(
+        self,
+        question: Question,
+        *,
+        resumable: bool,
+        owner: str = "",
+        background: bool = False,
+        dialect: Dialect | None = None,
+    ) -> Run:
         """Begin answering; raises Busy when every slot and every place in the queue is taken.
 
         A run stops when its last reader leaves; a resumable one only after a grace period, a background one
@@ -71,8 +115,8 @@ class Runs:
         if self.active >= self._limits.concurrent + self._limits.queued:
             raise Busy("Too many questions are being answered.", "Ask again in a few seconds.")
         self._forget()
-        run = Run(question, owner=owner, resumable=resumable, background=background)
-        self._runs[run.id] = run
+        run = Run(question, owner=owner, resumable=resumable, background=background, dialect=dialect)
+        self._added(run)
         task = asyncio.create_task(self._execute(run), name=run.id)
         self._tasks[run.id] = task
         task.add_done_callback(lambda _: self._settle(run))
@@ -130,8 +174,17 @@ class Runs:
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()), timeout=5)
 
+    def _added(self, run: Run) -> None:
+        self._runs[run.id] = run
+
+    def _dropped(self, run: Run) -> None:
+        del self._runs[run.id]
+
+    def _read_elsewhere(self, run: Run) -> bool:
+        return False
+
     def _left(self, run: Run) -> None:
-        if run.resumable or run.background:
+        if run.resumable or run.background or self._read_elsewhere(run):
             self._expect_reader(run)
         else:
             self.cancel(run.id, "disconnect")
@@ -146,7 +199,10 @@ class Runs:
     def _unread(self, run: Run) -> None:
         self._drop_grace(run)
         if run.readers == 0 and run.id in self._tasks:
-            self.cancel(run.id, "disconnect")
+            if self._read_elsewhere(run):
+                self._expect_reader(run)
+            else:
+                self.cancel(run.id, "disconnect")
 
     def _drop_grace(self, run: Run) -> None:
         if timer := self._graces.pop(run.id, None):
@@ -165,7 +221,7 @@ class Runs:
             try:
                 await self._on_end(run, run.recorded)
             except Exception as error:  # noqa: BLE001 - the run's edge: a lost record must not harm an answer
-                _report(f"Recording run {run.id} failed", error)
+                report(f"Recording run {run.id} failed", error)
 
     async def _answered(self, run: Run) -> Terminal:
         """Consume the turn in a slot and return its terminal event; a broken turn is a failed one."""
@@ -181,7 +237,7 @@ class Runs:
         except FootnoteError as error:
             return Failed("internal", str(error), retryable=isinstance(error, Busy | Unavailable))
         except Exception as error:  # noqa: BLE001 - the run's edge
-            _report(f"Run {run.id} broke", error)
+            report(f"Run {run.id} broke", error)
             return Failed("internal", f"Something went wrong on our side (run {run.id}).")
         finally:
             self._slots.release()
@@ -212,10 +268,10 @@ class Runs:
             fits = len(self._runs) < self._limits.kept and size <= self._limits.kept_size
             if not fits or (run.ended_at or 0.0) < oldest:
                 size -= run.size
-                del self._runs[run.id]
+                self._dropped(run)
 
 
-def _report(what: str, error: Exception) -> None:
+def report(what: str, error: Exception) -> None:
     """Log where it broke. Never the error's own words: they may quote a question or a document."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     _log.error("%s: %s\n%s", what, type(error).__name__, frames)

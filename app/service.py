@@ -25,6 +25,7 @@ from app.api.mcp_route import McpRoute
 from app.middleware import BodyLimit, RequestIds
 from app.parts import Health, Service, ServiceSettings
 from app.runs import RunLimits, Runs
+from app.shared_runs import SharedRuns
 
 __all__ = ["Health", "Service", "ServiceSettings", "create_app"]
 
@@ -50,12 +51,15 @@ def create_app(service: Service) -> FastAPI:
     settings = service.settings
 
     mcp = McpRoute(service) if settings.mcp else None
+    runs = _runs(service)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with mcp.running() if mcp else nullcontext():
+            await runs.open()
             yield
-            await application.state.runs.drain(0)
+            await runs.drain(0)
+            await runs.close()
 
     application = FastAPI(
         title="Footnote",
@@ -66,13 +70,8 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    limits = RunLimits(
-        concurrent=settings.max_concurrent_runs,
-        queued=settings.max_queued_runs,
-        grace_seconds=settings.grace_seconds,
-    )
     application.state.service = service
-    application.state.runs = Runs(service.turn, limits=limits, on_end=service.on_end)
+    application.state.runs = runs
     if mcp:
         application.router.routes.append(mcp.route)
     for router in _ROUTERS:
@@ -90,3 +89,15 @@ def create_app(service: Service) -> FastAPI:
         )
     application.add_middleware(RequestIds)
     return application
+
+
+def _runs(service: Service) -> Runs:
+    settings = service.settings
+    limits = RunLimits(
+        concurrent=settings.max_concurrent_runs,
+        queued=settings.max_queued_runs,
+        grace_seconds=settings.grace_seconds,
+    )
+    if settings.runs_url:
+        return SharedRuns(service.turn, url=settings.runs_url, limits=limits, on_end=service.on_end)
+    return Runs(service.turn, limits=limits, on_end=service.on_end)

@@ -37,6 +37,11 @@ class ServeSettings(FootnoteSettings):
         default="",
         description="Database of conversations and feedback (any SQLAlchemy URL); empty: records.db in the data folder.",
     )
+    runs_url: str = Field(
+        default="",
+        description="Redis (redis://host:6379/0) through which replicas share answers being written, so that any "
+        "of them can resume and stop each; empty: kept in the process. Needs the extra [redis].",
+    )
     inline_sources: Literal["off", "auto", "on"] = Field(
         default="off", description="Append a Markdown list of sources for clients that drop citations."
     )

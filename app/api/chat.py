@@ -133,7 +133,7 @@ async def chat(
         earlier = await asyncio.to_thread(service.records.history, body.conversation, owner=grant.key)
         said = [*earlier, *said]
     question = question_of(said, grant=grant, settings=service.settings, knobs=body)
-    run = runs.start(question, resumable=True, owner=grant.key)
+    run = await runs.begin(question, resumable=True, owner=grant.key)
     return native(run, runs=runs, request=request, service=service, grant=grant)
 
 
@@ -153,7 +153,7 @@ async def events(
     last_event_id: Annotated[str | None, Header(description="The same, as EventSource sends it.")] = None,
 ) -> Response:
     """Send the frames of a run after a given one, then those still to come."""
-    run = runs.get(run_id, owner=grant.key)
+    run = await runs.find(run_id, owner=grant.key)
     seen = last_event_id or ""
     position = after if after is not None else int(seen) if seen.isascii() and seen.isdigit() else 0
     return native(run, runs=runs, request=request, service=service, grant=grant, after=position)
@@ -162,9 +162,8 @@ async def events(
 @router.post("/v1/runs/{run_id}/cancel", summary="Stop an answer", responses=problems(401, 403, 404, 422))
 async def cancel(run_id: RunId, runs: RunsIn, grant: ChatGrant) -> dict[str, str]:
     """Stop a run, and answer when it has stopped. Stopping one that has ended does nothing."""
-    run = runs.get(run_id, owner=grant.key)
-    runs.cancel(run.id, "user")
-    await runs.stopped(run)
+    run = await runs.find(run_id, owner=grant.key)
+    await runs.stop(run)
     return {"id": run.id, "status": status_of(run)}
 
 

@@ -102,7 +102,7 @@ async def completions(
     question = question_of(
         conversation_of(body.messages), grant=grant, settings=service.settings, knobs=body.footnote
     )
-    run = runs.start(question, resumable=False, owner=grant.key)
+    run = await runs.begin(question, resumable=False, owner=grant.key)
     options = CompletionOptions(
         run=run.id,
         model=model,

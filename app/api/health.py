@@ -51,7 +51,7 @@ def readyz(response: Response, service: ServiceIn, runs: RunsIn) -> Ready:
         documents=health.documents,
         chunks=health.chunks,
         active_runs=runs.active,
-        detail="The service is shutting down." if runs.draining else health.detail,
+        detail="The service is shutting down." if runs.draining else runs.trouble or health.detail,
     )
 
 

@@ -1,6 +1,5 @@
 """`/v1/responses`: the OpenAI Responses API, with background runs, resume and cancel."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -20,7 +19,7 @@ from app.keys import Grant
 from app.parts import Service
 from app.problems import Conflict, problem_of_ending
 from app.question import Message
-from app.run import Run
+from app.run import Dialect, Run
 from app.runs import Runs
 from app.wire.response_object import ResponseOptions, response
 from app.wire.responses import EVENTS, ResponsesStream
@@ -86,16 +85,6 @@ class ResponseBody(BaseModel):
     footnote: Knobs | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What of a request is needed to show its response again."""
-
-    model: str
-    instructions: str | None
-    previous: str | None
-    include_results: bool
-
-
 @router.post(
     "/v1/responses",
     summary="Ask as a Responses client does",
@@ -107,15 +96,17 @@ async def create(
 ) -> Response:
     """Answer from the documents. With `background` the answer is written on when the client leaves."""
     model = known_model(body.model, service)
-    before = _before(body.previous_response_id, runs=runs, grant=grant)
+    before = await _before(body.previous_response_id, runs=runs, grant=grant)
     said = [Message("user", body.input)] if isinstance(body.input, str) else _conversation(body.input)
     question = question_of([*before, *said], grant=grant, settings=service.settings, knobs=body.footnote)
-    run = runs.start(question, resumable=False, owner=grant.key, background=bool(body.background))
-    run.dialect = _Asked(
-        model=model,
-        instructions=body.instructions,
-        previous=body.previous_response_id,
-        include_results="file_search_call.results" in (body.include or []),
+    asked: Dialect = {
+        "model": model,
+        "instructions": body.instructions,
+        "previous": body.previous_response_id,
+        "include_results": "file_search_call.results" in (body.include or []),
+    }
+    run = await runs.begin(
+        question, resumable=False, owner=grant.key, background=bool(body.background), dialect=asked
     )
     options = _options(run, request=request, service=service, grant=grant)
     if body.stream:
@@ -146,7 +137,7 @@ async def show(
     ] = None,
 ) -> Response:
     """Show how far a response has come, or stream it from after an event."""
-    run = _found(response_id, runs=runs, grant=grant)
+    run = await _found(response_id, runs=runs, grant=grant)
     options = _options(run, request=request, service=service, grant=grant)
     if not stream:
         return _whole(run, options)
@@ -164,24 +155,23 @@ async def cancel(
     response_id: ResponseId, request: Request, service: ServiceIn, runs: RunsIn, grant: ChatGrant
 ) -> Response:
     """Stop a response, and show it when it has stopped."""
-    run = _found(response_id, runs=runs, grant=grant)
-    runs.cancel(run.id, "user")
-    await runs.stopped(run)
+    run = await _found(response_id, runs=runs, grant=grant)
+    await runs.stop(run)
     return _whole(run, _options(run, request=request, service=service, grant=grant))
 
 
-def _found(response_id: str, *, runs: Runs, grant: Grant) -> Run:
-    run = runs.get(response_id.replace("resp_", "run_", 1), owner=grant.key)
-    if not isinstance(run.dialect, _Asked):
+async def _found(response_id: str, *, runs: Runs, grant: Grant) -> Run:
+    run = await runs.find(response_id.replace("resp_", "run_", 1), owner=grant.key)
+    if "model" not in run.dialect:
         raise NotFound(f"There is no response {response_id!r}.", "Responses are kept for ten minutes.")
     return run
 
 
-def _before(previous: str | None, *, runs: Runs, grant: Grant) -> list[Message]:
+async def _before(previous: str | None, *, runs: Runs, grant: Grant) -> list[Message]:
     """Return the conversation up to and with an earlier response."""
     if previous is None:
         return []
-    run = _found(previous, runs=runs, grant=grant)
+    run = await _found(previous, runs=runs, grant=grant)
     if not run.ended:
         raise Conflict(f"The response {previous!r} is still being written.", "Wait for it, or cancel it.")
     return [*run.question.history, Message("user", run.question.text), Message("assistant", run.answer)]
@@ -198,18 +188,17 @@ def _conversation(items: list[InputItem]) -> list[Message]:
 
 
 def _options(run: Run, *, request: Request, service: Service, grant: Grant) -> ResponseOptions:
-    asked = run.dialect
-    assert isinstance(asked, _Asked)  # noqa: S101 - set where the run is made, checked where it is found
+    previous, instructions = run.dialect.get("previous"), run.dialect.get("instructions")
     return ResponseOptions(
         run=run.id,
-        model=asked.model,
+        model=str(run.dialect["model"]),
         created=int(run.created),
         link=viewer(request, service, grant, now=run.created),
         question=run.question.text,
-        previous=asked.previous,
-        instructions=asked.instructions,
+        previous=previous if isinstance(previous, str) else None,
+        instructions=instructions if isinstance(instructions, str) else None,
         background=run.background,
-        include_results=asked.include_results,
+        include_results=bool(run.dialect.get("include_results")),
     )
 
 

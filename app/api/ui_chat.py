@@ -82,7 +82,7 @@ async def chat(
     question = question_of(
         conversation_of(body.spoken()), grant=grant, settings=service.settings, knobs=knobs
     )
-    run = runs.start(question, resumable=body.id is not None, owner=grant.key)
+    run = await runs.begin(question, resumable=body.id is not None, owner=grant.key)
     return _stream(run, runs=runs, request=request, service=service, grant=grant)
 
 
@@ -98,7 +98,7 @@ async def resume(
     chat_id: ChatId, request: Request, service: ServiceIn, runs: RunsIn, grant: ChatGrant
 ) -> Response:
     """Replay the answer that is being written from its start, then go on with it."""
-    run = runs.latest(chat_id, owner=grant.key)
+    run = await runs.find_latest(chat_id, owner=grant.key)
     if run is None or run.ended:
         return Response(status_code=204)
     return _stream(run, runs=runs, request=request, service=service, grant=grant)
@@ -111,11 +111,10 @@ async def resume(
 )
 async def stop(chat_id: ChatId, runs: RunsIn, grant: ChatGrant) -> dict[str, bool]:
     """Stop what is being written in this chat, and answer when it has stopped. Repeating it does nothing."""
-    run = runs.latest(chat_id, owner=grant.key)
+    run = await runs.find_latest(chat_id, owner=grant.key)
     if run is None or run.ended:
         return {"stopped": False}
-    runs.cancel(run.id, "user")
-    await runs.stopped(run)
+    await runs.stop(run)
     return {"stopped": True}
 
 

@@ -1,0 +1,227 @@
+"""The shared run buffer in Redis: a stream of events for each run, and messages between processes.
+
+Keys, all of them with an expiry: `footnote:run:<id>` what is known of a run, `footnote:run:<id>:events` its
+events as JSON, `footnote:latest:<owner>:<conversation>` the newest run of a conversation,
+`footnote:process:<host>` a sign of life. Channel `footnote:process:<host>`: requests to that process.
+"""
+
+import json
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import urlsplit
+
+from app.events import Event
+from app.run_json import About, about_from_json, about_to_json, events_from_json, events_to_json
+from vectorstore.errors import Unavailable
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+_Fields: TypeAlias = dict[Any, Any]  # Any: the vendor's mapping type takes no narrower dict
+_LAST: Final = "18446744073709551614-0"
+"""Above every id that a writer uses: what stands there ends the stream, and only one can stand there."""
+_MOST_ENTRIES: Final = 100_000
+_PATIENCE: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Consecutive events of one run, the first of them number `first`, counted from 1."""
+
+    run: str
+    first: int
+    events: Sequence[Event]
+
+
+class RunBoard:
+    """What processes write for each other. Every method raises Unavailable when Redis does not answer."""
+
+    def __init__(self, url: str, *, kept_seconds: float, alive_seconds: float) -> None:
+        self._url = url
+        self._kept = int(kept_seconds)
+        self._alive = int(alive_seconds * 1_000)
+        redis = _module()
+        self._client: Redis = redis.asyncio.Redis.from_url(
+            url,
+            protocol=2,
+            socket_timeout=_PATIENCE,
+            socket_connect_timeout=2.0,
+            health_check_interval=10,
+            retry=redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 1),
+        )
+
+    async def announce(self, run: str, about: About) -> None:
+        """Let other processes find a run."""
+        with self._reached():
+            async with self._client.pipeline(transaction=False) as pipe:
+                pipe.set(_key(run), about_to_json(about), ex=self._kept)
+                if about.question.conversation:
+                    pipe.set(_latest(about.owner, about.question.conversation), run, ex=self._kept)
+                await pipe.execute()
+
+    async def about(self, run: str) -> About | None:
+        """Return what is known of a run, or None when it is unknown or forgotten."""
+        with self._reached():
+            found = await self._client.get(_key(run))
+        return about_from_json(found) if found else None
+
+    async def latest(self, conversation: str, *, owner: str) -> str | None:
+        """Return the newest run of a conversation."""
+        with self._reached():
+            found = await self._client.get(_latest(owner, conversation))
+        return found.decode() if isinstance(found, bytes) else None
+
+    async def append(self, portions: Sequence[Portion]) -> set[str]:
+        """Add events; return the runs whose stream takes no more, because they were given up on.
+
+        An entry's id is the number of its last event: written twice, it is refused the second time.
+        """
+        with self._reached():
+            async with self._client.pipeline(transaction=False) as pipe:
+                for portion in portions:
+                    fields: _Fields = {"first": portion.first, "events": events_to_json(portion.events)}
+                    last = portion.first + len(portion.events) - 1
+                    pipe.xadd(_stream(portion.run), fields, id=f"{last}-0", maxlen=_MOST_ENTRIES)
+                    pipe.expire(_stream(portion.run), self._kept)
+                    pipe.expire(_key(portion.run), self._kept)
+                said = await pipe.execute(raise_on_error=False)
+            refused: set[str] = set()
+            for portion, outcome in zip(portions, said[::3], strict=True):
+                if isinstance(outcome, Exception):
+                    if "equal or smaller" not in str(outcome):
+                        raise outcome
+                    if await self._closed(portion.run):
+                        refused.add(portion.run)
+            return refused
+
+    async def read(self, run: str, after: int, *, wait: float = 0.0) -> list[Event]:
+        """Return the events after number `after`; with `wait`, wait that many seconds for the first.
+
+        Raises Unavailable when some of them are no longer kept.
+        """
+        block = max(1, int(wait * 1_000)) if wait else None
+        with self._reached():
+            said: Any = await self._client.xread({_stream(run): f"{after}-0"}, block=block)
+        events: list[Event] = []
+        for _, fields in said[0][1] if said else ():
+            first = int(fields[b"first"])
+            seen = after + len(events) + 1 - first if first else 0
+            if seen < 0:
+                raise Unavailable("Part of this answer is no longer kept.", "Ask again.")
+            events += events_from_json(fields[b"events"])[seen:]
+        return events
+
+    async def give_up(self, run: str, ending: Event) -> None:
+        """End a run whose process is gone; of several that try, the first is heard."""
+        fields: _Fields = {"first": 0, "events": events_to_json([ending])}
+        with self._reached():
+            async with self._client.pipeline(transaction=False) as pipe:
+                pipe.xadd(_stream(run), fields, id=_LAST)
+                pipe.expire(_stream(run), self._kept)
+                await pipe.execute(raise_on_error=False)
+
+    async def forget(self, runs: Sequence[str]) -> None:
+        """Delete runs before their time."""
+        with self._reached():
+            await self._client.delete(*(name for run in runs for name in (_key(run), _stream(run))))
+
+    async def beat(self, host: str) -> None:
+        """Say that a process lives."""
+        with self._reached():
+            await self._client.set(_process(host), 1, px=self._alive)
+
+    async def lives(self, host: str) -> bool:
+        """Say whether a process has shown a sign of life lately."""
+        with self._reached():
+            return bool(await self._client.exists(_process(host)))
+
+    async def send(self, host: str, message: dict[str, str]) -> None:
+        """Ask something of another process; the message is lost if it does not listen."""
+        with self._reached():
+            await self._client.publish(_process(host), json.dumps(message))
+
+    async def messages(self, host: str) -> AsyncGenerator[dict[str, str], None]:
+        """Yield what other processes ask of this one."""
+        with self._reached():
+            async with self._client.pubsub(ignore_subscribe_messages=True) as channel:
+                await channel.subscribe(_process(host))
+                while True:
+                    # Redis sends no heartbeat of its own: without a timeout a dead link looks quiet.
+                    message = await channel.get_message(timeout=_PATIENCE - 1)
+                    if message is not None and (asked := _parsed(message["data"])):
+                        yield asked
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _closed(self, run: str) -> bool:
+        last: Any = await self._client.xrevrange(_stream(run), count=1)
+        return bool(last) and last[0][0].decode() == _LAST
+
+    @contextmanager
+    def _reached(self) -> Generator[None]:
+        with _reached(self._url):
+            yield
+
+
+def _parsed(message: bytes) -> dict[str, str] | None:
+    try:
+        found = json.loads(message)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def check_board(url: str) -> None:
+    """See that Redis answers and can do what is needed; raises Unavailable."""
+    client = _module().Redis.from_url(url, protocol=2, socket_timeout=5.0, socket_connect_timeout=2.0)
+    try:
+        with _reached(url):
+            client.xlen("footnote:check")
+    finally:
+        client.close()
+
+
+@contextmanager
+def _reached(url: str) -> Generator[None]:
+    try:
+        yield
+    except (_module().RedisError, OSError) as error:
+        place = urlsplit(url)
+        raise Unavailable(
+            f"Redis at {place.hostname}:{place.port or 6379}, where answers are shared between replicas, "
+            f"does not answer ({type(error).__name__}).",
+            "Start it, or correct FOOTNOTE_RUNS_URL.",
+        ) from error
+
+
+def _module() -> Any:  # Any: the module is imported only where it is wanted
+    try:
+        import redis
+        import redis.asyncio.retry
+        import redis.backoff
+    except ImportError as error:
+        raise Unavailable(
+            "Sharing answers between replicas needs the redis package.", "pip install 'footnote[redis]'"
+        ) from error
+    return redis
+
+
+def _key(run: str) -> str:
+    return f"footnote:run:{run}"
+
+
+def _stream(run: str) -> str:
+    return f"footnote:run:{run}:events"
+
+
+def _process(host: str) -> str:
+    return f"footnote:process:{host}"
+
+
+def _latest(owner: str, conversation: str) -> str:
+    return f"footnote:latest:{sha256(repr((owner, conversation)).encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
