@@ -17,6 +17,7 @@ from app.language.reading import Reading, lines, read
 from app.language.words import fold
 from app.rank import Candidate, Source, rank
 from vectorstore.embed import Embedder
+from vectorstore.errors import BadInput
 from vectorstore.types import Hit, Vector
 
 _RARE = 5.0
@@ -109,6 +110,32 @@ def signals(asked: Asked, ranked: Sequence[Candidate], sources: Sequence[Source]
         "pairs": best.signals["pairs"],
         "length": len(asked.telling) / 10,
     }
+
+
+def calibrated_threshold(
+    probabilities: Sequence[float], answerable: Sequence[bool], *, over_refusal: float = 0.07
+) -> float:
+    """Return the threshold that refuses most unanswerable questions and at most this share of answerable ones.
+
+    `probabilities` are `Answerability.confidence` of labelled questions. Between two observed values the middle
+    is taken; of equally good thresholds the lowest. Raises BadInput unless both kinds of question are there.
+    """
+    found = sorted(zip(probabilities, answerable, strict=True))
+    open_ = sum(answerable)
+    if not 0 < open_ < len(found):
+        raise BadInput(
+            "A threshold needs questions that the documents answer and questions that they do not.",
+            "Label some of each with `answerable`.",
+        )
+    best, most, wrongly, rightly = 0.0, 0, 0, 0
+    for place, (value, holds) in enumerate(found):
+        wrongly, rightly = wrongly + holds, rightly + (not holds)
+        if wrongly > over_refusal * open_:
+            break
+        following = found[place + 1][0] if place + 1 < len(found) else 1.0
+        if rightly > most and following > value:
+            best, most = (value + following) / 2, rightly
+    return best
 
 
 def refusal_text(question: str, passages: Sequence[Passage]) -> str:

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.answerable import decide, refusal_text
+from app.answerable import calibrated_threshold, decide, refusal_text
 from app.language.asked import ask
 from tests.app.passages import passage
 from tests.word_embedder import WordEmbedder
+from vectorstore.errors import BadInput
 from vectorstore.types import Chunk, ChunkId, Hit
 
 GATEWAY = (
@@ -80,3 +81,34 @@ def test_a_refusal_names_the_nearest_documents_without_markers() -> None:
     assert "Leave policy and Expenses" in text
     assert "[" not in text
     assert refusal_text("Anything?", [])
+
+
+def test_a_calibrated_threshold_parts_what_can_be_parted() -> None:
+    assert calibrated_threshold([0.9, 0.7, 0.3, 0.2], [True, True, False, False]) == pytest.approx(0.5)
+
+
+def test_a_calibrated_threshold_gives_up_the_allowed_share_only_where_it_gains() -> None:
+    probabilities = [0.1, 0.2, 0.6, 0.7, 0.8]
+    answerable = [True, False, True, True, True]
+    assert calibrated_threshold(probabilities, answerable, over_refusal=0.25) == pytest.approx(0.4)
+    assert calibrated_threshold(probabilities, answerable, over_refusal=0.1) == 0.0
+
+
+def test_a_threshold_cannot_be_calibrated_on_one_kind_of_question() -> None:
+    with pytest.raises(BadInput, match="questions that they do not"):
+        calibrated_threshold([0.4, 0.5], [True, True])
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=2, max_size=40).filter(
+        lambda cases: len({holds for _, holds in cases}) == 2
+    ),
+    st.floats(0, 1),
+)
+def test_a_calibrated_threshold_never_refuses_more_than_allowed(
+    cases: list[tuple[float, bool]], allowed: float
+) -> None:
+    probabilities, answerable = [value for value, _ in cases], [holds for _, holds in cases]
+    cut = calibrated_threshold(probabilities, answerable, over_refusal=allowed)
+    refused = [value < cut for value, holds in cases if holds]
+    assert sum(refused) <= allowed * len(refused)
