@@ -1,9 +1,8 @@
 """Every route under schemathesis: no 5xx, no answer that the OpenAPI document does not promise.
 
-FOOTNOTE_FUZZ_EXAMPLES sets how many cases each operation gets beyond those that cover its schema.
+All 50,000 cases: `python -m pytest -m slow -s tests/app/test_api_fuzz.py`, in ten slices, each with its seed.
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -13,50 +12,91 @@ from pathlib import Path
 
 import pytest
 
-from app.parts import ServiceSettings
-from app.records import Records
-from tests.app.edge import Served, serve, service
+from app.build import build_service
+from app.settings import AnswerSettings, ServeSettings
+from tests.app.edge import serve
+from tests.app.test_api_shutdown import free_port, wait_until_ready
+from tests.handbook import small_handbook
+from vectorstore.settings import StoreSettings
 
 TOOL = Path(sys.executable).parent / "st"
+ROOT = Path(__file__).parents[2]
+SERVE = """
+import sys, uvicorn
+from app.parts import ServiceSettings
+from app.records import Records
+from app.service import create_app
+from tests.app.edge import service
+settings = ServiceSettings(max_concurrent_runs=100, max_queued_runs=10_000)
+app = create_app(service(settings=settings, records=Records(f"sqlite:///{sys.argv[2]}/records.db")))
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
+"""
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
     "response_schema_conformance,negative_data_rejection,unsupported_method,missing_required_header"
 )
+SLICES, CASES = 10, 5_000
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    settings = ServiceSettings(max_concurrent_runs=100, max_queued_runs=10_000)
-    records = Records(f"sqlite:///{tmp_path}/records.db")
-    with serve(service(settings=settings, records=records)) as running:
-        yield running
+def url(tmp_path: Path) -> Iterator[str]:
+    """Serve a scripted turn in a process of its own."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-c", SERVE, str(port), str(tmp_path)], cwd=ROOT)
+    try:
+        wait_until_ready(f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait(10)
 
 
-def fuzz(served: Served, folder: Path, *, examples: int, phases: str, seconds: int) -> str:
+def fuzz(url: str, folder: Path, *, examples: int, phases: str, seed: int = 1, seconds: int = 300) -> int:
+    """Return how many cases were tried, all of which passed."""
     if not TOOL.exists() and shutil.which("st") is None:
-        pytest.skip("needs schemathesis")
+        pytest.skip("needs schemathesis (the extra [fuzz])")
     done = subprocess.run(
         [
-            str(TOOL), "run", f"{served.url}/openapi.json", "--phases", phases, "--checks", CHECKS,
-            "--max-examples", str(examples), "--seed", "1", "--no-color", "--generation-database", "none",
+            str(TOOL), "run", f"{url}/openapi.json", "--phases", phases, "--checks", CHECKS,
+            "--max-examples", str(examples), "--seed", str(seed), "--no-color", "--generation-database", "none",
         ],
         cwd=folder, capture_output=True, text=True, timeout=seconds, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6_000:] + done.stderr[-2_000:]
-    return done.stdout
+    counted = re.search(r"(\d+) generated, (\d+) passed", done.stdout)
+    assert counted is not None
+    assert counted[1] == counted[2]
+    print(f"{url}: {counted[0]} ({phases}, seed {seed})")
+    return int(counted[1])
 
 
 @pytest.mark.timeout(400)
-def test_a_short_fuzz_finds_nothing(served: Served, tmp_path: Path) -> None:
-    said = fuzz(served, tmp_path, examples=5, phases="examples,fuzzing", seconds=300)
-    print(re.search(r"\d+ generated.*", said))
+def test_two_thousand_cases_find_nothing(url: str, tmp_path: Path) -> None:
+    assert fuzz(url, tmp_path, examples=20, phases="examples,coverage,fuzzing") >= 2_000
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(7_200)
-def test_a_long_fuzz_finds_nothing(served: Served, tmp_path: Path) -> None:
-    examples = int(os.environ.get("FOOTNOTE_FUZZ_EXAMPLES", "60"))
-    said = fuzz(
-        served, tmp_path, examples=examples, phases="examples,coverage,fuzzing,stateful", seconds=7_000
-    )
-    print(re.search(r"\d+ generated.*", said))
+@pytest.mark.timeout(1_200)
+@pytest.mark.parametrize("seed", range(1, SLICES + 1))
+def test_fifty_thousand_cases_in_ten_slices_find_nothing(url: str, tmp_path: Path, seed: int) -> None:
+    tried = 0
+    while tried < CASES:
+        # The cases that cover the schema are the same for every seed: they count once.
+        phases = "fuzzing" if seed > 1 or tried else "examples,coverage,fuzzing,stateful"
+        examples = 80 if "stateful" in phases else 250
+        tried += fuzz(
+            url, tmp_path, examples=examples, phases=phases, seed=1_000 * seed + tried, seconds=1_000
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1_200)
+def test_the_real_thing_stands_a_fuzz_as_well(tmp_path: Path) -> None:
+    """A real index and the answerer that needs no model, so that filters and queries reach the search."""
+    settings = ServeSettings(max_concurrent_runs=100, max_queued_runs=10_000)
+    stored = StoreSettings(data_dir=tmp_path / "data")
+    with (
+        small_handbook(tmp_path) as parts,
+        serve(build_service(parts, settings, AnswerSettings(), stored)) as served,
+    ):
+        fuzz(served.url, tmp_path, examples=20, phases="examples,coverage,fuzzing", seconds=1_000)
