@@ -40,7 +40,7 @@ def unpack(body: bytes) -> Extract | ParseFailure:
     """
     try:
         content = json.loads(body)
-        outcome = _read_failure(content) if "reason" in content else _read_extract(content)
+        outcome = read_failure(content) if "reason" in content else _read_extract(content)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise BadParcel(str(error)[:_MAX_MESSAGE]) from error
     return outcome
@@ -68,7 +68,8 @@ def _extract(extract: Extract) -> dict[str, object]:
     }
 
 
-def _read_failure(content: dict[str, object]) -> ParseFailure:
+def read_failure(content: dict[str, object]) -> ParseFailure:
+    """Return the failure that a parcel's content holds; raises KeyError, TypeError or ValueError."""
     reason, message = content["reason"], _string(content["message"])
     if reason not in _REASONS:
         raise ValueError("unknown reason")

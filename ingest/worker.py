@@ -1,7 +1,8 @@
 """The process that parses: it gives up what it does not need, then answers one file at a time.
 
-Started by `ingest.sandbox` with a socket as its standard input. For each file it receives a JSON line with the
-file's name and an open descriptor, and sends back a parcel. It ends when the socket closes.
+Started by `ingest.worker_process` with a socket as its standard input. For each file it receives a JSON line
+with the file's name and an open descriptor, and sends back a parcel: what the file says or, where the line asks
+for `places` or a `page`, where words stand or how a page looks. It ends when the socket closes.
 """
 
 import array
@@ -9,7 +10,7 @@ import json
 import os
 import socket
 import sys
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ingest.confine import confine, cpu_allowance
 from ingest.extract import Extract, ParseFailure
@@ -17,6 +18,8 @@ from ingest.limits import Limits
 from ingest.parcel import READY, pack
 from ingest.parse.dispatch import parse
 from ingest.parse.failure import Unparsable
+from ingest.parse.pdf_picture import layout_of, picture_of
+from ingest.picture import Layout, Picture, Place, pack_layout, pack_picture
 
 _MAX_REQUEST: Final = 16_384
 OUT_OF_MEMORY: Final = ParseFailure(
@@ -25,7 +28,7 @@ OUT_OF_MEMORY: Final = ParseFailure(
 
 
 class _Request(NamedTuple):
-    name: str
+    asked: dict[str, Any]  # Any: JSON from the parent
     descriptor: int
 
 
@@ -41,7 +44,7 @@ def main() -> None:
         while (request := _receive(parent)) is not None:
             cpu_allowance(limits.cpu_seconds)
             outcome = _outcome(request, limits)
-            parent.sendall(pack(outcome))
+            parent.sendall(_parcel(outcome))
             del outcome
 
 
@@ -53,14 +56,14 @@ def _receive(parent: socket.socket) -> _Request | None:
     for level, kind, content in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             descriptors.frombytes(content)
-    return _Request(json.loads(message)["name"], descriptors[0])
+    return _Request(json.loads(message), descriptors[0])
 
 
-def _outcome(request: _Request, limits: Limits) -> Extract | ParseFailure:
+def _outcome(request: _Request, limits: Limits) -> Extract | Layout | Picture | ParseFailure:
     try:
         with open(request.descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
             data = file.read(limits.max_file_bytes + 1)
-        return parse(data, name=request.name, limits=limits)
+        return _answer(request.asked, data, limits)
     except Unparsable as failure:
         return ParseFailure(failure.reason, failure.message)
     except MemoryError:
@@ -73,3 +76,22 @@ def _outcome(request: _Request, limits: Limits) -> Extract | ParseFailure:
             "corrupt",
             f"The file is damaged or not what its type says ({type(error).__name__}); open it and save it again.",
         )
+
+
+def _answer(asked: dict[str, Any], data: bytes, limits: Limits) -> Extract | Layout | Picture:
+    if "page" in asked:
+        return picture_of(data, asked["page"], limits, width=asked["width"])
+    if "places" in asked:
+        return layout_of(data, [Place(*place) for place in asked["places"]], limits)
+    return parse(data, name=asked["name"], limits=limits)
+
+
+# after the failure's own frames are gone: where memory ran out, they hold what is left of it
+def _parcel(outcome: Extract | Layout | Picture | ParseFailure) -> bytes:
+    match outcome:
+        case Layout():
+            return pack_layout(outcome)
+        case Picture():
+            return pack_picture(outcome)
+        case _:
+            return pack(outcome)

@@ -9,10 +9,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from ingest.confine import worker_environment
 from ingest.extract import Extract, ParseFailure
@@ -30,6 +31,7 @@ _START = (
     "import sys, json; sys.path[:] = [*sys.path, *json.loads(sys.argv.pop(1))]; "
     "from ingest.worker import main; main()"
 )
+_Answer = TypeVar("_Answer")
 _RECYCLED: Final = frozenset({"out_of_memory", "timeout", "crashed"})
 
 
@@ -56,6 +58,13 @@ class WorkerProcess:
 
     def parse(self, path: Path) -> Extract | ParseFailure:
         """Parse one file within the limits, whatever happens to the process."""
+        most = self._limits.max_text_chars * _BYTES_PER_CHAR + _EXTRA_BYTES
+        return self.ask(path, {}, most=most, read=unpack)
+
+    def ask(
+        self, path: Path, asked: dict[str, object], *, most: int, read: Callable[[bytes], _Answer]
+    ) -> _Answer | ParseFailure:
+        """Ask something about one file; `read` makes sense of an answer of at most `most` bytes, or raises BadParcel."""
         try:
             descriptor = _open(path)
         except OSError as error:
@@ -64,7 +73,7 @@ class WorkerProcess:
             if os.fstat(descriptor).st_size > self._limits.max_file_bytes:
                 limit = self._limits.max_file_bytes // 1_000_000
                 return ParseFailure("too_large", f"The file is larger than {limit} MB; split it.")
-            outcome = self._ask(path.name, descriptor)
+            outcome = self._ask({"name": path.name[-200:], **asked}, descriptor, most=most, read=read)
         finally:
             os.close(descriptor)
         self._served += 1
@@ -85,13 +94,15 @@ class WorkerProcess:
         """Free what the process held. Called when nobody uses it any more."""
         self.stop()
 
-    def _ask(self, name: str, descriptor: int) -> Extract | ParseFailure:
+    def _ask(
+        self, asked: dict[str, object], descriptor: int, *, most: int, read: Callable[[bytes], _Answer]
+    ) -> _Answer | ParseFailure:
         try:
             channel = self._start()
             deadline = time.monotonic() + self._limits.wall_seconds
-            request = json.dumps({"name": name[-200:]}).encode()
+            request = json.dumps(asked, ensure_ascii=False).encode("utf-8", "replace")
             socket.send_fds(channel, [request], [descriptor])
-            return unpack(self._receive(channel, deadline))
+            return read(self._receive(channel, deadline, most=most))
         except TimeoutError:
             return ParseFailure(
                 "timeout", f"Reading the file took longer than {self._limits.wall_seconds:g} s; split it."
@@ -101,9 +112,9 @@ class WorkerProcess:
         except BadParcel:
             return ParseFailure("crashed", "The parser broke on this file; it may be hostile. Leave it out.")
 
-    def _receive(self, channel: socket.socket, deadline: float) -> bytes:
+    def _receive(self, channel: socket.socket, deadline: float, *, most: int) -> bytes:
         (length,) = LENGTH.unpack(_read(channel, LENGTH.size, deadline))
-        if length > self._limits.max_text_chars * _BYTES_PER_CHAR + _EXTRA_BYTES:
+        if length > most:
             raise BadParcel("too long")
         return _read(channel, length, deadline)
 

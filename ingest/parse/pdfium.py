@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 from ingest.parse.failure import Unparsable
 from ingest.parse.pdf_page import OutlineEntry, PdfPage, Rule, Word
+from ingest.parse.pdf_place import Letter
 
 _ENCRYPTED: Final = 4  # FPDF_ERR_PASSWORD
 _GAP: Final = 0.75  # of the size: a wider gap parts two runs of a line
@@ -91,6 +92,37 @@ class PdfiumDocument:
             except self._error:
                 yield PdfPage(index + 1, 0.0, 0.0, words=[], rules=[], is_damaged=True)
 
+    def sizes(self) -> list[tuple[float, float]]:
+        """Return each page's width and height as it is shown, in points."""
+        return [self._pdf.get_page_size(index) for index in range(len(self._pdf))]
+
+    def letters(self, number: int) -> list[Letter]:
+        """Return the characters of page `number` (from 1) with their boxes, in the file's order."""
+        page = self._pdf[number - 1]
+        text = page.get_textpage()
+        try:
+            return list(_PageReader(self._raw, page, text).letters(self._max_chars))
+        finally:
+            text.close()
+            page.close()
+
+    def draw(self, number: int, *, width: int, most: int) -> tuple[int, int, bytes]:
+        """Draw page `number` (from 1), `width` pixels wide unless it then had more than `most` pixels.
+
+        Returns width, height, and the pixels: red, green and blue, a byte each, row by row.
+        """
+        page = self._pdf[number - 1]
+        try:
+            across, down = page.get_size()
+            scale = min(width / across, math.sqrt(0.95 * most / (across * down)))
+            drawn = page.render(scale=scale, rev_byteorder=True, may_draw_forms=False)
+            row, step = 3 * drawn.width, drawn.stride
+            content = bytes(drawn.buffer)
+            pixels = b"".join(content[at : at + row] for at in range(0, step * drawn.height, step))
+            return drawn.width, drawn.height, pixels
+        finally:
+            page.close()
+
     def _page(self, index: int) -> PdfPage:
         page = self._pdf[index]
         text = page.get_textpage()
@@ -167,6 +199,15 @@ class _PageReader:
                 turned += abs(math.sin(raw.FPDFText_GetCharAngle(text, at))) > 0.2 and upright
             spaced, before = False, at
         return [run for run in runs if self._is_on_page(run.left, run.top)], turned > len(runs) / 2
+
+    def letters(self, most: int) -> Iterator[Letter]:
+        """Yield the characters that are more than space."""
+        raw, text, box = self._raw, self._text, self._raw.FS_RECTF()
+        for at in range(min(raw.FPDFText_CountChars(text), most)):
+            code = raw.FPDFText_GetUnicode(text, at)
+            if code > 32 and raw.FPDFText_GetLooseCharBox(text, at, box):
+                edges = self._turn(box.left, box.right, box.bottom, box.top)
+                yield Letter(_character(code), *edges)
 
     def rules(self) -> list[Rule]:
         """Return the level and upright lines: strokes, and boxes so thin that they are lines."""
