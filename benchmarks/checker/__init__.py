@@ -1,0 +1,1 @@
+"""A trained support checker: its training pairs, its training, its export, its measurement."""

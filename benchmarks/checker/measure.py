@@ -1,0 +1,197 @@
+"""Measure a trained checker against human labels, beside the lexical ruler, on texts that it was not trained on.
+
+    python -m benchmarks.checker.measure --model checkpoint            # a checkpoint's folder, or an .onnx file
+    python -m benchmarks.checker.measure --model app/checker/checker.onnx
+
+Sets: WiCE claims and SummEdits' domains. A text is supported as far as its weakest sentence. `rules` puts verbatim
+sentences at 1 and those with a foreign number at 0; `both` adds the lexical ruler's evidence, weighed on WiCE's
+other articles. Intervals: 2,000 paired bootstrap draws of documents.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from app import ground
+from app.evidence import gather
+from app.language.reading import read
+from app.language.sentences import sentence_spans
+from benchmarks.support import Labelled, auroc, balanced, best_threshold, load, logistic, prepare
+
+Floats = npt.NDArray[np.float64]
+Predict = Callable[[list[tuple[str, str]]], Floats]
+DRAWS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One text's sentences: lexical logit, model logit, and 1, 0 or -1 for what the rules say."""
+
+    lexical: Floats
+    model: Floats
+    rule: npt.NDArray[np.int8]
+
+
+def torch_predict(folder: Path) -> Predict:
+    """Return the checkpoint's support logits as a function of pairs."""
+    import torch
+    from tokenizers import Tokenizer
+
+    from benchmarks.checker.model import Checker, padded
+    from benchmarks.checker.train import LONGEST
+    from vectorstore.minilm_files import tokenizer_definition
+
+    torch.set_num_threads(1)
+    model = Checker()
+    model.load(folder)
+    model.eval()
+    tokenizer = Tokenizer.from_buffer(tokenizer_definition())
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(LONGEST, strategy="only_second")
+
+    @torch.no_grad()
+    def predict(pairs: list[tuple[str, str]]) -> Floats:
+        rows = [tokenizer.encode(*pair) for pair in pairs]
+        found = np.zeros(len(rows))
+        order = sorted(range(len(rows)), key=lambda place: len(rows[place].ids))
+        for start in range(0, len(order), 24):
+            places = order[start : start + 24]
+            tokens = padded([np.array(rows[place].ids) for place in places])
+            segments = padded([np.array(rows[place].type_ids) for place in places])
+            mask = padded([np.ones(len(rows[place].ids)) for place in places])
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                found[places] = model(tokens, mask, segments)[0].float().numpy()
+        return found
+
+    return predict
+
+
+def parts(items: list[Labelled], predict: Predict) -> list[Parts]:
+    """Score every sentence by both."""
+    weights = np.array([*ground._WEIGHTS.values(), ground._BIAS])  # noqa: SLF001
+    pairs, counts = [], []
+    for item in items:
+        sentences = [item.text[a:b] for a, b in sentence_spans(item.text)]
+        pairs += [(text, " ".join(gather(read(text), item.evidence).split())) for text in sentences]
+        counts.append(len(sentences))
+    logits = iter(np.split(predict(pairs), np.cumsum(counts)[:-1]))
+    found = []
+    for scored in prepare(items):
+        lexical, rule = [], []
+        for features, fixed in scored.sentences:
+            lexical.append(float((features @ weights).max()) if len(features) else -8.0)
+            rule.append(1 if (fixed == 1).any() else 0 if (fixed == 0).any() or not len(fixed) else -1)
+        found.append(Parts(np.array(lexical), next(logits), np.array(rule, np.int8)))
+    return found
+
+
+def combined(item: Parts, weights: Floats, *, rules: bool = True) -> float:
+    """Return the weakest sentence's logit under weights for lexical, model and bias."""
+    values = weights[0] * item.lexical + weights[1] * item.model + weights[2]
+    if rules:
+        values = np.where(item.rule == 1, 20.0, np.where(item.rule == 0, -20.0, values))
+    return float(values.min(initial=20.0))
+
+
+def fit(items: list[Parts], labels: npt.NDArray[np.bool_]) -> Floats:
+    """Weigh lexical and model evidence by the deciding sentence of each text that the rules leave open."""
+    weights = np.array([1.0, 1.0, 0.0])
+    for _ in range(5):
+        rows, said = [], []
+        for item, label in zip(items, labels, strict=True):
+            open_ = np.flatnonzero(item.rule == -1)
+            if len(open_):
+                values = weights[0] * item.lexical[open_] + weights[1] * item.model[open_]
+                place = open_[int(np.argmin(values))]
+                rows.append([item.lexical[place], item.model[place], 1.0])
+                said.append(float(label))
+        said_ = np.array(said)
+        shares = np.where(said_ == 1, 0.5 / said_.sum(), 0.5 / (1 - said_).sum())
+        weights = logistic(np.array(rows), said_, shares)
+    return weights
+
+
+def difference(
+    first: Floats, second: Floats, labels: npt.NDArray[np.bool_], groups: list[str]
+) -> tuple[float, float]:
+    """Return the 95 % paired bootstrap interval of AUROC(first) - AUROC(second), resampling documents."""
+    generator = np.random.default_rng(0)
+    names = np.array(groups)
+    members = [np.flatnonzero(names == name) for name in dict.fromkeys(groups)]
+    values = []
+    for _ in range(DRAWS):
+        drawn = np.concatenate([members[i] for i in generator.integers(0, len(members), len(members))])
+        if 0 < labels[drawn].sum() < len(drawn):
+            values.append(auroc(first[drawn], labels[drawn]) - auroc(second[drawn], labels[drawn]))
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def main() -> None:
+    """Print one row a set."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--sets", nargs="*", default=["wice", "news", "qmsumm", "sales_call"])
+    arguments = parser.parse_args()
+    predict = torch_predict(arguments.model)
+    raw = load()
+    began = time.process_time()
+    found = {name: parts(raw[name], predict) for name in dict.fromkeys(("wice", *arguments.sets))}
+    print(f"{time.process_time() - began:.0f} CPU seconds")
+    wice_labels = np.array([item.supported for item in raw["wice"]])
+    print(json.dumps({"weights from all of WiCE": fit(found["wice"], wice_labels).round(3).tolist()}))
+    for name in arguments.sets:
+        report(name, raw[name], found, wice_labels)
+
+
+def report(
+    name: str, items: list[Labelled], found: dict[str, list[Parts]], wice: npt.NDArray[np.bool_]
+) -> None:
+    """Print AUROC of the lexical ruler, the model and both, and what they gain over the first."""
+    labels = np.array([item.supported for item in items])
+    groups = [item.group for item in items]
+    fixed = {
+        "lexical": (np.array([1.0, 0.0, 0.0]), True),
+        "model": (np.array([0.0, 1.0, 0.0]), False),
+        "model, rules": (np.array([0.0, 1.0, 0.0]), True),
+    }
+    scores = {
+        label: np.array([combined(item, weights, rules=rules) for item in found[name]])
+        for label, (weights, rules) in fixed.items()
+    }
+    for label, rules in (("both", True), ("both, no rules", False)):
+        scores[label] = np.zeros(len(items))
+        for training, testing in _folds(name, groups, len(wice)):
+            weights = fit([found["wice"][i] for i in training], wice[training])
+            for i in testing:
+                scores[label][i] = combined(found[name][i], weights, rules=rules)
+    for label, values in scores.items():
+        low, high = difference(values, scores["lexical"], labels, groups)
+        cut = best_threshold(values, labels)
+        print(
+            f"{name:11}{len(items):5} {label:15} AUROC {auroc(values, labels):.3f}, over lexical [{low:+.3f} {high:+.3f}], "
+            f"best balanced accuracy {balanced(values, labels, cut):.3f}",
+            flush=True,
+        )
+
+
+def _folds(name: str, groups: list[str], count: int) -> list[tuple[list[int], list[int]]]:
+    """Return which WiCE claims to weigh on and which texts of the set to judge: other articles' ones for WiCE."""
+    if name != "wice":
+        return [(list(range(count)), list(range(len(groups))))]
+    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    even = [place for place, group in enumerate(groups) if numbers[group] % 2 == 0]
+    odd = [place for place, group in enumerate(groups) if numbers[group] % 2 == 1]
+    return [(even, odd), (odd, even)]
+
+
+if __name__ == "__main__":
+    main()
