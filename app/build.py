@@ -14,7 +14,9 @@ from app.answer.extractive import ExtractiveAnswerer
 from app.answerable import Answerability, decide
 from app.condense import standalone
 from app.events import Event
+from app.explain_search import ExplainedSearch, Fit, explain_search
 from app.keys import Keys
+from app.pack import pack
 from app.parts import Health, Service, ServiceSettings
 from app.question import Message, Question
 from app.records import Records, records_url
@@ -102,6 +104,11 @@ def open_configured_store(settings: StoreSettings, embedder: Embedder) -> Store:
     )
 
 
+def packing(settings: AnswerSettings, tokens: TokenCounter) -> Fit:
+    """Return how passages are fitted into what an answer may be written from."""
+    return partial(pack, budget=settings.context_tokens, most=settings.passages, count=tokens.count)
+
+
 def build_answerer(settings: AnswerSettings) -> LanguageModel:
     """Open the language model that the settings name; LangChain for `provider:model` without an address."""
     key = settings.llm_api_key.get_secret_value()
@@ -158,6 +165,19 @@ def build_service(
         )
         return list(found.hits)
 
+    fit = packing(answer_settings, parts.tokens)
+
+    async def explain(question: Question, expect: str | None) -> ExplainedSearch:
+        return await asyncio.to_thread(
+            explain_search,
+            question,
+            store=parts.store,
+            embedder=parts.embedder,
+            fit=fit,
+            expect=expect,
+            reveal=question.scope.unrestricted,
+        )
+
     def health() -> Health:
         with parts.store.snapshot() as snapshot:
             info = snapshot.info()
@@ -172,6 +192,7 @@ def build_service(
     return Service(
         turn=parts.turn.answer,
         search=search,
+        explain_search=explain,
         store=parts.store,
         keys=Keys(store_settings.data_dir / "keys.json"),
         health=health,

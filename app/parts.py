@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from app.explain_search import ExplainedSearch
 from app.keys import Keys
 from app.question import Question
 from app.records import Records
@@ -13,6 +14,8 @@ from vectorstore.store import Store
 from vectorstore.types import Hit
 
 Search: TypeAlias = Callable[[Question], Awaitable[list[Hit]]]
+ExplainSearch: TypeAlias = Callable[[Question, str | None], Awaitable[ExplainedSearch]]
+"""(question, name of an expected document) → the search and everything it passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,5 +71,6 @@ class Service:
     settings: ServiceSettings = ServiceSettings()
     on_end: OnEnd | None = None
     records: Records | None = None
+    explain_search: ExplainSearch | None = None
     written_by: str = ""
     """The answerer behind it, for `/version`."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.embedded.upkeep import Upkeep
+from vectorstore.refine import Refine
 
 
 def open_store(
@@ -13,11 +14,13 @@ def open_store(
     dimension: int | None,
     dense_weight: float = 0.65,
     recall_target: float = 0.99,
+    refine: Refine | None = None,
 ) -> EmbeddedStore:
     """Open the embedded store in a folder, which need not exist before the first draft.
 
     Raises EmbedderMismatch when the index there holds vectors of another embedder. Without a fingerprint
-    the index is taken as it is: for maintenance, which embeds nothing.
+    the index is taken as it is: for maintenance, which embeds nothing. `refine` is what happens to the fused
+    candidates: a reranker, and leaving out what says the same.
     """
     return EmbeddedStore(
         data_dir,
@@ -25,6 +28,7 @@ def open_store(
         dimension=dimension,
         dense_weight=dense_weight,
         recall_target=recall_target,
+        refine=refine,
     )
 
 

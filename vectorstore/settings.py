@@ -35,3 +35,17 @@ class StoreSettings(FootnoteSettings):
         le=1.0,
         description="Weight of meaning against words in the fused score: 1 is dense only, 0 lexical only.",
     )
+    deduplicate: bool = Field(
+        default=True,
+        description="Of passages that say the same in the same words, keep the best in the results.",
+    )
+    reranker: str = Field(
+        default="",
+        description="Cross-encoder that reorders the best passages: its folder, or its name if it is in the local cache. Needs the extra [models]. Empty: none.",
+    )
+    rerank_depth: int = Field(
+        default=50,
+        ge=1,
+        le=300,
+        description="How many of the best passages the reranker reads for each question.",
+    )

@@ -16,6 +16,7 @@ from vectorstore.types import (
     GenerationInfo,
     Hit,
     Scope,
+    Trace,
     Vector,
     Vectors,
     Where,
@@ -35,8 +36,11 @@ class Snapshot(Protocol):
         """Find the chunks nearest to a question by meaning and by words, fused, best first.
 
         Only documents that the scope allows and the conditions admit are searched, so the list is full
-        whenever that many such chunks exist.
+        whenever that many such chunks exist. Of passages that say the same, the best stands for all.
         """
+
+    def trace(self, text: str, vector: Vector, *, scope: Scope, where: Where = (), limit: int = 10) -> Trace:
+        """Search, and keep every candidate that was left out, with the reason."""
 
     def around(self, chunk: Chunk, radius: int) -> list[Chunk]:
         """Return the chunk with up to `radius` neighbours on either side, in document order."""

@@ -100,6 +100,23 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """A hit that a search found and left out: it says what `same_as` says, or the list was full."""
+
+    hit: Hit
+    reason: Literal["duplicate", "limit"]
+    same_as: ChunkId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A search with what it passed over, both best first."""
+
+    hits: tuple[Hit, ...]
+    dropped: tuple[Dropped, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """Who asks. Sees the tenant's documents without readers, and those with a reader among `groups`.
 

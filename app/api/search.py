@@ -1,7 +1,7 @@
 """`POST /v1/search`: the chunks found for a question, without an answer."""
 
 import time
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,9 +10,12 @@ from app.api.access import SearchGrant, ServiceIn
 from app.api.asking import Knobs, question_of
 from app.api.examples import problems
 from app.api.links import viewer
+from app.explain_search import ExplainedSearch
 from app.question import Message
 from app.wire.sources import Viewer
-from vectorstore.types import Hit
+from vectorstore.errors import Unavailable
+from vectorstore.expect import LostAt, Whereabouts
+from vectorstore.types import Dropped, Hit
 
 router = APIRouter(tags=["search"])
 
@@ -28,6 +31,16 @@ class SearchBody(Knobs):
         },
     )
     query: Annotated[str, Field(description="Words or a question.")]
+    explain: Annotated[bool, Field(description="Tell what was left out, and why.")] = False
+    expect: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=500,
+            description="A document that should be found (uri, file name or title): tells which stage lost it.",
+            examples=["handbook.pdf"],
+        ),
+    ] = None
 
 
 class StageShown(BaseModel):
@@ -55,10 +68,39 @@ class HitShown(BaseModel):
     stages: list[StageShown]
 
 
+class DroppedShown(BaseModel):
+    """A chunk that was found and left out."""
+
+    chunk_id: str
+    title: str
+    uri: str
+    reason: Literal["duplicate", "limit"]
+    same_as: Annotated[str | None, Field(description="The chunk in the results that says the same.")]
+    stages: list[StageShown]
+
+
+class ExpectedShown(BaseModel):
+    """What became of the expected document. `lost_at` is `nowhere` when it was found."""
+
+    name: str
+    lost_at: LostAt
+    sentence: str
+    uri: str | None
+
+
+class ExplanationShown(BaseModel):
+    """What the search passed over."""
+
+    generation: int
+    left_out: list[DroppedShown]
+    expected: ExpectedShown | None
+
+
 class Hits(BaseModel):
-    """The chunks found, best first."""
+    """The chunks found, best first; `explanation` when it was asked for."""
 
     results: list[HitShown]
+    explanation: ExplanationShown | None = None
 
 
 @router.post(
@@ -68,7 +110,38 @@ async def search(body: SearchBody, request: Request, service: ServiceIn, grant: 
     """Find the chunks nearest to a question, by meaning and by words."""
     question = question_of([Message("user", body.query)], grant=grant, settings=service.settings, knobs=body)
     link = viewer(request, service, grant, now=time.time())
-    return Hits(results=[_shown(hit, link) for hit in await service.search(question)])
+    if not (body.explain or body.expect):
+        return Hits(results=[_shown(hit, link) for hit in await service.search(question)])
+    if service.explain_search is None:
+        raise Unavailable("This service does not explain its searches.")
+    explained = await service.explain_search(question, body.expect)
+    return Hits(
+        results=[_shown(hit, link) for hit in explained.trace.hits], explanation=_explanation(explained)
+    )
+
+
+def _explanation(explained: ExplainedSearch) -> ExplanationShown:
+    return ExplanationShown(
+        generation=explained.generation,
+        left_out=[_dropped(each) for each in explained.trace.dropped],
+        expected=_expected(explained.whereabouts) if explained.whereabouts else None,
+    )
+
+
+def _expected(found: Whereabouts) -> ExpectedShown:
+    return ExpectedShown(name=found.expected, lost_at=found.lost_at, sentence=found.sentence, uri=found.uri)
+
+
+def _dropped(dropped: Dropped) -> DroppedShown:
+    chunk, document = dropped.hit.chunk, dropped.hit.document
+    return DroppedShown(
+        chunk_id=chunk.id,
+        title=document.title,
+        uri=document.uri,
+        reason=dropped.reason,
+        same_as=dropped.same_as,
+        stages=_stages(dropped.hit),
+    )
 
 
 def _shown(hit: Hit, link: Viewer) -> HitShown:
@@ -85,5 +158,9 @@ def _shown(hit: Hit, link: Viewer) -> HitShown:
         page=chunk.span.page,
         headings=list(chunk.headings),
         score=hit.score,
-        stages=[StageShown(name=stage.name, rank=stage.rank, score=stage.score) for stage in hit.stages],
+        stages=_stages(hit),
     )
+
+
+def _stages(hit: Hit) -> list[StageShown]:
+    return [StageShown(name=stage.name, rank=stage.rank, score=stage.score) for stage in hit.stages]

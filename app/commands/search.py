@@ -5,40 +5,106 @@ from typing import Annotated
 
 import typer
 
+from app.explain_search import ExplainedSearch, explain_search
+from app.question import Question
 from vectorstore.errors import BadInput
-from vectorstore.types import Generation, Hit, Scope
+from vectorstore.types import Condition, Dropped, Generation, Hit, Scope, Where
+
+_LEFT_OUT_SHOWN = 10
 
 
 def search(
     query: Annotated[str, typer.Argument(help="Words or a question, in quotes.")],
     limit: Annotated[int, typer.Option("--limit", "-k", min=1, max=200, help="How many chunks.")] = 5,
     at: Annotated[int | None, typer.Option(help="Search an earlier generation of the index.")] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Show how each stage ranked every hit.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per hit, in a list.")] = False,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="Only documents with field=value, or field^=prefix; may be repeated."),
+    ] = None,
+    tenant: Annotated[str, typer.Option(help="Whose documents.")] = "default",
+    group: Annotated[
+        list[str] | None,
+        typer.Option(help="Search as a member of this group would, not as the operator; may be repeated."),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show how each stage ranked every hit, and what was left out.")
+    ] = False,
+    expect: Annotated[
+        str | None, typer.Option(help="A document you know is there: say which stage lost it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the passages found for a question, best first."""
-    from app.build import open_configured_embedder, open_configured_store
-    from vectorstore.settings import StoreSettings
-
     if not query.strip():
         raise BadInput("The query is empty.", 'Write it in quotes: footnote search "parental leave"')
+    scope = Scope(tenant, frozenset(group or ()), unrestricted=not group)
+    question = Question(
+        query,
+        scope,
+        where=_conditions(where or []),
+        top_k=limit,
+        at=None if at is None else Generation(at),
+    )
+    found = _search(question, expect)
+    told = explain or expect is not None
+    if as_json:
+        shown = [_as_json(hit) for hit in found.trace.hits]
+        typer.echo(json.dumps(_explained(found, shown) if told else shown, ensure_ascii=False, indent=2))
+        return
+    if not found.trace.hits:
+        typer.echo("Nothing found. Is anything ingested? Try `footnote docs ls`.", err=True)
+    for rank, hit in enumerate(found.trace.hits, start=1):
+        _print(rank, hit, explain=explain)
+    if explain:
+        _print_left_out(found.trace.dropped)
+    if found.whereabouts is not None:
+        typer.secho(f"lost at: {found.whereabouts.lost_at}", bold=True)
+        typer.echo(found.whereabouts.sentence)
+
+
+def _search(question: Question, expect: str | None) -> ExplainedSearch:
+    from app.build import open_configured_embedder, open_configured_store, packing
+    from app.settings import AnswerSettings
+    from app.tokens import open_counter
+    from vectorstore.settings import StoreSettings
+
     settings = StoreSettings()
     embedder = open_configured_embedder(settings)
     store = open_configured_store(settings, embedder)
     try:
-        with store.snapshot(None if at is None else Generation(at)) as snapshot:
-            hits = snapshot.search(
-                query, embedder.embed_query(query), scope=Scope(unrestricted=True), limit=limit
-            )
+        fit = packing(AnswerSettings(), open_counter(embedder))
+        return explain_search(question, store=store, embedder=embedder, fit=fit, expect=expect, reveal=True)
     finally:
         store.close()
-    if as_json:
-        typer.echo(json.dumps([_as_json(hit) for hit in hits], ensure_ascii=False, indent=2))
-        return
-    if not hits:
-        typer.echo("Nothing found. Is anything ingested? Try `footnote docs ls`.", err=True)
-    for rank, hit in enumerate(hits, start=1):
-        _print(rank, hit, explain=explain)
+
+
+def _conditions(given: list[str]) -> Where:
+    return tuple(_condition(each) for each in given)
+
+
+def _condition(given: str) -> Condition:
+    field, sign, value = given.partition("=")
+    if not sign or not field:
+        raise BadInput(
+            f"The filter {given!r} cannot be read.", "Write field=value or field^=prefix, such as year=2026."
+        )
+    if field.endswith("^"):
+        return Condition(field[:-1], "prefix", (value,))
+    # What stands on a command line is text; in the index it may be a number or a truth value.
+    return Condition(field, "in", (value, *_readings(value)))
+
+
+def _readings(value: str) -> tuple[int | float | bool, ...]:
+    if value in {"true", "false"}:
+        return (value == "true",)
+    try:
+        return (int(value),)
+    except ValueError:
+        pass
+    try:
+        return (float(value),)
+    except ValueError:
+        return ()
 
 
 def _print(rank: int, hit: Hit, *, explain: bool) -> None:
@@ -46,10 +112,48 @@ def _print(rank: int, hit: Hit, *, explain: bool) -> None:
     typer.secho(f"{rank}. {hit.document.title or hit.document.uri}{page}", bold=True, nl=False)
     typer.secho(f"  {hit.document.uri}  {hit.score:.3f}", dim=True)
     if explain:
-        stages = " · ".join(f"{stage.name} #{stage.rank} ({stage.score:.3f})" for stage in hit.stages)
-        typer.secho(f"   {stages}", dim=True)
+        typer.secho(f"   {_ranks(hit)}", dim=True)
     text = " ".join(hit.chunk.text.split())
     typer.echo(f"   {text[:300]}{'…' if len(text) > 300 else ''}\n")
+
+
+def _print_left_out(dropped: tuple[Dropped, ...]) -> None:
+    if dropped:
+        typer.echo(f"left out: {len(dropped):,}")
+    for each in dropped[:_LEFT_OUT_SHOWN]:
+        why = "says the same as a passage above" if each.reason == "duplicate" else "behind the limit"
+        typer.secho(f"   {each.hit.document.uri}  {why}  {_ranks(each.hit)}", dim=True)
+    if len(dropped) > _LEFT_OUT_SHOWN:
+        typer.secho(f"   … and {len(dropped) - _LEFT_OUT_SHOWN:,} more (--json shows all)", dim=True)
+
+
+def _ranks(hit: Hit) -> str:
+    return " · ".join(f"{stage.name} #{stage.rank} ({stage.score:.3f})" for stage in hit.stages)
+
+
+def _explained(found: ExplainedSearch, results: list[dict[str, object]]) -> dict[str, object]:
+    expected = found.whereabouts
+    return {
+        "results": results,
+        "generation": found.generation,
+        "left_out": [
+            {
+                "uri": each.hit.document.uri,
+                "chunk_id": each.hit.chunk.id,
+                "reason": each.reason,
+                "same_as": each.same_as,
+                "stages": _stages(each.hit),
+            }
+            for each in found.trace.dropped
+        ],
+        "expected": expected
+        and {
+            "name": expected.expected,
+            "lost_at": expected.lost_at,
+            "sentence": expected.sentence,
+            "uri": expected.uri,
+        },
+    }
 
 
 def _as_json(hit: Hit) -> dict[str, object]:
@@ -62,5 +166,9 @@ def _as_json(hit: Hit) -> dict[str, object]:
         "end": hit.chunk.span.end,
         "text": hit.chunk.text,
         "score": hit.score,
-        "stages": [{"name": stage.name, "rank": stage.rank, "score": stage.score} for stage in hit.stages],
+        "stages": _stages(hit),
     }
+
+
+def _stages(hit: Hit) -> list[dict[str, object]]:
+    return [{"name": stage.name, "rank": stage.rank, "score": stage.score} for stage in hit.stages]

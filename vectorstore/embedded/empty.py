@@ -12,6 +12,7 @@ from vectorstore.types import (
     GenerationInfo,
     Hit,
     Scope,
+    Trace,
     Vector,
     Where,
 )
@@ -31,6 +32,11 @@ class EmptySnapshot:
         """Find nothing."""
         del text, vector, scope, where, limit
         return []
+
+    def trace(self, text: str, vector: Vector, *, scope: Scope, where: Where = (), limit: int = 10) -> Trace:
+        """Find nothing, and leave nothing out."""
+        del text, vector, scope, where, limit
+        return Trace(())
 
     def around(self, chunk: Chunk, radius: int) -> list[Chunk]:
         """Raise NotFound."""

@@ -8,6 +8,7 @@ from vectorstore.embedded.database import Database
 from vectorstore.embedded.fusion import Fused, fuse
 from vectorstore.embedded.projections import Projections
 from vectorstore.errors import BadInput, NotFound
+from vectorstore.refine import Refine
 from vectorstore.types import (
     Chunk,
     Document,
@@ -16,12 +17,15 @@ from vectorstore.types import (
     GenerationInfo,
     Hit,
     Scope,
+    Trace,
     Vector,
     Where,
 )
 
-CANDIDATES = 100
+CANDIDATES = 300
 """How many of each stage's best are fused."""
+_LOADED_AT_ONCE = 2
+"""Times the wanted number: more than enough unless much is left out as a duplicate."""
 
 
 class EmbeddedSnapshot:
@@ -36,6 +40,7 @@ class EmbeddedSnapshot:
         projections: Callable[[], Projections],
         dense_weight: float,
         dimension: int,
+        refine: Refine,
     ) -> None:
         self._database = database
         self._info = info
@@ -43,6 +48,7 @@ class EmbeddedSnapshot:
         self._projections = projections
         self._dense_weight = dense_weight
         self._dimension = dimension
+        self._refine = refine
 
     @property
     def generation(self) -> Generation:
@@ -53,12 +59,22 @@ class EmbeddedSnapshot:
         self, text: str, vector: Vector, *, scope: Scope, where: Where = (), limit: int = 10
     ) -> list[Hit]:
         """Find the chunks nearest to a question by meaning and by words, fused, best first."""
+        found = self._found(text, vector, scope, where, limit)
+        return list(self._refine(text, found, limit=limit).hits)
+
+    def trace(self, text: str, vector: Vector, *, scope: Scope, where: Where = (), limit: int = 10) -> Trace:
+        """Search, and keep every candidate that was left out, with the reason."""
+        found = self._found(text, vector, scope, where, limit)
+        return self._refine(text, found, limit=limit, whole=True)
+
+    def _found(self, text: str, vector: Vector, scope: Scope, where: Where, limit: int) -> Iterator[Hit]:
+        """Yield the fused candidates, best first; their text is read as it is asked for."""
         if vector.shape != (self._dimension,):
             raise BadInput(f"The question's vector has shape {vector.shape}, not ({self._dimension},).")
         catalog, projections = self._catalog(), self._projections()
         documents = catalog.select(scope, where)
         if not len(documents) or limit < 1:
-            return []
+            return
         depth = max(CANDIDATES, 2 * limit)
         mask = projections.dense.mask(documents)
         share = 1.0 if mask is None else float(mask.mean())
@@ -66,7 +82,10 @@ class EmbeddedSnapshot:
         lexical = projections.lexical.search(
             text, depth, documents=None if mask is None else documents, share=share
         )
-        return self._hits(fuse(dense, lexical, dense_weight=self._dense_weight, limit=limit), catalog)
+        ranked = fuse(dense, lexical, dense_weight=self._dense_weight)
+        size = _LOADED_AT_ONCE * limit
+        for start in range(0, len(ranked), size):
+            yield from self._hits(ranked[start : start + size], catalog)
 
     def around(self, chunk: Chunk, radius: int) -> list[Chunk]:
         """Return the chunk with up to `radius` neighbours on either side, in document order."""

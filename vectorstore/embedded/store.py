@@ -19,6 +19,7 @@ from vectorstore.embedded.projections import Kind
 from vectorstore.embedded.snapshot import EmbeddedSnapshot
 from vectorstore.embedded.verify import Verification, verify
 from vectorstore.errors import FootnoteError, NotFound
+from vectorstore.refine import Refine
 from vectorstore.types import Generation, GenerationInfo, Vector
 
 _log = logging.getLogger(__name__)
@@ -38,12 +39,14 @@ class EmbeddedStore:
         dimension: int | None,
         dense_weight: float = 0.65,
         recall_target: float = 0.99,
+        refine: Refine | None = None,
     ) -> None:
         self.folder = data_dir
         self._fingerprint = embedder_fingerprint
         self._dimension = dimension
         self._dense_weight = dense_weight
         self._recall_target = recall_target
+        self._refine = refine or Refine()
         self._lock = Lock()
         self._opened: Opened | None = None
         self.opened()
@@ -65,6 +68,7 @@ class EmbeddedStore:
             projections=partial(opened.projections, info.number),
             dense_weight=self._dense_weight,
             dimension=opened.kind.dimension,
+            refine=self._refine,
         )
 
     @contextmanager
