@@ -2,7 +2,7 @@
 
 import ipaddress
 import socket
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,13 +19,19 @@ def serve(
     port: Annotated[
         int | None, typer.Option(min=0, max=65_535, help="Port to listen on (FOOTNOTE_PORT or PORT).")
     ] = None,
+    server: Annotated[
+        Literal["uvicorn", "granian"] | None,
+        typer.Option(help="uvicorn, or granian for many streams at once (FOOTNOTE_SERVER)."),
+    ] = None,
 ) -> None:
     """Run the service until it is stopped."""
     from app.build import build
     from app.settings import AnswerSettings, ServeSettings
     from vectorstore.settings import StoreSettings
 
-    given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    given = {
+        key: value for key, value in (("host", host), ("port", port), ("server", server)) if value is not None
+    }
     settings = ServeSettings().model_copy(update=given)
     store_settings, answer_settings = StoreSettings(), AnswerSettings()
     if settings.runs_url:
@@ -71,23 +77,16 @@ def run(
     listener: socket.socket,
 ) -> None:
     """Serve on the bound socket until SIGINT or SIGTERM, then drain."""
-    import uvicorn
-
     from app.build import build_service
+    from app.http_server import serve_with_granian, serve_with_uvicorn
     from app.service import create_app
 
     application = create_app(build_service(parts, settings, answer_settings, store_settings))
     host, port = listener.getsockname()[:2]
     typer.echo(f"Footnote listens on http://{host}:{port}", err=True)
-    config = uvicorn.Config(
-        application,
-        log_level="warning",
-        timeout_graceful_shutdown=30,
-        server_header=False,
-        date_header=False,
-    )
+    serve_with = serve_with_granian if settings.server == "granian" else serve_with_uvicorn
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        serve_with(application, listener)
     finally:
         parts.close()
 

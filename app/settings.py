@@ -20,6 +20,10 @@ class ServeSettings(FootnoteSettings):
         validation_alias=AliasChoices("FOOTNOTE_PORT", "PORT", "port"),
         description="Port to listen on; PORT is honoured too.",
     )
+    server: Literal["uvicorn", "granian"] = Field(
+        default="uvicorn",
+        description="HTTP server; granian passes more streams per core and needs the extra [granian].",
+    )
     base_url: str = Field(
         default="", description="Public address for links in citations; empty: taken from the request."
     )

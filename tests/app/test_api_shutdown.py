@@ -18,7 +18,14 @@ from app.service import create_app
 from tests.app.edge import ANSWERED, ScriptedTurn, service
 turn = ScriptedTurn((*ANSWERED[:7], float(sys.argv[1]), *ANSWERED[7:]))
 app = create_app(service(turn, settings=ServiceSettings(drain_seconds=1.0)))
-uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning", timeout_graceful_shutdown=10)
+if sys.argv[3] == "granian":
+    import socket
+    from app.http_server import serve_with_granian
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", int(sys.argv[2])))
+    serve_with_granian(app, listener)
+else:
+    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning", timeout_graceful_shutdown=10)
 """
 ENDINGS = {
     "/v1/chat": '"type":"error"',
@@ -38,10 +45,12 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
+@pytest.mark.parametrize("server", ["uvicorn", "granian"])
 @pytest.mark.parametrize("writes_for", [60.0, 0.5])
-def test_every_stream_ends_with_a_terminal_event(writes_for: float) -> None:
+def test_every_stream_ends_with_a_terminal_event(writes_for: float, server: str) -> None:
+    pytest.importorskip(server, reason="needs the extra [granian]")
     port = free_port()
-    command = [sys.executable, "-c", SERVE, str(writes_for), str(port)]
+    command = [sys.executable, "-c", SERVE, str(writes_for), str(port), server]
     process = subprocess.Popen(command, cwd=ROOT)
     url = f"http://127.0.0.1:{port}"
     try:

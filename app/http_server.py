@@ -1,0 +1,69 @@
+"""The HTTP servers that the application runs under: uvicorn, or granian, which passes more streams per core."""
+
+import asyncio
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+from vectorstore.errors import Unavailable
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from granian.server.embed import Server
+
+GRACE_SECONDS = 30
+"""How long running answers may take to end after SIGTERM."""
+
+
+def serve_with_uvicorn(application: "FastAPI", listener: socket.socket) -> None:
+    """Serve on the bound socket until SIGINT or SIGTERM; streams drain themselves (`app/api/streaming.py`)."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        application,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        server_header=False,
+        date_header=False,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def serve_with_granian(application: "FastAPI", listener: socket.socket) -> None:
+    """Serve on the socket's address until SIGINT or SIGTERM, then drain; raises Unavailable without granian."""
+    try:
+        from granian.constants import Interfaces
+        from granian.server.embed import Server
+    except ImportError as error:
+        raise Unavailable(
+            "The server granian is not installed.", "pip install 'footnote[granian]'"
+        ) from error
+
+    host, port = listener.getsockname()[:2]
+    listener.close()  # granian opens a socket of its own
+    server = Server(
+        application,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        backlog=2_048,
+        backpressure=8_192,
+        websockets=False,
+        log_enabled=False,
+    )
+    asyncio.run(_until_stopped(server, application))
+
+
+async def _until_stopped(server: "Server", application: "FastAPI") -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    serving = asyncio.create_task(server.serve())
+    waiting = asyncio.create_task(stopped.wait())
+    await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    service = application.state.service
+    await application.state.runs.drain(service.settings.drain_seconds)
+    server.stop()
+    await serving

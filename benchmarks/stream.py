@@ -1,0 +1,269 @@
+"""What Footnote adds to a streaming model, in one run: Footnote, a bare model, and a ChatOpenAI gateway.
+
+    python -m benchmarks.stream [--server uvicorn|granian] [--only one,two_hundred,thousand] [--out FILE]
+
+Every server runs in a process of its own, one worker each, the model (benchmarks/stream_model.py) among them; so
+does the load. Footnote searches the sample handbook, decides, packs, checks every sentence and resolves every
+marker; the gateway (benchmarks/stream_gateway.py) passes the question on and the tokens back. Questions are those
+of the sample evaluation, another one for every stream; no answer is refused, so that every question reaches the
+model.
+
+- one: one client, one question at a time, the three servers in turn: time to first text.
+- two_hundred: 200 streams at a time of 100 tokens at 20 tokens/s. They begin evenly spread over one stream's time,
+  as streams of independent readers do, and each client asks three times; `--burst` lets all begin at once.
+- thousand: 1,000 streams at a time of 40 tokens at 2 tokens/s: errors, and memory per stream.
+
+CPU is the server process's own, from /proc, everything included.
+"""
+
+import argparse
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.ingest import descendants, resident
+
+ROOT = Path(__file__).parents[1]
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server."""
+
+    name: str
+    url: str
+    pid: int
+
+    def cpu(self) -> float:
+        """Return the CPU seconds of the process and all below it so far."""
+        total = 0.0
+        for process in (self.pid, *descendants(self.pid)):
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            total += (int(fields[11]) + int(fields[12])) / TICKS
+        return total
+
+    def memory(self) -> int:
+        """Return the resident bytes of the process and all below it."""
+        return resident(self.pid)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def server(name: str, command: Sequence[str], port: int, **environment: str) -> Iterator[Server]:
+    """Run a server until the block ends; it is ready when it takes connections."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("FOOTNOTE_", "OPENAI_"))}
+    process = subprocess.Popen(
+        [sys.executable, *command], cwd=ROOT, env={**clean, "PYTHONPATH": str(ROOT), **environment}
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and process.poll() is None:
+            with socket.socket() as attempt:
+                if attempt.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield Server(name, f"http://127.0.0.1:{port}", process.pid)
+    finally:
+        process.terminate()
+        try:
+            process.wait(40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def servers(kind: str, folder: Path) -> Iterator[tuple[Server, Server, Server]]:
+    """Run the model, Footnote over the sample handbook, and the gateway."""
+    ports = [free_port() for _ in range(3)]
+    base = f"http://127.0.0.1:{ports[0]}/v1"
+    settings = {
+        "FOOTNOTE_DATA_DIR": str(folder / "data"),
+        "FOOTNOTE_LLM_BASE_URL": base,
+        "FOOTNOTE_LLM_MODEL": "paced",
+        "FOOTNOTE_ANSWER_THRESHOLD": "0",
+        "FOOTNOTE_MAX_CONCURRENT_RUNS": "1200",
+        "FOOTNOTE_SERVER": kind,
+    }
+    footnote = ["-c", "from app.cli import main; main()"]
+    subprocess.run(
+        [sys.executable, *footnote, "ingest", str(ROOT / "ingest/sample/handbook"), "--quiet"],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **settings}, check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    with (
+        server("bare model", ["-m", "benchmarks.stream_model", str(ports[0])], ports[0]) as model,
+        server("Footnote", [*footnote, "serve", "--port", str(ports[1])], ports[1], **settings) as ours,
+        server("gateway", ["-m", "benchmarks.stream_gateway", str(ports[2])], ports[2], OPENAI_BASE_URL=base) as other,
+    ):  # fmt: skip
+        yield model, ours, other
+
+
+def script(model: Server, *, first: float, pause: float, tokens: int) -> float:
+    """Set what the model writes; return how long one answer takes, in seconds."""
+    body = json.dumps({"first": first, "pause": pause, "tokens": tokens}).encode()
+    with urllib.request.urlopen(urllib.request.Request(f"{model.url}/script", body), timeout=10) as answer:
+        answer.read()
+    return first + pause * (tokens - 1)
+
+
+def load(
+    target: Server, questions: Sequence[str], *, clients: int, rounds: int, spread: float
+) -> list[dict[str, Any]]:
+    """Put a load on a server and return its streams."""
+    plan = {"url": target.url, "clients": clients, "rounds": rounds, "spread": spread, "questions": questions}
+    with tempfile.NamedTemporaryFile() as out:
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.stream_load", json.dumps(plan)],
+            cwd=ROOT,
+            check=True,
+            stdout=out,
+        )
+        streams: list[dict[str, Any]] = json.loads(Path(out.name).read_text())
+    return streams
+
+
+def at(values: Sequence[float], share: float) -> float:
+    """Return a quantile."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def summary(streams: Sequence[dict[str, Any]], *, tokens: int, cpu: float) -> dict[str, Any]:
+    """Return the figures of one load: times in milliseconds, whole streams in seconds, CPU in microseconds."""
+    good = [stream for stream in streams if not stream["error"]]
+    firsts, wholes = [stream["first"] * 1_000 for stream in good], [stream["whole"] for stream in good]
+    return {
+        "streams": len(streams),
+        "errors": len(streams) - len(good),
+        "first_p50_ms": round(statistics.median(firsts), 1),
+        "first_p99_ms": round(at(firsts, 0.99), 1),
+        "whole_p50_s": round(statistics.median(wholes), 3),
+        "whole_max_s": round(max(wholes), 3),
+        "letters": sorted({stream["letters"] for stream in good}),
+        "cpu_us_per_token": round(cpu * 1e6 / (len(streams) * tokens)),
+        "cpu_ms_per_stream": round(cpu * 1e3 / len(streams), 2),
+    }
+
+
+def one(
+    model: Server, ours: Server, other: Server, questions: Sequence[str], *, asked: int = 40
+) -> dict[str, Any]:
+    """Ask one question at a time, the servers in turn."""
+    script(model, first=0.2, pause=0.05, tokens=4)
+    found: dict[str, list[float]] = {each.name: [] for each in (model, ours, other)}
+    cpu = {each.name: each.cpu() for each in (model, ours, other)}
+    for place in range(asked):
+        for each in (model, ours, other):
+            (stream,) = load(each, [questions[place % len(questions)]], clients=1, rounds=1, spread=0)
+            assert not stream["error"], stream
+            found[each.name].append(stream["first"] * 1_000)
+    return {
+        each.name: {
+            "first_p50_ms": round(statistics.median(found[each.name]), 1),
+            "first_p90_ms": round(at(found[each.name], 0.9), 1),
+            "added_p50_ms": round(
+                statistics.median(b - a for a, b in zip(found[model.name], found[each.name], strict=True)), 1
+            ),
+            "cpu_ms_per_stream": round((each.cpu() - cpu[each.name]) * 1e3 / asked, 1),
+        }
+        for each in (model, ours, other)
+    }
+
+
+def many(targets: Sequence[Server], questions: Sequence[str], *, burst: bool) -> dict[str, Any]:
+    """Two hundred streams of 20 tokens/s at a time."""
+    tokens, clients, rounds = 100, 200, 3
+    whole = script(targets[0], first=0.2, pause=0.05, tokens=tokens)
+    result: dict[str, Any] = {}
+    for each in targets:
+        before = each.cpu()
+        streams = load(each, questions, clients=clients, rounds=rounds, spread=0 if burst else whole)
+        result[each.name] = summary(streams, tokens=tokens, cpu=each.cpu() - before)
+        print(each.name, json.dumps(result[each.name]), flush=True)
+    bare = result[targets[0].name]
+    for each in targets[1:]:
+        mine = result[each.name]
+        mine["added_p50_ms"] = round(mine["first_p50_ms"] - bare["first_p50_ms"], 1)
+        mine["whole_max_over_bare"] = round(mine["whole_max_s"] / bare["whole_max_s"], 3)
+        mine["whole_p50_over_bare"] = round(mine["whole_p50_s"] / bare["whole_p50_s"], 3)
+    return result
+
+
+def thousand(model: Server, ours: Server, questions: Sequence[str]) -> dict[str, Any]:
+    """A thousand streams at a time."""
+    tokens, clients = 40, 1_000
+    whole = script(model, first=0.5, pause=0.5, tokens=tokens)
+    before, cpu = ours.memory(), ours.cpu()
+    peak = before
+    plan = {"url": ours.url, "clients": clients, "rounds": 1, "spread": whole * 0.8, "questions": questions}
+    with tempfile.NamedTemporaryFile() as out:
+        loading = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.stream_load", json.dumps(plan)], cwd=ROOT, stdout=out
+        )
+        most = 0
+        while loading.poll() is None:
+            peak = max(peak, ours.memory())
+            with urllib.request.urlopen(f"{ours.url}/readyz", timeout=30) as ready:
+                most = max(most, json.load(ready)["active_runs"])
+            time.sleep(0.5)
+        streams = json.loads(Path(out.name).read_text())
+    found = summary(streams, tokens=tokens, cpu=ours.cpu() - cpu)
+    failed = [stream["error"] for stream in streams if stream["error"]]
+    return found | {
+        "at_once": most,
+        "kib_per_stream": round((peak - before) / 1024 / clients, 1),
+        "first_errors": failed[:3],
+    }
+
+
+def main() -> None:
+    reading = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    reading.add_argument("--server", choices=["uvicorn", "granian"], default="uvicorn")
+    reading.add_argument("--only", default="one,two_hundred,thousand")
+    reading.add_argument("--burst", action="store_true", help="let all of the 200 begin at once")
+    reading.add_argument("--gateway", action=argparse.BooleanOptionalAction, default=True)
+    reading.add_argument("--out", type=Path)
+    given = reading.parse_args()
+    cases = [json.loads(line) for line in (ROOT / "eval/sample/cases.jsonl").read_text().splitlines()]
+    questions = [case["question"] for case in cases if case["answerable"]]
+    wanted, result = given.only.split(","), {}
+    with tempfile.TemporaryDirectory() as folder, servers(given.server, Path(folder)) as (model, ours, other):
+        # every server has loaded what it loads, and every connection pool exists
+        script(model, first=0.0, pause=0.001, tokens=20)
+        for each in (model, ours, other):
+            load(each, questions, clients=4, rounds=15, spread=0.0)
+        targets = [model, ours, *([other] if given.gateway else [])]
+        if "one" in wanted:
+            result["one"] = one(model, ours, other, questions)
+            print(json.dumps(result["one"], indent=1), flush=True)
+        if "two_hundred" in wanted:
+            result["two_hundred"] = many(targets, questions, burst=given.burst)
+            print(json.dumps(result["two_hundred"], indent=1), flush=True)
+        if "thousand" in wanted:
+            result["thousand"] = thousand(model, ours, questions)
+            print(json.dumps(result["thousand"], indent=1), flush=True)
+    if given.out:
+        given.out.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
