@@ -13,6 +13,9 @@ router = APIRouter(include_in_schema=False)
 _FILES: Final[dict[str, str]] = {
     "index.html": "text/html; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
+    "page-documents.js": "text/javascript; charset=utf-8",
+    "page-explain.js": "text/javascript; charset=utf-8",
+    "page-service.js": "text/javascript; charset=utf-8",
     "page.css": "text/css; charset=utf-8",
     "widget.js": "text/javascript; charset=utf-8",
     "widget.mjs": "text/javascript; charset=utf-8",

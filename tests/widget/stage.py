@@ -20,8 +20,10 @@ from starlette.routing import Route
 from app.events import (
     Citation,
     Citations,
+    Considered,
     Done,
     Event,
+    Explained,
     Failed,
     FollowUps,
     Passage,
@@ -30,6 +32,7 @@ from app.events import (
     Started,
     Status,
     Text,
+    Timing,
     Usage,
 )
 from app.parts import ServiceSettings
@@ -37,7 +40,8 @@ from app.question import Question
 from app.records import Records
 from app.run import Run
 from tests.app.edge import MemoryStore, Served, serve, service
-from vectorstore.types import ChunkId, Document, DocumentId, Span
+from vectorstore.types import ChunkId, Document, DocumentId, Generation, Span
+from vectorstore.types import Stage as Ranked
 
 STATIC = Path(__file__).parents[2] / "app" / "widget"
 NOTICE = "You are talking to a machine. Check the sources."
@@ -112,11 +116,38 @@ def _cited() -> tuple[Citation, ...]:
     return tuple(found)
 
 
+def _considered(rank: int, passage: Passage, packed: int | None, dropped: str = "") -> Considered:
+    document = passage.document
+    ranks = (
+        Ranked("dense", rank, 0.7),
+        Ranked("lexical", 4 - rank, 12.0),
+        Ranked("fused", rank, passage.score),
+    )
+    return Considered(
+        rank, passage.chunks[0], document.id, document.title, document.uri, passage.headings, passage.span.page,
+        passage.score, ranks, packed, dropped,
+    )  # fmt: skip
+
+
+EXPLAINED = Explained(
+    "How many days of annual leave does a full-time employee get?",
+    Generation(41),
+    0.91,
+    0.38,
+    (
+        _considered(1, PASSAGES[0], 1),
+        _considered(2, PASSAGES[1], 2),
+        _considered(3, PASSAGES[2], None, "does not fit the token budget"),
+    ),
+    missing=("sabbatical",),
+    timings=(Timing("understanding", 2.0), Timing("retrieving", 12.4), Timing("deciding", 31.0)),
+)
 OPENING: tuple[Event, ...] = (
     Started("run_x", "conv_x", "scripted", 1_790_000_000.0, NOTICE),
     Status("understanding"),
     Status("retrieving"),
     Sources(PASSAGES),
+    EXPLAINED,
     Status("writing"),
 )
 
@@ -131,7 +162,13 @@ def _answered() -> list[Event]:
         support = {"supported": 0.97, "partly": 0.41}.get(verdict, 0.04)
         events += [*_words(sentence), SentenceChecked(start, end, verdict, support)]  # type: ignore[arg-type]
     questions = ("How do I ask for leave?", "What happens to days I cannot take?")
-    return [*events, Citations(_cited()), FollowUps(questions), Usage(1_011, 58), Done()]
+    return [
+        *events,
+        Citations(_cited()),
+        FollowUps(questions),
+        Usage(1_011, 58, (Timing("first_text", 49.0), Timing("writing", 1_240.0))),
+        Done(),
+    ]
 
 
 def slowed(events: Sequence[Event], pause: float) -> list[Event | float]:

@@ -330,17 +330,43 @@ def test_markdown_reads_as_written(staged: Stage, page: Any) -> None:
     assert chat(page, ".body pre").inner_text().strip() == "FOOTNOTE_DATA_DIR=/srv $HOME"
 
 
-def test_how_an_answer_came_about_is_explained(staged: Stage, page: Any) -> None:
+def test_how_an_answer_came_about_is_explained(staged: Stage, page: Any, watched: Watched) -> None:
     page.goto(staged.url)
     ask(page)
     chat(page, ".tools").get_by_label("Explain this answer").click()
     drawer = page.locator("#explained")
-    assert drawer.locator(".ranks li.cited").count() == 2
-    assert drawer.locator(".ranks li").count() == 3
+    drawer.locator(".found li").first.wait_for()
+    assert drawer.locator(".found li.cited").count() == 2
+    assert "does not fit the token budget" in drawer.locator(".found li.dropped").inner_text()
+    assert "meaning 1.  words 3." in drawer.locator(".found li").first.text_content()
+    assert "91 % sure; below 38 % it declines" in drawer.inner_text()
+    assert "In no passage: sabbatical." in drawer.inner_text()
+    assert "does a full-time employee get" in drawer.inner_text()
+    assert drawer.locator(".times li").count() == 4
+    assert "The first words were ready after 49 ms" in drawer.inner_text()
     assert "Not supported · 4 %" in drawer.inner_text()
-    assert drawer.locator(".timeline span").count() == 3
+    assert "generation 41" in drawer.inner_text()
+    # the bars are where the times are: the last stage took the most
+    widths = drawer.locator(".times .track i").evaluate_all("bars => bars.map(bar => bar.offsetWidth)")
+    assert widths[3] == max(widths)
+    assert widths[2] > widths[1] > 0
     page.keyboard.press("Escape")
     assert drawer.is_hidden()
+    assert watched.complaints == []
+
+
+def test_an_answer_that_the_service_forgot_is_explained_as_far_as_the_page_knows(
+    staged: Stage, page: Any
+) -> None:
+    page.goto(staged.url)
+    ask(page)
+    page.route(
+        "**/v1/runs/*", lambda route: route.fulfill(status=404, json={"detail": "There is no such run."})
+    )
+    chat(page, ".tools").get_by_label("Explain this answer").click()
+    drawer = page.locator("#explained")
+    drawer.get_by_text("There is no such run.").wait_for()
+    assert "Not supported · 4 %" in drawer.inner_text()
 
 
 def test_the_page_lists_the_documents(staged: Stage, page: Any) -> None:

@@ -71,7 +71,9 @@ def taking(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             )
             store.all.append(added)
             store.texts[added.id] = file.file.read().decode()
-            return JSONResponse({"status": "added"}, 201)
+            return JSONResponse(
+                {"documents": [{"name": name, "status": "added", "chunks": 2, "problem": None}]}, 201
+            )
 
         def remove(document_id: str) -> Response:
             store.all = [each for each in store.all if each.id != document_id]
@@ -93,7 +95,7 @@ def test_files_are_added_with_their_progress_and_a_bad_one_says_why(
     page.locator("#files").set_input_files([good, bad])
     page.locator("#uploads .bad").wait_for()
     assert page.locator("#uploads li").all_inner_texts() == [
-        "travel.txt\nadded",
+        "travel.txt\nAdded · 2 passages",
         "empty.pdf\nThere is no text in this file.",
     ]
     page.locator("#list").get_by_text("travel", exact=True).wait_for()
@@ -116,6 +118,7 @@ def test_files_can_be_dropped_anywhere_on_the_page(taking: Stage, page: Any) -> 
 
 def test_a_document_can_be_removed(taking: Stage, page: Any) -> None:
     page.goto(taking.url)
-    page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_label("Remove Expenses policy").click()
+    assert page.locator("#list").get_by_text("Expenses policy").count() == 1
+    page.get_by_label("Really remove Expenses policy?").click()
     page.locator("#list").get_by_text("Expenses policy").wait_for(state="detached")

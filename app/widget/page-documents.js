@@ -1,0 +1,172 @@
+// What is in the index, adding to it, and taking away.
+import { at, call, el, get, headers } from "./page-service.js";
+
+const KEPT_ROWS = 8;
+const SAYS = {
+  added: "Added", updated: "Updated", unchanged: "Already there", skipped: "Left out", failed: "Not added",
+};
+let documents = [];
+let removable = false;
+let receiving = false;
+let changed = () => {};
+
+export function show(open) {
+  at("documents").hidden = !open;
+  at("toggle").setAttribute("aria-expanded", String(open));
+}
+
+export const showWhereWide = () => show(matchMedia("(min-width: 1080px)").matches);
+
+/** Lists the documents, and takes files where the service does; `heard` is told of every change. */
+export async function begin(heard) {
+  changed = heard;
+  await list();
+  const { paths } = await get("/openapi.json");
+  if (paths["/v1/documents"]?.post && !receiving) receive();
+  removable = Boolean(paths["/v1/documents/{document_id}"]?.delete);
+  draw();
+  return documents;
+}
+
+async function list() {
+  const found = [];
+  let next = "";
+  do {
+    const page = await get(`/v1/documents?limit=200${next}`);
+    found.push(...page.documents);
+    next = page.next ? `&after=${encodeURIComponent(page.next)}` : "";
+  } while (next && found.length < 5000);
+  documents = found;
+  draw();
+}
+
+function kind({ uri, media_type: type }) {
+  const ending = /\.(\w{1,4})$/.exec(uri)?.[1] ?? type.split("/").pop();
+  return ending.slice(0, 4).toUpperCase();
+}
+
+function draw() {
+  const wanted = at("filter").value.toLowerCase();
+  const rows = documents.filter(({ title, uri }) => `${title} ${uri}`.toLowerCase().includes(wanted));
+  at("list").replaceChildren(...rows.map((one) => el("li", {},
+    el("a", { href: one.url, target: "_blank", rel: "noopener" },
+      el("i", { "aria-hidden": "true" }, kind(one)), el("span", { dir: "auto" }, one.title || one.uri), el("small", {}, one.uri)),
+    removable ? remover(one) : "")));
+  at("count").textContent = documents.length ? String(documents.length) : "";
+  at("empty").hidden = documents.length > 0;
+  at("filter").hidden = documents.length < 8;
+}
+
+/** A button that removes on its second press. */
+function remover(document) {
+  const name = document.title || document.uri;
+  const relax = () => {
+    made.textContent = "Remove";
+    made.classList.remove("sure");
+    made.setAttribute("aria-label", `Remove ${name}`);
+  };
+  const press = () => {
+    if (made.classList.contains("sure")) {
+      void remove(document);
+      return;
+    }
+    made.textContent = "Really remove?";
+    made.classList.add("sure");
+    made.setAttribute("aria-label", `Really remove ${name}?`);
+  };
+  const made = el("button", { type: "button", click: press, blur: relax, mouseleave: () => made.matches(":focus-visible") || relax() });
+  relax();
+  return made;
+}
+
+async function remove({ id, title, uri }) {
+  try {
+    await call(`/v1/documents/${encodeURIComponent(id)}`, "DELETE");
+  } catch (error) {
+    at("uploads").append(el("li", { class: "bad" }, el("span", {}, title || uri), el("small", {}, error.message)));
+  }
+  await list();
+  changed(documents);
+}
+
+/** Sends one file; the row tells how far it is and what became of it. */
+function upload(file) {
+  const progress = el("progress", { max: "1", value: "0", "aria-label": file.name });
+  const said = el("small", {}, "Sending…");
+  const row = el("li", {}, el("span", { title: file.name, dir: "auto" }, file.name), said, progress);
+  at("uploads").append(row);
+  const body = new FormData();
+  body.append("file", file);
+  return new Promise((done) => {
+    const request = new XMLHttpRequest();
+    request.responseType = "json";
+    request.upload.addEventListener("progress", ({ loaded, total }) => {
+      progress.value = total ? loaded / total : 0;
+      if (loaded < total) return;
+      said.textContent = "Reading…";
+      // How long that takes is not known: the bar then only says that it goes on.
+      progress.removeAttribute("value");
+    });
+    request.addEventListener("loadend", () => {
+      const { good, sentence } = outcome(request);
+      progress.remove();
+      row.classList.add(good ? "good" : "bad");
+      said.textContent = sentence;
+      done(good);
+    });
+    request.open("POST", "/v1/documents");
+    for (const [name, value] of Object.entries(headers())) request.setRequestHeader(name, value);
+    request.send(body);
+  });
+}
+
+/** Reads what became of a file. An archive or a mail may hold several documents. */
+function outcome({ status, response }) {
+  if (status < 200 || status >= 300) {
+    return { good: false, sentence: response?.detail ?? response?.title ?? "The service did not answer." };
+  }
+  const found = response?.documents ?? [];
+  const problem = found.find((one) => one.problem)?.problem;
+  if (problem) return { good: false, sentence: problem };
+  const chunks = found.reduce((sum, one) => sum + (one.chunks ?? 0), 0);
+  const state = SAYS[found[0]?.status] ?? found[0]?.status ?? SAYS.added;
+  return { good: true, sentence: chunks ? `${state} · ${chunks} ${chunks === 1 ? "passage" : "passages"}` : state };
+}
+
+async function add(files) {
+  const rows = [...at("uploads").children];
+  for (const row of rows.slice(0, Math.max(0, rows.length + files.length - KEPT_ROWS))) row.remove();
+  for (const file of files) {
+    if (await upload(file)) await list();
+  }
+  changed(documents);
+}
+
+function receive() {
+  receiving = true;
+  at("drop").hidden = false;
+  at("choose").addEventListener("click", () => at("files").click());
+  at("files").addEventListener("change", ({ target }) => {
+    void add([...target.files]);
+    target.value = "";
+  });
+  const dragged = (event) => event.dataTransfer?.types.includes("Files");
+  const mark = (on) => document.body.classList.toggle("dropping", on);
+  addEventListener("dragover", (event) => {
+    if (!dragged(event)) return;
+    event.preventDefault();
+    show(true);
+    mark(true);
+  });
+  addEventListener("dragleave", (event) => event.relatedTarget || mark(false));
+  addEventListener("drop", (event) => {
+    if (!dragged(event)) return;
+    event.preventDefault();
+    mark(false);
+    void add([...event.dataTransfer.files]);
+  });
+}
+
+at("toggle").addEventListener("click", () => show(at("documents").hidden));
+at("shut").addEventListener("click", () => show(false));
+at("filter").addEventListener("input", draw);

@@ -1,0 +1,39 @@
+// What the page's parts share: making elements, and calling the service with the tab's key.
+
+export const at = (id) => document.getElementById(id);
+
+/** Makes an element; text goes in as text, never as markup. */
+export function el(tag, attributes, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") made.addEventListener(name, value);
+    else if (value !== undefined) made.setAttribute(name, value);
+  }
+  made.append(...children.filter((child) => child !== undefined && child !== ""));
+  return made;
+}
+
+// Where the service needs a key, a person gives it once for this tab.
+const KEY = "footnote:key";
+export const key = {
+  get: () => sessionStorage.getItem(KEY),
+  set: (secret) => sessionStorage.setItem(KEY, secret),
+  drop: () => sessionStorage.removeItem(KEY),
+};
+export const headers = () => (key.get() ? { authorization: `Bearer ${key.get()}` } : {});
+
+class Failed extends Error {
+  constructor(status, sentence) {
+    super(sentence);
+    this.status = status;
+  }
+}
+
+export async function call(path, method = "GET") {
+  const response = await fetch(path, { method, headers: headers() });
+  if (response.ok) return response;
+  const { detail } = await response.json().catch(() => ({}));
+  throw new Failed(response.status, detail ?? "The service does not answer.");
+}
+
+export const get = async (path) => (await call(path)).json();
