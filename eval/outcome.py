@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.events import Citation, Passage
+from app.events import Citation, Passage, SentenceChecked
 from eval.cases import Case
 
 
@@ -10,7 +10,8 @@ from eval.cases import Case
 class Outcome:
     """One answered case. `error` is set when the turn failed; then the rest is what came before.
 
-    `verbatim` says, for each citation, whether its quote stands at its offsets in the document.
+    `verbatim` says, for each citation, whether its quote stands at its offsets in the document. `sentences`
+    are the answer's, as the live turn checked them.
     """
 
     case: Case
@@ -19,6 +20,7 @@ class Outcome:
     passages: tuple[Passage, ...] = ()
     citations: tuple[Citation, ...] = ()
     verbatim: tuple[bool, ...] = ()
+    sentences: tuple[SentenceChecked, ...] = ()
     first_text_seconds: float | None = None
     seconds: float = 0.0
     error: str = ""

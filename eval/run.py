@@ -1,97 +1,119 @@
-"""An evaluation in one read: ask every case, score every outcome, average, judge."""
+"""An evaluation in one read: ask every case, score every outcome, average.
 
-import asyncio
+What it means (gates, regressions, causes) is `eval/verdict.py`; how it is told is `eval/report.py`.
+"""
+
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.build import Parts
-from eval.cases import Case
-from eval.gate import Threshold, Verdict, judge
-from eval.metrics.answer import citations, contents, groundedness
-from eval.metrics.refusal import refusal
-from eval.metrics.relevance import relevance
-from eval.metrics.retrieval import retrieval
-from eval.outcome import Outcome
-from eval.score import ERROR, Score
-from eval.summary import Mean, summarise
-from eval.target import answers
-from prompts.loader import load
+import numpy as np
 
-_K = 5
+from eval.cases import Case
+from eval.metrics.relevance import relevance
+from eval.outcome import Outcome
+from eval.row import Row, make_row
+from eval.score import Score
+from eval.scorers import scores_of, versions
+from eval.summary import Mean, summarise
+from eval.target import Target
+from vectorstore.embed import Embedder
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Outcomes and scores by case, the means, and the gate's verdicts."""
+    """Every case with its scores, the means, and what they were made with.
 
-    outcomes: tuple[Outcome, ...]
-    scores: tuple[Mapping[str, Score], ...]
+    `missing` holds the gold documents that the target cannot find, with the cases that need them. `seconds` are
+    the times of the answers, which no comparison reads. `noise` is each metric's spread between repeats.
+    """
+
+    rows: tuple[Row, ...]
     means: Mapping[str, Mean]
-    verdicts: tuple[Verdict, ...]
     fingerprint: Mapping[str, str]
-
-    @property
-    def passed(self) -> bool:
-        """Whether every gate holds."""
-        return all(verdict.passed for verdict in self.verdicts)
+    scorers: Mapping[str, str]
+    missing: Mapping[str, tuple[str, ...]]
+    seconds: Mapping[str, float]
+    noise: Mapping[str, float]
 
     @property
     def errors(self) -> int:
-        """How many cases could not be answered at all."""
-        return sum(bool(outcome.error) for outcome in self.outcomes)
-
-    def worst(self, count: int) -> list[tuple[Outcome, Mapping[str, Score]]]:
-        """Return the cases with the most lost, the critical ones first."""
-
-        def lost(row: Mapping[str, Score]) -> float:
-            names = ("abstention_accuracy", "must_include", "citation_validity", "hit@5", "groundedness")
-            return sum(1 - row[name].value for name in names if name in row and row[name].status == "ok")
-
-        rows = [(outcome, row) for outcome, row in zip(self.outcomes, self.scores, strict=True) if lost(row)]
-        rows.sort(key=lambda pair: (not pair[0].case.critical, -lost(pair[1]), pair[0].case.id))
-        return rows[:count]
+        """How many cases could not be answered, or scored, at all."""
+        return sum(bool(row.error) or "error" in row.scores.values() for row in self.rows)
 
 
-def evaluate(
-    cases: Sequence[Case], parts: Parts, *, thresholds: Sequence[Threshold], top_k: int
-) -> Evaluation:
-    """Ask, score, average, judge."""
-    outcomes = asyncio.run(answers(cases, parts, top_k=top_k))
-    nearness = relevance(outcomes, parts.embedder)
-    scores = [
-        _scored(outcome) | {"answer_relevance": near}
+def evaluate(cases: Sequence[Case], target: Target, *, embedder: Embedder, repeat: int = 1) -> Evaluation:
+    """Ask every case `repeat` times and score what comes back."""
+    runs = _asked(cases, target, repeat)
+    scores = [_scored(run, embedder) for run in runs]
+    rows = tuple(
+        make_row(case, [run[index] for run in runs], [run[index] for run in scores])
+        for index, case in enumerate(cases)
+    )
+    return Evaluation(
+        rows=rows,
+        means=means_of(rows),
+        fingerprint={"dataset": _dataset(rows), **target.fingerprint()},
+        scorers=versions(),
+        missing=_missing(cases, target.documents()),
+        seconds=_seconds([outcome for run in runs for outcome in run]),
+        noise=_noise(scores),
+    )
+
+
+def means_of(rows: Sequence[Row]) -> dict[str, Mean]:
+    """Average each metric over the rows."""
+    return summarise([row.scores for row in rows], [row.group for row in rows])
+
+
+def _asked(cases: Sequence[Case], target: Target, repeat: int) -> list[list[Outcome]]:
+    """Ask all repeats in one go: a connection to a model lives as long as one event loop."""
+    outcomes = target.ask([case for _ in range(repeat) for case in cases])
+    return [outcomes[start : start + len(cases)] for start in range(0, len(outcomes), len(cases))]
+
+
+def _scored(outcomes: Sequence[Outcome], embedder: Embedder) -> list[Mapping[str, Score]]:
+    nearness = relevance(outcomes, embedder)
+    return [
+        scores_of(outcome) | {"answer_relevance": near}
         for outcome, near in zip(outcomes, nearness, strict=True)
     ]
-    means = summarise(scores, [case.group or case.id for case in cases])
-    verdicts = judge(thresholds, means)
-    return Evaluation(tuple(outcomes), tuple(scores), means, tuple(verdicts), _fingerprint(cases, parts))
 
 
-def _scored(outcome: Outcome) -> dict[str, Score]:
-    rows = (
-        retrieval(outcome, k=_K),
-        groundedness(outcome),
-        citations(outcome),
-        refusal(outcome),
-        contents(outcome),
-    )
-    scores = {name: score for row in rows for name, score in row.items()}
-    return dict.fromkeys(scores, ERROR) if outcome.error else scores
+def _dataset(rows: Sequence[Row]) -> str:
+    said = "\n".join(sorted(f"{row.id} {row.digest}" for row in rows))
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
-def _fingerprint(cases: Sequence[Case], parts: Parts) -> dict[str, str]:
-    """Name what was compared: two runs with the same fingerprint must give the same scores."""
-    dataset = hashlib.sha256("\n".join(case.model_dump_json() for case in cases).encode()).hexdigest()
-    with parts.store.snapshot() as snapshot:
-        digests = snapshot.digests(tenant="default")
-    corpus = hashlib.sha256(
-        "\n".join(f"{uri} {digests[uri]}" for uri in sorted(digests)).encode()
-    ).hexdigest()
-    return {
-        "dataset": dataset[:16],
-        "corpus": corpus[:16],
-        "embedder": parts.embedder.fingerprint,
-        "model": parts.turn.answerer.name,
-        "prompt": load("answer").hash,
-    }
+def _missing(cases: Sequence[Case], found: frozenset[str] | None) -> dict[str, tuple[str, ...]]:
+    if found is None:
+        return {}
+    needed: dict[str, list[str]] = {}
+    for case in cases:
+        for doc in dict.fromkeys(evidence.doc for evidence in case.evidence):
+            if not any(uri == doc or uri.endswith(f"/{doc}") for uri in found):
+                needed.setdefault(doc, []).append(case.id)
+    return {doc: tuple(ids) for doc, ids in sorted(needed.items())}
+
+
+def _seconds(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Return percentiles of the time to the first text and to the end, in seconds."""
+    found: dict[str, float] = {}
+    firsts = [o.first_text_seconds for o in outcomes if o.first_text_seconds is not None]
+    for name, values in (("first text", firsts), ("answer", [o.seconds for o in outcomes])):
+        if values:
+            found |= {f"{name}, p{share}": float(np.percentile(values, share)) for share in (50, 95)}
+    return found
+
+
+def _noise(runs: Sequence[Sequence[Mapping[str, Score]]]) -> dict[str, float]:
+    """Return the standard deviation of each metric's mean between repeats; empty for one run."""
+    if len(runs) < 2:
+        return {}
+    means: dict[str, list[float]] = {}
+    for run in runs:
+        for name in {name for row in run for name in row}:
+            values = [row[name].value for row in run if name in row and row[name].status == "ok"]
+            if values:
+                means.setdefault(name, []).append(float(np.mean(values)))
+    return {name: float(np.std(values, ddof=1)) for name, values in sorted(means.items()) if len(values) > 1}

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.score import Score
-
 _RESAMPLES = 2_000
 _SEED = 20_261_123
 
@@ -22,22 +20,24 @@ class Mean:
     errors: int = 0
 
 
-def summarise(scores: Sequence[Mapping[str, Score]], groups: Sequence[str]) -> dict[str, Mean]:
+def summarise(scores: Sequence[Mapping[str, float | str]], groups: Sequence[str]) -> dict[str, Mean]:
     """Average each metric; a metric that applies to no case is left out.
 
-    `groups` names each case's cluster (cases from one document move together): whole clusters are resampled,
-    since resampling single cases would understate the spread.
+    A score is a number, or the word that says why there is none. `groups` names each case's cluster (cases from
+    one document move together): whole clusters are resampled, since resampling single cases would understate the
+    spread.
     """
     names = sorted({name for row in scores for name in row})
     return {name: mean for name in names if (mean := _mean(name, scores, groups)) is not None}
 
 
-def _mean(name: str, scores: Sequence[Mapping[str, Score]], groups: Sequence[str]) -> Mean | None:
-    errors = sum(name in row and row[name].status == "error" for row in scores)
+def _mean(name: str, scores: Sequence[Mapping[str, float | str]], groups: Sequence[str]) -> Mean | None:
+    errors = sum(row.get(name) == "error" for row in scores)
     clusters: dict[str, list[float]] = {}
     for row, group in zip(scores, groups, strict=True):
-        if name in row and row[name].status == "ok":
-            clusters.setdefault(group, []).append(row[name].value)
+        value = row.get(name)
+        if isinstance(value, int | float):
+            clusters.setdefault(group, []).append(value)
     if not clusters:
         return None
     sums = np.array([sum(values) for values in clusters.values()])

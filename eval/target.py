@@ -1,27 +1,82 @@
 """What is being evaluated: the turn itself, in process."""
 
 import asyncio
+import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from app.build import Parts
-from app.events import Citation, Citations, Done, Failed, Passage, Sources, Text
+from app.events import Citation, Citations, Done, Event, Failed, Passage, SentenceChecked, Sources, Text
 from app.question import Message, Question
 from eval.cases import Case
 from eval.outcome import Outcome
-from vectorstore.types import Scope
+from prompts.loader import load
+from vectorstore.types import Generation, Scope
 
 _SCOPE = Scope(unrestricted=True)
 
 
-async def answers(cases: Sequence[Case], parts: Parts, *, top_k: int, at_once: int = 8) -> list[Outcome]:
+class Target(Protocol):
+    """Whatever answers questions: this process, a server, a file of recorded answers."""
+
+    def ask(self, cases: Sequence[Case]) -> list[Outcome]:
+        """Ask every case; outcomes in the order of the cases. A case that breaks has its `error` set."""
+
+    def fingerprint(self) -> Mapping[str, str]:
+        """Name what answered: model, prompt, corpus, embedder, as far as the target tells."""
+
+    def documents(self) -> frozenset[str] | None:
+        """Return the uris that can be found, or None where the target does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class InProcess:
+    """The turn over an open index; `settings` are the values that its fingerprint names."""
+
+    parts: Parts
+    top_k: int
+    at: Generation | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def ask(self, cases: Sequence[Case]) -> list[Outcome]:
+        """Ask every case in one event loop."""
+        return asyncio.run(answers(cases, self.parts, top_k=self.top_k, at=self.at))
+
+    def fingerprint(self) -> Mapping[str, str]:
+        """Two runs with the same fingerprint must give the same scores, but for a model that varies."""
+        with self.parts.store.snapshot(self.at) as snapshot:
+            digests = snapshot.digests(tenant="default")
+            info = snapshot.info()
+        corpus = hashlib.sha256("\n".join(f"{uri} {digests[uri]}" for uri in sorted(digests)).encode())
+        return {
+            **self.settings,
+            "corpus": corpus.hexdigest()[:16],
+            "documents": str(info.documents),
+            "chunks": str(info.chunks),
+            "embedder": self.parts.embedder.fingerprint,
+            "model": self.parts.turn.answerer.name,
+            "prompt": load("answer").hash,
+            "top_k": str(self.top_k),
+        }
+
+    def documents(self) -> frozenset[str]:
+        """Return the index's uris."""
+        with self.parts.store.snapshot(self.at) as snapshot:
+            return frozenset(snapshot.digests(tenant="default"))
+
+
+async def answers(
+    cases: Sequence[Case], parts: Parts, *, top_k: int, at_once: int = 8, at: Generation | None = None
+) -> list[Outcome]:
     """Ask every case, at most `at_once` at a time; outcomes in the order of the cases."""
     slots = asyncio.Semaphore(at_once)
 
     async def one(case: Case) -> Outcome:
         async with slots:
-            return await _answered(case, parts, top_k)
+            return await _answered(case, parts, top_k, at)
 
     try:
         return list(await asyncio.gather(*(one(case) for case in cases)))
@@ -29,43 +84,59 @@ async def answers(cases: Sequence[Case], parts: Parts, *, top_k: int, at_once: i
         await parts.disconnect()
 
 
-async def _answered(case: Case, parts: Parts, top_k: int) -> Outcome:
-    history = tuple(Message(turn.role, turn.text) for turn in case.history)
-    question = Question(case.question, _SCOPE, history=history, top_k=top_k)
-    started = time.perf_counter()
-    text, refused, error = "", False, ""
+@dataclass(slots=True)
+class _Heard:
+    """What the events of one turn have said so far."""
+
+    started: float = field(default_factory=time.perf_counter)
+    text: str = ""
+    refused: bool = False
+    error: str = ""
     first: float | None = None
     passages: tuple[Passage, ...] = ()
     citations: tuple[Citation, ...] = ()
+    sentences: list[SentenceChecked] = field(default_factory=list)
+
+    def hear(self, event: Event) -> None:
+        match event:
+            case Sources():
+                self.passages = event.passages
+            case Text():
+                self.first = time.perf_counter() - self.started if self.first is None else self.first
+                self.text += event.delta
+            case SentenceChecked():
+                self.sentences.append(event)
+            case Citations():
+                self.citations = event.citations
+            case Done():
+                self.refused = event.refused
+            case Failed():
+                self.error = event.message
+
+
+async def _answered(case: Case, parts: Parts, top_k: int, at: Generation | None) -> Outcome:
+    history = tuple(Message(turn.role, turn.text) for turn in case.history)
+    question = Question(case.question, _SCOPE, history=history, top_k=top_k, at=at)
+    heard = _Heard()
     async with aclosing(parts.turn.answer(question, f"run_eval_{case.id}")) as events:
         async for event in events:
-            match event:
-                case Sources():
-                    passages = event.passages
-                case Text():
-                    first = first if first is not None else time.perf_counter() - started
-                    text += event.delta
-                case Citations():
-                    citations = event.citations
-                case Done():
-                    refused = event.refused
-                case Failed():
-                    error = event.message
+            heard.hear(event)
     return Outcome(
         case=case,
-        answer=text,
-        refused=refused,
-        passages=passages,
-        citations=citations,
-        verbatim=_verbatim(citations, parts),
-        first_text_seconds=first,
-        seconds=time.perf_counter() - started,
-        error=error,
+        answer=heard.text,
+        refused=heard.refused,
+        passages=heard.passages,
+        citations=heard.citations,
+        verbatim=_verbatim(heard.citations, parts, at),
+        sentences=tuple(heard.sentences),
+        first_text_seconds=heard.first,
+        seconds=time.perf_counter() - heard.started,
+        error=heard.error,
     )
 
 
-def _verbatim(citations: Sequence[Citation], parts: Parts) -> tuple[bool, ...]:
-    with parts.store.snapshot() as snapshot:
+def _verbatim(citations: Sequence[Citation], parts: Parts, at: Generation | None) -> tuple[bool, ...]:
+    with parts.store.snapshot(at) as snapshot:
         texts = {citation.document.id: snapshot.text(citation.document.id) for citation in citations}
     return tuple(
         texts[citation.document.id][citation.evidence.start : citation.evidence.end] == citation.quote

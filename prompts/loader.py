@@ -1,6 +1,9 @@
 """Load a prompt: a Markdown file with front matter, filled in by name, known by its content hash."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -8,6 +11,7 @@ from string import Template
 import yaml
 
 _FOLDER = Path(__file__).parent
+_instead: ContextVar[Path] = ContextVar("prompts_instead", default=_FOLDER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +28,22 @@ class Prompt:
         return Template(self.text).substitute(values)
 
 
-def load(name: str, *, folder: Path = _FOLDER) -> Prompt:
+def load(name: str, *, folder: Path | None = None) -> Prompt:
     """Read `<name>.md`; raises FileNotFoundError or ValueError (no front matter)."""
-    raw = (folder / f"{name}.md").read_text(encoding="utf-8")
+    path = (folder or _instead.get()) / f"{name}.md"
+    if folder is None and not path.is_file():
+        path = _FOLDER / f"{name}.md"
+    raw = path.read_text(encoding="utf-8")
     _, front, text = raw.split("---\n", 2)
     version = int(yaml.safe_load(front)["version"])
     return Prompt(name, version, text.strip(), hashlib.sha256(raw.encode()).hexdigest()[:12])
+
+
+@contextmanager
+def prompts_from(folder: Path) -> Iterator[None]:
+    """Take prompts from another folder while the block runs; what it lacks comes from ours."""
+    token = _instead.set(folder)
+    try:
+        yield
+    finally:
+        _instead.reset(token)

@@ -1,0 +1,94 @@
+"""`footnote eval compare`: two stored results, or two configurations asked now, in one paired report."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eval.baseline import baseline_of, read_folder
+from eval.cases import Case, load_cases
+from eval.compare import GATED, MIN_EFFECT, Rules
+from eval.compare import compare as compared
+from eval.configuration import Configuration, fill, opened, parse_configuration
+from eval.run import Evaluation, evaluate, means_of
+from eval.run_command import HANDBOOK, SAMPLE, finish, select
+from eval.verdict import Exit, judged
+from ingest.settings import IngestSettings
+from vectorstore.errors import BadInput
+
+
+def compare(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(help="Two result folders: before, then after.", metavar="[A B]")
+    ] = None,
+    a: Annotated[list[str] | None, typer.Option("--a", help="Before: KEY=VALUE settings.")] = None,
+    b: Annotated[list[str] | None, typer.Option("--b", help="After: KEY=VALUE settings.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Questions, one JSON object a line.")] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="The sample handbook and its questions.")] = False,
+    docs: Annotated[Path | None, typer.Option(help="Ask fresh indexes of this folder.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the report and its data.")] = Path("eval/out"),
+    gate: Annotated[list[str] | None, typer.Option(help="Metrics that decide, instead of the usual.")] = None,
+    min_effect: Annotated[
+        float, typer.Option(min=0, help="Smallest drop of a mean that fails.")
+    ] = MIN_EFFECT,
+    max_flips: Annotated[
+        int, typer.Option(min=0, help="Cases, none critical, that may newly fail a check.")
+    ] = 0,
+    repeat: Annotated[int, typer.Option(min=1, help="Ask every case this often on both sides.")] = 1,
+    tag: Annotated[list[str] | None, typer.Option(help="Only cases with this tag.")] = None,
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Report, but never fail.")] = False,
+) -> None:
+    """Compare two results, or two configurations: settings, prompts, models, chunkers, generations of the index."""
+    rules = Rules(
+        tuple(gate) if gate else GATED, min_effect=min_effect, max_flips=max_flips, allow_unreviewed=True
+    )
+    if folders:
+        if len(folders) != 2 or a or b:
+            raise BadInput("A comparison has two sides.", "Give two result folders, or --a … and --b ….")
+        before, after = (_stored(folder) for folder in folders)
+    else:
+        sample = sample or data is None
+        cases = select(load_cases(SAMPLE / "cases.jsonl" if data is None else data), tag or [])
+        sides = [parse_configuration(name, pairs or []) for name, pairs in (("A", a), ("B", b))]
+        before, after = _both(cases, sides, docs=HANDBOOK if sample else docs, repeat=repeat)
+    baseline = baseline_of(before.rows, before.fingerprint, before.scorers, name="A")
+    comparison = compared(
+        after.rows, baseline, fingerprint=after.fingerprint, scorers=after.scorers, rules=rules
+    )
+    judgement = judged(after, thresholds=(), rules=rules, comparison=comparison, require_baseline=True)
+    finish(after, judgement, out)
+    if judgement.exit and not exit_zero:
+        raise typer.Exit(judgement.exit)
+
+
+def _stored(folder: Path) -> Evaluation:
+    """Read a result folder; its intervals are computed again from its cases."""
+    rows, fingerprint, scorers = read_folder(folder)
+    if not rows:
+        typer.echo(f"{folder} holds no case.", err=True)
+        raise typer.Exit(Exit.NO_CASES)
+    return Evaluation(tuple(rows), means_of(rows), fingerprint, scorers, {}, {}, {})
+
+
+def _both(
+    cases: Sequence[Case], sides: Sequence[Configuration], *, docs: Path | None, repeat: int
+) -> list[Evaluation]:
+    """Evaluate both sides; where they cut and embed alike, over the same fresh index."""
+    with ExitStack() as stack:
+        index: Path | None = None
+        if docs is not None and len({tuple(sorted(_making(side).items())) for side in sides}) == 1:
+            index = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="footnote-eval-")))
+            fill(index, docs, sides[0])
+        found = []
+        for side in sides:
+            with opened(side, docs=None if index else docs, index=index) as target:
+                found.append(evaluate(cases, target, embedder=target.parts.embedder, repeat=repeat))
+        return found
+
+
+def _making(side: Configuration) -> Mapping[str, str]:
+    """Return what decides how an index is made."""
+    return {k: v for k, v in side.values.items() if k in IngestSettings.model_fields or k == "embedder"}

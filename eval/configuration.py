@@ -1,0 +1,125 @@
+"""A configuration to evaluate: settings as KEY=VALUE over those of the environment, and an index that fits them."""
+
+import difflib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import ValidationError
+
+from app.settings import AnswerSettings
+from eval.target import InProcess
+from ingest.settings import IngestSettings
+from prompts.loader import prompts_from
+from vectorstore.configuration import FootnoteSettings
+from vectorstore.errors import BadInput, NotFound
+from vectorstore.settings import StoreSettings
+from vectorstore.types import Generation
+
+if TYPE_CHECKING:
+    from app.build import Parts
+
+_CLASSES: tuple[type[FootnoteSettings], ...] = (StoreSettings, IngestSettings, AnswerSettings)
+_OWN = ("at", "prompts")
+_NAMED: Mapping[str, type[FootnoteSettings]] = {
+    "dense_weight": StoreSettings, "recall_target": StoreSettings, "passages": AnswerSettings,
+    "context_tokens": AnswerSettings, "answer_threshold": AnswerSettings,
+}  # fmt: skip
+"""Settings that a fingerprint names, beside those the target knows itself. Never a key."""
+Settings = TypeVar("Settings", bound=FootnoteSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What differs from the settings of the environment; `at` is a generation, `prompts` a folder of prompts."""
+
+    name: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def settings(self, kind: type[Settings]) -> Settings:
+        """Return the settings of a room; raises BadInput for a value that does not fit."""
+        own = {key: value for key, value in self.values.items() if key in kind.model_fields}
+        try:
+            return kind(**own)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise BadInput(
+                f"{first['loc'][0]}={first['input']!r} does not fit: {first['msg'].lower()}."
+            ) from error
+
+    def needs_ingest(self) -> bool:
+        """Say whether an index made with the settings of the environment does not fit."""
+        return any(key in IngestSettings.model_fields or key == "embedder" for key in self.values)
+
+
+def parse_configuration(name: str, pairs: Sequence[str]) -> Configuration:
+    """Read KEY=VALUE pairs, several in one argument divided by commas or spaces; raises BadInput."""
+    known = {key for kind in _CLASSES for key in kind.model_fields} | set(_OWN)
+    values: dict[str, str] = {}
+    for pair in (part for given in pairs for part in given.replace(",", " ").split()):
+        key, equals, value = pair.partition("=")
+        key = key.lower().removeprefix("footnote_")
+        if not equals:
+            raise BadInput(f"{pair!r} is not KEY=VALUE.", "Write it like --a top_k=5, or --b at=41.")
+        if key not in known:
+            near = difflib.get_close_matches(key, sorted(known), n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else "Run `footnote config show` for the list."
+            raise BadInput(f"{key!r} is not a setting that an evaluation can vary.", hint)
+        values[key] = value
+    return Configuration(name, values)
+
+
+@contextmanager
+def opened(
+    configuration: Configuration, *, docs: Path | None = None, index: Path | None = None
+) -> Iterator[InProcess]:
+    """Open the turn over the configured index, over the one at `index`, or over a fresh one of the folder `docs`."""
+    if docs is None and index is None and configuration.needs_ingest():
+        raise BadInput(
+            "These settings decide how documents are cut or embedded, so that an index has to be made with them.",
+            "Give the documents with --docs FOLDER, or use --sample.",
+        )
+    from app.build import build
+
+    with ExitStack() as stack:
+        if docs is not None:
+            index = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="footnote-eval-")))
+            fill(index, docs, configuration)
+        stored = configuration.settings(StoreSettings)
+        stored = stored if index is None else stored.model_copy(update={"data_dir": index})
+        answers = configuration.settings(AnswerSettings)
+        if folder := configuration.values.get("prompts"):
+            stack.enter_context(prompts_from(_folder(folder)))
+        parts = build(stored, answers)
+        stack.callback(parts.close)
+        yield in_process(parts, configuration, top_k=answers.top_k)
+
+
+def in_process(parts: "Parts", configuration: Configuration, *, top_k: int) -> InProcess:
+    """Name in the target's fingerprint what the configuration sets."""
+    named = {key: f"{getattr(configuration.settings(kind), key):g}" for key, kind in _NAMED.items()}
+    cut = configuration.settings(IngestSettings)
+    named["chunker"] = f"{cut.chunk_tokens} tokens, {cut.chunk_overlap} repeated"
+    at = configuration.values.get("at")
+    if at is not None and not at.isdecimal():
+        raise BadInput(f"at={at!r} is not a generation.", "`footnote index generations` lists them.")
+    return InProcess(parts, top_k, Generation(int(at)) if at else None, named)
+
+
+def fill(index: Path, docs: Path, configuration: Configuration) -> None:
+    """Make an index of a folder of documents."""
+    from ingest.run import Ingestion, Request
+
+    stored = configuration.settings(StoreSettings).model_copy(update={"data_dir": index})
+    ingestion = Ingestion(configuration.settings(IngestSettings), stored)
+    ingestion.carry_out(ingestion.plan(Request((docs,))))
+
+
+def _folder(path: str) -> Path:
+    folder = Path(path)
+    if not folder.is_dir():
+        raise NotFound(f"There is no folder {path!r}.", "prompts= takes a folder with answer.md in it.")
+    return folder

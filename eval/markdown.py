@@ -1,0 +1,79 @@
+"""The report as Markdown: what a pull request shows. Document text is quoted inert."""
+
+import re
+from collections.abc import Sequence
+
+from eval.compare import Comparison
+from eval.row import Row
+from eval.run import Evaluation
+from eval.terminal import notes
+from eval.verdict import Exit, Judgement
+from eval.worst import lost, ordered, shortcomings
+
+_WORST = 8
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&])")
+LIMITS = (
+    "Groundedness and citation scores come from a support checker without a language model: it finds unsupported "
+    "additions, not subtle contradictions. Answer relevance detects answers off the topic and nothing else; it "
+    "never gates."
+)
+
+
+def markdown(found: Evaluation, judgement: Judgement) -> str:
+    """Return the report: verdict and causes first, then gates, means, changes, the worst cases."""
+    passed = judgement.exit is Exit.PASSED
+    lines = [f"# Evaluation {'✓' if passed else '✗'} {inert(judgement.headline)}", ""]
+    if judgement.causes:
+        lines += ["**Likely causes**", "", *(f"- {inert(cause)}" for cause in judgement.causes), ""]
+    lines += [f"- {'✓' if v.passed else '✗'} {inert(v.gate)}: {v.says}" for v in judgement.thresholds]
+    lines += ["", *_means(found, judgement.comparison), ""]
+    lines += [f"{inert(note)}  " for note in notes(found, judgement)]
+    if judgement.comparison is not None and judgement.comparison.flips:
+        lines += ["", "## Newly failing", ""]
+        lines += [
+            f"- **{inert(flip.id)}** {flip.check}{' (critical)' if flip.critical else ''}"
+            for flip in judgement.comparison.flips
+        ]
+    worst = [row for row in ordered(found.rows, judgement.comparison) if lost(row)][:_WORST]
+    if worst:
+        lines += ["", "## Worst cases", "", *(line for row in worst for line in _case(row))]
+    return "\n".join([*lines, "", LIMITS]) + "\n"
+
+
+def inert(text: str) -> str:
+    """Escape what Markdown would read as markup, a link, an image, HTML, or a person's name."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split())).replace("://", ":\u200b//")
+
+
+def _means(found: Evaluation, comparison: Comparison | None) -> list[str]:
+    changes = {change.metric: change for change in comparison.changes} if comparison else {}
+    more = ("", " before | change | 90 % interval | |", "---:|---:|---:|---|") if changes else ("", "", "")
+    lines = ["| metric | mean | 95 % interval | cases |" + more[1], "|---|---:|---:|---:|" + more[2]]
+    for name, mean in found.means.items():
+        line = f"| {name} | {mean.value:.3f} | {mean.low:.3f} – {mean.high:.3f} | {mean.n} |"
+        change = changes.get(name)
+        if change is not None:
+            what = (
+                "" if change.status == "pass" else f"**{change.status}**" if change.gated else change.status
+            )
+            line += (
+                f" {change.before:.3f} | {change.after - change.before:+.3f} | "
+                f"{change.found.lower:+.3f} – {change.found.upper:+.3f} | {what} |"
+            )
+        elif changes:
+            line += " | | | |"
+        lines.append(line)
+    return lines
+
+
+def _case(row: Row) -> Sequence[str]:
+    lacks = ", ".join(f"{name} {value:.2f}" for name, value in shortcomings(row).items()) or "broke"
+    about = ", ".join((*row.tags, *(("critical",) if row.critical else ())))
+    return (
+        f"**{inert(row.id)}** ({inert(about)}): {inert(row.question)}",
+        "",
+        f"> {inert(row.error or row.answer) or '—'}",
+        "",
+        f"lacks: {lacks}",
+        "",
+    )

@@ -1,0 +1,192 @@
+"""`footnote eval run`: ask, score, judge, report, and set the exit code."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eval.baseline import Baseline, baseline_of, load_baseline, save_baseline
+from eval.cases import Case, load_cases
+from eval.compare import GATED, MIN_EFFECT, Rules, compare
+from eval.gate import Threshold, load_thresholds, parse_threshold
+from eval.quarantine import load_quarantine
+from eval.run import Evaluation, evaluate
+from eval.verdict import Exit, Judgement, judged
+from vectorstore.errors import BadInput
+
+SAMPLE = Path(__file__).parent / "sample"
+HANDBOOK = Path(__file__).parents[1] / "ingest" / "sample" / "handbook"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What the flags say about passing and failing."""
+
+    thresholds: tuple[Threshold, ...] = ()
+    baseline: Path | None = None
+    update: bool = False
+    require: bool = False
+    max_error_rate: float = 0.0
+    rules: Rules = field(default_factory=Rules)
+
+
+def run(
+    data: Annotated[Path | None, typer.Option(help="Questions, one JSON object a line.")] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="The sample handbook and its questions.")] = False,
+    docs: Annotated[
+        Path | None, typer.Option(help="Ask a fresh index of this folder, not the configured one.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the report and its data.")] = Path("eval/out"),
+    fail_under: Annotated[
+        list[str] | None, typer.Option(help="A gate: groundedness=0.9, or over_refusal<=0.1.")
+    ] = None,
+    thresholds: Annotated[Path | None, typer.Option(help="A TOML file of gates.")] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Fail when something got worse than in this file.")
+    ] = None,
+    update_baseline: Annotated[
+        bool, typer.Option("--update-baseline", help="Write --baseline from this run instead.")
+    ] = False,
+    require_baseline: Annotated[
+        bool,
+        typer.Option("--require-baseline", help="Exit 4 when the baseline is missing or not comparable."),
+    ] = False,
+    gate: Annotated[
+        list[str] | None, typer.Option(help="Metrics the baseline gates, instead of the usual.")
+    ] = None,
+    min_effect: Annotated[
+        float, typer.Option(min=0, help="Smallest drop of a mean that fails.")
+    ] = MIN_EFFECT,
+    max_flips: Annotated[
+        int, typer.Option(min=0, help="Cases, none critical, that may newly fail a check.")
+    ] = 0,
+    repeat: Annotated[int, typer.Option(min=1, help="Ask every case this often, to see what varies.")] = 1,
+    quarantine: Annotated[
+        Path | None, typer.Option(help='TOML of id = "reason": cases that do not gate.')
+    ] = None,
+    allow_unreviewed: Annotated[
+        bool, typer.Option("--allow-unreviewed", help="Let cases gate that nobody has reviewed.")
+    ] = False,
+    max_error_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of cases that may break.")] = 0.0,
+    tag: Annotated[list[str] | None, typer.Option(help="Only cases with this tag.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting for this run: KEY=VALUE.")
+    ] = None,
+    top_k: Annotated[int | None, typer.Option(help="Chunks to retrieve.")] = None,
+    mlflow: Annotated[str, typer.Option(help="Also log to this MLflow tracking address.")] = "",
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Report, but never fail.")] = False,
+) -> None:
+    """Ask every question, score the answers, and fail when a gate is missed or something got worse."""
+    sample = sample or data is None
+    cases = select(load_cases(SAMPLE / "cases.jsonl" if data is None else data), tag or [])
+    rules = Rules(
+        metrics=tuple(gate) if gate else GATED,
+        min_effect=min_effect,
+        max_flips=max_flips,
+        quarantine=load_quarantine(quarantine, known={case.id for case in cases}) if quarantine else None,
+        allow_unreviewed=allow_unreviewed,
+    )
+    gates = Gate(
+        tuple(_thresholds(fail_under or [], thresholds, sample=sample)),
+        baseline,
+        update=update_baseline,
+        require=require_baseline,
+        max_error_rate=max_error_rate,
+        rules=rules,
+    )
+    before = _baseline(gates)
+    _check_reviewed(cases, gates)
+    settings = [*(set_ or []), *([] if top_k is None else [f"top_k={top_k}"])]
+    found = _evaluated(cases, settings, docs=HANDBOOK if sample else docs, repeat=repeat)
+    judgement = judge_run(found, gates, before)
+    finish(found, judgement, out, mlflow=mlflow)
+    if gates.update and baseline is not None and not judgement.incomplete:
+        save_baseline(baseline_of(found.rows, found.fingerprint, found.scorers), baseline)
+        typer.echo(f"Baseline written: {baseline}", err=True)
+    if judgement.exit and not exit_zero:
+        raise typer.Exit(judgement.exit)
+
+
+def select(cases: list[Case], tags: Sequence[str]) -> list[Case]:
+    """Return the cases with one of the tags; exits 5 when there is none."""
+    chosen = [case for case in cases if not tags or set(tags) & set(case.tags)]
+    if not chosen:
+        typer.echo("No case was selected, so nothing was scored.", err=True)
+        raise typer.Exit(Exit.NO_CASES)
+    return chosen
+
+
+def judge_run(found: Evaluation, gates: Gate, before: Baseline | None) -> Judgement:
+    """Hold a run against its gates and the baseline."""
+    comparison = None
+    problem = ""
+    if before is not None:
+        comparison = compare(
+            found.rows, before, fingerprint=found.fingerprint, scorers=found.scorers, rules=gates.rules
+        )
+    elif gates.baseline is not None and not gates.update:
+        problem = f"there is no baseline {str(gates.baseline)!r}"
+    elif gates.require and not gates.update:
+        problem = "no --baseline was given"
+    return judged(
+        found,
+        thresholds=gates.thresholds,
+        rules=gates.rules,
+        comparison=comparison,
+        baseline_problem=problem,
+        require_baseline=gates.require,
+        max_error_rate=gates.max_error_rate,
+    )
+
+
+def finish(found: Evaluation, judgement: Judgement, out: Path, *, mlflow: str = "") -> None:
+    """Write the report's files, show the tables, and log where that was asked for."""
+    from eval.report import write
+    from eval.terminal import show
+
+    write(found, judgement, out)
+    show(found, judgement)
+    typer.echo(f"Report: {out / 'report.html'}", err=True)
+    if mlflow:
+        from eval.mlflow_export import log_run
+
+        typer.echo(f"MLflow run: {log_run(found, judgement, out, tracking=mlflow)}", err=True)
+
+
+def _evaluated(
+    cases: Sequence[Case], settings: Sequence[str], *, docs: Path | None, repeat: int
+) -> Evaluation:
+    from eval.configuration import opened, parse_configuration
+
+    with ExitStack() as stack:
+        target = stack.enter_context(opened(parse_configuration("run", settings), docs=docs))
+        return evaluate(cases, target, embedder=target.parts.embedder, repeat=repeat)
+
+
+def _thresholds(flags: list[str], path: Path | None, *, sample: bool) -> list[Threshold]:
+    gates = [parse_threshold(flag) for flag in flags]
+    if path is not None:
+        return gates + load_thresholds(path)
+    return gates or (load_thresholds(SAMPLE / "thresholds.toml") if sample else [])
+
+
+def _baseline(gates: Gate) -> Baseline | None:
+    if gates.update and gates.baseline is None:
+        raise BadInput("--update-baseline needs to know which file.", "Add --baseline eval/baseline.json.")
+    if gates.baseline is None or gates.update or not gates.baseline.is_file():
+        return None
+    return load_baseline(gates.baseline)
+
+
+def _check_reviewed(cases: Sequence[Case], gates: Gate) -> None:
+    gated = gates.thresholds or (gates.baseline is not None and not gates.update)
+    if gated and not gates.rules.allow_unreviewed and not any(case.reviewed for case in cases):
+        typer.echo(
+            'No selected case is reviewed, so none may gate. Set "reviewed": true on those that a person has '
+            "read, or add --allow-unreviewed.",
+            err=True,
+        )
+        raise typer.Exit(Exit.NO_CASES)
