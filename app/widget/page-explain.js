@@ -9,20 +9,20 @@ const STAGES = {
 const RANKS = { dense: "meaning", lexical: "words", rerank: "read closely" };
 const VERDICTS = { supported: "Supported", partly: "Partly", unsupported: "Not supported" };
 
-const time = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`);
+const time = (ms) => (ms < 1 ? "< 1 ms" : ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`);
 const percent = (share) => `${Math.round(share * 100)} %`;
-const within = (share) => Math.min(Math.max(share, 0), 1);
+const length = (share) => `${(Math.min(Math.max(share, 0), 1) * 100).toFixed(2)}%`;
 const section = (title, ...content) => el("section", {}, el("h3", {}, title), ...content);
 
 /** A bar on a track: where it begins and how long it is, as shares of the track. */
-function bar(start, length, mark) {
+function bar(start, share, mark) {
   const fill = el("i", {});
-  fill.style.insetInlineStart = percent(within(start));
-  fill.style.inlineSize = `max(2px, ${(within(length) * 100).toFixed(2)}%)`;
+  fill.style.insetInlineStart = `min(${length(start)}, 100% - 2px)`;
+  fill.style.inlineSize = `max(2px, ${length(share)})`;
   const track = el("span", { class: "track", "aria-hidden": "true" }, fill);
   if (mark !== undefined) {
     const line = el("b", {});
-    line.style.insetInlineStart = percent(within(mark));
+    line.style.insetInlineStart = length(mark);
     track.append(line);
   }
   return track;
@@ -46,12 +46,11 @@ function times(timings) {
 
 function answerable({ answerability: found, refused }) {
   if (!found) return "";
-  const { probability, threshold, missing, reasons } = found;
+  const { probability, threshold, missing } = found;
   const sure = el("p", {}, el("b", {}, percent(probability)), ` sure; below ${percent(threshold)} it declines.`);
   return section(refused ? "Do the documents hold an answer? No" : "Do the documents hold an answer?",
     el("div", { class: "sure" }, bar(0, probability, threshold)), sure,
-    missing.length ? el("p", {}, `In no passage: ${missing.join(", ")}.`) : "",
-    reasons.length ? el("p", {}, `Against it: ${reasons.join(", ")}.`) : "");
+    missing.length ? el("p", {}, `In no passage: ${missing.join(", ")}.`) : "");
 }
 
 function candidate(found, cited) {

@@ -350,6 +350,10 @@ def test_how_an_answer_came_about_is_explained(staged: Stage, page: Any, watched
     widths = drawer.locator(".times .track i").evaluate_all("bars => bars.map(bar => bar.offsetWidth)")
     assert widths[3] == max(widths)
     assert widths[2] > widths[1] > 0
+    starts = drawer.locator(".times .track i").evaluate_all("bars => bars.map(bar => bar.offsetLeft)")
+    assert starts[0] == 0
+    assert starts == sorted(starts)
+    assert starts[3] > starts[2]
     page.keyboard.press("Escape")
     assert drawer.is_hidden()
     assert watched.complaints == []
