@@ -13,6 +13,7 @@ import pytest
 
 from tests.vectorstore import writer
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, find, put, sample
+from vectorstore.embedded.lock import writer_lock
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.errors import Busy
 from vectorstore.open import open_store
@@ -71,6 +72,30 @@ def test_writer_that_does_not_wait_is_turned_away_and_nothing_is_lost(open_index
     assert done
     with store.snapshot() as snapshot:
         assert set(snapshot.digests(tenant="default")) == {f"{number}.md" for number in done}
+
+
+def test_writer_is_not_turned_away_by_a_reader_that_catches_up(folder: Path, open_index: OpenStore) -> None:
+    with open_index().draft() as draft:
+        put(draft, sample("a.md", "Fact a."))
+    following, done = threading.Event(), threading.Event()
+
+    def follow() -> None:
+        with writer_lock(folder / "index.lock", following=True):
+            following.set()
+            assert not done.wait(0.2)
+
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(follow)
+        following.wait()
+        with open_index().draft() as draft:
+            put(draft, sample("b.md", "Fact b."))
+        done.set()
+        reader.result()
+        # A second reader leaves it at what is there, and a second writer is told at once.
+        with writer_lock(folder / "index.lock"):
+            for follows in (True, False):
+                with pytest.raises(Busy), writer_lock(folder / "index.lock", following=follows):
+                    pass
 
 
 # --- readers while commits land ---

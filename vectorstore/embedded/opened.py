@@ -96,7 +96,7 @@ class Opened:
             self._loading.release()
 
     def _make(self, connection: Connection, *, wait: bool) -> Projections:
-        lock = writer_lock(self.folder / "index.lock", wait=wait, at_most=_PATIENCE)
+        lock = writer_lock(self.folder / "index.lock", wait=wait, at_most=_PATIENCE, following=True)
         with lock, self._loading:
             projections.discard_damaged(self.folder, connection, self.kind)
             projections.catch_up(self.folder, connection, self.kind)
