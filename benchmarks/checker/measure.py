@@ -44,8 +44,8 @@ def torch_predict(folder: Path) -> Predict:
     from tokenizers import Tokenizer
 
     from benchmarks.checker.model import Checker, padded
-    from benchmarks.checker.train import LONGEST
     from vectorstore.minilm_files import tokenizer_definition
+    from vectorstore.pair_tokens import MAX_TOKENS, kinds
 
     torch.set_num_threads(1)
     model = Checker()
@@ -53,7 +53,7 @@ def torch_predict(folder: Path) -> Predict:
     model.eval()
     tokenizer = Tokenizer.from_buffer(tokenizer_definition())
     tokenizer.no_padding()
-    tokenizer.enable_truncation(LONGEST, strategy="only_second")
+    tokenizer.enable_truncation(MAX_TOKENS, strategy="only_second")
 
     @torch.no_grad()
     def predict(pairs: list[tuple[str, str]]) -> Floats:
@@ -63,10 +63,10 @@ def torch_predict(folder: Path) -> Predict:
         for start in range(0, len(order), 24):
             places = order[start : start + 24]
             tokens = padded([np.array(rows[place].ids) for place in places])
-            segments = padded([np.array(rows[place].type_ids) for place in places])
+            sides = padded([kinds(rows[place].ids, rows[place].type_ids) for place in places])
             mask = padded([np.ones(len(rows[place].ids)) for place in places])
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                found[places] = model(tokens, mask, segments)[0].float().numpy()
+                found[places] = model(tokens, mask, sides)[0].float().numpy()
         return found
 
     return predict

@@ -10,6 +10,7 @@ from torch import nn
 from transformers import AutoModel
 
 from vectorstore.minilm_files import model_folder
+from vectorstore.pair_tokens import KINDS
 
 WIDTH = 384
 HIDDEN = 128
@@ -18,7 +19,7 @@ HIDDEN = 128
 class Checker(nn.Module):
     """Says how likely evidence supports a claim, which tokens it does not, and whether it answers a question.
 
-    The claim is segment 0, the evidence segment 1. The verdict sees the first token, the claim's mean and the
+    `token_type_ids` are the tokens' kinds (vectorstore/pair_tokens.py). The verdict sees the first token, the claim's mean and the
     claim's largest activations: one unsupported word is enough.
     """
 
@@ -27,12 +28,13 @@ class Checker(nn.Module):
         self.encoder: Any = AutoModel.from_pretrained(model_folder(), add_pooling_layer=False)
         for parameter in self.encoder.embeddings.parameters():
             parameter.requires_grad = False
-        # The published segment 1 was never trained: a small learnt step tells both sides apart instead.
+        # In place of two segments, of which only the first was ever trained, six kinds of tokens: the claim's and the
+        # evidence's, each by what the other side has of it.
+        table = nn.Embedding(KINDS, WIDTH)
         with torch.no_grad():
-            self.encoder.embeddings.token_type_embeddings.weight[1] = (
-                self.encoder.embeddings.token_type_embeddings.weight[0]
-            )
-        self.encoder.embeddings.token_type_embeddings.weight.requires_grad = True
+            first = self.encoder.embeddings.token_type_embeddings.weight[0]
+            table.weight.normal_(0.0, 0.02).add_(first)
+        self.encoder.embeddings.token_type_embeddings = table
         self.support = _head()
         self.answer = _head()
         self.token = nn.Linear(WIDTH, 1)
@@ -45,7 +47,7 @@ class Checker(nn.Module):
         hidden = self.encoder(
             input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
         ).last_hidden_state.float()
-        claim = (attention_mask * (1 - token_type_ids)).unsqueeze(-1).float()
+        claim = (attention_mask * (token_type_ids < KINDS // 2)).unsqueeze(-1).float()
         mean = (hidden * claim).sum(1) / claim.sum(1)
         largest = (hidden + (claim - 1) * 1e4).amax(1)
         seen = torch.cat([hidden[:, 0], mean, largest], dim=1)

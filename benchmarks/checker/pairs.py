@@ -83,7 +83,7 @@ def _twins(source: Source, far: Pool, draw: random.Random) -> Iterator[Pair]:
     plain = [" ".join(item.split()) for item in taken]
     steps = draw.choice((0, 1, 1, 2, 2, 3))
     claim = _merge([paraphrase(item, draw, steps=steps) for item in plain], draw)
-    if not 20 < len(claim) < 420:
+    if not 20 < len(claim) < 300:
         return
     yield from _labelled(source, claim, taken, draw, near=near, far=far, merged=merged)
 
@@ -92,7 +92,7 @@ def _labelled(
     source: Source, claim: str, taken: list[str], draw: random.Random, *, near: Pool, far: Pool, merged: bool
 ) -> Iterator[Pair]:
     title = source.title if draw.random() < 0.5 else ""
-    budget = draw.choice((320, 480, 480, 640))
+    budget = draw.choice((240, 320, 320, 420))
 
     def pair(said: str, text: str, label: int, kind: str, spans: tuple[tuple[int, int], ...] | None) -> Pair:
         evidence = gather(read(said), text, title, budget=budget)
@@ -147,7 +147,7 @@ def _squad(draw: random.Random) -> Iterator[Pair]:
     for title, paragraph, questions in paragraphs():
         shown = title.replace("_", " ")
         for text, right, answer in statements(questions):
-            evidence = gather(read(text), paragraph, shown)
+            evidence = gather(read(text), paragraph, shown, budget=320)
             at = text.find(answer)
             spans = ((at, at + len(answer)),) if not right and at >= 0 else () if right else None
             yield Pair(text, " ".join(evidence.split()), int(right), "statement", spans, "support", title)

@@ -15,7 +15,7 @@ import json
 import random
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,9 @@ from torch.nn import functional
 from benchmarks.checker.model import Checker, padded
 from benchmarks.support import auroc
 from vectorstore.minilm_files import tokenizer_definition
+from vectorstore.pair_tokens import MAX_TOKENS, kinds
 
-LONGEST = 224
-BATCH_TOKENS = 3_072
+BATCH_TOKENS = 2_048
 TOKEN_LOSS = 0.3
 WARM_UP = 0.06
 _DEV_SHARE = 24
@@ -40,7 +40,7 @@ class Example:
     """One pair in tokens. `marks` are 1 for unsupported tokens, 0 for others of the claim, -1 where unknown."""
 
     tokens: np.ndarray[Any, Any]
-    segments: np.ndarray[Any, Any]
+    kinds: np.ndarray[Any, Any]
     marks: np.ndarray[Any, Any]
     label: int
     task: str
@@ -48,17 +48,17 @@ class Example:
     weight: float
 
 
-def examples(path: Path) -> tuple[list[Example], list[Example]]:
+def examples(path: Path, tasks: Sequence[str]) -> tuple[list[Example], list[Example]]:
     """Read pairs; return those to train on and those held out, whole documents each (1 in 24)."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_buffer(tokenizer_definition())
     tokenizer.no_padding()
-    tokenizer.enable_truncation(LONGEST, strategy="only_second")
+    tokenizer.enable_truncation(MAX_TOKENS, strategy="only_second")
     train, dev = [], []
     with path.open(encoding="utf-8") as file:
         for row in map(json.loads, file):
-            if row["evidence"] and len(row["claim"]) < 600:
+            if row["evidence"] and len(row["claim"]) < 600 and row["task"] in tasks:
                 held = zlib.crc32(row["group"].encode()) % _DEV_SHARE == 0
                 (dev if held else train).append(_example(tokenizer, row))
     return train, dev
@@ -66,15 +66,16 @@ def examples(path: Path) -> tuple[list[Example], list[Example]]:
 
 def _example(tokenizer: Any, row: dict[str, Any]) -> Example:
     encoding = tokenizer.encode(row["claim"], row["evidence"])
-    segments = np.array(encoding.type_ids)
-    marks = np.full(len(segments), -1)
+    marks = np.full(len(encoding.ids), -1)
     if row["spans"] is not None:
-        for place, ((start, end), segment) in enumerate(zip(encoding.offsets, segments, strict=True)):
+        for place, ((start, end), segment) in enumerate(
+            zip(encoding.offsets, encoding.type_ids, strict=True)
+        ):
             if segment == 0 and end > start:
                 marks[place] = any(start < last and end > first for first, last in row["spans"])
     return Example(
         np.array(encoding.ids),
-        segments,
+        kinds(encoding.ids, encoding.type_ids),
         marks,
         row["label"],
         row["task"],
@@ -114,12 +115,15 @@ class Training:
         self.rate = arguments.rate
         self.minutes = arguments.minutes
         self.began = time.monotonic()
-        encoder = [p for p in self.model.encoder.parameters() if p.requires_grad]
-        heads = [
-            p for part in (self.model.support, self.model.answer, self.model.token) for p in part.parameters()
+        kinds_table = self.model.encoder.embeddings.token_type_embeddings
+        fresh = [
+            parameter
+            for part in (self.model.support, self.model.answer, self.model.token, kinds_table)
+            for parameter in part.parameters()
         ]
+        published = [*self.model.encoder.encoder.parameters()]
         self.optimiser = torch.optim.AdamW(
-            [{"params": encoder, "scale": 1.0}, {"params": heads, "scale": 5.0}],
+            [{"params": published, "scale": 1.0}, {"params": fresh, "scale": 5.0}],
             lr=self.rate,
             weight_decay=0.01,
         )
@@ -145,10 +149,10 @@ class Training:
     def run(self, batch: list[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the three heads' logits."""
         tokens = padded([item.tokens for item in batch]).to(self.device)
-        segments = padded([item.segments for item in batch]).to(self.device)
+        sides = padded([item.kinds for item in batch]).to(self.device)
         mask = padded([np.ones(len(item.tokens)) for item in batch]).to(self.device)
         with torch.autocast(self.device, dtype=torch.bfloat16):
-            support, answer, token = self.model(tokens, mask, segments)
+            support, answer, token = self.model(tokens, mask, sides)
         return support.float(), answer.float(), token.float()
 
     def loss(self, batch: list[Example]) -> torch.Tensor:
@@ -182,14 +186,14 @@ class Training:
                 scores[place] = float((answer if items[place].task == "answer" else support)[row])
         labels = np.array([item.label == 1 for item in items])
         tasks = np.array([item.task for item in items])
-        kinds = np.array([item.kind.removeprefix("source ") for item in items])
+        made = np.array([item.kind.removeprefix("source ") for item in items])
         found = {}
         for task in sorted(set(tasks)):
             chosen = tasks == task
             if 0 < labels[chosen].sum() < chosen.sum():
                 found[task] = auroc(scores[chosen], labels[chosen])
-        for kind in sorted(set(kinds[(tasks == "support") & ~labels])):
-            chosen = (tasks == "support") & (labels | (kinds == kind))
+        for kind in sorted(set(made[(tasks == "support") & ~labels])):
+            chosen = (tasks == "support") & (labels | (made == kind))
             if labels[chosen].any():
                 found[f"support, {kind}"] = auroc(scores[chosen], labels[chosen])
         return {name: round(value, 3) for name, value in found.items()}
@@ -198,9 +202,9 @@ class Training:
 def train(arguments: argparse.Namespace) -> None:
     """Train, save every few minutes, and print what was measured on the held-out documents."""
     draw = random.Random(arguments.seed)
-    fitting, dev = examples(arguments.pairs)
+    fitting, dev = examples(arguments.pairs, arguments.tasks)
     if arguments.replay:
-        others, held = examples(arguments.replay)
+        others, held = examples(arguments.replay, arguments.tasks)
         fitting += draw.sample(others, min(len(others), arguments.replayed))
         dev += held
     run = Training(arguments)
@@ -248,9 +252,10 @@ def main() -> None:
     parser.add_argument("--replayed", type=int, default=4_000)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="a checkpoint to go on from")
+    parser.add_argument("--tasks", nargs="+", default=["support", "answer"])
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=0.0)
-    parser.add_argument("--rate", type=float, default=1e-4)
+    parser.add_argument("--rate", type=float, default=1.5e-4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
