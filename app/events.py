@@ -12,7 +12,15 @@ from vectorstore.types import ChunkId, Document, DocumentId, Generation, Span, S
 
 Verdict: TypeAlias = Literal["supported", "partly", "unsupported"]
 FailureCode: TypeAlias = Literal[
-    "model_unavailable", "model_timeout", "model_cut_off", "model_refused_key", "context_overflow", "internal"
+    "model_unavailable",
+    "model_timeout",
+    "model_cut_off",
+    "model_refused_key",
+    "context_overflow",
+    "bad_input",
+    "not_found",
+    "unavailable",
+    "internal",
 ]
 
 

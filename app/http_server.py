@@ -65,5 +65,5 @@ async def _until_stopped(server: "Server", application: "FastAPI") -> None:
     waiting.cancel()
     service = application.state.service
     await application.state.runs.drain(service.settings.drain_seconds)
-    server.stop()
+    server.stop()  # type: ignore[no-untyped-call]
     await serving

@@ -73,6 +73,8 @@ _FAILED: Final[dict[str, int]] = {
     "model_cut_off": 502,
     "model_refused_key": 502,
     "context_overflow": 413,
+    "bad_input": 400,
+    "not_found": 404,
 }
 _OPENAI_TYPES: Final[dict[int, str]] = {
     401: "invalid_request_error",

@@ -16,7 +16,7 @@ from typing import TypeAlias
 from app.events import Cancelled, Done, Event, Failed, Terminal
 from app.question import Question
 from app.run import Dialect, Reason, Run
-from vectorstore.errors import Busy, FootnoteError, NotFound, Unavailable
+from vectorstore.errors import BadInput, Busy, FootnoteError, NotFound, Unavailable
 
 TurnFunction: TypeAlias = Callable[[Question, str], AsyncGenerator[Event, None]]
 """Answers a question under a run id. Closing the generator stops everything upstream of it."""
@@ -235,7 +235,7 @@ class Runs:
         try:
             return await self._consumed(run)
         except FootnoteError as error:
-            return Failed("internal", str(error), retryable=isinstance(error, Busy | Unavailable))
+            return _failed(error)
         except Exception as error:  # noqa: BLE001 - the run's edge
             report(f"Run {run.id} broke", error)
             return Failed("internal", f"Something went wrong on our side (run {run.id}).")
@@ -269,6 +269,17 @@ class Runs:
             if not fits or (run.ended_at or 0.0) < oldest:
                 size -= run.size
                 self._dropped(run)
+
+
+def _failed(error: FootnoteError) -> Failed:
+    """Say in the reader's terms what an error of the family means: his to mend, or worth another try."""
+    if isinstance(error, NotFound):
+        return Failed("not_found", str(error), retryable=False)
+    if isinstance(error, BadInput):
+        return Failed("bad_input", str(error), retryable=False)
+    if isinstance(error, Busy | Unavailable):
+        return Failed("unavailable", str(error))
+    return Failed("internal", str(error), retryable=False)
 
 
 def report(what: str, error: Exception) -> None:

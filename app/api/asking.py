@@ -29,7 +29,7 @@ class ConditionBody(BaseModel):
 
 
 WhereBody: TypeAlias = Annotated[
-    list[ConditionBody] | dict[str, Scalar | list[Scalar]],
+    list[ConditionBody] | dict[str, Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=1_000)]],
     Field(
         description="Conditions that must all hold; or, shorter, an object of field → value or values.",
         examples=[

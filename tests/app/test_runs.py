@@ -113,7 +113,7 @@ def test_a_turn_that_just_stops_is_not_taken_for_a_finished_one() -> None:
 def test_an_error_of_the_family_reaches_the_reader_in_its_own_words() -> None:
     async def test() -> None:
         run = Runs(ScriptedTurn((NotFound("There is no generation 41."),))).start(QUESTION, resumable=True)
-        assert (await read(run))[-1] == Failed("internal", "There is no generation 41.", retryable=False)
+        assert (await read(run))[-1] == Failed("not_found", "There is no generation 41.", retryable=False)
 
     together(test)
 
