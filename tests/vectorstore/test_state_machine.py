@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -163,7 +163,7 @@ QUICK = settings(
     derandomize=True,
 )
 FULL = settings(
-    max_examples=50, stateful_step_count=400, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=5, stateful_step_count=2000, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 
@@ -175,6 +175,7 @@ def test_store_behaves_like_a_dictionary(coded: bool, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(14400)
-def test_store_behaves_like_a_dictionary_for_long() -> None:
-    run_state_machine_as_test(IndexMachine, settings=FULL)
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("first", range(0, 50, 5))
+def test_store_behaves_like_a_dictionary_for_long(first: int) -> None:
+    run_state_machine_as_test(seed(first)(IndexMachine), settings=FULL)
