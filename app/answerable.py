@@ -7,11 +7,12 @@ probability.
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.events import Passage
 from app.ground import OPPOSITES
 from app.language.asked import STRICT, Asked, ask
+from app.language.phrases import language_of, listed, say
 from app.language.rarity import UNKNOWN, rarity
 from app.language.reading import Reading, lines, read
 from app.language.words import fold
@@ -67,6 +68,15 @@ def decide(
     found = signals(asked, ranked, sources)
     value = confidence(found)
     return Answerability(value >= threshold, value, missing, _reasons(found), threshold)
+
+
+def together(decisions: Sequence[Answerability]) -> Answerability:
+    """Join the decisions on a question's parts: it is answerable, in part at least, if one of them is."""
+    if len(decisions) == 1:
+        return decisions[0]
+    best = max(decisions, key=lambda decision: decision.confidence)
+    missing = dict.fromkeys(word for decision in decisions for word in decision.missing)
+    return replace(best, missing=tuple(missing))
 
 
 def confidence(found: Mapping[str, float]) -> float:
@@ -139,12 +149,12 @@ def calibrated_threshold(
 
 
 def refusal_text(question: str, passages: Sequence[Passage]) -> str:
-    """Say that the documents do not hold the answer, and name the nearest ones."""
+    """Say in the question's language that the documents do not hold the answer, and name the nearest ones."""
+    language = language_of(question)
     titles = list(dict.fromkeys(passage.document.title or passage.document.uri for passage in passages))[:3]
     if not titles:
-        return "I found nothing about this in the documents I can search."
-    named = titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
-    return f"I could not find the answer in the documents I can search. The nearest are: {named}."
+        return say("nothing", language)
+    return say("refused", language, titles=listed(titles, language))
 
 
 def _best(asked: Asked, ranked: Sequence[Candidate]) -> Candidate:

@@ -8,7 +8,7 @@ from itertools import groupby
 from app.events import Passage
 from vectorstore.embed import Embedder
 from vectorstore.store import Snapshot, Store
-from vectorstore.types import Chunk, Generation, Hit, Scope, Span, Vector, Where
+from vectorstore.types import Chunk, ChunkId, Generation, Hit, Scope, Span, Vector, Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,8 @@ class Retrieved:
     hits: tuple[Hit, ...]
     passages: tuple[Passage, ...]
     vector: Vector
+    parts: tuple["Retrieved", ...] = ()
+    """What each part of a question in several parts brought, without passages of its own."""
 
 
 class Retriever:
@@ -29,19 +31,52 @@ class Retriever:
         self._embedder = embedder
 
     async def retrieve(
-        self, text: str, *, scope: Scope, where: Where = (), limit: int, at: Generation | None = None
+        self,
+        text: str,
+        *,
+        scope: Scope,
+        where: Where = (),
+        limit: int,
+        at: Generation | None = None,
+        parts: Sequence[str] = (),
     ) -> Retrieved:
-        """Return at most `limit` hits at a pinned generation (the newest when `at` is None)."""
-        return await asyncio.to_thread(self._retrieve, text, scope, where, limit, at)
+        """Return at most `limit` hits at a pinned generation (the newest when `at` is None).
+
+        `parts` are what the question asks one by one; each is searched too, and the best of all come first.
+        """
+        return await asyncio.to_thread(self._retrieve, (text, *parts), scope, where, limit, at)
 
     def _retrieve(
-        self, text: str, scope: Scope, where: Where, limit: int, at: Generation | None
+        self, texts: Sequence[str], scope: Scope, where: Where, limit: int, at: Generation | None
     ) -> Retrieved:
-        vector = self._embedder.embed_query(text)
+        vectors = [self._embedder.embed_query(text) for text in texts]
         with self._store.snapshot(at) as snapshot:
-            hits = snapshot.search(text, vector, scope=scope, where=where, limit=limit)
-            passages = passages_of(hits, snapshot)
-            return Retrieved(snapshot.generation, tuple(hits), passages, vector)
+            found = [
+                snapshot.search(text, vector, scope=scope, where=where, limit=limit)
+                for text, vector in zip(texts, vectors, strict=True)
+            ]
+            hits = in_turn(found)[:limit]
+            generation = snapshot.generation
+            return Retrieved(
+                generation,
+                tuple(hits),
+                passages_of(hits, snapshot),
+                vectors[0],
+                tuple(
+                    Retrieved(generation, tuple(own), (), vector)
+                    for own, vector in zip(found[1:], vectors[1:], strict=True)
+                ),
+            )
+
+
+def in_turn(rankings: Sequence[Sequence[Hit]]) -> list[Hit]:
+    """Merge rankings by taking the next best of each in turn; a chunk stands once."""
+    merged: dict[ChunkId, Hit] = {}
+    for place in range(max(map(len, rankings), default=0)):
+        for ranking in rankings:
+            if place < len(ranking):
+                merged.setdefault(ranking[place].chunk.id, ranking[place])
+    return list(merged.values())
 
 
 def passages_of(hits: Sequence[Hit], snapshot: Snapshot) -> tuple[Passage, ...]:
@@ -59,7 +94,8 @@ def passages_of(hits: Sequence[Hit], snapshot: Snapshot) -> tuple[Passage, ...]:
                 runs[-1].append(hit)
             else:
                 runs.append([hit])
-    runs.sort(key=lambda run: -max(hit.score for hit in run))
+    best = {hit.chunk.id: place for place, hit in enumerate(hits)}
+    runs.sort(key=lambda run: min(best[hit.chunk.id] for hit in run))
     return tuple(_passage(number, run, snapshot) for number, run in enumerate(runs, start=1))
 
 

@@ -82,6 +82,10 @@ class AnswerSettings(FootnoteSettings):
     llm_fallback: bool = Field(
         default=False, description="Answer from the documents' own sentences when the language model is down."
     )
+    strict: bool = Field(
+        default=False,
+        description="Have sentences that the sources do not support rewritten once, and leave them out if that fails.",
+    )
     top_k: int = Field(
         default=20, ge=1, le=50, description="Chunks retrieved for a question; neighbours become one passage."
     )

@@ -3,47 +3,38 @@
 import json
 import re
 
+from app.language.phrases import language_of, say
 from app.language.rarity import rarity
 from app.language.words import STOPWORDS, fold, stem, word_set, words
 
-_HELLO = "Hello! Ask me anything that your documents may answer; every answer names its sources."
-_THANKS = "You're welcome. Ask on whenever you like."
-_BYE = "Goodbye!"
-_SELF = (
-    "I am Footnote. I look for answers in your organisation's documents, quote them, and say so when they do not "
-    "hold the answer."
-)
-_FINE = "All is well, thank you. What would you like to know from your documents?"
-_OKAY = "All right. What else would you like to know?"
-
 _REPLIES = (
     (
-        _SELF,
+        "self",
         r"who are you|what are you|what(?:'s| is) your name|what can you (?:do|help (?:me )?with)|what do you do|"
         r"how (?:do|does) (?:you|this) work|are you (?:a )?(?:bot|robot|human|machine|an? ai)|help|"
         r"wer bist du|was kannst du|quién eres|qué puedes hacer|qui es-tu|qui êtes-vous",
     ),
     (
-        _FINE,
+        "fine",
         r"how are you(?: doing)?(?: today)?|how(?:'s| is) it going|what's up|wie geht(?:'s| es(?: dir| ihnen)?)|cómo estás|ça va",
     ),
     (
-        _BYE,
+        "bye",
         r"(?:good ?)?bye(?: bye)?|see you(?: later| soon| tomorrow)?|ciao|tschüss|auf wiedersehen|adiós|hasta luego|au revoir|"
         r"have a (?:nice|good|great) (?:day|one|evening|weekend)|good night|cheers,? bye",
     ),
     (
-        _THANKS,
+        "thanks",
         r"(?:many |ok(?:ay)?,? )?thanks?(?: you)?(?: (?:so|very) much| a lot| a bunch| again)?(?: for (?:your|the) help)?|thx|ty|"
         r"cheers|that(?:'s| is| was) (?:very |really )?(?:helpful|great|perfect|all)|"
         r"danke(?: schön| sehr)?|vielen dank|(?:muchas )?gracias|merci(?: beaucoup)?|grazie|obrigad[oa]",
     ),
     (
-        _OKAY,
+        "okay",
         r"ok(?:ay)?|great|perfect|nice|cool|good|got it|understood|i see|all right|alright|alles klar|super|vale|d'accord",
     ),
     (
-        _HELLO,
+        "hello",
         r"hi|hello|hey|hiya|howdy|yo|greetings|good (?:morning|afternoon|evening|day)|hi there|hello there|hey there|"
         r"hallo|guten (?:tag|morgen|abend)|moin|servus|grüezi|hola|buen[oa]s (?:días|tardes|noches)|bonjour|salut|bonsoir|"
         r"ciao|buongiorno|olá|test(?:ing)?|ping",
@@ -56,23 +47,37 @@ _LEADING = re.compile(
 )
 _LONGEST = 80
 
+_OPENINGS = {
+    "de": word_set("hallo guten moin servus grüezi tschüss auf danke vielen alles wer wie was"),
+    "es": word_set("hola buenos buenas adiós hasta gracias muchas vale cómo quién qué"),
+    "fr": word_set("bonjour salut bonsoir au merci d'accord ça qui"),
+    "it": word_set("ciao buongiorno grazie"),
+    "pt": word_set("olá obrigado obrigada"),
+}
+
 _TASK = re.compile(r"\s*### Task:\s", re.IGNORECASE)
 _HISTORY = re.compile(r"<chat_history>(.*?)</chat_history>", re.DOTALL | re.IGNORECASE)
 _USER_LINE = re.compile(r"^\s*user\s*:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
 
 
 def reply(text: str) -> str | None:
-    """Answer a greeting, thanks, goodbye or a question about Footnote itself; None for anything else."""
+    """Answer a greeting, thanks, goodbye or a question about Footnote itself in its language; None for anything else."""
     if len(text) > _LONGEST:
         return None
     said = re.sub(r"\s+", " ", fold(text)).strip(" .!?,;:)(-~*'\"👋🙏😀🙂👍❤️¡¿")
     shorter = _ADDRESSED.sub("", said)
     without_opening = _LEADING.sub("", said, count=1)
     for form in (said, shorter, without_opening):
-        for answer, pattern in _PATTERNS:
+        for phrase, pattern in _PATTERNS:
             if pattern.match(form):
-                return answer
+                return say(phrase, _language(form))
     return None
+
+
+def _language(said: str) -> str:
+    """Name the language of a few words; greetings hold none of the words by which questions are told."""
+    first = said.split(" ", maxsplit=1)[0].strip(",!.")
+    return next((code for code, openings in _OPENINGS.items() if first in openings), language_of(said))
 
 
 def housekeeping(text: str) -> str | None:

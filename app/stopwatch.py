@@ -26,6 +26,10 @@ class Stopwatch:
         self._moments.add(moment)
         self._laps.append(Timing(moment, round((time.perf_counter() - self._started) * 1_000, 2)))
 
+    def marked(self, moment: str) -> bool:
+        """Say whether a moment has come."""
+        return moment in self._moments
+
     def take(self) -> tuple[Timing, ...]:
         """Return the laps since the last call."""
         laps, self._laps = tuple(self._laps), []

@@ -47,12 +47,21 @@ class Transcript:
         ready, self._held = self._held[:cut], self._held[cut:]
         yield from self._show(ready)
 
-    def finish(self) -> Iterator[Event]:
-        """Yield what was held back, the last sentences, and the citations."""
+    @property
+    def cited(self) -> frozenset[int]:
+        """The numbers of the passages that the answer cites so far."""
+        return frozenset(marker.number for marker in self._markers)
+
+    def finish(self, note: str = "") -> Iterator[Event]:
+        """Yield what was held back, the last sentences, a note of our own, and the citations."""
         yield from self._show((self._held + self._guard.finish()).rstrip())
         self._held = ""
         for start, end in self._sentences.finish():
             yield from self._closed(start, end)
+        if note:
+            added = f"\n\n{note}" if self.text else note
+            self.text += added
+            yield Text(added)
         if self._citations:
             yield Citations(tuple(self._citations))
 

@@ -11,24 +11,27 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from app.answer.answerer import Answerer, ModelFailure, Written
-from app.answerable import Answerability, refusal_text
-from app.events import Done, Event, Failed, Passage, Sources, Started, Status, Text, Usage
+from app.answer.answerer import Answerer, ModelFailure
+from app.answerable import Answerability, refusal_text, together
+from app.conversation import about_conversation
+from app.events import Done, Event, Failed, Sources, Started, Status, Text
 from app.explanation import explained
+from app.language.phrases import language_of, say
+from app.language.subquestions import subquestions
 from app.pack import pack
 from app.question import Message, Question
 from app.retrieve import Retrieved, Retriever
 from app.smalltalk import housekeeping, reply
 from app.stopwatch import Stopwatch
 from app.tokens import TokenCounter
-from app.transcript import Check, Transcript
+from app.transcript import Check
+from app.underspecified import asking_back, which
+from app.writing import Task, Writing
 
 Condense: TypeAlias = Callable[[str, Sequence[Message]], Awaitable[str]]
 """Turns a follow-up and its history into a question that stands alone."""
 Complete: TypeAlias = Callable[[str], Awaitable[str]]
 """Asks a language model for one whole reply."""
-
-NOTICE = "You are talking to a machine. Answers are generated from your organisation's documents; check the sources."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +49,15 @@ class Turn:
     fallback: Answerer | None = None
     prompt_hash: str = ""
     """Which wording of the prompt asks the model; empty without one."""
+    strict: bool = False
+    """Whether sentences that the sources do not support are rewritten once, and else withheld."""
+    complete: Complete | None = None
 
     async def answer(self, question: Question, run: str) -> AsyncGenerator[Event, None]:
         """Answer one question."""
-        yield Started(run, question.conversation, self.answerer.name, time.time(), NOTICE)
-        said = housekeeping(question.text) or reply(question.text)
+        language = language_of(question.text)
+        yield Started(run, question.conversation, self.answerer.name, time.time(), say("notice", language))
+        said = _without_documents(question)
         if said is not None:
             yield Text(said)
             yield Done()
@@ -59,76 +66,86 @@ class Turn:
         try:
             yield Status("understanding")
             alone = await self.condense(question.text, question.history)
+            parts = subquestions(alone)
             watch.lap("understanding")
             yield Status("retrieving", alone)
-            found = await self.retriever.retrieve(
-                alone, scope=question.scope, where=question.where, limit=question.top_k, at=question.at
-            )
+            found = await self._found(question, alone, parts)
             watch.lap("retrieving")
             packed = pack(
                 found.passages, budget=self.context_tokens, most=self.passages, count=self.tokens.count
             )
-            passages = packed.passages
-            yield Sources(passages)
+            yield Sources(packed.passages)
             watch.lap("packing")
-            decision = await asyncio.to_thread(self.decide, alone, found)
+            decisions = await asyncio.to_thread(self._decided, alone, parts, found)
+            decision = together(decisions)
             watch.lap("deciding")
             yield explained(
-                alone, found, packed, decision, prompt_hash=self.prompt_hash, timings=watch.take()
+                alone,
+                found,
+                packed,
+                decision,
+                parts=parts if len(parts) > 1 else (),
+                prompt_hash=self.prompt_hash,
+                timings=watch.take(),
             )
-            if not decision.answerable:
-                yield Text(refusal_text(alone, passages))
-                yield Done(refused=True)
+            unclear = which(alone, found.hits)
+            if unclear or not decision.answerable:
+                yield Text(asking_back(alone, unclear) if unclear else refusal_text(alone, packed.passages))
+                yield Done(refused=not unclear)
                 return
             yield Status("writing")
-            async with aclosing(self._written(replace(question, text=alone), passages, watch)) as events:
+            task = Task(
+                replace(question, text=alone),
+                packed.passages,
+                found.hits,
+                parts,
+                _unanswered(parts, decisions),
+            )
+            async with aclosing(self._writing(watch).events(task)) as events:
                 async for event in events:
                     yield event
         except ModelFailure as failure:
             yield Failed(failure.code, f"{failure.what} {failure.hint}".strip(), failure.retryable)
 
-    async def _written(
-        self, question: Question, passages: tuple[Passage, ...], watch: Stopwatch
-    ) -> AsyncGenerator[Event, None]:
-        """Write the answer; fall back to the other answerer only while nothing has been shown."""
-        transcript = Transcript(passages, check=self.check, allowed_links=_links(passages))
-        ending = Written()
-        try:
-            async with aclosing(
-                self.answerer.write(question.text, passages=passages, history=question.history)
-            ) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Written):
-                        ending = piece
-                        continue
-                    watch.mark("first_text")
-                    for event in transcript.feed(piece):
-                        yield event
-        except ModelFailure:
-            if self.fallback is None or transcript.text:
-                for event in transcript.finish():
-                    yield event
-                raise
-            second = replace(self, answerer=self.fallback, fallback=None)
-            async with aclosing(second._written(question, passages, watch)) as events:  # noqa: SLF001
-                async for event in events:
-                    yield event
-            return
-        if ending.refused:
-            yield Text(refusal_text(question.text, passages))
-        for event in transcript.finish():
-            yield event
-        watch.lap("writing")
-        yield replace(self._usage(question, passages, transcript.text, ending), timings=watch.take())
-        yield Done(ending.reason, ending.refused)
+    async def _found(self, question: Question, alone: str, parts: Sequence[str]) -> Retrieved:
+        return await self.retriever.retrieve(
+            alone,
+            scope=question.scope,
+            where=question.where,
+            limit=question.top_k,
+            at=question.at,
+            parts=parts if len(parts) > 1 else (),
+        )
 
-    def _usage(self, question: Question, passages: tuple[Passage, ...], text: str, ending: Written) -> Usage:
-        read = ending.input_tokens
-        if read is None:
-            read = sum(self.tokens.count(part) for part in (question.text, *(p.text for p in passages)))
-        written = self.tokens.count(text) if ending.output_tokens is None else ending.output_tokens
-        return Usage(read, written)
+    def _decided(self, alone: str, parts: Sequence[str], found: Retrieved) -> list[Answerability]:
+        """Decide for the question, or for each of its parts on what that part brought."""
+        if not found.parts:
+            return [self.decide(alone, found)]
+        return [self.decide(part, own) for part, own in zip(parts, found.parts, strict=True)]
+
+    def _writing(self, watch: Stopwatch) -> Writing:
+        return Writing(
+            answerer=self.answerer,
+            check=self.check,
+            tokens=self.tokens,
+            watch=watch,
+            fallback=self.fallback,
+            strict=self.strict,
+            complete=self.complete,
+        )
 
 
-def _links(passages: tuple[Passage, ...]) -> list[str]:
-    return [p.document.uri for p in passages if p.document.uri.startswith(("http://", "https://"))]
+def _without_documents(question: Question) -> str | None:
+    """Answer what needs no documents: a front end's housekeeping, small talk, a question about the conversation."""
+    return (
+        housekeeping(question.text)
+        or reply(question.text)
+        or about_conversation(question.text, question.history)
+    )
+
+
+def _unanswered(parts: Sequence[str], decisions: Sequence[Answerability]) -> tuple[str, ...]:
+    """Return the parts of the question that the documents do not answer."""
+    if len(decisions) < 2:
+        return ()
+    return tuple(part for part, decision in zip(parts, decisions, strict=True) if not decision.answerable)

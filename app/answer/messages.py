@@ -42,6 +42,12 @@ def chat_messages(
     ]
 
 
+def rewrite_prompt(sentence: str, passages: Sequence[Passage]) -> str:
+    """Build the message that asks for a second wording of one sentence which the passages do not support."""
+    listed = "\n\n".join(_listed(passage) for passage in passages)
+    return load("rewrite").fill(delimiter=f"<<{secrets.token_hex(8)}>>", passages=listed, sentence=sentence)
+
+
 def _listed(passage: Passage) -> str:
     document = passage.document
     where = [document.title or document.uri]

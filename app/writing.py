@@ -1,0 +1,135 @@
+"""Writes one answer: streams it, survives what a model may do, and closes it with citations and what to ask next."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from app.answer.answerer import Answerer, ModelFailure, Piece, Written
+from app.answer.messages import rewrite_prompt
+from app.answerable import refusal_text
+from app.events import Done, Event, FollowUps, Passage, Text, Usage
+from app.follow_ups import follow_ups
+from app.language.phrases import language_of, say
+from app.question import Question
+from app.stopwatch import Stopwatch
+from app.strict import supported_only
+from app.tokens import TokenCounter
+from app.transcript import Check, Transcript
+from vectorstore.types import Hit
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be answered, from which passages. `unanswered` are the `parts` that the documents do not hold."""
+
+    question: Question
+    passages: tuple[Passage, ...]
+    hits: tuple[Hit, ...] = ()
+    parts: tuple[str, ...] = ()
+    unanswered: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> str:
+        """What can be answered of the question: all of it, or the one part that is left."""
+        left = [part for part in self.parts if part not in self.unanswered]
+        return left[0] if self.unanswered and len(left) == 1 else self.question.text
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """The way an answer is written in one turn."""
+
+    answerer: Answerer
+    check: Check
+    tokens: TokenCounter
+    watch: Stopwatch
+    fallback: Answerer | None = None
+    strict: bool = False
+    complete: Callable[[str], Awaitable[str]] | None = None
+
+    async def events(self, task: Task) -> AsyncGenerator[Event, None]:
+        """Write; while nothing has been shown, read less where it was too much, else fall back."""
+        transcript = Transcript(task.passages, check=self.check, allowed_links=_links(task.passages))
+        ending = Written()
+        try:
+            async with aclosing(self._pieces(task)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Written):
+                        ending = piece
+                        continue
+                    self.watch.mark("first_text")
+                    for event in transcript.feed(piece):
+                        yield event
+        except ModelFailure as failure:
+            other = None if transcript.text else self._second(task, failure)
+            if other is None:
+                for event in transcript.finish():
+                    yield event
+                raise
+            async with aclosing(other[0].events(other[1])) as events:
+                async for event in events:
+                    yield event
+            return
+        for event in self._closing(task, transcript, ending):
+            yield event
+
+    def _pieces(self, task: Task) -> AsyncGenerator[Piece, None]:
+        question = task.question
+        # A language model says itself what is missing.
+        text = task.asked if self.complete is None else question.text
+        pieces = self.answerer.write(text, passages=task.passages, history=question.history)
+        if not self.strict:
+            return pieces
+        return supported_only(
+            pieces, passages=task.passages, check=self.check, rewrite=self._rewrite if self.complete else None
+        )
+
+    async def _rewrite(self, sentence: str, passages: Sequence[Passage]) -> str:
+        if self.complete is None:
+            return ""
+        return await self.complete(rewrite_prompt(sentence, passages))
+
+    def _second(self, task: Task, failure: ModelFailure) -> "tuple[Writing, Task] | None":
+        """Return how to go on after a failure: with half of the passages, once; or with the other answerer."""
+        whole = len(task.passages)
+        if failure.code == "context_overflow" and whole > 1 and not self.watch.marked("overflow"):
+            self.watch.mark("overflow")
+            # The first ones keep their numbers, which the client has seen.
+            return self, replace(task, passages=task.passages[: (whole + 1) // 2])
+        if self.fallback is not None:
+            return replace(self, answerer=self.fallback, fallback=None, complete=None), task
+        return None
+
+    def _closing(self, task: Task, transcript: Transcript, ending: Written) -> Sequence[Event]:
+        """Return what follows the last word: citations, what to ask next, usage, the end."""
+        question, events = task.question, list[Event]()
+        if ending.refused:
+            events.append(Text(refusal_text(question.text, task.passages)))
+        note = "" if ending.refused else self._missing(task)
+        events += transcript.finish(note)
+        if not ending.refused:
+            cited = [passage for passage in task.passages if passage.number in transcript.cited]
+            if questions := follow_ups(question.text, task.hits, cited=cited):
+                events.append(FollowUps(questions))
+        self.watch.lap("writing")
+        events.append(replace(self._usage(task, transcript.text, ending), timings=self.watch.take()))
+        return [*events, Done(ending.reason, ending.refused)]
+
+    def _missing(self, task: Task) -> str:
+        """Name the parts that stay unanswered; a language model has been told to say so itself."""
+        if not task.unanswered or self.complete is not None:
+            return ""
+        parts = "; ".join(part.split(" (")[0].rstrip(" ?.!") for part in task.unanswered)
+        return say("partly", language_of(task.question.text), words=parts)
+
+    def _usage(self, task: Task, text: str, ending: Written) -> Usage:
+        read = ending.input_tokens
+        if read is None:
+            texts = (task.question.text, *(passage.text for passage in task.passages))
+            read = sum(self.tokens.count(part) for part in texts)
+        written = self.tokens.count(text) if ending.output_tokens is None else ending.output_tokens
+        return Usage(read, written)
+
+
+def _links(passages: Sequence[Passage]) -> list[str]:
+    return [p.document.uri for p in passages if p.document.uri.startswith(("http://", "https://"))]
