@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from app.explain_search import ExplainedSearch
 from app.keys import Keys
+from app.page_pictures import PagePictures
 from app.question import Question
 from app.records import Records
 from app.runs import OnEnd, TurnFunction
@@ -74,3 +75,5 @@ class Service:
     explain_search: ExplainSearch | None = None
     written_by: str = ""
     """The answerer behind it, for `/version`."""
+    pictures: PagePictures | None = None
+    """Pages of PDFs as they look, for the viewer."""

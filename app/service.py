@@ -20,6 +20,7 @@ from app.api import (
     run_explained,
     search,
     ui_chat,
+    viewer,
 )
 from app.api.mcp_route import McpRoute
 from app.middleware import BodyLimit, RequestIds
@@ -39,6 +40,7 @@ _ROUTERS = (
     search.router,
     feedback.router,
     documents.router,
+    viewer.router,
     health.router,
     docs_page.router,
     pages.router,
@@ -57,7 +59,11 @@ def create_app(service: Service) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with mcp.running() if mcp else nullcontext():
             await runs.open()
-            yield
+            try:
+                yield
+            finally:
+                if service.pictures is not None:
+                    service.pictures.close()
             await runs.drain(0)
             await runs.close()
 

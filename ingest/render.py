@@ -4,11 +4,13 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 from ingest.extract import ParseFailure
 from ingest.limits import Limits
+from ingest.parse.pdf_place import squeezed
 from ingest.picture import (
     MAX_LAYOUT_BYTES,
     MAX_PICTURE_BYTES,
@@ -19,8 +21,10 @@ from ingest.picture import (
     unpack_picture,
 )
 from ingest.worker_process import WorkerProcess
+from vectorstore.types import Span
 
 _LIMITS: Final = Limits(cpu_seconds=10, wall_seconds=20.0)
+_MAX_PLACES: Final = 8
 _MAX_CHARS: Final = 2_500  # of all places together: a request is one small message
 
 
@@ -55,6 +59,21 @@ class Renderer:
         with self._turn:
             self._process.release()
         self._folder.cleanup()
+
+
+def places_of(text: str, starts: Sequence[int], span: Span) -> list[Place]:
+    """Return what a span of a document's text is on its pages; `starts` is where each page begins in the text.
+
+    A quote that stands on a page several times is told apart by how often it stands there before.
+    """
+    places: list[Place] = []
+    for number, (first, after) in enumerate(pairwise([*starts, len(text)]), start=1):
+        start, end = max(first, span.start), min(after, span.end)
+        if start < end and len(places) < _MAX_PLACES:
+            words = squeezed(text[start:end])
+            nth = squeezed(text[first:start]).count(words) if words else 0
+            places.append(Place(number, text[start:end], nth))
+    return places
 
 
 def _bounded(places: Sequence[Place]) -> list[Place]:

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from fastapi import Request
 
@@ -36,6 +37,18 @@ def granted_by(request: Request, service: Service, document: DocumentId) -> Gran
     if not hmac.compare_digest(signature.encode(), _signature(secret, document, key, expires).encode()):
         return None
     return service.keys.grant_of(key)
+
+
+def passed_on(request: Request, service: Service, grant: Grant, *, document: Document) -> str:
+    """Return the query that lets a page's own pictures in as the page was: with its link, or a new signature.
+
+    A link is passed on as it is, so that opening it does not make it last longer.
+    """
+    query = request.query_params
+    if granted_by(request, service, document.id):
+        return urlencode({name: query[name] for name in ("key", "expires", "signature")})
+    sign = _signer(service, grant, time.time())
+    return urlencode(sign(document)) if sign else ""
 
 
 def _signer(service: Service, grant: Grant, now: float) -> Callable[[Document], dict[str, str]] | None:

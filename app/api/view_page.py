@@ -1,42 +1,69 @@
-"""The page that shows a document's extracted text with one place marked. No script, nothing from elsewhere."""
+"""The page that shows a document with one place marked: as it looks, or as its extracted text. No script, nothing from elsewhere."""
 
 import base64
 import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 from typing import Final
 
+from ingest.picture import Box, Layout
 from vectorstore.types import Document, Span
 
 _STYLE: Final = """\
-:root{color-scheme:light dark;font:16px/1.6 system-ui,sans-serif}
-body{max-width:46rem;margin:0 auto;padding:1.5rem}
-h1{font-size:1.25rem;margin:0}header p{margin:.25rem 0 1.5rem;opacity:.75}
+:root{color-scheme:light dark;--paper:light-dark(#fffefc,#191816);--wash:light-dark(#f1ede6,#100f0e);--line:light-dark(#e2dcd2,#38342f);--ink:light-dark(#1e1b18,#ece8e1);--soft:light-dark(#665f56,#a9a196);--accent:light-dark(#a3341d,#f2937a);--mark:light-dark(#fbe7a8,#584717);--serif:"Iowan Old Style",Charter,"Source Serif 4","Noto Serif",Georgia,serif;font:16px/1.6 -apple-system,BlinkMacSystemFont,"Segoe UI",Roboto,"Noto Sans","Helvetica Neue",Arial,sans-serif}
+*{box-sizing:border-box}
+body{margin:0;background:var(--wash);color:var(--ink)}
+header{position:sticky;top:0;z-index:2;background:var(--paper);border-bottom:1px solid var(--line);padding:12px clamp(16px,4vw,32px)}
+h1{font:600 18px/1.3 var(--serif);letter-spacing:-.01em;margin:0}
+header p{margin:1px 0 0;color:var(--soft);font-size:13px;overflow-wrap:anywhere}
+header a{color:var(--accent);text-underline-offset:2px}
+main{max-width:50rem;margin:24px auto;padding:36px clamp(20px,6vw,56px) 64px;background:var(--paper);border:1px solid var(--line);border-radius:14px}
 pre{font:inherit;white-space:pre-wrap;overflow-wrap:anywhere;margin:0}
-mark{background:#ffe58a;color:#000;scroll-margin-top:30vh}
-.page{display:block;margin:1.5rem 0 .5rem;border-top:1px solid;opacity:.6;font-size:.85rem}
+mark{background:var(--mark);color:var(--ink);border-radius:2px;padding:1px 0;scroll-margin-top:30vh}
+.page{display:block;margin:1.75rem 0 .5rem;border-top:1px solid var(--line);padding-top:.4rem;color:var(--soft);font-size:13px;scroll-margin-top:72px}
+.page:first-child{margin-top:0;border:0;padding:0}
+.sheets main{max-width:1280px;background:none;border:0;padding:0 clamp(12px,2.5vw,28px) 64px}
+section{display:grid;gap:20px 28px;margin-bottom:32px;scroll-margin-top:72px}
+section>h2{font:500 13px/1.4 inherit;color:var(--soft);margin:0 0 -12px;grid-column:1/-1;font-size:13px}
+.sheet{position:relative;margin:0;background:#fff;border-radius:4px;box-shadow:0 1px 2px rgb(0 0 0/.08),0 8px 30px rgb(30 20 10/.12);align-self:start}
+.sheet img{display:block;width:100%;height:auto;border-radius:4px;color:#555}
+.sheet svg{position:absolute;inset:0;width:100%;height:100%;mix-blend-mode:multiply}
+.sheet rect{fill:#ffe27a;scroll-margin-top:35vh}
+section pre{font-size:14.5px;color:var(--soft);padding:2px 0;min-width:0}
+section mark{color:var(--ink)}
+@media(min-width:1040px){section{grid-template-columns:minmax(0,1.45fr) minmax(0,1fr)}}
+@media(max-width:640px){main{margin:0;border:0;border-radius:0;min-height:100vh}.sheets main{padding-top:16px}}
+@media(forced-colors:active){mark,.sheet svg{forced-color-adjust:none}mark{background:Mark;color:MarkText}}
+@media print{header{position:static}body,main{background:none;border:0}}
 """
 _HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-CONTENT_SECURITY_POLICY: Final = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+CONTENT_SECURITY_POLICY: Final = f"default-src 'none'; img-src 'self' data:; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
 
-def render(document: Document, text: str, span: Span | None) -> str:
+@dataclass(frozen=True, slots=True)
+class Sheets:
+    """How a document's pages look: their layout, and the query that lets their pictures in."""
+
+    layout: Layout
+    query: str = ""
+
+
+def render(document: Document, text: str, span: Span | None, *, sheets: Sheets | None = None) -> str:
     """Return the page as HTML. Every word of the document is escaped.
 
     Links end in `#page=12` or `#mark`. The mark carries the id of its own page, so that either scrolls to the
     marked words without a script.
     """
     title = escape(document.title or document.uri)
-    marked_page = page_at(document, span.start) if span and span.end > span.start else None
-    body = "".join(
-        _page(document, text, start=start, end=end, number=number, span=span, marked_page=marked_page)
-        for number, (start, end) in enumerate(_pages(document, len(text)), start=1)
-    )
+    body = _looks(document, text, span, sheets) if sheets else f"<pre>{_text(document, text, span)}</pre>"
+    kind = ' class="sheets"' if sheets else ""
     return (
         f'<!doctype html><html lang="und"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head>'
-        f"<body><header><h1>{title}</h1><p>{escape(document.uri)}</p></header><main><pre>{body}</pre></main>"
-        "</body></html>"
+        f'<meta name="viewport" content="width=device-width,initial-scale=1"><link rel="icon" href="data:,"><style>{_STYLE}</style></head>'
+        f'<body{kind}><header><h1 dir="auto">{title}</h1><p>{" · ".join(_facts(document, span))}</p></header>'
+        f'<main dir="auto">{body}</main></body></html>'
     )
 
 
@@ -45,6 +72,72 @@ def page_at(document: Document, position: int) -> int | None:
     if not document.pages:
         return None
     return max(1, sum(start <= position for start in document.pages))
+
+
+def _facts(document: Document, span: Span | None) -> Iterator[str]:
+    yield escape(document.uri)
+    if document.modified is not None:
+        yield f"{document.modified:%Y-%m-%d}"
+    if len(document.pages) > 1:
+        yield f"{len(document.pages)} pages"
+    if (number := _marked_page(document, span)) is not None:
+        yield f'<a href="#page={number}">page {number}</a>'
+    elif span is not None and span.end > span.start:
+        yield '<a href="#mark">the passage</a>'
+
+
+def _marked_page(document: Document, span: Span | None) -> int | None:
+    return page_at(document, span.start) if span and span.end > span.start else None
+
+
+def _looks(document: Document, text: str, span: Span | None, sheets: Sheets) -> str:
+    """Show every page as a picture with its text beside it."""
+    marked_page = _marked_page(document, span)
+    query = f"?{escape(sheets.query)}" if sheets.query else ""
+    shown: list[str] = []
+    for number, (start, end) in enumerate(_pages(document, len(text)), start=1):
+        width, height = sheets.layout.sizes[number - 1]
+        boxes = [box for box in sheets.layout.boxes if box.page == number]
+        is_target = number == marked_page
+        anchor = "" if is_target and boxes else f' id="page={number}"'
+        words = _marked(
+            text, start, end, span=span, opening='<mark id="mark">' if number == marked_page else "<mark>"
+        )
+        shown.append(
+            f"<section{anchor}><h2>{_label(document, number)}</h2>"
+            f'<figure class="sheet"><img src="pages/{number}.png{query}" width="{width:.0f}" height="{height:.0f}" '
+            f'alt="Page {number} as it looks; its text follows" loading="{"eager" if is_target else "lazy"}">'
+            f"{_drawn(boxes, (width, height), anchor=f'page={number}' if is_target else '')}</figure>"
+            f"<pre>{words}</pre></section>"
+        )
+    return "".join(shown)
+
+
+def _label(document: Document, number: int) -> str:
+    labels = document.metadata.get("page_labels", ())
+    printed = labels[number - 1] if isinstance(labels, tuple) and len(labels) >= number else ""
+    return f"Page {number}" + (f" ({escape(str(printed))})" if printed and printed != str(number) else "")
+
+
+def _drawn(boxes: list[Box], size: tuple[float, float], *, anchor: str) -> str:
+    """Lay the marks over a page's picture; the first is where a link leads."""
+    if not boxes:
+        return ""
+    rects = "".join(
+        f'<rect{f" id={chr(34)}{anchor}{chr(34)}" if anchor and not at else ""} x="{box.left - 1:.1f}" y="{box.top:.1f}" '
+        f'width="{box.right - box.left + 2:.1f}" height="{box.bottom - box.top:.1f}" rx="1"/>'
+        for at, box in enumerate(boxes)
+    )
+    width, height = size
+    return f'<svg viewBox="0 0 {width:.1f} {height:.1f}" preserveAspectRatio="none" aria-hidden="true">{rects}</svg>'
+
+
+def _text(document: Document, text: str, span: Span | None) -> str:
+    marked_page = _marked_page(document, span)
+    return "".join(
+        _page(document, text, start=start, end=end, number=number, span=span, marked_page=marked_page)
+        for number, (start, end) in enumerate(_pages(document, len(text)), start=1)
+    )
 
 
 def _pages(document: Document, length: int) -> list[tuple[int, int]]:
@@ -67,20 +160,17 @@ def _page(
     if document.pages:
         anchor = "" if number == marked_page else f' id="page={number}"'
         head = f'<span class="page"{anchor}>{number}</span>'
+    if number == marked_page:
+        opening = f'<span id="mark"></span><mark id="page={number}">'
+    else:  # only the first of a place that runs over several pages is a target
+        opening = "<mark>" if marked_page is not None else '<mark id="mark">'
+    return head + _marked(text, start, end, span=span, opening=opening)
+
+
+def _marked(text: str, start: int, end: int, *, span: Span | None, opening: str) -> str:
     if span is None:
-        return head + escape(text[start:end])
+        return escape(text[start:end])
     left, right = max(start, min(span.start, end)), min(end, max(span.end, start))
     if right <= left:
-        return head + escape(text[start:end])
-    anchor = f"page={number}" if number == marked_page else "mark"
-    opening = (
-        f'<span id="mark"></span><mark id="{anchor}">' if anchor != "mark" else _mark(number, marked_page)
-    )
-    return (
-        f"{head}{escape(text[start:left])}{opening}{escape(text[left:right])}</mark>{escape(text[right:end])}"
-    )
-
-
-def _mark(number: int, marked_page: int | None) -> str:
-    """Open a mark; only the first of a place that runs over several pages is a target."""
-    return "<mark>" if marked_page is not None and number != marked_page else '<mark id="mark">'
+        return escape(text[start:end])
+    return f"{escape(text[start:left])}{opening}{escape(text[left:right])}</mark>{escape(text[right:end])}"
