@@ -25,6 +25,7 @@ const result = await build({
   charset: "utf8",
   legalComments: "none",
   drop: ["console"],
+  loader: { ".txt": "text" },
   plugins: [styles],
   outfile,
   write: !check,
