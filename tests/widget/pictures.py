@@ -15,12 +15,11 @@ from app.service import create_app
 from app.settings import AnswerSettings, ServeSettings
 from tests.scripted_model import serving
 from tests.widget.browser import chromium
-from tests.widget.driving import ask, chat
+from tests.widget.driving import QUESTION, ask, chat, write
 from tests.widget.stage import stage
 from vectorstore.settings import StoreSettings
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-QUESTION = "How many days of annual leave do I get?"
 WIDE, SMALL = (1280, 800), (390, 800)
 
 
@@ -56,6 +55,39 @@ def opens_launcher(page: Any) -> None:
 
 def explains(page: Any) -> None:
     chat(page, ".tools").get_by_label("Explain this answer").first.click()
+    page.locator("#explained .found li").first.wait_for()
+    # the focus ring of the first button tells nothing here
+    page.evaluate("document.activeElement.blur()")
+
+
+def writes(question: str) -> Callable[[Any], None]:
+    """Ask, and wait only for the first words."""
+
+    def act(page: Any) -> None:
+        write(page, question)
+        chat(page, ".body p").first.wait_for()
+
+    return act
+
+
+def edits(page: Any) -> None:
+    chat(page, "textarea").press("ArrowUp")
+
+
+def stops(page: Any) -> None:
+    writes("Slowly, please")(page)
+    chat(page, ".go[name=stop]").click()
+    chat(page, ".stopped").wait_for()
+
+
+def loses_connection(page: Any) -> None:
+    page.context.set_offline(True)
+    ask(page)
+
+
+def draws(page: Any) -> None:
+    image = page.locator("figure img[loading=eager]")
+    page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=image.element_handle())
 
 
 def rates(page: Any) -> None:
@@ -74,6 +106,7 @@ def real(browser: Any, folder: Path) -> None:
     parts = build(stored, AnswerSettings())
     service = build_service(parts, ServeSettings(), AnswerSettings(), stored)
     with serving(create_app(service)) as home:
+        picture(browser, "widget-page", home)
         picture(browser, "chat-answer", home, asks(QUESTION), opens_card, size=(1280, 860))
         picture(browser, "widget-page-dark", home, asks(QUESTION), opens_card, scheme="dark")
         picture(browser, "widget-explain", home, asks(QUESTION), explains)
@@ -86,6 +119,10 @@ def scripted(browser: Any, folder: Path) -> None:
     """Picture what needs a script: faults, doubts, strangers' pages."""
     with stage(folder) as staged:
         picture(browser, "widget-failed", staged.url, asks("Break"))
+        picture(browser, "widget-writing", staged.url, writes("Haltingly"))
+        picture(browser, "widget-stopped", staged.url, stops)
+        picture(browser, "widget-editing", staged.url, asks(QUESTION), edits)
+        picture(browser, "widget-offline", staged.url, loses_connection)
         picture(browser, "widget-doubt", staged.url, asks(QUESTION), doubts)
         picture(browser, "widget-feedback", staged.url, asks(QUESTION), rates)
         picture(browser, "widget-forced-colours", staged.url, asks(QUESTION), forced_colors="active")
