@@ -13,12 +13,13 @@ from app.question import Message
 _Leaning: TypeAlias = Literal["alone", "partly", "wholly"]
 
 _PRONOUNS = re.compile(
-    r"\b(?:it|its|itself|they|them|their|theirs|he|him|his|she|her|hers|those|these|the (?:former|latter|same|other|others|first|"
+    r"\b(?:it|its|itself|they|them|their|theirs|he|him|his|she|her|hers|those|these|the (?:former|latter|same(?! as)|other|others|first|"
     r"second|last)(?: one)?|(?:that|this|which|another|any|each) one|ones|er|ihn|ihm|ihr|ihnen|deren|dessen|davon|dafür|daran|"
     r"ello|ella|ellos|ellas|aquello|elles?|ils?)\b"
 )
 _EXPLETIVE = re.compile(
     r"\b(?:is|was|would|will) it (?:\w+ ){0,2}(?:\w+ )(?:to|that|for|if)\b|\bit(?:'s| is| was| would be) (?:\w+ ){0,2}\w+ (?:to|that|if|when)\b|"
+    r"\bit(?:'s| is| was| would be) (?:better|best|worse|important|possible|necessary|safe|advisable|good|bad|common|normal)\b|"
     r"\bthere (?:is|are|was|were|any)\b|\b(?:is|are|was|were) there\b|\b(?:which|this|that|those|these) \w{4,}"
 )
 _POINTING = re.compile(
@@ -32,6 +33,17 @@ _CHATTER = word_set(
     "please tell know want like understand explain elaborate example more detail details mean means sure think information "
     "info question answer thanks thank help interesting hi hello great okay ok omg aha i'll i'm what's it's that's let make made "
     "put sounds maybe good bad much many still kind really speaking reason back thing things way go say said just"
+)
+_LEAD = re.compile(
+    r"\A(?:(?:ok(?:ay)?|i see|aha|well|hm+|great|thanks?(?: you)?|by the way|in other words|in that case|speaking (?:about|of) [^,]{1,60}|"
+    r"so|then|also|alright|all right|now|anyway|actually|sorry)[,.!…]+ *|"
+    r"(?:please |can you |could you |i (?:would|'d) like (?:you )?to |i want (?:you )?to )*(?:tell me|know|explain)(?: (?:a bit |a little )?more)?(?: about)? +(?=\w+ \w+)|"
+    r"(?:do you mean|you mean|i mean|i meant)(?: that)?,? +)+",
+    re.IGNORECASE,
+)
+_TAIL = re.compile(
+    r"(?:,? (?:right|then|though|please|of course|no|correct|what do you think|how do you think))+(?=\W*\Z)",
+    re.IGNORECASE,
 )
 _THIN = 9.0
 """Summed rarity of a question's own content below which it hardly says what it is about."""
@@ -51,6 +63,8 @@ def standalone(question: str, history: Sequence[Message]) -> Condensed:
     A first question and one that stands alone come back unchanged.
     """
     earlier = [message.text for message in history if message.role == "user"]
+    if earlier:
+        question = _bare(question)
     leaning = _leaning(question)
     if not earlier or leaning == "alone":
         return Condensed(question)
@@ -58,6 +72,12 @@ def standalone(question: str, history: Sequence[Message]) -> Condensed:
     if not carried:
         return Condensed(question)
     return Condensed(f"{question.strip()} ({' '.join(carried)})", carried)
+
+
+def _bare(question: str) -> str:
+    """Leave out what people say around a question in a conversation: `I see, tell me more about`, `, right?`."""
+    bare = _TAIL.sub("", _LEAD.sub("", question.strip(), count=1))
+    return bare if _content(bare) else question
 
 
 def _leaning(question: str) -> _Leaning:

@@ -53,3 +53,25 @@ def test_answers_do_not_leak_into_the_question() -> None:
 def test_a_chain_of_follow_ups_reaches_back_to_its_topic() -> None:
     found = standalone("And there?", _history("How long is parental leave in Spain?", "And in Germany?"))
     assert {"germany", "parental"} <= set(found.carried)
+
+
+@pytest.mark.parametrize(
+    ("said", "searched"),
+    [
+        ("By the way, how long is the notice period in the contract?", "how long is the notice period in the contract?"),
+        ("I see, tell me more about the annual travel budget", "the annual travel budget"),
+        ("How can I get my parking permit then?", "How can I get my parking permit?"),
+        ("In other words, the company pays the rent deposit, right?", "the company pays the rent deposit?"),
+        ("What do you mean by gross salary statement?", "What do you mean by gross salary statement?"),
+    ],
+)  # fmt: skip
+def test_what_people_say_around_a_question_is_left_out_in_a_conversation(said: str, searched: str) -> None:
+    history = [Message("user", "How do I hand in expenses?"), Message("assistant", "In Pennytrail [1].")]
+    assert standalone(said, history).text == searched
+    assert standalone(said, []).text == said
+
+
+def test_a_comparison_does_not_lean_on_the_conversation() -> None:
+    history = [Message("user", "How do I hand in expenses?")]
+    question = "Is personal income tax the same as corporate tax?"
+    assert standalone(question, history).carried == ()
