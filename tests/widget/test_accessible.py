@@ -48,6 +48,26 @@ def test_the_page_in_every_state(staged: Stage, page: Any, scheme: str, width: i
     ask(page, "Table")
     assert violations(page) == []
     chat(page, "li:last-child .tools").get_by_label("Explain this answer").click()
+    page.locator("#explained .found summary, #explained dl").first.wait_for()
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_from_right_to_left(staged: Stage, page: Any, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.goto(staged.url)
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    ask(page)
+    chat(page, ".tools").get_by_label("Explain this answer").click()
+    page.locator("#explained dl").wait_for()
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_document_viewer(staged: Stage, page: Any, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"{staged.url}/v1/documents/doc_annual-leave/view?start=30&end=90#mark")
+    assert page.locator("mark").count() == 1
     assert violations(page) == []
 
 

@@ -16,6 +16,7 @@ from ingest.picture import Layout
 from ingest.sandbox import ParserPool
 from tests.app.edge import MemoryStore, serve, service
 from tests.widget.browser import Watched
+from tests.widget.test_accessible import violations
 from vectorstore.errors import NotFound
 from vectorstore.types import Document, DocumentId, Span
 
@@ -187,3 +188,4 @@ def test_the_reader_lands_at_the_marked_words_on_the_drawn_page(
     page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=last.element_handle())
     assert watched.complaints == []
     assert watched.foreign(address) == []
+    assert violations(page) == []
