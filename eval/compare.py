@@ -21,7 +21,6 @@ LOWER_IS_BETTER = frozenset({"over_refusal", "false_answer_rate"})
 MIN_EFFECT = 0.02
 _SHARED = 0.8
 _NO_MODEL = "extractive"
-_REPEATS = 3
 
 Status = Literal["pass", "fail", "inconclusive", "better"]
 
@@ -38,6 +37,12 @@ class Change:
     detectable: float
     status: Status
     gated: bool
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 90 % interval of `after` less `before`."""
+        ends = (self.found.lower, self.found.upper)
+        return (-ends[1], -ends[0]) if self.metric in LOWER_IS_BETTER else ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,7 @@ def compare(
     )
     rescored = tuple(sorted(n for n, v in scorers.items() if baseline.scorers.get(n, v) != v))
     problem = _problem(gating, same, rescored=rescored, metrics=rules.metrics, scorers=scorers)
-    varies = _varies(same, baseline, fingerprint)
+    varies = _varies(baseline, fingerprint)
     return Comparison(
         baseline=baseline,
         not_comparable=problem,
@@ -168,11 +173,9 @@ def _problem(
     return ""
 
 
-def _varies(rows: Sequence[Row], baseline: Baseline, fingerprint: Mapping[str, str]) -> bool:
-    """Say whether the same code could answer differently tomorrow, and nobody has measured how much."""
-    models = {baseline.fingerprint.get("model"), fingerprint.get("model")}
-    runs = min((min(row.runs, baseline.cases[row.id].runs) for row in rows), default=1)
-    return models != {_NO_MODEL} and runs < _REPEATS
+def _varies(baseline: Baseline, fingerprint: Mapping[str, str]) -> bool:
+    """Say whether the same code could answer differently tomorrow: any language model could."""
+    return {baseline.fingerprint.get("model"), fingerprint.get("model")} != {_NO_MODEL}
 
 
 def _changes(

@@ -97,7 +97,7 @@ def _metric(name: str, mean: Mean, change: Change | None) -> str:
     colour = {"fail": "failed" if change.gated else "fair", "inconclusive": "fair", "better": "passed"}
     word = {"fail": "fell", "inconclusive": "unclear", "better": "better", "pass": ""}[change.status]
     moved = f"{change.after - change.before:+.3f}" if change.found.moved else "0"
-    interval = f"{change.found.lower:+.3f} – {change.found.upper:+.3f}" if change.found.moved else ""
+    interval = f"{change.interval[0]:+.3f} – {change.interval[1]:+.3f}" if change.found.moved else ""
     return (
         f"{line}<td class='soft'>{change.before:.3f}</td><td>{moved}</td><td class='soft'>{interval}</td>"
         f'<td class="{colour.get(change.status, "")}">{word}</td></tr>'

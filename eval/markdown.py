@@ -11,7 +11,7 @@ from eval.verdict import Exit, Judgement
 from eval.worst import lost, ordered, shortcomings
 
 _WORST = 8
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&])")
+_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~@&])")
 LIMITS = (
     "Groundedness and citation scores come from a support checker without a language model: it finds unsupported "
     "additions, not subtle contradictions. Answer relevance detects answers off the topic and nothing else; it "
@@ -58,7 +58,7 @@ def _means(found: Evaluation, comparison: Comparison | None) -> list[str]:
             )
             line += (
                 f" {change.before:.3f} | {change.after - change.before:+.3f} | "
-                f"{change.found.lower:+.3f} – {change.found.upper:+.3f} | {what} |"
+                f"{change.interval[0]:+.3f} – {change.interval[1]:+.3f} | {what} |"
             )
         elif changes:
             line += " | | | |"

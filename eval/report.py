@@ -71,7 +71,7 @@ def _comparison(comparison: Comparison) -> dict[str, object]:
 
 def _change(change: Change) -> dict[str, object]:
     figures = {
-        "before": change.before, "after": change.after, "low": change.found.lower, "high": change.found.upper,
+        "before": change.before, "after": change.after, "low": change.interval[0], "high": change.interval[1],
         "p": change.p, "detectable": change.detectable,
     }  # fmt: skip
     return {name: f"{value:.4f}" for name, value in figures.items()} | {

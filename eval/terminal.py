@@ -18,7 +18,7 @@ _SIGNS = {
 
 def show(found: Evaluation, judgement: Judgement, *, console: Console | None = None) -> None:
     """Print verdict, causes, means, and the gates that were missed."""
-    console = console or Console(soft_wrap=True)
+    console = console or _console()
     good = judgement.exit is Exit.PASSED
     console.print(
         f"[bold {'green' if good else 'red'}]{'✓' if good else '✗'} {escape(judgement.headline)}[/]"
@@ -31,6 +31,12 @@ def show(found: Evaluation, judgement: Judgement, *, console: Console | None = N
         console.print(f"{mark} {escape(verdict.gate)}: {verdict.says}")
     for line in notes(found, judgement):
         console.print(escape(line), style="dim")
+
+
+def _console() -> Console:
+    """Open standard output; where that is a file or a CI log, tables may be wide."""
+    console = Console(soft_wrap=True)
+    return console if console.is_terminal else Console(soft_wrap=True, width=120)
 
 
 def notes(found: Evaluation, judgement: Judgement) -> list[str]:
@@ -67,8 +73,8 @@ def _compared(comparison: Comparison) -> list[str]:
         )
     if comparison.varies and comparison.flips:
         lines.append(
-            "A language model answers, so a single changed check fails the run in critical cases only; "
-            "--repeat 3 on both sides lets the others gate."
+            "A language model answers, and no two runs are alike: a single check that breaks fails the run in "
+            "critical cases only, with --repeat only when it breaks every time."
         )
     for what, ids in (("new", comparison.new), ("changed, and not compared", comparison.altered)):
         if ids:
@@ -85,7 +91,7 @@ def _table(found: Evaluation, comparison: Comparison | None) -> Table:
     changes = {change.metric: change for change in comparison.changes} if comparison else {}
     table = Table(box=None, pad_edge=False)
     for name in ("metric", "mean", "95 % interval", "cases"):
-        table.add_column(name, justify="left" if name == "metric" else "right")
+        table.add_column(name, justify="left" if name == "metric" else "right", no_wrap=True)
     if changes:
         table.add_column("change", justify="right")
         table.add_column("90 % interval", justify="right")
@@ -104,7 +110,7 @@ def _change(change: Change | None) -> tuple[str, ...]:
         return "0", "", ""
     return (
         f"{change.after - change.before:+.3f}",
-        f"{change.found.lower:+.3f} – {change.found.upper:+.3f}",
+        f"{change.interval[0]:+.3f} – {change.interval[1]:+.3f}",
         sign,
     )
 

@@ -66,17 +66,22 @@ class Judgement:
         return "passed" + (f", with inconclusive drops in {', '.join(drops)}" if drops else "")
 
     def _missed(self) -> list[str]:
-        missed = [f"{v.gate} is {v.says}" for v in self.thresholds if not v.passed]
+        missed = [f"{verdict.gate} is {verdict.says}" for verdict in self.thresholds if not verdict.passed]
+        if len(missed) > 1:
+            missed = [f"{len(missed)} of {len(self.thresholds)} thresholds missed"]
         if self.comparison is not None:
-            missed += [
-                f"{c.metric} fell from {c.before:.3f} to {c.after:.3f}" for c in self.comparison.failures
-            ]
+            if fell := [change.metric for change in self.comparison.failures]:
+                missed.append(f"{_listed(fell)} fell")
             broken = {flip.id: flip.critical for flip in self.comparison.broken}
             if broken:
                 many = "1 case" if len(broken) == 1 else f"{len(broken)} cases"
                 also = f", {sum(broken.values())} of them critical" if any(broken.values()) else ""
                 missed.append(f"a check newly fails in {many}{also}")
         return missed
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def judged(
