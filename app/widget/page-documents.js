@@ -3,7 +3,7 @@ import { at, call, el, get, headers } from "./page-service.js";
 
 const KEPT_ROWS = 8;
 const SAYS = {
-  added: "Added", updated: "Updated", unchanged: "Already there", skipped: "Left out", failed: "Not added",
+  added: "Added", changed: "Updated", unchanged: "Already there", no_text: "Without text", failed: "Not added",
 };
 let documents = [];
 let removable = false;

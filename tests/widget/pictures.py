@@ -11,6 +11,7 @@ from typing import Any
 
 from app.build import build, build_service
 from app.commands.demo import ingest_sample
+from app.keys import Keys
 from app.service import create_app
 from app.settings import AnswerSettings, ServeSettings
 from tests.scripted_model import serving
@@ -19,6 +20,7 @@ from tests.widget.driving import QUESTION, ask, chat, write
 from tests.widget.stage import stage
 from vectorstore.settings import StoreSettings
 
+PDF_QUESTION = "Where does the pension money go if I name no beneficiaries?"
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 WIDE, SMALL = (1280, 800), (390, 800)
 
@@ -85,6 +87,26 @@ def loses_connection(page: Any) -> None:
     ask(page)
 
 
+def opens_viewer(page: Any) -> None:
+    chat(page, ".cite").first.click()
+    page.goto(chat(page, ".card a").get_attribute("href"))
+    draws(page)
+
+
+def adds(folder: Path) -> Callable[[Any], None]:
+    """Add a good file and one that cannot be read, and wait for what becomes of them."""
+
+    def act(page: Any) -> None:
+        good, bad = folder / "canteen.md", folder / "scan.pdf"
+        good.write_text("# Canteen\n\nLunch is served from 11:30 to 14:00. A meal costs EUR 4.80.\n")
+        bad.write_bytes(b"%PDF-1.7")
+        page.locator("#drop").wait_for()
+        page.locator("#files").set_input_files([good, bad])
+        page.locator("#uploads .bad").wait_for()
+
+    return act
+
+
 def draws(page: Any) -> None:
     image = page.locator("figure img[loading=eager]")
     page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=image.element_handle())
@@ -109,7 +131,10 @@ def real(browser: Any, folder: Path) -> None:
         picture(browser, "widget-page", home)
         picture(browser, "chat-answer", home, asks(QUESTION), opens_card, size=(1280, 860))
         picture(browser, "widget-page-dark", home, asks(QUESTION), opens_card, scheme="dark")
-        picture(browser, "widget-explain", home, asks(QUESTION), explains)
+        picture(browser, "widget-explain", home, asks(QUESTION), explains, size=(1280, 1000))
+        picture(browser, "widget-explain-dark", home, asks(QUESTION), explains, scheme="dark")
+        picture(browser, "widget-documents", home, adds(folder))
+        picture(browser, "widget-viewer", home, asks(PDF_QUESTION), opens_viewer, size=(1280, 860))
         picture(browser, "widget-refusal", home, asks("Who won the football world cup in 1974?"))
         picture(browser, "widget-mobile", home, asks(QUESTION), opens_card, size=SMALL, has_touch=True)
     parts.close()
@@ -135,9 +160,13 @@ def scripted(browser: Any, folder: Path) -> None:
             tag = f'<script src="{staged.url}/widget.js" {data} data-mode="{mode}"></script>'
             name = "widget-launcher-open" if mode == "launcher" else f"widget-{mode}"
             picture(browser, name, staged.host(mode, body + tag, head=style), opens_launcher, asks(QUESTION))
+        locked = folder / "keys.json"
+        Keys(locked).create("page")
         arabic = f'<footnote-chat lang="ar" style="height:100vh"></footnote-chat><script src="{staged.url}/widget.js"></script>'
         turned = staged.host("ar", arabic, head="<style>body{margin:0}</style>")
         picture(browser, "widget-right-to-left", turned, asks(QUESTION))
+    with stage(folder, keys=locked) as closed:
+        picture(browser, "widget-key", closed.url)
 
 
 def main() -> None:
