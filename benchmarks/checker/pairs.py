@@ -11,6 +11,7 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 from app.evidence import gather
@@ -48,10 +49,7 @@ class Pair:
 def generate(count: int, *, seed: int = SEED) -> Iterator[Pair]:
     """Yield about `count` pairs of made claims, then SQuAD's statements and questions."""
     draw = random.Random(seed)
-    homes: dict[str, list[Source]] = {}
-    for source in sources():
-        if len(source.sentences) >= 2:
-            homes.setdefault(source.corpus, []).append(source)
+    homes = _homes()
     pools = {corpus: _pool(draw.sample(items, min(700, len(items)))) for corpus, items in homes.items()}
     made = 0
     while made < count:
@@ -60,6 +58,15 @@ def generate(count: int, *, seed: int = SEED) -> Iterator[Pair]:
             made += 1
             yield pair
     yield from _squad(draw)
+
+
+@cache
+def _homes() -> dict[str, list[Source]]:
+    homes: dict[str, list[Source]] = {}
+    for source in sources():
+        if len(source.sentences) >= 2:
+            homes.setdefault(source.corpus, []).append(source)
+    return homes
 
 
 def _pool(items: list[Source]) -> Pool:
