@@ -28,16 +28,16 @@ class Refine:
         kept: list[Hit] = []
         dropped: list[Dropped] = []
         for hit in candidates:
-            if len(kept) >= limit and not whole:
-                break
-            twin = seen.twin_of(hit) if self.distinct else None
+            full = len(kept) >= limit
+            twin = seen.take(hit, keep=not full) if self.distinct else None
             if twin is not None:
                 dropped.append(Dropped(hit, "duplicate", twin.chunk.id))
-            elif len(kept) >= limit:
+            elif full:
                 dropped.append(Dropped(hit, "limit"))
             else:
                 kept.append(hit)
-                seen.keep(hit)
+            if len(kept) >= limit and not whole:
+                break
         return Trace(tuple(kept), tuple(dropped))
 
 

@@ -32,22 +32,19 @@ class Distinct:
 
     def __init__(self, question: str) -> None:
         self._asked = frozenset(_words(question))
-        self._kept: list[_Passage] = []
         self._by_triple: dict[int, list[_Passage]] = {}
 
-    def twin_of(self, hit: Hit) -> Hit | None:
-        """Return the kept hit that says the same, or None."""
+    def take(self, hit: Hit, *, keep: bool = True) -> Hit | None:
+        """Return the kept hit that says the same; without one, return None and `keep` this one."""
         passage = _passage(hit)
         # Sets with a Jaccard index of at least t share one of their first (1-t)·n+1 members in any fixed
         # order (prefix filtering: Chaudhuri, Ganti and Kaushik 2006).
         near = {id(each): each for key in passage.prefix for each in self._by_triple.get(key, ())}
-        return next((each.hit for each in near.values() if self._same(each, passage)), None)
-
-    def keep(self, hit: Hit) -> None:
-        """Remember a passage."""
-        passage = _passage(hit)
-        for key in passage.prefix:
-            self._by_triple.setdefault(key, []).append(passage)
+        twin = next((each.hit for each in near.values() if self._same(each, passage)), None)
+        if twin is None and keep:
+            for key in passage.prefix:
+                self._by_triple.setdefault(key, []).append(passage)
+        return twin
 
     def _same(self, first: "_Passage", second: "_Passage") -> bool:
         if self._asked & (first.context ^ second.context):

@@ -1,6 +1,7 @@
 """The index pinned at one generation."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 
 from vectorstore.embedded import truth
 from vectorstore.embedded.catalog import Catalog
@@ -24,8 +25,6 @@ from vectorstore.types import (
 
 CANDIDATES = 300
 """How many of each stage's best are fused."""
-_LOADED_AT_ONCE = 2
-"""Times the wanted number: more than enough unless much is left out as a duplicate."""
 
 
 class EmbeddedSnapshot:
@@ -83,9 +82,9 @@ class EmbeddedSnapshot:
             text, depth, documents=None if mask is None else documents, share=share
         )
         ranked = fuse(dense, lexical, dense_weight=self._dense_weight)
-        size = _LOADED_AT_ONCE * limit
-        for start in range(0, len(ranked), size):
-            yield from self._hits(ranked[start : start + size], catalog)
+        # As many at once as are wanted: the rest is read only if some say the same, or all are to be told.
+        while batch := list(islice(ranked, limit)):
+            yield from self._hits(batch, catalog)
 
     def around(self, chunk: Chunk, radius: int) -> list[Chunk]:
         """Return the chunk with up to `radius` neighbours on either side, in document order."""
