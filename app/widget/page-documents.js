@@ -120,14 +120,14 @@ function upload(file) {
   });
 }
 
-/** Reads what became of a file. An archive or a mail may hold several documents. */
+/** Reads what became of a file. */
 function outcome({ status, response }) {
   if (status < 200 || status >= 300) {
     return { good: false, sentence: response?.detail ?? response?.title ?? "The service did not answer." };
   }
   const found = response?.documents ?? [];
   const problem = found.find((one) => one.problem)?.problem;
-  if (problem) return { good: false, sentence: problem };
+  if (problem) return { good: false, sentence: problem.detail };
   const chunks = found.reduce((sum, one) => sum + (one.chunks ?? 0), 0);
   const state = SAYS[found[0]?.status] ?? found[0]?.status ?? SAYS.added;
   return { good: true, sentence: chunks ? `${state} · ${chunks} ${chunks === 1 ? "passage" : "passages"}` : state };
