@@ -1,16 +1,20 @@
-"""`footnote index` and `footnote docs` on a real index."""
+"""`footnote index`, `footnote docs` and `footnote search` on a real index."""
 
 import json
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from app.commands import docs, index
-from tests.vectorstore.sample import DIMENSION, FINGERPRINT, put, sample
-from vectorstore.errors import NotFound
+from app.commands.search import search
+from tests.vectorstore.sample import DIMENSION, FINGERPRINT, embed, put, sample
+from vectorstore.errors import BadInput, NotFound
 from vectorstore.open import open_store
+from vectorstore.types import Vector, Vectors
 
 
 @pytest.fixture
@@ -101,3 +105,89 @@ def test_commands_on_nothing_say_that_there_is_nothing(folder: Path) -> None:
     with pytest.raises(NotFound):
         run(index.app, "info")
     assert not folder.exists()
+
+
+class HashedWords:
+    """The sample's embedder, with the face of a real one."""
+
+    name = fingerprint = FINGERPRINT
+    dimension = DIMENSION
+    max_tokens = 256
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    def token_offsets(self, text: str) -> list[tuple[int, int]]:
+        return [match.span() for match in re.finditer(r"\S+", text)]
+
+    def embed_query(self, text: str) -> Vector:
+        return embed(text)
+
+    def embed_documents(self, texts: list[str]) -> Vectors:
+        return np.stack([embed(text) for text in texts])
+
+
+@pytest.fixture
+def searching(filled: Path, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
+    monkeypatch.setattr("app.build.open_configured_embedder", lambda _: HashedWords())
+    application = typer.Typer()
+    application.command()(search)
+    return application
+
+
+def test_search_shows_what_every_stage_ranked_and_what_was_left_out(searching: typer.Typer) -> None:
+    plain = run(searching, "fact b")
+    assert plain.startswith("1. b/b.md")
+    assert "lexical #1" not in plain
+    told = run(searching, "fact b", "--explain", "--limit", "1")
+    assert "lexical #1" in told
+    assert "left out: 1" in told
+    assert "a.md  behind the limit" in told
+    shown = json.loads(run(searching, "fact b", "--explain", "--json", "-k", "1"))
+    assert [each["uri"] for each in shown["results"]] == ["b/b.md"]
+    assert [(each["uri"], each["reason"]) for each in shown["left_out"]] == [("a.md", "limit")]
+    assert shown["generation"] == 2
+    assert isinstance(json.loads(run(searching, "fact b", "--json")), list)
+
+
+@pytest.mark.parametrize(
+    ("options", "lost_at"),
+    [
+        ([], "nowhere"),
+        (["--limit", "1"], "limit"),
+        (["--where", "year=2026"], "where"),
+        (["--where", "uri^=b/"], "where"),
+        (["--at", "1", "--group", "sales"], "scope"),
+        (["--at", "0"], "ingestion"),
+        (["--tenant", "other"], "ingestion"),
+    ],
+)
+def test_search_names_the_stage_that_lost_a_document(
+    searching: typer.Typer, options: list[str], lost_at: str
+) -> None:
+    told = run(searching, "fact b", "--expect", "a.md", *options)
+    assert f"lost at: {lost_at}\n" in told
+    assert (
+        json.loads(run(searching, "fact b", "--expect", "a.md", "--json", *options))["expected"]["lost_at"]
+        == lost_at
+    )
+
+
+def test_document_that_an_answer_would_have_no_room_for_is_said(
+    searching: typer.Typer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOOTNOTE_PASSAGES", "1")
+    told = run(searching, "fact b", "--expect", "a.md")
+    assert "lost at: budget" in told
+    assert "at rank 2" in told
+
+
+def test_filters_of_a_search_are_read_from_the_command_line(searching: typer.Typer) -> None:
+    assert "a.md" not in run(searching, "fact", "--where", "year=2026")
+    assert "b/b.md" in run(searching, "fact", "--where", "year=2026", "--where", "uri=b/b.md")
+    with pytest.raises(BadInput):
+        run(searching, "fact", "--where", "year")
+    with pytest.raises(BadInput):
+        run(searching, " ")
+    with pytest.raises(NotFound):
+        run(searching, "fact", "--at", "9")
