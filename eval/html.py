@@ -39,7 +39,7 @@ def html(found: Evaluation, judgement: Judgement) -> str:
     """Return the whole page."""
     style, script = ((_PAGE / f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
     policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
-    return (
+    page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
@@ -48,6 +48,7 @@ def html(found: Evaluation, judgement: Judgement) -> str:
         f"{_cases(found, judgement.comparison)}<footer><p>{escape(LIMITS)}</p>{_fingerprint(found)}</footer>"
         f"</main><script>{script}</script></body></html>\n"
     )
+    return page.replace("\0", "\ufffd")
 
 
 def _head(found: Evaluation, judgement: Judgement) -> str:

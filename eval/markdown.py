@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from html import escape
 
 from eval.compare import Comparison
 from eval.row import Row
@@ -11,7 +12,7 @@ from eval.verdict import Exit, Judgement
 from eval.worst import lost, ordered, shortcomings
 
 _WORST = 8
-_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~@&])")
+_SPECIAL = re.compile(r"([\\`*_\[\]#|~@])")
 LIMITS = (
     "Groundedness and citation scores come from a support checker without a language model: it finds unsupported "
     "additions, not subtle contradictions. Answer relevance detects answers off the topic and nothing else; it "
@@ -42,7 +43,8 @@ def markdown(found: Evaluation, judgement: Judgement) -> str:
 
 def inert(text: str) -> str:
     """Escape what Markdown would read as markup, a link, an image, HTML, or a person's name."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split())).replace("://", ":\u200b//")
+    spaced = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return _SPECIAL.sub(r"\\\1", escape(spaced, quote=False).replace("://", ":\u200b//"))
 
 
 def _means(found: Evaluation, comparison: Comparison | None) -> list[str]:

@@ -85,12 +85,14 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
 
 
 def _cases() -> list[Case]:
-    """Take the questions on personnel documents, and those that no document answers."""
+    """Take two questions on each personnel document, since documents are what is resampled, and unanswerable ones."""
     cases = load_cases(SAMPLE)
-    answered = [
-        case for case in cases if case.answerable and all(e.doc.startswith("hr/") for e in case.evidence)
-    ]
-    return answered[:16] + [case for case in cases if not case.answerable][:6]
+    by_document: dict[str, list[Case]] = {}
+    for case in cases:
+        if case.answerable and not case.history and all(e.doc.startswith("hr/") for e in case.evidence):
+            by_document.setdefault(case.group, []).append(case)
+    chosen = [case for group in by_document.values() for case in group[:2]]
+    return chosen + [case for case in cases if not case.answerable][:6]
 
 
 @pytest.fixture
@@ -162,7 +164,7 @@ def test_a_document_that_is_gone_is_named(workshop: Workshop, opened: Callable[.
 
 def test_a_broken_prompt_is_named(workshop: Workshop, tmp_path: Path, opened: Callable[..., Parts]) -> None:
     (tmp_path / "answer.md").write_text("---\nversion: 2\n---\nBe friendly. ${delimiter}\n")
-    cases = [case for case in workshop.cases if case.answerable and not case.history][:14]
+    cases = [case for case in workshop.cases if case.answerable][::2]
     with serving(Starlette(routes=[Route("/v1/chat/completions", obedient, methods=["POST"])])) as address:
         model = {"llm_base_url": f"{address}/v1", "llm_model": "obedient", "answer_threshold": 0}
         before = workshop.ask(opened(**model), cases=cases)

@@ -1,0 +1,182 @@
+"""What an evaluation writes: the same bytes every time, nothing that acts, something for every reader."""
+
+import json
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree as Xml
+
+import pytest
+from markdown_it import MarkdownIt
+
+from eval.annotations import annotations
+from eval.baseline import folder_baseline
+from eval.compare import Rules
+from eval.gate import Threshold
+from eval.html import html
+from eval.markdown import markdown
+from eval.report import write
+from eval.row import Cited, Marked, Row, Shown, read_rows
+from eval.run import Evaluation
+from eval.terminal import notes
+from eval.verdict import Judgement, judged
+from tests.eval.rows import against, evaluation, row
+from vectorstore.errors import BadInput, NotFound
+
+HOSTILE = '<img src=x onerror="alert(1)">]]>&{{7*7}} ![x](https://evil.example/x) @team [a](javascript:alert(1))\x00'
+FILES = ("summary.json", "cases.jsonl", "times.json", "report.md", "report.html", "junit.xml")
+
+
+def hostile() -> Row:
+    """A case whose every text tries something."""
+    return row(
+        1,
+        passes=False,
+        id=HOSTILE,
+        question=f"</summary><script>alert(2)</script>{HOSTILE}",
+        answer=f"{HOSTILE} [1] and [9]",
+        reference=HOSTILE,
+        tags=('"><b>', "plain"),
+        critical=True,
+        sentences=(Marked(start=0, end=20, verdict="unsupported", support=0.1),),
+        passages=(Shown(n=1, uri=HOSTILE, title=HOSTILE, text=f"before {HOSTILE} after"),),
+        citations=(Cited(n=1, uri=HOSTILE, quote=HOSTILE, support=0.9),),
+    )
+
+
+def failed() -> tuple[Evaluation, Judgement]:
+    rows = [hostile(), *(row(n) for n in range(2, 30))]
+    before = [row(1, id=HOSTILE), *rows[1:]]
+    found = evaluation(rows, missing={HOSTILE: ("case-001",)}, seconds={"answer, p50": 0.1234567})
+    judgement = judged(
+        found,
+        thresholds=(Threshold("must_include", 0.99),),
+        rules=Rules(),
+        comparison=against(before, rows),
+    )
+    return found, judgement
+
+
+def test_everything_is_written_and_two_runs_are_byte_identical(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(*failed(), tmp_path / name)
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == sorted(FILES)
+    for name in FILES:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_the_summary_holds_no_time_and_no_number_that_is_not_one(tmp_path: Path) -> None:
+    write(*failed(), tmp_path)
+    text = (tmp_path / "summary.json").read_text()
+    body = json.loads(text, parse_constant=pytest.fail)
+    assert list(body) == sorted(body)
+    assert "0.1234567" not in text
+    assert body["exit"] == 1
+    assert body["comparison"]["newly_failing"] == [[HOSTILE, "must_include"]]
+
+
+def test_a_result_folder_can_be_read_again(tmp_path: Path) -> None:
+    found, judgement = failed()
+    write(found, judgement, tmp_path)
+    assert tuple(read_rows(tmp_path / "cases.jsonl")) == found.rows
+    assert folder_baseline(tmp_path).cases.keys() == {one.id for one in found.rows}
+
+
+def test_a_damaged_result_folder_is_refused_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"summary\.json"):
+        folder_baseline(tmp_path)
+    write(*failed(), tmp_path)
+    with (tmp_path / "cases.jsonl").open("a") as file:
+        file.write('{"id": 3}\n')
+    with pytest.raises(BadInput, match=r"cases\.jsonl, line 30: id"):
+        folder_baseline(tmp_path)
+
+
+def test_the_page_lets_nothing_from_a_document_act() -> None:
+    page = html(*failed())
+    seen = Seen()
+    seen.feed(page)
+    assert seen.tags["script"] == 1
+    assert not seen.tags.keys() & {"img", "b", "iframe", "link", "object", "base", "form"}
+    assert {name for name in seen.attributes if name.startswith("on")} == set()
+    assert all(value.startswith("#") for name, value in seen.links)
+    assert "default-src 'none'" in page
+    assert "\0" not in page
+
+
+class Seen(HTMLParser):
+    """What a browser would make of a page: its elements, attributes and addresses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: Counter[str] = Counter()
+        self.attributes: set[str] = set()
+        self.links: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes |= {name for name, _ in attrs}
+        self.links += [(name, value or "") for name, value in attrs if name in {"src", "href", "action"}]
+
+
+def test_the_page_asks_for_nothing() -> None:
+    page = html(*failed())
+    assert not re.search(r"<(?:link|iframe|object|embed|base)\b|@import|url\(", page)
+
+
+def test_markdown_is_inert() -> None:
+    told = markdown(*failed())
+    seen = Seen()
+    seen.feed(MarkdownIt("gfm-like", {"linkify": False}).render(told))
+    assert not seen.tags.keys() & {"a", "img", "script", "b"}
+    assert not re.search(r"(?<!\\)@team", told)
+
+
+def test_the_first_screen_names_verdict_and_cause() -> None:
+    head = markdown(*failed()).splitlines()[:8]
+    assert head[0].startswith(
+        "# Evaluation ✗ failed: must\\_include ≥ 0.99 is 0.966 over 29 cases; a check newly fails"
+    )
+    assert any("is not in the index" in line for line in head)
+
+
+def test_junit_has_a_test_case_for_every_gate_and_case(tmp_path: Path) -> None:
+    found, judgement = failed()
+    write(found, judgement, tmp_path)
+    gates, cases = Xml.parse(tmp_path / "junit.xml").getroot()
+    assert cases.get("tests") == str(len(found.rows))
+    assert cases.get("failures") == "1"
+    missed = {case.get("name") for case in gates if case.find("failure") is not None}
+    assert missed == {"must_include ≥ 0.99", "checks against the baseline"}
+
+
+def test_annotations_are_one_command_each() -> None:
+    lines = list(annotations(failed()[1]))
+    assert lines[0].startswith("::error title=footnote eval::failed")
+    assert lines[1].startswith("::error title=")
+    assert not any("\n" in line or "\r" in line for line in lines)
+
+
+def test_github_gets_the_summary_and_the_annotations_only_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    write(*failed(), tmp_path / "out")
+    assert "::error" not in capsys.readouterr().out
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "step.md"))
+    write(*failed(), tmp_path / "out")
+    assert "::error" in capsys.readouterr().out
+    assert (tmp_path / "step.md").read_text().startswith("# Evaluation")
+
+
+def test_notes_say_how_far_the_figures_carry() -> None:
+    shaky = row(0, passed={"must_include": 0.5}, runs=2)
+    found = evaluation([shaky, *(row(n) for n in range(1, 30))], noise={"must_include": 0.01})
+    judgement = judged(found, thresholds=(), rules=Rules(quarantine={"case-000": "see #12"}))
+    said = "\n".join(notes(found, judgement))
+    assert "case-000: see #12" in said
+    assert "Passed in some runs and failed in others: case-000" in said
+    assert "0.0100" in said
