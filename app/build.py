@@ -17,6 +17,7 @@ from app.events import Event
 from app.explain_search import ExplainedSearch, Fit, explain_search
 from app.keys import Keys
 from app.pack import pack
+from app.page_pictures import PagePictures
 from app.parts import Health, Service, ServiceSettings
 from app.question import Message, Question
 from app.records import Records, records_url
@@ -26,6 +27,9 @@ from app.run import Run
 from app.settings import AnswerSettings, ServeSettings
 from app.tokens import TokenCounter, open_counter
 from app.turn import Complete, Turn
+from ingest.originals import Originals
+from ingest.settings import IngestSettings
+from ingest.uploads import Uploads
 from prompts.loader import load
 from vectorstore.embed import Embedder
 from vectorstore.embedders import open_embedder
@@ -154,8 +158,9 @@ def build_service(
     serve_settings: ServeSettings,
     answer_settings: AnswerSettings,
     store_settings: StoreSettings,
+    ingest_settings: IngestSettings | None = None,
 ) -> Service:
-    """Give the routes what they need."""
+    """Give the routes what they need; without settings for ingestion they take no documents."""
 
     async def search(question: Question) -> list[Hit]:
         found = await parts.retriever.retrieve(
@@ -201,11 +206,15 @@ def build_service(
         version=version("footnote"),
         model_name="footnote",
         on_end=record,
+        on_close=parts.disconnect,
         records=records,
         written_by=parts.turn.answerer.name,
+        pictures=PagePictures(Originals(store_settings.data_dir).of),
+        uploads=_uploads(parts, store_settings, ingest_settings) if ingest_settings else None,
         settings=ServiceSettings(
             base_url=serve_settings.base_url.rstrip("/"),
             cors_origins=tuple(o.strip() for o in serve_settings.cors_origins.split(",") if o.strip()),
+            max_upload_bytes=serve_settings.max_upload_mb * 1_000_000,
             max_question_chars=serve_settings.max_question_chars,
             inline_sources=serve_settings.inline_sources,
             openwebui_events=serve_settings.openwebui_events,
@@ -217,6 +226,10 @@ def build_service(
             runs_url=serve_settings.runs_url,
         ),
     )
+
+
+def _uploads(parts: Parts, store_settings: StoreSettings, ingest_settings: IngestSettings) -> Uploads:
+    return Uploads(parts.store, parts.embedder, data_dir=store_settings.data_dir, settings=ingest_settings)
 
 
 async def _condense_offline(question: str, history: Sequence[Message]) -> str:

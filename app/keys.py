@@ -16,8 +16,10 @@ from typing import Any, Final, Literal, TypeAlias
 from vectorstore.errors import BadInput, NotAllowed, NotFound, StoreDamaged
 from vectorstore.types import Scope
 
-Right: TypeAlias = Literal["chat", "search", "documents"]
-RIGHTS: Final[tuple[Right, ...]] = ("chat", "search", "documents")
+Right: TypeAlias = Literal["chat", "search", "documents", "write"]
+READING: Final[tuple[Right, ...]] = ("chat", "search", "documents")
+"""What a key may do unless it says otherwise: it changes nothing."""
+RIGHTS: Final[tuple[Right, ...]] = (*READING, "write")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Keys:
         *,
         tenant: str = "default",
         groups: Iterable[str] = (),
-        scopes: Iterable[Right] = RIGHTS,
+        scopes: Iterable[Right] = READING,
         expires: datetime | None = None,
     ) -> NewKey:
         """Make a key; raises BadInput for an unknown scope or an expiry without time zone."""

@@ -80,8 +80,11 @@ def run(
     from app.build import build_service
     from app.http_server import serve_with_granian, serve_with_uvicorn
     from app.service import create_app
+    from ingest.settings import IngestSettings
 
-    application = create_app(build_service(parts, settings, answer_settings, store_settings))
+    ingest_settings = IngestSettings() if settings.uploads else None
+    service = build_service(parts, settings, answer_settings, store_settings, ingest_settings)
+    application = create_app(service)
     host, port = listener.getsockname()[:2]
     typer.echo(f"Footnote listens on http://{host}:{port}", err=True)
     serve_with = serve_with_granian if settings.server == "granian" else serve_with_uvicorn

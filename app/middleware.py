@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
@@ -50,18 +51,21 @@ class RequestIds:
 class BodyLimit:
     """Refuses bodies over a size, by their declared length or, failing that, by the bytes that really come."""
 
-    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+    def __init__(self, app: ASGIApp, *, limit: int, larger: Mapping[str, int] | None = None) -> None:
+        """`larger` is the size for single paths."""
         self._app = app
         self._limit = limit
+        self._larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = self._larger.get(scope["path"], self._limit)
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if declared.isdigit() and int(declared) > self._limit:
-            problem = Problem(413, "too_large", self._sentence())
+        if declared.isdigit() and int(declared) > limit:
+            problem = Problem(413, "too_large", _sentence(limit))
             await response_to(problem, scope["path"])(scope, receive, send)
             return
         taken = 0
@@ -70,12 +74,13 @@ class BodyLimit:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._limit:
+            if taken > limit:
                 # FastAPI turns any other exception from here into a 400.
-                raise HTTPException(413, self._sentence())
+                raise HTTPException(413, _sentence(limit))
             return message
 
         await self._app(scope, counted, send)
 
-    def _sentence(self) -> str:
-        return f"The body is larger than {self._limit:,} bytes. Send less at once."
+
+def _sentence(limit: int) -> str:
+    return f"The body is larger than {limit:,} bytes. Send less at once."

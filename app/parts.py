@@ -11,6 +11,7 @@ from app.page_pictures import PagePictures
 from app.question import Question
 from app.records import Records
 from app.runs import OnEnd, TurnFunction
+from ingest.uploads import Uploads
 from vectorstore.store import Store
 from vectorstore.types import Hit
 
@@ -40,6 +41,7 @@ class ServiceSettings:
     base_url: str = ""
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: int = 4_000_000
+    max_upload_bytes: int = 100_000_000
     max_question_chars: int = 8_000
     inline_sources: Literal["off", "auto", "on"] = "off"
     openwebui_events: bool = False
@@ -71,9 +73,13 @@ class Service:
     """What clients call this service in `model`."""
     settings: ServiceSettings = ServiceSettings()
     on_end: OnEnd | None = None
+    on_close: Callable[[], Awaitable[None]] | None = None
+    """Called when the service ends, in its event loop."""
     records: Records | None = None
     explain_search: ExplainSearch | None = None
     written_by: str = ""
     """The answerer behind it, for `/version`."""
     pictures: PagePictures | None = None
     """Pages of PDFs as they look, for the viewer."""
+    uploads: Uploads | None = None
+    """Takes documents in and out; None: the service only reads."""

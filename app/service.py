@@ -1,5 +1,7 @@
 """The web application: routes, limits and headers around a Service."""
 
+import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 
@@ -20,6 +22,7 @@ from app.api import (
     run_explained,
     search,
     ui_chat,
+    uploads,
     viewer,
 )
 from app.api.mcp_route import McpRoute
@@ -82,9 +85,13 @@ def create_app(service: Service) -> FastAPI:
         application.router.routes.append(mcp.route)
     for router in _ROUTERS:
         application.include_router(router)
+    if service.uploads is not None:
+        application.include_router(uploads.router)
     errors.install(application)
     # the last added is the outermost
-    application.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    application.add_middleware(
+        BodyLimit, limit=settings.max_body_bytes, larger={"/v1/documents": settings.max_upload_bytes}
+    )
     if settings.cors_origins:
         application.add_middleware(
             CORSMiddleware,
@@ -95,6 +102,19 @@ def create_app(service: Service) -> FastAPI:
         )
     application.add_middleware(RequestIds)
     return application
+
+
+async def _drain_when_leaving(runs: Runs, seconds: float) -> None:
+    """End the runs once uvicorn has been told to stop: it waits for open streams before it says so.
+
+    Its server is found as the owner of the signal's handler; other servers drain by themselves.
+    """
+    while True:
+        server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+        if getattr(server, "should_exit", False):
+            await runs.drain(seconds)
+            return
+        await asyncio.sleep(0.2)
 
 
 def _runs(service: Service) -> Runs:

@@ -31,6 +31,10 @@ class ServeSettings(FootnoteSettings):
         default="", description="Origins of pages that embed the widget, separated by commas."
     )
     max_question_chars: int = Field(default=8_000, description="Longest question accepted, in characters.")
+    uploads: bool = Field(
+        default=True, description="Take documents over HTTP; with keys, from those with the scope write."
+    )
+    max_upload_mb: int = Field(default=100, ge=1, description="Largest body of one upload, in megabytes.")
     max_concurrent_runs: int = Field(
         default=64, description="Answers written at the same time; more wait in a queue."
     )

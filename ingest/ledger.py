@@ -54,6 +54,12 @@ class Ledger:
         ]
         return self.grants[max(prefixes, key=len)] if prefixes else Grant()
 
+    def forget(self, uris: frozenset[str]) -> None:
+        """Drop what is noted of single documents."""
+        for uri in uris:
+            self.grants.pop(uri, None)
+            self.failures.pop(uri, None)
+
 
 _LEDGER = TypeAdapter(Ledger)
 

@@ -45,7 +45,7 @@ class Roots:
         return "/".join([root.name, *inside]) + ("/" if path.is_dir() else "")
 
     def _free_name(self, folder: Path) -> str:
-        taken = [root.name for root in self._known if root.path.is_dir()] + ["stdin"]
+        taken = [root.name for root in self._known if root.path.is_dir()] + ["stdin", "upload"]
         parts = [printable(part) for part in folder.parts[1:]] or ["root"]
         candidates = ["/".join(parts[-count:]) for count in range(1, len(parts) + 1)]
         candidates += [f"{parts[-1]}-{number}" for number in range(2, len(taken) + 3)]

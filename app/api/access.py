@@ -92,6 +92,12 @@ async def may_read(granted: Annotated[Grant, Depends(grant)]) -> Grant:
     return _demand("documents", granted)
 
 
+async def may_write(granted: Annotated[Grant, Depends(grant)]) -> Grant:
+    """Demand the right to add and remove documents."""
+    return _demand("write", granted)
+
+
 ChatGrant = Annotated[Grant, Depends(may_chat)]
 SearchGrant = Annotated[Grant, Depends(may_search)]
 DocumentsGrant = Annotated[Grant, Depends(may_read)]
+WriteGrant = Annotated[Grant, Depends(may_write)]

@@ -56,7 +56,7 @@ def _route(method: str, path: str, *, operation: Node, document: Node, base_url:
     return (
         f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code> {escape(operation['summary'])}"
         f"</summary><p>{escape(operation.get('description', ''))}</p>"
-        f"<pre>{escape(_curl(method, base_url + path, body=_body(operation, document)))}</pre>"
+        f"<pre>{escape(_call(method, base_url + path, operation=operation, document=document))}</pre>"
         f"<dl>{answers}</dl></details>"
     )
 
@@ -64,6 +64,18 @@ def _route(method: str, path: str, *, operation: Node, document: Node, base_url:
 def _sample(answer: Node) -> str:
     examples = answer.get("content", {}).get("text/event-stream", {}).get("examples", {})
     return "".join(f"<pre>{escape(example['value'])}</pre>" for example in examples.values())
+
+
+def _call(method: str, url: str, *, operation: Node, document: Node) -> str:
+    form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data")
+    if form is None:
+        return _curl(method, url, body=_body(operation, document))
+    fields = ((name, each) for name, value in form["example"].items() for each in _list(value))
+    return " ".join(["curl", url, *(f"-F {name}={value}" for name, value in fields)])
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
 
 
 def _curl(method: str, url: str, *, body: object) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ingest.originals import Originals, forget_uris
 from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import NotFound
 from vectorstore.settings import StoreSettings
@@ -84,6 +85,7 @@ def rm(
         with upkeep.store.draft(note=f"remove {len(uris)} documents", wait=wait) as draft:
             for uri in uris:
                 draft.remove(tenant=tenant, uri=uri)
+                _originals().forget(tenant=tenant, uri=uri)
     typer.echo(f"Removed {len(uris)} documents.", err=True)
 
 
@@ -97,7 +99,12 @@ def erase(
     """Erase documents from every generation and file, and print a certificate; exit 1 if anything is left."""
     if not yes:
         typer.confirm(f"Erase {len(uris)} documents for good, from all generations?", abort=True, err=True)
+    data_dir = StoreSettings().data_dir
     with _upkeep() as upkeep:
+        # First: the search for what is left looks into these files too.
+        for uri in uris:
+            _originals().forget(tenant=tenant, uri=uri)
+        forget_uris(data_dir, uris)
         certificate = upkeep.erase(uris, tenant=tenant, wait=wait)
     typer.echo(json.dumps(asdict(certificate), default=str, indent=2))
     if certificate.left:
@@ -132,6 +139,10 @@ def _as_json(document: Document) -> dict[str, object]:
         "pages": len(document.pages),
         "metadata": dict(document.metadata),
     }
+
+
+def _originals() -> Originals:
+    return Originals(StoreSettings().data_dir)
 
 
 @contextmanager

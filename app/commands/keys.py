@@ -6,7 +6,7 @@ from typing import Annotated, cast
 
 import typer
 
-from app.keys import RIGHTS, Key, Keys, Right
+from app.keys import READING, Key, Keys, Right
 from vectorstore.settings import StoreSettings
 
 app = typer.Typer(no_args_is_help=True)
@@ -21,7 +21,11 @@ def create(
         list[str] | None, typer.Option(help="A group its holder belongs to; may be repeated.")
     ] = None,
     scope: Annotated[
-        list[str] | None, typer.Option(help="chat, search or documents; may be repeated. Default: all.")
+        list[str] | None,
+        typer.Option(
+            help="chat, search, documents (to read them), write (to add and remove them); may be repeated. "
+            "Default: all but write."
+        ),
     ] = None,
     days: Annotated[int | None, typer.Option(min=1, help="Days until it expires. Default: never.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -32,7 +36,7 @@ def create(
         name,
         tenant=tenant,
         groups=group or (),
-        scopes=cast("list[Right]", scope) if scope else RIGHTS,
+        scopes=cast("list[Right]", scope) if scope else READING,
         expires=expires,
     )
     if json_output:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.api.view_page import page_at, render
@@ -85,6 +85,7 @@ def test_a_place_that_is_none_is_refused(served: Served, query: str, status: int
     assert httpx.get(f"{served.url}/v1/documents/doc_handbook/view?{query}").status_code == status
 
 
+@settings(deadline=None)  # a busy machine
 @given(text=st.text(max_size=60), start=st.integers(0, 70), length=st.integers(0, 70), data=st.data())
 def test_the_page_shows_the_text_whole_and_marks_exactly_the_span(
     text: str, start: int, length: int, data: st.DataObject

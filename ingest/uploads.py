@@ -1,0 +1,234 @@
+"""Documents that come one request at a time: the same way in as for a folder, with a verdict for each file."""
+
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, Final, Literal, TypeAlias
+
+from ingest.discover import Discovery, Source
+from ingest.ledger import Grant, Ledger
+from ingest.originals import UPLOAD, Originals
+from ingest.pipeline import ingest
+from ingest.plan import Plan, Recipe, make_plan
+from ingest.report import Failure
+from ingest.roots import printable
+from ingest.safe_path import safe_path
+from ingest.sandbox import ParserPool
+from ingest.settings import IngestSettings
+from vectorstore.embed import Embedder
+from vectorstore.errors import BadInput, Busy
+from vectorstore.store import Snapshot, Store
+from vectorstore.types import Condition, Document, Scope
+
+Status: TypeAlias = Literal["added", "changed", "unchanged", "no_text", "failed"]
+
+_WAITING: Final = 4
+_BLOCK: Final = 1 << 20
+_HIDDEN: Final = "There is a document of this name that you may not change; rename the file."
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One file as it came: the name that its sender gave it, and its bytes."""
+
+    name: str
+    content: BinaryIO
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """What became of one file; `document` is the one now in the index, `failure` why this file is not."""
+
+    name: str
+    status: Status
+    uri: str = ""
+    document: Document | None = None
+    chunks: int = 0
+    failure: Failure | None = None
+
+
+class Uploads:
+    """Takes files into a store, one request after the other; safe in threaded programs."""
+
+    def __init__(self, store: Store, embedder: Embedder, *, data_dir: Path, settings: IngestSettings) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._settings = settings
+        self._originals = Originals(data_dir)
+        self._one_at_a_time = threading.Lock()
+        self._places = threading.BoundedSemaphore(_WAITING)
+
+    def add(
+        self, uploads: Sequence[Upload], *, scope: Scope, readers: frozenset[str] | None = None
+    ) -> list[Uploaded]:
+        """Ingest files for a caller and say what became of each, in their order.
+
+        A file of a name that is there already replaces that document, where the caller may read it. `readers`
+        of None leaves the readers as they were; a new document is then everyone's in the tenant, unless its
+        front matter or a rule says otherwise. Raises Busy when several requests wait already, or another
+        process writes to the index for long.
+        """
+        with self._place(), tempfile.TemporaryDirectory(prefix="footnote-upload-") as folder:
+            received = self._received(uploads, Path(folder))
+            sources = [one for one in received if isinstance(one, Source)]
+            with self._one_at_a_time:
+                verdicts = self._ingested(sources, scope=scope, readers=readers)
+        return [
+            Uploaded(upload.name, "failed", failure=one)
+            if isinstance(one, Failure)
+            else replace(verdicts[one.uri], name=upload.name)
+            for upload, one in zip(uploads, received, strict=True)
+        ]
+
+    def remove(self, document: Document) -> None:
+        """Take a document out of the index, and what was kept of its file; raises Busy."""
+        with self._store.draft(note="remove 1 document") as draft:
+            draft.remove(tenant=document.tenant, uri=document.uri)
+            # Before the commit: a crash in between must not leave behind what was removed.
+            self._originals.forget(tenant=document.tenant, uri=document.uri)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if not self._places.acquire(blocking=False):
+            raise Busy("Too many files are being taken in.", "Send this one again in a moment.")
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    def _received(self, uploads: Sequence[Upload], folder: Path) -> list[Source | Failure]:
+        """Write each upload into a folder of its own, under its name: what it is called helps to read it."""
+        received: list[Source | Failure] = []
+        taken: set[str] = set()
+        for number, upload in enumerate(uploads):
+            uri = f"{UPLOAD}/{printable(upload.name)}"
+            own = folder / str(number)
+            own.mkdir()
+            if uri in taken:
+                received.append(Failure(uri, "bad_name", "There are two files of this name; rename one."))
+                continue
+            taken.add(uri)
+            try:
+                path = _plain(own, upload.name)
+            except BadInput as error:
+                received.append(Failure(uri, "bad_name", str(error)))
+                continue
+            if self._write(upload.content, path):
+                received.append(Source(uri, path, path.name, named=True))
+            else:
+                most = self._settings.max_file_mb
+                received.append(Failure(uri, "too_large", f"The file is larger than {most} MB; split it."))
+        return received
+
+    def _write(self, content: BinaryIO, path: Path) -> bool:
+        """Copy what came; say whether it is no larger than a file may be."""
+        left = self._settings.limits().max_file_bytes
+        with path.open("wb") as file:
+            while left >= 0 and (block := content.read(_BLOCK)):
+                left -= len(block)
+                file.write(block)
+        return left >= 0
+
+    def _ingested(
+        self, sources: Sequence[Source], *, scope: Scope, readers: frozenset[str] | None
+    ) -> dict[str, Uploaded]:
+        recipe = self._recipe(scope.tenant)
+        with self._store.snapshot() as before:
+            known = {one.uri: _at(before, one.uri, scope.tenant) for one in sources}
+            indexed = before.digests(tenant=scope.tenant)
+        hidden = {uri for uri, document in known.items() if document and not scope.allows(document)}
+        plan = _planned(
+            [one for one in sources if one.uri not in hidden],
+            indexed,
+            recipe=recipe,
+            readers={uri: document.readers for uri, document in known.items() if document},
+            given=readers,
+        )
+        failures = {uri: Failure(uri, "not_allowed", _HIDDEN) for uri in hidden}
+        with ParserPool(min(self._settings.jobs(), len(plan.steps)), self._settings.limits()) as pool:
+            report = ingest(
+                plan, store=self._store, embedder=self._embedder, parse_all=pool.parse_all, recipe=recipe
+            )
+        failures |= {failure.uri: failure for failure in report.failed}
+        return {one.uri: _refused(failures[one.uri]) for one in sources if one.uri in failures} | self._kept(
+            [one for one in sources if one.uri not in failures],
+            {*report.added, *report.updated},
+            known=known,
+            tenant=scope.tenant,
+        )
+
+    def _kept(
+        self,
+        sources: Sequence[Source],
+        written: Set[str],
+        *,
+        known: Mapping[str, Document | None],
+        tenant: str,
+    ) -> dict[str, Uploaded]:
+        """Look at what is in the index now, and keep the files that it was read from."""
+        verdicts: dict[str, Uploaded] = {}
+        with self._store.snapshot() as after:
+            for source in sources:
+                uri, old, new = source.uri, known[source.uri], _at(after, source.uri, tenant)
+                if new is not None and self._originals.of(new) is None:
+                    self._originals.keep(new, source.path)
+                self._originals.forget(tenant=tenant, uri=uri, but=new)
+                status: Status = "unchanged" if uri not in written else "changed" if old else "added"
+                chunks = len(after.chunks(new.id)) if new else 0
+                verdicts[uri] = Uploaded(source.relative, status, uri, new, chunks)
+        return verdicts
+
+    def _recipe(self, tenant: str) -> Recipe:
+        settings = self._settings
+        return Recipe(
+            chunk_tokens=settings.chunk_tokens,
+            chunk_overlap=settings.chunk_overlap,
+            tenant=tenant,
+            rules=settings.rules,
+            max_file_bytes=settings.limits().max_file_bytes,
+        )
+
+
+def _planned(
+    sources: Sequence[Source],
+    indexed: Mapping[str, str],
+    *,
+    recipe: Recipe,
+    readers: Mapping[str, frozenset[str]],
+    given: frozenset[str] | None,
+) -> Plan:
+    """Plan files against the index; without `given` readers a document that changes keeps those it has."""
+    grants = {one.uri: Grant(given) for one in sources}
+    plan = make_plan(_discovery(sources), indexed, recipe=recipe, ledger=Ledger(grants=grants))
+    if given is not None:
+        return plan
+    again = [step.source for step in plan.steps if readers.get(step.source.uri)]
+    grants = {one.uri: Grant(readers[one.uri]) for one in again}
+    kept = make_plan(_discovery(again), indexed, recipe=recipe, ledger=Ledger(grants=grants))
+    plan.steps = [step for step in plan.steps if step.source.uri not in grants] + kept.steps
+    return plan
+
+
+def _discovery(sources: Sequence[Source]) -> Discovery:
+    return Discovery(sources={one.uri: one for one in sources})
+
+
+def _refused(failure: Failure) -> Uploaded:
+    status: Status = "no_text" if failure.reason == "no_text" else "failed"
+    return Uploaded(failure.uri, status, failure.uri, failure=failure)
+
+
+def _plain(folder: Path, name: str) -> Path:
+    """Return where a file of this name goes; raises BadInput unless it is a plain file name."""
+    path = safe_path(folder, name)
+    if path.parent != folder.resolve() or name != path.name:
+        raise BadInput(f"{name[:200]!r} is not a plain file name.", "Name it like notes.md.")
+    return path
+
+
+def _at(snapshot: Snapshot, uri: str, tenant: str) -> Document | None:
+    where = (Condition("uri", "eq", (uri,)),)
+    return next(snapshot.documents(scope=Scope(tenant, unrestricted=True), where=where), None)
