@@ -14,6 +14,7 @@ from app.commands.demo import ingest_sample
 from app.keys import Keys
 from app.service import create_app
 from app.settings import AnswerSettings, ServeSettings
+from ingest.settings import IngestSettings
 from tests.scripted_model import serving
 from tests.widget.browser import chromium
 from tests.widget.driving import QUESTION, ask, chat, write
@@ -126,7 +127,7 @@ def real(browser: Any, folder: Path) -> None:
     stored = StoreSettings(data_dir=folder / "data")
     ingest_sample(stored, quiet=True)
     parts = build(stored, AnswerSettings())
-    service = build_service(parts, ServeSettings(), AnswerSettings(), stored)
+    service = build_service(parts, ServeSettings(), AnswerSettings(), stored, IngestSettings())
     with serving(create_app(service)) as home:
         picture(browser, "widget-page", home)
         picture(browser, "chat-answer", home, asks(QUESTION), opens_card, size=(1280, 860))

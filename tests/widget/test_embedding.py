@@ -61,7 +61,10 @@ def test_one_script_tag_gives_a_launcher_that_opens_asks_and_closes(
 def test_a_hostile_page_cannot_deform_it(staged: Stage, page: Any) -> None:
     def looks() -> Any:
         chat(page, ".launch").click()
+        # under the pointer the launcher is on its way up
+        page.mouse.move(5, 5)
         ask(page)
+        page.evaluate("document.getAnimations().forEach(one => one.finish())")
         return page.evaluate(
             """() => {
               const root = document.querySelector('footnote-chat').shadowRoot;
