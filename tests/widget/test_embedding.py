@@ -64,7 +64,9 @@ def test_a_hostile_page_cannot_deform_it(staged: Stage, page: Any) -> None:
         # under the pointer the launcher is on its way up
         page.mouse.move(5, 5)
         ask(page)
-        page.evaluate("document.getAnimations().forEach(one => one.finish())")
+        page.evaluate(
+            "document.querySelector('footnote-chat').shadowRoot.getAnimations().forEach(one => one.finish())"
+        )
         return page.evaluate(
             """() => {
               const root = document.querySelector('footnote-chat').shadowRoot;
