@@ -66,7 +66,10 @@ class Run:
         return last if isinstance(last, Done | Failed | Cancelled) else None
 
     async def batches(self, after: int = 0) -> AsyncGenerator[Sequence[Event], None]:
-        """Yield the events after number `after` as they come, those that are ready at once together."""
+        """Yield the events after number `after` as they come, those that are ready at once together.
+
+        Yields none at all when `nudge` woke a reader that has nothing to read.
+        """
         position = after
         while True:
             if position < len(self._events):
@@ -77,6 +80,8 @@ class Run:
                 return
             else:
                 await self._changed()
+                if position == len(self._events):
+                    yield ()
 
     async def events(self, after: int = 0) -> AsyncGenerator[tuple[int, Event], None]:
         """Yield (number, event) after number `after`, counted from 1, until the terminal one."""
@@ -111,6 +116,10 @@ class Run:
                 pass
         if self.on_append is not None:
             self.on_append(self)
+        self.nudge()
+
+    def nudge(self) -> None:
+        """Wake the readers."""
         waiting, self._waiting = self._waiting, set()
         for future in waiting:
             if not future.done():

@@ -62,13 +62,17 @@ def create_app(service: Service) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with mcp.running() if mcp else nullcontext():
             await runs.open()
+            draining = asyncio.create_task(_drain_when_leaving(runs, settings.drain_seconds))
             try:
                 yield
             finally:
                 if service.pictures is not None:
                     service.pictures.close()
+            draining.cancel()
             await runs.drain(0)
             await runs.close()
+            if service.on_close is not None:
+                await service.on_close()
 
     application = FastAPI(
         title="Footnote",

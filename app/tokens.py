@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from vectorstore.embed import Embedder
@@ -33,12 +34,18 @@ def open_counter(embedder: Embedder) -> TokenCounter:
 
         encoding = tiktoken.get_encoding(_ENCODING)
         return TokenCounter(
-            f"tiktoken {_ENCODING}", lambda text: len(encoding.encode(text, disallowed_special=()))
+            f"tiktoken {_ENCODING}",
+            _remembered(lambda text: len(encoding.encode(text, disallowed_special=()))),
         )
     return TokenCounter(
         f"{embedder.name} tokenizer × {_MARGIN}",
-        lambda text: int(len(embedder.token_offsets(text)) * _MARGIN) + 1,
+        _remembered(lambda text: int(len(embedder.token_offsets(text)) * _MARGIN) + 1),
     )
+
+
+def _remembered(count: Callable[[str], int]) -> Callable[[str], int]:
+    """Count a passage once: the same ones are packed again and again, and a count takes near a millisecond."""
+    return lru_cache(maxsize=2_048)(count)
 
 
 def _vocabulary_file() -> Path:

@@ -27,7 +27,6 @@ _LIBRARIES = (
     "openai",
     "langchain",
     "fastapi",
-    "sse-starlette",
     "pypdf",
 )
 _MARKS = {"ok": "✓", "note": "·", "wrong": "✗"}
