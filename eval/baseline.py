@@ -39,11 +39,15 @@ class Baseline:
     fingerprint: Mapping[str, str]
     scorers: Mapping[str, str]
     cases: Mapping[str, Before]
-    name: str = field(default="baseline")
+    name: str = field(default="the baseline")
 
 
 def baseline_of(
-    rows: Iterable[Row], fingerprint: Mapping[str, str], scorers: Mapping[str, str], *, name: str = "baseline"
+    rows: Iterable[Row],
+    fingerprint: Mapping[str, str],
+    scorers: Mapping[str, str],
+    *,
+    name: str = "the baseline",
 ) -> Baseline:
     """Keep what a comparison needs of an evaluation."""
     cases = {

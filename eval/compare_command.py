@@ -54,7 +54,7 @@ def compare(
         cases = select(load_cases(SAMPLE / "cases.jsonl" if data is None else data), tag or [])
         sides = [parse_configuration(name, pairs or []) for name, pairs in (("A", a), ("B", b))]
         before, after = _both(cases, sides, docs=HANDBOOK if sample else docs, repeat=repeat)
-    baseline = baseline_of(before.rows, before.fingerprint, before.scorers, name="A")
+    baseline = baseline_of(before.rows, before.fingerprint, before.scorers, name="side A")
     comparison = compared(
         after.rows, baseline, fingerprint=after.fingerprint, scorers=after.scorers, rules=rules
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from eval.compare import Change, Comparison
 from eval.html_case import case_html
-from eval.markdown import LIMITS
+from eval.markdown import LIMITS, headlines
 from eval.row import Row
 from eval.run import Evaluation
 from eval.summary import Mean
@@ -66,11 +66,15 @@ def _head(found: Evaluation, judgement: Judgement) -> str:
         f"<small>{escape(v.says)}</small></li>"
         for v in judgement.thresholds
     )
+    figures = "".join(
+        f"<div><dt>{name}</dt><dd>{figure.partition(' ')[0]} <small>{figure.partition(' ')[2]}</small></dd><p>{limit}</p></div>"
+        for name, figure, limit in headlines(found)
+    )
     told = "".join(f"<li>{escape(note)}</li>" for note in notes(found, judgement))
     return (
         f'<p class="eyebrow">Footnote evaluation, {len(found.rows)} cases</p>'
         f'<h1><span class="{"passed" if good else "failed"}">{"✓" if good else "✗"} {escape(word.capitalize())}</span>'
-        f"{escape(':' + rest if rest else '')}</h1>{block}"
+        f"{escape(':' + rest if rest else '')}</h1>{block}<dl class='figures'>{figures}</dl>"
         f"{f'<ul class=gates>{gates}</ul>' if gates else ''}{f'<ul class=notes>{told}</ul>' if told else ''}"
     )
 
@@ -96,7 +100,7 @@ def _metric(name: str, mean: Mean, change: Change | None) -> str:
     if change is None:
         return line + "</tr>"
     colour = {"fail": "failed" if change.gated else "fair", "inconclusive": "fair", "better": "passed"}
-    word = {"fail": "fell", "inconclusive": "unclear", "better": "better", "pass": ""}[change.status]
+    word = {"fail": "worse", "inconclusive": "unclear", "better": "better", "pass": ""}[change.status]
     moved = f"{change.after - change.before:+.3f}" if change.found.moved else "0"
     interval = f"{change.interval[0]:+.3f} – {change.interval[1]:+.3f}" if change.found.moved else ""
     return (

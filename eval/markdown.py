@@ -13,11 +13,13 @@ from eval.worst import lost, ordered, shortcomings
 
 _WORST = 8
 _SPECIAL = re.compile(r"([\\`*_\[\]#|~@])")
-LIMITS = (
-    "Groundedness and citation scores come from a support checker without a language model: it finds unsupported "
-    "additions, not subtle contradictions. Answer relevance detects answers off the topic and nothing else; it "
-    "never gates."
-)
+_HEADLINES = (
+    ("Groundedness", "groundedness", "Share of sentences that the passages support. The checker finds additions; a sentence "
+     "turned into its opposite by one word it often misses."),
+    ("Answer relevance", "answer_relevance", "Whether answers fit their own question best. It detects answers off the topic "
+     "and nothing else, and never gates."),
+)  # fmt: skip
+LIMITS = "Citation scores rest on the same checker as groundedness, with the same limits."
 
 
 def markdown(found: Evaluation, judgement: Judgement) -> str:
@@ -27,6 +29,7 @@ def markdown(found: Evaluation, judgement: Judgement) -> str:
     if judgement.causes:
         lines += ["**Likely causes**", "", *(f"- {inert(cause)}" for cause in judgement.causes), ""]
     lines += [f"- {'✓' if v.passed else '✗'} {inert(v.gate)}: {v.says}" for v in judgement.thresholds]
+    lines += ["", *(f"{name}: **{figure}**. {limit}\n" for name, figure, limit in headlines(found))]
     lines += ["", *_means(found, judgement.comparison), ""]
     lines += [f"{inert(note)}  " for note in notes(found, judgement)]
     if judgement.comparison is not None and judgement.comparison.flips:
@@ -39,6 +42,15 @@ def markdown(found: Evaluation, judgement: Judgement) -> str:
     if worst:
         lines += ["", "## Worst cases", "", *(line for row in worst for line in _case(row))]
     return "\n".join([*lines, "", LIMITS]) + "\n"
+
+
+def headlines(found: Evaluation) -> list[tuple[str, str, str]]:
+    """Return the two headline figures: name, mean with its interval, and what it cannot tell."""
+    return [
+        (name, f"{mean.value:.3f} ({mean.low:.3f} – {mean.high:.3f})", limit)
+        for name, metric, limit in _HEADLINES
+        if (mean := found.means.get(metric)) is not None
+    ]
 
 
 def inert(text: str) -> str:

@@ -12,7 +12,7 @@ _SIGNS = {
     "pass": "",
     "better": "[green]better[/]",
     "inconclusive": "[yellow]unclear[/]",
-    "fail": "[red]fell[/]",
+    "fail": "[red]worse[/]",
 }
 
 
@@ -65,12 +65,11 @@ def notes(found: Evaluation, judgement: Judgement) -> list[str]:
 
 def _compared(comparison: Comparison) -> list[str]:
     gated = [change for change in comparison.changes if change.gated]
-    lines = [f"{comparison.paired} cases were compared with the {comparison.baseline.name}."]
+    lines = [f"{comparison.paired} cases were compared with {comparison.baseline.name}."]
     if gated:
-        least = max(change.detectable for change in gated)
-        lines.append(
-            f"Drops smaller than {least:.3f} may go unnoticed in a mean (80 % power, {len(gated)} gates)."
-        )
+        sizes = sorted((change.detectable, change.metric) for change in gated)
+        named = " to ".join(f"{size:.3f} ({metric})" for size, metric in dict.fromkeys((sizes[0], sizes[-1])))
+        lines.append(f"A mean may drop by less than this and go unnoticed (80 % power): {named}.")
     if comparison.varies and comparison.flips:
         lines.append(
             "A language model answers, and no two runs are alike: a single check that breaks fails the run in "
@@ -105,7 +104,7 @@ def _table(found: Evaluation, comparison: Comparison | None) -> Table:
 def _change(change: Change | None) -> tuple[str, ...]:
     if change is None:
         return "", "", ""
-    sign = _SIGNS[change.status] if change.gated or change.status != "fail" else "[yellow]fell[/]"
+    sign = _SIGNS[change.status] if change.gated or change.status != "fail" else "[yellow]worse[/]"
     if not change.found.moved:
         return "0", "", ""
     return (

@@ -71,7 +71,7 @@ class Judgement:
             missed = [f"{len(missed)} of {len(self.thresholds)} thresholds missed"]
         if self.comparison is not None:
             if fell := [change.metric for change in self.comparison.failures]:
-                missed.append(f"{_listed(fell)} fell")
+                missed.append(f"{_listed(fell)} got worse")
             broken = {flip.id: flip.critical for flip in self.comparison.broken}
             if broken:
                 many = "1 case" if len(broken) == 1 else f"{len(broken)} cases"
