@@ -81,7 +81,7 @@ def _sentences(text: str) -> list[str]:
 def _pair(
     sentence: str, document: str, label: int, spans: tuple[tuple[int, int], ...] | None, domain: str
 ) -> Pair:
-    evidence = " ".join(gather(read(sentence), document, budget=640).split())
+    evidence = " ".join(gather(read(sentence), document, budget=420).split())
     return Pair(sentence, evidence, label, domain, spans, "support", document[:80])
 
 

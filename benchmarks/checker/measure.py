@@ -22,7 +22,8 @@ from app import ground
 from app.evidence import gather
 from app.language.reading import read
 from app.language.sentences import sentence_spans
-from benchmarks.support import Labelled, auroc, balanced, best_threshold, load, logistic, prepare
+from benchmarks.support import Labelled, Scored, auroc, balanced, best_threshold, load, logistic, prepare
+from benchmarks.support import fit as fit_ruler
 
 Floats = npt.NDArray[np.float64]
 Predict = Callable[[list[tuple[str, str]]], Floats]
@@ -31,11 +32,23 @@ DRAWS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """One text's sentences: lexical logit, model logit, and 1, 0 or -1 for what the rules say."""
+    """One text's sentences: the lexical features of their windows, the model's logit, and 1, 0 or -1 for the rules."""
 
-    lexical: Floats
+    windows: list[Floats]
     model: Floats
     rule: npt.NDArray[np.int8]
+
+    def lexical(self, weights: Floats) -> Floats:
+        """Return each sentence's best window under the ruler's weights."""
+        return np.array([float((rows @ weights).max()) if len(rows) else -8.0 for rows in self.windows])
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The lexical ruler's own, and what it and the model count for together."""
+
+    ruler: Floats
+    mix: Floats
 
 
 def torch_predict(folder: Path) -> Predict:
@@ -72,9 +85,8 @@ def torch_predict(folder: Path) -> Predict:
     return predict
 
 
-def parts(items: list[Labelled], predict: Predict) -> list[Parts]:
+def parts(items: list[Labelled], predict: Predict, prepared: list[Scored]) -> list[Parts]:
     """Score every sentence by both."""
-    weights = np.array([*ground._WEIGHTS.values(), ground._BIAS])  # noqa: SLF001
     pairs, counts = [], []
     for item in items:
         sentences = [item.text[a:b] for a, b in sentence_spans(item.text)]
@@ -82,24 +94,53 @@ def parts(items: list[Labelled], predict: Predict) -> list[Parts]:
         counts.append(len(sentences))
     logits = iter(np.split(predict(pairs), np.cumsum(counts)[:-1]))
     found = []
-    for scored in prepare(items):
-        lexical, rule = [], []
-        for features, fixed in scored.sentences:
-            lexical.append(float((features @ weights).max()) if len(features) else -8.0)
-            rule.append(1 if (fixed == 1).any() else 0 if (fixed == 0).any() or not len(fixed) else -1)
-        found.append(Parts(np.array(lexical), next(logits), np.array(rule, np.int8)))
+    for scored in prepared:
+        windows = [features for features, _ in scored.sentences]
+        rule = [_rule(fixed) for _, fixed in scored.sentences]
+        found.append(Parts(windows, next(logits), np.array(rule, np.int8)))
     return found
 
 
-def combined(item: Parts, weights: Floats, *, rules: bool = True) -> float:
+def _rule(fixed: npt.NDArray[np.int8]) -> int:
+    if (fixed == 1).any():
+        return 1
+    return 0 if (fixed == 0).any() or not len(fixed) else -1
+
+
+def kept(name: str, items: list[Labelled], folder: Path | None) -> list[Scored]:
+    """Return the lexical features, from the folder if they were kept there."""
+    path = folder / f"{name}.npz" if folder else None
+    if path and path.is_file():
+        with np.load(path) as file:
+            rows = iter(np.split(file["features"], np.cumsum(file["counts"])[:-1]))
+            fixed = iter(np.split(file["fixed"], np.cumsum(file["counts"])[:-1]))
+        return [
+            Scored([(next(rows), next(fixed)) for _ in sentence_spans(item.text)], item.supported, item.group)
+            for item in items
+        ]
+    found = prepare(items)
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sentences = [sentence for item in found for sentence in item.sentences]
+        np.savez(
+            path,
+            features=np.concatenate([rows for rows, _ in sentences]),
+            fixed=np.concatenate([marks for _, marks in sentences]),
+            counts=np.array([len(marks) for _, marks in sentences]),
+        )
+    return found
+
+
+def combined(item: Parts, weights: Weights, *, rules: bool = True) -> float:
     """Return the weakest sentence's logit under weights for lexical, model and bias."""
-    values = weights[0] * item.lexical + weights[1] * item.model + weights[2]
+    mix = weights.mix
+    values = mix[0] * item.lexical(weights.ruler) + mix[1] * item.model + mix[2]
     if rules:
         values = np.where(item.rule == 1, 20.0, np.where(item.rule == 0, -20.0, values))
     return float(values.min(initial=20.0))
 
 
-def fit(items: list[Parts], labels: npt.NDArray[np.bool_]) -> Floats:
+def fit(items: list[Parts], labels: npt.NDArray[np.bool_], ruler: Floats) -> Floats:
     """Weigh lexical and model evidence by the deciding sentence of each text that the rules leave open."""
     weights = np.array([1.0, 1.0, 0.0])
     for _ in range(5):
@@ -107,9 +148,10 @@ def fit(items: list[Parts], labels: npt.NDArray[np.bool_]) -> Floats:
         for item, label in zip(items, labels, strict=True):
             open_ = np.flatnonzero(item.rule == -1)
             if len(open_):
-                values = weights[0] * item.lexical[open_] + weights[1] * item.model[open_]
+                lexical = item.lexical(ruler)
+                values = weights[0] * lexical[open_] + weights[1] * item.model[open_]
                 place = open_[int(np.argmin(values))]
-                rows.append([item.lexical[place], item.model[place], 1.0])
+                rows.append([lexical[place], item.model[place], 1.0])
                 said.append(float(label))
         said_ = np.array(said)
         shares = np.where(said_ == 1, 0.5 / said_.sum(), 0.5 / (1 - said_).sum())
@@ -139,45 +181,56 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, help="folder to keep lexical features in")
     parser.add_argument("--sets", nargs="*", default=["wice", "news", "qmsumm", "sales_call"])
     arguments = parser.parse_args()
     predict = torch_predict(arguments.model)
     raw = load()
     began = time.process_time()
-    found = {name: parts(raw[name], predict) for name in dict.fromkeys(("wice", *arguments.sets))}
+    names = tuple(dict.fromkeys(("wice", *arguments.sets)))
+    prepared = {name: kept(name, raw[name], arguments.cache) for name in names}
+    found = {name: parts(raw[name], predict, prepared[name]) for name in names}
     print(f"{time.process_time() - began:.0f} CPU seconds")
-    wice_labels = np.array([item.supported for item in raw["wice"]])
-    print(json.dumps({"weights from all of WiCE": fit(found["wice"], wice_labels).round(3).tolist()}))
+    labels = np.array([item.supported for item in raw["wice"]])
+    shipped = np.array([*ground._WEIGHTS.values(), ground._BIAS])  # noqa: SLF001
+    print(
+        json.dumps(
+            {"mix of the shipped ruler and the model": fit(found["wice"], labels, shipped).round(3).tolist()}
+        )
+    )
     for name in arguments.sets:
-        report(name, raw[name], found, wice_labels)
+        report(name, raw, found, prepared["wice"])
 
 
 def report(
-    name: str, items: list[Labelled], found: dict[str, list[Parts]], wice: npt.NDArray[np.bool_]
+    name: str, raw: dict[str, list[Labelled]], found: dict[str, list[Parts]], wice: list[Scored]
 ) -> None:
     """Print AUROC of the lexical ruler, the model and both, and what they gain over the first."""
+    items = raw[name]
     labels = np.array([item.supported for item in items])
+    known = np.array([item.supported for item in raw["wice"]])
     groups = [item.group for item in items]
-    fixed = {
-        "lexical": (np.array([1.0, 0.0, 0.0]), True),
-        "model": (np.array([0.0, 1.0, 0.0]), False),
-        "model, rules": (np.array([0.0, 1.0, 0.0]), True),
-    }
     scores = {
-        label: np.array([combined(item, weights, rules=rules) for item in found[name]])
-        for label, (weights, rules) in fixed.items()
+        way: np.zeros(len(items)) for way in ("lexical", "model", "model, rules", "both", "both, no rules")
     }
-    for label, rules in (("both", True), ("both, no rules", False)):
-        scores[label] = np.zeros(len(items))
-        for training, testing in _folds(name, groups, len(wice)):
-            weights = fit([found["wice"][i] for i in training], wice[training])
+    for training, testing in _folds(name, groups, len(wice)):
+        ruler = fit_ruler([[wice[i] for i in training]])
+        mix = fit([found["wice"][i] for i in training], known[training], ruler)
+        ways = {
+            "lexical": (np.array([1.0, 0.0, 0.0]), True),
+            "model": (np.array([0.0, 1.0, 0.0]), False),
+            "model, rules": (np.array([0.0, 1.0, 0.0]), True),
+            "both": (mix, True),
+            "both, no rules": (mix, False),
+        }
+        for way, (weights, rules) in ways.items():
             for i in testing:
-                scores[label][i] = combined(found[name][i], weights, rules=rules)
-    for label, values in scores.items():
+                scores[way][i] = combined(found[name][i], Weights(ruler, weights), rules=rules)
+    for way, values in scores.items():
         low, high = difference(values, scores["lexical"], labels, groups)
         cut = best_threshold(values, labels)
         print(
-            f"{name:11}{len(items):5} {label:15} AUROC {auroc(values, labels):.3f}, over lexical [{low:+.3f} {high:+.3f}], "
+            f"{name:11}{len(items):5} {way:15} AUROC {auroc(values, labels):.3f}, over lexical [{low:+.3f} {high:+.3f}], "
             f"best balanced accuracy {balanced(values, labels, cut):.3f}",
             flush=True,
         )
