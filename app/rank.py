@@ -15,7 +15,7 @@ from vectorstore.embed import Embedder
 from vectorstore.types import Vector
 
 MOST_CANDIDATES = 16
-"""Sentences that are embedded for one question; it bounds the time to the first word."""
+"""Sentences that are embedded for one decision; it bounds the time to the first word."""
 
 WEIGHTS: Mapping[str, float] = {
     "cosine": 9.0, "coverage": 2.4, "framed_coverage": 0.9, "window_coverage": 3.4, "passage_coverage": 2.1, "pairs": 1.4,
@@ -59,13 +59,18 @@ class Candidate:
 
 
 def rank(
-    question: str, sources: Sequence[Source], *, embedder: Embedder, vector: Vector | None = None
+    question: str,
+    sources: Sequence[Source],
+    *,
+    embedder: Embedder,
+    vector: Vector | None = None,
+    most: int = MOST_CANDIDATES,
 ) -> list[Candidate]:
     """Return the sentences most likely to answer, best first.
 
-    `vector` is the question's embedding if it is known already.
+    `vector` is the question's embedding if it is known already, `most` how many sentences are embedded.
     """
-    chosen = candidates(ask(question), sources)[:MOST_CANDIDATES]
+    chosen = candidates(ask(question), sources)[:most]
     if not chosen:
         return []
     if vector is None:

@@ -53,6 +53,10 @@ _TIME = re.compile(
     r"daily|weekly|monthly|quarterly|annually|yearly|every (?:day|week|month|quarter|year)|noon|midnight|century|"
     r"within \w+ (?:working |business |calendar )?(?:day|week|month|hour|minute|year)s?|(?:before|after|until|during|since|end of|start of|beginning of|when|if|once|as soon as) )"
 )
+_DEADLINE = re.compile(r"\b(?:how (?:late|soon|early|quickly)|until when|by when|deadline|bis wann)\b")
+_WITHIN = re.compile(
+    r"\b(?:within|after|at least|no later than|before the end of|up to) \w+ (?:full |working |business |calendar )?(?:minute|hour|day|week|month|year)s?\b"
+)
 _MONEY = re.compile(
     r"[€$£]|\b(?:eur|usd|gbp|chf|euros?|dollars?|pounds?|percent|per cent|free|nothing|price|fee)\b|%"
 )
@@ -142,7 +146,10 @@ def answers_kind(asked: Asked, sentence: str, reading: Reading) -> float:
 def _holds_time(asked: Asked, sentence: str, reading: Reading) -> float:
     if reading.facts.months - asked.reading.facts.months:
         return 1.0
-    found = {match[0].strip() for match in _TIME.finditer(fold(sentence))}
+    plain = fold(sentence)
+    found = {match[0].strip() for match in _TIME.finditer(plain)}
+    if _DEADLINE.search(fold(asked.text)) and _WITHIN.search(plain):
+        return 1.0
     if any(item[0].isdigit() and item not in asked.reading.words for item in found):
         return 1.0
     return 0.6 * any(not item[0].isdigit() for item in found)

@@ -33,7 +33,12 @@ def words(text: str) -> list[str]:
 
 def terms(text: str) -> list[str]:
     """Return the stems of the content words in order, compounds split at hyphens and slashes."""
-    return [stem(part) for word in words(text) for part in parts(word) if part not in STOPWORDS]
+    return [
+        stem(_SPELLED.get(part, part))
+        for word in words(text)
+        for part in parts(word)
+        if part not in STOPWORDS
+    ]
 
 
 def fold(text: str) -> str:
@@ -43,6 +48,11 @@ def fold(text: str) -> str:
     return text.lower()
 
 
+_SPELLED = {
+    "2": "two", "3": "three", "4": "four", "5": "five", "6": "six", "7": "seven", "8": "eight", "9": "nine", "10": "ten",
+    "11": "eleven", "12": "twelve",
+}  # fmt: skip
+"""Small numbers are written in both ways; hard facts are compared by `app/language/facts.py`."""
 _UNIFIED = str.maketrans("‘’‚“”„–—‐‑−\u00a0\u202f", "'''\"\"\"-----  ")
 
 
