@@ -16,8 +16,7 @@ async function begin() {
   if (key.get()) chat.setAttribute("key", key.get());
   const documents = await showDocuments(told);
   if (chat.hidden) {
-    at("locked").hidden = true;
-    chat.hidden = false;
+    lock(false);
     showWhereWide();
   }
   told(documents);
@@ -40,10 +39,15 @@ function refused({ status, message }) {
   }
   if (key.get()) at("locked-why").textContent = message;
   key.drop();
-  chat.hidden = true;
+  lock(true);
   show(false);
-  at("locked").hidden = false;
   at("key").focus();
+}
+
+/** Shows the form for a key in place of everything that needs one. */
+function lock(on) {
+  at("locked").hidden = !on;
+  chat.hidden = at("acts").hidden = on;
 }
 
 at("locked").addEventListener("submit", (event) => {
