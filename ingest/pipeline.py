@@ -8,7 +8,8 @@ that fails changes nothing.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,11 +18,14 @@ from typing import TypeAlias
 from ingest.ahead import read_ahead
 from ingest.commit import Committer
 from ingest.extract import Extract, ParseFailure
+from ingest.inspection import inspect
 from ingest.plan import Plan, Recipe
 from ingest.prepare import Prepared, prepare
 from ingest.progress import Listener, Progress, unheard
 from ingest.report import Failure, Finding, Report
+from ingest.twins import Twins
 from vectorstore.embed import Embedder
+from vectorstore.errors import NotFound
 from vectorstore.store import Store
 
 ParseAll: TypeAlias = Callable[[Iterable[tuple[str, Path]]], Iterator[tuple[str, Extract | ParseFailure]]]
@@ -46,8 +50,9 @@ def ingest(
     batch_size: BatchSize | None = None,
     wait: bool = False,
     progress: Listener = unheard,
+    twins: Twins | None = None,
 ) -> Report:
-    """Carry out a plan and report what happened to every file.
+    """Carry out a plan and report what happened to every file; `twins` finds what says nearly the same.
 
     Ctrl-C ends it early, with a consistent index and `report.interrupted`. Raises Busy when another writer
     holds the index for longer than a commit takes, unless `wait`.
@@ -62,6 +67,8 @@ def ingest(
             for batch in batches:
                 committer.put(batch.documents, on_embedded=partial(tell.embedded, batch=batch))
                 batch.report_to(report)
+                if twins is not None:
+                    _note_twins(batch.documents, store, twins=twins, report=report)
                 tell.written(batch)
         report.removed = committer.remove(plan.removals)
     except KeyboardInterrupt:
@@ -102,6 +109,17 @@ def first_report(plan: Plan) -> Report:
     )
 
 
+def _note_twins(documents: Sequence[Prepared], store: Store, *, twins: Twins, report: Report) -> None:
+    twins.note((ready.document.id, ready.text) for ready in documents)
+    with store.snapshot() as snapshot:
+        for ready in documents:
+            # One that has been replaced meanwhile is somebody else's to report.
+            with suppress(NotFound):
+                found = twins.of(ready.document, snapshot)
+                if found:
+                    report.note_twins(ready.document.uri, {each.document.uri: each.share for each in found})
+
+
 def _prepared(
     plan: Plan, parse_all: ParseAll, *, recipe: Recipe, embedder: Embedder
 ) -> Iterator[Prepared | Failure]:
@@ -127,9 +145,22 @@ class _Batch:
         for ready in self.documents:
             report.note_written(ready.document.uri, ready.step.action, moved_from=ready.step.moved_from)
             report.findings += [Finding(ready.document.uri, finding) for finding in ready.findings]
+            report.documents[ready.document.uri] = _in_numbers(ready)
         for failure in self.failed:
             report.note_failure(failure)
         report.chunks += self.chunks
+
+
+def _in_numbers(ready: Prepared) -> dict[str, int]:
+    seen = inspect(ready.document, ready.text)
+    return {
+        "pages": len(seen.characters_per_page),
+        "pages_without_text": len(seen.pages_without_text),
+        "characters": seen.characters,
+        "unreadable": seen.unreadable,
+        "tables": seen.tables,
+        "chunks": len(ready.chunks),
+    }
 
 
 def _batches(outcomes: Iterator[Prepared | Failure], size: BatchSize) -> Iterator[_Batch]:

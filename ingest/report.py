@@ -1,5 +1,6 @@
 """What an ingest did, in numbers and in one line, and what it could not read."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -41,6 +42,10 @@ class Report:
     """Files of a folder that are no documents, and why."""
     failed: list[Failure] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    near_duplicates: dict[str, dict[str, float]] = field(default_factory=dict)
+    """A document that was written → those that say nearly the same, with the share of equal runs of words."""
+    documents: dict[str, dict[str, int]] = field(default_factory=dict)
+    """What was written, in numbers: pages, pages without text, characters, unreadable ones, tables, chunks."""
     chunks: int = 0
     embedded: int = 0
     seconds: float = 0.0
@@ -55,6 +60,13 @@ class Report:
                 self.updated.append(uri)
             case "move":
                 self.moved[uri] = moved_from
+
+    def note_twins(self, uri: str, twins: Mapping[str, float]) -> None:
+        """Note which documents say nearly the same as one that was written."""
+        self.near_duplicates[uri] = dict(twins)
+        other, share = max(twins.items(), key=lambda each: each[1])
+        more = f", and {len(twins) - 1} more" if len(twins) > 1 else ""
+        self.findings.append(Finding(uri, f"Says nearly the same as {other} ({share:.0%}){more}."))
 
     def note_failure(self, failure: Failure) -> None:
         """Count a file that is not."""
@@ -79,6 +91,8 @@ class Report:
             first = self.failed[0]
             more = f"; and {len(self.failed) - 1} more" if len(self.failed) > 1 else ""
             parts[-1] += f" ({first.uri}: {first.message.rstrip('.')}{more})"
+        if self.near_duplicates:
+            parts.append(f"{len(self.near_duplicates):,} nearly the same as another")
         line = ", ".join(parts) or "nothing to do"
         return f"Interrupted; what was done is kept: {line}" if self.interrupted else line
 

@@ -19,6 +19,7 @@ from ingest.roots import Roots
 from ingest.safe_path import safe_path
 from ingest.sandbox import ParserPool
 from ingest.settings import IngestSettings
+from ingest.twins import Twins
 from vectorstore.embed import Embedder
 from vectorstore.embedders import open_embedder
 from vectorstore.errors import BadInput
@@ -88,6 +89,7 @@ class Ingestion:
             return first_report(plan)
         settings = self._settings
         embedder = self._embedder
+        twins = Twins(self._data_dir)
         with ParserPool(settings.jobs(), settings.limits()) as pool, self._store(embedder) as store:
             report = ingest(
                 plan,
@@ -98,7 +100,9 @@ class Ingestion:
                 batch_size=BatchSize(settings.commit_chunks, settings.commit_documents),
                 wait=wait,
                 progress=progress,
+                twins=twins,
             )
+        twins.save()
         self._ledger = update_ledger(self._data_dir, lambda ledger: remember(ledger, plan, report))
         return report
 

@@ -18,6 +18,7 @@ from ingest.roots import printable
 from ingest.safe_path import safe_path
 from ingest.sandbox import ParserPool
 from ingest.settings import IngestSettings
+from ingest.twins import Twins
 from vectorstore.embed import Embedder
 from vectorstore.errors import BadInput, Busy
 from vectorstore.store import Snapshot, Store
@@ -57,6 +58,7 @@ class Uploads:
         self._store = store
         self._embedder = embedder
         self._settings = settings
+        self._data_dir = data_dir
         self._originals = Originals(data_dir)
         self._one_at_a_time = threading.Lock()
         self._places = threading.BoundedSemaphore(_WAITING)
@@ -148,10 +150,17 @@ class Uploads:
             given=readers,
         )
         failures = {uri: Failure(uri, "not_allowed", _HIDDEN) for uri in hidden}
+        twins = Twins(self._data_dir)
         with ParserPool(min(self._settings.jobs(), len(plan.steps)), self._settings.limits()) as pool:
             report = ingest(
-                plan, store=self._store, embedder=self._embedder, parse_all=pool.parse_all, recipe=recipe
+                plan,
+                store=self._store,
+                embedder=self._embedder,
+                parse_all=pool.parse_all,
+                recipe=recipe,
+                twins=twins,
             )
+        twins.save()
         failures |= {failure.uri: failure for failure in report.failed}
         return {one.uri: _refused(failures[one.uri]) for one in sources if one.uri in failures} | self._kept(
             [one for one in sources if one.uri not in failures],

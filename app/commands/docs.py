@@ -1,14 +1,16 @@
 """`footnote docs`: the documents that are in the index."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from ingest.inspection import Inspection, inspect
 from ingest.originals import Originals, forget_uris
+from ingest.twins import Twin, Twins
 from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import NotFound
 from vectorstore.settings import StoreSettings
@@ -58,12 +60,17 @@ def show(
             typer.echo(snapshot.text(document.id))
             return
         chunks = snapshot.chunks(document.id)
+        seen = inspect(document, snapshot.text(document.id))
+        twins = Twins(StoreSettings().data_dir).of(document, snapshot)
+    read = {**asdict(seen), "near_duplicates": {each.document.uri: each.share for each in twins}}
     if as_json:
         shown = [asdict(chunk) for chunk in chunks]
-        typer.echo(json.dumps({**_as_json(document), "chunks": shown}, ensure_ascii=False))
+        typer.echo(json.dumps({**_as_json(document), "report": read, "chunks": shown}, ensure_ascii=False))
         return
     for name, value in _as_json(document).items():
         typer.echo(f"{name:<12} {value}")
+    for line in _report(seen, twins):
+        typer.echo(line)
     for chunk in chunks:
         page = "" if chunk.span.page is None else f"  page {chunk.span.page}"
         path = " › ".join(chunk.headings)
@@ -118,6 +125,20 @@ def _named(snapshot: Snapshot, uri: str, tenant: str) -> Document:
     if found is None:
         raise NotFound(f"There is no document at {uri!r}.", "`footnote docs ls` lists what there is.")
     return found
+
+
+def _report(seen: Inspection, twins: Sequence[Twin]) -> Iterator[str]:
+    """Say how well a document was read."""
+    yield f"{'characters':<12} {seen.characters:,}"
+    if seen.characters_per_page:
+        yield f"{'per page':<12} {' '.join(map(str, seen.characters_per_page))}"
+    if seen.pages_without_text:
+        yield f"{'no text on':<12} page {', '.join(map(str, seen.pages_without_text))}"
+    yield f"{'tables':<12} {seen.tables}"
+    if seen.unreadable:
+        yield f"{'encoding':<12} suspicious: {seen.unreadable} characters could not be read"
+    for twin in twins:
+        yield f"{'like':<12} {twin.document.uri} ({twin.share:.0%})"
 
 
 def _operator(tenant: str) -> Scope:
