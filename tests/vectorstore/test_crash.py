@@ -33,6 +33,7 @@ def crashes(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         env=os.environ | alone,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     ) as process:
         try:
@@ -90,6 +91,9 @@ def crash_everywhere(folder: Path, operation: str, *, every: int) -> None:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
+            assert process.stderr is not None
+            why = process.stderr.read()
+            assert "ptrace is refused" in why, why
             pytest.skip("ptrace is refused here")
         steps = json.loads(line)["steps"]
         shutil.copytree(folder / "start", folder / "old")

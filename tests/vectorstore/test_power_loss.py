@@ -79,7 +79,7 @@ def test_power_may_fail_at_any_moment(
     history: list[Step], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vectorstore.embedded.codes.CODED_FROM", 10)
-    lose_power(history, tmp_path, states=30, seed=1)
+    lose_power(history, tmp_path, states=15, seed=1)
 
 
 @pytest.mark.slow
