@@ -1,6 +1,7 @@
 """One engine in one process: build its index, or open and search it. Started by `benchmarks.search`."""
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -77,10 +78,13 @@ def _search(engine: Engine, folder: Path, truth: Any) -> dict[str, Any]:
         result["knob"] = knob
         if _recall(found, truth["all"]) >= WANTED_RECALL:
             break
-    result |= _timed(lambda n: engine.search(questions[n], NEAREST), len(questions), truth["all"])
+    result |= _timed(engine, lambda n: engine.search(questions[n], NEAREST), len(questions), truth["all"])
     for label, below in FILTERS.items() if engine.filters else ():
         timed = _timed(
-            lambda n, below=below: engine.search(questions[n], NEAREST, below=below), 50, truth[str(below)]
+            engine,
+            lambda n, below=below: engine.search(questions[n], NEAREST, below=below),
+            50,
+            truth[str(below)],
         )
         result |= {f"{label} {key}": value for key, value in timed.items()}
     more: Callable[[Path], dict[str, Any]] | None = getattr(engine, "more", None)
@@ -108,16 +112,18 @@ def _change(engine: Engine, folder: Path, count: int) -> dict[str, Any]:
     return result
 
 
-def _timed(ask: Callable[[int], list[int]], count: int, truth: np.ndarray) -> dict[str, Any]:
+def _timed(engine: Engine, ask: Callable[[int], list[int]], count: int, truth: np.ndarray) -> dict[str, Any]:
     for number in range(5):
         ask(number)
     found, times = [], []
+    worked = _worked(engine)
     for number in range(count):
         started = time.perf_counter()
         found.append(ask(number))
         times.append(time.perf_counter() - started)
     times.sort()
     return {
+        "cpu_ms": round((_worked(engine) - worked) / count * 1e3, 2),
         "p50_ms": round(times[len(times) // 2] * 1e3, 3),
         "p99_ms": round(times[min(len(times) - 1, int(len(times) * 0.99))] * 1e3, 3),
         "recall": round(_recall(found, truth), 4),
@@ -131,10 +137,23 @@ def _recall(found: list[list[int]], truth: np.ndarray) -> float:
 def _memory(engine: Engine) -> float:
     """Megabytes of memory that belong to no file, of this process and the engine's others."""
     total = 0
-    for process in ("self", *map(str, engine.processes() if hasattr(engine, "connection") else ())):
+    for process in ("self", *_others(engine)):
         lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines()
         total += sum(int(line.split()[1]) for line in lines if line.startswith("Anonymous:"))
     return total / 1e3
+
+
+def _worked(engine: Engine) -> float:
+    """Seconds of processor time, of all threads and of the engine's other processes."""
+    ticks = 0
+    for process in _others(engine):
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _others(engine: Engine) -> list[str]:
+    return [str(process) for process in engine.processes()] if hasattr(engine, "connection") else []
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 
 Result = dict[str, Any]
 _COLUMNS = (
-    ("p50 ms", "p50_ms"), ("p99 ms", "p99_ms"), ("recall@10", "recall"),
+    ("p50 ms", "p50_ms"), ("p99 ms", "p99_ms"), ("CPU ms", "cpu_ms"), ("recall@10", "recall"),
     ("1 % filter", "1 % p50_ms"), ("its recall", "1 % recall"),
     ("0.1 % filter", "0.1 % p50_ms"), ("its recall", "0.1 % recall"),
     ("memory MB", "memory_mb"), ("disk MB", "disk_mb"), ("build s", "build_s"), ("open s", "open_s"),
