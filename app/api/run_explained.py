@@ -170,7 +170,7 @@ async def run_explained(
 ) -> Json:
     """Say what was searched, found, packed and left out, and how sure the answer is. For who asked only."""
     try:
-        run = runs.get(run_id, owner=grant.key)
+        run = await runs.find(run_id, owner=grant.key)
     except NotFound:
         return await _recorded(run_id, service, owner=grant.key)
     return explanation(run.id, run.question, run.recorded)
