@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest.extract import Extract, ParseFailure
+from ingest.limits import Limits
 from ingest.parcel import LENGTH, BadParcel
 from ingest.parse.pdf_place import Letter, edges_of, squeezed
 from ingest.picture import (
@@ -24,6 +25,7 @@ from ingest.picture import (
 )
 from ingest.render import Renderer
 from ingest.sandbox import ParserPool
+from tests.ingest.hostile import bombs, mutations
 
 HANDBOOK = Path(__file__).parents[2] / "ingest" / "sample" / "handbook"
 PENSION = HANDBOOK / "hr" / "pension-plan.pdf"
@@ -160,3 +162,51 @@ def test_what_is_no_picture_and_no_layout_is_refused(body: bytes) -> None:
         unpack_layout(body)
     with pytest.raises(BadParcel):
         unpack_picture(body)
+
+
+def sized(box: bytes) -> bytes:
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[%s]>>" % box
+    return bombs.pdf_of([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>", page])
+
+
+@pytest.mark.parametrize(
+    "box",
+    [b"0 0 1000000000 1000000000", b"0 0 0 0", b"0 0 0.001 14400", b"0 0 14400 0.1", b"-5 -5 -1 -1", b"9 9 1 1", b"0 0 nan inf", b""],
+)  # fmt: skip
+def test_a_page_of_any_size_is_drawn_small_or_refused(renderer: Renderer, tmp_path: Path, box: bytes) -> None:
+    path = tmp_path / "sized.pdf"
+    path.write_bytes(sized(box))
+    drawn = renderer.picture(path, 1, width=1_400)
+    assert isinstance(drawn, ParseFailure) or 0 < drawn.width * drawn.height <= MAX_PIXELS
+    assert isinstance(renderer.layout(path, [Place(1, "a")]), Layout | ParseFailure)
+    assert isinstance(renderer.picture(PENSION, 1, width=60), Picture)
+
+
+def test_damaged_files_are_drawn_or_refused_and_the_next_one_is_drawn(
+    renderer: Renderer, tmp_path: Path
+) -> None:
+    pytest.importorskip("reportlab", reason="needs reportlab")
+    damaged = [data for name, data in mutations.mutated(800, seed=7) if name.endswith(".pdf")]
+    assert len(damaged) > 30
+    path = tmp_path / "damaged.pdf"
+    for data in damaged:
+        path.write_bytes(data)
+        assert isinstance(renderer.picture(path, 1, width=200), Picture | ParseFailure)
+        assert isinstance(renderer.layout(path, [Place(1, "Annual leave")]), Layout | ParseFailure)
+    assert isinstance(renderer.picture(PENSION, 1, width=60), Picture)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "bomb", [one for one in bombs.few() if one.name.endswith(".pdf")], ids=lambda one: one.name
+)
+def test_a_bomb_costs_itself_and_nothing_else(tmp_path: Path, bomb: bombs.Bomb) -> None:
+    path = tmp_path / "bomb.pdf"
+    path.write_bytes(bomb.make())
+    made = Renderer(Limits(cpu_seconds=3, wall_seconds=6.0))
+    try:
+        assert isinstance(made.picture(path, 1, width=1_400), Picture | ParseFailure)
+        assert isinstance(made.layout(path, [Place(1, "x")]), Layout | ParseFailure)
+        assert isinstance(made.picture(PENSION, 1, width=60), Picture)
+    finally:
+        made.close()
