@@ -148,13 +148,13 @@ def compare(
 
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Return what the fingerprints disagree on, by name; `dataset` is judged case by case and left out."""
-    names = sorted((before.keys() | after.keys()) - {"dataset"})
-    return {
-        name: (before.get(name, "–"), after.get(name, "–"))
-        for name in names
-        if before.get(name) != after.get(name)
-    }
+    """Return what the fingerprints disagree on, by name.
+
+    What only one of them names was not known then, or not set, and is left out; so is `dataset`, which is judged
+    case by case.
+    """
+    names = sorted((before.keys() & after.keys()) - {"dataset"})
+    return {name: (before[name], after[name]) for name in names if before[name] != after[name]}
 
 
 def _problem(

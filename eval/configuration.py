@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from app.settings import AnswerSettings
 from eval.target import InProcess
@@ -24,11 +24,10 @@ if TYPE_CHECKING:
 
 _CLASSES: tuple[type[FootnoteSettings], ...] = (StoreSettings, IngestSettings, AnswerSettings)
 _OWN = ("at", "prompts")
-_NAMED: Mapping[str, type[FootnoteSettings]] = {
-    "dense_weight": StoreSettings, "recall_target": StoreSettings, "passages": AnswerSettings,
-    "context_tokens": AnswerSettings, "answer_threshold": AnswerSettings,
-}  # fmt: skip
-"""Settings that a fingerprint names, beside those the target knows itself. Never a key."""
+_UNNAMED = frozenset(
+    ("data_dir", "keep_generations", "embedder", "top_k", "llm_model", "llm_base_url", "llm_api_key", "llm_fallback")
+)  # fmt: skip
+"""What a fingerprint leaves out: what the target names itself, where things lie, and what is secret."""
 Settings = TypeVar("Settings", bound=FootnoteSettings)
 
 
@@ -100,13 +99,27 @@ def opened(
 
 def in_process(parts: "Parts", configuration: Configuration, *, top_k: int) -> InProcess:
     """Name in the target's fingerprint what the configuration sets."""
-    named = {key: f"{getattr(configuration.settings(kind), key):g}" for key, kind in _NAMED.items()}
+    named = {
+        key: value
+        for kind in (StoreSettings, AnswerSettings)
+        for key, value in _named(configuration.settings(kind))
+    }
     cut = configuration.settings(IngestSettings)
     named["chunker"] = f"{cut.chunk_tokens} tokens, {cut.chunk_overlap} repeated"
     at = configuration.values.get("at")
     if at is not None and not at.isdecimal():
         raise BadInput(f"at={at!r} is not a generation.", "`footnote index generations` lists them.")
     return InProcess(parts, top_k, Generation(int(at)) if at else None, named)
+
+
+def _named(settings: FootnoteSettings) -> Iterator[tuple[str, str]]:
+    """Yield the settings that can change an answer; those of a language model only where one is set."""
+    modelled = bool(getattr(settings, "llm_model", ""))
+    for key in type(settings).model_fields:
+        value = getattr(settings, key)
+        secret = isinstance(value, SecretStr) or key in _UNNAMED or key.endswith("_seconds")
+        if not secret and (modelled or not key.startswith("llm_")):
+            yield key, f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def fill(index: Path, docs: Path, configuration: Configuration) -> None:

@@ -14,7 +14,9 @@ mlflow = pytest.importorskip("mlflow", reason="needs the extra [mlflow]")
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_run_is_logged_with_its_prompt_hash_and_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_logged_with_its_prompt_hash_and_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from eval.mlflow_export import log_run
 
     monkeypatch.chdir(tmp_path)

@@ -156,6 +156,10 @@ def test_a_document_that_is_gone_is_named(workshop: Workshop, opened: Callable[.
         assert draft.remove(tenant="default", uri="hr/annual-leave.md")
     try:
         told = workshop.first_screen(workshop.ask(parts))
+        some = workshop.cases[:4]
+        then = workshop.ask(parts, cases=some, at=str(before))
+        scores = {row.id: row.scores["recall@5"] for row in workshop.before.rows}
+        assert [row.scores["recall@5"] for row in then.rows] == [scores[case.id] for case in some]
     finally:
         parts.store.rollback(before)
     assert "The document hr/annual-leave.md is not in the index" in told
