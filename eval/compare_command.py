@@ -4,42 +4,36 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from eval import options
 from eval.baseline import baseline_of, read_folder
 from eval.cases import Case, load_cases
 from eval.compare import GATED, MIN_EFFECT, Rules
 from eval.compare import compare as compared
 from eval.configuration import Configuration, fill, opened, parse_configuration
 from eval.run import Evaluation, evaluate, means_of
-from eval.run_command import HANDBOOK, SAMPLE, finish, select
+from eval.run_command import HANDBOOK, SAMPLE, finish, leave, select
 from eval.verdict import Exit, judged
 from ingest.settings import IngestSettings
 from vectorstore.errors import BadInput
 
 
 def compare(
-    folders: Annotated[
-        list[Path] | None, typer.Argument(help="Two result folders: before, then after.", metavar="[A B]")
-    ] = None,
-    a: Annotated[list[str] | None, typer.Option("--a", help="Before: KEY=VALUE settings.")] = None,
-    b: Annotated[list[str] | None, typer.Option("--b", help="After: KEY=VALUE settings.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Questions, one JSON object a line.")] = None,
-    sample: Annotated[bool, typer.Option("--sample", help="The sample handbook and its questions.")] = False,
-    docs: Annotated[Path | None, typer.Option(help="Ask fresh indexes of this folder.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the report and its data.")] = Path("eval/out"),
-    gate: Annotated[list[str] | None, typer.Option(help="Metrics that decide, instead of the usual.")] = None,
-    min_effect: Annotated[
-        float, typer.Option(min=0, help="Smallest drop of a mean that fails.")
-    ] = MIN_EFFECT,
-    max_flips: Annotated[
-        int, typer.Option(min=0, help="Cases, none critical, that may newly fail a check.")
-    ] = 0,
-    repeat: Annotated[int, typer.Option(min=1, help="Ask every case this often on both sides.")] = 1,
-    tag: Annotated[list[str] | None, typer.Option(help="Only cases with this tag.")] = None,
-    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Report, but never fail.")] = False,
+    folders: options.Folders = None,
+    a: options.SideA = None,
+    b: options.SideB = None,
+    data: options.Data = None,
+    sample: options.Sample = False,
+    docs: options.Docs = None,
+    out: options.Out = Path("eval/out"),
+    gate: options.Gated = None,
+    min_effect: options.MinEffect = MIN_EFFECT,
+    max_flips: options.MaxFlips = 0,
+    repeat: options.Repeat = 1,
+    tag: options.Tags = None,
+    exit_zero: options.ExitZero = False,
 ) -> None:
     """Compare two results, or two configurations: settings, prompts, models, chunkers, generations of the index."""
     rules = Rules(
@@ -60,8 +54,7 @@ def compare(
     )
     judgement = judged(after, thresholds=(), rules=rules, comparison=comparison, require_baseline=True)
     finish(after, judgement, out)
-    if judgement.exit and not exit_zero:
-        raise typer.Exit(judgement.exit)
+    leave(judgement, exit_zero=exit_zero)
 
 
 def _stored(folder: Path) -> Evaluation:

@@ -11,11 +11,10 @@ from pathlib import Path
 
 from eval.compare import Change, Comparison
 from eval.html_case import case_html
-from eval.markdown import LIMITS, headlines
+from eval.notes import LIMITS, headlines, notes
 from eval.row import Row
 from eval.run import Evaluation
 from eval.summary import Mean
-from eval.terminal import notes
 from eval.verdict import Exit, Judgement
 from eval.worst import lost, ordered
 

@@ -5,21 +5,14 @@ from collections.abc import Sequence
 from html import escape
 
 from eval.compare import Comparison
+from eval.notes import LIMITS, headlines, notes
 from eval.row import Row
 from eval.run import Evaluation
-from eval.terminal import notes
 from eval.verdict import Exit, Judgement
 from eval.worst import lost, ordered, shortcomings
 
 _WORST = 8
 _SPECIAL = re.compile(r"([\\`*_\[\]#|~@])")
-_HEADLINES = (
-    ("Groundedness", "groundedness", "Share of sentences that the passages support. The checker finds additions; a sentence "
-     "turned into its opposite by one word it often misses."),
-    ("Answer relevance", "answer_relevance", "Whether answers fit their own question best. It detects answers off the topic "
-     "and nothing else, and never gates."),
-)  # fmt: skip
-LIMITS = "Citation scores rest on the same checker as groundedness, with the same limits."
 
 
 def markdown(found: Evaluation, judgement: Judgement) -> str:
@@ -42,15 +35,6 @@ def markdown(found: Evaluation, judgement: Judgement) -> str:
     if worst:
         lines += ["", "## Worst cases", "", *(line for row in worst for line in _case(row))]
     return "\n".join([*lines, "", LIMITS]) + "\n"
-
-
-def headlines(found: Evaluation) -> list[tuple[str, str, str]]:
-    """Return the two headline figures: name, mean with its interval, and what it cannot tell."""
-    return [
-        (name, f"{mean.value:.3f} ({mean.low:.3f} – {mean.high:.3f})", limit)
-        for name, metric, limit in _HEADLINES
-        if (mean := found.means.get(metric)) is not None
-    ]
 
 
 def inert(text: str) -> str:

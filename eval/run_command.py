@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from eval import options
 from eval.baseline import Baseline, baseline_of, load_baseline, save_baseline
 from eval.cases import Case, load_cases
 from eval.compare import GATED, MIN_EFFECT, Rules, compare
@@ -34,50 +34,27 @@ class Gate:
 
 
 def run(
-    data: Annotated[Path | None, typer.Option(help="Questions, one JSON object a line.")] = None,
-    sample: Annotated[bool, typer.Option("--sample", help="The sample handbook and its questions.")] = False,
-    docs: Annotated[
-        Path | None, typer.Option(help="Ask a fresh index of this folder, not the configured one.")
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the report and its data.")] = Path("eval/out"),
-    fail_under: Annotated[
-        list[str] | None, typer.Option(help="A gate: groundedness=0.9, or over_refusal<=0.1.")
-    ] = None,
-    thresholds: Annotated[Path | None, typer.Option(help="A TOML file of gates.")] = None,
-    baseline: Annotated[
-        Path | None, typer.Option(help="Fail when something got worse than in this file.")
-    ] = None,
-    update_baseline: Annotated[
-        bool, typer.Option("--update-baseline", help="Write --baseline from this run instead.")
-    ] = False,
-    require_baseline: Annotated[
-        bool,
-        typer.Option("--require-baseline", help="Exit 4 when the baseline is missing or not comparable."),
-    ] = False,
-    gate: Annotated[
-        list[str] | None, typer.Option(help="Metrics the baseline gates, instead of the usual.")
-    ] = None,
-    min_effect: Annotated[
-        float, typer.Option(min=0, help="Smallest drop of a mean that fails.")
-    ] = MIN_EFFECT,
-    max_flips: Annotated[
-        int, typer.Option(min=0, help="Cases, none critical, that may newly fail a check.")
-    ] = 0,
-    repeat: Annotated[int, typer.Option(min=1, help="Ask every case this often, to see what varies.")] = 1,
-    quarantine: Annotated[
-        Path | None, typer.Option(help='TOML of id = "reason": cases that do not gate.')
-    ] = None,
-    allow_unreviewed: Annotated[
-        bool, typer.Option("--allow-unreviewed", help="Let cases gate that nobody has reviewed.")
-    ] = False,
-    max_error_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of cases that may break.")] = 0.0,
-    tag: Annotated[list[str] | None, typer.Option(help="Only cases with this tag.")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting for this run: KEY=VALUE.")
-    ] = None,
-    top_k: Annotated[int | None, typer.Option(help="Chunks to retrieve.")] = None,
-    mlflow: Annotated[str, typer.Option(help="Also log to this MLflow tracking address.")] = "",
-    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Report, but never fail.")] = False,
+    data: options.Data = None,
+    sample: options.Sample = False,
+    docs: options.Docs = None,
+    out: options.Out = Path("eval/out"),
+    fail_under: options.FailUnder = None,
+    thresholds: options.Thresholds = None,
+    baseline: options.BaselineFile = None,
+    update_baseline: options.UpdateBaseline = False,
+    require_baseline: options.RequireBaseline = False,
+    gate: options.Gated = None,
+    min_effect: options.MinEffect = MIN_EFFECT,
+    max_flips: options.MaxFlips = 0,
+    repeat: options.Repeat = 1,
+    quarantine: options.Quarantine = None,
+    allow_unreviewed: options.AllowUnreviewed = False,
+    max_error_rate: options.MaxErrorRate = 0.0,
+    tag: options.Tags = None,
+    set_: options.Settings = None,
+    top_k: options.TopK = None,
+    mlflow: options.Mlflow = "",
+    exit_zero: options.ExitZero = False,
 ) -> None:
     """Ask every question, score the answers, and fail when a gate is missed or something got worse."""
     sample = sample or data is None
@@ -106,8 +83,7 @@ def run(
     if gates.update and baseline is not None and not judgement.incomplete:
         save_baseline(baseline_of(found.rows, found.fingerprint, found.scorers), baseline)
         typer.echo(f"Baseline written: {baseline}", err=True)
-    if judgement.exit and not exit_zero:
-        raise typer.Exit(judgement.exit)
+    leave(judgement, exit_zero=exit_zero)
 
 
 def select(cases: list[Case], tags: Sequence[str]) -> list[Case]:
@@ -154,6 +130,13 @@ def finish(found: Evaluation, judgement: Judgement, out: Path, *, mlflow: str = 
         from eval.mlflow_export import log_run
 
         typer.echo(f"MLflow run: {log_run(found, judgement, out, tracking=mlflow)}", err=True)
+
+
+def leave(judgement: Judgement, *, exit_zero: bool) -> None:
+    """Leave with the verdict's exit code; `exit_zero` forgives a missed gate, not a run that says nothing."""
+    if judgement.exit is Exit.PASSED or (exit_zero and judgement.exit is Exit.FAILED):
+        return
+    raise typer.Exit(judgement.exit)
 
 
 def _evaluated(

@@ -5,6 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from eval.compare import Change, Comparison
+from eval.notes import notes
 from eval.run import Evaluation
 from eval.verdict import Exit, Judgement
 
@@ -39,53 +40,6 @@ def _console() -> Console:
     return console if console.is_terminal else Console(soft_wrap=True, width=120)
 
 
-def notes(found: Evaluation, judgement: Judgement) -> list[str]:
-    """Return what a reader should know of how far the figures carry."""
-    lines = []
-    comparison = judgement.comparison
-    if judgement.baseline_problem:
-        lines.append(f"Nothing was compared: {judgement.baseline_problem}.")
-    elif comparison is not None:
-        lines += _compared(comparison)
-    if judgement.quarantined:
-        held = "; ".join(f"{name}: {reason}" for name, reason in sorted(judgement.quarantined.items()))
-        lines.append(f"In quarantine, not gating: {held}.")
-    if judgement.unreviewed:
-        lines.append(f"{judgement.unreviewed} cases are not reviewed and do not gate.")
-    unstable = [row.id for row in found.rows if row.unstable]
-    if unstable:
-        lines.append(f"Passed in some runs and failed in others: {', '.join(unstable)}.")
-    if found.noise:
-        worst = max(found.noise, key=lambda name: found.noise[name])
-        lines.append(f"Between repeats the means vary by {found.noise[worst]:.4f} at most ({worst}).")
-    if judgement.errors:
-        lines.append(f"{judgement.errors} of {judgement.cases} cases broke and count in no mean.")
-    return lines
-
-
-def _compared(comparison: Comparison) -> list[str]:
-    gated = [change for change in comparison.changes if change.gated]
-    lines = [f"{comparison.paired} cases were compared with {comparison.baseline.name}."]
-    if gated:
-        sizes = sorted((change.detectable, change.metric) for change in gated)
-        named = " to ".join(f"{size:.3f} ({metric})" for size, metric in dict.fromkeys((sizes[0], sizes[-1])))
-        lines.append(f"A mean may drop by less than this and go unnoticed (80 % power): {named}.")
-    if comparison.varies and comparison.flips:
-        lines.append(
-            "A language model answers, and no two runs are alike: a single check that breaks fails the run in "
-            "critical cases only, with --repeat only when it breaks every time."
-        )
-    for what, ids in (("new", comparison.new), ("changed, and not compared", comparison.altered)):
-        if ids:
-            lines.append(f"Cases that are {what}: {_some(ids)}.")
-    if comparison.rescored:
-        lines.append(f"Scored differently now, and not compared: {', '.join(comparison.rescored)}.")
-    allowed = {flip.id for flip in comparison.flips} - {flip.id for flip in comparison.broken}
-    if allowed:
-        lines.append(f"Newly failing a check, as allowed: {_some(sorted(allowed))}.")
-    return lines
-
-
 def _table(found: Evaluation, comparison: Comparison | None) -> Table:
     changes = {change.metric: change for change in comparison.changes} if comparison else {}
     table = Table(box=None, pad_edge=False)
@@ -112,7 +66,3 @@ def _change(change: Change | None) -> tuple[str, ...]:
         f"{change.interval[0]:+.3f} – {change.interval[1]:+.3f}",
         sign,
     )
-
-
-def _some(ids: tuple[str, ...] | list[str]) -> str:
-    return ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")

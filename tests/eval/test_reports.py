@@ -16,10 +16,10 @@ from eval.compare import Rules
 from eval.gate import Threshold
 from eval.html import html
 from eval.markdown import markdown
+from eval.notes import notes
 from eval.report import write
 from eval.row import Cited, Marked, Row, Shown, read_rows
 from eval.run import Evaluation
-from eval.terminal import notes
 from eval.verdict import Judgement, judged
 from tests.eval.rows import against, evaluation, row
 from vectorstore.errors import BadInput, NotFound

@@ -1,0 +1,47 @@
+"""The options of `footnote eval`, each written once."""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from typer import Argument, Option
+
+Data: TypeAlias = Annotated[Path | None, Option(help="Questions, one JSON object a line.")]
+Sample: TypeAlias = Annotated[bool, Option("--sample", help="The sample handbook and its questions.")]
+Docs: TypeAlias = Annotated[
+    Path | None, Option(help="Ask a fresh index of this folder, not the configured one.")
+]
+Out: TypeAlias = Annotated[Path, Option(help="Folder for the report and its data.")]
+FailUnder: TypeAlias = Annotated[
+    list[str] | None, Option(help="A gate: groundedness=0.9, or over_refusal<=0.1.")
+]
+Thresholds: TypeAlias = Annotated[Path | None, Option(help="A TOML file of gates.")]
+BaselineFile: TypeAlias = Annotated[
+    Path | None, Option("--baseline", help="Fail when something got worse than in this file.")
+]
+UpdateBaseline: TypeAlias = Annotated[
+    bool, Option("--update-baseline", help="Write --baseline from this run instead.")
+]
+RequireBaseline: TypeAlias = Annotated[
+    bool, Option("--require-baseline", help="Exit 4 when the baseline is missing or not comparable.")
+]
+Gated: TypeAlias = Annotated[
+    list[str] | None, Option("--gate", help="A metric that decides, instead of the usual.")
+]
+MinEffect: TypeAlias = Annotated[float, Option(min=0, help="Smallest drop of a mean that fails.")]
+MaxFlips: TypeAlias = Annotated[int, Option(min=0, help="Cases, none critical, that may newly fail a check.")]
+Repeat: TypeAlias = Annotated[int, Option(min=1, help="Ask every case this often, to see what varies.")]
+Quarantine: TypeAlias = Annotated[Path | None, Option(help='TOML of id = "reason": cases that do not gate.')]
+AllowUnreviewed: TypeAlias = Annotated[
+    bool, Option("--allow-unreviewed", help="Let cases gate that nobody has reviewed.")
+]
+MaxErrorRate: TypeAlias = Annotated[float, Option(min=0, max=1, help="Share of cases that may break.")]
+Tags: TypeAlias = Annotated[list[str] | None, Option("--tag", help="Only cases with this tag.")]
+Settings: TypeAlias = Annotated[list[str] | None, Option("--set", help="A setting for this run: KEY=VALUE.")]
+TopK: TypeAlias = Annotated[int | None, Option(help="Chunks to retrieve.")]
+Mlflow: TypeAlias = Annotated[str, Option(help="Also log to this MLflow tracking address.")]
+ExitZero: TypeAlias = Annotated[bool, Option("--exit-zero", help="Report, but let no gate fail the run.")]
+Folders: TypeAlias = Annotated[
+    list[Path] | None, Argument(help="Two result folders: before, then after.", metavar="[A B]")
+]
+SideA: TypeAlias = Annotated[list[str] | None, Option("--a", help="Before: KEY=VALUE settings.")]
+SideB: TypeAlias = Annotated[list[str] | None, Option("--b", help="After: KEY=VALUE settings.")]
