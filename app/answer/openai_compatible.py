@@ -135,6 +135,10 @@ class OpenAICompatibleAnswerer:
                 f"The language model at {self._base_url} cannot be reached.",
                 "Start it, or correct FOOTNOTE_LLM_BASE_URL.",
             ) from error
+        except Exception as error:  # the provider's edge: the transport lets errors of its own through
+            raise ModelFailure(
+                "model_unavailable", f"What answers at {self._base_url} does not speak HTTP as it should."
+            ) from error
         return response.iter_lines()
 
     def _connected(self) -> "AsyncOpenAI":
@@ -160,7 +164,7 @@ async def _next(lines: AsyncIterator[str], seconds: float) -> str | None:
             return await anext(lines, None)
     except (TimeoutError, httpx2.TimeoutException) as error:
         raise _slow() from error
-    except (httpx2.HTTPError, UnicodeDecodeError) as error:
+    except Exception as error:  # the provider's edge, as in _open
         raise ModelFailure("model_cut_off", "The connection to the language model broke off.") from error
 
 
@@ -168,8 +172,14 @@ def _parsed(data: str) -> dict[str, Any]:
     try:
         chunk: dict[str, Any] = json.loads(data)
         failed = chunk.get("error")
-    except (json.JSONDecodeError, AttributeError) as error:
+        sound = all(
+            isinstance((choice.get("delta") or {}).get("content"), str | None)
+            for choice in chunk.get("choices") or ()
+        )
+    except (json.JSONDecodeError, AttributeError, TypeError) as error:
         raise ModelFailure("model_cut_off", "The language model sent a damaged stream.") from error
+    if not sound:
+        raise ModelFailure("model_cut_off", "The language model sent a damaged stream.")
     if failed:
         raise ModelFailure("model_cut_off", "The language model reported an error while answering.")
     return chunk

@@ -1,0 +1,128 @@
+"""Whatever the model's server does, a run ends once, in bounded time, and leaves nothing open.
+
+All 1,000 faults: `python -m pytest -m slow -s tests/app/test_upstream_faults.py`.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from dataclasses import replace
+
+import pytest
+
+from app.answer.openai_compatible import ModelLimits, OpenAICompatibleAnswerer
+from app.answerable import Answerability
+from app.build import Parts
+from app.events import Cancelled, Done, Event, Failed, Text
+from app.question import Question
+from app.runs import RunLimits, Runs
+from tests.faulty_model import EITHER, FAULTS, FINE, FaultyModel, faulty_model
+from tests.handbook import small_handbook
+from vectorstore.types import Scope
+
+LIMITS = ModelLimits(connect=2, first_token=2.0, idle=1.5, total=3.0, retries=0)
+REFUSES = "refuses the connection"
+NOWHERE = "http://127.0.0.1:9/v1"
+QUESTION = Question("How many days of annual leave do full-time staff get?", Scope())
+TERMINAL = (Done, Failed, Cancelled)
+
+
+@pytest.fixture(scope="module")
+def handbook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+    with small_handbook(tmp_path_factory.mktemp("faults")) as parts:
+        yield parts
+
+
+class Asking:
+    """Asks one question of many kinds of server, through real turns in real runs."""
+
+    def __init__(self, parts: Parts, model: FaultyModel) -> None:
+        self._answerers = {
+            kind: OpenAICompatibleAnswerer(
+                base_url=NOWHERE if kind == REFUSES else model.url, model=kind, api_key="k", limits=LIMITS
+            )
+            for kind in (*FINE, *EITHER, *FAULTS, REFUSES)
+        }
+        self._turn = replace(parts.turn, decide=lambda *_: Answerability(True, 1.0))
+        self.runs = Runs(self._answer, limits=RunLimits(concurrent=16, queued=2_000, queue_seconds=300))
+
+    async def _answer(self, question: Question, run: str) -> AsyncGenerator[Event, None]:
+        turn = replace(self._turn, answerer=self._answerers[question.conversation])
+        async with aclosing(turn.answer(question, run)) as events:
+            async for event in events:
+                yield event
+
+    async def ask(self, kind: str) -> tuple[list[Event], float]:
+        """Return a run's events, and the seconds from the first of them to the last."""
+        run = self.runs.start(replace(QUESTION, conversation=kind), resumable=True)
+        events: list[Event] = []
+        began = time.monotonic()
+        with self.runs.reading(run):
+            async for _, event in run.events():
+                began = began if events else time.monotonic()
+                events.append(event)
+        await self.runs.stopped(run)
+        return events, time.monotonic() - began
+
+    async def close(self) -> None:
+        for answerer in self._answerers.values():
+            await answerer.close()
+
+
+def outcomes(parts: Parts, kinds: list[str]) -> Counter[str]:
+    """Ask every kind, see that each run keeps the promise, and count how they ended."""
+
+    async def main(model: FaultyModel) -> Counter[str]:
+        asking = Asking(parts, model)
+        ended: Counter[str] = Counter()
+        slowest, broken = 0.0, []
+        try:
+            await asking.ask("answers")  # what is loaded only once is loaded
+            for kind, (events, took) in zip(
+                kinds, await asyncio.gather(*map(asking.ask, kinds)), strict=True
+            ):
+                ending = events[-1]
+                assert [isinstance(event, TERMINAL) for event in events].count(True) == 1, kind
+                text = "".join(event.delta for event in events if isinstance(event, Text))
+                if kind in FINE:
+                    kept = isinstance(ending, Done) and text == "Staff get 25 days of leave [1]."
+                elif kind in EITHER:
+                    kept = not isinstance(ending, Failed) or ending.code != "internal"
+                else:
+                    kept = isinstance(ending, Failed) and ending.code != "internal"
+                if not kept:
+                    broken.append((kind, ending, text))
+                ended[type(ending).__name__] += 1
+                slowest = max(slowest, took)
+            assert broken == []
+            assert asking.runs.active == 0
+        finally:
+            await asking.close()
+        deadline = time.monotonic() + 2
+        while model.open and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        assert model.open == 0
+        left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        assert left == []
+        print(f"{len(kinds)} runs: {dict(ended)}, the slowest {slowest:.1f} s")
+        assert slowest < LIMITS.total + 5  # the machine may be busy
+        return ended
+
+    with faulty_model() as model:
+        return asyncio.run(main(model))
+
+
+def test_every_kind_of_fault_ends_a_run_once_and_every_sound_answer_is_whole(handbook: Parts) -> None:
+    ended = outcomes(handbook, [*FINE, *EITHER, *FAULTS, REFUSES])
+    assert ended["Done"] >= len(FINE)
+    assert ended["Failed"] >= len(FAULTS) + 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_thousand_faults_each_end_a_run_once(handbook: Parts) -> None:
+    kinds = [*FAULTS, REFUSES]
+    ended = outcomes(handbook, [kinds[place % len(kinds)] for place in range(1_000)])
+    assert ended == {"Failed": 1_000}
