@@ -1,6 +1,7 @@
 """How fast documents become searchable, against the bare encoder on the same chunks in the same run.
 
-    python benchmarks/ingest.py FOLDER… [--limit 300] [--langchain]
+    python benchmarks/ingest.py FOLDER… [--limit 300] [--peers PYTHON] [--unchanged 10000]
+    python benchmarks/ingest.py FOLDER --slice 500 --data FOLDER
 
 Prints for every folder: documents, chunks, seconds and chunks per second end to end (`footnote ingest` in a
 process of its own), the bare encoder's chunks per second (one call of `embed_documents` over all chunks), their
@@ -13,6 +14,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -69,8 +71,10 @@ def peak_memory(pid: int) -> Iterator[list[int]]:
         thread.join()
 
 
-def run_ingest(folder: Path, data: Path) -> tuple[dict[str, object], float, int]:
-    """Run the command; return its report, wall seconds and peak bytes."""
+def run_ingest(
+    folder: Path, data: Path, *, seconds: float | None = None
+) -> tuple[dict[str, object], float, int]:
+    """Run the command, interrupted after so many seconds; return its report, wall seconds and peak bytes."""
     started = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-c", "from app.cli import main; main()", "ingest", str(folder), "--json"],
@@ -79,7 +83,11 @@ def run_ingest(folder: Path, data: Path) -> tuple[dict[str, object], float, int]
         text=True,
     )
     with peak_memory(process.pid) as peak:
-        output, _ = process.communicate()
+        try:
+            output, _ = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate()
     if not output:
         sys.exit(f"footnote ingest ended with {process.returncode}.")
     return json.loads(output), time.monotonic() - started, peak[0]
@@ -102,28 +110,31 @@ def bare_speed(data: Path) -> float:
     return len(texts) / (time.monotonic() - started)
 
 
-def langchain_seconds(folder: Path, data: Path, size: int) -> tuple[int, float]:
-    """Load, split, embed and index the folder's text files with LangChain; return chunks and seconds."""
-    from langchain_community.vectorstores import FAISS
-    from langchain_core.documents import Document
-    from langchain_core.embeddings import Embeddings
-    from langchain_text_splitters import RecursiveCharacterTextSplitter
+def mean_characters(data: Path) -> float:
+    store = open_store(data, embedder_fingerprint=None, dimension=None)
+    with store.snapshot() as snapshot:
+        lengths = [
+            len(chunk.text)
+            for document in snapshot.documents(scope=Scope(unrestricted=True))
+            for chunk in snapshot.chunks(document.id)
+        ]
+    store.close()
+    return sum(lengths) / len(lengths)
 
-    embedder = open_embedder("all-MiniLM-L6-v2", cache_dir=data / "cache")
 
-    class Same(Embeddings):
-        def embed_documents(self, texts: list[str]) -> list[list[float]]:
-            return embedder.embed_documents(texts).tolist()
-
-        def embed_query(self, text: str) -> list[float]:
-            return embedder.embed_query(text).tolist()
-
-    started = time.monotonic()
-    files = [path for path in sorted(folder.rglob("*")) if path.suffix in (".md", ".rst", ".txt")]
-    loaded = [Document(path.read_text("utf-8", "replace")) for path in files]
-    chunks = RecursiveCharacterTextSplitter(chunk_size=size, chunk_overlap=0).split_documents(loaded)
-    FAISS.from_documents(chunks, Same()).save_local(str(data / "langchain"))
-    return len(chunks), time.monotonic() - started
+def peer(python: Path, name: str, folder: Path, data: Path, *, chars: float) -> str:
+    """Let LangChain or Chroma take in the same folder, in a process of its own; return a line about it."""
+    command = [str(python), str(ROOT / "benchmarks/ingest_peers.py"), name, str(folder)]
+    command += ["--cache", str(data / "cache"), "--chars", str(chars)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return f"did not run: {(done.stderr.strip().splitlines() or ['?'])[-1]}"
+    found = json.loads(done.stdout.splitlines()[-1])
+    return (
+        f"{found['seconds']:.1f} s, {found['documents'] / found['seconds']:.2f} documents/s, "
+        f"{found['chunks']} chunks, {found['chunks'] / found['seconds']:.1f} chunks/s, {found['peak_mb']:.0f} MiB"
+    )
 
 
 @contextmanager
@@ -142,7 +153,7 @@ def sample(folder: Path, limit: int) -> Iterator[Path]:
         yield Path(copy) / folder.name
 
 
-def measure(folder: Path, *, limit: int, langchain: bool) -> None:
+def measure(folder: Path, *, limit: int, peers: Path | None) -> None:
     with sample(folder, limit) as docs, tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch)
         open_embedder("all-MiniLM-L6-v2", cache_dir=data / "cache")
@@ -150,29 +161,68 @@ def measure(folder: Path, *, limit: int, langchain: bool) -> None:
         _, again, _ = run_ingest(docs, data)
         bare = bare_speed(data)
         embedded, seconds = int(str(report["embedded"])), float(str(report["seconds"]))
-        print(f"{folder.name}: {report['summary']}")
+        documents = len(report["added"])
+        print(f"{folder.name}: {report['summary']}  (load {os.getloadavg()[0]:.1f})")
         print(f"  chunks            {report['chunks']} ({embedded} embedded)")
         print(f"  end to end        {wall:.1f} s, of which the pipeline {seconds:.1f} s")
-        print(f"  pipeline          {embedded / seconds:.1f} chunks/s")
+        print(f"  pipeline          {embedded / seconds:.1f} chunks/s, {documents / seconds:.2f} documents/s")
         print(f"  bare encoder      {bare:.1f} chunks/s")
         print(f"  ratio             {embedded / seconds / bare:.3f}")
         print(f"  peak memory       {peak / 2**20:.0f} MiB, workers included")
         print(f"  second run        {again:.2f} s ({again / wall:.1%} of the first)", flush=True)
-        if langchain:
-            chunks, took = langchain_seconds(docs, data, 700)
-            print(
-                f"  LangChain + FAISS {took:.1f} s, {chunks} chunks, {chunks / took:.1f} chunks/s", flush=True
-            )
+        for name in ("langchain", "chroma") if peers else ():
+            line = peer(peers, name, docs, data, chars=mean_characters(data))
+            print(f"  {name:<17} {line}", flush=True)
+
+
+def one_slice(folder: Path, data: Path, seconds: float) -> None:
+    """Ingest into a folder that is kept, for so long; repeated until nothing is left, then it changes nothing."""
+    report, wall, peak = run_ingest(folder, data, seconds=seconds)
+    print(f"{folder.name}: {report['summary']}  (load {os.getloadavg()[0]:.1f})")
+    print(
+        f"  {wall:.1f} s, {report['embedded']} chunks embedded, peak {peak / 2**20:.0f} MiB, workers included",
+        flush=True,
+    )
+
+
+def unchanged(count: int) -> None:
+    """Time a run over files none of which has changed."""
+    with tempfile.TemporaryDirectory() as scratch:
+        docs, data = Path(scratch) / "docs", Path(scratch) / "data"
+        for number in range(count):
+            path = docs / f"{number % 100}/{number}.md"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"# Note {number}\n\nThis is note {number}.\n")
+        open_embedder("all-MiniLM-L6-v2", cache_dir=data / "cache")
+        _, first, _ = run_ingest(docs, data)
+        _, again, _ = run_ingest(docs, data)
+        print(
+            f"{count:,} short files: first run {first:.1f} s, a run that changes nothing {again:.2f} s",
+            flush=True,
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--limit", type=int, default=0, help="most files of each folder")
-    parser.add_argument("--langchain", action="store_true")
+    parser.add_argument(
+        "--peers", type=Path, help="Python of a virtual environment with benchmarks/requirements.txt"
+    )
+    parser.add_argument(
+        "--unchanged", type=int, default=0, help="also time a run over so many unchanged files"
+    )
+    parser.add_argument("--slice", type=float, help="ingest for so many seconds into --data, and no more")
+    parser.add_argument("--data", type=Path, help="data folder that slices share")
     options = parser.parse_args()
+    if options.slice:
+        for folder in options.folders:
+            one_slice(folder.resolve(), options.data, options.slice)
+        return
     for folder in options.folders:
-        measure(folder.resolve(), limit=options.limit, langchain=options.langchain)
+        measure(folder.resolve(), limit=options.limit, peers=options.peers)
+    if options.unchanged:
+        unchanged(options.unchanged)
 
 
 if __name__ == "__main__":
