@@ -1,7 +1,8 @@
 """How often the regression gate cries wolf, and how often it hears one: simulated comparisons.
 
 `python -m benchmarks.gate [--comparisons 200]`. A language model's noise is simulated: on every metric one case in
-ten differs between two runs of the same code (`discordant`), and cases of one document move together.
+ten differs between two runs of the same code (`discordant`), and cases of one document move together. A case is
+answered once for all metrics, so that half of their luck is one (`together`); retrieval does not vary.
 """
 
 import argparse
@@ -27,6 +28,7 @@ class World:
     groups: int = 40
     discordant: float = 0.1
     clustered: float = 0.3
+    together: float = 0.5
     critical: int = 0
     repeat: int = 1
     drops: Mapping[str, float] | None = None
@@ -38,10 +40,14 @@ def compared(world: World, seed: int, *, gated: Sequence[str] = GATED) -> Compar
     groups = np.concatenate(
         [np.arange(world.groups), random.integers(0, world.groups, world.cases - world.groups)]
     )
-    chance = {metric: _chances(world, random, groups) for metric in METRICS}
+    chance = {metric: _chances(world, random, groups, varies=metric != "recall@5") for metric in METRICS}
     runs = []
     for drops in ({}, world.drops or {}):
-        values = {m: _drawn(world, random, groups, chance[m], drop=drops.get(m, 0.0)) for m in METRICS}
+        answer = _luck(world, random, groups)
+        values = {
+            metric: _drawn(world, random, groups, chance[metric], answer=answer, drop=drops.get(metric, 0.0))
+            for metric in METRICS
+        }
         runs.append(_rows(world, groups, values))
     baseline = baseline_of(runs[0], _FINGERPRINT, dict.fromkeys(METRICS, "1"))
     return compare(
@@ -58,23 +64,36 @@ def failing(world: World, comparisons: int, *, gated: Sequence[str] = GATED, see
     return sum(not compared(world, seed + n, gated=gated).passed for n in range(comparisons)) / comparisons
 
 
-def _chances(world: World, random: np.random.Generator, groups: np.ndarray) -> np.ndarray:
+def _chances(world: World, random: np.random.Generator, groups: np.ndarray, *, varies: bool) -> np.ndarray:
     """Return each case's chance of passing: some are a toss-up (whole documents likelier), the others settled."""
     undecided = max(2 * world.discordant, 1e-6)
     leaning = random.beta(2, 2 * (1 - undecided) / undecided, world.groups)[groups]
-    settled = (random.random(world.cases) < 0.85).astype(float)
-    chances = np.where(random.random(world.cases) < leaning, 0.5, settled)
-    chances[: world.critical] = 0.98
+    chances = (random.random(world.cases) < 0.85).astype(float)
+    if varies:
+        chances = np.where(random.random(world.cases) < leaning, 0.5, chances)
+        chances[: world.critical] = 0.98
     return chances
 
 
-def _drawn(
-    world: World, random: np.random.Generator, groups: np.ndarray, chances: np.ndarray, *, drop: float
-) -> np.ndarray:
-    """Return one value per repeat and case; a part of the luck is the whole document's."""
+def _luck(world: World, random: np.random.Generator, groups: np.ndarray) -> np.ndarray:
+    """Return uniform luck, one per repeat and case; a part of it is the whole document's."""
     shared = random.random((world.repeat, world.groups))[:, groups]
     own = random.random((world.repeat, world.cases))
-    luck = np.where(random.random((world.repeat, world.cases)) < world.clustered, shared, own)
+    return np.where(random.random((world.repeat, world.cases)) < world.clustered, shared, own)
+
+
+def _drawn(
+    world: World,
+    random: np.random.Generator,
+    groups: np.ndarray,
+    chances: np.ndarray,
+    *,
+    answer: np.ndarray,
+    drop: float,
+) -> np.ndarray:
+    """Return one value per repeat and case."""
+    own = _luck(world, random, groups)
+    luck = np.where(random.random(own.shape) < world.together, answer, own)
     lost = random.random(world.cases) < drop / max(chances.mean(), 1e-9)
     return ((luck < chances) & ~lost).astype(float)
 
@@ -114,6 +133,7 @@ def main() -> None:
     for name, world, gated in (
         ("no change, 5 metrics gated", World(), GATED),
         ("no change, 1 metric gated", World(), ("must_include",)),
+        ("no change, 5 gated, nothing shared", World(together=0.0), GATED),
         ("no change, one case in five differs", World(discordant=0.2), GATED),
         ("no change, 12 documents (sign-flip test)", World(groups=12), GATED),
         ("no change, 12 critical cases, one run", World(critical=12), GATED),
