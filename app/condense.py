@@ -100,11 +100,14 @@ def _content(text: str) -> list[str]:
 def _carried(question: str, earlier: Sequence[str], *, most: int) -> tuple[str, ...]:
     """Return the words that carry the topic: of the last question, and back to the last that stood alone."""
     known = {stem(word) for word in words(question)}
+    # `And P2?` puts another code in the place of the one that was asked about.
+    replaced = {_shape(word) for word in words(question)} - {""}
     chosen: list[str] = []
     weights: dict[str, float] = {}
     for back, turn in enumerate(list(reversed(earlier))[:4]):
         fresh = [word for word in _content(turn) if stem(word) not in known]
         known |= {stem(word) for word in fresh}
+        fresh = [word for word in fresh if _shape(word) not in replaced]
         firm = names(turn) | facts(turn).codes
         for word in fresh:
             weights[word] = rarity(stem(word)) * (1.5 if word in firm else 1.0) * 0.8**back
@@ -113,3 +116,9 @@ def _carried(question: str, earlier: Sequence[str], *, most: int) -> tuple[str, 
             break
     best = sorted(chosen, key=lambda word: -weights[word])[:most]
     return tuple(word for word in chosen if word in best)
+
+
+def _shape(word: str) -> str:
+    """Return a code with its digits made equal (`p0` for `p1`), so that like codes agree; empty for other words."""
+    coded = any(character.isdigit() for character in word) and any(character.isalpha() for character in word)
+    return re.sub(r"\d+", "0", word) if coded else ""

@@ -20,13 +20,15 @@ MOST_CANDIDATES = 16
 WEIGHTS: Mapping[str, float] = {
     "cosine": 9.0, "coverage": 2.4, "framed_coverage": 0.9, "window_coverage": 3.4, "passage_coverage": 2.1, "pairs": 1.4,
     "kind": 1.9, "new": 0.1, "specifics": 1.5, "ranges": 2.0, "place": 1.7, "length": 0.3, "short": -1.5,
+    "key": 2.5,
 }  # fmt: skip
 WORD_WEIGHTS: Mapping[str, float] = {
     "cosine": 0.0, "coverage": 2.2, "framed_coverage": 1.8, "window_coverage": 3.6, "passage_coverage": 1.8, "pairs": 1.5,
     "kind": 2.0, "new": 0.0, "specifics": 1.5, "ranges": 2.0, "place": 2.1, "length": 0.0, "short": -1.5,
+    "key": 2.5,
 }  # fmt: skip
-"""The same without meaning, for choosing the candidates. `short`, `specifics` and `ranges` are set by hand: SQuAD has
-neither headings nor tables."""
+"""The same without meaning, for choosing the candidates. `short`, `specifics`, `ranges` and `key` are set by hand: SQuAD
+has neither headings nor tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,5 +132,16 @@ def _candidate(
         "place": 1 / (1 + source),
         "length": min(1.0, len(bare.order) / 30),
         "short": float(len(bare.order) < 4 and line.kind != "row"),
+        "key": _names_row(asked, line),
     }
     return Candidate(source, place, line, bare, framed, signals, weigh(signals, WORD_WEIGHTS))
+
+
+def _names_row(asked: Asked, line: Line) -> float:
+    """Say whether the question names a table row by its first cell: a code, a place, a day, a step."""
+    if line.kind != "row":
+        return 0.0
+    key = read(line.text.strip("| ").split("|")[0])
+    dated = key.facts.ordinals
+    named = dated <= asked.reading.facts.ordinals if dated else key.stems <= asked.reading.stems
+    return float(bool(key.stems) and named)

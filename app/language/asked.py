@@ -61,7 +61,7 @@ _MONEY = re.compile(
     r"[€$£]|\b(?:eur|usd|gbp|chf|euros?|dollars?|pounds?|percent|per cent|free|nothing|price|fee)\b|%"
 )
 _REASON = re.compile(
-    r"\b(?:because|since|due to|so that|in order to|as a result|therefore|reason|owing to|caused|causes|leads? to|led to|"
+    r"\b(?:because|since|due to|so that|in order to|as a result|therefore|reason|owing to|caused?s?|leads? to|led to|"
     r"thus|hence|result(?:s|ed)? (?:in|from)|to (?:avoid|prevent|ensure|protect|allow|keep|reduce|make)|weil|damit|porque|car)\b"
 )
 _PLACE = re.compile(

@@ -118,7 +118,7 @@ def lines(text: str, context: str = "") -> tuple[Line, ...]:
         kind = _kind(sentence)
         if kind == "heading":
             heading, lead, header = sentence.lstrip("# "), "", ""
-        elif kind == "row" and not header:
+        elif kind == "row":
             following = text[slice(*spans[place + 1])] if place + 1 < len(spans) else ""
             if _kind(following) == "rule":
                 header, kind = sentence, "header"

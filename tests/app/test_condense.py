@@ -75,3 +75,10 @@ def test_a_comparison_does_not_lean_on_the_conversation() -> None:
     history = [Message("user", "How do I hand in expenses?")]
     question = "Is personal income tax the same as corporate tax?"
     assert standalone(question, history).carried == ()
+
+
+def test_a_code_that_is_replaced_is_not_carried() -> None:
+    history = [Message("user", "What is the reaction time for P1 tickets on plan Site?")]
+    carried = standalone("And P2?", history).carried
+    assert "p1" not in carried
+    assert {"reaction", "tickets", "plan"} <= set(carried)

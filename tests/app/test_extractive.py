@@ -62,6 +62,29 @@ def test_the_answering_sentence_comes_first(question: str, expected: str) -> Non
     assert expected in text[: sentence_spans(text)[0][1]]
 
 
+@pytest.mark.parametrize(
+    ("question", "row"),
+    [
+        (
+            "What happens at error E-217, does the device keep recording?",
+            "E-217, Meaning: Calibration expired",
+        ),
+        ("Who is on duty in the week of 9 November?", "2026-11-09, Primary: Rita Valadares"),
+        ("How long does it last at an interval of five minutes?", "5 minutes, Battery: 2.5 years"),
+    ],
+)
+def test_a_table_row_that_the_question_names_comes_first(question: str, row: str) -> None:
+    tables = passage(
+        "The device shows error codes while recording, and E-217 is the one that customers ask about.\n\n"
+        "| Error | Meaning | Recording |\n|---|---|---|\n| E-215 | Memory full | stops |\n| E-217 | Calibration expired | goes on |\n\n"
+        "| Week | Primary |\n|---|---|\n| 2026-11-02 | Tomas Beranek |\n| 2026-11-09 | Rita Valadares |\n\n"
+        "The interval says how long it lasts.\n\n"
+        "| Interval | Battery |\n|---|---|\n| 1 minute | 1 year |\n| 5 minutes | 2.5 years |\n| 10 minutes | 4 years |"
+    )
+    text, _ = _answer(question, [tables])
+    assert text.startswith(row)
+
+
 def test_every_sentence_has_its_marker_and_is_supported_by_the_passage_it_names() -> None:
     for question in ("How many days of annual leave are there?", "What does Sensor S2 cost?"):
         text, _ = _answer(question, [LEAVE, PRICES])
