@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo install dev test check lint types tests evaluate clients full clean
+.PHONY: help demo install dev test check lint types tests evaluate baseline clients full clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -52,8 +52,12 @@ clients: dev  ## Drive the released npm and Python clients (needs Node), and wri
 full: dev  ## The same tests at full counts (hours)
 	@$(BIN)/python -m pytest -q -m "slow or not slow" -p no:cacheprovider
 
-evaluate: dev  ## Score the answers to the sample questions
-	@$(BIN)/footnote eval run --sample
+evaluate: dev  ## Score the answers to the sample questions and hold them against the baseline
+	@# Three cases that are not critical may flip: processors round differently.
+	@$(BIN)/footnote eval run --sample --baseline eval/sample/baseline.json --require-baseline --max-flips 3
+
+baseline: dev  ## Make eval/sample/baseline.json anew, after a change for the better
+	@$(BIN)/footnote eval run --sample --baseline eval/sample/baseline.json --update-baseline
 
 clean:  ## Remove the virtual environment and caches (never data)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

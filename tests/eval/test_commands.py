@@ -1,6 +1,7 @@
 """`footnote eval` from a shell: bad input leaves with the right code and line, good input with its files."""
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,7 +36,12 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run `footnote eval …` in a folder that holds documents and cases."""
+    """Run `footnote eval …` in a folder that holds documents and cases, without a network."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("an evaluation went to the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
