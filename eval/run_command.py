@@ -58,12 +58,13 @@ def run(
 ) -> None:
     """Ask every question, score the answers, and fail when a gate is missed or something got worse."""
     sample = sample or data is None
-    cases = select(load_cases(SAMPLE / "cases.jsonl" if data is None else data), tag or [])
+    every = load_cases(SAMPLE / "cases.jsonl" if data is None else data)
+    cases = select(every, tag or [])
     rules = Rules(
         metrics=tuple(gate) if gate else GATED,
         min_effect=min_effect,
         max_flips=max_flips,
-        quarantine=load_quarantine(quarantine, known={case.id for case in cases}) if quarantine else None,
+        quarantine=load_quarantine(quarantine, known={case.id for case in every}) if quarantine else None,
         allow_unreviewed=allow_unreviewed,
     )
     gates = Gate(

@@ -133,11 +133,13 @@ def test_a_run_from_baseline_to_regression(run: Run) -> None:
 
 def test_two_configurations_in_one_report(run: Run) -> None:
     result = run(
-        "compare", "--data", "cases.jsonl", "--docs", "docs", "--a", "chunk_tokens=130", "--b", "chunk_tokens=30 top_k=2"
+        "compare", "--data", "cases.jsonl", "--docs", "docs", "--a", "chunk_tokens=130", "--b", "chunk_tokens=30 top_k=2",
+        "--repeat", "2",
     )  # fmt: skip
     assert code(result) in {Exit.PASSED, Exit.FAILED}, result.output
     body = json.loads(Path("eval/out/summary.json").read_text())
     assert body["comparison"]["paired"] == 2
+    assert set(body["noise"].values()) == {"0.0000"}
     assert {"chunker", "top_k"} <= body["comparison"]["differences"].keys()
 
 
