@@ -8,7 +8,7 @@ from app.answer.extractive_choice import Choice, choose
 from app.answer.extractive_text import written
 from app.events import Passage
 from app.language.asked import ask
-from app.language.subquestions import subquestions
+from app.language.subquestions import own_words, subquestions
 from app.question import Message
 from app.rank import Source, rank
 from app.remembering import RememberingEmbedder
@@ -36,7 +36,9 @@ class ExtractiveAnswerer:
         for part in parts:
             asked = ask(part)
             most = 2 if len(parts) > 1 else 4 if asked.kind in ("list", "how_to") else 3
-            ranked = await asyncio.to_thread(rank, part, sources, embedder=self._embedder, most=_CANDIDATES)
+            ranked = await asyncio.to_thread(
+                rank, own_words(part), sources, embedder=self._embedder, most=_CANDIDATES
+            )
             for choice in choose(asked, ranked, passages, said=said, most=most):
                 lead = " " if said else ""
                 said.append(choice)

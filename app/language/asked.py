@@ -18,7 +18,7 @@ STRICT: frozenset[Kind] = frozenset({"when", "how_many", "how_much", "who", "nam
 """Kinds whose answer has a form that can be seen: a sentence without it does not answer."""
 
 _KINDS: tuple[tuple[Kind, str], ...] = (
-    ("when", r"(?:^|[,;.!?] |\b(?:and|or|but|so|since|until|by|from|know) )when\b|\b(?:(?:what|which) (?:year|month|day|date|time|century|decade|quarter|deadline)"
+    ("when", r"(?:^|[,;.!?] |\b(?:and|or|but|so|since|until|by|from|know) )when\b|\b(?:(?:what|which) (?:(?:calendar |working )?day|year|month|date|time|century|decade|quarter|deadline)"
      r"|what is the (?:date|deadline)|how (?:recently|early|late)|wann|bis wann|cuándo|quand)\b"),
     ("how_much", r"\b(?:how much(?! (?:\w+ )?(?:holiday|leave|time|notice|vacation|space|memory|storage))|what (?:do|does|did|will|would|should) (?:[\w'-]+ ){1,9}(?:cost|earn|pay)\b|(?:cost|price) of|list price|(?:what|which) (?:is|are|was|were|does|do) (?:the |our |my |a )?(?:\w+ ){0,3}"
      r"(?:price|prices|cost|costs|fee|rate|amount|budget|cap|limit|salary|allowance|charge|discount)|(?:what|which) (?:amount|price|percentage|share|budget)"
@@ -52,6 +52,9 @@ _TIME = re.compile(
     r"monday|tuesday|wednesday|thursday|friday|saturday|sunday|mondays|tuesdays|wednesdays|thursdays|fridays|"
     r"daily|weekly|monthly|quarterly|annually|yearly|every (?:day|week|month|quarter|year)|noon|midnight|century|"
     r"within \w+ (?:working |business |calendar )?(?:day|week|month|hour|minute|year)s?|(?:before|after|until|during|since|end of|start of|beginning of|when|if|once|as soon as) )"
+)
+_NTH_DAY = re.compile(
+    r"\b(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last) (?:full |working |business |calendar )?(?:day|week|month|year)\b"
 )
 _DEADLINE = re.compile(r"\b(?:how (?:late|soon|early|quickly)|until when|by when|deadline|bis wann)\b")
 _WITHIN = re.compile(
@@ -148,6 +151,8 @@ def _holds_time(asked: Asked, sentence: str, reading: Reading) -> float:
         return 1.0
     plain = fold(sentence)
     found = {match[0].strip() for match in _TIME.finditer(plain)}
+    if _NTH_DAY.search(plain):
+        return 1.0
     if _DEADLINE.search(fold(asked.text)) and _WITHIN.search(plain):
         return 1.0
     if any(item[0].isdigit() and item not in asked.reading.words for item in found):

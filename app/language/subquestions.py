@@ -2,7 +2,8 @@
 
 import re
 
-from app.language.words import STOPWORDS, words
+from app.language.rarity import rarity
+from app.language.words import STOPWORDS, stem, words
 
 _ASKS = (
     r"(?:what|who|whom|whose|when|where|why|how|which|until when|by when|from when|at what|is|are|was|were|do|does|did|can|"
@@ -12,6 +13,9 @@ _CUT = re.compile(
     rf"(?<=[?!])\s+(?=\S)|,?\s+(?:and|or|but|und|y|et)(?:,? also)?\s+(?={_ASKS}\s)|;\s+", re.IGNORECASE
 )
 _OPENS = re.compile(rf"{_ASKS}\b", re.IGNORECASE)
+
+_TELLING = 9.0
+"""Summed rarity from which a part says itself what it is about."""
 
 
 def subquestions(question: str) -> tuple[str, ...]:
@@ -25,6 +29,13 @@ def subquestions(question: str) -> tuple[str, ...]:
         return (question,)
     said = pieces[0]
     return tuple(piece if piece == said else f"{piece} ({_subject(said)})" for piece in asking[:3])
+
+
+def own_words(part: str) -> str:
+    """Return a part without the subject it was given for searching, where it says itself what it is about."""
+    own, given, _ = part.partition(" (")
+    weight = sum(rarity(stem(word)) for word in dict.fromkeys(words(own)) if word not in STOPWORDS)
+    return own if given and weight >= _TELLING else part
 
 
 def _asks(piece: str) -> bool:

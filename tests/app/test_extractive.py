@@ -13,7 +13,7 @@ from app.events import Passage
 from app.ground import check
 from app.language.reading import lines
 from app.language.sentences import sentence_spans
-from app.language.subquestions import subquestions
+from app.language.subquestions import own_words, subquestions
 from tests.app.passages import passage
 from tests.word_embedder import WordEmbedder
 
@@ -150,3 +150,13 @@ def test_a_bare_no_is_said_with_its_reason_and_the_question_is_not_quoted() -> N
     assert text.startswith("No: There is no Bluetooth. [1]")
     assert "?" not in text
     assert check("No: There is no Bluetooth.", [faq]).support == 1.0
+
+
+def test_a_part_that_says_what_it_is_about_is_weighed_by_its_own_words() -> None:
+    _, second = subquestions(
+        "How many requests may a customer on the Team plan make, and which status code comes back over the limit?"
+    )
+    assert second.endswith(")")
+    assert own_words(second) == "which status code comes back over the limit?"
+    _, thin = subquestions("How much is the daily allowance in Norway, and who approves it?")
+    assert own_words(thin) == thin
