@@ -256,7 +256,8 @@ class FootnoteChat extends HTMLElement {
     this.#noticed(exchange);
     frame.said.textContent = answer.error || answer.text.replace(/\[\d+\]/g, "");
     frame.ready(false);
-    frame.toEnd();
+    // After this task: laying out a long answer takes a while of its own.
+    requestAnimationFrame(() => frame.toEnd());
     this.#save();
     if (answer.state === "failed") this.#tell("error", { run: answer.run, message: answer.error });
   }

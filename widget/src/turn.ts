@@ -91,20 +91,28 @@ export class TurnView {
   /** Writes the answer anew with its doubts. Blocks without one stay: laying out a long answer again takes time. */
   #rewrite(doubts: Doubtful[]): void {
     const whole = el("div");
-    this.#fresh(whole).whole(this.exchange.answer.text, doubts);
+    const later: (() => void)[] = [];
+    this.#fresh(whole, later).whole(this.exchange.answer.text, doubts);
     const old = [...this.#body.children];
-    if (old.length !== whole.children.length) return this.#body.replaceChildren(...whole.childNodes);
-    [...whole.children].forEach((block, place) => {
+    if (old.length !== whole.children.length) this.#body.replaceChildren(...whole.childNodes);
+    else [...whole.children].forEach((block, place) => {
       if (block.querySelector(".doubt, .dagger")) old[place]!.replaceWith(block);
     });
+    later.forEach((put) => put());
   }
 
-  #fresh(root: HTMLElement): Writer {
+  /** Makes a writer; with `later`, which is to be called, it makes markers only where they are shown in the end. */
+  #fresh(root: HTMLElement, later?: (() => void)[]): Writer {
     let place = 0;
     return new Writer(root, {
       cite: (n) => {
         const source = this.exchange.answer.sources.find((one) => one.n === n);
-        return source ? this.#cite(source, place++) : document.createTextNode(`[${n}]`);
+        if (!source) return document.createTextNode(`[${n}]`);
+        const at = place++;
+        if (!later) return this.#cite(source, at);
+        const stub = el("i");
+        later.push(() => this.#body.contains(stub) && stub.replaceWith(this.#cite(source, at)));
+        return stub;
       },
       doubt: (kind) => el("span", { class: `doubt ${kind}`, title: this.words[kind] }),
       dagger: (kind) => {
