@@ -206,6 +206,7 @@ def build_service(
         version=version("footnote"),
         model_name="footnote",
         on_end=record,
+        embedder=parts.embedder,
         on_close=parts.disconnect,
         records=records,
         written_by=parts.turn.answerer.name,

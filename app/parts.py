@@ -12,6 +12,7 @@ from app.question import Question
 from app.records import Records
 from app.runs import OnEnd, TurnFunction
 from ingest.uploads import Uploads
+from vectorstore.embed import Embedder
 from vectorstore.store import Store
 from vectorstore.types import Hit
 
@@ -73,6 +74,7 @@ class Service:
     """What clients call this service in `model`."""
     settings: ServiceSettings = ServiceSettings()
     on_end: OnEnd | None = None
+    embedder: Embedder | None = None
     on_close: Callable[[], Awaitable[None]] | None = None
     """Called when the service ends, in its event loop."""
     records: Records | None = None

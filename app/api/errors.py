@@ -15,7 +15,7 @@ from app.problems import Problem, openai_error, problem_details, problem_of, val
 from vectorstore.errors import FootnoteError
 
 _STATUS_CODES: Final[dict[int, str]] = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
-OPENAI_ROUTES: Final = ("/v1/chat/completions", "/v1/models", "/v1/responses")
+OPENAI_ROUTES: Final = ("/v1/chat/completions", "/v1/embeddings", "/v1/models", "/v1/responses")
 
 
 def response_to(problem: Problem, path: str) -> Response:

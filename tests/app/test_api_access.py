@@ -24,8 +24,9 @@ BODIES: dict[str, Any] = {
     "/api/chat": {"messages": [{"role": "user", "content": "q"}]},
     "/agui": {"messages": [{"role": "user", "content": "q"}]},
     "/v1/search": {"query": "q"},
+    "/v1/embeddings": {"input": "q"},
 }
-RIGHT: dict[str, Right] = {"/v1/search": "search", "/v1/documents": "documents"}
+RIGHT: dict[str, Right] = {"/v1/search": "search", "/v1/embeddings": "search", "/v1/documents": "documents"}
 
 
 def table() -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ import pytest
 
 from app.build import build_service
 from app.settings import AnswerSettings, ServeSettings
+from ingest.settings import IngestSettings
 from tests.app.edge import serve
 from tests.app.test_api_shutdown import free_port, wait_until_ready
 from tests.handbook import small_handbook
@@ -27,8 +28,10 @@ from app.parts import ServiceSettings
 from app.records import Records
 from app.service import create_app
 from tests.app.edge import service
+from tests.word_embedder import WordEmbedder
 settings = ServiceSettings(max_concurrent_runs=100, max_queued_runs=10_000)
-app = create_app(service(settings=settings, records=Records(f"sqlite:///{sys.argv[2]}/records.db")))
+records = Records(f"sqlite:///{sys.argv[2]}/records.db")
+app = create_app(service(settings=settings, records=records, embedder=WordEmbedder()))
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
 """
 CHECKS = (
@@ -97,6 +100,6 @@ def test_the_real_thing_stands_a_fuzz_as_well(tmp_path: Path) -> None:
     stored = StoreSettings(data_dir=tmp_path / "data")
     with (
         small_handbook(tmp_path) as parts,
-        serve(build_service(parts, settings, AnswerSettings(), stored)) as served,
+        serve(build_service(parts, settings, AnswerSettings(), stored, IngestSettings())) as served,
     ):
         fuzz(served.url, tmp_path, examples=20, phases="examples,coverage,fuzzing", seconds=1_000)
