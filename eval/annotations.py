@@ -16,14 +16,12 @@ def annotations(judgement: Judgement) -> Iterator[str]:
     elif judgement.headline != "passed" or judgement.baseline_problem:
         yield f"::warning title=footnote eval::{_data(judgement.baseline_problem or judgement.headline)}"
     if judgement.comparison is not None:
-        for flip in judgement.comparison.flips[: _MOST - 1]:
-            kind = "error" if flip in judgement.comparison.broken else "warning"
-            title = (
-                _data(f"{flip.id}{' (critical)' if flip.critical else ''}")
-                .replace(":", "%3A")
-                .replace(",", "%2C")
-            )
-            yield f"::{kind} title={title}::newly fails {_data(flip.check)}"
+        broken = {flip.id: flip.critical for flip in judgement.comparison.broken}
+        for name, checks in list(judgement.comparison.flipped.items())[: _MOST - 1]:
+            kind = "error" if name in broken else "warning"
+            title = _data(f"{name}{' (critical)' if broken.get(name) else ''}")
+            title = title.replace(":", "%3A").replace(",", "%2C")
+            yield f"::{kind} title={title}::newly fails {_data(', '.join(checks))}"
 
 
 def _data(text: str) -> str:

@@ -109,6 +109,14 @@ class Comparison:
         return tuple(flip for flip in gating if flip.critical or len(others) > self.max_flips)
 
     @property
+    def flipped(self) -> dict[str, tuple[str, ...]]:
+        """The checks that newly fail, by case, the critical ones first."""
+        found: dict[str, tuple[str, ...]] = {}
+        for flip in sorted(self.flips, key=lambda one: not one.critical):
+            found[flip.id] = (*found.get(flip.id, ()), flip.check)
+        return found
+
+    @property
     def passed(self) -> bool:
         """Whether nothing fell."""
         return not self.failures and not self.broken

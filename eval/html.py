@@ -140,9 +140,7 @@ def _differences(comparison: Comparison | None) -> str:
 def _cases(found: Evaluation, comparison: Comparison | None) -> str:
     rows = ordered(found.rows, comparison)
     before = comparison.baseline.cases if comparison and not comparison.not_comparable else {}
-    newly: dict[str, tuple[str, ...]] = {}
-    for flip in comparison.flips if comparison else ():
-        newly[flip.id] = (*newly.get(flip.id, ()), flip.check)
+    newly = comparison.flipped if comparison else {}
     fixed = {flip.id for flip in comparison.fixed} if comparison else set()
     told = [
         case_html(

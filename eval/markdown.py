@@ -12,6 +12,7 @@ from eval.verdict import Exit, Judgement
 from eval.worst import lost, ordered, shortcomings
 
 _WORST = 8
+_MOST = 20
 _SPECIAL = re.compile(r"([\\`*_\[\]#|~@])")
 
 
@@ -26,11 +27,7 @@ def markdown(found: Evaluation, judgement: Judgement) -> str:
     lines += ["", *_means(found, judgement.comparison), ""]
     lines += [f"{inert(note)}  " for note in notes(found, judgement)]
     if judgement.comparison is not None and judgement.comparison.flips:
-        lines += ["", "## Newly failing", ""]
-        lines += [
-            f"- **{inert(flip.id)}** {flip.check}{' (critical)' if flip.critical else ''}"
-            for flip in judgement.comparison.flips
-        ]
+        lines += ["", "## Newly failing", "", *_newly(judgement.comparison)]
     worst = [row for row in ordered(found.rows, judgement.comparison) if lost(row)][:_WORST]
     if worst:
         lines += ["", "## Worst cases", "", *(line for row in worst for line in _case(row))]
@@ -62,6 +59,15 @@ def _means(found: Evaluation, comparison: Comparison | None) -> list[str]:
             line += " | | | |"
         lines.append(line)
     return lines
+
+
+def _newly(comparison: Comparison) -> list[str]:
+    critical = {flip.id for flip in comparison.flips if flip.critical}
+    lines = [
+        f"- **{inert(name)}**{' (critical)' if name in critical else ''}: {', '.join(checks)}"
+        for name, checks in comparison.flipped.items()
+    ]
+    return lines[:_MOST] + ([f"- and {len(lines) - _MOST} more"] if len(lines) > _MOST else [])
 
 
 def _case(row: Row) -> Sequence[str]:
