@@ -70,8 +70,11 @@ def _symptoms(rows: Sequence[Row], comparison: Comparison) -> Iterator[str]:
         yield f"Sentences have no marker that supports them: {_fall(citing)}."
     if "groundedness" in fell:
         yield f"Answers say what their passages do not hold: {_fall(fell['groundedness'])}."
-    if "must_include" in fell and not retrieval:
-        yield f"Answers lack what they held, though as much is found: {_fall(fell['must_include'])}."
+    holding = next(
+        (fell[name] for name in ("must_include", "nugget_recall", "answer_correctness") if name in fell), None
+    )
+    if holding and not retrieval:
+        yield f"Answers lack what they held, though as much is found: {_fall(holding)}."
 
 
 def _refusals(rows: Sequence[Row], comparison: Comparison) -> Iterator[str]:

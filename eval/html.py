@@ -30,6 +30,10 @@ _MEANS = {
     "citation_precision": "markers that support their sentence", "citation_validity": "markers that resolve, verbatim",
     "abstention_accuracy": "answered or refused as expected", "refusal_of_unanswerable": "unanswerable ones refused",
     "over_refusal": "answerable ones refused; less is better", "must_include": "holds what it must",
+    "context_precision": "relevant passages stand before others", "false_answer_rate": "unanswerable ones answered; less is better",
+    "answer_correctness": "rare words shared with the reference (F1)", "answer_precision": "of its rare words, those of the reference",
+    "answer_recall": "of the reference's rare words, those it holds", "nugget_recall": "expected facts held, weighted",
+    "nugget_vital": "vital facts held",
     "answer_relevance": "fits its own question best; never gates",
 }  # fmt: skip
 

@@ -1,12 +1,15 @@
 """Log a run to MLflow: metrics, parameters, the report as artifacts. The only file that imports mlflow."""
 
 import os
+import re
 from pathlib import Path
 
 from eval.run import Evaluation
 from eval.verdict import Judgement
 from vectorstore.errors import Unavailable
 
+_FOREIGN = re.compile(r"[^\w\-. /]")
+"""What MLflow takes in no name."""
 _EXPERIMENT = "footnote eval"
 _FILES = ("summary.json", "cases.jsonl", "report.md", "report.html", "junit.xml")
 
@@ -43,6 +46,6 @@ def log_run(found: Evaluation, judgement: Judgement, folder: Path, *, tracking: 
 def _figures(found: Evaluation) -> dict[str, float]:
     figures = {"cases": float(len(found.rows)), "errors": float(found.errors)}
     for name, mean in found.means.items():
-        plain = name.replace("@", "_at_")
-        figures |= {plain: mean.value, f"{plain}/low": mean.low, f"{plain}/high": mean.high}
-    return figures | {f"seconds/{name.replace(', ', '/')}": value for name, value in found.seconds.items()}
+        figures |= {name: mean.value, f"{name}/low": mean.low, f"{name}/high": mean.high}
+    figures |= {f"seconds/{name.replace(', ', '/')}": value for name, value in found.seconds.items()}
+    return {_FOREIGN.sub("_at_" if "@" in name else "_", name): value for name, value in figures.items()}
