@@ -86,6 +86,7 @@ def picture(
         "Cache-Control": "private, max-age=3600",
         "ETag": tag,
         "Content-Security-Policy": "default-src 'none'",
+        "Cross-Origin-Resource-Policy": "same-origin",
     }
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)

@@ -91,6 +91,7 @@ def test_a_picture_is_drawn_once_and_the_browser_keeps_it(shelf: Shelf, address:
     assert first.headers["content-type"] == "image/png"
     assert first.content.startswith(b"\x89PNG\r\n\x1a\n")
     assert "private" in first.headers["cache-control"]
+    assert first.headers["cross-origin-resource-policy"] == "same-origin"
     asked = shelf.asked
     assert httpx.get(f"{address}/pages/2.png").content == first.content
     assert shelf.asked == asked
