@@ -34,6 +34,7 @@ from prompts.loader import load
 from vectorstore.embed import Embedder
 from vectorstore.embedders import open_embedder
 from vectorstore.open import open_store
+from vectorstore.pair_model import open_judge
 from vectorstore.refine import Refine
 from vectorstore.rerank import open_reranker
 from vectorstore.settings import StoreSettings
@@ -77,7 +78,7 @@ def build(store_settings: StoreSettings, answer_settings: AnswerSettings) -> Par
         condense=partial(_condense_by_model, model.complete) if model else _condense_offline,
         decide=_decide(sentences, answer_settings.answer_threshold),
         answerer=model or extractive,
-        check=ground.check,
+        check=partial(ground.check, judge=open_judge(answer_settings.support_model)),
         tokens=tokens,
         context_tokens=answer_settings.context_tokens,
         passages=answer_settings.passages,

@@ -1,14 +1,19 @@
 """How far a passage supports a sentence: one calibrated ruler, used live and by the evaluation."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeAlias
 
 from app.events import Passage, Verdict
+from app.evidence import gather
 from app.language.rarity import rarity, total
 from app.language.reading import Reading, Window, read, windows
 from vectorstore.types import Span
+
+Judge: TypeAlias = Callable[[str, str, float], float]
+"""A trained checker: claim, gathered evidence and this ruler's log-odds → the probability of support by both."""
 
 SUPPORTED = 0.5
 """From here on a sentence counts as supported."""
@@ -50,17 +55,22 @@ class Grounding:
     quote: str
 
 
-def support(sentence: str, evidence: str, *, context: str = "") -> float:
+def support(sentence: str, evidence: str, *, context: str = "", judge: Judge | None = None) -> float:
     """Return the probability that the evidence supports the sentence.
 
     The best of its windows of one to three sentences counts. 1 if the sentence stands in the evidence word for
     word, 0 if it holds a number, date, unit or code that the evidence lacks. `context` is read with every window.
+    A `judge` has its say in what is neither.
     """
-    return max((value for value, _ in _scored(sentence, evidence, context)), default=0.0)
+    value = max((value for value, _ in _scored(sentence, evidence, context)), default=0.0)
+    return _judged(value, sentence, evidence, context, judge)
 
 
-def check(sentence: str, passages: Sequence[Passage]) -> Grounding:
-    """Find the window that supports the sentence best; earlier passages and shorter windows win ties."""
+def check(sentence: str, passages: Sequence[Passage], *, judge: Judge | None = None) -> Grounding:
+    """Find the window that supports the sentence best; earlier passages and shorter windows win ties.
+
+    The window is found by words; a `judge` then reads the sentence with its passage, unless that is beyond doubt.
+    """
     best: tuple[float, Passage, Window] | None = None
     for passage in passages:
         for value, window in _scored(sentence, passage.text, _context(passage)):
@@ -69,9 +79,17 @@ def check(sentence: str, passages: Sequence[Passage]) -> Grounding:
     if best is None:
         return Grounding(0.0, "unsupported", None, Span(0, 0), "")
     value, passage, window = best
+    value = _judged(value, sentence, passage.text, _context(passage), judge)
     start = passage.span.start + window.start
     evidence = Span(start, passage.span.start + window.end, _page(passage, start))
     return Grounding(value, verdict(value), passage, evidence, passage.text[window.start : window.end])
+
+
+def _judged(value: float, sentence: str, evidence: str, context: str, judge: Judge | None) -> float:
+    """Ask the judge, but not about what stands there word for word, is refuted, or shares no word."""
+    if judge is None or not 0.0 < value < 1.0:
+        return value
+    return judge(sentence, gather(read(sentence), evidence, context), math.log(value / (1 - value)))
 
 
 def _is_tighter(

@@ -97,6 +97,11 @@ class AnswerSettings(FootnoteSettings):
     context_tokens: int = Field(
         default=3_000, ge=200, description="Tokens of passages given to the language model."
     )
+    support_model: str = Field(
+        default="",
+        description="File of a trained support checker (.onnx, made by benchmarks.checker) that is heard beside the "
+        "lexical one; empty: the lexical one alone.",
+    )
     answer_threshold: float = Field(
         default=0.38,
         ge=0,

@@ -45,20 +45,25 @@ def open_engine(graph: Path, *, threads: int, name: EngineName | None = None) ->
     return _OnnxRuntime(graph)
 
 
+def open_session(graph: Path) -> Any:
+    """Open a graph with ONNX Runtime, which has no threads of its own then; errors are its own."""
+    # Since 1.29 it reports model and machine to Microsoft unless told not to before it is first loaded.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()  # Windows reads no variable
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+
+
 class _OnnxRuntime:
     """One session without threads of its own: calls run side by side, each in its caller's thread."""
 
     def __init__(self, graph: Path) -> None:
-        # Since 1.29 it reports model and machine to Microsoft unless told not to before it is first loaded.
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-        import onnxruntime
-
-        onnxruntime.disable_telemetry_events()  # Windows reads no variable
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+        self._session = open_session(graph)
 
     def query(self, tokens: Tokens, mask: Tokens) -> Vectors:
         found: Vectors = self._session.run(None, {"input_ids": tokens, "attention_mask": mask})[0]

@@ -8,6 +8,7 @@ Inputs: int32 `input_ids`, `attention_mask`, `token_type_ids` (n, tokens). Outpu
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,31 @@ class _PairBuilder(_Builder):
     """MiniLM's graph with both segments and the three heads."""
 
     def embeddings(self) -> None:
+        """Look words up in a table of 8 bits with a scale for each word; positions and kinds stay whole."""
+        from onnx import TensorProto
+
         prefix = "embeddings."
-        tables = [
-            self._constant(f"{prefix}{kind}_embeddings.weight") for kind in ("word", "position", "token_type")
-        ]
-        scale = [self._constant(f"{prefix}LayerNorm.{part}") for part in ("weight", "bias")]
-        inputs = ["input_ids", "token_type_ids", *tables, *scale]
-        self._fused("EmbedLayerNormalization", inputs, ["embedded", "unused"], epsilon=1e-12)
+        table = self._weights[f"{prefix}word_embeddings.weight"]
+        scale = np.abs(table).max(axis=1, keepdims=True) / 127
+        self._array("words", np.rint(table / np.maximum(scale, 1e-12)).astype(np.int8))
+        self._array("words.scale", scale.astype(np.float32))
+        self._node("Gather", ["words", "input_ids"], ["word.bytes"])
+        self._node("Cast", ["word.bytes"], ["word.steps"], to=TensorProto.FLOAT)
+        self._node("Gather", ["words.scale", "input_ids"], ["word.scale"])
+        self._node("Mul", ["word.steps", "word.scale"], ["word"])
+        self._array("origin", np.array([0], np.int64))
+        self._array("token_place", np.array([1], np.int64))
+        self._array("sequence_end", np.array([2], np.int64))
+        self._node("Shape", ["input_ids"], ["sizes"])
+        self._node("Slice", ["sizes", "token_place", "sequence_end"], ["length"])
+        self._node(
+            "Slice", [self._constant(f"{prefix}position_embeddings.weight"), "origin", "length"], ["places"]
+        )
+        kinds = self._constant(f"{prefix}token_type_embeddings.weight")
+        self._node("Gather", [kinds, "token_type_ids"], ["kind"])
+        self._node("Add", ["kind", "places"], ["frame"])
+        norm = [self._constant(f"{prefix}LayerNorm.{part}") for part in ("weight", "bias")]
+        self._fused("SkipLayerNormalization", ["word", "frame", *norm], ["embedded"], epsilon=1e-12)
 
     def heads(self, hidden: str) -> None:
         """Pool the claim and judge it."""
@@ -68,6 +87,7 @@ class _PairBuilder(_Builder):
 
     def _linear(self, source: str, name: str, output: str) -> None:
         product = self._matmul(source, name)
+        self.nodes[-1].name = f"{name}.kept_whole"
         self._node("Add", [product, self._constant(f"{name}.bias")], [output])
 
 
@@ -104,12 +124,18 @@ def checkpoint_weights(folder: Path) -> dict[str, npt.NDArray[np.float32]]:
     }
 
 
-def export(folder: Path, path: Path, *, reduced: bool = True) -> None:
-    """Write the graph, with 8-bit weights unless they are to stay whole."""
+def export(
+    weights: Weights, path: Path, *, mix: Sequence[float] = (0.5, 0.5, 0.0), reduced: bool = True
+) -> None:
+    """Write the graph, with 8-bit weights unless they are to stay whole.
+
+    `mix` is what the model's log-odds, the lexical ruler's, and 1 count for together; the file keeps it.
+    """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    model = graph(checkpoint_weights(folder))
+    model = graph(weights)
+    onnx.helper.set_model_props(model, {"mix": " ".join(f"{part:.4f}" for part in mix)})
     if not reduced:
         onnx.save(model, path)
         return
@@ -128,9 +154,10 @@ def main() -> None:
     )
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--mix", nargs=3, type=float, default=(0.5, 0.5, 0.0), help="model, lexical, bias")
     parser.add_argument("--whole", action="store_true", help="keep float32, to compare")
     arguments = parser.parse_args()
-    export(arguments.model, arguments.out, reduced=not arguments.whole)
+    export(checkpoint_weights(arguments.model), arguments.out, mix=arguments.mix, reduced=not arguments.whole)
     print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB")
 
 

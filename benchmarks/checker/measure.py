@@ -189,7 +189,12 @@ def main() -> None:
     began = time.process_time()
     names = tuple(dict.fromkeys(("wice", *arguments.sets)))
     prepared = {name: kept(name, raw[name], arguments.cache) for name in names}
-    found = {name: parts(raw[name], predict, prepared[name]) for name in names}
+    found = {}
+    for name in names:
+        found[name] = parts(raw[name], predict, prepared[name])
+        if arguments.cache:
+            logits = np.concatenate([item.model for item in found[name]])
+            np.save(arguments.cache / f"{name}.{arguments.model.name}.npy", logits)
     print(f"{time.process_time() - began:.0f} CPU seconds")
     labels = np.array([item.supported for item in raw["wice"]])
     shipped = np.array([*ground._WEIGHTS.values(), ground._BIAS])  # noqa: SLF001

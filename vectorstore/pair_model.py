@@ -1,0 +1,95 @@
+"""A trained model that reads a claim together with its evidence, run by ONNX Runtime."""
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from vectorstore.errors import Unavailable
+from vectorstore.minilm_engine import open_session
+from vectorstore.minilm_files import tokenizer_definition
+from vectorstore.pair_tokens import MAX_TOKENS, kinds
+
+Mixed: TypeAlias = Callable[[str, str, float], float]
+"""(claim, evidence, another checker's log-odds) → the probability of support by both."""
+
+
+class PairModel:
+    """Judges pairs one at a time, in the caller's thread; which weights it has, its file says."""
+
+    def __init__(self, graph: Path) -> None:
+        """Load the graph; raises Unavailable when it is no such model or the tokenizer is missing."""
+        from tokenizers import Tokenizer
+
+        self._tokenizer = Tokenizer.from_buffer(tokenizer_definition())
+        self._tokenizer.no_padding()
+        self._session = open_session(graph)
+        self._mix = _mix(self._session.get_modelmeta().custom_metadata_map.get("mix", ""), graph)
+
+    def support(self, claim: str, evidence: str) -> float:
+        """Return the log-odds that the evidence supports the claim."""
+        return self._run("support", claim, evidence)
+
+    def answer(self, question: str, evidence: str) -> float:
+        """Return the log-odds that the evidence answers the question."""
+        return self._run("answer", question, evidence)
+
+    def mixed(self, claim: str, evidence: str, other: float) -> float:
+        """Return the probability of support, another checker's log-odds heard too."""
+        mine, theirs, bias = self._mix
+        odds = mine * self.support(claim, evidence) + theirs * other + bias
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))
+
+    def tokens(self, claim: str, evidence: str) -> tuple[list[int], list[int]]:
+        """Return both sides' token ids with BERT's marks; a long claim is cut to half the window."""
+        first = self._tokenizer.encode(claim).ids
+        if len(first) > MAX_TOKENS // 2:
+            first = [*first[: MAX_TOKENS // 2 - 1], first[-1]]
+        second = self._tokenizer.encode(evidence, add_special_tokens=False).ids
+        return first, [*second[: MAX_TOKENS - len(first) - 1], first[-1]]
+
+    def _run(self, output: str, claim: str, evidence: str) -> float:
+        first, second = self.tokens(claim, evidence)
+        ids = [*first, *second]
+        inputs = {
+            "input_ids": np.array([ids], dtype=np.int32),
+            "attention_mask": np.ones((1, len(ids)), dtype=np.int32),
+            "token_type_ids": kinds(ids, [0] * len(first) + [1] * len(second))[None],
+        }
+        return float(self._session.run([output], inputs)[0][0])
+
+
+def open_judge(path: str) -> Mixed | None:
+    """Prepare the model in a file, loaded when first asked; None for the empty path.
+
+    Raises Unavailable at once when there is no such file.
+    """
+    if not path:
+        return None
+    if not Path(path).is_file():
+        raise Unavailable(
+            f"The support checker {path!r} is not there.",
+            "Set FOOTNOTE_SUPPORT_MODEL to an .onnx file, or leave it empty for the lexical checker.",
+        )
+    model = lru_cache(maxsize=1)(PairModel)
+
+    # A sentence is checked against all passages and then against each that it cites: mostly the same pair.
+    @lru_cache(maxsize=1_024)
+    def mixed(claim: str, evidence: str, other: float) -> float:
+        return model(Path(path)).mixed(claim, evidence, other)
+
+    return mixed
+
+
+def _mix(said: str, graph: Path) -> tuple[float, float, float]:
+    try:
+        mine, theirs, bias = (float(part) for part in said.split())
+    except ValueError as error:
+        raise Unavailable(
+            f"{str(graph)!r} does not say how it is mixed with the lexical checker.",
+            "Make it with: python -m benchmarks.checker.export",
+        ) from error
+    return mine, theirs, bias
