@@ -22,10 +22,12 @@ import numpy as np
 from benchmarks.kept_vectors import KeptVectors
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.open import open_store
+from vectorstore.refine import Refine
+from vectorstore.rerank import open_reranker
 from vectorstore.types import Chunk, Document, DocumentId, Hit, Scope, Span, StageName, chunk_id
 
 DATA = Path(__file__).parents[1] / "../shared/data"
-STAGES: tuple[StageName, ...] = ("dense", "lexical", "fused")
+STAGES: tuple[StageName, ...] = ("dense", "lexical", "fused", "reranked")
 OPERATOR = Scope(unrestricted=True)
 DEPTH = 100
 BATCH = 512
@@ -53,30 +55,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sets", nargs="*", default=["scifact", "mtrag/clapnq", "mtrag/fiqa"])
     parser.add_argument("--keep", type=Path, default=None, help="folder to keep the built indexes in")
+    parser.add_argument("--reranker", default="", help="folder of a cross-encoder, to rerank the best 50")
     parser.add_argument("--split", default="test", help="SciFact only: test or train")
     options = parser.parse_args()
     if not DATA.is_dir():
         sys.exit(f"The test sets are not here: {DATA}")
     keep = options.keep or Path(tempfile.mkdtemp(prefix="footnote-retrieval-"))
     embedder = KeptVectors(keep)
-    say("| set | questions | dense | lexical | fused |", "|---|---|---|---|---|")
+    stages = STAGES if options.reranker else STAGES[:-1]
+    say(f"| set | questions | {' | '.join(stages)} |", "|---|" + "---:|" * (len(stages) + 1))
+    # Copies stay: the judgements know each by its own name.
+    refine = Refine(distinct=False, rerank=open_reranker(options.reranker))
     for name in options.sets:
         tests = scifact(options.split) if name == "scifact" else mtrag(name)
-        measure(tests, embedder, keep / name)
+        measure(tests, embedder, keep / name, refine=refine, stages=stages)
 
 
-def measure(tests: TestSet, embedder: KeptVectors, folder: Path) -> None:
-    store = open_store(folder, embedder_fingerprint=embedder.fingerprint, dimension=embedder.dimension)
+def measure(
+    tests: TestSet, embedder: KeptVectors, folder: Path, *, refine: Refine, stages: tuple[StageName, ...]
+) -> None:
+    store = open_store(
+        folder, embedder_fingerprint=embedder.fingerprint, dimension=embedder.dimension, refine=refine
+    )
     fill(store, tests, embedder)
-    scores: dict[StageName, list[float]] = {stage: [] for stage in STAGES}
+    scores: dict[StageName, list[float]] = {stage: [] for stage in stages}
     with store.snapshot() as snapshot:
         for question, relevant in tests.relevant.items():
             text = tests.questions[question]
             hits = snapshot.search(text, embedder.embed_query(text), scope=OPERATOR, limit=DEPTH)
-            for stage in STAGES:
+            for stage in stages:
                 scores[stage].append(ndcg(ranked(hits, stage), relevant, tests.cut))
     store.close()
-    means = " | ".join(f"{np.mean(scores[stage]):.4f}" for stage in STAGES)
+    means = " | ".join(f"{np.mean(scores[stage]):.4f}" for stage in stages)
     say(f"| {tests.name}, nDCG@{tests.cut} | {len(tests.relevant)} | {means} |")
 
 
