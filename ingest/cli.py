@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 
 from ingest.discover import Source
+from ingest.fetch import Fetcher
 from ingest.output import Output
 from ingest.plan import Plan
 from ingest.progress import display
 from ingest.report import Report
 from ingest.run import Ingestion, Request, no_documents, removes_much, stdin_source
 from ingest.settings import IngestSettings
+from ingest.url_list import FetchedSources, fetched_sources
 from ingest.watch import watch_paths
 from vectorstore.errors import BadInput, FootnoteError
 from vectorstore.settings import StoreSettings
@@ -24,7 +26,9 @@ _INTERRUPTED = 130
 
 
 def ingest_command(
-    paths: Annotated[list[str], typer.Argument(help="Files and folders, or - for standard input.")],
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Files and folders, or - for standard input.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plan, change nothing.")] = False,
     prune: Annotated[bool, typer.Option(help="Remove documents whose files are gone.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Prune without asking, however much.")] = False,
@@ -41,6 +45,10 @@ def ingest_command(
         ),
     ] = None,
     collection: Annotated[str | None, typer.Option(help="Collection that these documents belong to.")] = None,
+    urls: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also fetch these URLs, one on a line (needs FOOTNOTE_URL_HOSTS)."),
+    ] = None,
     name: Annotated[str, typer.Option(help="File name of standard input, such as notes.md.")] = "",
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes that read documents.")] = None,
     retry_failed: Annotated[
@@ -62,9 +70,12 @@ def ingest_command(
     inside the folder. Front matter, side-cars (FILE.meta.yaml) and the rules tables in footnote.toml give it
     readers, tags, a language; a .footnoteignore lists what to leave out.
     """
+    paths = paths or []
     files = tuple(Path(path) for path in paths if path != "-")
-    if watch and len(files) < len(paths):
-        raise BadInput("Standard input cannot be watched.", "Name a folder.")
+    if not paths and urls is None:
+        raise BadInput("There is nothing to ingest.", "Name files or folders, or a list with --urls.")
+    if watch and (len(files) < len(paths) or urls is not None):
+        raise BadInput("Only files and folders can be watched.", "Name a folder, without - and --urls.")
     request = Request(
         files,
         include=tuple(include or ()),
@@ -81,8 +92,8 @@ def ingest_command(
     stored = StoreSettings()
     output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
     ingestion = Ingestion(settings, stored)
-    with _stdin(paths, name, settings) as stdin:
-        plan = ingestion.plan(request, stdin=stdin)
+    with _stdin(paths, name, settings) as stdin, _fetched(urls, settings) as fetched:
+        plan = ingestion.plan(request, stdin=stdin, fetched=fetched)
         if dry_run:
             output.plan(plan)
             return
@@ -104,6 +115,21 @@ def _stdin(paths: list[str], name: str, settings: IngestSettings) -> Iterator[So
         return
     with stdin_source(sys.stdin.buffer, name, max_bytes=settings.limits().max_file_bytes) as source:
         yield source
+
+
+@contextmanager
+def _fetched(urls: Path | None, settings: IngestSettings) -> Iterator[FetchedSources | None]:
+    if urls is None:
+        yield None
+        return
+    hosts = settings.fetch_hosts()
+    if not hosts:
+        raise BadInput(
+            "Documents are not fetched by URL unless their hosts are listed.",
+            "Set FOOTNOTE_URL_HOSTS, for example to docs.example.org.",
+        )
+    with fetched_sources(urls, Fetcher(hosts)) as fetched:
+        yield fetched
 
 
 def _confirm(plan: Plan) -> None:

@@ -20,6 +20,7 @@ from ingest.safe_path import safe_path
 from ingest.sandbox import ParserPool
 from ingest.settings import IngestSettings
 from ingest.twins import Twins
+from ingest.url_list import FetchedSources
 from vectorstore.embed import Embedder
 from vectorstore.embedders import open_embedder
 from vectorstore.errors import BadInput
@@ -58,7 +59,9 @@ class Ingestion:
         self._ledger = load_ledger(stored.data_dir)
         self._granted: dict[str, Grant] = {}
 
-    def plan(self, request: Request, *, stdin: Source | None = None) -> Plan:
+    def plan(
+        self, request: Request, *, stdin: Source | None = None, fetched: FetchedSources | None = None
+    ) -> Plan:
         """Find the files and compare them with the index.
 
         Raises NotFound for a missing path and BadInput when there is no file to ingest and none to remove.
@@ -68,6 +71,10 @@ class Ingestion:
         found = discover(request.paths, roots=roots, filters=filters, data_dir=self._data_dir)
         if stdin is not None:
             found.add(stdin)
+        if fetched is not None:
+            found.unreadable |= fetched.failed
+            for source in fetched.sources:
+                found.add(source)
         self._ledger.roots = list(roots)
         self._note_flags(request, found)
         plan = make_plan(

@@ -36,6 +36,11 @@ class IngestSettings(FootnoteSettings):
         default=30, ge=1, description="Processor time that reading one file may take."
     )
     parse_wall_seconds: float = Field(default=60.0, gt=0, description="Time that reading one file may take.")
+    url_hosts: str = Field(
+        default="",
+        description="Hosts that `footnote ingest --urls` fetches from, separated by commas; *.example.org for "
+        "subdomains, * for every public one. Empty: documents are not fetched.",
+    )
     rules: tuple[Rule, ...] = Field(
         default=(),
         description="`[[rules]]` tables in footnote.toml: path pattern to readers, tags, language, collection.",
@@ -44,6 +49,10 @@ class IngestSettings(FootnoteSettings):
     def jobs(self) -> int:
         """Return how many worker processes to use."""
         return self.ingest_jobs or min(os.cpu_count() or 1, 8)
+
+    def fetch_hosts(self) -> tuple[str, ...]:
+        """Return the patterns of hosts that may be fetched from."""
+        return tuple(host.strip() for host in self.url_hosts.split(",") if host.strip())
 
     def limits(self) -> Limits:
         """Return what one file may cost."""
