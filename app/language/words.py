@@ -107,5 +107,13 @@ _IRREGULAR = {
     "met": "meet", "found": "find", "won": "win", "lost": "lose", "people": "person", "children": "child",
     "men": "man", "women": "woman", "months": "month", "days": "day", "taught": "teach", "spent": "spend",
     "chosen": "choose", "chose": "choose", "known": "know", "knew": "know", "became": "become", "led": "lead",
+    "lent": "lend", "brought": "bring", "caught": "catch", "drove": "drive", "driven": "drive", "ate": "eat", "eaten": "eat",
+    "fallen": "fall", "flew": "fly", "flown": "fly", "forgot": "forget", "forgotten": "forget", "went": "go", "gone": "go",
+    "grew": "grow", "grown": "grow", "heard": "hear", "hidden": "hide", "hid": "hide", "hung": "hang", "lain": "lie",
+    "meant": "mean", "risen": "rise", "ran": "run", "said": "say", "seen": "see", "shown": "show", "shut": "shut", "slept": "sleep",
+    "spoke": "speak", "spoken": "speak", "stole": "steal", "stolen": "steal", "stood": "stand", "thought": "think",
+    "threw": "throw", "thrown": "throw", "told": "tell", "understood": "understand", "wore": "wear", "worn": "wear",
+    "broke": "break", "broken": "break", "drew": "draw", "drawn": "draw", "fought": "fight", "froze": "freeze", "frozen": "freeze",
+    "shook": "shake", "shaken": "shake", "struck": "strike", "woke": "wake", "withdrew": "withdraw", "withdrawn": "withdraw",
     "born": "birth", "died": "die", "dead": "die", "death": "die", "used": "use", "using": "use", "uses": "use",
 }  # fmt: skip
