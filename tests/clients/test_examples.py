@@ -8,13 +8,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 import yaml
 
 from app.cli import COMMANDS, load
+from app.parts import ServiceSettings
 from tests.app.edge import Served, serve, service
 from tests.clients.matrix import HERE, ROOT
+from tests.word_embedder import WordEmbedder
 
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", (ROOT / "docs/clients.md").read_text(), re.DOTALL | re.MULTILINE)
 
@@ -25,7 +29,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    with serve(service()) as running:
+    with serve(service(embedder=WordEmbedder())) as running:
         yield running
 
 
@@ -70,5 +74,25 @@ def test_the_desktop_example_names_a_command_that_exists() -> None:
     assert callable(load(COMMANDS[entry["args"][0]].target))
 
 
+def test_the_cursor_example_reaches_the_tools() -> None:
+    pytest.importorskip("mcp")
+    entry = json.loads(blocks("json")[1])["mcpServers"]["footnote"]
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    headers = {"Accept": "application/json, text/event-stream", **entry["headers"]}
+    with serve(service(settings=ServiceSettings(mcp=True))) as running:
+        answer = httpx.post(running.url + urlsplit(entry["url"]).path, json=call, headers=headers)
+    assert {"search", "fetch"} == {tool["name"] for tool in answer.json()["result"]["tools"]}
+
+
+def test_the_open_webui_example_finds_the_models_and_gets_the_passages(served: Served) -> None:
+    settings = dict(line.split("=", 1) for line in blocks("ini")[0].splitlines())
+    base = served.url + urlsplit(settings["OPENAI_API_BASE_URLS"]).path
+    headers = {"Authorization": f"Bearer {settings['OPENAI_API_KEYS']}", "X-OpenWebUI-User-Name": "Anna"}
+    listed = httpx.get(f"{base}/models", headers=headers).json()["data"]
+    assert [model["id"] for model in listed] == ["footnote", "footnote:inline"]
+    body = {"model": "footnote", "stream": True, "messages": [{"role": "user", "content": "How much leave?"}]}
+    assert '"type":"source"' in httpx.post(f"{base}/chat/completions", json=body, headers=headers).text
+
+
 def test_every_language_has_an_example() -> None:
-    assert {name for name, _ in BLOCKS} == {"bash", "python", "js", "tsx", "yaml", "json"}
+    assert {name for name, _ in BLOCKS} == {"bash", "python", "js", "tsx", "yaml", "json", "ini"}
