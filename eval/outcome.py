@@ -11,7 +11,7 @@ class Outcome:
     """One answered case. `error` is set when the turn failed; then the rest is what came before.
 
     `verbatim` says, for each citation, whether its quote stands at its offsets in the document. `sentences`
-    are the answer's, as the live turn checked them.
+    are the answer's, as the live turn checked them. Tokens and times are 0 where the target does not tell.
     """
 
     case: Case
@@ -23,4 +23,6 @@ class Outcome:
     sentences: tuple[SentenceChecked, ...] = ()
     first_text_seconds: float | None = None
     seconds: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
     error: str = ""

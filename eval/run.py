@@ -11,6 +11,7 @@ import numpy as np
 
 from eval.cases import Case
 from eval.metrics.relevance import relevance
+from eval.metrics.system import system
 from eval.outcome import Outcome
 from eval.row import Row, make_row
 from eval.score import Score
@@ -56,7 +57,7 @@ def evaluate(cases: Sequence[Case], target: Target, *, embedder: Embedder, repea
         fingerprint={"dataset": _dataset(rows), **target.fingerprint()},
         scorers=versions(),
         missing=_missing(cases, target.documents()),
-        seconds=_seconds([outcome for run in runs for outcome in run]),
+        seconds=system([outcome for run in runs for outcome in run]),
         noise=_noise(scores),
     )
 
@@ -94,16 +95,6 @@ def _missing(cases: Sequence[Case], found: frozenset[str] | None) -> dict[str, t
             if not any(uri == doc or uri.endswith(f"/{doc}") for uri in found):
                 needed.setdefault(doc, []).append(case.id)
     return {doc: tuple(ids) for doc, ids in sorted(needed.items())}
-
-
-def _seconds(outcomes: Sequence[Outcome]) -> dict[str, float]:
-    """Return percentiles of the time to the first text and to the end, in seconds."""
-    found: dict[str, float] = {}
-    firsts = [o.first_text_seconds for o in outcomes if o.first_text_seconds is not None]
-    for name, values in (("first text", firsts), ("answer", [o.seconds for o in outcomes])):
-        if values:
-            found |= {f"{name}, p{share}": float(np.percentile(values, share)) for share in (50, 95)}
-    return found
 
 
 def _noise(runs: Sequence[Sequence[Mapping[str, Score]]]) -> dict[str, float]:

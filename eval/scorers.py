@@ -8,7 +8,10 @@ import hashlib
 
 from app.events import Citation, Passage
 from eval.cases import Case, Evidence, Nugget
-from eval.metrics.answer import citations, contents, groundedness
+from eval.metrics.answer import contents, groundedness
+from eval.metrics.citing import citations
+from eval.metrics.correctness import correctness
+from eval.metrics.nuggets import nuggets
 from eval.metrics.refusal import refusal
 from eval.metrics.retrieval import retrieval
 from eval.outcome import Outcome
@@ -38,6 +41,8 @@ def scores_of(outcome: Outcome) -> dict[str, Score]:
         citations(outcome),
         refusal(outcome),
         contents(outcome),
+        correctness(outcome),
+        nuggets(outcome),
     )
     scores = {name: score for row in rows for name, score in row.items()}
     return dict.fromkeys(scores, ERROR) if outcome.error else scores

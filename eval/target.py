@@ -9,7 +9,18 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.build import Parts
-from app.events import Citation, Citations, Done, Event, Failed, Passage, SentenceChecked, Sources, Text
+from app.events import (
+    Citation,
+    Citations,
+    Done,
+    Event,
+    Failed,
+    Passage,
+    SentenceChecked,
+    Sources,
+    Text,
+    Usage,
+)
 from app.question import Message, Question
 from eval.cases import Case
 from eval.outcome import Outcome
@@ -92,6 +103,7 @@ class _Heard:
     text: str = ""
     refused: bool = False
     error: str = ""
+    tokens: tuple[int, int] = (0, 0)
     first: float | None = None
     passages: tuple[Passage, ...] = ()
     citations: tuple[Citation, ...] = ()
@@ -108,6 +120,8 @@ class _Heard:
                 self.sentences.append(event)
             case Citations():
                 self.citations = event.citations
+            case Usage():
+                self.tokens = (event.input_tokens, event.output_tokens)
             case Done():
                 self.refused = event.refused
             case Failed():
@@ -131,6 +145,8 @@ async def _answered(case: Case, parts: Parts, top_k: int, at: Generation | None)
         sentences=tuple(heard.sentences),
         first_text_seconds=heard.first,
         seconds=time.perf_counter() - heard.started,
+        input_tokens=heard.tokens[0],
+        output_tokens=heard.tokens[1],
         error=heard.error,
     )
 

@@ -1,4 +1,4 @@
-"""B, C, H. The answer's text: groundedness, citations, and what it must and must not hold."""
+"""B, H. The answer's text: groundedness, and what it must and must not hold."""
 
 import re
 from collections.abc import Sequence
@@ -24,26 +24,6 @@ def groundedness(outcome: Outcome) -> dict[str, Score]:
     }
 
 
-def citations(outcome: Outcome) -> dict[str, Score]:
-    """Return validity, recall and precision of the markers.
-
-    Validity: markers that resolve to a passage whose quote stands verbatim at its offsets. Recall and
-    precision as in ALCE (Gao et al., 2023), with the support checker in place of its entailment model:
-    sentences with a supporting citation, and citations whose own passage supports their sentence.
-    """
-    sentences = factual_sentences(outcome)
-    if not sentences:
-        return dict.fromkeys(("citation_validity", "citation_recall", "citation_precision"), NOT_APPLICABLE)
-    markers = len(_MARKER.findall(outcome.answer))
-    supporting = [citation for citation in outcome.citations if citation.support >= 0.5]
-    claims = {citation.claim for citation in supporting}
-    return {
-        "citation_validity": ok(sum(outcome.verbatim) / markers) if markers else NOT_APPLICABLE,
-        "citation_recall": ok(min(1.0, len(claims) / len(sentences))),
-        "citation_precision": ok(len(supporting) / len(outcome.citations) if outcome.citations else 0.0),
-    }
-
-
 def contents(outcome: Outcome) -> dict[str, Score]:
     """Return whether the answer holds every pattern it must and none that it must not."""
     case = outcome.case
@@ -57,11 +37,26 @@ def contents(outcome: Outcome) -> dict[str, Score]:
 
 def factual_sentences(outcome: Outcome) -> list[str]:
     """Return the answer's sentences without markers; none for a refusal."""
+    return [_bare(outcome.answer[start:end]) for start, end in factual_spans(outcome)]
+
+
+def factual_spans(outcome: Outcome) -> list[tuple[int, int]]:
+    """Return where the sentences stand that claim something: no question, no line that only leads on."""
     if outcome.refused:
         return []
-    spans = sentence_spans(outcome.answer)
-    sentences = [_MARKER.sub("", outcome.answer[start:end]).strip() for start, end in spans]
-    return [text for text in sentences if any(c.isalnum() for c in text) and not text.endswith(("?", ":"))]
+    return [
+        (start, end)
+        for start, end in sentence_spans(outcome.answer)
+        if _claims(_bare(outcome.answer[start:end]))
+    ]
+
+
+def _claims(text: str) -> bool:
+    return any(c.isalnum() for c in text) and not text.endswith(("?", ":"))
+
+
+def _bare(text: str) -> str:
+    return _MARKER.sub("", text).strip()
 
 
 def _checked(sentence: str, outcome: Outcome) -> Grounding:

@@ -1,14 +1,73 @@
 """D. Refusal: saying "not in the documents" when, and only when, it is not."""
 
+import re
+from functools import lru_cache
+
+from app.language.phrases import languages, say
 from eval.outcome import Outcome
 from eval.score import NOT_APPLICABLE, Score, ok
 
+_APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'"})
+_SOURCES = (
+    r"(?:documents?|passages?|contexts?|sources?|texts?|excerpts?|information|materials?|articles?|content|handbook|"
+    r"knowledge base|data|files?|polic(?:y|ies)|guidelines?|manuals?|pages?|records?|search results?)"
+)
+_NOT = r"(?:do(?:es)? not|did not|don't|doesn't|didn't|cannot|can't|could not|couldn't|(?:am|was|were|are) (?:not able|unable) to|wasn't able to|unable to)"
+_REFUSALS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"\b(?:i|we)(?:'m| am| was| were|'re| are)? ?{_NOT} (?:\w+ ){{0,2}}(?:find|locate|answer|determine|see|have|know|provide|tell|say)\b(?! out)",
+        r"\b(?:i|we)(?:'m| am|'re| are) (?:not sure|sorry|afraid|unable)\b",
+        rf"\b{_SOURCES}(?: \w+){{0,5}} (?:{_NOT}) (?:\w+ ){{0,2}}(?:contain|mention|include|specify|state|provide|say|answer|address|cover|discuss|give|hold|have|indicate|describe|explain|offer)",
+        r"\bno (?:\w+ ){0,3}(?:information|mention|answer|details?|data|references?|evidence) (?:\w+ ){0,4}(?:in|within|from|is|was|about|on|regarding|available|found|given|provided)\b",
+        r"\b(?:there is|there's|there was) (?:no|not enough|insufficient) (?:\w+ ){0,2}(?:information|mention|answer|details?|data|context|evidence)\b",
+        rf"\b(?:is|are|was|were) (?:not|n't|nowhere) (?:\w+ ){{0,2}}(?:mentioned|stated|specified|provided|given|found|covered|answered|included|described|addressed|available|discussed|contained|present)\b (?:\w+ ){{0,4}}{_SOURCES}",
+        rf"\b(?:isn't|aren't|wasn't) (?:\w+ ){{0,2}}(?:mentioned|stated|specified|provided|given|found|covered|answered|included|described|addressed|available|discussed|contained|present)\b (?:\w+ ){{0,4}}{_SOURCES}",
+        r"\b(?:cannot|can't|could not|couldn't|can not) be (?:answered|determined|found|inferred)\b",
+        r"\b(?:insufficient|not enough) (?:information|context|evidence|data)\b",
+        r"\b(?:unanswerable|NOT_IN_DOCUMENTS|out(?:side)? (?:of )?(?:the )?scope)\b",
+        r"\b(?:i|we) (?:have|found|see) (?:no|nothing)\b",
+        rf"\bnothing (?:\w+ ){{0,4}}{_SOURCES} (?:\w+ ){{0,2}}(?:says?|mentions?|answers?|covers?|addresses)\b",
+        rf"\bnone of the (?:\w+ ){{0,3}}{_SOURCES}\b",
+    )
+)
+_OPENING = 260
+"""A refusal says so at its start; what comes after may quote anything."""
+
 
 def refusal(outcome: Outcome) -> dict[str, Score]:
-    """Return whether the decision was right, whether an unanswerable was refused, whether an answerable was."""
+    """Return whether the decision was right, whether an unanswerable was refused or answered, an answerable refused."""
     answerable = outcome.case.answerable
     return {
         "abstention_accuracy": ok(outcome.refused != answerable),
         "refusal_of_unanswerable": NOT_APPLICABLE if answerable else ok(outcome.refused),
+        "false_answer_rate": NOT_APPLICABLE if answerable else ok(not outcome.refused),
         "over_refusal": ok(outcome.refused) if answerable else NOT_APPLICABLE,
     }
+
+
+def sounds_refused(answer: str) -> bool:
+    """Say whether an answer reads like a refusal: for systems that set no flag.
+
+    Footnote's own phrases in all its languages, and in English the turns of phrase that models use. Only the
+    opening counts, and a refusal cites nothing.
+    """
+    text = " ".join(answer.translate(_APOSTROPHES).split())
+    if not text:
+        return True
+    if any(text.startswith(opening) for opening in _own()):
+        return True
+    return any(pattern.search(_first(text)) for pattern in _REFUSALS)
+
+
+def _first(text: str) -> str:
+    """Return the opening up to its first marker's sentence: a cited statement is an answer."""
+    opening = text[:_OPENING]
+    sentence = re.split(r"(?<=[.!?])\s", opening, maxsplit=2)
+    return " ".join(part for part in sentence[:2] if not re.search(r"\[\d", part))
+
+
+@lru_cache(maxsize=1)
+def _own() -> tuple[str, ...]:
+    said = (say(phrase, language) for language in languages() for phrase in ("refused", "nothing"))
+    return tuple(text.split("{")[0].split(".")[0].strip() for text in said)

@@ -18,8 +18,8 @@ _WORD = re.compile(r"\w+")
 
 
 def retrieval(outcome: Outcome, *, k: int) -> dict[str, Score]:
-    """Return hit@k, recall@k, mrr@k and ndcg@k of one outcome."""
-    names = (f"hit@{k}", f"recall@{k}", f"mrr@{k}", f"ndcg@{k}")
+    """Return hit@k, recall@k, mrr@k, ndcg@k and the average precision over the first k of one outcome."""
+    names = (f"hit@{k}", f"recall@{k}", f"mrr@{k}", f"ndcg@{k}", f"context_precision@{k}")
     gold = outcome.case.evidence
     if not gold or not outcome.case.answerable:
         return dict.fromkeys(names, NOT_APPLICABLE)
@@ -29,8 +29,15 @@ def retrieval(outcome: Outcome, *, k: int) -> dict[str, Score]:
     first = relevant.index(True) + 1 if any(relevant) else 0
     gain = sum(1 / math.log2(rank + 1) for rank, hit in enumerate(relevant, start=1) if hit)
     ideal = sum(1 / math.log2(rank + 1) for rank in range(1, min(max(sum(relevant), len(gold)), k) + 1))
-    values = (bool(first), covered / len(gold), 1 / first if first else 0.0, gain / ideal)
+    reciprocal = 1 / first if first else 0.0
+    values = (bool(first), covered / len(gold), reciprocal, gain / ideal, _average_precision(relevant))
     return {name: ok(value) for name, value in zip(names, values, strict=True)}
+
+
+def _average_precision(relevant: Sequence[bool]) -> float:
+    """Return the mean, over the relevant ranks, of the precision up to there."""
+    precisions = [sum(relevant[:rank]) / rank for rank, found in enumerate(relevant, start=1) if found]
+    return sum(precisions) / len(precisions) if precisions else 0.0
 
 
 def holds(passage: Passage, evidence: Evidence) -> bool:

@@ -1,0 +1,24 @@
+"""I. The system: how long answers take, how often they break, and what they cost in tokens. Nothing of it gates."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from eval.outcome import Outcome
+
+
+def system(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Return percentiles of the seconds to the first text and to the end, mean tokens, and the share that broke."""
+    found: dict[str, float] = {}
+    firsts = [o.first_text_seconds for o in outcomes if o.first_text_seconds is not None]
+    timed = [o.seconds for o in outcomes if o.seconds > 0]
+    for name, values in (("first text", firsts), ("answer", timed)):
+        if values:
+            found |= {f"{name}, p{share}": float(np.percentile(values, share)) for share in (50, 95)}
+    counted = [o for o in outcomes if o.input_tokens or o.output_tokens]
+    if counted:
+        found["tokens read, mean"] = float(np.mean([o.input_tokens for o in counted]))
+        found["tokens written, mean"] = float(np.mean([o.output_tokens for o in counted]))
+    if outcomes:
+        found["errors, share"] = sum(bool(o.error) for o in outcomes) / len(outcomes)
+    return found
