@@ -80,12 +80,17 @@ function remover(document) {
 }
 
 async function remove({ id, title, uri }) {
+  const say = (kind, sentence) =>
+    at("uploads").append(el("li", { class: kind }, el("span", { dir: "auto" }, title || uri), el("small", {}, sentence)));
   try {
     await call(`/v1/documents/${encodeURIComponent(id)}`, "DELETE");
+    if (!uri.startsWith("upload/")) say("told", "Removed. It comes back when its folder is ingested again.");
   } catch (error) {
-    at("uploads").append(el("li", { class: "bad" }, el("span", {}, title || uri), el("small", {}, error.message)));
+    say("bad", error.message);
   }
   await list();
+  // the button that had the focus is gone
+  (at("list").querySelector("a") ?? at("toggle")).focus();
   changed(documents);
 }
 

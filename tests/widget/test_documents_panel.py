@@ -116,6 +116,30 @@ def test_files_can_be_dropped_anywhere_on_the_page(taking: Stage, page: Any) -> 
     assert taking.store.texts[DocumentId("doc_towel.txt")] == "Bring a towel."
 
 
+def test_the_panel_works_with_the_keyboard_alone(taking: Stage, page: Any) -> None:
+    page.set_viewport_size({"width": 800, "height": 700})
+    taking.store.all.append(
+        Document(DocumentId("doc_keys"), "uploads/keys.txt", "Lost keys", "text/plain", "0" * 64)
+    )
+    page.goto(taking.url)
+    page.locator("#list li").first.wait_for(state="attached")
+    assert page.locator("#documents").is_hidden()
+    page.locator("#toggle").focus()
+    page.keyboard.press("Enter")
+    page.locator("#documents").wait_for()
+    page.get_by_label("Remove Lost keys").focus()
+    page.keyboard.press("Enter")
+    # moving on without a second press changes nothing
+    page.keyboard.press("Shift+Tab")
+    assert page.get_by_label("Remove Lost keys").inner_text() == "Remove"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    page.locator("#list").get_by_text("Lost keys").wait_for(state="detached")
+    page.wait_for_function("document.activeElement.matches('#list a')")
+    assert "comes back when its folder" in page.locator("#uploads .told").inner_text()
+
+
 def test_a_document_can_be_removed(taking: Stage, page: Any) -> None:
     page.goto(taking.url)
     page.get_by_label("Remove Expenses policy").click()
