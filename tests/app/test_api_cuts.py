@@ -73,6 +73,65 @@ def cut_and_take_up(served: Served, seed: int) -> None:
     assert whole.endswith(b"data: [DONE]\n\n")
 
 
+def pieces_of(body: bytes) -> list[bytes]:
+    """Split a stream into its events, comments left out."""
+    whole = body.replace(b": open\n", b"").replace(b": ping\n", b"").replace(b"retry: 1500\n", b"")
+    return [piece + b"\n\n" for piece in whole.split(b"\n\n")[:-1]]
+
+
+def cut_after(served: Served, dialect: str, events: int) -> str:
+    """Hang up after so many events, take the stream up in the dialect's own way; return the kind that was last."""
+    asked = {"native": "/v1/chat", "responses": "/v1/responses", "useChat": "/api/chat"}[dialect]
+    chat = f"chat-{dialect}-{events}-{time.monotonic_ns()}"
+    message = {"role": "user", "content": "q"}
+    body = {"id": chat, "messages": [message], "input": "q", "stream": True, "background": True}
+    received = b""
+    with httpx.stream("POST", served.url + asked, json=body) as response:
+        run = response.headers["x-run-id"]
+        for piece in response.iter_raw(chunk_size=64):
+            received += piece
+            if len(pieces_of(received)) >= events:
+                break
+    got = pieces_of(received)[:events]
+    match dialect:
+        case "native":
+            address, kept = f"/v1/runs/{run}/events?after={events}", got
+        case "responses":
+            address = f"/v1/responses/{run.replace('run_', 'resp_')}?stream=true"
+            address, kept = (f"{address}&starting_after={events - 1}" if events else address), got
+        case _:
+            address, kept = f"/api/chat/{chat}/stream", []
+    taken_up = httpx.get(served.url + address, timeout=30)
+    native = pieces_of(httpx.get(f"{served.url}/v1/runs/{run}/events").content)
+    if dialect == "responses":
+        whole = pieces_of(
+            httpx.get(f"{served.url}/v1/responses/{run.replace('run_', 'resp_')}?stream=true").content
+        )
+    elif dialect == "native":
+        whole = native
+    else:
+        whole = [re.sub(rb"^id: \d+\n", b"", piece) for piece in native]
+    if taken_up.status_code == 204:  # the whole had been written when the client came back
+        assert dialect == "useChat"
+        return "ended"
+    assert kept + pieces_of(taken_up.content) == whole
+    kind = re.search(rb'"type":"([^"]+)"', got[-1]) if got else None
+    return kind[1].decode() if kind else "none"
+
+
+def cut_everywhere(count: int) -> set[str]:
+    """Cut each dialect after its first event, its second and so on, in turn; return the kinds that were cut after."""
+    turn = ScriptedTurn([step for event in ANSWERED for step in (event, 0.02)])
+    jobs = [(dialect, events) for events in range(40) for dialect in ("native", "responses", "useChat")]
+    lengths = {"native": 17, "useChat": 17, "responses": 22}
+    jobs = [(dialect, events) for dialect, events in jobs if events < lengths[dialect]]
+    with serve(service(turn, settings=SETTINGS)) as served, ThreadPoolExecutor(AT_ONCE) as pool:
+        chosen = [jobs[place % len(jobs)] for place in range(count)]
+        kinds = set(pool.map(lambda job: cut_after(served, *job), chosen))
+    assert len(turn.asked) == count
+    return kinds
+
+
 def left_and_closed(count: int) -> list[float]:
     turn = TimedTurn()
     with serve(service(turn, settings=SETTINGS)) as served:
@@ -100,6 +159,17 @@ def test_leaving_at_any_token_stops_the_turn() -> None:
 
 def test_a_stream_cut_at_any_byte_is_taken_up() -> None:
     cuts(20)
+
+
+def test_a_stream_cut_after_any_event_is_taken_up_in_its_own_dialect() -> None:
+    kinds = cut_everywhere(56)
+    assert {"start", "source-document", "text-start", "text-delta", "text-end", "finish-step"} <= kinds
+    assert {"response.created", "response.output_text.delta", "response.output_item.done"} <= kinds
+
+
+@pytest.mark.slow
+def test_two_hundred_cuts_at_every_kind_of_event_ask_the_model_once_each() -> None:
+    print("cut after:", *sorted(cut_everywhere(200)))
 
 
 @pytest.mark.slow

@@ -8,31 +8,35 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from app.build import build_service
-from app.settings import AnswerSettings, ServeSettings
-from ingest.settings import IngestSettings
-from tests.app.edge import serve
 from tests.app.test_api_shutdown import free_port, wait_until_ready
-from tests.handbook import small_handbook
-from vectorstore.settings import StoreSettings
 
 TOOL = Path(sys.executable).parent / "st"
 ROOT = Path(__file__).parents[2]
 SERVE = """
 import sys, uvicorn
-from app.parts import ServiceSettings
-from app.records import Records
+from dataclasses import replace
+from pathlib import Path
+from app.build import build_service
 from app.service import create_app
-from tests.app.edge import service
-from tests.word_embedder import WordEmbedder
-settings = ServiceSettings(max_concurrent_runs=100, max_queued_runs=10_000)
-records = Records(f"sqlite:///{sys.argv[2]}/records.db")
-app = create_app(service(settings=settings, records=records, embedder=WordEmbedder()))
-uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
+from app.settings import AnswerSettings, ServeSettings
+from ingest.settings import IngestSettings
+from tests.app.edge import ScriptedTurn
+from tests.handbook import small_handbook
+from vectorstore.settings import StoreSettings
+folder = Path(sys.argv[2])
+settings = ServeSettings(max_concurrent_runs=100, max_queued_runs=10_000)
+stored = StoreSettings(data_dir=folder / "data")
+with small_handbook(folder) as parts:
+    service = build_service(parts, settings, AnswerSettings(), stored, IngestSettings())
+    if sys.argv[3] == "scripted":
+        service = replace(service, turn=ScriptedTurn())
+    uvicorn.run(create_app(service), host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
 """
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
@@ -41,17 +45,23 @@ CHECKS = (
 SLICES, CASES = 10, 5_000
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
-    """Serve a scripted turn in a process of its own."""
+@contextmanager
+def service(folder: Path, *, turn: Literal["scripted", "real"]) -> Iterator[str]:
+    """Serve a real index in a process of its own; with a scripted turn, answers cost nothing."""
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-c", SERVE, str(port), str(tmp_path)], cwd=ROOT)
+    process = subprocess.Popen([sys.executable, "-c", SERVE, str(port), str(folder), turn], cwd=ROOT)
     try:
         wait_until_ready(f"http://127.0.0.1:{port}")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.kill()
         process.wait(10)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    with service(tmp_path, turn="scripted") as address:
+        yield address
 
 
 def fuzz(url: str, folder: Path, *, examples: int, phases: str, seed: int = 1, seconds: int = 300) -> int:
@@ -95,11 +105,6 @@ def test_fifty_thousand_cases_in_ten_slices_find_nothing(url: str, tmp_path: Pat
 @pytest.mark.slow
 @pytest.mark.timeout(1_200)
 def test_the_real_thing_stands_a_fuzz_as_well(tmp_path: Path) -> None:
-    """A real index and the answerer that needs no model, so that filters and queries reach the search."""
-    settings = ServeSettings(max_concurrent_runs=100, max_queued_runs=10_000)
-    stored = StoreSettings(data_dir=tmp_path / "data")
-    with (
-        small_handbook(tmp_path) as parts,
-        serve(build_service(parts, settings, AnswerSettings(), stored, IngestSettings())) as served,
-    ):
-        fuzz(served.url, tmp_path, examples=20, phases="examples,coverage,fuzzing", seconds=1_000)
+    """The answerer that needs no model, so that filters and queries reach the turn too."""
+    with service(tmp_path, turn="real") as address:
+        fuzz(address, tmp_path, examples=20, phases="examples,coverage,fuzzing", seconds=1_000)
