@@ -25,6 +25,7 @@ PARSERS: Final = {
     "application/jsonl": "ingest.parse.data",
     "message/rfc822": "ingest.parse.mail",
     "application/pdf": "ingest.parse.pdf",
+    "application/rtf": "ingest.parse.rtf",
     "application/epub+zip": "ingest.parse.epub",
     "application/vnd.oasis.opendocument.text": "ingest.parse.odt",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "ingest.parse.docx",
@@ -32,8 +33,6 @@ PARSERS: Final = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "ingest.parse.xlsx",
 }
 """Media type → the module whose `parse` reads it; loaded only when such a file comes."""
-
-_ADVICE: Final = {"application/rtf": "open it in a word processor and save it as DOCX."}
 
 
 def parse(data: bytes, *, name: str, limits: Limits) -> Extract:
@@ -49,7 +48,8 @@ def parse(data: bytes, *, name: str, limits: Limits) -> Extract:
         )
     media_type = sniff(data, name)
     if media_type not in PARSERS:
-        advice = _ADVICE.get(media_type, "save it as PDF, DOCX, HTML or text.")
-        raise Unparsable("unsupported", f"Files of type {media_type} are not read; {advice}")
+        raise Unparsable(
+            "unsupported", f"Files of type {media_type} are not read; save it as PDF, DOCX, HTML or text."
+        )
     parser = cast(Parser, import_module(PARSERS[media_type]).parse)
     return parser(Source(data, name, media_type), limits)

@@ -10,7 +10,6 @@ import pytest
 from ingest.extract import Extract
 from ingest.limits import Limits
 from ingest.parse.dispatch import parse
-from ingest.parse.failure import Unparsable
 from ingest.parse.number_format import shown
 from tests.ingest.hostile import healthy
 
@@ -186,8 +185,3 @@ def test_program_text_keeps_its_lines() -> None:
     extract = read(source.encode(), "a.py")
     assert extract.text == source.rstrip()
     assert [block.kind for block in extract.blocks] == ["code"]
-
-
-def test_rtf_is_refused_with_advice() -> None:
-    with pytest.raises(Unparsable, match="save it as DOCX"):
-        read(b"{\\rtf1 text}", "a.rtf")

@@ -40,6 +40,27 @@ TRICKS = [
 ]
 
 
+# the same in other clothes: deeper, behind a plain folder, with other separators, endings and repetitions
+CLIMBS = [
+    before + separator.join(["..", *up, "secret"]) + after
+    for before in ("", "a/", "a/b/", "./", "docs/./", "a\\")
+    for separator in ("/", "\\", "//")
+    for up in ([], [".."], ["..", "..", "..", ".."])
+    for after in ("", ".md", "/", "\0.md")
+]
+DEVICES = [
+    folder + name + ending
+    for folder in ("", "docs/")
+    for name in ("con", "PRN", "aux", "Nul", "com9", "LPT1")
+    for ending in ("", ".md", ".tar.gz", " ")
+]
+TRICKS += [*CLIMBS, *DEVICES]
+
+
+def test_there_are_two_hundred_tricks() -> None:
+    assert len(set(TRICKS)) >= 200
+
+
 @pytest.mark.parametrize("name", TRICKS)
 def test_trick_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput):
