@@ -18,7 +18,6 @@ _FILES: Final[dict[str, str]] = {
     "page-service.js": "text/javascript; charset=utf-8",
     "page.css": "text/css; charset=utf-8",
     "widget.js": "text/javascript; charset=utf-8",
-    "widget.mjs": "text/javascript; charset=utf-8",
 }
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
