@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers import ENGINES, Engine
+from benchmarks.engine import Engine
+from benchmarks.peers import ENGINES
 
 NEAREST = 10
 PER_DOCUMENT = 25

@@ -5,6 +5,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -387,3 +388,12 @@ def test_meta_seal_follows_every_change(open_index: OpenStore) -> None:
         assert store.verify().sound
         connection.run("UPDATE meta SET value = 'y' WHERE key = 'note'")
     assert store.verify().damage
+
+
+def test_index_that_nothing_was_put_in_is_sound(folder: Path, open_index: OpenStore) -> None:
+    with suppress(RuntimeError), open_index().draft():
+        raise RuntimeError
+    assert (folder / "index.db").exists()
+    for path in folder.glob("*.json"):
+        path.unlink()
+    assert open_index().verify().sound

@@ -139,10 +139,12 @@ def _generations(connection: Connection) -> Iterator[str]:
 
 def _stale(folder: Path, connection: Connection, kind: Kind) -> Iterator[str]:
     loaded = projections.load(folder, connection, kind, last=None)
-    if loaded is None:
-        yield "The search index is missing or damaged."
-        return
     head = truth.head(connection)
+    if loaded is None:
+        # An index that nothing was ever put in has nothing to search.
+        if head.last_chunk:
+            yield "The search index is missing or damaged."
+        return
     if loaded.covered.last_chunk < head.last_chunk:
         yield f"The search index ends at generation {loaded.covered.generation} of {head.generation}."
         return
