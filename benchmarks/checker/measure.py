@@ -1,7 +1,8 @@
 """Measure a trained checker against human labels, beside the lexical ruler, on texts that it was not trained on.
 
-    python -m benchmarks.checker.measure --model checkpoint            # a checkpoint's folder, or an .onnx file
-    python -m benchmarks.checker.measure --model app/checker/checker.onnx
+    python -m benchmarks.checker.measure --model checkpoint
+    python -m benchmarks.checker.measure --model checker.onnx
+    python -m benchmarks.checker.measure --model checkpoint --cache FOLDER --sets wice sales_call
 
 Sets: WiCE claims and SummEdits' domains. A text is supported as far as its weakest sentence. `rules` puts verbatim
 sentences at 1 and those with a foreign number at 0; `both` adds the lexical ruler's evidence, weighed on WiCE's
@@ -24,6 +25,7 @@ from app.language.reading import read
 from app.language.sentences import sentence_spans
 from benchmarks.support import Labelled, Scored, auroc, balanced, best_threshold, load, logistic, prepare
 from benchmarks.support import fit as fit_ruler
+from vectorstore.pair_model import PairModel
 
 Floats = npt.NDArray[np.float64]
 Predict = Callable[[list[tuple[str, str]]], Floats]
@@ -51,8 +53,8 @@ class Weights:
     mix: Floats
 
 
-def torch_predict(folder: Path) -> Predict:
-    """Return the checkpoint's support logits as a function of pairs."""
+def torch_predict(folder: Path, *, head: int = 0) -> Predict:
+    """Return a head's logits as a function of pairs: 0 for support, 1 for answer."""
     import torch
     from tokenizers import Tokenizer
 
@@ -79,10 +81,16 @@ def torch_predict(folder: Path) -> Predict:
             sides = padded([kinds(rows[place].ids, rows[place].type_ids) for place in places])
             mask = padded([np.ones(len(rows[place].ids)) for place in places])
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                found[places] = model(tokens, mask, sides)[0].float().numpy()
+                found[places] = model(tokens, mask, sides)[head].float().numpy()
         return found
 
     return predict
+
+
+def onnx_predict(path: Path) -> Predict:
+    """Return the exported model's support logits as a function of pairs."""
+    model = PairModel(path)
+    return lambda pairs: np.array([model.support(*pair) for pair in pairs])
 
 
 def parts(items: list[Labelled], predict: Predict, prepared: list[Scored]) -> list[Parts]:
@@ -184,7 +192,8 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="folder to keep lexical features in")
     parser.add_argument("--sets", nargs="*", default=["wice", "news", "qmsumm", "sales_call"])
     arguments = parser.parse_args()
-    predict = torch_predict(arguments.model)
+    model: Path = arguments.model
+    predict = onnx_predict(model) if model.suffix == ".onnx" else torch_predict(model)
     raw = load()
     began = time.process_time()
     names = tuple(dict.fromkeys(("wice", *arguments.sets)))

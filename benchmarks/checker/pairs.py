@@ -160,14 +160,15 @@ def _squad(draw: random.Random) -> Iterator[Pair]:
             yield Pair(text, " ".join(evidence.split()), int(right), "statement", spans, "support", title)
         for asked in questions:
             text = str(asked["question"]).strip()
-            yield _question(text, paragraph, shown, int(bool(asked["answers"])), "question")
+            yield question_pair(text, paragraph, shown, int(bool(asked["answers"])), "question")
             others = known.get(title)
             if others and draw.random() < 0.25:
-                yield _question(text, draw.choice(others), shown, 0, "withheld")
+                yield question_pair(text, draw.choice(others), shown, 0, "withheld")
         known.setdefault(title, []).append(paragraph)
 
 
-def _question(text: str, paragraph: str, title: str, label: int, kind: str) -> Pair:
+def question_pair(text: str, paragraph: str, title: str, label: int, kind: str) -> Pair:
+    """Return a question with what a paragraph holds of its words."""
     evidence = gather(read(text), paragraph, title, budget=640)
     return Pair(text, " ".join(evidence.split()), label, kind, None, "answer", title)
 
