@@ -40,6 +40,9 @@ Settings: TypeAlias = Annotated[list[str] | None, Option("--set", help="A settin
 TopK: TypeAlias = Annotated[int | None, Option(help="Chunks to retrieve.")]
 Mlflow: TypeAlias = Annotated[str, Option(help="Also log to this MLflow tracking address.")]
 ExitZero: TypeAlias = Annotated[bool, Option("--exit-zero", help="Report, but let no gate fail the run.")]
+Answers: TypeAlias = Annotated[Path | None, Option(help="Score recorded answers instead of asking.")]
+Url: TypeAlias = Annotated[str, Option(help="Ask this server: a Footnote, or any OpenAI-compatible one.")]
+UrlModel: TypeAlias = Annotated[str, Option(help="Model to ask for at --url, by chat completions.")]
 Folders: TypeAlias = Annotated[
     list[Path] | None, Argument(help="Two result folders: before, then after.", metavar="[A B]")
 ]

@@ -14,6 +14,8 @@ from eval.compare import GATED, MIN_EFFECT, Rules, compare
 from eval.gate import Threshold, load_thresholds, parse_threshold
 from eval.quarantine import load_quarantine
 from eval.run import Evaluation, evaluate
+from eval.source import chosen, embedder_of
+from eval.target import Target
 from eval.verdict import Exit, Judgement, judged
 from vectorstore.errors import BadInput
 
@@ -54,6 +56,9 @@ def run(
     set_: options.Settings = None,
     top_k: options.TopK = None,
     mlflow: options.Mlflow = "",
+    answers: options.Answers = None,
+    url: options.Url = "",
+    url_model: options.UrlModel = "",
     exit_zero: options.ExitZero = False,
 ) -> None:
     """Ask every question, score the answers, and fail when a gate is missed or something got worse."""
@@ -78,7 +83,8 @@ def run(
     before = _baseline(gates)
     _check_reviewed(cases, gates)
     settings = [*(set_ or []), *([] if top_k is None else [f"top_k={top_k}"])]
-    found = _evaluated(cases, settings, docs=HANDBOOK if sample else docs, repeat=repeat)
+    elsewhere = chosen(answers=answers, url=url, model=url_model)
+    found = _evaluated(cases, settings, docs=HANDBOOK if sample else docs, repeat=repeat, elsewhere=elsewhere)
     judgement = judge_run(found, gates, before)
     finish(found, judgement, out, mlflow=mlflow)
     if gates.update and baseline is not None and not judgement.incomplete:
@@ -141,12 +147,20 @@ def leave(judgement: Judgement, *, exit_zero: bool) -> None:
 
 
 def _evaluated(
-    cases: Sequence[Case], settings: Sequence[str], *, docs: Path | None, repeat: int
+    cases: Sequence[Case],
+    settings: Sequence[str],
+    *,
+    docs: Path | None,
+    repeat: int,
+    elsewhere: Target | None = None,
 ) -> Evaluation:
     from eval.configuration import opened, parse_configuration
 
+    configuration = parse_configuration("run", settings)
+    if elsewhere is not None:
+        return evaluate(cases, elsewhere, embedder=embedder_of(configuration), repeat=repeat)
     with ExitStack() as stack:
-        target = stack.enter_context(opened(parse_configuration("run", settings), docs=docs))
+        target = stack.enter_context(opened(configuration, docs=docs))
         return evaluate(cases, target, embedder=target.parts.embedder, repeat=repeat)
 
 

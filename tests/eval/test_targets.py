@@ -1,0 +1,114 @@
+"""Answers from a file and from servers: the same ruler for every system."""
+
+import json
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from eval.cases import Case
+from eval.over_http import over_http, read_completion
+from eval.recorded import load_answers
+from eval.scorers import scores_of
+from tests.app.edge import ANSWER, serve, service
+from tests.eval.outcomes import LEAVE
+from tests.scripted_model import serving
+from vectorstore.errors import BadInput, NotFound, Unavailable
+
+CASE = Case(id="leave", question="How much leave?")
+GOOD = {
+    "id": "leave",
+    "answer": "Full-time staff get 25 days. [1]",
+    "passages": [{"doc": "a.md", "text": LEAVE}],
+}
+
+
+def test_recorded_answers_are_scored(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    path.write_text(f"{json.dumps(GOOD)}\n\n")
+    first, absent = load_answers(path).ask([CASE, CASE.model_copy(update={"id": "other"})])
+    assert scores_of(first)["groundedness"].value == 1
+    assert scores_of(first)["citation_validity"].value == 1
+    assert "no answer" in absent.error
+    assert {score.status for score in scores_of(absent).values()} == {"error"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ([GOOD, GOOD], r"line 2: the id 'leave' is used twice"),
+        ([GOOD, {"id": "b", "anwser": "x"}], r"line 2: anwser"),
+        ([{"id": "b", "seconds": -1}], r"line 1: seconds"),
+    ],
+)
+def test_a_bad_line_of_answers_is_named(tmp_path: Path, lines: list[dict[str, object]], says: str) -> None:
+    path = tmp_path / "answers.jsonl"
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    with pytest.raises(BadInput, match=says):
+        load_answers(path)
+    path.write_text("{")
+    with pytest.raises(BadInput, match="line 1: not JSON"):
+        load_answers(path)
+    with pytest.raises(NotFound):
+        load_answers(tmp_path / "none.jsonl")
+
+
+def test_a_running_footnote_is_asked_by_its_own_stream_and_as_openai_clients_do() -> None:
+    with serve(service()) as served:
+        native = over_http(served.url)
+        plain = over_http(served.url, model="footnote")
+        assert (native.native, plain.native) == (True, False)
+        [one], [other] = native.ask([CASE]), plain.ask([CASE])
+    assert one.error == other.error == ""
+    assert one.answer == other.answer == ANSWER
+    assert [p.document.uri for p in one.passages] == [p.document.uri for p in other.passages]
+    assert one.passages
+    assert one.citations
+    assert one.citations == other.citations
+    assert one.first_text_seconds is not None
+
+
+def test_a_peer_that_is_busy_at_first_is_asked_again_and_one_that_fails_is_an_error() -> None:
+    calls: list[str] = []
+
+    async def complete(request: Request) -> Response:
+        question = (await request.json())["messages"][-1]["content"]
+        calls.append(question)
+        if calls.count(question) == 1:
+            return JSONResponse({}, 429, {"Retry-After": "0"})
+        if question == "broken":
+            return JSONResponse({}, 500)
+        return JSONResponse(
+            {"choices": [{"message": {"content": "25 days [1]."}}], "citations": ["http://a/x.md"]}
+        )
+
+    application = Starlette(routes=[Route("/v1/chat/completions", complete, methods=["POST"])])
+    with serving(application) as url:
+        target = over_http(url)
+        good, bad = target.ask([CASE, CASE.model_copy(update={"question": "broken"})])
+    assert good.answer == "25 days [1]."
+    assert good.passages[0].document.uri == "http://a/x.md"
+    assert "500" in bad.error
+
+
+def test_annotations_tie_words_to_sources() -> None:
+    noted = {
+        "type": "url_citation",
+        "url_citation": {"url": "http://a", "start_index": 0, "end_index": 8, "title": "A"},
+    }
+    body = {"choices": [{"message": {"content": "25 days. More.", "annotations": [noted]}}]}
+    read = read_completion(body)
+    assert read["passages"] == [{"doc": "http://a", "text": ""}]
+    assert read["citations"] == [{"n": 1, "start": 0, "end": 8}]
+    with pytest.raises(ValueError, match="no message"):
+        read_completion({"choices": []})
+
+
+def test_where_nothing_answers_that_is_said() -> None:
+    with pytest.raises(BadInput):
+        over_http("localhost:1")
+    with pytest.raises(Unavailable, match="Nothing answers"):
+        over_http("http://127.0.0.1:9")
