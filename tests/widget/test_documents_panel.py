@@ -13,6 +13,7 @@ from tests.widget.browser import Watched
 from tests.widget.corpus import ELEMENTS
 from tests.widget.driving import ask, chat
 from tests.widget.stage import Stage, stage
+from tests.widget.test_accessible import violations
 from vectorstore.types import Document, DocumentId
 
 pytestmark = pytest.mark.browser
@@ -23,6 +24,8 @@ def test_a_service_with_keys_asks_for_one_and_then_opens(browser: Any, page: Any
     made = Keys(keys).create("page")
     with stage(tmp_path, keys=keys) as running:
         page.goto(running.url)
+        page.locator("#key").wait_for()
+        assert violations(page) == []
         page.locator("#key").fill("fn_wrong")
         page.locator("#locked button").click()
         page.locator("#locked-why").get_by_text("key").wait_for()
@@ -99,6 +102,7 @@ def test_files_are_added_with_their_progress_and_a_bad_one_says_why(
         "empty.pdf\nThere is no text in this file.",
     ]
     page.locator("#list").get_by_text("travel", exact=True).wait_for()
+    assert violations(page) == []
 
 
 def test_files_can_be_dropped_anywhere_on_the_page(taking: Stage, page: Any) -> None:
