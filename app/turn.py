@@ -145,7 +145,11 @@ def _without_documents(question: Question) -> str | None:
 
 
 def _unanswered(parts: Sequence[str], decisions: Sequence[Answerability]) -> tuple[str, ...]:
-    """Return the parts of the question that the documents do not answer."""
+    """Return the parts that the documents do not answer and that name something which no passage holds."""
     if len(decisions) < 2:
         return ()
-    return tuple(part for part, decision in zip(parts, decisions, strict=True) if not decision.answerable)
+    return tuple(
+        part
+        for part, decision in zip(parts, decisions, strict=True)
+        if not decision.answerable and decision.missing
+    )
