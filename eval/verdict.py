@@ -10,6 +10,8 @@ from eval.gate import Threshold, Verdict, judge
 from eval.row import Row
 from eval.run import Evaluation, means_of
 
+_FEW = 3
+
 
 class Exit(IntEnum):
     """What `footnote eval` tells the shell."""
@@ -74,8 +76,9 @@ class Judgement:
                 missed.append(f"{_listed(fell)} got worse")
             broken = {flip.id: flip.critical for flip in self.comparison.broken}
             if broken:
-                many = "1 case" if len(broken) == 1 else f"{len(broken)} cases"
-                also = f", {sum(broken.values())} of them critical" if any(broken.values()) else ""
+                many = _listed(list(broken)) if len(broken) <= _FEW else f"{len(broken)} cases"
+                hard = sum(broken.values())
+                also = f" ({hard} critical)" if hard else ""
                 missed.append(f"a check newly fails in {many}{also}")
         return missed
 
