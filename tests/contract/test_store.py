@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from tests.vectorstore.sample import OPERATOR, Sample, find, one_chunk, put, sample, uris
+from tests.vectorstore.sample import OPERATOR, Sample, embed, find, one_chunk, put, sample, uris
 from vectorstore.errors import BadInput, Busy, NotFound
 from vectorstore.store import Store
 from vectorstore.types import Condition, DocumentId, Generation, Hit, Scope
@@ -83,6 +83,22 @@ def test_hits_come_best_first_without_repeats(store: Store) -> None:
         hits = find(snapshot, "flights and leave")
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
     assert len({hit.chunk.id for hit in hits}) == len(hits) == 6
+
+
+def test_trace_finds_what_search_finds_and_accounts_for_the_rest(store: Store) -> None:
+    copy = sample("copy.md", LEAVE.text, title="Copy")
+    fill(store, LEAVE, TRAVEL, copy)
+    question = "what is unused expires in March"
+    with store.snapshot() as snapshot:
+        hits = snapshot.search(question, embed(question), scope=OPERATOR, limit=2)
+        trace = snapshot.trace(question, embed(question), scope=OPERATOR, limit=2)
+    assert list(trace.hits) == hits
+    everything = [*(hit.chunk.id for hit in hits), *(each.hit.chunk.id for each in trace.dropped)]
+    assert sorted(everything) == sorted(chunk.id for made in (LEAVE, TRAVEL, copy) for chunk in made.chunks)
+    for each in trace.dropped:
+        assert (each.reason == "duplicate") == (each.same_as in {hit.chunk.id for hit in hits})
+        assert each.hit.stage("fused")
+    assert {each.reason for each in trace.dropped} == {"duplicate", "limit"}
 
 
 def test_document_text_chunks_and_neighbours_read_back_as_they_were(store: Store) -> None:
