@@ -43,6 +43,18 @@ ExitZero: TypeAlias = Annotated[bool, Option("--exit-zero", help="Report, but le
 Answers: TypeAlias = Annotated[Path | None, Option(help="Score recorded answers instead of asking.")]
 Url: TypeAlias = Annotated[str, Option(help="Ask this server: a Footnote, or any OpenAI-compatible one.")]
 UrlModel: TypeAlias = Annotated[str, Option(help="Model to ask for at --url, by chat completions.")]
+JudgeModel: TypeAlias = Annotated[
+    str, Option("--judge", help="Also let this model judge (OpenAI-compatible).")
+]
+JudgeUrl: TypeAlias = Annotated[str, Option(help="The judge's server; else FOOTNOTE_LLM_BASE_URL.")]
+JudgeCacheFile: TypeAlias = Annotated[Path, Option("--judge-cache", help="Where verdicts are kept.")]
+CacheOnly: TypeAlias = Annotated[bool, Option("--cache-only", help="Take verdicts from the cache alone.")]
+JudgeRepeats: TypeAlias = Annotated[int, Option(min=1, help="Judge everything this often; tells the spread.")]
+JudgePrice: TypeAlias = Annotated[str, Option(help="Price of a million tokens, read/written: 0.15/0.60.")]
+MaxCost: TypeAlias = Annotated[float, Option(min=0, help="Stop judging when it has cost this much.")]
+CalibrationFile: TypeAlias = Annotated[
+    Path | None, Option("--calibration", help="What calibrate wrote; lets a judge gate.")
+]
 Folders: TypeAlias = Annotated[
     list[Path] | None, Argument(help="Two result folders: before, then after.", metavar="[A B]")
 ]

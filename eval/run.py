@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eval.cases import Case
+from eval.judge import Judge
 from eval.metrics.relevance import relevance
 from eval.metrics.system import system
 from eval.outcome import Outcome
@@ -43,10 +44,17 @@ class Evaluation:
         return sum(bool(row.error) or "error" in row.scores.values() for row in self.rows)
 
 
-def evaluate(cases: Sequence[Case], target: Target, *, embedder: Embedder, repeat: int = 1) -> Evaluation:
+def evaluate(
+    cases: Sequence[Case],
+    target: Target,
+    *,
+    embedder: Embedder,
+    repeat: int = 1,
+    judge: Judge | None = None,
+) -> Evaluation:
     """Ask every case `repeat` times and score what comes back."""
     runs = _asked(cases, target, repeat)
-    scores = [_scored(run, embedder) for run in runs]
+    scores = [_scored(run, embedder, judge) for run in runs]
     rows = tuple(
         make_row(case, [run[index] for run in runs], [run[index] for run in scores])
         for index, case in enumerate(cases)
@@ -55,7 +63,7 @@ def evaluate(cases: Sequence[Case], target: Target, *, embedder: Embedder, repea
         rows=rows,
         means=means_of(rows),
         fingerprint={"dataset": _dataset(rows), **target.fingerprint()},
-        scorers=versions(),
+        scorers=versions() | (judge.versions() if judge else {}),
         missing=_missing(cases, target.documents()),
         seconds=system([outcome for run in runs for outcome in run]),
         noise=_noise(scores),
@@ -73,11 +81,14 @@ def _asked(cases: Sequence[Case], target: Target, repeat: int) -> list[list[Outc
     return [outcomes[start : start + len(cases)] for start in range(0, len(outcomes), len(cases))]
 
 
-def _scored(outcomes: Sequence[Outcome], embedder: Embedder) -> list[Mapping[str, Score]]:
+def _scored(
+    outcomes: Sequence[Outcome], embedder: Embedder, judge: Judge | None
+) -> list[Mapping[str, Score]]:
     nearness = relevance(outcomes, embedder)
+    said = judge.scores(outcomes) if judge else [{}] * len(outcomes)
     return [
-        scores_of(outcome) | {"answer_relevance": near}
-        for outcome, near in zip(outcomes, nearness, strict=True)
+        scores_of(outcome) | {"answer_relevance": near} | verdicts
+        for outcome, near, verdicts in zip(outcomes, nearness, said, strict=True)
     ]
 
 

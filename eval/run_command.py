@@ -12,6 +12,8 @@ from eval.baseline import Baseline, baseline_of, load_baseline, save_baseline
 from eval.cases import Case, load_cases
 from eval.compare import GATED, MIN_EFFECT, Rules, compare
 from eval.gate import Threshold, load_thresholds, parse_threshold
+from eval.judge import Judge
+from eval.judge_options import JudgeOptions, check_gates, judging
 from eval.quarantine import load_quarantine
 from eval.run import Evaluation, evaluate
 from eval.source import chosen, embedder_of
@@ -59,6 +61,14 @@ def run(
     answers: options.Answers = None,
     url: options.Url = "",
     url_model: options.UrlModel = "",
+    judge: options.JudgeModel = "",
+    judge_url: options.JudgeUrl = "",
+    judge_cache: options.JudgeCacheFile = Path(".footnote-judge.db"),
+    cache_only: options.CacheOnly = False,
+    judge_repeats: options.JudgeRepeats = 1,
+    judge_price: options.JudgePrice = "",
+    max_cost: options.MaxCost = 0.0,
+    calibration: options.CalibrationFile = None,
     exit_zero: options.ExitZero = False,
 ) -> None:
     """Ask every question, score the answers, and fail when a gate is missed or something got worse."""
@@ -84,7 +94,19 @@ def run(
     _check_reviewed(cases, gates)
     settings = [*(set_ or []), *([] if top_k is None else [f"top_k={top_k}"])]
     elsewhere = chosen(answers=answers, url=url, model=url_model)
-    found = _evaluated(cases, settings, docs=HANDBOOK if sample else docs, repeat=repeat, elsewhere=elsewhere)
+    judges = JudgeOptions(
+        judge, judge_url, judge_cache, cache_only, judge_repeats, max_cost, judge_price, calibration
+    )
+    check_gates([*rules.metrics, *(threshold.metric for threshold in gates.thresholds)], judges)
+    with judging(judges) as judged_by:
+        found = _evaluated(
+            cases,
+            settings,
+            docs=HANDBOOK if sample else docs,
+            repeat=repeat,
+            elsewhere=elsewhere,
+            judge=judged_by,
+        )
     judgement = judge_run(found, gates, before)
     finish(found, judgement, out, mlflow=mlflow)
     if gates.update and baseline is not None and not judgement.incomplete:
@@ -153,15 +175,16 @@ def _evaluated(
     docs: Path | None,
     repeat: int,
     elsewhere: Target | None = None,
+    judge: Judge | None = None,
 ) -> Evaluation:
     from eval.configuration import opened, parse_configuration
 
     configuration = parse_configuration("run", settings)
     if elsewhere is not None:
-        return evaluate(cases, elsewhere, embedder=embedder_of(configuration), repeat=repeat)
+        return evaluate(cases, elsewhere, embedder=embedder_of(configuration), repeat=repeat, judge=judge)
     with ExitStack() as stack:
         target = stack.enter_context(opened(configuration, docs=docs))
-        return evaluate(cases, target, embedder=target.parts.embedder, repeat=repeat)
+        return evaluate(cases, target, embedder=target.parts.embedder, repeat=repeat, judge=judge)
 
 
 def _thresholds(flags: list[str], path: Path | None, *, sample: bool) -> list[Threshold]:

@@ -1,0 +1,40 @@
+"""What a calibration found out, as a file: which scorer, how far it agrees with people, which thresholds fit here."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vectorstore.errors import BadInput, NotFound
+
+
+class Calibration(BaseModel):
+    """Figures of one scorer on one labelled set. `tau` is the support from which on a sentence counts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scorer: str
+    labels: int = Field(ge=0)
+    kappa: float = Field(ge=-1, le=1)
+    balanced_accuracy: float = Field(ge=0, le=1)
+    tau: float = Field(ge=0, le=1)
+    tau_low: float = Field(ge=0, le=1)
+    tau_high: float = Field(ge=0, le=1)
+    answer_threshold: float | None = Field(default=None, ge=0, le=1)
+
+    def save(self, path: Path) -> None:
+        """Write the file."""
+        path.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> "Calibration":
+        """Read the file; raises NotFound or BadInput."""
+        if not path.is_file():
+            raise NotFound(
+                f"There is no file {str(path)!r}.", "Make it with `footnote eval calibrate --write`."
+            )
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the file"
+            raise BadInput(f"{path.name}: {where}: {first['msg'].lower()}.") from error
