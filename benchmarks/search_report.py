@@ -44,22 +44,22 @@ def _cell(result: Result, key: str) -> str:
 
 
 def plot(results: list[Result], *, chunks: int) -> str:
-    """Return an SVG: one bar per engine, its p50 on a logarithmic scale, with its recall."""
-    done = sorted((each for each in results if "why" not in each), key=lambda each: each["p50_ms"])
+    """Return an SVG: one bar per engine, its processor time on a logarithmic scale, with recall and memory."""
+    done = sorted((each for each in results if "why" not in each), key=lambda each: each["cpu_ms"])
     left, width, row = 150, 420, 26
     height = 64 + row * len(done)
-    least = min(each["p50_ms"] for each in done) / 2
-    most = max(each["p50_ms"] for each in done)
+    least = min(each["cpu_ms"] for each in done) / 2
+    most = max(each["cpu_ms"] for each in done)
 
     def place(value: float) -> float:
         return left + width * (log10(value) - log10(least)) / (log10(most) - log10(least))
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 150} {height}" role="img"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 190} {height}" role="img"'
         ' font-family="system-ui, sans-serif" font-size="12">',
-        f"<title>Dense search over {chunks:,} passages: time of one question</title>",
+        f"<title>Dense search over {chunks:,} passages: processor time of one question</title>",
         '<rect width="100%" height="100%" fill="#fff"/>',
-        f'<text x="12" y="22" font-weight="600" fill="#111">One question over {chunks:,} vectors, p50 (logarithmic)'
+        f'<text x="12" y="22" font-weight="600" fill="#111">Processor time of one question over {chunks:,} vectors (logarithmic)'
         "</text>",
     ]
     power = 10 ** int(log10(least) - 1)
@@ -79,9 +79,9 @@ def plot(results: list[Result], *, chunks: int) -> str:
             f'<text x="{left - 8}" y="{y + 14}" text-anchor="end" fill="#111"'
             f"{' font-weight=' + chr(34) + '600' + chr(34) if ours else ''}>{escape(each['name'])}</text>"
         )
-        length = place(each["p50_ms"]) - left
+        length = place(each["cpu_ms"]) - left
         fill = "#0b6e4f" if ours else "#9aa5b1"
         parts.append(f'<rect x="{left}" y="{y}" width="{length:.0f}" height="18" fill="{fill}"/>')
-        told = f"{each['p50_ms']:.2f} ms, recall {each['recall']:.2f}"
+        told = f"{each['cpu_ms']:.1f} ms, recall {each['recall']:.2f}, {each['memory_mb']:,} MB"
         parts.append(f'<text x="{left + length + 6:.0f}" y="{y + 14}" fill="#333">{told}</text>')
     return "\n".join([*parts, "</svg>", ""])
