@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vectorstore.minilm_engine import EngineName, Tokens, open_engine
+from vectorstore.minilm_engine import EngineName, Tokens, batch_size, open_engine
 from vectorstore.minilm_files import WEIGHTS_SHA256, graph_file, tokenizer_definition
 from vectorstore.types import Vector, Vectors
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _DIMENSION = 384
 _MAX_TOKENS = 256
-_BATCH_TOKENS = 4_096
 _TOKENISED_AT_ONCE = 1_024
 
 
@@ -117,11 +116,11 @@ def _padded(rows: Sequence[Tokens]) -> tuple[Tokens, Tokens]:
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Yield index lists, longest texts first, each of about `_BATCH_TOKENS` tokens after padding."""
+    """Yield index lists, longest texts first, each of about `BATCH_TOKENS` tokens after padding."""
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     position = 0
     while position < len(order):
-        size = max(1, _BATCH_TOKENS // lengths[order[position]])
+        size = batch_size(lengths[order[position]])
         yield order[position : position + size]
         position += size
 

@@ -22,6 +22,12 @@ from vectorstore.types import Vectors
 Tokens: TypeAlias = npt.NDArray[np.int32]
 EngineName: TypeAlias = Literal["onnxruntime", "openvino"]
 
+BATCH_TOKENS = 4_096
+"""Tokens in a batch of passages, padding included."""
+LENGTH_STEP = 16
+"""Passages are padded to multiples of it: OpenVINO keeps about a megabyte for every shape that it has seen."""
+_QUERY_STEP = 8
+
 
 class Engine(Protocol):
     """Runs the graph on token ids and mask, both (n, tokens); one thread a call, any number of calls at once."""
@@ -80,10 +86,10 @@ class _OpenVino:
         self._query = self._compiled(streams=1)
 
     def query(self, tokens: Tokens, mask: Tokens) -> Vectors:
-        return self._query(tokens, mask)
+        return self._query(*_in_steps(tokens, mask, step=_QUERY_STEP))[: len(tokens)]
 
     def documents(self, tokens: Tokens, mask: Tokens) -> Vectors:
-        return self._documents(tokens, mask)
+        return self._documents(*_in_steps(tokens, mask, step=LENGTH_STEP))[: len(tokens)]
 
     @cached_property
     def _documents(self) -> Callable[[Tokens, Tokens], Vectors]:
@@ -106,6 +112,29 @@ class _OpenVino:
             return vectors
 
         return run
+
+
+def batch_size(longest: int) -> int:
+    """Return how many texts of at most so many tokens make a batch."""
+    return max(1, BATCH_TOKENS // _rounded(longest, LENGTH_STEP))
+
+
+def _in_steps(tokens: Tokens, mask: Tokens, *, step: int) -> tuple[Tokens, Tokens]:
+    """Pad to one of few shapes: the length to a step, the rows of a batch that is not full to a power of two."""
+    rows, length = tokens.shape
+    full = max(1, BATCH_TOKENS // _rounded(length, step))
+    more = (rows if rows >= full else min(1 << (rows - 1).bit_length(), full)) - rows
+    around = ((0, more), (0, _rounded(length, step) - length))
+    if not any(after for _, after in around):
+        return tokens, mask
+    tokens, mask = np.pad(tokens, around), np.pad(mask, around)
+    # A row without a token would have no mean.
+    mask[rows:, 0] = 1
+    return tokens, mask
+
+
+def _rounded(length: int, step: int) -> int:
+    return -(-length // step) * step
 
 
 def _openvino() -> Any:

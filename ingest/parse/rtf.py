@@ -17,12 +17,10 @@ _FACT = re.compile(r"\{\\(title|author|subject)[ \n]((?:[^{}]|\\[{}]){0,500})\}"
 
 def parse(source: Source, limits: Limits) -> Extract:
     """Read a Rich Text document."""
-    from striprtf.striprtf import rtf_to_text
-
     # RTF itself is ASCII; striprtf decodes what is escaped, in the code page that the head names.
     raw = source.data.decode("latin-1")
     try:
-        text = rtf_to_text(raw, errors="replace")
+        text = _read(raw)
     except (ValueError, LookupError) as error:
         raise Unparsable("corrupt", "The document is damaged; open it and save it again.") from error
     writer = ExtractWriter(limits)
@@ -34,10 +32,7 @@ def parse(source: Source, limits: Limits) -> Extract:
         else:
             # In RTF a line is a paragraph.
             write_plain("\n\n".join(lines), writer)
-    facts = {
-        name: rtf_to_text("{\\rtf1 " + value + "}", errors="replace").strip()
-        for name, value in _FACT.findall(raw[:20_000])
-    }
+    facts = {name: _read("{\\rtf1 " + value + "}").strip() for name, value in _FACT.findall(raw[:20_000])}
     return writer.finish(
         source.media_type,
         title=facts.get("title", ""),
@@ -48,3 +43,9 @@ def parse(source: Source, limits: Limits) -> Extract:
 def _cells(lines: Iterator[str]) -> Iterator[list[str]]:
     for line in lines:
         yield [cell.strip() for cell in line.rstrip().removesuffix("|").split("|")]
+
+
+def _read(rtf: str) -> str:
+    from striprtf.striprtf import rtf_to_text
+
+    return str(rtf_to_text(rtf, errors="replace"))  # type: ignore[no-untyped-call]
