@@ -21,6 +21,6 @@ def open_reranker(name: str) -> Rerank | None:
         raise Unavailable(
             f"The reranker {name!r} needs sentence-transformers.", "Run: pip install 'footnote[models]'"
         )
-    from vectorstore.cross_encoder import CrossEncoderReranker
+    from vectorstore.sentence_transformer import CrossEncoderReranker
 
     return CrossEncoderReranker(name)
