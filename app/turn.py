@@ -17,6 +17,7 @@ from app.conversation import about_conversation
 from app.events import Done, Event, Failed, Sources, Started, Status, Text
 from app.explanation import explained
 from app.language.phrases import language_of, say
+from app.language.reading import read
 from app.language.subquestions import subquestions
 from app.pack import pack
 from app.question import Message, Question
@@ -151,5 +152,5 @@ def _unanswered(parts: Sequence[str], decisions: Sequence[Answerability]) -> tup
     return tuple(
         part
         for part, decision in zip(parts, decisions, strict=True)
-        if not decision.answerable and decision.missing
+        if not decision.answerable and read(part.partition(" (")[0]).stems & set(decision.missing)
     )
