@@ -2,8 +2,10 @@
 
 import typer
 
+from eval.calibrate import calibrate
 from eval.compare_command import compare
 from eval.run_command import run
+from eval.validate import validate
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -19,3 +21,5 @@ def evaluation() -> None:
 
 app.command(epilog=EXIT_CODES)(run)
 app.command(epilog=EXIT_CODES)(compare)
+app.command(epilog=EXIT_CODES)(calibrate)
+app.command(epilog=EXIT_CODES)(validate)

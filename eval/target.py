@@ -14,6 +14,7 @@ from app.events import (
     Citations,
     Done,
     Event,
+    Explained,
     Failed,
     Passage,
     SentenceChecked,
@@ -56,6 +57,10 @@ class InProcess:
         """Ask every case in one event loop."""
         return asyncio.run(answers(cases, self.parts, top_k=self.top_k, at=self.at))
 
+    def confidences(self, questions: Sequence[str]) -> list[float]:
+        """Return how sure the turn is that the documents answer each question; 0 where nothing was found."""
+        return asyncio.run(_confidences(questions, self))
+
     def fingerprint(self) -> Mapping[str, str]:
         """Two runs with the same fingerprint must give the same scores, but for a model that varies."""
         with self.parts.store.snapshot(self.at) as snapshot:
@@ -93,6 +98,22 @@ async def answers(
         return list(await asyncio.gather(*(one(case) for case in cases)))
     finally:
         await parts.disconnect()
+
+
+async def _confidences(questions: Sequence[str], target: InProcess) -> list[float]:
+    """Listen only until the turn has decided: nothing is written."""
+    found = []
+    for number, text in enumerate(questions):
+        question = Question(text, _SCOPE, top_k=target.top_k, at=target.at)
+        sure = 0.0
+        async with aclosing(target.parts.turn.answer(question, f"run_calibrate_{number}")) as events:
+            async for event in events:
+                if isinstance(event, Explained):
+                    sure = event.probability
+                    break
+        found.append(sure)
+    await target.parts.disconnect()
+    return found
 
 
 @dataclass(slots=True)

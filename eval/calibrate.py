@@ -1,0 +1,171 @@
+"""`footnote eval calibrate`: agreement with your own labels, and the thresholds that fit your documents."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from typer import Option
+
+from app.answerable import calibrated_threshold
+from app.ground import support
+from eval import options
+from eval.agreement import (
+    Estimate,
+    Flags,
+    Floats,
+    auroc,
+    balanced_accuracy,
+    best_threshold,
+    bootstrap,
+    confusion,
+    corrected_mean,
+    kappa,
+    reliability,
+)
+from eval.calibration import Calibration
+from eval.labelled import Labelled, LabelledQuestion, load_labels
+from eval.validate import weakest
+from vectorstore.errors import BadInput
+
+LEAST = 50
+"""Labels; with fewer a threshold is a guess."""
+
+
+def calibrate(
+    labels: Annotated[Path, Option(help="Judged texts and questions, one JSON object a line.")],
+    docs: options.Docs = None,
+    write: Annotated[Path | None, Option(help="Keep the calibration in this file.")] = None,
+    judge: options.JudgeModel = "",
+    judge_url: options.JudgeUrl = "",
+    judge_cache: options.JudgeCacheFile = Path(".footnote-judge.db"),
+    cache_only: options.CacheOnly = False,
+    pool: Annotated[
+        Path | None, Option(help="A cases.jsonl: its mean groundedness, set right by labels.")
+    ] = None,
+    over_refusal: Annotated[
+        float, Option(min=0, max=1, help="Share of answerable questions that may be refused.")
+    ] = 0.07,
+) -> None:
+    """Compare the checker (or a judge) with people, and choose thresholds for these documents."""
+    texts, questions = load_labels(labels)
+    if max(len(texts), len(questions)) < LEAST:
+        raise BadInput(
+            f"{labels.name} holds {len(texts)} judged texts and {len(questions)} questions.",
+            f"A threshold needs at least {LEAST} of one kind.",
+        )
+    scorer = f"judge:{judge}" if judge else "footnote"
+    threshold = _answer_threshold(questions, docs, over_refusal) if len(questions) >= LEAST else None
+    if len(texts) >= LEAST:
+        scores = (
+            _judge_scores(texts, judge, judge_url, judge_cache, cache_only=cache_only)
+            if judge
+            else _scores(texts)
+        )
+        found = _agreed(scorer, texts, scores, threshold)
+        if pool is not None:
+            _tell_corrected(pool, scores, np.array([item.supported for item in texts]), found.tau)
+    else:
+        found = Calibration(
+            scorer=scorer, labels=len(questions), kappa=0, balanced_accuracy=0, tau=0.5, tau_low=0, tau_high=1,
+            answer_threshold=threshold,
+        )  # fmt: skip
+    if threshold is not None:
+        typer.echo(f"answer threshold: {threshold:.3f} (set FOOTNOTE_ANSWER_THRESHOLD={threshold:.3f})")
+    if write is not None:
+        found.save(write)
+        typer.echo(f"Calibration written: {write}", err=True)
+
+
+def _scores(texts: Sequence[Labelled]) -> Floats:
+    return np.array([weakest(item, support) for item in texts], dtype=np.float64)
+
+
+def _judge_scores(
+    texts: Sequence[Labelled], model: str, url: str, cache: Path, *, cache_only: bool
+) -> Floats:
+    """Let the judge label every text; raises BadInput when it leaves one without a verdict."""
+    from eval.judge import SUPPORT
+    from eval.judge_options import JudgeOptions, judging
+    from prompts.loader import load
+
+    with judging(JudgeOptions(model, url, cache, cache_only)) as judge:
+        prompt = load("judge_support")
+        said = [
+            judge.label(prompt, SUPPORT, evidence=item.evidence, sentence=item.text) if judge else None
+            for item in texts
+        ]
+    if missing := sum(label is None for label in said):
+        raise BadInput(
+            f"The judge gave no verdict on {missing} of {len(texts)} texts; nothing was calibrated."
+        )
+    return np.array([SUPPORT[label] for label in said if label is not None], dtype=np.float64)
+
+
+def _agreed(scorer: str, texts: Sequence[Labelled], scores: Floats, threshold: float | None) -> Calibration:
+    """Print how far the scorer agrees with people, and return it; raises BadInput for labels of one kind."""
+    labels = np.array([item.supported for item in texts])
+    if not 0 < labels.sum() < len(labels):
+        raise BadInput("All labels are of one kind.", "Judge supported and unsupported texts, some of each.")
+    groups = [item.group or item.id for item in texts]
+    tau = bootstrap(lambda rows: best_threshold(scores[rows], labels[rows]), labels, groups)
+    counts = confusion(scores, labels, tau.value)
+    agreement = kappa(counts)
+    balanced = bootstrap(
+        lambda rows: balanced_accuracy(scores[rows], labels[rows], tau.value), labels, groups
+    )
+    area = bootstrap(lambda rows: auroc(scores[rows], labels[rows]), labels, groups)
+    typer.echo(f"{scorer} against {len(labels)} human labels")
+    _tell(tau=tau, auroc=area, balanced_accuracy=balanced)
+    typer.echo(f"kappa: {agreement:.3f}")
+    typer.echo("people \\ scorer   supported  unsupported")
+    typer.echo(f"supported          {counts.true_supported:9} {counts.missed:12}")
+    typer.echo(f"unsupported        {counts.false_supported:9} {counts.true_unsupported:12}")
+    typer.echo("reliability: mean score → share that people call supported (texts)")
+    for mean, share, count in reliability(scores, labels):
+        typer.echo(f"  {mean:.2f} → {share:.2f} ({count})")
+    return Calibration(
+        scorer=scorer,
+        labels=len(labels),
+        kappa=round(agreement, 4),
+        balanced_accuracy=round(balanced.value, 4),
+        tau=round(tau.value, 4),
+        tau_low=round(tau.low, 4),
+        tau_high=round(tau.high, 4),
+        answer_threshold=threshold,
+    )
+
+
+def _tell(**figures: Estimate) -> None:
+    for name, value in figures.items():
+        typer.echo(f"{name.replace('_', ' ')}: {value}")
+
+
+def _tell_corrected(pool: Path, scores: Floats, labels: Flags, tau: float) -> None:
+    """Say what mean people would give to the sentences of a result, from what the checker gave."""
+    from eval.row import read_rows
+
+    said = [sentence.support >= tau for row in read_rows(pool) for sentence in row.sentences]
+    if said:
+        plain = np.array(said, dtype=np.float64)
+        found = corrected_mean(plain, (scores >= tau).astype(np.float64), labels)
+        typer.echo(
+            f"supported sentences in {pool.name}: {plain.mean():.3f} by the checker, {found} set right by labels"
+        )
+
+
+def _answer_threshold(questions: Sequence[LabelledQuestion], docs: Path | None, most: float) -> float:
+    """Ask how sure the turn is of each question, and choose the threshold."""
+    from eval.configuration import opened, parse_configuration
+
+    with opened(parse_configuration("calibrate", []), docs=docs) as target:
+        sure = target.confidences([item.question for item in questions])
+    answerable = [item.answerable for item in questions]
+    found = calibrated_threshold(sure, answerable, over_refusal=most)
+    refused = [value < found for value in sure]
+    right = sum(r and not a for r, a in zip(refused, answerable, strict=True))
+    wrong = sum(r and a for r, a in zip(refused, answerable, strict=True))
+    typer.echo(json.dumps({"questions": len(sure), "rightly refused": right, "wrongly refused": wrong}))
+    return found

@@ -1,0 +1,102 @@
+"""Texts that people have judged: supported by their evidence, or not."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vectorstore.errors import BadInput, NotFound
+
+
+class Labelled(BaseModel):
+    """One judged text. `group` is what moves together, usually the document that the evidence is of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Annotated[str, Field(min_length=1)]
+    text: Annotated[str, Field(min_length=1)]
+    evidence: str
+    supported: bool
+    group: str = ""
+
+
+class LabelledQuestion(BaseModel):
+    """A question of which people say whether the documents answer it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Annotated[str, Field(min_length=1)]
+    question: Annotated[str, Field(min_length=1)]
+    answerable: bool
+
+
+def load_labels(path: Path) -> tuple[list[Labelled], list[LabelledQuestion]]:
+    """Read a JSONL file of judged texts and questions; raises NotFound, or BadInput naming the line."""
+    if not path.is_file():
+        raise NotFound(f"There is no file {str(path)!r}.", "Give judged texts with --labels human.jsonl.")
+    texts: list[Labelled] = []
+    questions: list[LabelledQuestion] = []
+    seen: set[str] = set()
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        place = f"{path.name}, line {number}"
+        item = _parsed(line, place)
+        if item.id in seen:
+            raise BadInput(f"{place}: the id {item.id!r} is used twice.")
+        seen.add(item.id)
+        if isinstance(item, Labelled):
+            texts.append(item)
+        else:
+            questions.append(item)
+    return texts, questions
+
+
+def _parsed(line: str, place: str) -> Labelled | LabelledQuestion:
+    try:
+        value = json.loads(line)
+        kind = LabelledQuestion if isinstance(value, dict) and "question" in value else Labelled
+        return kind.model_validate(value)
+    except json.JSONDecodeError as error:
+        raise BadInput(f"{place}: not JSON ({error.msg}).") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the object"
+        raise BadInput(f"{place}: {where}: {first['msg'].lower()}.") from error
+
+
+def published(folder: Path) -> dict[str, list[Labelled]]:
+    """Read WiCE's claims and SummEdits' domains as their authors publish them; raises NotFound."""
+    sets: dict[str, list[Labelled]] = {}
+    wice = folder / "wice" / "claim_dev.jsonl"
+    if wice.is_file():
+        sets["wice"] = list(_wice(wice))
+    for path in sorted((folder / "summedits").glob("summedits_*.json")):
+        sets[path.stem] = [
+            Labelled(
+                id=f"{path.stem}-{number}",
+                text=row["summary"],
+                evidence=row["doc"],
+                supported=int(row["label"]) == 1,
+                group=row["doc"][:80],
+            )
+            for number, row in enumerate(json.loads(path.read_text(encoding="utf-8")))
+        ]
+    if not sets:
+        raise NotFound(f"{str(folder)!r} holds neither wice/ nor summedits/.", "Give the folder with --data.")
+    return sets
+
+
+def _wice(path: Path) -> Iterator[Labelled]:
+    """Yield claims; those that are supported in part count as not supported."""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+        row = json.loads(line)
+        yield Labelled(
+            id=f"wice-{number}",
+            text=row["claim"],
+            evidence="\n\n".join(part.strip() for part in row["evidence"] if part.strip()),
+            supported=row["label"] == "supported",
+            group=row["meta"]["claim_title"],
+        )
