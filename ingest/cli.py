@@ -75,7 +75,8 @@ def ingest_command(
     if not paths and urls is None:
         raise BadInput("There is nothing to ingest.", "Name files or folders, or a list with --urls.")
     if watch and (len(files) < len(paths) or urls is not None):
-        raise BadInput("Only files and folders can be watched.", "Name a folder, without - and --urls.")
+        what = "Standard input" if len(files) < len(paths) else "A list of URLs"
+        raise BadInput(f"{what} cannot be watched.", "Name a folder.")
     request = Request(
         files,
         include=tuple(include or ()),

@@ -126,7 +126,7 @@ def test_json_is_one_object(shell: Shell) -> None:
         (("pictures/a.png",), "failed pictures/a.png [unsupported]"),
         (("-", "--watch"), "Standard input cannot be watched."),
         (("-", "--name", "../a.md"), "is not a safe file name"),
-        ((), "Missing argument"),
+        ((), "There is nothing to ingest."),
     ],
 )
 def test_wrong_input_is_one_sentence(shell: Shell, arguments: tuple[str, ...], said: str) -> None:
