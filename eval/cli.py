@@ -4,6 +4,8 @@ import typer
 
 from eval.calibrate import calibrate
 from eval.compare_command import compare
+from eval.generate import generate
+from eval.review import review
 from eval.run_command import run
 from eval.validate import validate
 
@@ -23,3 +25,5 @@ app.command(epilog=EXIT_CODES)(run)
 app.command(epilog=EXIT_CODES)(compare)
 app.command(epilog=EXIT_CODES)(calibrate)
 app.command(epilog=EXIT_CODES)(validate)
+app.command(epilog=EXIT_CODES)(generate)
+app.command(epilog=EXIT_CODES)(review)

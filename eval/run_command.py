@@ -15,6 +15,7 @@ from eval.gate import Threshold, load_thresholds, parse_threshold
 from eval.judge import Judge
 from eval.judge_options import JudgeOptions, check_gates, judging
 from eval.quarantine import load_quarantine
+from eval.quotes import check_quotes
 from eval.run import Evaluation, evaluate
 from eval.source import chosen, embedder_of
 from eval.target import Target
@@ -106,6 +107,7 @@ def run(
             repeat=repeat,
             elsewhere=elsewhere,
             judge=judged_by,
+            data=SAMPLE / "cases.jsonl" if data is None else data,
         )
     judgement = judge_run(found, gates, before)
     finish(found, judgement, out, mlflow=mlflow)
@@ -176,6 +178,7 @@ def _evaluated(
     repeat: int,
     elsewhere: Target | None = None,
     judge: Judge | None = None,
+    data: Path | None = None,
 ) -> Evaluation:
     from eval.configuration import opened, parse_configuration
 
@@ -184,6 +187,8 @@ def _evaluated(
         return evaluate(cases, elsewhere, embedder=embedder_of(configuration), repeat=repeat, judge=judge)
     with ExitStack() as stack:
         target = stack.enter_context(opened(configuration, docs=docs))
+        if data is not None and any(evidence.quote for case in cases for evidence in case.evidence):
+            check_quotes(cases, target.texts(), data)
         return evaluate(cases, target, embedder=target.parts.embedder, repeat=repeat, judge=judge)
 
 

@@ -57,6 +57,11 @@ class InProcess:
         """Ask every case in one event loop."""
         return asyncio.run(answers(cases, self.parts, top_k=self.top_k, at=self.at))
 
+    def texts(self) -> dict[str, str]:
+        """Return every document's text by uri."""
+        with self.parts.store.snapshot(self.at) as snapshot:
+            return {document.uri: snapshot.text(document.id) for document in snapshot.documents(scope=_SCOPE)}
+
     def confidences(self, questions: Sequence[str]) -> list[float]:
         """Return how sure the turn is that the documents answer each question; 0 where nothing was found."""
         return asyncio.run(_confidences(questions, self))

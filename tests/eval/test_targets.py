@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from eval.cases import Case
+from eval.cases import Case, load_cases
 from eval.over_http import over_http, read_completion
+from eval.quotes import check_quotes
 from eval.recorded import load_answers
 from eval.scorers import scores_of
 from tests.app.edge import ANSWER, serve, service
@@ -112,3 +113,15 @@ def test_where_nothing_answers_that_is_said() -> None:
         over_http("localhost:1")
     with pytest.raises(Unavailable, match="Nothing answers"):
         over_http("http://127.0.0.1:9")
+
+
+def test_a_quote_that_its_document_does_not_hold_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "cases.jsonl"
+    rows = [
+        {"id": "a", "question": "?", "evidence": [{"doc": "leave.md", "quote": "25 days of annual leave"}]},
+        {"id": "b", "question": "?", "evidence": [{"doc": "leave.md", "quote": "26 days of annual leave"}]},
+    ]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    with pytest.raises(BadInput, match=r"cases\.jsonl, line 2: evidence\.quote"):
+        check_quotes(load_cases(path), {"hr/leave.md": LEAVE}, path)
+    check_quotes(load_cases(path), {}, path)

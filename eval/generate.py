@@ -1,0 +1,103 @@
+"""`footnote eval generate`: a first set of questions from your own documents, for a person to review."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from eval import options
+from eval.cases import Case
+from eval.generate_offline import Text, offline
+from vectorstore.errors import BadInput
+
+
+def generate(
+    docs: options.Docs = None,
+    out: Annotated[Path, Option(help="File to write the questions to.")] = Path("cases.jsonl"),
+    withhold: Annotated[
+        list[str] | None,
+        Option(help="A document that will be left out of the index: its questions have no answer."),
+    ] = None,
+    most: Annotated[int, Option(min=1, help="Questions of a kind for one document.")] = 5,
+    judge: Annotated[
+        str, Option("--model", help="Also let this model write questions (OpenAI-compatible).")
+    ] = "",
+    judge_url: Annotated[
+        str, Option("--model-url", help="The model's server; else FOOTNOTE_LLM_BASE_URL.")
+    ] = "",
+    force: Annotated[bool, Option("--force", help="Write over an existing file.")] = False,
+) -> None:
+    """Make questions from documents: none of them gates before `footnote eval review` has accepted it."""
+    if out.exists() and not force:
+        raise BadInput(f"{str(out)!r} exists already.", "Give another --out, or --force.")
+    texts = read_texts(docs)
+    held = frozenset(text.uri for text in texts if any(_names(text.uri, name) for name in withhold or ()))
+    if lost := [name for name in withhold or () if not any(_names(uri, name) for uri in held)]:
+        raise BadInput(f"There is no document {lost[0]!r} to withhold.")
+    cases = _few(offline(texts, withheld=held), most)
+    if judge:
+        cases += _modelled([text for text in texts if text.uri not in held], judge, judge_url, most)
+    if not cases:
+        typer.echo("The documents gave no question.", err=True)
+        raise typer.Exit(5)
+    write_cases(cases, out)
+    kinds = Counter("model" if "model" in case.tags else case.tags[1] for case in cases)
+    unanswerable = sum(not case.answerable for case in cases)
+    told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    typer.echo(
+        f"{len(cases)} questions in {out} ({told}; {unanswerable} without an answer), none reviewed yet."
+    )
+    if held:
+        typer.echo(f"Leave out of the index: {', '.join(sorted(held))}")
+    typer.echo(f"Next: footnote eval review --data {out}", err=True)
+
+
+def read_texts(docs: Path | None) -> list[Text]:
+    """Return every document's text and uri, from a fresh index of a folder or the configured one."""
+    from eval.configuration import opened, parse_configuration
+
+    with opened(parse_configuration("generate", []), docs=docs) as target:
+        return [Text(uri, text) for uri, text in target.texts().items()]
+
+
+def write_cases(cases: Sequence[Case], path: Path) -> None:
+    """Write one case a line, without what is as it would be anyway."""
+    lines = [case.model_dump_json(exclude_defaults=True) for case in cases]
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _modelled(texts: Sequence[Text], model: str, url: str, most: int) -> list[Case]:
+    from app.settings import AnswerSettings
+    from eval.generate_model import modelled
+    from eval.judge import openai_ask
+    from eval.judge_options import KEY
+
+    settings = AnswerSettings()
+    address = url or settings.llm_base_url or "https://api.openai.com/v1"
+    key = os.environ.get(KEY, "") or settings.llm_api_key.get_secret_value()
+    dropped: Counter[str] = Counter()
+    ask = openai_ask(base_url=address, model=model, api_key=key)
+    cases = modelled(texts, ask, per_document=most, dropped=dropped)
+    for reason, count in dropped.most_common():
+        typer.echo(f"Dropped {count}: {reason}.", err=True)
+    return cases
+
+
+def _few(cases: Sequence[Case], most: int) -> list[Case]:
+    """Keep the first few of each kind and document."""
+    seen: Counter[tuple[str, ...]] = Counter()
+    kept = []
+    for case in cases:
+        kind = (case.group, *case.tags)
+        seen[kind] += 1
+        if seen[kind] <= most:
+            kept.append(case)
+    return kept
+
+
+def _names(uri: str, name: str) -> bool:
+    return uri == name or uri.endswith(f"/{name}")
