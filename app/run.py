@@ -66,10 +66,7 @@ class Run:
         return last if isinstance(last, Done | Failed | Cancelled) else None
 
     async def batches(self, after: int = 0) -> AsyncGenerator[Sequence[Event], None]:
-        """Yield the events after number `after` as they come, those that are ready at once together.
-
-        Yields none at all when `nudge` woke a reader that has nothing to read.
-        """
+        """Yield the events after number `after` as they come, those that are ready at once together."""
         position = after
         while True:
             if position < len(self._events):
@@ -80,8 +77,6 @@ class Run:
                 return
             else:
                 await self._changed()
-                if position == len(self._events):
-                    yield ()
 
     async def events(self, after: int = 0) -> AsyncGenerator[tuple[int, Event], None]:
         """Yield (number, event) after number `after`, counted from 1, until the terminal one."""
@@ -116,10 +111,6 @@ class Run:
                 pass
         if self.on_append is not None:
             self.on_append(self)
-        self.nudge()
-
-    def nudge(self) -> None:
-        """Wake the readers."""
         waiting, self._waiting = self._waiting, set()
         for future in waiting:
             if not future.done():

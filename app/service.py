@@ -1,7 +1,5 @@
 """The web application: routes, limits and headers around a Service."""
 
-import asyncio
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 
@@ -64,13 +62,11 @@ def create_app(service: Service) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with mcp.running() if mcp else nullcontext():
             await runs.open()
-            draining = asyncio.create_task(_drain_when_leaving(runs, settings.drain_seconds))
             try:
                 yield
             finally:
                 if service.pictures is not None:
                     service.pictures.close()
-            draining.cancel()
             await runs.drain(0)
             await runs.close()
             if service.on_close is not None:
@@ -108,19 +104,6 @@ def create_app(service: Service) -> FastAPI:
         )
     application.add_middleware(RequestIds)
     return application
-
-
-async def _drain_when_leaving(runs: Runs, seconds: float) -> None:
-    """End the runs once uvicorn has been told to stop: it waits for open streams before it says so.
-
-    Its server is found as the owner of the signal's handler; other servers drain by themselves.
-    """
-    while True:
-        server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
-        if getattr(server, "should_exit", False):
-            await runs.drain(seconds)
-            return
-        await asyncio.sleep(0.2)
 
 
 def _runs(service: Service) -> Runs:

@@ -27,6 +27,7 @@ _LIBRARIES = (
     "openai",
     "langchain",
     "fastapi",
+    "sse-starlette",
     "pypdf",
 )
 _MARKS = {"ok": "✓", "note": "·", "wrong": "✗"}
