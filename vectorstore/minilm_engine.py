@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -83,13 +84,20 @@ class _OpenVino:
 
     def __init__(self, core: Any, graph: Path, *, threads: int) -> None:  # openvino's types are not exported
         self._core, self._graph, self._threads = core, graph, threads
+        self._compiling = Lock()
         self._query = self._compiled(streams=1)
+        # Its binding to numpy is set up on the first call, and deadlocks with the interpreter's lock when two
+        # threads come first at once.
+        one = np.ones((1, _QUERY_STEP), np.int32)
+        self._query(one, one)
 
     def query(self, tokens: Tokens, mask: Tokens) -> Vectors:
         return self._query(*_in_steps(tokens, mask, step=_QUERY_STEP))[: len(tokens)]
 
     def documents(self, tokens: Tokens, mask: Tokens) -> Vectors:
-        return self._documents(*_in_steps(tokens, mask, step=LENGTH_STEP))[: len(tokens)]
+        with self._compiling:
+            run = self._documents
+        return run(*_in_steps(tokens, mask, step=LENGTH_STEP))[: len(tokens)]
 
     @cached_property
     def _documents(self) -> Callable[[Tokens, Tokens], Vectors]:
