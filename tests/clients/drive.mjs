@@ -6,9 +6,9 @@ const QUESTION = "How much leave?";
 const [client, scenario, url] = process.argv.slice(2);
 
 const drivers = {
-  "ai 5 useChat": () => useChat("ai5"),
-  "ai 6 useChat": () => useChat("ai6"),
-  "ai 7 useChat": () => useChat("ai7"),
+  "useChat of @ai-sdk/react on ai 5": () => useChat("ai5", "react-2"),
+  "useChat of @ai-sdk/react on ai 6": () => useChat("ai6", "react-3"),
+  "useChat of @ai-sdk/react on ai 7": () => useChat("ai7", "react-4"),
   "@ai-sdk/openai responses": () => aiSdk("responses"),
   "@ai-sdk/openai chat": () => aiSdk("chat"),
   "@ai-sdk/openai-compatible": () => aiSdk("compatible"),
@@ -19,41 +19,28 @@ const drivers = {
   "@ag-ui/client": agUi,
 };
 
-async function useChat(name) {
-  const { AbstractChat, DefaultChatTransport } = await import(name);
-  class State {
-    status = "ready";
-    error = undefined;
-    messages = [];
-    pushMessage = (message) => (this.messages = [...this.messages, message]);
-    popMessage = () => (this.messages = this.messages.slice(0, -1));
-    replaceMessage = (index, message) =>
-      (this.messages = this.messages.map((each, place) => (place === index ? structuredClone(message) : each)));
-    snapshot = (value) => structuredClone(value);
-  }
-  class Chat extends AbstractChat {
-    constructor(init) {
-      super({ ...init, state: new State() });
-    }
-  }
-  let sawText, failed, end;
+// The released hook, in a component that React renders.
+async function useChat(name, hook) {
+  const { DefaultChatTransport } = await import(name);
+  const { useChat } = await import(hook);
+  const { createElement } = await import("react");
+  const { default: renderer } = await import("react-test-renderer");
+  console.error = () => {}; // that its renderer is deprecated
+  let sawText, failed, chat;
   const text = new Promise((resolve) => (sawText = resolve));
   // what a browser does when the network goes: the body breaks off, nobody calls stop()
   const cutter = new AbortController();
   const fetcher = (input, init) =>
     fetch(input, { ...init, signal: init?.signal ? AbortSignal.any([init.signal, cutter.signal]) : cutter.signal });
-  const make = (messages, fetch_) =>
-    new Chat({
-      id: "chat1",
-      messages,
-      transport: new DefaultChatTransport({ api: `${url}/api/chat`, fetch: fetch_ }),
-      onError: (error) => (failed = error.message),
-      onFinish: (event) => (end = event),
-    });
-  let chat = make([], scenario === "resume" ? fetcher : undefined);
-  const watch = setInterval(() => {
-    if (chat.messages.at(-1)?.parts?.some((part) => part.type === "text" && part.text) && chat.messages.length > 1) sawText();
-  }, 5);
+  const transport = (fetch_) => new DefaultChatTransport({ api: `${url}/api/chat`, fetch: fetch_ });
+  function Chat(options) {
+    chat = useChat({ id: "chat1", onError: (error) => (failed = error.message), ...options });
+    if (chat.messages.at(-1)?.role === "assistant" && chat.messages.at(-1).parts.some((part) => part.text)) sawText();
+    return null;
+  }
+  const rendered = () => new Promise((resolve) => setTimeout(resolve, 50));
+  renderer.create(createElement(Chat, { transport: transport(scenario === "resume" ? fetcher : undefined) }));
+  await rendered();
   const sending = chat.sendMessage({ text: QUESTION });
   if (scenario === "stop") {
     await text;
@@ -64,11 +51,14 @@ async function useChat(name) {
     await text;
     cutter.abort();
     await sending.catch(() => {});
+    await rendered();
     failed = undefined;
-    chat = make(chat.messages, undefined);
+    // a reload: the page remembers the messages, and the hook asks for the run that goes on
+    renderer.create(createElement(Chat, { transport: transport(), messages: chat.messages }));
+    await rendered();
     await chat.resumeStream();
   } else await sending;
-  clearInterval(watch);
+  await rendered();
   const parts = chat.messages.filter((message) => message.role === "assistant").at(-1)?.parts ?? [];
   const sources = parts.filter((part) => part.type.startsWith("source-"));
   const cited = parts.find((part) => part.type === "data-citations")?.data ?? [];

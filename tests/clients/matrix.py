@@ -81,9 +81,9 @@ class Client:
 
 
 CLIENTS: Final = (
-    Client("ai 5 useChat", "node", "ai5", "page and quote", resumes=True),
-    Client("ai 6 useChat", "node", "ai6", "page and quote", resumes=True),
-    Client("ai 7 useChat", "node", "ai7", "page and quote", resumes=True),
+    Client("useChat of @ai-sdk/react on ai 5", "node", "react-2", "page and quote", resumes=True),
+    Client("useChat of @ai-sdk/react on ai 6", "node", "react-3", "page and quote", resumes=True),
+    Client("useChat of @ai-sdk/react on ai 7", "node", "react-4", "page and quote", resumes=True),
     Client("@ai-sdk/openai responses", "node", "@ai-sdk/openai", "link with page"),
     Client("@ai-sdk/openai chat", "node", "@ai-sdk/openai", "link with page"),
     Client("@ai-sdk/openai-compatible", "node", "@ai-sdk/openai-compatible", "nothing"),
