@@ -98,12 +98,6 @@ def load_baseline(path: Path) -> Baseline:
         ) from error
 
 
-def folder_baseline(folder: Path) -> Baseline:
-    """Take a result folder of `footnote eval run` as the baseline; raises NotFound or BadInput."""
-    rows, fingerprint, scorers = read_folder(folder)
-    return baseline_of(rows, fingerprint, scorers, name=folder.name)
-
-
 def read_folder(folder: Path) -> tuple[Sequence[Row], Mapping[str, str], Mapping[str, str]]:
     """Read a result folder: its cases, its fingerprint, its scorers' versions."""
     summary = folder / "summary.json"

@@ -11,7 +11,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from eval.annotations import annotations
-from eval.baseline import folder_baseline
+from eval.baseline import read_folder
 from eval.compare import Rules
 from eval.gate import Threshold
 from eval.html import html
@@ -80,17 +80,17 @@ def test_a_result_folder_can_be_read_again(tmp_path: Path) -> None:
     found, judgement = failed()
     write(found, judgement, tmp_path)
     assert tuple(read_rows(tmp_path / "cases.jsonl")) == found.rows
-    assert folder_baseline(tmp_path).cases.keys() == {one.id for one in found.rows}
+    assert {row.id for row in read_folder(tmp_path)[0]} == {one.id for one in found.rows}
 
 
 def test_a_damaged_result_folder_is_refused_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"summary\.json"):
-        folder_baseline(tmp_path)
+        read_folder(tmp_path)
     write(*failed(), tmp_path)
     with (tmp_path / "cases.jsonl").open("a") as file:
         file.write('{"id": 3}\n')
     with pytest.raises(BadInput, match=r"cases\.jsonl, line 30: id"):
-        folder_baseline(tmp_path)
+        read_folder(tmp_path)
 
 
 def test_the_page_lets_nothing_from_a_document_act() -> None:

@@ -72,11 +72,6 @@ class Opened:
                 current = self._make(connection, wait=True)
             return current
 
-    def forget_projections(self) -> None:
-        """Load them anew at the next search."""
-        with self._loading:
-            self._projections = None
-
     def _refresh(self, connection: Connection, *, blocking: bool) -> Projections | None:
         """Load what is on disk, catching it up if nobody writes just now; None when that gives nothing."""
         if not self._loading.acquire(blocking=blocking):

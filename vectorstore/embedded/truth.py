@@ -95,15 +95,6 @@ def documents_at(connection: Connection, rows: Sequence[int]) -> Iterator[tuple[
         yield row[0], document_of(row[1:])
 
 
-def document_row_of(connection: Connection, document: DocumentId, generation: Generation) -> int | None:
-    """Return the row of a document that stands in a generation, or None."""
-    row = connection.one(
-        f"SELECT d.row FROM documents d JOIN lives l ON l.document = d.row WHERE d.id = ? AND {VISIBLE}",
-        (document, generation, generation),
-    )
-    return row[0] if row else None
-
-
 def digests(connection: Connection, tenant: str, generation: Generation) -> dict[str, str]:
     """Return uri → digest of a tenant's documents."""
     return dict(
