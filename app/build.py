@@ -20,10 +20,10 @@ from app.pack import pack
 from app.page_pictures import PagePictures
 from app.parts import Health, Service, ServiceSettings
 from app.question import Message, Question
-from app.records import Records, records_url
 from app.remembering import RememberingEmbedder
 from app.retrieve import Retrieved, Retriever
-from app.run import Run
+from app.runs.records import Records, records_url
+from app.runs.run import Run
 from app.settings import AnswerSettings, ServeSettings
 from app.tokens import TokenCounter, open_counter
 from app.turn import Complete, Turn

@@ -9,8 +9,8 @@ from app.explain_search import ExplainedSearch
 from app.keys import Keys
 from app.page_pictures import PagePictures
 from app.question import Question
-from app.records import Records
-from app.runs import OnEnd, TurnFunction
+from app.runs.records import Records
+from app.runs.runs import OnEnd, TurnFunction
 from ingest.uploads import Uploads
 from vectorstore.embed import Embedder
 from vectorstore.store import Store

@@ -27,8 +27,8 @@ from app.api import (
 from app.api.mcp_route import McpRoute
 from app.middleware import BodyLimit, RequestIds
 from app.parts import Health, Service, ServiceSettings
-from app.runs import RunLimits, Runs
-from app.shared_runs import SharedRuns
+from app.runs.runs import RunLimits, Runs
+from app.runs.shared import SharedRuns
 
 __all__ = ["Health", "Service", "ServiceSettings", "create_app"]
 

@@ -1,7 +1,7 @@
 """One question and its answer, as one stream of events. Read this to know what Footnote does.
 
 understand → retrieve → answerable? → pack → write → (make inert, resolve markers, check sentences) → done.
-Every turn ends in exactly one of Done, Failed, Cancelled; cancelling is the caller's (`app/runs.py`).
+Every turn ends in exactly one of Done, Failed, Cancelled; cancelling is the caller's (`app/runs/runs.py`).
 """
 
 import asyncio

@@ -2,12 +2,12 @@
 
 import typer
 
-from eval.calibrate import calibrate
-from eval.compare_command import compare
-from eval.generate import generate
-from eval.review import review
-from eval.run_command import run
-from eval.validate import validate
+from eval.commands.calibrate import calibrate
+from eval.commands.compare import compare
+from eval.commands.generate import generate
+from eval.commands.review import review
+from eval.commands.run import run
+from eval.commands.validate import validate
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from eval.baseline import Baseline
-from eval.bootstrap import ALPHA, Paired, detectable, holm, paired
 from eval.row import Row
+from eval.statistics.bootstrap import ALPHA, Paired, detectable, holm, paired
 
 GATED = (
     "recall@5", "groundedness", "citation_recall", "citation_precision", "abstention_accuracy", "must_include",

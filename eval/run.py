@@ -1,6 +1,6 @@
 """An evaluation in one read: ask every case, score every outcome, average.
 
-What it means (gates, regressions, causes) is `eval/verdict.py`; how it is told is `eval/report.py`.
+What it means (gates, regressions, causes) is `eval/verdict.py`; how it is told is `eval/reports/report.py`.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from eval.row import Row, make_row
 from eval.score import Score
 from eval.scorers import scores_of, versions
 from eval.summary import Mean, summarise
-from eval.target import Target
+from eval.targets.target import Target
 from vectorstore.embed import Embedder
 
 

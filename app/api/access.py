@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from app.keys import RIGHTS, Grant, Right
 from app.parts import Service
 from app.problems import Unauthenticated
-from app.runs import Runs
+from app.runs.runs import Runs
 from vectorstore.errors import NotAllowed
 from vectorstore.types import Scope
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.access import ChatGrant, ServiceIn
 from app.api.examples import problems
-from app.records import Rating, Records
+from app.runs.records import Rating, Records
 from vectorstore.errors import NotFound
 
 router = APIRouter(tags=["chat"])

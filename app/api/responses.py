@@ -19,8 +19,8 @@ from app.keys import Grant
 from app.parts import Service
 from app.problems import Conflict, problem_of_ending
 from app.question import Message
-from app.run import Dialect, Run
-from app.runs import Runs
+from app.runs.run import Dialect, Run
+from app.runs.runs import Runs
 from app.wire.response_object import ResponseOptions, response
 from app.wire.responses import EVENTS, ResponsesStream
 from vectorstore.errors import NotFound

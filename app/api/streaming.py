@@ -12,8 +12,8 @@ from starlette.types import Receive, Scope, Send
 
 from app.events import Event
 from app.parts import ServiceSettings
-from app.run import Run
-from app.runs import Runs
+from app.runs.run import Run
+from app.runs.runs import Runs
 from app.wire.frames import PING, Encoder
 
 _HEADERS: Final = {

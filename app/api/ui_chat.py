@@ -14,8 +14,8 @@ from app.api.messages import ChatMessage, Messages, conversation_of
 from app.api.streaming import RunStream
 from app.keys import Grant
 from app.parts import Service
-from app.run import Run
-from app.runs import Runs
+from app.runs.run import Run
+from app.runs.runs import Runs
 from app.wire.ui import PARTS, UiOptions, UiStream
 
 router = APIRouter(tags=["ai-sdk"])

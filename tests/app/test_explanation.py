@@ -16,8 +16,8 @@ from app.events import Considered, Event, Explained, Text, Timing
 from app.explanation import explanation
 from app.keys import Keys
 from app.question import Message, Question
-from app.records import Records, records_url
-from app.run import Run
+from app.runs.records import Records, records_url
+from app.runs.run import Run
 from tests.app.edge import ANSWERED, ScriptedTurn, Served, serve, service
 from tests.handbook import small_handbook
 from vectorstore.errors import NotFound

@@ -8,7 +8,7 @@ import pytest
 
 from app.events import Done, Failed, Started, Text
 from app.question import Message, Question
-from app.records import Records, records_url
+from app.runs.records import Records, records_url
 from vectorstore.errors import NotFound, Unavailable
 from vectorstore.types import Scope
 

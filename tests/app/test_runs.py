@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from app.events import Cancelled, Done, Event, Failed, Started, Status, Text
 from app.question import Question
-from app.run import Run
-from app.runs import RunLimits, Runs
+from app.runs.run import Run
+from app.runs.runs import RunLimits, Runs
 from tests.app.edge import ANSWERED, ScriptedTurn
 from vectorstore.errors import Busy, NotFound
 from vectorstore.types import Scope

@@ -18,11 +18,11 @@ from hypothesis import given
 
 from app.events import Cancelled, Done, Event, Failed, Text
 from app.question import Message, Question
-from app.run import Run
-from app.run_board import check_board
-from app.run_json import About, about_from_json, about_to_json, events_from_json, events_to_json
-from app.runs import RunLimits
-from app.shared_runs import SharedRuns, Timing
+from app.runs.board import check_board
+from app.runs.run import Run
+from app.runs.run_json import About, about_from_json, about_to_json, events_from_json, events_to_json
+from app.runs.runs import RunLimits
+from app.runs.shared import SharedRuns, Timing
 from tests.app.dialects import turns
 from tests.app.edge import ANSWER, ANSWERED, ScriptedTurn
 from tests.app.test_api_shutdown import free_port, wait_until_ready

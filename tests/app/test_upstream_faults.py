@@ -17,7 +17,7 @@ from app.answerable import Answerability
 from app.build import Parts
 from app.events import Cancelled, Done, Event, Failed, Text
 from app.question import Question
-from app.runs import RunLimits, Runs
+from app.runs.runs import RunLimits, Runs
 from tests.faulty_model import EITHER, FAULTS, FINE, FaultyModel, faulty_model
 from tests.handbook import small_handbook
 from vectorstore.types import Scope

@@ -5,7 +5,7 @@ from typing import Any
 from app.events import Passage
 from eval.cases import Case
 from eval.outcome import Outcome
-from eval.recorded import Answer, outcome_of
+from eval.targets.recorded import Answer, outcome_of
 from vectorstore.types import Document, DocumentId, Span
 
 LEAVE = "Full-time staff get 25 days of annual leave. Unused days expire on 31 March of the next year."

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.gate import World, failing
-from eval.bootstrap import detectable, holm, paired
 from eval.compare import GATED
+from eval.statistics.bootstrap import detectable, holm, paired
 
 
 def each(count: int) -> list[str]:

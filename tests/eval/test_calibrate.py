@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from eval.agreement import Confusion, auroc, best_threshold, corrected_mean, kappa, reliability
 from eval.calibration import Calibration
 from eval.cli import app
-from eval.judge_options import JudgeOptions, check_gates
+from eval.commands.judge_options import JudgeOptions, check_gates
+from eval.statistics.agreement import Confusion, auroc, best_threshold, corrected_mean, kappa, reliability
 from tests.eval.outcomes import LEAVE
 from vectorstore.errors import BadInput
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from app.exit_codes import exit_code
 from eval.cli import app
-from eval.configuration import Configuration, parse_configuration
+from eval.commands.configuration import Configuration, parse_configuration
 from eval.verdict import Exit
 from ingest.settings import IngestSettings
 from tests.handbook import write_documents

@@ -22,9 +22,9 @@ from app.retrieve import Retriever
 from app.settings import AnswerSettings
 from eval.baseline import baseline_of
 from eval.cases import Case, load_cases
+from eval.commands.configuration import Configuration, in_process
 from eval.compare import Rules, compare
-from eval.configuration import Configuration, in_process
-from eval.markdown import markdown
+from eval.reports.markdown import markdown
 from eval.run import Evaluation, evaluate
 from eval.verdict import Exit, judged
 from ingest.run import Ingestion

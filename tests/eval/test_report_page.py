@@ -19,7 +19,7 @@ pytestmark = [
 
 @pytest.fixture
 def page(tmp_path: Path) -> Iterator[Any]:
-    from eval.html import html
+    from eval.reports.html import html
 
     path = tmp_path / "report.html"
     path.write_text(html(*failed()), encoding="utf-8")

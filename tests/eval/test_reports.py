@@ -10,14 +10,14 @@ from xml.etree import ElementTree as Xml
 import pytest
 from markdown_it import MarkdownIt
 
-from eval.annotations import annotations
 from eval.baseline import read_folder
 from eval.compare import Rules
 from eval.gate import Threshold
-from eval.html import html
-from eval.markdown import markdown
-from eval.notes import notes
-from eval.report import write
+from eval.reports.annotations import annotations
+from eval.reports.html import html
+from eval.reports.markdown import markdown
+from eval.reports.notes import notes
+from eval.reports.report import write
 from eval.row import Cited, Marked, Row, Shown, read_rows
 from eval.run import Evaluation
 from eval.verdict import Judgement, judged

@@ -10,10 +10,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from eval.cases import Case, load_cases
-from eval.over_http import over_http, read_completion
 from eval.quotes import check_quotes
-from eval.recorded import load_answers
 from eval.scorers import scores_of
+from eval.targets.over_http import over_http, read_completion
+from eval.targets.recorded import load_answers
 from tests.app.edge import ANSWER, serve, service
 from tests.eval.outcomes import LEAVE
 from tests.scripted_model import serving

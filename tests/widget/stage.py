@@ -37,8 +37,8 @@ from app.events import (
 )
 from app.parts import ServiceSettings
 from app.question import Question
-from app.records import Records
-from app.run import Run
+from app.runs.records import Records
+from app.runs.run import Run
 from tests.app.edge import MemoryStore, Served, serve, service
 from vectorstore.types import ChunkId, Document, DocumentId, Generation, Span
 from vectorstore.types import Stage as Ranked

@@ -14,9 +14,9 @@ from app.language.rarity import total
 from app.language.reading import read
 from app.language.sentences import sentence_spans
 from app.settings import AnswerSettings
-from eval.agreement import Flags, Floats, auroc, balanced_accuracy, best_threshold, bootstrap
 from eval.labelled import Labelled, published
 from eval.metrics.refusal import sounds_refused
+from eval.statistics.agreement import Flags, Floats, auroc, balanced_accuracy, best_threshold, bootstrap
 from vectorstore.embed import Embedder
 from vectorstore.errors import BadInput
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from app.events import Event
-from app.run_json import About, about_from_json, about_to_json, events_from_json, events_to_json
+from app.runs.run_json import About, about_from_json, about_to_json, events_from_json, events_to_json
 from vectorstore.errors import Unavailable
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from app.ground import SUPPORTED, support
 from app.language.words import STOPWORDS, words
 from eval.cases import Case, Evidence
-from eval.generate_offline import Text
+from eval.generation.offline import Text
 from eval.judge import Ask
 from prompts.loader import load
 from vectorstore.errors import FootnoteError

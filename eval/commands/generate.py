@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from eval import options
 from eval.cases import Case
-from eval.generate_offline import Text, offline
+from eval.commands import options
+from eval.generation.offline import Text, offline
 from vectorstore.errors import BadInput
 
 
@@ -58,7 +58,7 @@ def generate(
 
 def read_texts(docs: Path | None) -> list[Text]:
     """Return every document's text and uri, from a fresh index of a folder or the configured one."""
-    from eval.configuration import opened, parse_configuration
+    from eval.commands.configuration import opened, parse_configuration
 
     with opened(parse_configuration("generate", []), docs=docs) as target:
         return [Text(uri, text) for uri, text in target.texts().items()]
@@ -72,9 +72,9 @@ def write_cases(cases: Sequence[Case], path: Path) -> None:
 
 def _modelled(texts: Sequence[Text], model: str, url: str, most: int) -> list[Case]:
     from app.settings import AnswerSettings
-    from eval.generate_model import modelled
+    from eval.commands.judge_options import KEY
+    from eval.generation.model import modelled
     from eval.judge import openai_ask
-    from eval.judge_options import KEY
 
     settings = AnswerSettings()
     address = url or settings.llm_base_url or "https://api.openai.com/v1"

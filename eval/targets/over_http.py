@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from eval.cases import Case
 from eval.outcome import Outcome
-from eval.recorded import Answer, outcome_of
+from eval.targets.recorded import Answer, outcome_of
 from vectorstore.errors import BadInput, FootnoteError, NotAllowed, Unavailable
 
 _RETRIED = frozenset((429, 503))

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import typer
 
-from eval import options
 from eval.baseline import baseline_of, read_folder
 from eval.cases import Case, load_cases
+from eval.commands import options
+from eval.commands.configuration import Configuration, fill, opened, parse_configuration
+from eval.commands.run import HANDBOOK, SAMPLE, finish, leave, select
 from eval.compare import GATED, MIN_EFFECT, Rules
 from eval.compare import compare as compared
-from eval.configuration import Configuration, fill, opened, parse_configuration
 from eval.run import Evaluation, evaluate, means_of
-from eval.run_command import HANDBOOK, SAMPLE, finish, leave, select
 from eval.verdict import Exit, judged
 from ingest.settings import IngestSettings
 from vectorstore.errors import BadInput

@@ -5,7 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from eval.compare import Change, Comparison
-from eval.notes import notes
+from eval.reports.notes import notes
 from eval.run import Evaluation
 from eval.verdict import Exit, Judgement
 

@@ -23,7 +23,7 @@ from app.events import (
     Usage,
 )
 from app.question import Question
-from app.run import Dialect
+from app.runs.run import Dialect
 from vectorstore.errors import Unavailable
 
 _KINDS: Final = (

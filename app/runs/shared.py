@@ -16,10 +16,10 @@ from weakref import WeakKeyDictionary
 
 from app.events import Event, Failed
 from app.question import Question
-from app.run import Dialect, Reason, Run
-from app.run_board import Portion, RunBoard
-from app.run_json import About
-from app.runs import OnEnd, RunLimits, Runs, TurnFunction, report
+from app.runs.board import Portion, RunBoard
+from app.runs.run import Dialect, Reason, Run
+from app.runs.run_json import About
+from app.runs.runs import OnEnd, RunLimits, Runs, TurnFunction, report
 from vectorstore.errors import NotFound, Unavailable
 
 _log = logging.getLogger(__name__)

@@ -5,11 +5,11 @@ import os
 import sys
 from pathlib import Path
 
-from eval.annotations import annotations
 from eval.compare import Change, Comparison
-from eval.html import html
-from eval.junit import write_junit
-from eval.markdown import markdown
+from eval.reports.annotations import annotations
+from eval.reports.html import html
+from eval.reports.junit import write_junit
+from eval.reports.markdown import markdown
 from eval.row import write_rows
 from eval.run import Evaluation
 from eval.summary import Mean

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from html import escape
 
 from eval.baseline import Before
+from eval.reports.worst import lost, shortcomings
 from eval.row import Row, Shown
-from eval.worst import lost, shortcomings
 
 _MARKER = re.compile(r"\[(\d{1,3})\]")
 _VERDICTS = {"supported", "partly", "unsupported"}

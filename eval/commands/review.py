@@ -7,7 +7,7 @@ import typer
 from typer import Option
 
 from eval.cases import Case, load_cases
-from eval.generate import write_cases
+from eval.commands.generate import write_cases
 
 _KEYS = "a accept · e edit · r reject · s skip · q quit"
 

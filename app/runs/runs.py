@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from app.events import Cancelled, Done, Event, Failed, Terminal
 from app.question import Question
-from app.run import Dialect, Reason, Run
+from app.runs.run import Dialect, Reason, Run
 from vectorstore.errors import BadInput, Busy, FootnoteError, NotFound, Unavailable
 
 TurnFunction: TypeAlias = Callable[[Question, str], AsyncGenerator[Event, None]]

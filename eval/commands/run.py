@@ -7,23 +7,23 @@ from pathlib import Path
 
 import typer
 
-from eval import options
 from eval.baseline import Baseline, baseline_of, load_baseline, save_baseline
 from eval.cases import Case, load_cases
+from eval.commands import options
+from eval.commands.judge_options import JudgeOptions, check_gates, judging
+from eval.commands.source import chosen, embedder_of
 from eval.compare import GATED, MIN_EFFECT, Rules, compare
 from eval.gate import Threshold, load_thresholds, parse_threshold
 from eval.judge import Judge
-from eval.judge_options import JudgeOptions, check_gates, judging
 from eval.quarantine import load_quarantine
 from eval.quotes import check_quotes
 from eval.run import Evaluation, evaluate
-from eval.source import chosen, embedder_of
-from eval.target import Target
+from eval.targets.target import Target
 from eval.verdict import Exit, Judgement, judged
 from vectorstore.errors import BadInput
 
-SAMPLE = Path(__file__).parent / "sample"
-HANDBOOK = Path(__file__).parents[1] / "ingest" / "sample" / "handbook"
+SAMPLE = Path(__file__).parents[1] / "sample"
+HANDBOOK = Path(__file__).parents[2] / "ingest" / "sample" / "handbook"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +151,14 @@ def judge_run(found: Evaluation, gates: Gate, before: Baseline | None) -> Judgem
 
 def finish(found: Evaluation, judgement: Judgement, out: Path, *, mlflow: str = "") -> None:
     """Write the report's files, show the tables, and log where that was asked for."""
-    from eval.report import write
-    from eval.terminal import show
+    from eval.reports.report import write
+    from eval.reports.terminal import show
 
     write(found, judgement, out)
     show(found, judgement)
     typer.echo(f"Report: {out / 'report.html'}", err=True)
     if mlflow:
-        from eval.mlflow_export import log_run
+        from eval.reports.mlflow_export import log_run
 
         typer.echo(f"MLflow run: {log_run(found, judgement, out, tracking=mlflow)}", err=True)
 
@@ -180,7 +180,7 @@ def _evaluated(
     judge: Judge | None = None,
     data: Path | None = None,
 ) -> Evaluation:
-    from eval.configuration import opened, parse_configuration
+    from eval.commands.configuration import opened, parse_configuration
 
     configuration = parse_configuration("run", settings)
     if elsewhere is not None:

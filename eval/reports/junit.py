@@ -5,10 +5,10 @@ from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 from eval.compare import Change
+from eval.reports.worst import shortcomings
 from eval.row import Row
 from eval.run import Evaluation
 from eval.verdict import Exit, Judgement
-from eval.worst import shortcomings
 
 _CONTROL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

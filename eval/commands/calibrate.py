@@ -11,8 +11,11 @@ from typer import Option
 
 from app.answerable import calibrated_threshold
 from app.ground import support
-from eval import options
-from eval.agreement import (
+from eval.calibration import Calibration
+from eval.commands import options
+from eval.commands.validate import weakest
+from eval.labelled import Labelled, LabelledQuestion, load_labels
+from eval.statistics.agreement import (
     Estimate,
     Flags,
     Floats,
@@ -25,9 +28,6 @@ from eval.agreement import (
     kappa,
     reliability,
 )
-from eval.calibration import Calibration
-from eval.labelled import Labelled, LabelledQuestion, load_labels
-from eval.validate import weakest
 from vectorstore.errors import BadInput
 
 LEAST = 50
@@ -87,8 +87,8 @@ def _judge_scores(
     texts: Sequence[Labelled], model: str, url: str, cache: Path, *, cache_only: bool
 ) -> Floats:
     """Let the judge label every text; raises BadInput when it leaves one without a verdict."""
+    from eval.commands.judge_options import JudgeOptions, judging
     from eval.judge import SUPPORT
-    from eval.judge_options import JudgeOptions, judging
     from prompts.loader import load
 
     with judging(JudgeOptions(model, url, cache, cache_only)) as judge:
@@ -158,7 +158,7 @@ def _tell_corrected(pool: Path, scores: Floats, labels: Flags, tau: float) -> No
 
 def _answer_threshold(questions: Sequence[LabelledQuestion], docs: Path | None, most: float) -> float:
     """Ask how sure the turn is of each question, and choose the threshold."""
-    from eval.configuration import opened, parse_configuration
+    from eval.commands.configuration import opened, parse_configuration
 
     with opened(parse_configuration("calibrate", []), docs=docs) as target:
         sure = target.confidences([item.question for item in questions])

@@ -10,13 +10,13 @@ from html import escape
 from pathlib import Path
 
 from eval.compare import Change, Comparison
-from eval.html_case import case_html
-from eval.notes import LIMITS, headlines, notes
+from eval.reports.html_case import case_html
+from eval.reports.notes import LIMITS, headlines, notes
+from eval.reports.worst import lost, ordered
 from eval.row import Row
 from eval.run import Evaluation
 from eval.summary import Mean
 from eval.verdict import Exit, Judgement
-from eval.worst import lost, ordered
 
 _PAGE = Path(__file__).parent / "page"
 _FILTERS = (

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from html import escape
 
 from eval.compare import Comparison
-from eval.notes import LIMITS, headlines, notes
+from eval.reports.notes import LIMITS, headlines, notes
+from eval.reports.worst import lost, ordered, shortcomings
 from eval.row import Row
 from eval.run import Evaluation
 from eval.verdict import Exit, Judgement
-from eval.worst import lost, ordered, shortcomings
 
 _WORST = 8
 _MOST = 20

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import SecretStr, ValidationError
 
 from app.settings import AnswerSettings
-from eval.target import InProcess
+from eval.targets.target import InProcess
 from ingest.settings import IngestSettings
 from prompts.loader import prompts_from
 from vectorstore.configuration import FootnoteSettings

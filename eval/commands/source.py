@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from eval.configuration import Configuration
-from eval.over_http import over_http
-from eval.recorded import load_answers
-from eval.target import Target
+from eval.commands.configuration import Configuration
+from eval.targets.over_http import over_http
+from eval.targets.recorded import load_answers
+from eval.targets.target import Target
 from vectorstore.embed import Embedder
 from vectorstore.errors import BadInput
 from vectorstore.settings import StoreSettings

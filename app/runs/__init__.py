@@ -1,0 +1,1 @@
+"""Runs: a turn's execution, which clients watch, resume and stop."""

@@ -1,0 +1,1 @@
+"""Test cases from a team's own documents."""

@@ -1,0 +1,1 @@
+"""What a reviewer reads: terminal, page, Markdown, JUnit, annotations."""

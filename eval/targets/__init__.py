@@ -1,0 +1,1 @@
+"""What is evaluated: the turn in process, a server, recorded answers."""
