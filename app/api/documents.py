@@ -39,6 +39,7 @@ class Documents(BaseModel):
 
     documents: list[DocumentShown]
     next: str | None = None
+    writable: bool = Field(description="Whether this caller may add and remove documents here.")
 
 
 class DocumentWhole(DocumentShown):
@@ -64,7 +65,11 @@ def documents(
         listed = (d for d in snapshot.documents(scope=grant.scope) if after is None or d.uri > after)
         found = list(islice(listed, limit + 1))
     shown = [_shown(document, request, service=service, grant=grant) for document in found[:limit]]
-    return Documents(documents=shown, next=shown[-1].uri if len(found) > limit else None)
+    return Documents(
+        documents=shown,
+        next=shown[-1].uri if len(found) > limit else None,
+        writable=service.uploads is not None and "write" in grant.rights,
+    )
 
 
 @router.get(

@@ -6,7 +6,7 @@ const SAYS = {
   added: "Added", changed: "Updated", unchanged: "Already there", no_text: "Without text", failed: "Not added",
 };
 let documents = [];
-let removable = false;
+let writable = false;
 let receiving = false;
 let changed = () => {};
 
@@ -21,10 +21,8 @@ export const showWhereWide = () => show(matchMedia("(min-width: 1080px)").matche
 export async function begin(heard) {
   changed = heard;
   await list();
-  const { paths } = await get("/openapi.json");
-  if (paths["/v1/documents"]?.post && !receiving) receive();
-  removable = Boolean(paths["/v1/documents/{document_id}"]?.delete);
-  draw();
+  if (writable && !receiving) receive();
+  at("drop").hidden = !writable;
   return documents;
 }
 
@@ -34,6 +32,7 @@ async function list() {
   do {
     const page = await get(`/v1/documents?limit=200${next}`);
     found.push(...page.documents);
+    writable = page.writable;
     next = page.next ? `&after=${encodeURIComponent(page.next)}` : "";
   } while (next && found.length < 5000);
   documents = found;
@@ -51,7 +50,7 @@ function draw() {
   at("list").replaceChildren(...rows.map((one) => el("li", {},
     el("a", { href: one.url, target: "_blank", rel: "noopener" },
       el("i", { "aria-hidden": "true" }, kind(one)), el("span", { dir: "auto" }, one.title || one.uri), el("small", {}, one.uri)),
-    removable ? remover(one) : "")));
+    writable ? remover(one) : "")));
   at("count").textContent = documents.length ? String(documents.length) : "";
   at("empty").hidden = documents.length > 0;
   at("filter").hidden = documents.length < 8;
@@ -149,13 +148,12 @@ async function add(files) {
 
 function receive() {
   receiving = true;
-  at("drop").hidden = false;
   at("choose").addEventListener("click", () => at("files").click());
   at("files").addEventListener("change", ({ target }) => {
     void add([...target.files]);
     target.value = "";
   });
-  const dragged = (event) => event.dataTransfer?.types.includes("Files");
+  const dragged = (event) => writable && event.dataTransfer?.types.includes("Files");
   const mark = (on) => document.body.classList.toggle("dropping", on);
   addEventListener("dragover", (event) => {
     if (!dragged(event)) return;

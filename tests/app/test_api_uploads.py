@@ -172,6 +172,15 @@ def test_a_key_without_the_right_changes_nothing(desk: Desk) -> None:
     assert desk.delete(added["id"], writing).status_code == 204
 
 
+def test_the_list_says_who_may_write(desk: Desk) -> None:
+    url = f"{desk.served.url}/v1/documents"
+    assert httpx.get(url).json()["writable"] is True
+    reading = desk.keys.create("reads", scopes=["documents"]).secret
+    both = desk.keys.create("both", scopes=["documents", "write"]).secret
+    assert httpx.get(url, headers=bearer(reading)).json()["writable"] is False
+    assert httpx.get(url, headers=bearer(both)).json()["writable"] is True
+
+
 def test_a_body_is_refused_before_it_is_read_when_the_key_is_wrong(desk: Desk) -> None:
     desk.keys.create("one")
     url = httpx.URL(desk.served.url)

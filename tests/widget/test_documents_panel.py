@@ -1,14 +1,16 @@
 """Adding and removing documents on the page, where the service has routes for it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fastapi import File, UploadFile
 from starlette.responses import JSONResponse, Response
 
 from app.keys import Keys
+from ingest.uploads import Uploads
 from tests.widget.browser import Watched
 from tests.widget.corpus import ELEMENTS
 from tests.widget.driving import ask, chat
@@ -82,8 +84,10 @@ def taking(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             store.all = [each for each in store.all if each.id != document_id]
             return Response(status_code=204)
 
-        running.served.app.post("/v1/documents")(add)
-        running.served.app.delete("/v1/documents/{document_id}")(remove)
+        application = running.served.app
+        application.state.service = replace(application.state.service, uploads=cast(Uploads, object()))
+        application.post("/v1/documents")(add)
+        application.delete("/v1/documents/{document_id}")(remove)
         yield running
 
 
