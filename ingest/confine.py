@@ -5,7 +5,7 @@ import mimetypes
 import os
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -27,14 +27,14 @@ _SYSTEM_LIBRARIES: Final = (
 _OWN_PACKAGES: Final = ("ingest", "vectorstore")
 
 
-def confine(limits: Limits) -> None:
-    """Give up everything that parsing does not need. What the system does not permit is passed over."""
+def confine(limits: Limits, *, also: Iterable[Path] = ()) -> None:
+    """Give up all that parsing does not need, except to read `also`. What the system does not permit is passed over."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         if libc.unshare(_CLONE_NEWNET) != 0:
             libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
-        allow_reading_only(_readable())
+        allow_reading_only([*_readable(), *also])
     _set(resource.RLIMIT_CORE, 0)
     _set(resource.RLIMIT_FSIZE, 0)
     _set(resource.RLIMIT_NOFILE, _MAX_OPEN_FILES)

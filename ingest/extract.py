@@ -53,11 +53,19 @@ class Extract:
     """Page numbers as printed, one for each of `pages`; empty when they are simply 1, 2, 3…"""
     links: tuple[str, ...] = ()
     """The addresses (http, https, mailto) that the document points to, each once, in order."""
+    unread: tuple[int, ...] = ()
+    """Pages, from 1, that show something and have no text layer."""
+    by_ocr: tuple[int, ...] = ()
+    """Pages, from 1, whose text was read off a picture of them, so that it may hold mistakes."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParseFailure:
-    """Why a file could not be read: a reason to count by, and one sentence that says what to do."""
+    """Why a file could not be read: a reason to count by, and one sentence that says what to do.
+
+    `unread` are pages, from 1, that could be read off a picture of them.
+    """
 
     reason: FailureReason
     message: str
+    unread: tuple[int, ...] = ()

@@ -47,7 +47,7 @@ def unpack(body: bytes) -> Extract | ParseFailure:
 
 
 def _failure(failure: ParseFailure) -> dict[str, object]:
-    return {"reason": failure.reason, "message": failure.message}
+    return {"reason": failure.reason, "message": failure.message, "unread": failure.unread}
 
 
 def _extract(extract: Extract) -> dict[str, object]:
@@ -65,6 +65,8 @@ def _extract(extract: Extract) -> dict[str, object]:
         "findings": extract.findings,
         "page_labels": extract.page_labels,
         "links": extract.links,
+        "unread": extract.unread,
+        "by_ocr": extract.by_ocr,
     }
 
 
@@ -73,23 +75,27 @@ def read_failure(content: dict[str, object]) -> ParseFailure:
     reason, message = content["reason"], _string(content["message"])
     if reason not in _REASONS:
         raise ValueError("unknown reason")
-    return ParseFailure(cast(FailureReason, reason), message[:_MAX_MESSAGE])
+    unread = tuple(_number(value) for value in _list(content.get("unread", [])))
+    return ParseFailure(cast(FailureReason, reason), message[:_MAX_MESSAGE], unread)
 
 
 def _read_extract(content: dict[str, object]) -> Extract:
     text = _string(content["text"])
     modified = content["modified"]
+    pages = _offsets(content["pages"], len(text))
     return Extract(
         text=text,
         blocks=_read_blocks(content["blocks"], len(text)),
         title=_string(content["title"]),
         media_type=_string(content["media_type"]),
         modified=datetime.fromisoformat(_string(modified)) if modified is not None else None,
-        pages=_offsets(content["pages"], len(text)),
+        pages=pages,
         metadata=_read_metadata(content["metadata"]),
         findings=_strings(content["findings"]),
         page_labels=_strings(content["page_labels"]),
         links=_strings(content["links"]),
+        unread=_offsets(content["unread"], len(pages)),
+        by_ocr=_offsets(content["by_ocr"], len(pages)),
     )
 
 
@@ -121,7 +127,7 @@ def _read_metadata(values: object) -> dict[str, MetadataValue]:
 def _offsets(values: object, length: int) -> tuple[int, ...]:
     offsets = tuple(_number(value) for value in _list(values))
     if list(offsets) != sorted(offsets) or any(not 0 <= offset <= length for offset in offsets):
-        raise ValueError("page offsets do not fit the text")
+        raise ValueError("pages do not fit the document")
     return offsets
 
 

@@ -15,8 +15,12 @@ from ingest.extract import ParseFailure
 from ingest.parcel import LENGTH, BadParcel, read_failure
 
 MAX_PIXELS: Final = 4_000_000
+OCR_DPI: Final = 300
+OCR_PIXELS: Final = 9_000_000
+"""An A4 page at 300 dots per inch has 8.7 million."""
 MAX_LAYOUT_BYTES: Final = 2 << 20
 MAX_PICTURE_BYTES: Final = 3 * MAX_PIXELS + 1_000
+MAX_OCR_BYTES: Final = 3 * OCR_PIXELS + 1_000
 _MAX_POINTS: Final = 20_000.0
 _MAX_BOXES: Final = 500
 
@@ -68,6 +72,10 @@ class Picture:
         parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 6)), (b"IEND", b""))
         return b"\x89PNG\r\n\x1a\n" + b"".join(_part(name, body) for name, body in parts)
 
+    def ppm(self) -> bytes:
+        """Return it as a portable pixmap, which any program reads with the least of code."""
+        return b"P6 %d %d 255\n" % (self.width, self.height) + self.pixels
+
 
 def pack_layout(layout: Layout) -> bytes:
     """Return the layout as bytes, its length in front."""
@@ -95,14 +103,14 @@ def pack_picture(picture: Picture) -> bytes:
     return LENGTH.pack(len(header) + len(picture.pixels)) + header + picture.pixels
 
 
-def unpack_picture(body: bytes) -> Picture | ParseFailure:
+def unpack_picture(body: bytes, *, most: int = MAX_PIXELS) -> Picture | ParseFailure:
     """Return the picture that `body` (without its length) holds, or why there is none; raises BadParcel."""
     if len(body) < 8:
         raise BadParcel("no picture")
     if body.startswith(b"{"):
         return _failure(body)
     width, height = struct.unpack(">II", body[:8])
-    if not 0 < width * height <= MAX_PIXELS or len(body) != 8 + 3 * width * height:
+    if not 0 < width * height <= most or len(body) != 8 + 3 * width * height:
         raise BadParcel("not as large as it says")
     return Picture(width, height, body[8:])
 

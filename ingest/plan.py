@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ingest.chunk import CHUNKER
 from ingest.discover import Discovery, Source
@@ -27,6 +28,8 @@ class Recipe:
     tenant: str = "default"
     rules: tuple[Rule, ...] = ()
     max_file_bytes: int = Limits().max_file_bytes
+    ocr: str = ""
+    """The languages that pages without a text layer are read in; empty when they are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +114,21 @@ def _step(source: Source, indexed: Mapping[str, str], *, recipe: Recipe, grant: 
     flags = side_car(source.path).under(
         Attributes(grant.readers, metadata={"collection": grant.collection} if grant.collection else {})
     )
-    circumstances = (VERSIONS, recipe.chunk_tokens, recipe.chunk_overlap, _plain(rules), _plain(flags))
+    content = content_digest(source.path)
+    circumstances: tuple[object, ...] = (
+        *(VERSIONS, recipe.chunk_tokens, recipe.chunk_overlap, _plain(rules), _plain(flags)),
+        *([recipe.ocr] if recipe.ocr and _is_pdf(source.path) else []),
+    )
     around = hashlib.sha256(json.dumps(circumstances, sort_keys=True).encode()).hexdigest()
-    digest = f"{content_digest(source.path)[:40]}-{around[:16]}"
-    return Step(source, "update" if source.uri in indexed else "add", digest, rules, flags)
+    return Step(
+        source, "update" if source.uri in indexed else "add", f"{content[:40]}-{around[:16]}", rules, flags
+    )
+
+
+def _is_pdf(path: Path) -> bool:
+    # not by its name, and without the whole of it
+    with path.open("rb") as file:
+        return b"%PDF-" in file.read(1_024)
 
 
 def _plain(attributes: Attributes) -> tuple[object, ...]:

@@ -55,6 +55,8 @@ def _document(step: Step, extract: Extract, *, attributes: Attributes, tenant: s
     metadata = dict(attributes.metadata)
     if extract.findings:
         metadata["findings"] = extract.findings
+    if extract.by_ocr:
+        metadata["ocr_pages"] = tuple(map(str, extract.by_ocr))
     if extract.page_labels:
         metadata["page_labels"] = extract.page_labels
     return Document(

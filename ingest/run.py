@@ -97,7 +97,8 @@ class Ingestion:
         settings = self._settings
         embedder = self._embedder
         twins = Twins(self._data_dir)
-        with ParserPool(settings.jobs(), settings.limits()) as pool, self._store(embedder) as store:
+        reading = ParserPool(settings.jobs(), settings.limits(), ocr=settings.tesseract())
+        with reading as pool, self._store(embedder) as store:
             report = ingest(
                 plan,
                 store=store,
@@ -147,6 +148,7 @@ class Ingestion:
             tenant=settings.tenant,
             rules=settings.rules,
             max_file_bytes=settings.limits().max_file_bytes,
+            ocr=settings.ocr_recipe(),
         )
 
     def _note_flags(self, request: Request, found: Discovery) -> None:

@@ -10,6 +10,8 @@ from typing import NamedTuple, Self
 
 from ingest.extract import Extract, ParseFailure
 from ingest.limits import Limits
+from ingest.ocr import Tesseract
+from ingest.scan import parse_with_ocr
 from ingest.worker_process import WorkerProcess
 
 __all__ = ["Limits", "ParseFailure", "ParserPool"]
@@ -38,11 +40,12 @@ class ParserPool:
     """A few worker processes, each fed by a thread of its own. A context manager; safe in threaded programs.
 
     A worker starts with the first file it gets. One that dies, hangs or runs out of memory is replaced, and its
-    file is reported; the others go on.
+    file is reported; the others go on. With `ocr`, which it closes, pages without a text layer are read too.
     """
 
-    def __init__(self, workers: int, limits: Limits | None = None) -> None:
+    def __init__(self, workers: int, limits: Limits | None = None, *, ocr: Tesseract | None = None) -> None:
         self._limits = limits or Limits()
+        self._ocr = ocr
         self._workers = max(workers, 1)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closing = threading.Event()
@@ -66,6 +69,8 @@ class ParserPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing.set()
+        if self._ocr is not None:
+            self._ocr.close()
         for process in self._processes:
             process.close()
         for _ in self._threads:
@@ -109,7 +114,7 @@ class ParserPool:
             if job.batch.abandoned.is_set() or self._closing.is_set():
                 continue
             try:
-                job.batch.results.put(_Result(job.key, process.parse(job.path)))
+                job.batch.results.put(_Result(job.key, parse_with_ocr(process, job.path, ocr=self._ocr)))
             # a fault of ours must reach the caller, not die with this thread and leave it waiting
             except Exception as error:  # noqa: BLE001
                 job.batch.results.put(error)

@@ -1,10 +1,12 @@
 """What can be set about ingestion."""
 
 import os
+import shutil
 
 from pydantic import Field
 
 from ingest.limits import Limits
+from ingest.ocr import PROGRAM, Tesseract
 from ingest.rules import Rule
 from vectorstore.configuration import FootnoteSettings
 
@@ -36,6 +38,17 @@ class IngestSettings(FootnoteSettings):
         default=30, ge=1, description="Processor time that reading one file may take."
     )
     parse_wall_seconds: float = Field(default=60.0, gt=0, description="Time that reading one file may take.")
+    ocr: bool = Field(
+        default=False,
+        description="Read pages that have no text layer by OCR; needs the program `tesseract`.",
+    )
+    ocr_languages: str = Field(
+        default="eng",
+        pattern=r"^[A-Za-z0-9_]+(\+[A-Za-z0-9_]+)*$",
+        description="Languages that OCR expects, such as eng+deu; each needs its data for Tesseract.",
+    )
+    ocr_page_seconds: float = Field(default=30.0, gt=0, description="Time that OCR of one page may take.")
+    ocr_pages: int = Field(default=200, ge=1, description="Most pages of one document that OCR reads.")
     url_hosts: str = Field(
         default="",
         description="Hosts that `footnote ingest --urls` fetches from, separated by commas; *.example.org for "
@@ -49,6 +62,16 @@ class IngestSettings(FootnoteSettings):
     def jobs(self) -> int:
         """Return how many worker processes to use."""
         return self.ingest_jobs or min(os.cpu_count() or 1, 8)
+
+    def tesseract(self) -> Tesseract | None:
+        """Return what reads pages without a text layer; None when OCR is off."""
+        if not self.ocr:
+            return None
+        return Tesseract(self.ocr_languages, seconds=self.ocr_page_seconds, most_pages=self.ocr_pages)
+
+    def ocr_recipe(self) -> str:
+        """Return what decides how such pages are read: empty while none can be."""
+        return self.ocr_languages if self.ocr and shutil.which(PROGRAM) else ""
 
     def fetch_hosts(self) -> tuple[str, ...]:
         """Return the patterns of hosts that may be fetched from."""

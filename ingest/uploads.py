@@ -151,7 +151,8 @@ class Uploads:
         )
         failures = {uri: Failure(uri, "not_allowed", _HIDDEN) for uri in hidden}
         twins = Twins(self._data_dir)
-        with ParserPool(min(self._settings.jobs(), len(plan.steps)), self._settings.limits()) as pool:
+        jobs = min(self._settings.jobs(), len(plan.steps))
+        with ParserPool(jobs, self._settings.limits(), ocr=self._settings.tesseract()) as pool:
             report = ingest(
                 plan,
                 store=self._store,
@@ -198,6 +199,7 @@ class Uploads:
             tenant=tenant,
             rules=settings.rules,
             max_file_bytes=settings.limits().max_file_bytes,
+            ocr=settings.ocr_recipe(),
         )
 
 

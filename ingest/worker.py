@@ -1,7 +1,7 @@
 """The process that parses: it gives up what it does not need, then answers one file at a time.
 
 Started by `ingest.worker_process` with a socket as its standard input. For each file it receives a JSON line
-with the file's name and an open descriptor, and sends back a parcel: what the file says or, where the line asks
+with the file's name and an open descriptor (a second one where OCR has read its pages), and sends back a parcel: what the file says or, where the line asks
 for `places` or a `page`, where words stand or how a page looks. It ends when the socket closes.
 """
 
@@ -19,6 +19,7 @@ from ingest.parcel import READY, pack
 from ingest.parse.dispatch import parse
 from ingest.parse.failure import Unparsable
 from ingest.parse.pdf_picture import layout_of, picture_of
+from ingest.parse.source import OcrPages
 from ingest.picture import Layout, Picture, Place, pack_layout, pack_picture
 
 _MAX_REQUEST: Final = 16_384
@@ -29,7 +30,7 @@ OUT_OF_MEMORY: Final = ParseFailure(
 
 class _Request(NamedTuple):
     asked: dict[str, Any]  # Any: JSON from the parent
-    descriptor: int
+    descriptors: list[int]
 
 
 def main() -> None:
@@ -49,23 +50,22 @@ def main() -> None:
 
 
 def _receive(parent: socket.socket) -> _Request | None:
-    message, ancillary, _, _ = parent.recvmsg(_MAX_REQUEST, socket.CMSG_SPACE(array.array("i").itemsize))
+    message, ancillary, _, _ = parent.recvmsg(_MAX_REQUEST, socket.CMSG_SPACE(2 * array.array("i").itemsize))
     if not message:
         return None
     descriptors = array.array("i")
     for level, kind, content in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             descriptors.frombytes(content)
-    return _Request(json.loads(message), descriptors[0])
+    return _Request(json.loads(message), list(descriptors))
 
 
 def _outcome(request: _Request, limits: Limits) -> Extract | Layout | Picture | ParseFailure:
     try:
-        with open(request.descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
-            data = file.read(limits.max_file_bytes + 1)
-        return _answer(request.asked, data, limits)
+        data, *beside = [_content(each, limits.max_file_bytes + 1) for each in request.descriptors]
+        return _answer(request.asked, data, limits, ocr=_ocr_pages(beside[0]) if beside else None)
     except Unparsable as failure:
-        return ParseFailure(failure.reason, failure.message)
+        return ParseFailure(failure.reason, failure.message, failure.unread)
     except MemoryError:
         return OUT_OF_MEMORY
     except RecursionError:
@@ -78,12 +78,24 @@ def _outcome(request: _Request, limits: Limits) -> Extract | Layout | Picture | 
         )
 
 
-def _answer(asked: dict[str, Any], data: bytes, limits: Limits) -> Extract | Layout | Picture:
+def _content(descriptor: int, most: int) -> bytes:
+    with open(descriptor, "rb") as file:
+        return file.read(most)
+
+
+def _ocr_pages(body: bytes) -> OcrPages:
+    texts, failed = ({int(page): said for page, said in each.items()} for each in json.loads(body))
+    return OcrPages(texts, failed)
+
+
+def _answer(
+    asked: dict[str, Any], data: bytes, limits: Limits, *, ocr: OcrPages | None
+) -> Extract | Layout | Picture:
     if "page" in asked:
         return picture_of(data, asked["page"], limits, width=asked["width"])
     if "places" in asked:
         return layout_of(data, [Place(*place) for place in asked["places"]], limits)
-    return parse(data, name=asked["name"], limits=limits)
+    return parse(data, name=asked["name"], limits=limits, ocr=ocr)
 
 
 # after the failure's own frames are gone: where memory ran out, they hold what is left of it

@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from ingest.confine import worker_environment
 from ingest.extract import Extract, ParseFailure
 from ingest.limits import Limits
 from ingest.parcel import LENGTH, READY, BadParcel, unpack
+from ingest.parse.source import OcrPages
 from vectorstore.errors import Unavailable
 
 _FILES_PER_WORKER: Final = 1_000
@@ -56,15 +58,29 @@ class WorkerProcess:
         """The running process's id, or None."""
         return self._process.pid if self._process else None
 
-    def parse(self, path: Path) -> Extract | ParseFailure:
+    def parse(self, path: Path, *, ocr: OcrPages | None = None) -> Extract | ParseFailure:
         """Parse one file within the limits, whatever happens to the process."""
         most = self._limits.max_text_chars * _BYTES_PER_CHAR + _EXTRA_BYTES
-        return self.ask(path, {}, most=most, read=unpack)
+        if ocr is None:
+            return self.ask(path, {}, most=most, read=unpack)
+        with tempfile.TemporaryFile() as beside:  # a request is one small message, pages of text are more
+            beside.write(json.dumps([dict(ocr.texts), dict(ocr.failed)]).encode())
+            beside.seek(0)
+            return self.ask(path, {}, most=most, read=unpack, beside=beside.fileno())
 
     def ask(
-        self, path: Path, asked: dict[str, object], *, most: int, read: Callable[[bytes], _Answer]
+        self,
+        path: Path,
+        asked: dict[str, object],
+        *,
+        most: int,
+        read: Callable[[bytes], _Answer],
+        beside: int | None = None,
     ) -> _Answer | ParseFailure:
-        """Ask something about one file; `read` makes sense of an answer of at most `most` bytes, or raises BadParcel."""
+        """Ask something about one file; `read` makes sense of an answer of at most `most` bytes, or raises BadParcel.
+
+        The worker also gets the open descriptor `beside`.
+        """
         try:
             descriptor = _open(path)
         except OSError as error:
@@ -73,7 +89,8 @@ class WorkerProcess:
             if os.fstat(descriptor).st_size > self._limits.max_file_bytes:
                 limit = self._limits.max_file_bytes // 1_000_000
                 return ParseFailure("too_large", f"The file is larger than {limit} MB; split it.")
-            outcome = self._ask({"name": path.name[-200:], **asked}, descriptor, most=most, read=read)
+            given = [descriptor] if beside is None else [descriptor, beside]
+            outcome = self._ask({"name": path.name[-200:], **asked}, given, most=most, read=read)
         finally:
             os.close(descriptor)
         self._served += 1
@@ -95,13 +112,13 @@ class WorkerProcess:
         self.stop()
 
     def _ask(
-        self, asked: dict[str, object], descriptor: int, *, most: int, read: Callable[[bytes], _Answer]
+        self, asked: dict[str, object], given: list[int], *, most: int, read: Callable[[bytes], _Answer]
     ) -> _Answer | ParseFailure:
         try:
             channel = self._start()
             deadline = time.monotonic() + self._limits.wall_seconds
             request = json.dumps(asked, ensure_ascii=False).encode("utf-8", "replace")
-            socket.send_fds(channel, [request], [descriptor])
+            socket.send_fds(channel, [request], given)
             return read(self._receive(channel, deadline, most=most))
         except TimeoutError:
             return ParseFailure(

@@ -59,7 +59,7 @@ def doctor() -> None:
 def examine() -> list[Finding]:
     """Run every check; a check that fails does not stop the next."""
     findings = [_attempt("Packages", _packages), _attempt("Versions", _versions)]
-    findings += [_attempt("Data folder", _data_dir)]
+    findings += [_attempt("Data folder", _data_dir), _attempt("OCR", _ocr)]
     embedder: list[Embedder] = []
     findings.append(_attempt("Embedder", lambda: _embedder(embedder)))
     if embedder:
@@ -93,6 +93,17 @@ def _packages() -> Finding:
 
 def _versions() -> Finding:
     return Finding("Versions", "ok", ", ".join(f"{name} {version(name)}" for name in _LIBRARIES))
+
+
+def _ocr() -> Finding:
+    from ingest.settings import IngestSettings
+
+    tesseract = IngestSettings().tesseract()
+    if tesseract is None:
+        return Finding("OCR", "note", "off; pages without a text layer are named, not read.")
+    if tesseract.problem:
+        return Finding("OCR", "wrong", f"{tesseract.problem}.", "Debian: apt install tesseract-ocr.")
+    return Finding("OCR", "ok", f"on, {IngestSettings().ocr_languages}")
 
 
 def _data_dir() -> Finding:

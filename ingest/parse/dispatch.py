@@ -8,7 +8,7 @@ from ingest.extract import Extract
 from ingest.limits import Limits
 from ingest.parse.failure import Unparsable
 from ingest.parse.sniff import sniff
-from ingest.parse.source import Source
+from ingest.parse.source import OcrPages, Source
 
 Parser: TypeAlias = Callable[[Source, Limits], Extract]
 
@@ -35,7 +35,7 @@ PARSERS: Final = {
 """Media type → the module whose `parse` reads it; loaded only when such a file comes."""
 
 
-def parse(data: bytes, *, name: str, limits: Limits) -> Extract:
+def parse(data: bytes, *, name: str, limits: Limits, ocr: OcrPages | None = None) -> Extract:
     """Read a document of any supported type.
 
     Raises:
@@ -52,4 +52,4 @@ def parse(data: bytes, *, name: str, limits: Limits) -> Extract:
             "unsupported", f"Files of type {media_type} are not read; save it as PDF, DOCX, HTML or text."
         )
     parser = cast(Parser, import_module(PARSERS[media_type]).parse)
-    return parser(Source(data, name, media_type), limits)
+    return parser(Source(data, name, media_type, ocr), limits)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from ingest.extract import Extract
@@ -12,6 +13,7 @@ from ingest.parse.pdf_columns import reading_order
 from ingest.parse.pdf_grid import with_grids
 from ingest.parse.pdf_headings import Headings
 from ingest.parse.pdf_lines import Piece, is_bulleted, item_text, joined_text, pieces_of, vocabulary
+from ingest.parse.pdf_ocr import take_ocr
 from ingest.parse.pdf_page import OutlineEntry, PdfPage, Row
 from ingest.parse.pdf_running import remove_running
 from ingest.parse.pdf_table import find_tables
@@ -46,17 +48,20 @@ def parse(source: Source, limits: Limits) -> Extract:
             raise
         pages, outline, metadata = _read(PypdfDocument(source.data), limits)
         writer.finding("The PDF is damaged; its text was recovered without its layout.")
-    _report_blank(pages, writer)
+    _report_damaged(pages, writer)
+    by_ocr = take_ocr(pages, source.ocr, writer)
+    unread = tuple(page.number for page in pages if page.is_unread)
     remove_running(pages)
     _Pages(pages, outline, writer).write()
     labels = [page.label for page in pages]
-    return writer.finish(
+    finished = writer.finish(
         source.media_type,
         title=_title(metadata.get("Title", "")) or _title(metadata.get("Subject", "")),
         modified=parse_date(metadata.get("ModDate")) or parse_date(metadata.get("CreationDate")),
         metadata=_kept(metadata),
         page_labels=labels if any(labels) and labels != [str(page.number) for page in pages] else (),
     )
+    return replace(finished, by_ocr=by_ocr, unread=unread)
 
 
 def _read(document: PdfiumDocument | PypdfDocument, limits: Limits) -> _Content:
@@ -75,24 +80,12 @@ def _read(document: PdfiumDocument | PypdfDocument, limits: Limits) -> _Content:
         return _Content(pages, document.outline(), document.metadata)
 
 
-def _report_blank(pages: list[PdfPage], writer: ExtractWriter) -> None:
+def _report_damaged(pages: list[PdfPage], writer: ExtractWriter) -> None:
     damaged = [page for page in pages if page.is_damaged]
     if pages and len(damaged) == len(pages):
         raise Unparsable("corrupt", "No page of the PDF can be read; open it and save it again.")
     for page in damaged[:_MAX_LISTED]:
         writer.finding(f"Page {page.number} is damaged; it was left out.")
-    blank = [
-        page.number for page in pages if not page.words and not page.plain.strip() and not page.is_damaged
-    ]
-    if pages and len(blank) == len(pages):
-        raise Unparsable(
-            "no_text",
-            "No page of the PDF has a text layer (a scan?); run it through OCR and ingest the result.",
-        )
-    for number in blank[:_MAX_LISTED]:
-        writer.finding(f"Page {number} has no text layer; OCR is not installed.")
-    if len(blank) > _MAX_LISTED:
-        writer.finding(f"{len(blank) - _MAX_LISTED} more pages have no text layer; OCR is not installed.")
 
 
 def _title(title: str) -> str:

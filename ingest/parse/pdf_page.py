@@ -43,7 +43,7 @@ class Rule:
 
 @dataclass(slots=True)
 class PdfPage:
-    """One page. `plain` holds its text in the file's own order when the layout is of no use (turned text)."""
+    """One page. `plain` holds its text when the layout is of no use: turned text in the file's order, OCR."""
 
     number: int
     width: float
@@ -53,6 +53,13 @@ class PdfPage:
     label: str = ""
     plain: str = ""
     is_damaged: bool = False
+    is_empty: bool = False
+    """Whether nothing at all is drawn on it."""
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether it shows something and has no text."""
+        return not (self.words or self.plain.strip() or self.is_damaged or self.is_empty)
 
 
 class OutlineEntry(NamedTuple):

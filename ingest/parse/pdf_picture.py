@@ -6,7 +6,7 @@ from ingest.limits import Limits
 from ingest.parse.failure import Unparsable
 from ingest.parse.pdf_place import Letter, edges_of
 from ingest.parse.pdfium import PdfiumDocument
-from ingest.picture import MAX_PIXELS, Box, Layout, Picture, Place
+from ingest.picture import MAX_PIXELS, OCR_DPI, OCR_PIXELS, Box, Layout, Picture, Place
 
 
 def layout_of(data: bytes, places: Sequence[Place], limits: Limits) -> Layout:
@@ -30,8 +30,8 @@ def layout_of(data: bytes, places: Sequence[Place], limits: Limits) -> Layout:
         return Layout(tuple(document.sizes()), tuple(boxes))
 
 
-def picture_of(data: bytes, page: int, limits: Limits, *, width: int) -> Picture:
-    """Draw a page (from 1), `width` pixels wide or as wide as the limit on pixels allows.
+def picture_of(data: bytes, page: int, limits: Limits, *, width: int | None) -> Picture:
+    """Draw a page (from 1), `width` pixels wide or as wide as the limit on pixels allows; for OCR if None.
 
     Raises:
         Unparsable: no PDF, one that PDFium cannot read, or no such page.
@@ -41,6 +41,9 @@ def picture_of(data: bytes, page: int, limits: Limits, *, width: int) -> Picture
         _check(len(document), limits)
         if not 1 <= page <= len(document):
             raise Unparsable("unreadable", f"The document has no page {page}.")
+        if width is None:
+            width = round(document.width(page) * OCR_DPI / 72)
+            return Picture(*document.draw(page, width=width, most=OCR_PIXELS))
         return Picture(*document.draw(page, width=width, most=MAX_PIXELS))
 
 

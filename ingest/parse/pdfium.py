@@ -96,6 +96,10 @@ class PdfiumDocument:
         """Return each page's width and height as it is shown, in points."""
         return [self._pdf.get_page_size(index) for index in range(len(self._pdf))]
 
+    def width(self, number: int) -> float:
+        """Return the width of page `number` (from 1) as it is shown, in points."""
+        return float(self._pdf.get_page_size(number - 1)[0])
+
     def letters(self, number: int) -> list[Letter]:
         """Return the characters of page `number` (from 1) with their boxes, in the file's order."""
         page = self._pdf[number - 1]
@@ -143,6 +147,7 @@ class PdfiumDocument:
                 rules=[] if turned else reader.rules(),
                 label=self._pdf.get_page_label(index) or "",
                 plain=plain.replace("\r\n", "\n").translate(_LIGATURES),
+                is_empty=not self._raw.FPDFPage_CountObjects(page.raw),
             )
         finally:
             text.close()

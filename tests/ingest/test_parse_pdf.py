@@ -184,7 +184,9 @@ def test_page_without_text_is_said() -> None:
         canvas.rect(100, 100, 200, 200, fill=1)
         canvas.showPage()
 
-    assert read(draw).findings == ("Page 2 has no text layer; OCR is not installed.",)
+    extract = read(draw)
+    assert extract.findings == ("Page 2 has no text layer; OCR is off (FOOTNOTE_OCR=true reads them).",)
+    assert extract.unread == (2,)
 
 
 def test_scan_without_any_text_is_refused_with_the_reason() -> None:
