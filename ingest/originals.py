@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -70,9 +70,21 @@ class Originals:
             if path != keep:
                 path.unlink(missing_ok=True)
 
+    def sweep(self, held: Callable[[], Iterable[tuple[str, str, str]]]) -> int:
+        """Delete what was kept of documents that no generation shows any more; return how many files.
+
+        `held` names those that one does: tenant, uri and digest of each.
+        """
+        # Listed first: a document is in the index before its file is kept, so none of these is still to come.
+        found = [path for path in (self._data_dir / _FOLDER).glob("*") if not path.name.startswith(".")]
+        wanted = {_name(tenant, uri, digest) for tenant, uri, digest in held()} if found else set()
+        gone = [path for path in found if path.name not in wanted]
+        for path in gone:
+            path.unlink(missing_ok=True)
+        return len(gone)
+
     def _kept(self, document: Document) -> Path:
-        place = _place(document.tenant, document.uri)
-        return self._data_dir / _FOLDER / f"{place}-{document.digest}"
+        return self._data_dir / _FOLDER / _name(document.tenant, document.uri, document.digest)
 
     def _in_folder(self, uri: str) -> Path | None:
         roots = self._known_roots()
@@ -120,6 +132,10 @@ def forget_uris(data_dir: Path, uris: Iterable[str]) -> None:
     if gone.isdisjoint(ledger.grants) and gone.isdisjoint(ledger.failures):
         return
     update_ledger(data_dir, lambda kept: kept.forget(gone))
+
+
+def _name(tenant: str, uri: str, digest: str) -> str:
+    return f"{_place(tenant, uri)}-{digest}"
 
 
 def _place(tenant: str, uri: str) -> str:

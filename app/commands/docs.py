@@ -113,6 +113,7 @@ def erase(
             _originals().forget(tenant=tenant, uri=uri)
         forget_uris(data_dir, uris)
         certificate = upkeep.erase(uris, tenant=tenant, wait=wait)
+        _originals().sweep(upkeep.held)
     typer.echo(json.dumps(asdict(certificate), default=str, indent=2))
     if certificate.left:
         typer.echo(f"Still in: {', '.join(certificate.left)}", err=True)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ingest.originals import Originals
 from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Generation, GenerationInfo
@@ -112,9 +113,10 @@ def compact(
     ] = None,
     wait: Wait = False,
 ) -> None:
-    """Drop old generations and give their space back."""
+    """Drop old generations and give their space back, with the uploaded files that only they showed."""
     with _upkeep() as upkeep:
         done = upkeep.compact(keep=keep or StoreSettings().keep_generations, wait=wait)
+        Originals(StoreSettings().data_dir).sweep(upkeep.held)
     typer.echo(
         f"Dropped {done.generations} generations, {done.documents:,} documents, {done.chunks:,} chunks.",
         err=True,

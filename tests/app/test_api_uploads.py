@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.commands.index import compact
 from app.keys import Keys, Right
 from app.parts import ServiceSettings
 from ingest.originals import original_of
@@ -311,6 +312,23 @@ def test_a_service_that_only_reads_has_no_such_route() -> None:
     with serve(service()) as served:
         assert httpx.post(f"{served.url}/v1/documents", files={"file": b"x"}).status_code == 405
         assert httpx.delete(f"{served.url}/v1/documents/doc_wiki").status_code == 405
+
+
+def test_the_file_goes_with_the_last_generation_that_shows_its_document(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOOTNOTE_DATA_DIR", str(desk.data))
+    desk.send(("leave.md", LEAVE))
+    [kept] = desk.kept()
+    desk.send(("pay.md", b"# Pay\n\nPay day is the 25th.\n"))
+    before = desk.store.generations()[-2].number
+    desk.store.rollback(before)
+    assert {document.uri for document in desk.all()} == {"upload/leave.md"}
+    compact(keep=9)
+    assert len(desk.kept()) == 2  # an earlier generation still shows it, and may be gone back to
+    compact(keep=1)
+    assert desk.kept() == [kept]
+    assert original_of(desk.all()[0], data_dir=desk.data) == kept
 
 
 def test_the_file_of_a_folder_is_found_until_it_changes(tmp_path: Path) -> None:

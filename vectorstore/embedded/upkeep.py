@@ -92,6 +92,14 @@ class Upkeep:
                     raise not_kept(number)
             return difference.difference(connection, first, second)
 
+    def held(self) -> set[tuple[str, str, str]]:
+        """Return tenant, uri and digest of every document that any kept generation shows."""
+        with self._opened().database.connection() as connection:
+            return {
+                (row[0], row[1], row[2])
+                for row in connection.each("SELECT tenant, uri, digest FROM documents")
+            }
+
     def erase(self, uris: Sequence[str], *, tenant: str = "default", wait: bool = False) -> Certificate:
         """Erase documents from all generations and files, and search all files for what might be left."""
         with self._writing(wait) as (opened, connection):
