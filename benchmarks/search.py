@@ -53,7 +53,7 @@ def main() -> None:
     make_data(folder, options.chunks, kept=options.vectors or keep)
     wanted = options.only.split(",") if options.only else ["footnote", *(ENGINES if options.peers else ())]
     for engine in wanted:
-        python = sys.executable if engine == "footnote" else str(options.peers)
+        python = str(options.peers) if options.peers and engine != "footnote" else sys.executable
         for phase in ("build", "search"):
             run(engine, phase, python=python, folder=folder, limit=options.limit, again=options.again)
     results = [json.loads(path.read_text()) for path in sorted(folder.glob("*.search.json"))]

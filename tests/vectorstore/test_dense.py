@@ -7,7 +7,7 @@ import pytest
 
 from tests.vectorstore.sample import OPERATOR, put, sample
 from vectorstore.embedded import codes, dense
-from vectorstore.embedded.arrays import Half
+from vectorstore.embedded.arrays import Half, allowed_of
 from vectorstore.embedded.dense import Dense
 from vectorstore.embedded.faiss_codes import HalfCodes, RaBitQCodes, decode, load_codes
 from vectorstore.embedded.store import EmbeddedStore
@@ -38,7 +38,7 @@ def recall(searched: Dense, mask: np.ndarray | None) -> float:
     for question in QUESTIONS:
         cosines = VECTORS[allowed].astype(np.float32) @ question
         true = searched.rows[allowed[np.argsort(-cosines)[:10]]]
-        found = searched.search(question, 10, mask)
+        found = searched.search(question, 10, None if mask is None else allowed_of(mask))
         assert len(found.rows) == min(10, len(allowed))
         assert np.isin(found.rows, searched.rows[allowed]).all()
         assert (np.diff(found.scores) <= 0).all()

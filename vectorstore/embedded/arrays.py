@@ -10,8 +10,6 @@ Rows: TypeAlias = npt.NDArray[np.int64]
 """Row numbers of the truth: of chunks, or of documents."""
 Positions: TypeAlias = npt.NDArray[np.int64]
 """Places in the dense projection, from 0."""
-Mask: TypeAlias = npt.NDArray[np.bool_]
-"""Which positions are allowed."""
 Half: TypeAlias = npt.NDArray[np.float16]
 """Vectors as they are kept, shape (n, d)."""
 Scores: TypeAlias = npt.NDArray[np.float32]
@@ -23,6 +21,29 @@ class Found:
 
     rows: Rows
     scores: Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Which positions a search may return: how many of how many, and a bit for each, the lowest first."""
+
+    count: int
+    total: int
+    bits: npt.NDArray[np.uint8]
+
+    @property
+    def share(self) -> float:
+        """The part of all positions that is allowed."""
+        return self.count / self.total
+
+    def positions(self) -> Positions:
+        """Return the allowed positions, ascending."""
+        return np.flatnonzero(np.unpackbits(self.bits, count=self.total, bitorder="little"))
+
+
+def allowed_of(mask: npt.NDArray[np.bool_]) -> Allowed:
+    """Pack a mask: the bits of a million positions take 125 KB, so those of many callers can be kept."""
+    return Allowed(int(np.count_nonzero(mask)), len(mask), np.packbits(mask, bitorder="little"))
 
 
 def found_nothing() -> Found:

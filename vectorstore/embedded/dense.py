@@ -2,13 +2,15 @@
 
 import numpy as np
 
-from vectorstore.embedded.arrays import Found, Half, Mask, Positions, Rows, Scores
+from vectorstore.embedded.arrays import Allowed, Found, Half, Positions, Rows, Scores, allowed_of
 from vectorstore.embedded.codes import Codes
 from vectorstore.embedded.faiss_codes import decode
 from vectorstore.types import Vector
 
 EXACT_BELOW = 1_000
 """With fewer allowed chunks than this, scoring them all costs less than a scan of the codes."""
+_KEPT = 64
+"""How many selections of documents are remembered."""
 
 
 class Dense:
@@ -22,25 +24,35 @@ class Dense:
         # Gathering the owners of a million chunks is faster by a small dense number than by row.
         self._documents, index = np.unique(owners, return_inverse=True)
         self._owner_index = index.astype(np.int32)
+        self._kept: dict[int, tuple[Rows, Allowed | None]] = {}
 
     @property
     def codes(self) -> Codes:
         """How the vectors are coded."""
         return self._codes
 
-    def mask(self, documents: Rows) -> Mask | None:
-        """Return which chunks belong to these documents; None when all do."""
-        allowed = np.isin(self._documents, documents, assume_unique=True)
-        return None if allowed.all() else allowed[self._owner_index]
+    def allowed(self, documents: Rows) -> Allowed | None:
+        """Return which chunks belong to these documents; None when all do.
 
-    def search(self, vector: Vector, limit: int, mask: Mask | None) -> Found:
+        The catalog hands out the same array for the same question, so what was made of it is kept.
+        """
+        known = self._kept.get(id(documents))
+        if known is not None:
+            return known[1]
+        mask = np.isin(self._documents, documents, assume_unique=True)
+        allowed = None if mask.all() else allowed_of(mask[self._owner_index])
+        if len(self._kept) >= _KEPT:
+            self._kept.clear()
+        # With the array itself: as long as it is held, nothing else can have its id.
+        self._kept[id(documents)] = documents, allowed
+        return allowed
+
+    def search(self, vector: Vector, limit: int, allowed: Allowed | None) -> Found:
         """Return the `limit` nearest allowed chunks with their cosine."""
-        if mask is not None:
-            allowed = np.flatnonzero(mask)
-            if len(allowed) <= max(EXACT_BELOW, limit):
-                return self._ranked(allowed, vector, limit)
+        if allowed is not None and allowed.count <= max(EXACT_BELOW, limit):
+            return self._ranked(allowed.positions(), vector, limit)
         wanted = max(limit, self._codes.reranked)
-        return self._ranked(self._codes.candidates(vector, wanted, mask), vector, limit)
+        return self._ranked(self._codes.candidates(vector, wanted, allowed), vector, limit)
 
     def scores(self, rows: Rows, vector: Vector) -> Scores:
         """Return the cosine of chunks by row; NaN for one that is not here."""

@@ -7,6 +7,8 @@ from pathlib import Path
 
 BLOCK = 16 << 20
 """Bytes that one checksum covers: a file that grows at its end rehashes only its last block."""
+_PIECE = 256 << 10
+"""Bytes read at once: they stay in the processor's cache between reading and hashing."""
 
 
 def private_folder(folder: Path) -> Path:
@@ -42,12 +44,15 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
 
 def block_digests(path: Path, *, size: int, start: int = 0) -> Iterator[str]:
     """Yield the SHA-256 of each block of a file's first `size` bytes, from byte `start` (a block's begin)."""
-    with path.open("rb") as file:
+    piece = memoryview(bytearray(_PIECE))
+    with path.open("rb", buffering=0) as file:
         file.seek(start)
-        left = size - start
-        while left > 0:
-            block = file.read(min(BLOCK, left))
-            if not block:
+        for begin in range(start, size, BLOCK):
+            left = min(BLOCK, size - begin)
+            digest = hashlib.sha256()
+            while left and (count := file.readinto(piece[: min(_PIECE, left)])):
+                digest.update(piece[:count])
+                left -= count
+            yield digest.hexdigest()
+            if left:
                 return
-            left -= len(block)
-            yield hashlib.sha256(block).hexdigest()

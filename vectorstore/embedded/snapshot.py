@@ -75,11 +75,13 @@ class EmbeddedSnapshot:
         if not len(documents) or limit < 1:
             return
         depth = max(CANDIDATES, 2 * limit)
-        mask = projections.dense.mask(documents)
-        share = 1.0 if mask is None else float(mask.mean())
-        dense = projections.dense.search(vector, depth, mask)
+        allowed = projections.dense.allowed(documents)
+        dense = projections.dense.search(vector, depth, allowed)
         lexical = projections.lexical.search(
-            text, depth, documents=None if mask is None else documents, share=share
+            text,
+            depth,
+            documents=None if allowed is None else documents,
+            share=1.0 if allowed is None else allowed.share,
         )
         ranked = fuse(dense, lexical, dense_weight=self._dense_weight)
         # As many at once as are wanted: the rest is read only if some say the same, or all are to be told.

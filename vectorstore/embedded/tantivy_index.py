@@ -1,10 +1,14 @@
 """tantivy, wrapped: an inverted index of chunks with stems, headings, titles and identifiers."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from vectorstore.embedded.arrays import Found, Rows, found_nothing
 from vectorstore.embedded.truth import IndexedChunk
@@ -24,6 +28,12 @@ BOOSTS = {"body": 1.0, "heads": 0.5}
 """The body holds title and headings too: a word in them counts for more than one in the text alone."""
 _IDENTIFIER_BOOST = 2.0
 _FEW_DOCUMENTS = 1_000
+_MUCH = 500_000
+"""More occurrences than this are not all scored (3 ms for a million); fewer are."""
+_SPARE = 10
+"""How many times as many chunks as are wanted must hold one of the rarer words."""
+_SEEK = 4
+"""What it costs to look one chunk up among a word's occurrences, in occurrences scored one after another."""
 
 
 class TantivyIndex:
@@ -77,54 +87,80 @@ class TantivyIndex:
 
         `share` is the part of all chunks that those documents hold.
         """
-        query = self._query(text)
-        if query is None or limit <= 0 or not self.count:
+        terms = self._terms(text)
+        if not terms or limit <= 0 or not self.count:
             return found_nothing()
         if documents is None:
-            return self._top(query, limit)
+            return self._top(self._query(terms, limit), limit)
         if len(documents) <= _FEW_DOCUMENTS:
-            return self._top(self._within(query, documents), limit)
-        return self._filtered(query, limit, documents=documents, share=share)
+            return self._top(self._within(terms, documents), limit)
+        return self._filtered(terms, limit, documents=documents, share=share)
 
-    def _filtered(self, query: Any, limit: int, *, documents: Rows, share: float) -> Found:
+    def _filtered(self, terms: list[_Term], limit: int, *, documents: Rows, share: float) -> Found:
         """Look deep enough that the allowed ones among the best are enough; as deep as it takes."""
         depth = int(limit / max(share, 1e-9) * 1.5) + limit
         while depth < self.count // 4:
-            found, owners = self._top_with_owners(query, depth)
-            allowed = np.isin(owners, documents)
+            found, owners = self._top_with_owners(self._query(terms, depth), depth)
+            allowed = _among(owners, documents)
             if allowed.sum() >= limit or len(owners) < depth:
                 return Found(found.rows[allowed][:limit], found.scores[allowed][:limit])
             depth *= 4
-        return self._top(self._within(query, documents), limit)
+        return self._top(self._within(terms, documents), limit)
 
-    def _within(self, query: Any, documents: Rows) -> Any:
+    def _within(self, terms: list[_Term], documents: Rows) -> Any:
+        """Score what these documents hold, and nothing else."""
         tantivy = self._tantivy
         allowed = tantivy.Query.term_set_query(self._schema, "document", documents.tolist())
-        must = tantivy.Occur.Must
-        filtering = tantivy.Query.const_score_query(allowed, 0.0)
-        return tantivy.Query.boolean_query([(must, query), (must, filtering)])
+        return self._scored_too(tantivy.Query.const_score_query(allowed, 0.0), terms)
 
-    def _query(self, text: str) -> Any:
-        """Build the query from analysed words: nothing a person types is read as query syntax."""
-        tantivy = self._tantivy
+    def _query(self, terms: list[_Term], limit: int) -> Any:
+        """Look for any of the terms; in a large index, for the rarer ones, and let the others only score.
+
+        Of the chunks without any rarer word none is found: they would be far behind. What is found has the
+        score that it would have had.
+        """
+        terms = sorted(terms, key=lambda term: term.chunks)
+        total, within = sum(term.chunks for term in terms), 0
+        if total > _MUCH:
+            for count, term in enumerate(terms, start=1):
+                within += term.chunks
+                if within >= _SPARE * limit:
+                    if within * (1 + _SEEK * (len(terms) - count)) < total:
+                        return self._scored_too(self._any(terms[:count]), terms[count:])
+                    break
+        return self._any(terms)
+
+    def _any(self, terms: list[_Term]) -> Any:
+        should = self._tantivy.Occur.Should
+        return self._tantivy.Query.boolean_query([(should, part) for term in terms for part in term.parts])
+
+    def _scored_too(self, query: Any, terms: list[_Term]) -> Any:
+        """Add the scores of terms to what a query finds; one by one, for each is then only looked up."""
+        must, should = self._tantivy.Occur.Must, self._tantivy.Occur.Should
+        for term in reversed(terms):
+            for part in term.parts:
+                query = self._tantivy.Query.boolean_query([(must, query), (should, part)])
+        return query
+
+    def _terms(self, text: str) -> list[_Term]:
+        """Return the terms that the index holds, from analysed words: nothing typed is read as query syntax."""
         words = first_words(self._stems.analyze(text))
-        terms = [
-            tantivy.Query.boost_query(tantivy.Query.term_query(self._schema, field, word, "freq"), boost)
-            for word in words
-            for field, boost in BOOSTS.items()
+        terms = [self._term(word, BOOSTS) for word in words]
+        terms += [self._term(name, {"names": _IDENTIFIER_BOOST}) for name in identifiers(text)]
+        return [term for term in terms if term.chunks]
+
+    def _term(self, word: str, boosts: Mapping[str, float]) -> _Term:
+        query, found = self._tantivy.Query, {field: self._searcher.doc_freq(field, word) for field in boosts}
+        parts = [
+            query.boost_query(query.term_query(self._schema, field, word, "freq"), boosts[field])
+            for field, chunks in found.items()
+            if chunks
         ]
-        terms += [
-            tantivy.Query.boost_query(
-                tantivy.Query.term_query(self._schema, "names", name, "freq"), _IDENTIFIER_BOOST
-            )
-            for name in identifiers(text)
-        ]
-        if not terms:
-            return None
-        return tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
+        return _Term(max(found.values()), parts)
 
     def _top(self, query: Any, limit: int) -> Found:
-        hits = self._searcher.search(query, limit=limit, count=False).hits
+        # What is only allowed, and holds none of the words, has no score.
+        hits = [hit for hit in self._searcher.search(query, limit=limit, count=False).hits if hit[0] > 0]
         rows = self._searcher.fast_field_values("chunk", [address for _, address in hits])
         return Found(np.array(rows, dtype=np.int64), np.array([hit[0] for hit in hits], dtype=np.float32))
 
@@ -135,6 +171,20 @@ class TantivyIndex:
         owners = self._searcher.fast_field_values("document", addresses)
         scores = np.array([hit[0] for hit in hits], dtype=np.float32)
         return Found(np.array(rows, dtype=np.int64), scores), np.array(owners, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """A word of the question: how many chunks hold it, and a query for each field that does."""
+
+    chunks: int
+    parts: list[Any]
+
+
+def _among(rows: Rows, documents: Rows) -> npt.NDArray[np.bool_]:
+    """Say of each row whether it is one of these ascending ones."""
+    places = np.minimum(np.searchsorted(documents, rows), len(documents) - 1)
+    return np.asarray(documents[places] == rows)
 
 
 def _schema(tantivy: Any) -> Any:
