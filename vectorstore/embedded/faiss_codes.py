@@ -85,15 +85,15 @@ class RaBitQCodes:
         parameters = _faiss().IVFRaBitQSearchParameters(nprobe=probes, qb=_QUERY_BITS)
         return _search(self._lists, vector, limit, parameters)
 
-    def extended(self, vectors: Half, *, known: int) -> RaBitQCodes:
+    def extended(self, vectors: Half, *, known: int, in_place: bool = False) -> RaBitQCodes:
         """Return codes of all these vectors, of which the first `known` are in already.
 
-        This object stays as it is, for searches under way.
+        This object stays as it is, for searches under way, unless nobody has seen it yet (`in_place`).
         """
         if known >= len(vectors):
             return self
-        faiss = _faiss()
-        indexes = [None if each is None else faiss.clone_index(each) for each in (self._flat, self._lists)]
+        copied = (lambda index: index) if in_place else _faiss().clone_index
+        indexes = [None if each is None else copied(each) for each in (self._flat, self._lists)]
         for index in indexes:
             if index is not None:
                 _add(index, vectors[known:])

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
+from itertools import takewhile
 from pathlib import Path
 
 from vectorstore.embedded.files import BLOCK, block_digests, write_atomically
@@ -81,18 +82,28 @@ def seal_file(path: Path, *, known: FileSeal | None = None, size: int | None = N
     return FileSeal(size, (*kept, *block_digests(path, size=size, start=from_byte)))
 
 
-def damaged_files(folder: Path, manifest: Manifest, *, trusted: Manifest | None = None) -> list[str]:
+def damaged_files(
+    folder: Path, manifest: Manifest, *, trusted: Mapping[str, FileSeal] | None = None
+) -> list[str]:
     """Return the names of files that are missing, short or differ from their seal.
 
-    Blocks that `trusted`, a manifest verified before in this process, holds under the same digest are not
-    read again.
+    Blocks that `trusted`, the seals of the same files that this process has verified before, holds under the
+    same digest are not read again.
     """
-    same = trusted is not None and trusted.folder == manifest.folder
+    known = trusted or {}
     return [
         name
         for name, expected in manifest.files.items()
-        if not _intact(folder / name, expected, trusted.files.get(name) if same and trusted else None)
+        if not _intact(folder / name, expected, known.get(name))
     ]
+
+
+def whole_blocks(manifest: Manifest) -> Mapping[str, FileSeal]:
+    """Return the seals of the files as far as they cannot change when the files grow at their ends."""
+    return {
+        name: FileSeal(_whole_blocks(each) * BLOCK, each.blocks[: _whole_blocks(each)])
+        for name, each in manifest.files.items()
+    }
 
 
 def sweep(parent: Path, prefix: str, *, keep: set[str]) -> None:
@@ -110,9 +121,8 @@ def _format() -> str:
 def _intact(path: Path, expected: FileSeal, trusted: FileSeal | None) -> bool:
     start = 0
     if trusted is not None:
-        whole = min(_whole_blocks(trusted), _whole_blocks(expected))
-        if trusted.blocks[:whole] == expected.blocks[:whole]:
-            start = whole
+        pairs = zip(trusted.blocks, expected.blocks, strict=False)
+        start = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
     try:
         if path.stat().st_size < expected.size:
             return False

@@ -15,6 +15,7 @@ from vectorstore.embedded.manifest import (
     damaged_files,
     read_manifest,
     sweep,
+    whole_blocks,
     write_manifest,
 )
 from vectorstore.embedded.tantivy_index import TantivyIndex
@@ -60,31 +61,40 @@ def load(folder: Path, connection: Connection, kind: Kind, *, last: Projections 
 def catch_up(folder: Path, connection: Connection, kind: Kind) -> None:
     """Bring both projections on disk up to the newest commit; the caller holds the writer lock."""
     wanted = _coverage(connection, kind)
-    dense = _extensible(folder, "dense", connection, kind)
-    if dense is None or dense.covered.last_chunk < wanted.last_chunk:
-        start = dense.covered.last_chunk if dense else 0
+    _catch_up_dense(folder, connection, kind, wanted)
+    _catch_up_lexical(folder, connection, kind, wanted)
+
+
+def _catch_up_dense(folder: Path, connection: Connection, kind: Kind, wanted: Covered) -> None:
+    manifest = _usable(folder, "dense", connection, kind)
+    if manifest is None or manifest.covered.last_chunk < wanted.last_chunk:
+        manifest = manifest if _sound(folder, manifest) else None
+        start = manifest.covered.last_chunk if manifest else 0
         batches = _batches(connection, start, wanted.last_chunk, kind.dimension)
-        dense = extend_dense(
+        manifest = extend_dense(
             folder,
-            dense,
+            manifest,
             batches,
             covered=wanted,
             dimension=kind.dimension,
             recall_target=kind.recall_target,
         )
-    elif dense.covered != wanted:
-        write_manifest(folder / "dense.json", replace(dense, covered=wanted))
-    lexical = _extensible(folder, "lexical", connection, kind)
-    old = lexical
-    if lexical is None or lexical.covered.last_chunk < wanted.last_chunk:
-        start = lexical.covered.last_chunk if lexical else 0
+    elif manifest.covered != wanted:
+        write_manifest(folder / "dense.json", replace(manifest, covered=wanted))
+    sweep(folder, "dense", keep={manifest.folder})
+
+
+def _catch_up_lexical(folder: Path, connection: Connection, kind: Kind, wanted: Covered) -> None:
+    before = manifest = _usable(folder, "lexical", connection, kind)
+    if manifest is None or manifest.covered.last_chunk < wanted.last_chunk:
+        before = manifest = manifest if _sound(folder, manifest) else None
+        start = manifest.covered.last_chunk if manifest else 0
         chunks = truth.indexed_chunks(connection, after=start, until=wanted.last_chunk)
-        lexical = extend_lexical(folder, lexical, chunks, covered=wanted)
-    elif lexical.covered != wanted:
-        write_manifest(folder / "lexical.json", replace(lexical, covered=wanted))
-    sweep(folder, "dense", keep={dense.folder})
+        manifest = extend_lexical(folder, manifest, chunks, covered=wanted)
+    elif manifest.covered != wanted:
+        write_manifest(folder / "lexical.json", replace(manifest, covered=wanted))
     # The state before this one stays for a moment: somebody may be opening it.
-    sweep(folder, "lexical", keep={lexical.folder, old.folder if old else ""})
+    sweep(folder, "lexical", keep={manifest.folder, before.folder if before else ""})
 
 
 def discard(folder: Path) -> None:
@@ -121,16 +131,15 @@ def _usable(folder: Path, name: str, connection: Connection, kind: Kind) -> Mani
     return manifest if covered.mark == _mark(connection, covered.generation) else None
 
 
-def _extensible(folder: Path, name: str, connection: Connection, kind: Kind) -> Manifest | None:
-    """Return the manifest when its files can be built upon: new seals must never cover old damage.
+def _sound(folder: Path, manifest: Manifest | None) -> bool:
+    """Say whether the files can be built upon: new seals must never cover old damage.
 
     Whole blocks of a file that only grows keep their seals, and so need no reading here.
     """
-    manifest = _usable(folder, name, connection, kind)
     if manifest is None:
-        return None
-    trusted = manifest if name == "dense" else None
-    return None if damaged_files(folder / manifest.folder, manifest, trusted=trusted) else manifest
+        return False
+    trusted = whole_blocks(manifest) if manifest.kind == "dense" else None
+    return not damaged_files(folder / manifest.folder, manifest, trusted=trusted)
 
 
 def _coverage(connection: Connection, kind: Kind) -> Covered:
