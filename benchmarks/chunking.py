@@ -84,14 +84,20 @@ def questions(texts: dict[str, Extract]) -> list[Question]:
     return found
 
 
-def ours(texts: dict[str, Extract], embedder: Embedder, *, target: int, overlap: int) -> list[Piece]:
+def ours(
+    texts: dict[str, Extract], embedder: Embedder, *, target: int, overlap: int, headers: bool = True
+) -> list[Piece]:
     pieces = []
     for corpus, extract in texts.items():
         document = Document(DocumentId(corpus), corpus, "", "text/markdown", "")
         for chunk in chunks_of(
             extract, document, embedder=embedder, target_tokens=target, overlap_tokens=overlap
         ):
-            pieces.append(Piece(corpus, chunk.span.start, chunk.span.end, chunk.embedded_text))
+            pieces.append(
+                Piece(
+                    corpus, chunk.span.start, chunk.span.end, chunk.embedded_text if headers else chunk.text
+                )
+            )
     return pieces
 
 
@@ -217,6 +223,7 @@ def main() -> None:
     parser.add_argument("--target", type=int, action="append", help="our target sizes in tokens")
     parser.add_argument("--overlap", type=int, default=0)
     parser.add_argument("--ours-only", action="store_true", help="leave LangChain's splitters out")
+    parser.add_argument("--headers", action="store_true", help="also without the context header")
     parser.add_argument("--cache", type=Path, help="keep vectors here between runs (.npz)")
     options = parser.parse_args()
     if not DATA.exists():
@@ -234,6 +241,9 @@ def main() -> None:
     for target in options.target or [160]:
         pieces = ours(texts, embedder, target=target, overlap=options.overlap)
         show(f"footnote {target}/{options.overlap}", pieces, evaluate(pieces, asked, vectors))
+        if options.headers:
+            bare = ours(texts, embedder, target=target, overlap=options.overlap, headers=False)
+            show(f"the same, without headers ={target}", bare, evaluate(bare, asked, vectors))
         if options.ours_only:
             continue
         wanted = mean_length(pieces)

@@ -196,12 +196,6 @@ def _peak_mb() -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
-def _peak_mb() -> float:
-    # Not getrusage: a child's ru_maxrss starts at its parent's.
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
 def _slug(path: str) -> str:
     return "".join(character for character in path if character.isalnum())
 

@@ -1,18 +1,21 @@
 """How fast documents become searchable, against the bare encoder on the same chunks in the same run.
 
-    python benchmarks/ingest.py FOLDER… [--limit 300] [--peers PYTHON] [--unchanged 10000]
+    python benchmarks/ingest.py FOLDER… [--limit 60] [--together] [--peers PYTHON] [--unchanged 10000]
     python benchmarks/ingest.py FOLDER --slice 500 --data FOLDER
 
-Prints for every folder: documents, chunks, seconds and chunks per second end to end (`footnote ingest` in a
-process of its own), the bare encoder's chunks per second (one call of `embed_documents` over all chunks), their
-ratio, the peak resident memory of the process and of its workers, and the time of a second run that changes
-nothing. `--langchain` adds LangChain's text loader, RecursiveCharacterTextSplitter and FAISS wrapper with the
-same model on the text files of the folder.
+Prints for every folder, or for all of them together: documents, chunks, and `footnote ingest` in a process of its
+own: the whole of it (Python, libraries and model loaded, the folder walked) and its pipeline alone (from the first
+file read to the last commit), by the clock and in processor time with all workers. Beside it the bare encoder: one
+call of `embed_documents` over the same chunks, the model loaded and warm. The ratio is the pipeline's throughput
+over the bare encoder's. Memory is the proportional set size of the process and its workers at its peak. Then a second
+run that changes nothing. `--peers` adds LangChain's loaders, RecursiveCharacterTextSplitter and FAISS wrapper, and
+Chroma, with the same model and chunks of the same mean length (benchmarks/ingest_peers.py).
 """
 
 import argparse
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -20,9 +23,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vectorstore.embedders import open_embedder
 from vectorstore.open import open_store
@@ -31,14 +36,25 @@ from vectorstore.types import Scope
 ROOT = Path(__file__).parents[1]
 
 
-def resident(pid: int) -> int:
-    """Return the resident bytes of a process and all below it."""
+@dataclass(frozen=True)
+class Run:
+    """One `footnote ingest`: its report, wall and processor seconds with all workers, and peak bytes."""
+
+    report: dict[str, Any]
+    wall: float
+    cpu: float
+    peak: int
+
+
+def proportional(pid: int) -> int:
+    """Return the bytes of a process and all below it, what several share counted once."""
     total = 0
     for process in [pid, *descendants(pid)]:
         try:
-            total += int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        except (OSError, IndexError):
+            rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+        except OSError:
             continue
+        total += sum(int(line.split()[1]) << 10 for line in rollup.splitlines() if line.startswith("Pss:"))
     return total
 
 
@@ -55,12 +71,12 @@ def descendants(pid: int) -> Iterator[int]:
 
 @contextmanager
 def peak_memory(pid: int) -> Iterator[list[int]]:
-    """Watch a process tree's resident memory, ten times a second."""
+    """Watch a process tree's memory, four times a second."""
     seen, stop = [0], threading.Event()
 
     def watch() -> None:
-        while not stop.wait(0.1):
-            seen[0] = max(seen[0], resident(pid))
+        while not stop.wait(0.25):
+            seen[0] = max(seen[0], proportional(pid))
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -71,11 +87,9 @@ def peak_memory(pid: int) -> Iterator[list[int]]:
         thread.join()
 
 
-def run_ingest(
-    folder: Path, data: Path, *, seconds: float | None = None
-) -> tuple[dict[str, object], float, int]:
-    """Run the command, interrupted after so many seconds; return its report, wall seconds and peak bytes."""
-    started = time.monotonic()
+def run_ingest(folder: Path, data: Path, *, seconds: float | None = None) -> Run:
+    """Run the command, interrupted after so many seconds."""
+    started, spent = time.monotonic(), children_cpu()
     process = subprocess.Popen(
         [sys.executable, "-c", "from app.cli import main; main()", "ingest", str(folder), "--json"],
         env={**os.environ, "FOOTNOTE_DATA_DIR": str(data), "PYTHONPATH": str(ROOT)},
@@ -90,11 +104,16 @@ def run_ingest(
             output, _ = process.communicate()
     if not output:
         sys.exit(f"footnote ingest ended with {process.returncode}.")
-    return json.loads(output), time.monotonic() - started, peak[0]
+    return Run(json.loads(output), time.monotonic() - started, children_cpu() - spent, peak[0])
 
 
-def bare_speed(data: Path) -> float:
-    """Embed what the index holds once more with nothing around it; return chunks per second."""
+def children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def bare_speed(data: Path) -> tuple[float, float]:
+    """Embed what the index holds once more with nothing around it; return chunks per second and per CPU second."""
     embedder = open_embedder("all-MiniLM-L6-v2", cache_dir=data / "cache")
     store = open_store(data, embedder_fingerprint=embedder.fingerprint, dimension=embedder.dimension)
     with store.snapshot() as snapshot:
@@ -105,9 +124,10 @@ def bare_speed(data: Path) -> float:
         ]
     store.close()
     texts = list(dict.fromkeys(texts))
-    started = time.monotonic()
+    embedder.embed_documents(texts[:64])
+    started, spent = time.monotonic(), time.process_time()
     embedder.embed_documents(texts)
-    return len(texts) / (time.monotonic() - started)
+    return len(texts) / (time.monotonic() - started), len(texts) / (time.process_time() - spent)
 
 
 def mean_characters(data: Path) -> float:
@@ -127,60 +147,75 @@ def peer(python: Path, name: str, folder: Path, data: Path, *, chars: float) -> 
     command = [str(python), str(ROOT / "benchmarks/ingest_peers.py"), name, str(folder)]
     command += ["--cache", str(data / "cache"), "--chars", str(chars)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    started, spent = time.monotonic(), children_cpu()
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    wall, cpu = time.monotonic() - started, children_cpu() - spent
     if done.returncode:
         return f"did not run: {(done.stderr.strip().splitlines() or ['?'])[-1]}"
     found = json.loads(done.stdout.splitlines()[-1])
     return (
-        f"{found['seconds']:.1f} s, {found['documents'] / found['seconds']:.2f} documents/s, "
-        f"{found['chunks']} chunks, {found['chunks'] / found['seconds']:.1f} chunks/s, {found['peak_mb']:.0f} MiB"
+        f"{found['seconds']:.1f} s with the model loaded ({wall:.1f} s and {cpu:.1f} CPU s whole), "
+        f"{found['documents'] / found['seconds']:.2f} documents/s, {found['chunks']} chunks, "
+        f"{found['chunks'] / found['seconds']:.1f} chunks/s, {found['peak_mb']:.0f} MiB"
     )
 
 
 @contextmanager
-def sample(folder: Path, limit: int) -> Iterator[Path]:
-    """Copy every n-th file so that about `limit` remain; all of them when the limit is 0."""
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    if not limit or len(files) <= limit:
-        yield folder
-        return
+def sample(folders: Sequence[Path], limit: int) -> Iterator[Path]:
+    """Copy every n-th file of each folder so that about `limit` of each are there; all when the limit is 0."""
     with tempfile.TemporaryDirectory() as copy:
-        for number in range(limit):
-            file = files[number * len(files) // limit]
-            target = Path(copy) / folder.name / file.relative_to(folder)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
-        yield Path(copy) / folder.name
+        for folder in folders:
+            files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+            chosen = min(limit or len(files), len(files))
+            for number in range(chosen):
+                file = files[number * len(files) // chosen]
+                target = Path(copy) / folder.name / file.relative_to(folder)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, target)
+        yield Path(copy)
 
 
-def measure(folder: Path, *, limit: int, peers: Path | None) -> None:
-    with sample(folder, limit) as docs, tempfile.TemporaryDirectory() as scratch:
+def measure(name: str, docs: Path, *, peers: Path | None) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch)
         open_embedder("all-MiniLM-L6-v2", cache_dir=data / "cache")
-        report, wall, peak = run_ingest(docs, data)
-        _, again, _ = run_ingest(docs, data)
-        bare = bare_speed(data)
-        embedded, seconds = int(str(report["embedded"])), float(str(report["seconds"]))
+        first = run_ingest(docs, data)
+        again = run_ingest(docs, data)
+        bare, bare_cpu = bare_speed(data)
+        report = first.report
+        embedded, seconds = int(report["embedded"]), float(report["seconds"])
         documents = len(report["added"])
-        print(f"{folder.name}: {report['summary']}  (load {os.getloadavg()[0]:.1f})")
+        # what the pipeline alone spends: a run that changes nothing starts Python and walks the folder too
+        cpu = first.cpu - again.cpu
+        print(f"{name}: {report['summary']}  (load {os.getloadavg()[0]:.1f})")
         print(f"  chunks            {report['chunks']} ({embedded} embedded)")
-        print(f"  end to end        {wall:.1f} s, of which the pipeline {seconds:.1f} s")
-        print(f"  pipeline          {embedded / seconds:.1f} chunks/s, {documents / seconds:.2f} documents/s")
-        print(f"  bare encoder      {bare:.1f} chunks/s")
-        print(f"  ratio             {embedded / seconds / bare:.3f}")
-        print(f"  peak memory       {peak / 2**20:.0f} MiB, workers included")
-        print(f"  second run        {again:.2f} s ({again / wall:.1%} of the first)", flush=True)
-        for name in ("langchain", "chroma") if peers else ():
-            line = peer(peers, name, docs, data, chars=mean_characters(data))
-            print(f"  {name:<17} {line}", flush=True)
+        print(
+            f"  to searchable     {first.wall:.1f} s, {first.cpu:.1f} CPU s, process start and model included"
+        )
+        print(
+            f"  pipeline          {seconds:.1f} s, {embedded / seconds:.1f} chunks/s, {documents / seconds:.2f} documents/s"
+        )
+        print(f"  bare encoder      {bare:.1f} chunks/s, {bare_cpu:.1f} per CPU second")
+        print(
+            f"  ratio             {embedded / seconds / bare:.3f}, with process start {embedded / first.wall / bare:.3f}"
+        )
+        print(f"  ratio by CPU      {embedded / cpu / bare_cpu:.3f} (parsing in the workers included)")
+        print(f"  peak memory       {first.peak / 2**20:.0f} MiB, workers included")
+        print(
+            f"  second run        {again.wall:.2f} s ({again.wall / first.wall:.1%} of the first)", flush=True
+        )
+        for other in ("langchain", "chroma") if peers else ():
+            line = peer(peers, other, docs, data, chars=mean_characters(data))
+            print(f"  {other:<17} {line}", flush=True)
 
 
 def one_slice(folder: Path, data: Path, seconds: float) -> None:
     """Ingest into a folder that is kept, for so long; repeated until nothing is left, then it changes nothing."""
-    report, wall, peak = run_ingest(folder, data, seconds=seconds)
-    print(f"{folder.name}: {report['summary']}  (load {os.getloadavg()[0]:.1f})")
+    run = run_ingest(folder, data, seconds=seconds)
+    print(f"{folder.name}: {run.report['summary']}  (load {os.getloadavg()[0]:.1f})")
     print(
-        f"  {wall:.1f} s, {report['embedded']} chunks embedded, peak {peak / 2**20:.0f} MiB, workers included",
+        f"  {run.wall:.1f} s, {run.report['embedded']} chunks embedded, peak {run.peak / 2**20:.0f} MiB, "
+        "workers included",
         flush=True,
     )
 
@@ -194,10 +229,12 @@ def unchanged(count: int) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"# Note {number}\n\nThis is note {number}.\n")
         open_embedder("all-MiniLM-L6-v2", cache_dir=data / "cache")
-        _, first, _ = run_ingest(docs, data)
-        _, again, _ = run_ingest(docs, data)
+        first = run_ingest(docs, data)
+        again = run_ingest(docs, data)
+        assert again.report["unchanged"] == count
         print(
-            f"{count:,} short files: first run {first:.1f} s, a run that changes nothing {again:.2f} s",
+            f"{count:,} short files: first run {first.wall:.1f} s, {first.cpu:.1f} CPU s; a run that changes nothing "
+            f"{again.wall:.2f} s, {again.cpu:.2f} CPU s",
             flush=True,
         )
 
@@ -206,6 +243,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--limit", type=int, default=0, help="most files of each folder")
+    parser.add_argument("--together", action="store_true", help="all folders in one run")
     parser.add_argument(
         "--peers", type=Path, help="Python of a virtual environment with benchmarks/requirements.txt"
     )
@@ -219,8 +257,10 @@ def main() -> None:
         for folder in options.folders:
             one_slice(folder.resolve(), options.data, options.slice)
         return
-    for folder in options.folders:
-        measure(folder.resolve(), limit=options.limit, peers=options.peers)
+    folders = [folder.resolve() for folder in options.folders]
+    for group in [folders] if options.together and folders else [[folder] for folder in folders]:
+        with sample(group, options.limit) as docs:
+            measure(", ".join(folder.name for folder in group), docs, peers=options.peers)
     if options.unchanged:
         unchanged(options.unchanged)
 
