@@ -1,7 +1,6 @@
 """Texts that people have judged: supported by their evidence, or not."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -65,38 +64,3 @@ def _parsed(line: str, place: str) -> Labelled | LabelledQuestion:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the object"
         raise BadInput(f"{place}: {where}: {first['msg'].lower()}.") from error
-
-
-def published(folder: Path) -> dict[str, list[Labelled]]:
-    """Read WiCE's claims and SummEdits' domains as their authors publish them; raises NotFound."""
-    sets: dict[str, list[Labelled]] = {}
-    wice = folder / "wice" / "claim_dev.jsonl"
-    if wice.is_file():
-        sets["wice"] = list(_wice(wice))
-    for path in sorted((folder / "summedits").glob("summedits_*.json")):
-        sets[path.stem] = [
-            Labelled(
-                id=f"{path.stem}-{number}",
-                text=row["summary"],
-                evidence=row["doc"],
-                supported=int(row["label"]) == 1,
-                group=row["doc"][:80],
-            )
-            for number, row in enumerate(json.loads(path.read_text(encoding="utf-8")))
-        ]
-    if not sets:
-        raise NotFound(f"{str(folder)!r} holds neither wice/ nor summedits/.", "Give the folder with --data.")
-    return sets
-
-
-def _wice(path: Path) -> Iterator[Labelled]:
-    """Yield claims; those that are supported in part count as not supported."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
-        row = json.loads(line)
-        yield Labelled(
-            id=f"wice-{number}",
-            text=row["claim"],
-            evidence="\n\n".join(part.strip() for part in row["evidence"] if part.strip()),
-            supported=row["label"] == "supported",
-            group=row["meta"]["claim_title"],
-        )

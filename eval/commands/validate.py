@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeAlias, TypeVar
 
 import numpy as np
 import typer
@@ -14,45 +14,77 @@ from app.language.rarity import total
 from app.language.reading import read
 from app.language.sentences import sentence_spans
 from app.settings import AnswerSettings
-from eval.labelled import Labelled, published
-from eval.metrics.refusal import sounds_refused
+from eval.labelled import Labelled
+from eval.published import published
 from eval.statistics.agreement import Flags, Floats, auroc, balanced_accuracy, best_threshold, bootstrap
+from eval.wording import refusals
 from vectorstore.embed import Embedder
 from vectorstore.errors import BadInput
 
 Scorer: TypeAlias = Callable[[Sequence[Labelled]], Floats]
 """Gives each text a number; more means better supported."""
-_MIN_REFUSALS = 0.97
+T = TypeVar("T")
 
 
 def validate(
-    data: Annotated[Path, Option(help="Folder with wice/, summedits/ and, beside it, clapnq/.")],
+    data: Annotated[Path, Option(help="Folder with wice/, summedits/ and, beside it, clapnq/ and squad2/.")],
     scorer: Annotated[list[str] | None, Option(help="Only these scorers.")] = None,
+    only: Annotated[list[str] | None, Option("--set", help="Only these sets.")] = None,
     limit: Annotated[int, Option(min=0, help="Texts a set, spread over it; 0: all.")] = 0,
     json_: Annotated[bool, Option("--json", help="Figures as JSON.")] = False,
 ) -> None:
     """Score texts that people have judged, and tell how far scorers and people agree."""
-    table = {name: found for name, found in scorers().items() if not scorer or name in scorer}
-    if unknown := set(scorer or ()) - scorers().keys():
-        raise BadInput(f"There is no scorer {min(unknown)!r}.", f"There are {', '.join(scorers())}.")
-    figures = []
-    for name, items in published(data).items():
-        figures += measured(name, _some(items, limit), table)
-    refused = refusals(data.parent / "clapnq")
+    every = published(data)
+    table = _chosen(scorers(), scorer, "scorer")
+    sets = {name: _some(items, limit) for name, items in _chosen(every, only, "set").items()}
+    scored = {name: {label: score(items) for label, score in table.items()} for name, items in sets.items()}
+    figures = [row for name, items in sets.items() for row in measured(name, items, scored[name])]
+    moved = transferred(scored, sets, scorer=next(iter(table)))
+    refused = refusals(data)
     if json_:
-        typer.echo(json.dumps({"scorers": figures, "refusals": refused}, indent=2, sort_keys=True))
+        body = {"scorers": figures, "thresholds": moved, "refusals": refused}
+        typer.echo(json.dumps(body, indent=2, sort_keys=True))
         return
-    typer.echo(
-        "| set | scorer | n | AUROC | balanced accuracy as shipped | calibrated on the set's other half |"
-    )
-    typer.echo("|---|---|---|---|---|---|")
-    for row in figures:
-        typer.echo("| " + " | ".join(str(row[key]) for key in _COLUMNS) + " |")
+    _tell(_COLUMNS, figures)
+    if moved:
+        typer.echo(
+            "\nA threshold chosen on one set, used on another, beside one from the set's other half:\n"
+        )
+        _tell(_THRESHOLDS, moved)
+    typer.echo("")
     for key, value in refused.items():
         typer.echo(f"{key}: {value}")
 
 
-_COLUMNS = ("set", "scorer", "n", "auroc", "shipped", "calibrated")
+_COLUMNS = {
+    "set": "set",
+    "scorer": "scorer",
+    "n": "n",
+    "auroc": "AUROC",
+    "shipped": "balanced accuracy as shipped",
+    "calibrated": "calibrated on the set's other half",
+}
+_THRESHOLDS = {
+    "to": "set",
+    "scorer": "scorer",
+    "from": "threshold of",
+    "foreign": "balanced accuracy",
+    "own": "with its own",
+    "gain": "gain, paired",
+}
+
+
+def _tell(columns: Mapping[str, str], rows: Sequence[Mapping[str, object]]) -> None:
+    typer.echo(f"| {' | '.join(columns.values())} |")
+    typer.echo("|" + "---|" * len(columns))
+    for row in rows:
+        typer.echo("| " + " | ".join(str(row[key]) for key in columns) + " |")
+
+
+def _chosen(found: Mapping[str, T], names: Sequence[str] | None, kind: str) -> dict[str, T]:
+    if unknown := set(names or ()) - found.keys():
+        raise BadInput(f"There is no {kind} {min(unknown)!r}.", f"There are {', '.join(found)}.")
+    return {name: value for name, value in found.items() if not names or name in names}
 
 
 def scorers() -> dict[str, Scorer]:
@@ -69,27 +101,32 @@ def scorers() -> dict[str, Scorer]:
     return found
 
 
-def measured(name: str, items: Sequence[Labelled], table: Mapping[str, Scorer]) -> list[dict[str, object]]:
+def measured(name: str, items: Sequence[Labelled], scored: Mapping[str, Floats]) -> list[dict[str, object]]:
     """Measure every scorer on one set: AUROC, and balanced accuracy before and after calibration on it."""
-    labels = np.array([item.supported for item in items])
-    groups = [item.group or item.id for item in items]
+    labels, groups = _labels(items), _groups(items)
     rows: list[dict[str, object]] = []
-    for scorer, score in table.items():
-        scores = score(items)
-        cut = halves(scores, labels, groups)
+    for scorer, scores in scored.items():
+        shipped = (scores >= SUPPORTED).astype(np.float64)
+        own = (scores >= halves(scores, labels, groups)).astype(np.float64)
         rows.append(
             {
                 "set": name,
                 "scorer": scorer,
                 "n": len(items),
                 "auroc": str(bootstrap(_auroc_of(scores, labels), labels, groups)),
-                "shipped": str(
-                    bootstrap(_balanced_of(scores, labels, np.full(len(labels), SUPPORTED)), labels, groups)
-                ),
-                "calibrated": str(bootstrap(_balanced_of(scores, labels, cut), labels, groups)),
+                "shipped": str(bootstrap(_decided(shipped, labels), labels, groups)),
+                "calibrated": str(bootstrap(_decided(own, labels), labels, groups)),
             }
         )
     return rows
+
+
+def _labels(items: Sequence[Labelled]) -> Flags:
+    return np.array([item.supported for item in items])
+
+
+def _groups(items: Sequence[Labelled]) -> list[str]:
+    return [item.group or item.id for item in items]
 
 
 def halves(scores: Floats, labels: Flags, groups: Sequence[str]) -> Floats:
@@ -104,58 +141,27 @@ def halves(scores: Floats, labels: Flags, groups: Sequence[str]) -> Floats:
     return cuts
 
 
-def refusals(clapnq: Path) -> dict[str, str]:
-    """Return how often the wording of a refusal is told from that of an answer, on both sides."""
-    from app.language.phrases import languages, say
-
-    ours = [
-        say(p, code).replace("{titles}", "Leave policy")
-        for code in languages()
-        for p in ("refused", "nothing")
-    ]
-    said = [(text, True) for text in [*ours, *_WORDINGS]]
-    path = clapnq / "clapnq_dev_answerable.jsonl"
-    if path.is_file():
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        said += [
-            (found["answer"], False) for row in rows for found in row["output"] if found["answer"].strip()
-        ]
-    right = {
-        kind: [sounds_refused(text) is kind for text, is_ in said if is_ is kind] for kind in (True, False)
-    }
-    shares = {kind: sum(found) / len(found) for kind, found in right.items() if found}
-    accuracy = sum(shares.values()) / len(shares)
-    verdict = "reached" if accuracy >= _MIN_REFUSALS else "missed"
-    return {
-        "refusals known by their words": f"{shares[True]:.3f} of {len(right[True])}",
-        "answers of people taken for answers": f"{shares.get(False, 0.0):.3f} of {len(right[False])}",
-        "balanced accuracy of the wording": f"{accuracy:.3f} (target {_MIN_REFUSALS}: {verdict})",
-    }
-
-
-_WORDINGS = (
-    "I do not have enough information to answer this question.",
-    "Based on the provided documents, I'm unable to determine the exact figure.",
-    "The text does not say when the building opens.",
-    "I could not find any mention of a bicycle allowance in the handbook.",
-    "Sorry, the available sources don't provide that detail.",
-    "There is not enough context to answer.",
-    "That is not covered in the documents I have access to.",
-    "The answer is not stated in the passages.",
-    "No relevant information was found in the knowledge base.",
-    "I cannot answer that with the information given.",
-    "The handbook doesn't address this.",
-    "It isn't specified in the policy.",
-    "The excerpts give no information about this.",
-    "I have no information on who the supplier is.",
-    "This can't be determined from the context.",
-    "Your documents do not appear to mention this topic.",
-    "We don't know: nothing in the material says so.",
-    "The question is outside the scope of the documents.",
-    "As the context contains no details about salaries, I cannot say.",
-    "Regrettably the sources provided are silent on this point.",
-)
-"""Written before the patterns were run on them, and not changed since."""
+def transferred(
+    scored: Mapping[str, Mapping[str, Floats]], sets: Mapping[str, Sequence[Labelled]], *, scorer: str
+) -> list[dict[str, object]]:
+    """Decide each set by the threshold that fits another, and by one of its own (from its other half's documents)."""
+    rows: list[dict[str, object]] = []
+    for target, items in sets.items():
+        labels, groups, scores = _labels(items), _groups(items), scored[target][scorer]
+        own = (scores >= halves(scores, labels, groups)).astype(np.float64)
+        for source in sets.keys() - {target}:
+            cut = best_threshold(scored[source][scorer], _labels(sets[source]))
+            foreign = (scores >= cut).astype(np.float64)
+            figures = {
+                "from": f"{source} ({cut:.2f})",
+                "to": target,
+                "scorer": scorer,
+                "foreign": str(bootstrap(_decided(foreign, labels), labels, groups)),
+                "own": str(bootstrap(_decided(own, labels), labels, groups)),
+                "gain": str(bootstrap(_gain(own, foreign, labels), labels, groups)),
+            }
+            rows.append(figures)
+    return sorted(rows, key=lambda row: (str(row["to"]), str(row["from"])))
 
 
 def weakest(item: Labelled, score: Callable[[str, str], float]) -> float:
@@ -214,9 +220,14 @@ def _auroc_of(scores: Floats, labels: Flags) -> Callable[[np.ndarray], float]:
     return lambda rows: auroc(scores[rows], labels[rows])
 
 
-def _balanced_of(scores: Floats, labels: Flags, cuts: Floats) -> Callable[[np.ndarray], float]:
-    above = (scores >= cuts).astype(np.float64)
-    return lambda rows: balanced_accuracy(above[rows], labels[rows], 0.5)
+def _decided(said: Floats, labels: Flags) -> Callable[[np.ndarray], float]:
+    return lambda rows: balanced_accuracy(said[rows], labels[rows], 0.5)
+
+
+def _gain(own: Floats, foreign: Floats, labels: Flags) -> Callable[[np.ndarray], float]:
+    return lambda rows: (
+        balanced_accuracy(own[rows], labels[rows], 0.5) - balanced_accuracy(foreign[rows], labels[rows], 0.5)
+    )
 
 
 def _some(items: Sequence[Labelled], limit: int) -> Sequence[Labelled]:

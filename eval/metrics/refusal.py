@@ -10,9 +10,17 @@ from eval.score import NOT_APPLICABLE, Score, ok
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'"})
 _SOURCES = (
     r"(?:documents?|passages?|contexts?|sources?|texts?|excerpts?|information|materials?|articles?|content|handbook|"
-    r"knowledge base|data|files?|polic(?:y|ies)|guidelines?|manuals?|pages?|records?|search results?)"
+    r"knowledge base|data|files?|polic(?:y|ies)|guidelines?|manuals?|pages?|records?|search results?|"
+    r"documentations?|reports?|guides?|filings?)"
 )
 _NOT = r"(?:do(?:es)? not|did not|don't|doesn't|didn't|cannot|can't|could not|couldn't|(?:am|was|were|are) (?:not able|unable) to|wasn't able to|unable to)"
+_NEGATION = r"(?:not|cannot|\w+n't|no|none|neither|nor|nothing|never|nowhere|unable|without)"
+_TELLING = (
+    r"(?:contain|mention|includ|specif|stat|provid|say|answer|address|cover|discuss|giv|hold|indicat|describ|explain|offer|"
+    r"talk|speak|touch|reveal|disclos|confirm|den(?:y|ies)|list|nam(?:e|ing)|tell|refer|defin|elaborat|detail|clarif|show|identif|"
+    r"go into|go beyond|allow|section|reference|entry|information|insight|detail|evidence|relevant|sufficient|related)\w*"
+)
+"""What sources do with an answer: a negation before it, and a source in the same sentence, make a refusal."""
 _REFUSALS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -28,6 +36,29 @@ _REFUSALS = tuple(
         r"\b(?:unanswerable|NOT_IN_DOCUMENTS|out(?:side)? (?:of )?(?:the )?scope)\b",
         r"\b(?:i|we) (?:have|found|see) (?:no|nothing)\b",
         rf"\bnothing (?:\w+ ){{0,4}}{_SOURCES} (?:\w+ ){{0,2}}(?:says?|mentions?|answers?|covers?|addresses)\b",
+        rf"\b{_SOURCES}\b[^.!?]*\b{_NEGATION} (?:(?!on|the)\w+ ){{0,2}}{_TELLING}\b",
+        r"\b(?:i|we) (?:could |can )?(?:find|found|see|saw|have) (?:no|nothing)\b",
+        r"\b(?:this|that|it) (?:is not|isn't) (?:covered|mentioned|addressed|discussed|answered|stated) here\b",
+        rf"\b{_NEGATION} (?:\w+ ){{0,5}}{_SOURCES}\b (?:\w+ ){{0,3}}{_TELLING}\b",
+        rf"\b{_NEGATION} (?:\w+ ){{0,1}}(?:in|from|with|within) (?:\w+ ){{0,2}}{_SOURCES}\b",
+        rf"\b{_SOURCES} leaves? (?:it |this |that )?open\b",
+        rf"\b{_SOURCES}\b[^.!?]*\b(?:are|is) (?:unrelated|irrelevant|unknown|unclear|insufficient)\b",
+        rf"\b{_SOURCES}\b[^.!?]*\b(?:say|says|hold|holds|contain|contains) nothing\b",
+        r"\b(?:there (?:is|are) (?:not|no)|there (?:isn't|aren't)) (?:any )?(?:\w+ ){0,2}(?:information|details?|mention|data|evidence)\b",
+        r"\b(?:i|we) (?:would )?need more (?:\w+ )?(?:documents?|information|context|details)\b",
+        r"\bc[ao]me up empty\b",
+        rf"\b{_SOURCES}(?: \w+){{0,5}} (?:make|makes|contain|contains|give|gives|provide|provides|offer|offers|hold|holds) no \w+",
+        rf"\b(?:there is|there's|there was) nothing (?:\w+ ){{0,3}}{_SOURCES}",
+        rf"\b{_SOURCES}(?: \w+){{0,3}} (?:is|are) silent\b",
+        rf"\b{_SOURCES}(?: \w+){{0,5}} lacks? \w+",
+        rf"\bneither of the (?:\w+ ){{0,3}}{_SOURCES}\b",
+        r"\bit(?: is not| isn't|'s not) (?:possible to (?:say|tell|answer|determine|know)|(?:stated|specified|mentioned|said))\b",
+        rf"\bunclear from (?:\w+ ){{0,3}}{_SOURCES}",
+        rf"\b{_NOT} appear (?:\w+ ){{0,3}}{_SOURCES}",
+        r"\b(?:i|we) lack (?:\w+ ){0,2}(?:information|details?|data|context)",
+        r"\bnothing (?:was|could be) found\b",
+        rf"\b(?:question|topic|this|that) (?:\w+ )?(?:goes beyond|falls outside|is beyond|lies outside) (?:\w+ ){{0,3}}{_SOURCES}",
+        rf"\bhave not been given (?:\w+ ){{0,3}}{_SOURCES}",
         rf"\bnone of the (?:\w+ ){{0,3}}{_SOURCES}\b",
     )
 )
@@ -63,7 +94,7 @@ def sounds_refused(answer: str) -> bool:
 def _first(text: str) -> str:
     """Return the opening up to its first marker's sentence: a cited statement is an answer."""
     opening = text[:_OPENING]
-    sentence = re.split(r"(?<=[.!?])\s", opening, maxsplit=2)
+    sentence = re.split(r"(?<=[.!?])\s+(?!\[\d)", opening, maxsplit=2)
     return " ".join(part for part in sentence[:2] if not re.search(r"\[\d", part))
 
 
