@@ -50,6 +50,9 @@ class Opened:
 
     def catalog(self, generation: Generation) -> Catalog:
         """Return which documents stand in a generation."""
+        known = self._catalogs.get(generation)
+        if known is not None:
+            return known
         with self._catalog_lock:
             found = self._catalogs.get(generation)
             if found is None:

@@ -140,9 +140,14 @@ class EmbeddedStore:
         Raises EmbedderMismatch when it was made by another embedder than this store is for.
         """
         path = self.folder / "index.db"
+        current = self._opened
+        # Without the lock: holding it while SQLite reads would make all searches wait for each other.
+        if current is not None and create.identity(path, current.database) == current.identity:
+            return current
         with self._lock:
             if (
                 self._opened is not None
+                and self._opened is not current
                 and create.identity(path, self._opened.database) == self._opened.identity
             ):
                 return self._opened
