@@ -30,6 +30,8 @@ _IDENTIFIER_BOOST = 2.0
 _FEW_DOCUMENTS = 1_000
 _MUCH = 500_000
 """More occurrences than this are not all scored (3 ms for a million); fewer are."""
+_SLACK = 50
+"""How much deeper than their share tells to look for chunks that a caller may see."""
 _SPARE = 10
 """How many times as many chunks as are wanted must hold one of the rarer words."""
 _SEEK = 4
@@ -98,7 +100,7 @@ class TantivyIndex:
 
     def _filtered(self, terms: list[_Term], limit: int, *, documents: Rows, share: float) -> Found:
         """Look deep enough that the allowed ones among the best are enough; as deep as it takes."""
-        depth = int(limit / max(share, 1e-9) * 1.5) + limit
+        depth = int(limit / max(share, 1e-9) * 1.2) + _SLACK
         while depth < self.count // 4:
             found, owners = self._top_with_owners(self._query(terms, depth), depth)
             allowed = _among(owners, documents)
