@@ -2,7 +2,7 @@
 
     python -m venv PEERS && PEERS/bin/pip install -r benchmarks/requirements.txt
     python -m benchmarks.search --chunks 100000 --peers PEERS/bin/python --keep FOLDER [--plot docs/images/search.svg]
-    python -m benchmarks.search --chunks 1000000 --only footnote,faiss-flat
+    python -m benchmarks.search --chunks 1000000 --only footnote,faiss-flat --keep FOLDER [--again]
 
 The vectors are real embeddings of passages (SciFact, MT-RAG), multiplied up to the wanted number with noise; the
 questions are the test sets' own. Every index is built by one process, and searched by another that opens it: memory
