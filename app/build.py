@@ -12,6 +12,7 @@ from app import ground
 from app.answer.answerer import LanguageModel
 from app.answer.extractive import ExtractiveAnswerer
 from app.answerable import Answerability, decide
+from app.calibration import live_tau
 from app.condense import standalone
 from app.events import Event
 from app.explain_search import ExplainedSearch, Fit, explain_search
@@ -78,7 +79,9 @@ def build(store_settings: StoreSettings, answer_settings: AnswerSettings) -> Par
         condense=partial(_condense_by_model, model.complete) if model else _condense_offline,
         decide=_decide(sentences, answer_settings.answer_threshold),
         answerer=model or extractive,
-        check=partial(ground.check, judge=open_judge(answer_settings.support_model)),
+        check=partial(
+            ground.check, judge=open_judge(answer_settings.support_model), tau=live_tau(answer_settings)
+        ),
         tokens=tokens,
         context_tokens=answer_settings.context_tokens,
         passages=answer_settings.passages,

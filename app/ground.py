@@ -55,18 +55,22 @@ class Grounding:
     quote: str
 
 
-def support(sentence: str, evidence: str, *, context: str = "", judge: Judge | None = None) -> float:
+def support(
+    sentence: str, evidence: str, *, context: str = "", judge: Judge | None = None, tau: float = SUPPORTED
+) -> float:
     """Return the probability that the evidence supports the sentence.
 
     The best of its windows of one to three sentences counts. 1 if the sentence stands in the evidence word for
     word, 0 if it holds a number, date, unit or code that the evidence lacks. `context` is read with every window.
-    A `judge` has its say in what is neither.
+    A `judge` has its say in what is neither. `tau` is the probability that is to count as an even chance.
     """
     value = max((value for value, _ in _scored(sentence, evidence, context)), default=0.0)
-    return _judged(value, sentence, evidence, context, judge)
+    return _calibrated(_judged(value, sentence, evidence, context, judge), tau)
 
 
-def check(sentence: str, passages: Sequence[Passage], *, judge: Judge | None = None) -> Grounding:
+def check(
+    sentence: str, passages: Sequence[Passage], *, judge: Judge | None = None, tau: float = SUPPORTED
+) -> Grounding:
     """Find the window that supports the sentence best; earlier passages and shorter windows win ties.
 
     The window is found by words; a `judge` then reads the sentence with its passage, unless that is beyond doubt.
@@ -79,7 +83,7 @@ def check(sentence: str, passages: Sequence[Passage], *, judge: Judge | None = N
     if best is None:
         return Grounding(0.0, "unsupported", None, Span(0, 0), "")
     value, passage, window = best
-    value = _judged(value, sentence, passage.text, _context(passage), judge)
+    value = _calibrated(_judged(value, sentence, passage.text, _context(passage), judge), tau)
     start = passage.span.start + window.start
     evidence = Span(start, passage.span.start + window.end, _page(passage, start))
     return Grounding(value, verdict(value), passage, evidence, passage.text[window.start : window.end])
@@ -90,6 +94,14 @@ def _judged(value: float, sentence: str, evidence: str, context: str, judge: Jud
     if judge is None or not 0.0 < value < 1.0:
         return value
     return judge(sentence, gather(read(sentence), evidence, context), math.log(value / (1 - value)))
+
+
+def _calibrated(value: float, tau: float) -> float:
+    """Shift the log-odds so that `tau` becomes an even chance; what is beyond doubt stays so."""
+    if tau == SUPPORTED or not 0.0 < value < 1.0:
+        return value
+    odds = value / (1 - value) * (1 - tau) / tau
+    return odds / (1 + odds)
 
 
 def _is_tighter(

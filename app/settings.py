@@ -102,6 +102,11 @@ class AnswerSettings(FootnoteSettings):
         description="File of a trained support checker (.onnx, made by benchmarks.checker) that is heard beside the "
         "lexical one; empty: the lexical one alone.",
     )
+    calibration: str = Field(
+        default="",
+        description="File that `footnote eval calibrate --write` made: its tau becomes the even chance of support, in "
+        "answers and in evaluations; empty: as shipped.",
+    )
     answer_threshold: float = Field(
         default=0.38,
         ge=0,

@@ -15,6 +15,7 @@ from eval.metrics.relevance import relevance
 from eval.metrics.system import system
 from eval.outcome import Outcome
 from eval.row import Row, make_row
+from eval.ruler import PLAIN, Ruler
 from eval.score import Score
 from eval.scorers import scores_of, versions
 from eval.summary import Mean, summarise
@@ -51,10 +52,11 @@ def evaluate(
     embedder: Embedder,
     repeat: int = 1,
     judge: Judge | None = None,
+    ruler: Ruler = PLAIN,
 ) -> Evaluation:
     """Ask every case `repeat` times and score what comes back."""
     runs = _asked(cases, target, repeat)
-    scores = [_scored(run, embedder, judge) for run in runs]
+    scores = [_scored(run, embedder, judge, ruler) for run in runs]
     rows = tuple(
         make_row(case, [run[index] for run in runs], [run[index] for run in scores])
         for index, case in enumerate(cases)
@@ -63,7 +65,7 @@ def evaluate(
         rows=rows,
         means=means_of(rows),
         fingerprint={"dataset": _dataset(rows), **target.fingerprint()},
-        scorers=versions() | (judge.versions() if judge else {}),
+        scorers=versions(ruler) | (judge.versions() if judge else {}),
         missing=_missing(cases, target.documents()),
         seconds=system([outcome for run in runs for outcome in run]),
         noise=_noise(scores),
@@ -82,12 +84,12 @@ def _asked(cases: Sequence[Case], target: Target, repeat: int) -> list[list[Outc
 
 
 def _scored(
-    outcomes: Sequence[Outcome], embedder: Embedder, judge: Judge | None
+    outcomes: Sequence[Outcome], embedder: Embedder, judge: Judge | None, ruler: Ruler
 ) -> list[Mapping[str, Score]]:
     nearness = relevance(outcomes, embedder)
     said = judge.scores(outcomes) if judge else [{}] * len(outcomes)
     return [
-        scores_of(outcome) | {"answer_relevance": near} | verdicts
+        scores_of(outcome, ruler) | {"answer_relevance": near} | verdicts
         for outcome, near, verdicts in zip(outcomes, nearness, said, strict=True)
     ]
 

@@ -10,11 +10,13 @@ from app.events import Citation, Passage
 from eval.cases import Case, Evidence, Nugget
 from eval.metrics.answer import contents, groundedness
 from eval.metrics.citing import citations
+from eval.metrics.correctness import NAMES as WEIGHED
 from eval.metrics.correctness import correctness
 from eval.metrics.nuggets import nuggets
 from eval.metrics.refusal import refusal
 from eval.metrics.retrieval import retrieval
 from eval.outcome import Outcome
+from eval.ruler import PLAIN, Ruler
 from eval.score import ERROR, Score
 from vectorstore.types import Document, DocumentId, Span
 
@@ -33,26 +35,27 @@ _ANSWERS = (
 )
 
 
-def scores_of(outcome: Outcome) -> dict[str, Score]:
+def scores_of(outcome: Outcome, ruler: Ruler = PLAIN) -> dict[str, Score]:
     """Score one outcome by every metric that needs no other outcome; a broken turn scores `error` throughout."""
     rows = (
         retrieval(outcome, k=K),
-        groundedness(outcome),
-        citations(outcome),
+        groundedness(outcome, ruler),
+        citations(outcome, ruler),
         refusal(outcome),
         contents(outcome),
-        correctness(outcome),
-        nuggets(outcome),
+        correctness(outcome, ruler),
+        nuggets(outcome, ruler),
     )
     scores = {name: score for row in rows for name, score in row.items()}
     return dict.fromkeys(scores, ERROR) if outcome.error else scores
 
 
-def versions() -> dict[str, str]:
-    """Return each metric's version."""
-    said: dict[str, list[str]] = {}
+def versions(ruler: Ruler = PLAIN) -> dict[str, str]:
+    """Return each metric's version. Words weigh as in general English here: a document more makes no new scorer."""
+    said: dict[str, list[str]] = {name: [ruler.words] for name in WEIGHED}
+    probed = Ruler(ruler.tau)
     for probe in _probes():
-        for name, score in scores_of(probe).items():
+        for name, score in scores_of(probe, probed).items():
             said.setdefault(name, []).append(f"{score.status} {score.value:.2f}")
     return {
         name: hashlib.sha256(" ".join(values).encode()).hexdigest()[:8]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,9 @@ import typer
 from typer import Option
 
 from app.answerable import calibrated_threshold
+from app.calibration import RULER, TRAINED, Calibration
 from app.ground import support
-from eval.calibration import Calibration
+from app.settings import AnswerSettings
 from eval.commands import options
 from eval.commands.validate import weakest
 from eval.labelled import Labelled, LabelledQuestion, load_labels
@@ -29,6 +31,7 @@ from eval.statistics.agreement import (
     reliability,
 )
 from vectorstore.errors import BadInput
+from vectorstore.pair_model import open_judge
 
 LEAST = 50
 """Labels; with fewer a threshold is a guess."""
@@ -56,13 +59,14 @@ def calibrate(
             f"{labels.name} holds {len(texts)} judged texts and {len(questions)} questions.",
             f"A threshold needs at least {LEAST} of one kind.",
         )
-    scorer = f"judge:{judge}" if judge else "footnote"
+    trained = AnswerSettings().support_model
+    scorer = f"judge:{judge}" if judge else TRAINED if trained else RULER
     threshold = _answer_threshold(questions, docs, over_refusal) if len(questions) >= LEAST else None
     if len(texts) >= LEAST:
         scores = (
             _judge_scores(texts, judge, judge_url, judge_cache, cache_only=cache_only)
             if judge
-            else _scores(texts)
+            else _scores(texts, trained)
         )
         found = _agreed(scorer, texts, scores, threshold)
         if pool is not None:
@@ -79,8 +83,10 @@ def calibrate(
         typer.echo(f"Calibration written: {write}", err=True)
 
 
-def _scores(texts: Sequence[Labelled]) -> Floats:
-    return np.array([weakest(item, support) for item in texts], dtype=np.float64)
+def _scores(texts: Sequence[Labelled], trained: str) -> Floats:
+    """Score by what checks live answers: words, and the trained checker where one is set."""
+    score = partial(support, judge=open_judge(trained))
+    return np.array([weakest(item, score) for item in texts], dtype=np.float64)
 
 
 def _judge_scores(

@@ -10,10 +10,11 @@ import typer
 from eval.baseline import baseline_of, read_folder
 from eval.cases import Case, load_cases
 from eval.commands import options
-from eval.commands.configuration import Configuration, fill, opened, parse_configuration
+from eval.commands.configuration import Configuration, fill, opened, parse_configuration, ruler_of
 from eval.commands.run import HANDBOOK, SAMPLE, finish, leave, select
 from eval.compare import GATED, MIN_EFFECT, Rules
 from eval.compare import compare as compared
+from eval.ruler import Ruler
 from eval.run import Evaluation, evaluate, means_of
 from eval.verdict import Exit, judged
 from ingest.settings import IngestSettings
@@ -76,9 +77,14 @@ def _both(
             index = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="footnote-eval-")))
             fill(index, docs, sides[0])
         found = []
+        words: Ruler | None = None
         for side in sides:
             with opened(side, docs=None if index else docs, index=index) as target:
-                found.append(evaluate(cases, target, embedder=target.parts.embedder, repeat=repeat))
+                embedder, own = target.parts.embedder, ruler_of(side, target)
+                # Words weigh as in side A's index on both sides, or another chunker would look like another answer.
+                words = words or own
+                ruler = Ruler(own.tau, words.weight, words.words)
+                found.append(evaluate(cases, target, embedder=embedder, repeat=repeat, ruler=ruler))
         return found
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import SecretStr, ValidationError
 
+from app.calibration import live_tau, ruler_tau
 from app.settings import AnswerSettings
+from eval.ruler import Ruler, corpus_ruler
 from eval.targets.target import InProcess
 from ingest.settings import IngestSettings
 from prompts.loader import prompts_from
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 _CLASSES: tuple[type[FootnoteSettings], ...] = (StoreSettings, IngestSettings, AnswerSettings)
 _OWN = ("at", "prompts")
 _UNNAMED = frozenset(
-    ("data_dir", "keep_generations", "embedder", "top_k", "llm_model", "llm_base_url", "llm_api_key", "llm_fallback")
+    ("data_dir", "keep_generations", "embedder", "top_k", "llm_model", "llm_base_url", "llm_api_key", "llm_fallback", "calibration")
 )  # fmt: skip
 """What a fingerprint leaves out: what the target names itself, where things lie, and what is secret."""
 Settings = TypeVar("Settings", bound=FootnoteSettings)
@@ -106,10 +108,17 @@ def in_process(parts: "Parts", configuration: Configuration, *, top_k: int) -> I
     }
     cut = configuration.settings(IngestSettings)
     named["chunker"] = f"{cut.chunk_tokens} tokens, {cut.chunk_overlap} repeated"
+    named["tau"] = f"{live_tau(configuration.settings(AnswerSettings)):g}"
     at = configuration.values.get("at")
     if at is not None and not at.isdecimal():
         raise BadInput(f"at={at!r} is not a generation.", "`footnote index generations` lists them.")
     return InProcess(parts, top_k, Generation(int(at)) if at else None, named)
+
+
+def ruler_of(configuration: Configuration, target: InProcess | None = None) -> Ruler:
+    """Return what to measure with: the calibrated tau, and the words of the index where one is asked."""
+    tau = ruler_tau(configuration.settings(AnswerSettings))
+    return Ruler(tau) if target is None else corpus_ruler(target.chunks(), tau=tau)
 
 
 def _named(settings: FootnoteSettings) -> Iterator[tuple[str, str]]:

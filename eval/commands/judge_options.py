@@ -8,8 +8,8 @@ from pathlib import Path
 
 import typer
 
+from app.calibration import Calibration
 from app.settings import AnswerSettings
-from eval.calibration import Calibration
 from eval.judge import NAMES, Judge, Prices, openai_ask
 from eval.judge_cache import open_cache
 from vectorstore.errors import BadInput

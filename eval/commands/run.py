@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -180,16 +181,19 @@ def _evaluated(
     judge: Judge | None = None,
     data: Path | None = None,
 ) -> Evaluation:
-    from eval.commands.configuration import opened, parse_configuration
+    from eval.commands.configuration import opened, parse_configuration, ruler_of
 
     configuration = parse_configuration("run", settings)
+    asked: dict[str, Any] = {"repeat": repeat, "judge": judge}
     if elsewhere is not None:
-        return evaluate(cases, elsewhere, embedder=embedder_of(configuration), repeat=repeat, judge=judge)
+        embedder = embedder_of(configuration)
+        return evaluate(cases, elsewhere, embedder=embedder, ruler=ruler_of(configuration), **asked)
     with ExitStack() as stack:
         target = stack.enter_context(opened(configuration, docs=docs))
         if data is not None and any(evidence.quote for case in cases for evidence in case.evidence):
             check_quotes(cases, target.texts(), data)
-        return evaluate(cases, target, embedder=target.parts.embedder, repeat=repeat, judge=judge)
+        ruler = ruler_of(configuration, target)
+        return evaluate(cases, target, embedder=target.parts.embedder, ruler=ruler, **asked)
 
 
 def _thresholds(flags: list[str], path: Path | None, *, sample: bool) -> list[Threshold]:

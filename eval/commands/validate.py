@@ -152,7 +152,7 @@ def transferred(
         for source in sets.keys() - {target}:
             cut = best_threshold(scored[source][scorer], _labels(sets[source]))
             foreign = (scores >= cut).astype(np.float64)
-            figures = {
+            figures: dict[str, object] = {
                 "from": f"{source} ({cut:.2f})",
                 "to": target,
                 "scorer": scorer,

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from app.ground import Grounding, check
 from app.language.sentences import sentence_spans
 from eval.outcome import Outcome
+from eval.ruler import PLAIN, Ruler
 from eval.score import NOT_APPLICABLE, Score, ok
 
 _MARKER = re.compile(r"\[(\d{1,3})\]")
 
 
-def groundedness(outcome: Outcome) -> dict[str, Score]:
+def groundedness(outcome: Outcome, ruler: Ruler = PLAIN) -> dict[str, Score]:
     """Return the share of sentences that the passages given to the answerer support, and all-or-nothing."""
     sentences = factual_sentences(outcome)
     if not sentences:
         return {"groundedness": NOT_APPLICABLE, "groundedness_strict": NOT_APPLICABLE}
-    checked = [_checked(sentence, outcome) for sentence in sentences]
+    checked = [_checked(sentence, outcome, ruler) for sentence in sentences]
     supported = sum(grounding.verdict == "supported" for grounding in checked)
     return {
         "groundedness": ok(supported / len(checked)),
@@ -59,8 +60,8 @@ def _bare(text: str) -> str:
     return _MARKER.sub("", text).strip()
 
 
-def _checked(sentence: str, outcome: Outcome) -> Grounding:
-    return check(sentence, outcome.passages)
+def _checked(sentence: str, outcome: Outcome, ruler: Ruler) -> Grounding:
+    return check(sentence, outcome.passages, tau=ruler.tau)
 
 
 def _found(pattern: str, text: str) -> bool:

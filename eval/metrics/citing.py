@@ -10,6 +10,7 @@ from app.events import Passage
 from app.ground import SUPPORTED, check, support
 from eval.metrics.answer import factual_spans
 from eval.outcome import Outcome
+from eval.ruler import PLAIN, Ruler
 from eval.score import NOT_APPLICABLE, Score, ok
 
 NAMES = ("citation_validity", "citation_recall", "citation_precision")
@@ -18,7 +19,7 @@ _MOST = 3
 """ALCE reads the first three citations of a sentence."""
 
 
-def citations(outcome: Outcome) -> dict[str, Score]:
+def citations(outcome: Outcome, ruler: Ruler = PLAIN) -> dict[str, Score]:
     """Return validity, recall and precision.
 
     Validity: markers that resolve to a passage whose quote stands verbatim at its offsets. Recall: sentences that
@@ -32,7 +33,7 @@ def citations(outcome: Outcome) -> dict[str, Score]:
     supported, useful, cited = 0, 0, 0
     for start, end in spans:
         passages = _cited(outcome, start, end)
-        needed = _needed(_MARKER.sub("", outcome.answer[start:end]).strip(), passages)
+        needed = _needed(_MARKER.sub("", outcome.answer[start:end]).strip(), passages, ruler)
         supported += needed is not None
         useful += sum(needed or ())
         cited += len(passages)
@@ -50,21 +51,22 @@ def _cited(outcome: Outcome, start: int, end: int) -> list[Passage]:
     return [known[number] for number in dict.fromkeys(numbers) if number in known][:_MOST]
 
 
-def _needed(sentence: str, passages: Sequence[Passage]) -> list[bool] | None:
+def _needed(sentence: str, passages: Sequence[Passage], ruler: Ruler) -> list[bool] | None:
     """Say of each passage whether it counts; None when they do not support the sentence together."""
     if not passages:
         return None
-    alone = [check(sentence, [passage]).support >= SUPPORTED for passage in passages]
+    alone = [check(sentence, [passage], tau=ruler.tau).support >= SUPPORTED for passage in passages]
     if any(alone):
         return alone
-    if len(passages) == 1 or not _together(sentence, passages):
+    if len(passages) == 1 or not _together(sentence, passages, ruler):
         return None
     return [
-        not _together(sentence, [other for other in passages if other is not passage]) for passage in passages
+        not _together(sentence, [other for other in passages if other is not passage], ruler)
+        for passage in passages
     ]
 
 
-def _together(sentence: str, passages: Sequence[Passage]) -> bool:
+def _together(sentence: str, passages: Sequence[Passage], ruler: Ruler) -> bool:
     joined = "\n\n".join(passage.text for passage in passages)
     context = "\n".join(dict.fromkeys(passage.context for passage in passages if passage.context))
-    return support(sentence, joined, context=context) >= SUPPORTED
+    return support(sentence, joined, context=context, tau=ruler.tau) >= SUPPORTED

@@ -1,7 +1,7 @@
 """F. Correctness against a reference: how much of its wording the answer holds, rare words counting more.
 
-Each word weighs as much as it is rare in general English (`app/language/rarity.py`, a frozen table, so that a
-score does not move when a document is added). On 280 judged pairs this F1 reaches a Pearson correlation of 0.53
+Each word weighs as much as it is rare in the chunks of the index that is asked, as it stands when the run begins;
+where there is no index to count in, in general English (`app/language/rarity.py`). On 280 judged pairs this F1 reaches a Pearson correlation of 0.53
 with human preference; humans among themselves 0.70.
 """
 
@@ -9,16 +9,16 @@ import math
 import re
 from collections import Counter
 
-from app.language.rarity import rarity
 from app.language.words import stem, words
 from eval.outcome import Outcome
+from eval.ruler import PLAIN, Ruler
 from eval.score import NOT_APPLICABLE, Score, ok
 
 _MARKER = re.compile(r"\[\d{1,3}\]")
 NAMES = ("answer_correctness", "answer_precision", "answer_recall")
 
 
-def correctness(outcome: Outcome) -> dict[str, Score]:
+def correctness(outcome: Outcome, ruler: Ruler = PLAIN) -> dict[str, Score]:
     """Return weighted F1, precision and recall of the answer's words against the reference's.
 
     Not applicable without a reference and to an unanswerable question; a wrong refusal scores 0.
@@ -28,9 +28,9 @@ def correctness(outcome: Outcome) -> dict[str, Score]:
     if not expected or not case.answerable:
         return dict.fromkeys(NAMES, NOT_APPLICABLE)
     given = Counter[str]() if outcome.refused else weighed(_MARKER.sub("", outcome.answer))
-    shared = _weight(given & expected)
-    precision = shared / _weight(given) if given else 0.0
-    recall = shared / _weight(expected)
+    shared = _weight(given & expected, ruler)
+    precision = shared / _weight(given, ruler) if given else 0.0
+    recall = shared / _weight(expected, ruler)
     f1 = 2 * precision * recall / (precision + recall) if shared else 0.0
     values = (min(1.0, value) for value in (f1, precision, recall))
     return {name: ok(value) for name, value in zip(NAMES, values, strict=True)}
@@ -41,5 +41,5 @@ def weighed(text: str) -> Counter[str]:
     return Counter(stem(word) for word in words(text))
 
 
-def _weight(stems: Counter[str]) -> float:
-    return math.fsum(rarity(item) * count for item, count in sorted(stems.items()))
+def _weight(stems: Counter[str], ruler: Ruler) -> float:
+    return math.fsum(ruler.weight(item) * count for item, count in sorted(stems.items()))

@@ -8,18 +8,19 @@ import re
 
 from app.ground import SUPPORTED, support
 from eval.outcome import Outcome
+from eval.ruler import PLAIN, Ruler
 from eval.score import NOT_APPLICABLE, Score, ok
 
 _MARKER = re.compile(r"\[\d{1,3}\]")
 
 
-def nuggets(outcome: Outcome) -> dict[str, Score]:
+def nuggets(outcome: Outcome, ruler: Ruler = PLAIN) -> dict[str, Score]:
     """Return the weighted recall of nuggets, and the strict recall of vital ones."""
     case = outcome.case
     if not case.nuggets or not case.answerable:
         return {"nugget_recall": NOT_APPLICABLE, "nugget_vital": NOT_APPLICABLE}
     answer = "" if outcome.refused else _MARKER.sub("", outcome.answer)
-    held = [support(nugget.text, answer) >= SUPPORTED for nugget in case.nuggets]
+    held = [support(nugget.text, answer, tau=ruler.tau) >= SUPPORTED for nugget in case.nuggets]
     weights = [1.0 if nugget.vital else 0.5 for nugget in case.nuggets]
     vital = [found for found, nugget in zip(held, case.nuggets, strict=True) if nugget.vital]
     gained = sum(weight for weight, found in zip(weights, held, strict=True) if found)

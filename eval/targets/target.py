@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -61,6 +61,12 @@ class InProcess:
         """Return every document's text by uri."""
         with self.parts.store.snapshot(self.at) as snapshot:
             return {document.uri: snapshot.text(document.id) for document in snapshot.documents(scope=_SCOPE)}
+
+    def chunks(self) -> Iterator[str]:
+        """Yield the text of every chunk of the index."""
+        with self.parts.store.snapshot(self.at) as snapshot:
+            for document in snapshot.documents(scope=_SCOPE):
+                yield from (chunk.text for chunk in snapshot.chunks(document.id))
 
     def confidences(self, questions: Sequence[str]) -> list[float]:
         """Return how sure the turn is that the documents answer each question; 0 where nothing was found."""

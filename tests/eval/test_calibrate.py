@@ -1,6 +1,8 @@
 """Calibration: agreement with human labels, thresholds that fit, and what is refused."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from eval.calibration import Calibration
+from app import ground
+from app.calibration import Calibration, live_tau, ruler_tau
+from app.settings import AnswerSettings
 from eval.cli import app
 from eval.commands.judge_options import JudgeOptions, check_gates
+from eval.ruler import Ruler
+from eval.scorers import scores_of, versions
 from eval.statistics.agreement import Confusion, auroc, best_threshold, corrected_mean, kappa, reliability
-from tests.eval.outcomes import LEAVE
-from vectorstore.errors import BadInput
+from tests.eval.outcomes import LEAVE, answered
+from tests.handbook import small_handbook
+from vectorstore.errors import BadInput, NotFound
 
 TRUE = ("Full-time staff get 25 days of annual leave.", "Unused days expire on 31 March.")
 FALSE = ("Full-time staff get 28 days of annual leave.", "The canteen is open until two.")
@@ -75,6 +82,54 @@ def test_a_judge_gates_only_when_it_agrees_with_people(tmp_path: Path) -> None:
     Calibration(scorer="judge:m", kappa=0.7, **fields).save(path)
     check_gates(["groundedness@judge", "groundedness"], JudgeOptions("m", calibration=path))
     assert Calibration.load(path).kappa == 0.7
+
+
+HALF = "Full-time staff get 25 days of annual leave and a warm welcome."
+"""Supported in part: the ruler puts it between 0.02 and 0.98."""
+
+
+def calibrated(path: Path, *, tau: float, scorer: str = "footnote") -> str:
+    Calibration(
+        scorer=scorer, labels=60, kappa=0.5, balanced_accuracy=0.8, tau=tau, tau_low=0, tau_high=1
+    ).save(path)
+    return str(path)
+
+
+def test_the_live_turn_and_the_scorers_read_the_calibrated_tau(tmp_path: Path) -> None:
+    passages = answered("", LEAVE).passages
+    raw = ground.check(HALF, passages).support
+    assert 0.02 < raw < 0.98
+    assert AnswerSettings().calibration == ""
+    assert live_tau(AnswerSettings()) == ground.SUPPORTED
+    for tau, verdict, grounded in ((raw - 0.01, "supported", 1), (raw + 0.01, "partly", 0)):
+        settings = AnswerSettings(calibration=calibrated(tmp_path / "tau.json", tau=tau))
+        assert build_check(settings)(HALF, passages).verdict == verdict
+        ruler = Ruler(ruler_tau(settings))
+        assert scores_of(answered(HALF, LEAVE), ruler)["groundedness"].value == grounded
+    assert ground.support(HALF, LEAVE, tau=raw) == pytest.approx(0.5)
+    assert ground.support("Interns get 13 days.", LEAVE, tau=0.01) == 0
+    assert versions(Ruler(0.05))["groundedness"] != versions()["groundedness"]
+    assert versions(Ruler(0.05))["must_include"] == versions()["must_include"]
+
+
+def test_a_turn_is_built_with_its_calibration(tmp_path: Path) -> None:
+    passages = answered("", LEAVE).passages
+    raw = ground.check(HALF, passages).support
+    with small_handbook(tmp_path, calibration=calibrated(tmp_path / "tau.json", tau=raw)) as parts:
+        assert parts.turn.check(HALF, passages).support == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_calibration_of_another_scorer_is_refused_by_the_live_turn(tmp_path: Path) -> None:
+    other = AnswerSettings(calibration=calibrated(tmp_path / "judge.json", tau=0.9, scorer="judge:m"))
+    with pytest.raises(BadInput, match="judge:m"):
+        live_tau(other)
+    assert ruler_tau(other) == ground.SUPPORTED
+    with pytest.raises(NotFound):
+        live_tau(AnswerSettings(calibration=str(tmp_path / "none.json")))
+
+
+def build_check(settings: AnswerSettings) -> Callable[..., ground.Grounding]:
+    return partial(ground.check, tau=live_tau(settings))
 
 
 def test_figures_of_agreement() -> None:

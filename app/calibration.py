@@ -4,7 +4,14 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from app.ground import SUPPORTED
+from app.settings import AnswerSettings
 from vectorstore.errors import BadInput, NotFound
+
+RULER = "footnote"
+TRAINED = "footnote, trained"
+"""The scorers that support can be calibrated for: words alone, or the trained checker heard beside them."""
+_CLOSEST = 0.001
 
 
 class Calibration(BaseModel):
@@ -38,3 +45,29 @@ class Calibration(BaseModel):
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the file"
             raise BadInput(f"{path.name}: {where}: {first['msg'].lower()}.") from error
+
+
+def live_tau(settings: AnswerSettings) -> float:
+    """Return the even chance of the live turn's checker; raises BadInput for a calibration of another scorer."""
+    if not settings.calibration:
+        return SUPPORTED
+    found = Calibration.load(Path(settings.calibration))
+    wanted = TRAINED if settings.support_model else RULER
+    if found.scorer != wanted:
+        raise BadInput(
+            f"FOOTNOTE_CALIBRATION is of {found.scorer!r}; sentences are checked by {wanted!r} here.",
+            "Calibrate again with the same FOOTNOTE_SUPPORT_MODEL: `footnote eval calibrate --write FILE`.",
+        )
+    return _inside(found.tau)
+
+
+def ruler_tau(settings: AnswerSettings) -> float:
+    """Return the even chance of the checker by words alone, which evaluations use."""
+    if not settings.calibration:
+        return SUPPORTED
+    found = Calibration.load(Path(settings.calibration))
+    return _inside(found.tau) if found.scorer == RULER else SUPPORTED
+
+
+def _inside(tau: float) -> float:
+    return min(max(tau, _CLOSEST), 1 - _CLOSEST)
