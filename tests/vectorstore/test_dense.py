@@ -1,6 +1,7 @@
 """Dense search finds what an exact search finds, however the vectors are coded."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,13 +72,17 @@ def test_lists_are_left_out_when_they_cannot_hold_the_target(monkeypatch: pytest
     assert codes.build_codes(scattered, recall_target=1.0).probes == 0
 
 
-def test_extended_codes_find_old_and_new_and_leave_the_old_ones_alone(lists: RaBitQCodes) -> None:
+def test_extended_codes_find_old_and_new_and_leave_the_old_ones_alone(
+    lists: RaBitQCodes, tmp_path: Path
+) -> None:
     first = 3_500
     before = codes.build_codes(VECTORS[:first], recall_target=0.99)
     after = before.extended(VECTORS, known=first)
     assert (before.count, after.count) == (first, COUNT)
     assert recall(over(after), None) >= 0.99
-    again = load_codes(*after.serialized(), reranked=after.reranked)
+    codes_file = tmp_path / "codes.faiss"
+    codes_file.write_bytes(after.serialized()[0])
+    again = load_codes(codes_file, reranked=after.reranked)
     assert recall(over(again), None) >= 0.99
     assert lists.extended(VECTORS, known=COUNT) is lists
 

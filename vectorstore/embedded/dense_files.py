@@ -161,8 +161,8 @@ def _codes(folder: Path, manifest: Manifest, vectors: Half) -> Codes:
 
 
 def _read_codes(folder: Path, manifest: Manifest) -> RaBitQCodes:
-    contents = [(folder / name).read_bytes() for name in (CODES, LISTS) if name in manifest.files]
-    return load_codes(*contents, reranked=manifest.parameters["reranked"])
+    paths = [folder / name for name in (CODES, LISTS) if name in manifest.files]
+    return load_codes(*paths, reranked=manifest.parameters["reranked"])
 
 
 def _mapped(path: Path, count: int, dimension: int) -> Half:

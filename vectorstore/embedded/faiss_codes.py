@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -135,11 +136,12 @@ def train_codes(vectors: Half, *, reranked: int) -> RaBitQCodes:
     return RaBitQCodes(index, reranked=reranked)
 
 
-def load_codes(codes: bytes, lists: bytes = b"", *, reranked: int) -> RaBitQCodes:
-    """Read codes back. The caller has checked the bytes against their seal: FAISS itself has no checksum."""
-    faiss = _faiss()
-    read = [faiss.deserialize_index(np.frombuffer(each, dtype=np.uint8)) for each in (codes, lists) if each]
-    return RaBitQCodes(*read, reranked=reranked)
+def load_codes(*paths: Path, reranked: int) -> RaBitQCodes:
+    """Read codes, and lists if there are any, from their files.
+
+    The caller has checked the files against their seals: FAISS itself has no checksum.
+    """
+    return RaBitQCodes(*(_faiss().read_index(str(path)) for path in paths), reranked=reranked)
 
 
 def decode(vectors: Half) -> Vectors:
