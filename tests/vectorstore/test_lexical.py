@@ -1,0 +1,71 @@
+"""Word search finds the same whether all of a question's words are looked for or the frequent ones only score."""
+
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from vectorstore.embedded import tantivy_index
+from vectorstore.embedded.tantivy_index import TantivyIndex
+from vectorstore.embedded.truth import IndexedChunk
+from vectorstore.types import Chunk, ChunkId, DocumentId, Span
+
+COUNT = 4_000
+WORDS = {"everywhere": 0.9, "often": 0.4, "sometimes": 0.05, "seldom": 0.01, "ERR-4012": 0.005}
+QUESTION = "everywhere often sometimes seldom err-4012 nowhere"
+
+
+def chunks() -> Iterator[IndexedChunk]:
+    chance = random.Random(1)
+    for row in range(COUNT):
+        words = [word for word, share in WORDS.items() if chance.random() < share]
+        text = " ".join([*words, *words[: chance.randrange(3)], "filler"])
+        chunk = Chunk(ChunkId(str(row)), DocumentId(str(row // 2)), row % 2, text, Span(0, len(text)))
+        yield IndexedChunk(row, row // 2, "", f"{row // 2}.md", chunk, b"")
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> TantivyIndex:
+    made = TantivyIndex(tmp_path_factory.mktemp("lexical"))
+    made.add(chunks())
+    return made
+
+
+def found(index: TantivyIndex, limit: int, documents: np.ndarray | None = None) -> dict[int, float]:
+    share = 1.0 if documents is None else len(documents) * 2 / COUNT
+    hits = index.search(QUESTION, limit, documents=documents, share=share)
+    assert (np.diff(hits.scores) <= 0).all()
+    return dict(zip(hits.rows.tolist(), hits.scores.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    "documents", [None, np.arange(0, 2_000, 30), np.arange(0, 2_000, 1), np.arange(1_500)]
+)
+def test_frequent_words_that_only_score_change_nothing_of_what_is_best(
+    index: TantivyIndex, monkeypatch: pytest.MonkeyPatch, documents: np.ndarray | None
+) -> None:
+    whole = found(index, COUNT, documents)
+    monkeypatch.setattr(tantivy_index, "_MUCH", 0)
+    best = found(index, 10, documents)
+    assert len(best) == 10
+    assert sorted(best.values()) == pytest.approx(sorted(whole.values())[-10:], rel=1e-5)
+    assert all(score == pytest.approx(whole[row], rel=1e-5) for row, score in best.items())
+
+
+def test_frequent_words_are_not_looked_for_in_a_large_index(
+    index: TantivyIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = {each.row: each.chunk.text for each in chunks()}
+    assert any("seldom" not in text[row] for row in found(index, 500))
+    monkeypatch.setattr(tantivy_index, "_MUCH", 0)
+    monkeypatch.setattr(tantivy_index, "_SPARE", 0.01)
+    rare = found(index, 500)
+    assert rare
+    assert all("ERR-4012" in text[row] for row in rare)
+
+
+def test_documents_that_hold_no_word_of_the_question_are_not_found(index: TantivyIndex) -> None:
+    holding = [each.row for each in chunks() if each.chunk.text != "filler"]
+    assert len(holding) < COUNT
+    assert sorted(found(index, COUNT, np.arange(500))) == [row for row in holding if row < 1_000]
