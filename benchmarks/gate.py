@@ -134,6 +134,7 @@ def main() -> None:
         ("no change, 5 metrics gated", World(), GATED),
         ("no change, 1 metric gated", World(), ("must_include",)),
         ("no change, 5 gated, nothing shared", World(together=0.0), GATED),
+        ("no change, 5 metrics gated, quiet", World(discordant=0.02), GATED),
         ("no change, one case in five differs", World(discordant=0.2), GATED),
         ("no change, 12 documents (sign-flip test)", World(groups=12), GATED),
         ("no change, 12 critical cases, one run", World(critical=12), GATED),
@@ -144,8 +145,10 @@ def main() -> None:
         ("0.08 lost in one metric, 5 gated, noisy", World(drops=one), GATED),
         ("0.08 lost in all five, noisy", World(drops=every), GATED),
         ("0.08 lost in one, 1 gated, noisy, --repeat 3", World(drops=one, repeat=3), ("must_include",)),
+        ("0.08 lost in one, 5 gated, noisy, --repeat 3", World(drops=one, repeat=3), GATED),
+        ("0.08 lost in one, 5 gated, noisy, 200 cases", World(cases=200, groups=80, drops=one), GATED),
     ):
-        print(f"{name:50s} {failing(world, count, gated=gated):6.1%} fail")
+        print(f"{name:50s} {failing(world, count, gated=gated):6.1%} fail", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Literal
 
 from eval.baseline import Baseline
 from eval.row import Row
-from eval.statistics.bootstrap import ALPHA, Paired, detectable, holm, paired
+from eval.statistics.bootstrap import ALPHA, Paired, detectable, holm, paired, reachable
 
 GATED = (
     "recall@5", "groundedness", "citation_recall", "citation_precision", "abstention_accuracy", "must_include",
@@ -198,8 +198,9 @@ def _changes(
             before = sum(old for _, old, _ in pairs) / len(pairs)
             after = sum(new for _, _, new in pairs) / len(pairs)
             tests[metric] = before, after, found
-    family = {name: found.p for name, (_, _, found) in tests.items() if name in rules.metrics and found.moved}
-    adjusted = holm(family)
+    gated = {name: found for name, (_, _, found) in tests.items() if name in rules.metrics}
+    family = reachable({name: found.moved for name, found in gated.items()})
+    adjusted = dict.fromkeys(gated, 1.0) | holm({name: gated[name].p for name in family})
     return tuple(
         Change(
             metric=name,

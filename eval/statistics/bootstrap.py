@@ -3,8 +3,10 @@
 Twenty clusters or more: a bootstrap that resamples whole clusters (Davison & Hinkley 1997, 3.8), its spread
 widened to Student's t, since the plain percentile interval is too narrow; the t test on the cluster-robust
 standard error must agree, because the far tail of a bootstrap of few distinct values is too light. Fewer
-clusters: the sign-flip permutation test on cluster sums, exact up to twelve of them. Several metrics: Holm (1979), over
-the metrics that could have failed (Tarone 1990). All draws come from one fixed seed.
+clusters: the sign-flip permutation test on cluster sums, exact up to twelve of them. No p is below what that test
+could reach, which is 2 to the power of less the clusters that moved. Several metrics: Holm (1979), over those whose
+moved clusters could have made them significant at all (Tarone 1990); how many moved says nothing of which way, so
+that choosing by it costs no false alarm. All draws come from one fixed seed.
 """
 
 import math
@@ -67,17 +69,32 @@ def paired(differences: Sequence[float], groups: Sequence[str], *, resamples: in
         if few
         else max(_share(drawn >= -_ROUNDING), _student(sums - mean * sizes, sums.sum(), freedom))
     )
+    moved = int(np.count_nonzero(sums))
     return Paired(
         mean=mean,
         lower=float(lower),
         upper=float(upper),
-        p=p if np.any(sums) else 1.0,
+        p=max(p, least(moved)),
         spread=float(drawn.std()),
         n=int(sizes.sum()),
         clusters=len(sums),
-        moved=int(np.count_nonzero(sums)),
+        moved=moved,
         method="sign-flip" if few else "bootstrap",
     )
+
+
+def least(moved: int) -> float:
+    """Return the smallest p that so many moved clusters can give: all of them down, by the flip of a coin each."""
+    return 0.5**moved
+
+
+def reachable(moved: Mapping[str, int]) -> list[str]:
+    """Return the metrics that could be significant when so many are tested as can be (Tarone 1990)."""
+    for tests in range(1, len(moved) + 1):
+        found = [name for name, count in moved.items() if least(count) <= ALPHA / tests]
+        if len(found) <= tests:
+            return found
+    return []
 
 
 def holm(chances: Mapping[str, float]) -> dict[str, float]:

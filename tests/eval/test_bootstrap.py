@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from benchmarks.gate import World, failing
 from eval.compare import GATED
-from eval.statistics.bootstrap import detectable, holm, paired
+from eval.statistics.bootstrap import detectable, holm, paired, reachable
 
 
 def each(count: int) -> list[str]:
@@ -56,6 +56,18 @@ def test_holm_multiplies_the_smallest_most_and_keeps_the_order() -> None:
     assert holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06})
 
 
+def test_only_what_could_be_significant_is_counted_among_the_tests() -> None:
+    assert reachable({"a": 8, "b": 3, "c": 0}) == ["a"]
+    assert reachable({"a": 5, "b": 5}) == []
+    assert reachable({"a": 6, "b": 5, "c": 12}) == ["a", "c"]
+    assert reachable({}) == []
+
+
+def test_no_p_is_below_what_the_moved_clusters_can_tell() -> None:
+    assert paired([-1.0] * 4 + [0.0] * 96, each(100)).p == 1 / 16
+    assert paired([-0.5] * 9 + [0.0] * 91, each(100)).p >= 1 / 512
+
+
 def test_what_can_be_detected_shrinks_with_the_square_root_of_the_cases() -> None:
     still = {n: detectable(paired([0.0] * n, each(n))) for n in (50, 100, 200, 400)}
     assert [round(value, 3) for value in still.values()] == [0.111, 0.079, 0.056, 0.039]
@@ -68,6 +80,7 @@ def test_two_hundred_comparisons_without_a_change_raise_few_alarms() -> None:
 def test_a_drop_of_eight_in_a_hundred_is_noticed() -> None:
     quiet = World(discordant=0.02, drops={"must_include": 0.08})
     assert failing(quiet, 100, gated=("must_include",)) >= 0.8
+    assert failing(quiet, 100, gated=GATED) >= 0.78
 
 
 def test_the_interval_covers_the_truth() -> None:
