@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ingest import descendants, resident
+from benchmarks.ingest import descendants, proportional
 
 ROOT = Path(__file__).parents[1]
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -55,8 +55,8 @@ class Server:
         return total
 
     def memory(self) -> int:
-        """Return the resident bytes of the process and all below it."""
-        return resident(self.pid)
+        """Return the bytes of the process and all below it, pages that several share counted once."""
+        return proportional(self.pid)
 
 
 def free_port() -> int:
