@@ -15,7 +15,7 @@ from ingest.rules import Attributes, Rule, ruled, side_car
 from ingest.safe_path import content_digest
 from vectorstore.errors import BadInput, FootnoteError
 
-VERSIONS = (CHUNKER, "parse-1")
+VERSIONS = (CHUNKER, "parse-2")
 """Both change whenever the same file would give another text or other chunks."""
 
 

@@ -38,6 +38,10 @@ class Headings:
         """Return the heading's depth from 1, or 0 when the paragraph is none."""
         if len(text) > _MAX_LENGTH or len(piece.lines) > _MAX_LINES or not any(map(str.isalpha, text)):
             return 0
+        if text.startswith("(") and text.endswith(
+            ")"
+        ):  # "(in millions)" under a heading, which stays the heading
+            return 0
         if level := self._outline.get((page, _plain(text))):
             return min(level, 6)
         size = _rounded(piece.size)

@@ -68,7 +68,8 @@ def _goes_on(piece: Piece, line: Row, *, gap: float, right: float) -> bool:
         return False
     ends = above.text.rstrip().endswith((".", ":", "!", "?"))
     short = above.right < right - 0.15 * (right - above.left)
-    if line.bold != above.bold and (ends or short) and (line.bold or len(piece.lines) == 1):
+    are_units = line.text.startswith("(")  # under a heading, and perhaps as wide
+    if line.bold != above.bold and (ends or short or are_units) and (line.bold or len(piece.lines) == 1):
         return False
     if piece.kind == "item":
         hangs = line.left > piece.lines[0].left + 0.3 * line.size

@@ -124,6 +124,22 @@ def test_headings_over_several_columns_stand_over_each_of_them() -> None:
     assert "| Costs | 20,000 | 21,000 | 22,000 | 23,000 |" in text
 
 
+def test_units_under_a_heading_are_no_heading() -> None:
+    def draw(canvas: Any) -> None:
+        lines(canvas, ["(In millions, except per share)"], x=230, y=716)
+        canvas.setFont("Helvetica-Bold", 11)
+        canvas.drawString(230, 730, "STATEMENTS OF INCOME")
+        canvas.drawString(72, 690, "(Unaudited)")
+        for row, name in enumerate(("Revenue", "Cost of sales", "Gross margin")):
+            lines(canvas, [name], y=660 - 15 * row)
+            for at, x in enumerate((380, 480)):
+                lines(canvas, [f"{row + 1}{at},000"], x=x, y=660 - 15 * row)
+
+    extract = read(draw)
+    [table] = [block for block in extract.blocks if block.kind == "table"]
+    assert table.headings == ("STATEMENTS OF INCOME",)
+
+
 def test_words_cut_at_line_ends_are_whole_and_compounds_keep_their_hyphen() -> None:
     def draw(canvas: Any) -> None:
         lines(
