@@ -38,7 +38,9 @@ class Allowed:
 
     def positions(self) -> Positions:
         """Return the allowed positions, ascending."""
-        return np.flatnonzero(np.unpackbits(self.bits, count=self.total, bitorder="little"))
+        places = np.flatnonzero(self.bits != 0)
+        which, bit = np.nonzero(np.unpackbits(self.bits[places, np.newaxis], axis=1, bitorder="little"))
+        return places[which] * 8 + bit
 
 
 def allowed_of(mask: npt.NDArray[np.bool_]) -> Allowed:
