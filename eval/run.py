@@ -4,13 +4,14 @@ What it means (gates, regressions, causes) is `eval/verdict.py`; how it is told 
 """
 
 import hashlib
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from eval.cases import Case
-from eval.judge import Judge
+from eval.judge import Judge, Prices
 from eval.metrics.relevance import relevance
 from eval.metrics.system import system
 from eval.outcome import Outcome
@@ -28,7 +29,8 @@ class Evaluation:
     """Every case with its scores, the means, and what they were made with.
 
     `missing` holds the gold documents that the target cannot find, with the cases that need them. `seconds` are
-    the times of the answers, which no comparison reads. `noise` is each metric's spread between repeats.
+    the times and costs of the run, which no comparison reads. `noise` is each metric's spread between repeats,
+    `spread` that of the judge's.
     """
 
     rows: tuple[Row, ...]
@@ -38,6 +40,7 @@ class Evaluation:
     missing: Mapping[str, tuple[str, ...]]
     seconds: Mapping[str, float]
     noise: Mapping[str, float]
+    spread: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def errors(self) -> int:
@@ -53,10 +56,13 @@ def evaluate(
     repeat: int = 1,
     judge: Judge | None = None,
     ruler: Ruler = PLAIN,
+    prices: Prices | None = None,
 ) -> Evaluation:
     """Ask every case `repeat` times and score what comes back."""
     runs = _asked(cases, target, repeat)
+    started = time.process_time()
     scores = [_scored(run, embedder, judge, ruler) for run in runs]
+    scoring = {"scorers, CPU seconds": time.process_time() - started}
     rows = tuple(
         make_row(case, [run[index] for run in runs], [run[index] for run in scores])
         for index, case in enumerate(cases)
@@ -67,9 +73,17 @@ def evaluate(
         fingerprint={"dataset": _dataset(rows), **target.fingerprint()},
         scorers=versions(ruler) | (judge.versions() if judge else {}),
         missing=_missing(cases, target.documents()),
-        seconds=system([outcome for run in runs for outcome in run]),
+        seconds=system([outcome for run in runs for outcome in run], prices) | scoring | _spent(judge),
         noise=_noise(scores),
+        spread=dict(judge.spread) if judge else {},
     )
+
+
+def _spent(judge: Judge | None) -> dict[str, float]:
+    if judge is None:
+        return {}
+    spent = judge.spent
+    return {"judge, calls": spent.calls, "judge, from the cache": spent.cached, "judge, cost": spent.cost}
 
 
 def means_of(rows: Sequence[Row]) -> dict[str, Mean]:

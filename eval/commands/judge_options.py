@@ -68,7 +68,7 @@ def parse_prices(text: str, *, most: float) -> Prices:
         read, _, written = (text or "0").partition("/")
         return Prices(float(read), float(written or read), most)
     except ValueError as error:
-        raise BadInput(f"{text!r} is no price.", "Write --judge-price 0.15/0.60.") from error
+        raise BadInput(f"{text!r} is no price.", "Write it like 0.15/0.60: a million tokens, read/written.") from error
 
 
 def check_gates(metrics: Sequence[str], options: JudgeOptions) -> None:

@@ -51,6 +51,9 @@ JudgeCacheFile: TypeAlias = Annotated[Path, Option("--judge-cache", help="Where 
 CacheOnly: TypeAlias = Annotated[bool, Option("--cache-only", help="Take verdicts from the cache alone.")]
 JudgeRepeats: TypeAlias = Annotated[int, Option(min=1, help="Judge everything this often; tells the spread.")]
 JudgePrice: TypeAlias = Annotated[str, Option(help="Price of a million tokens, read/written: 0.15/0.60.")]
+Price: TypeAlias = Annotated[
+    str, Option(help="What the answering model's million tokens cost, read/written: 0.15/0.60.")
+]
 MaxCost: TypeAlias = Annotated[float, Option(min=0, help="Stop judging when it has cost this much.")]
 CalibrationFile: TypeAlias = Annotated[
     Path | None, Option("--calibration", help="What calibrate wrote; lets a judge gate.")

@@ -11,7 +11,7 @@ import typer
 from eval.baseline import Baseline, baseline_of, load_baseline, save_baseline
 from eval.cases import Case, load_cases
 from eval.commands import options
-from eval.commands.judge_options import JudgeOptions, check_gates, judging
+from eval.commands.judge_options import JudgeOptions, check_gates, judging, parse_prices
 from eval.commands.source import chosen, embedder_of
 from eval.compare import GATED, MIN_EFFECT, Rules, compare
 from eval.gate import Threshold, load_thresholds, parse_threshold
@@ -70,6 +70,7 @@ def run(
     judge_repeats: options.JudgeRepeats = 1,
     judge_price: options.JudgePrice = "",
     max_cost: options.MaxCost = 0.0,
+    price: options.Price = "",
     calibration: options.CalibrationFile = None,
     exit_zero: options.ExitZero = False,
 ) -> None:
@@ -108,6 +109,7 @@ def run(
             repeat=repeat,
             elsewhere=elsewhere,
             judge=judged_by,
+            price=price,
             data=SAMPLE / "cases.jsonl" if data is None else data,
         )
     judgement = judge_run(found, gates, before)
@@ -180,11 +182,12 @@ def _evaluated(
     elsewhere: Target | None = None,
     judge: Judge | None = None,
     data: Path | None = None,
+    price: str = "",
 ) -> Evaluation:
     from eval.commands.configuration import opened, parse_configuration, ruler_of
 
     configuration = parse_configuration("run", settings)
-    asked: dict[str, Any] = {"repeat": repeat, "judge": judge}
+    asked: dict[str, Any] = {"repeat": repeat, "judge": judge, "prices": parse_prices(price, most=0)}
     if elsewhere is not None:
         embedder = embedder_of(configuration)
         return evaluate(cases, elsewhere, embedder=embedder, ruler=ruler_of(configuration), **asked)

@@ -12,6 +12,7 @@ from pathlib import Path
 from eval.compare import Change, Comparison
 from eval.reports.html_case import case_html
 from eval.reports.notes import LIMITS, headlines, notes
+from eval.reports.running import running
 from eval.reports.worst import lost, ordered
 from eval.row import Row
 from eval.run import Evaluation
@@ -48,7 +49,7 @@ def html(found: Evaluation, judgement: Judgement) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
         f"<title>Evaluation: {escape(judgement.headline)}</title><style>{style}</style></head><body><main>"
         f"{_head(found, judgement)}{_metrics(found, judgement.comparison)}{_differences(judgement.comparison)}"
-        f"{_cases(found, judgement.comparison)}<footer><p>{escape(LIMITS)}</p>{_fingerprint(found)}</footer>"
+        f"{_cases(found, judgement.comparison)}<footer>{_running(found)}<p>{escape(LIMITS)}</p>{_fingerprint(found)}</footer>"
         f"</main><script>{script}</script></body></html>\n"
     )
     return page.replace("\0", "\ufffd")
@@ -193,6 +194,10 @@ def _fingerprint(found: Evaluation) -> str:
         f"{escape(name)} <code>{escape(value)}</code>" for name, value in sorted(found.fingerprint.items())
     )
     return f"<p>{named}</p>"
+
+
+def _running(found: Evaluation) -> str:
+    return "".join(f"<p>{escape(line)}</p>" for line in running(found))
 
 
 def _hash(text: str) -> str:

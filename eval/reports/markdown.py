@@ -6,6 +6,7 @@ from html import escape
 
 from eval.compare import Comparison
 from eval.reports.notes import LIMITS, headlines, notes
+from eval.reports.running import running
 from eval.reports.worst import lost, ordered, shortcomings
 from eval.row import Row
 from eval.run import Evaluation
@@ -31,7 +32,7 @@ def markdown(found: Evaluation, judgement: Judgement) -> str:
     worst = [row for row in ordered(found.rows, judgement.comparison) if lost(row)][:_WORST]
     if worst:
         lines += ["", "## Worst cases", "", *(line for row in worst for line in _case(row))]
-    return "\n".join([*lines, "", LIMITS]) + "\n"
+    return "\n".join([*lines, "", *(f"{line}  " for line in running(found)), "", LIMITS]) + "\n"
 
 
 def inert(text: str) -> str:

@@ -24,7 +24,7 @@ def write(found: Evaluation, judgement: Judgement, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "summary.json", summary_json(found, judgement))
     write_rows(found.rows, folder / "cases.jsonl")
-    _write(folder / "times.json", _json({k: round(v, 3) for k, v in found.seconds.items()}))
+    _write(folder / "times.json", _json({k: round(v, 6) for k, v in found.seconds.items()}))
     told = markdown(found, judgement)
     _write(folder / "report.md", told)
     _write(folder / "report.html", html(found, judgement))
@@ -53,6 +53,8 @@ def summary_json(found: Evaluation, judgement: Judgement) -> str:
         "unstable": [row.id for row in found.rows if row.unstable],
         "verdict": judgement.headline,
     }
+    if found.spread:
+        body["judge_spread"] = {name: f"{value:.4f}" for name, value in found.spread.items()}
     if judgement.comparison is not None:
         body["comparison"] = _comparison(judgement.comparison)
     return _json(body)

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from eval.compare import Change, Comparison
 from eval.reports.notes import notes
+from eval.reports.running import running
 from eval.run import Evaluation
 from eval.verdict import Exit, Judgement
 
@@ -30,7 +31,7 @@ def show(found: Evaluation, judgement: Judgement, *, console: Console | None = N
     for verdict in judgement.thresholds:
         mark = "[green]✓[/]" if verdict.passed else "[red]✗[/]"
         console.print(f"{mark} {escape(verdict.gate)}: {verdict.says}")
-    for line in notes(found, judgement):
+    for line in (*notes(found, judgement), *running(found)):
         console.print(escape(line), style="dim")
 
 
