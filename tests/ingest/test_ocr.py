@@ -2,6 +2,7 @@
 
 import io
 import os
+import random
 import shutil
 import stat
 import subprocess
@@ -22,6 +23,7 @@ from ingest.parse.source import OcrPages
 from ingest.picture import Picture
 from ingest.sandbox import ParserPool
 from ingest.settings import IngestSettings
+from tests.ingest.hostile import mutations
 
 pytest.importorskip("reportlab", reason="needs reportlab")
 image = pytest.importorskip("PIL.Image", reason="needs Pillow")
@@ -265,6 +267,35 @@ def test_text_of_ocr_is_bounded_like_any_other() -> None:
             ocr=OcrPages({1: "word " * 100}),
         )
     assert failure.value.reason == "too_large"
+
+
+def check_damaged_scans(count: int, folder: Path) -> None:
+    """Damaged scans end as text or with a reason, and what comes after them is read."""
+    whole = pdf(TYPED, scan(SCANNED))
+    files = {f"{at}.pdf": mutations.damaged(whole, random.Random(at)) for at in range(count)}
+    files["healthy.pdf"] = whole
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    with ParserPool(2, Limits(cpu_seconds=8, wall_seconds=16), ocr=Tesseract(seconds=8)) as pool:
+        found = dict(pool.parse_all((name, folder / name) for name in files))
+    assert set(found) == set(files)
+    for name, outcome in found.items():
+        assert isinstance(outcome, Extract) or len(outcome.message) > 15, name
+    healthy = found["healthy.pdf"]
+    assert isinstance(healthy, Extract)
+    assert healthy.by_ocr == (2,)
+
+
+@needs_tesseract
+def test_damaged_scans_cost_themselves(tmp_path: Path) -> None:
+    check_damaged_scans(3, tmp_path)
+
+
+@needs_tesseract
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_hundred_damaged_scans_cost_themselves(tmp_path: Path) -> None:
+    check_damaged_scans(100, tmp_path)
 
 
 @needs_tesseract

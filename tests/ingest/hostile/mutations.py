@@ -19,7 +19,7 @@ def mutated(count: int, *, seed: int = 1) -> Iterator[tuple[str, bytes]]:
         if data.startswith(b"PK") and random_.random() < 0.7:
             data = _inside(data, random_)
         else:
-            data = _damaged(data, random_)
+            data = damaged(data, random_)
         yield f"{at:05d}{name[1:]}", data
 
 
@@ -33,13 +33,14 @@ def _inside(data: bytes, random_: random.Random) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     victim = random_.choice(sorted(parts))
-    parts[victim] = _damaged(parts[victim], random_)
+    parts[victim] = damaged(parts[victim], random_)
     if random_.random() < 0.1:
         del parts[random_.choice(sorted(parts))]
     return healthy.zipped(parts)
 
 
-def _damaged(data: bytes, random_: random.Random) -> bytes:
+def damaged(data: bytes, random_: random.Random) -> bytes:
+    """Return the data with a few of its bytes changed, moved or gone."""
     out = bytearray(data)
     for _ in range(random_.choice((1, 1, 2, 5, 20))):
         if not out:
