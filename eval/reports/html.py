@@ -5,11 +5,11 @@ A content security policy with the hashes of our own style and script is the sec
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from eval.compare import Change, Comparison
+from eval.compare import GATED, Change, Comparison
 from eval.reports.html_case import case_html
 from eval.reports.notes import LIMITS, headlines, notes
 from eval.reports.running import running
@@ -85,9 +85,15 @@ def _head(found: Evaluation, judgement: Judgement) -> str:
 
 def _metrics(found: Evaluation, comparison: Comparison | None) -> str:
     changes = {change.metric: change for change in comparison.changes} if comparison else {}
-    head = '<th>metric</th><th class="chart"></th><th>mean</th><th>95 % interval</th><th>cases</th>'
-    head += "<th>before</th><th>change</th><th>90 % interval</th><th></th>" if changes else ""
-    rows = "".join(_metric(name, mean, changes.get(name)) for name, mean in found.means.items())
+    head = (
+        '<th>metric</th><th class="chart"></th><th>mean</th><th>95 % interval</th><th class="wide">cases</th>'
+    )
+    head += (
+        '<th class="wide">before</th><th>change</th><th class="wide">90 % interval</th><th></th>'
+        if changes
+        else ""
+    )
+    rows = "".join(_metric(name, mean, changes.get(name)) for name, mean in _told_first(found, changes))
     legend = "● now, with its 95 % interval" + (" · ○ before, on the cases that both have" if changes else "")
     return (
         f'<h2>Scores</h2><div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
@@ -95,11 +101,21 @@ def _metrics(found: Evaluation, comparison: Comparison | None) -> str:
     )
 
 
+def _told_first(found: Evaluation, changes: Mapping[str, Change]) -> list[tuple[str, Mean]]:
+    """Return the means: what fell, then what gates by default, then the rest by name."""
+
+    def place(name: str) -> tuple[bool, int, str]:
+        fell = name in changes and changes[name].status in {"fail", "inconclusive"}
+        return not fell, GATED.index(name) if name in GATED else len(GATED), name
+
+    return [(name, found.means[name]) for name in sorted(found.means, key=place)]
+
+
 def _metric(name: str, mean: Mean, change: Change | None) -> str:
     said = _MEANS.get(name.partition("@")[0], "")
     line = (
         f"<tr><td>{escape(name)}<small>{escape(said)}</small></td><td class='chart'>{_chart(mean, change)}</td>"
-        f"<td>{mean.value:.3f}</td><td class='soft'>{mean.low:.3f} – {mean.high:.3f}</td><td class='soft'>{mean.n}</td>"
+        f"<td>{mean.value:.3f}</td><td class='soft'>{mean.low:.3f} – {mean.high:.3f}</td><td class='soft wide'>{mean.n}</td>"
     )
     if change is None:
         return line + "</tr>"
@@ -108,7 +124,7 @@ def _metric(name: str, mean: Mean, change: Change | None) -> str:
     moved = f"{change.after - change.before:+.3f}" if change.found.moved else "0"
     interval = f"{change.interval[0]:+.3f} – {change.interval[1]:+.3f}" if change.found.moved else ""
     return (
-        f"{line}<td class='soft'>{change.before:.3f}</td><td>{moved}</td><td class='soft'>{interval}</td>"
+        f"{line}<td class='soft wide'>{change.before:.3f}</td><td>{moved}</td><td class='soft wide'>{interval}</td>"
         f'<td class="{colour.get(change.status, "")}">{word}</td></tr>'
     )
 

@@ -6,12 +6,14 @@ Everything that comes from a document, a question or a model goes through `escap
 import json
 import re
 from collections.abc import Iterable, Iterator
+from difflib import SequenceMatcher
 from html import escape
 
 from eval.baseline import Before
 from eval.reports.worst import lost, shortcomings
 from eval.row import Row, Shown
 
+_PIECE = re.compile(r"\s+|\S+")
 _MARKER = re.compile(r"\[(\d{1,3})\]")
 _VERDICTS = {"supported", "partly", "unsupported"}
 
@@ -75,9 +77,20 @@ def _answers(row: Row, number: int, before: Before | None) -> str:
         expected = escape(row.reference) or "The documents do not answer this: it should be refused."
         parts.append(f'<h3>Expected</h3><p class="reference">{expected}</p>')
     if before is not None and before.answer != row.answer:
-        was = escape(before.answer) or "(nothing)"
+        was = _gone(before.answer, row.answer) or "(nothing)"
         parts.append(f'<h3>Before</h3><p class="answer was-answer">{was}</p>')
     return "".join(parts)
+
+
+def _gone(before: str, now: str) -> str:
+    """Return what was said before, struck through where it is said no more."""
+    old, new = _PIECE.findall(before), _PIECE.findall(now)
+    told = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    pieces = []
+    for kind, start, end, _, _ in told:
+        text = escape("".join(old[start:end]))
+        pieces.append(text if kind == "equal" or not text.strip() else f"<del>{text}</del>")
+    return "".join(pieces)
 
 
 def _marked(row: Row, number: int) -> str:

@@ -26,7 +26,5 @@ def running(found: Evaluation) -> list[str]:
         )
     if found.spread:
         told = ", ".join(f"{name} {value:.3f}" for name, value in sorted(found.spread.items()))
-        lines.append(
-            f"Between its repeats the judge varies within a case, on average, by: {told}."
-        )
+        lines.append(f"Between its repeats the judge varies within a case, on average, by: {told}.")
     return lines
