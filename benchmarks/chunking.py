@@ -6,7 +6,7 @@ when exactly the chunks that hold a marked range are found. Every splitter runs 
 embedder and exact search; LangChain's splitters get the size at which their chunks are, on average, as long as
 ours.
 
-    python benchmarks/chunking.py --target 128 --target 160 [--overlap 0] [--cache FILE]
+    python -m benchmarks.chunking --target 128 --target 160 [--overlap 0] [--headers] [--cache FILE]
 """
 
 import argparse

@@ -28,7 +28,9 @@ def take_ocr(pages: list[PdfPage], ocr: OcrPages | None, writer: ExtractWriter) 
         reasons = "; ".join(dict.fromkeys(why.values()))
         raise Unparsable(
             "no_text",
-            f"No page of the PDF has a text layer (a scan?); {reasons}." if why else "The PDF is empty.",
+            f"No page of the PDF has a text layer (a scan?); {reasons}."
+            if why
+            else "The pages of the PDF are empty; there is nothing to read.",
             unread=tuple(why),
         )
     if read:
