@@ -6,7 +6,7 @@ from eval.run import Evaluation
 def running(found: Evaluation) -> list[str]:
     """Return a line each on the answers, the scorers and the judge, as far as they are known."""
     took, lines = found.seconds, []
-    if "answer, p50" in took:
+    if "answer, p95" in took:
         first = f", their first text {took['first text, p50']:.2f} s" if "first text, p50" in took else ""
         lines.append(
             f"Answers took {took['answer, p50']:.2f} s in the middle, {took['answer, p95']:.2f} s at the 95th percentile{first}."

@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as Xml
@@ -13,14 +14,19 @@ from markdown_it import MarkdownIt
 from eval.baseline import read_folder
 from eval.compare import Rules
 from eval.gate import Threshold
+from eval.judge import Prices
+from eval.metrics.system import system
 from eval.reports.annotations import annotations
 from eval.reports.html import html
+from eval.reports.html_case import _gone
 from eval.reports.markdown import markdown
 from eval.reports.notes import notes
-from eval.reports.report import write
+from eval.reports.report import summary_json, write
+from eval.reports.running import running
 from eval.row import Cited, Marked, Row, Shown, read_rows
 from eval.run import Evaluation
 from eval.verdict import Judgement, judged
+from tests.eval.outcomes import LEAVE, answered
 from tests.eval.rows import against, evaluation, row
 from vectorstore.errors import BadInput, NotFound
 
@@ -180,3 +186,31 @@ def test_notes_say_how_far_the_figures_carry() -> None:
     assert "case-000: see #12" in said
     assert "Passed in some runs and failed in others: case-000" in said
     assert "0.0100" in said
+
+
+def test_what_a_run_took_and_cost_is_told_but_not_summed_up() -> None:
+    prices = Prices(read=1.0, written=2.0, most=0.0)
+    outcome = answered("Staff get 25 days. [1]", LEAVE)
+    outcomes = [replace(outcome, seconds=s, input_tokens=1_000, output_tokens=100) for s in (1.0, 3.0)]
+    took = system(outcomes, prices) | {"scorers, CPU seconds": 0.5}
+    assert took["cost of an answer, mean"] == pytest.approx(0.0012)
+    found = evaluation([row(1)], seconds=took, spread={"groundedness@judge": 0.125})
+    told = "\n".join(running(found))
+    for part in (
+        "2.00 s in the middle",
+        "0.001200 an answer",
+        "0.5 s of processor time",
+        "groundedness@judge 0.125",
+    ):
+        assert part in told
+        assert part in html(found, judged(found, thresholds=(), rules=Rules()))
+    assert "cost of an answer" not in summary_json(found, judged(found, thresholds=(), rules=Rules()))
+    assert running(evaluation([row(1)])) == []
+
+
+def test_the_table_begins_with_what_fell_and_shows_what_an_answer_no_longer_says() -> None:
+    found, judgement = failed()
+    page = html(found, judgement)
+    assert page.index("<td>must_include<") < page.index("<td>groundedness<")
+    assert _gone("It is 5 days.", "It is 6 days.") == "It is <del>5</del> days."
+    assert _gone("<b>", "") == "<del>&lt;b&gt;</del>"
