@@ -121,15 +121,16 @@ class TantivyIndex:
         Of the chunks without any rarer word none is found: they would be far behind. What is found has the
         score that it would have had.
         """
-        terms = sorted(terms, key=lambda term: term.chunks)
         total, within = sum(term.chunks for term in terms), 0
-        if total > _MUCH:
-            for count, term in enumerate(terms, start=1):
-                within += term.chunks
-                if within >= _SPARE * limit:
-                    if within * (1 + _SEEK * (len(terms) - count)) < total:
-                        return self._scored_too(self._any(terms[:count]), terms[count:])
-                    break
+        if total <= _MUCH:
+            return self._any(terms)
+        rarest = sorted(terms, key=lambda term: term.chunks)
+        for count, term in enumerate(rarest, start=1):
+            within += term.chunks
+            if within >= _SPARE * limit:
+                if within * (1 + _SEEK * (len(terms) - count)) < total:
+                    return self._scored_too(self._any(rarest[:count]), rarest[count:])
+                break
         return self._any(terms)
 
     def _any(self, terms: list[_Term]) -> Any:
