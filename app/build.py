@@ -88,6 +88,7 @@ def build(store_settings: StoreSettings, answer_settings: AnswerSettings) -> Par
         fallback=extractive if model and answer_settings.llm_fallback else None,
         prompt_hash=load("answer").hash if model else "",
         strict=answer_settings.strict,
+        ahead=answer_settings.llm_ahead,
         complete=model.complete if model else None,
     )
     return Parts(store, embedder, retriever, tokens, turn, model)

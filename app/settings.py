@@ -86,6 +86,11 @@ class AnswerSettings(FootnoteSettings):
     llm_fallback: bool = Field(
         default=False, description="Answer from the documents' own sentences when the language model is down."
     )
+    llm_ahead: bool = Field(
+        default=True,
+        description="Ask the language model while it is still decided whether to refuse; a refused question costs a "
+        "request that is broken off.",
+    )
     strict: bool = Field(
         default=False,
         description="Have sentences that the sources do not support rewritten once, and leave them out if that fails.",

@@ -101,7 +101,8 @@ class Transcript:
         cited = [self._passages[number] for number in dict.fromkeys(marker.number for marker in markers)]
         whole = self._check(claim, cited or list(self._passages.values()))
         yield SentenceChecked(start, end, whole.verdict, whole.support)
-        alone = {passage.number: self._check(claim, [passage]) for passage in cited}
+        only = len(cited) == 1
+        alone = {passage.number: whole if only else self._check(claim, [passage]) for passage in cited}
         for marker in markers:
             passage, found = self._passages[marker.number], alone[marker.number]
             self._citations.append(

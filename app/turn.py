@@ -1,6 +1,6 @@
 """One question and its answer, as one stream of events. Read this to know what Footnote does.
 
-understand → retrieve → answerable? → pack → write → (make inert, resolve markers, check sentences) → done.
+understand → retrieve → pack → answerable? → write → (make inert, resolve markers, check sentences) → done.
 Every turn ends in exactly one of Done, Failed, Cancelled; cancelling is the caller's (`app/runs/runs.py`).
 """
 
@@ -11,6 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from app.ahead import Ahead
 from app.answer.answerer import Answerer, ModelFailure
 from app.answerable import Answerability, refusal_text, together
 from app.conversation import about_conversation
@@ -53,6 +54,8 @@ class Turn:
     strict: bool = False
     """Whether sentences that the sources do not support are rewritten once, and else withheld."""
     complete: Complete | None = None
+    ahead: bool = True
+    """Whether a language model is asked while it is still being decided whether the passages hold an answer."""
 
     async def answer(self, question: Question, run: str) -> AsyncGenerator[Event, None]:
         """Answer one question."""
@@ -77,34 +80,38 @@ class Turn:
             )
             yield Sources(packed.passages)
             watch.lap("packing")
-            decisions = await asyncio.to_thread(self._decided, alone, parts, found)
-            decision = together(decisions)
-            watch.lap("deciding")
-            yield explained(
-                alone,
-                found,
-                packed,
-                decision,
-                parts=parts if len(parts) > 1 else (),
-                prompt_hash=self.prompt_hash,
-                timings=watch.take(),
-            )
             unclear = which(alone, found.hits)
-            if unclear or not decision.answerable:
-                yield Text(asking_back(alone, unclear) if unclear else refusal_text(alone, packed.passages))
-                yield Done(refused=not unclear)
-                return
-            yield Status("writing")
-            task = Task(
-                replace(question, text=alone),
-                packed.passages,
-                found.hits,
-                parts,
-                _unanswered(parts, decisions),
-            )
-            async with aclosing(self._writing(watch).events(task)) as events:
-                async for event in events:
-                    yield event
+            task = Task(replace(question, text=alone), packed.passages, found.hits, parts)
+            async with Ahead() as ahead:
+                if not unclear and self._may_begin(parts):
+                    ahead.start(self._writing(watch).events(task))
+                decisions = await asyncio.to_thread(self._decided, alone, parts, found)
+                decision = together(decisions)
+                watch.lap("deciding")
+                yield explained(
+                    alone,
+                    found,
+                    packed,
+                    decision,
+                    parts=parts if len(parts) > 1 else (),
+                    prompt_hash=self.prompt_hash,
+                    timings=watch.take(),
+                )
+                if unclear or not decision.answerable:
+                    await ahead.stop()
+                    yield Text(
+                        asking_back(alone, unclear) if unclear else refusal_text(alone, packed.passages)
+                    )
+                    yield Done(refused=not unclear)
+                    return
+                yield Status("writing")
+                if not ahead.started:
+                    task = replace(task, unanswered=_unanswered(parts, decisions))
+                    ahead.start(self._writing(watch).events(task))
+                del found
+                async with aclosing(ahead.events()) as events:
+                    async for event in events:
+                        yield event
         except ModelFailure as failure:
             yield Failed(failure.code, f"{failure.what} {failure.hint}".strip(), failure.retryable)
 
@@ -117,6 +124,13 @@ class Turn:
             at=question.at,
             parts=parts if len(parts) > 1 else (),
         )
+
+    def _may_begin(self, parts: Sequence[str]) -> bool:
+        """Say whether the model can be asked before the decision: what it is asked does not hang on it.
+
+        The answerer that stands in for it has to know which parts are left out.
+        """
+        return self.ahead and self.complete is not None and (self.fallback is None or len(parts) < 2)
 
     def _decided(self, alone: str, parts: Sequence[str], found: Retrieved) -> list[Answerability]:
         """Decide for the question, or for each of its parts on what that part brought."""
