@@ -89,13 +89,17 @@ def candidates(asked: Asked, sources: Sequence[Source]) -> list[Candidate]:
     """Return every sentence that could answer, judged by words alone, best first. A sentence stands once."""
     found: list[Candidate] = []
     seen: set[str] = set()
+    telling = [item for item in asked.reading.order if item in asked.telling]
+    pairs = frozenset(pairwise(telling))
     for at, source in enumerate(sources):
-        passage = read(f"{source.context}\n{source.text}")
+        covered = asked.coverage(read(f"{source.context}\n{source.text}").stems)
         before: Line | None = None
         for place, line in enumerate(lines(source.text, source.context)):
             if _may_answer(line) and line.text not in seen:
                 seen.add(line.text)
-                found.append(_candidate(asked, line, before, passage=passage, source=at, place=place))
+                found.append(
+                    _candidate(asked, line, before, pairs=pairs, covered=covered, source=at, place=place)
+                )
             before = line
     return sorted(found, key=lambda candidate: -candidate.score)
 
@@ -110,20 +114,25 @@ def weigh(signals: Mapping[str, float], weights: Mapping[str, float]) -> float:
 
 
 def _candidate(
-    asked: Asked, line: Line, before: Line | None, *, passage: Reading, source: int, place: int
+    asked: Asked,
+    line: Line,
+    before: Line | None,
+    *,
+    pairs: frozenset[tuple[str, str]],
+    covered: float,
+    source: int,
+    place: int,
 ) -> Candidate:
+    """Weigh one sentence; `pairs` are the question's telling words beside each other, `covered` is its passage's."""
     bare, framed = read(line.text), read(f"{line.frame}\n{line.text}")
     near = framed.stems | read(before.text).stems if before else framed.stems
-    telling = asked.telling
-    order = [item for item in asked.reading.order if item in telling]
-    pairs = set(pairwise(order))
     specifics, known = asked.reading.facts.specifics, framed.facts.specifics
     signals = {
         "cosine": 0.0,
         "coverage": asked.coverage(bare.stems),
         "framed_coverage": asked.coverage(framed.stems),
         "window_coverage": asked.coverage(near),
-        "passage_coverage": asked.coverage(passage.stems),
+        "passage_coverage": covered,
         "pairs": len(pairs & framed.pairs) / len(pairs) if pairs else 0.0,
         "kind": answers_kind(asked, line.text, bare),
         "new": min(1.0, len(bare.stems - asked.reading.stems) / 4),
