@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -14,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.eval.test_judge import model
 from tests.handbook import write_documents
 from tests.scripted_model import serving
 from tests.test_command_line import footnote, served
@@ -70,6 +70,16 @@ def lines(path: Path, *rows: object) -> None:
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
 
 
+def verdict(asked: dict[str, Any]) -> dict[str, Any]:
+    """Answer as a judge that changes its mind when it is asked again."""
+    first = "FULLY" if "FULLY" in asked["messages"][0]["content"] else "SUPPORTED"
+    said = first if asked["seed"] == 0 or first == "FULLY" else "UNSUPPORTED"
+    choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
+    used = {"prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": 1010}
+    about = {"id": "x", "object": "chat.completion", "created": 0, "model": "m"}
+    return about | {"choices": [choice], "usage": used}
+
+
 def recorded(*more: str) -> tuple[str, ...]:
     return ("run", "--data", "cases.jsonl", "--answers", "answers.jsonl", "--out", "out", *more)
 
@@ -85,12 +95,10 @@ def test_recorded_answers_leave_with_every_code(shell: Shell, tmp_path: Path) ->
     wrong = shell(*recorded("--fail-under", "must_include=0.9"))
     assert wrong.returncode == 1
     assert "must_include" in wrong.stdout
-    assert shell(*recorded("--fail-under", "must_include=0.9", "--exit-zero")).returncode == 0
     lines(tmp_path / "answers.jsonl", ANSWERS[0])
     absent = shell(*recorded("--exit-zero"))
     assert absent.returncode == 3
     assert "incomplete: 1 of 2 cases broke" in absent.stdout
-    assert shell(*recorded("--max-error-rate", "0.5")).returncode == 0
     assert shell(*recorded("--tag", "nothing")).returncode == 5
 
 
@@ -175,8 +183,16 @@ def test_an_openai_compatible_server_that_is_busy_is_waited_for_and_one_that_bre
 
 
 def test_a_judge_is_heard_kept_repeated_and_missed(shell: Shell, tmp_path: Path) -> None:
-    with model("SUPPORTED", "UNSUPPORTED", "SUPPORTED", busy=1) as server:
-        by = ("--judge", "m", "--judge-url", server.url)
+    busy = [True]
+
+    async def complete(request: Request) -> Response:
+        if busy:
+            busy.pop()
+            return JSONResponse({"error": {"message": "slow down"}}, 429, {"Retry-After": "0"})
+        return JSONResponse(verdict(await request.json()))
+
+    with serving(Starlette(routes=[Route("/v1/chat/completions", complete, methods=["POST"])])) as url:
+        by = ("--judge", "m", "--judge-url", f"{url}/v1")
         heard = shell(*recorded(*by, "--judge-repeats", "2", "--judge-price", "1/2"))
         assert heard.returncode == 0, heard.stdout + heard.stderr
         capped = shell(
