@@ -83,7 +83,7 @@ class Turn:
             unclear = which(alone, found.hits)
             task = Task(replace(question, text=alone), packed.passages, found.hits, parts)
             async with Ahead() as ahead:
-                if not unclear and self._may_begin(parts):
+                if packed.passages and not unclear and self._may_begin(parts):
                     ahead.start(self._writing(watch).events(task))
                 decisions = await asyncio.to_thread(self._decided, alone, parts, found)
                 decision = together(decisions)

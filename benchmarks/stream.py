@@ -233,6 +233,35 @@ def thousand(model: Server, ours: Server, questions: Sequence[str]) -> dict[str,
     }
 
 
+def report(result: dict[str, Any]) -> list[str]:
+    """Set every figure beside its aim."""
+    lines: list[str] = []
+
+    def line(what: str, figure: float, aim: float, unit: str) -> None:
+        lines.append(f"{'met   ' if figure <= aim else 'MISSED'} {what}: {figure:g} {unit} (aim {aim:g})")
+
+    if "one" in result:
+        line("one client, added to the first text, p50", result["one"]["Footnote"]["added_p50_ms"], 25, "ms")
+    if "two_hundred" in result:
+        found = result["two_hundred"]
+        ours, bare = found["Footnote"], found["bare model"]
+        line("200 streams, added to the first text, p50", ours["added_p50_ms"], 30, "ms")
+        line(
+            "200 streams, slowest whole stream over the bare one", ours["whole_max_over_bare"], 1.03, "times"
+        )
+        line("200 streams, processor time a token", ours["cpu_us_per_token"], 250, "µs")
+        line("200 streams, errors", ours["errors"], 0, "")
+        if other := found.get("gateway"):
+            lines.append(
+                f"gateway beside it: added {other['added_p50_ms']:g} ms, {other['cpu_us_per_token']:g} µs a token, whole "
+                f"stream {other['whole_p50_s']:g} s (Footnote {ours['whole_p50_s']:g} s, bare {bare['whole_p50_s']:g} s)"
+            )
+    if "thousand" in result:
+        line("1,000 streams, errors", result["thousand"]["errors"], 0, "")
+        line("1,000 streams, memory a stream", result["thousand"]["kib_per_stream"] * 1.024, 100, "kB")
+    return lines
+
+
 def main() -> None:
     reading = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -261,6 +290,7 @@ def main() -> None:
         if "thousand" in wanted:
             result["thousand"] = thousand(model, ours, questions)
             print(json.dumps(result["thousand"], indent=1), flush=True)
+    print("\n".join([f"server: {given.server}", *report(result)]), flush=True)
     if given.out:
         given.out.write_text(json.dumps(result, indent=1) + "\n")
 

