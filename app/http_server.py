@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 30
 """How long running answers may take to end after SIGTERM."""
-_COLLECT = (10_000, 20, 20)
-"""Young objects before a collection, and how many collections of one age before the next; Python's are (700, 10, 10)."""
 
 
 def serve_with_uvicorn(application: "FastAPI", listener: socket.socket) -> None:
@@ -66,7 +64,6 @@ def _spare_the_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*_COLLECT)
 
 
 async def _until_stopped(server: "Server", application: "FastAPI") -> None:
