@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from eval.judge_cache import JudgeCache, key_of
 from eval.metrics.answer import factual_sentences
 from eval.outcome import Outcome
+from eval.prices import Prices
 from eval.score import ERROR, NOT_APPLICABLE, Score, ok
 from prompts.loader import Prompt, load
 from vectorstore.errors import FootnoteError, NotAllowed, Unavailable
@@ -30,15 +31,6 @@ SUPPORT: Final[Mapping[str, float]] = {"UNSUPPORTED": 0.0, "PARTLY": 0.5, "SUPPO
 RELEVANCE: Final[Mapping[str, float]] = {"NOT": 0.0, "PARTLY": 0.5, "FULLY": 1.0}
 NAMES = ("groundedness@judge", "groundedness_strict@judge", "answer_relevance@judge")
 _AT_ONCE = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """What a million tokens cost, and the most that a run may; 0 means that nothing is counted."""
-
-    read: float = 0.0
-    written: float = 0.0
-    most: float = 0.0
 
 
 @dataclass(slots=True)

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from eval.cases import Case
-from eval.judge import Judge, Prices
+from eval.judge import Judge
 from eval.metrics.relevance import relevance
 from eval.metrics.system import system
 from eval.outcome import Outcome
+from eval.prices import Prices
 from eval.row import Row, make_row
 from eval.ruler import PLAIN, Ruler
 from eval.score import Score

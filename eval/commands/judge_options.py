@@ -10,8 +10,9 @@ import typer
 
 from app.calibration import Calibration
 from app.settings import AnswerSettings
-from eval.judge import NAMES, Judge, Prices, openai_ask
+from eval.judge import NAMES, Judge, openai_ask
 from eval.judge_cache import open_cache
+from eval.prices import Prices
 from vectorstore.errors import BadInput
 
 KEY = "FOOTNOTE_EVAL_JUDGE_KEY"
@@ -68,7 +69,9 @@ def parse_prices(text: str, *, most: float) -> Prices:
         read, _, written = (text or "0").partition("/")
         return Prices(float(read), float(written or read), most)
     except ValueError as error:
-        raise BadInput(f"{text!r} is no price.", "Write it like 0.15/0.60: a million tokens, read/written.") from error
+        raise BadInput(
+            f"{text!r} is no price.", "Write it like 0.15/0.60: a million tokens, read/written."
+        ) from error
 
 
 def check_gates(metrics: Sequence[str], options: JudgeOptions) -> None:

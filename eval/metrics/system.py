@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eval.judge import Prices
 from eval.outcome import Outcome
+from eval.prices import Prices
 
 
 def system(outcomes: Sequence[Outcome], prices: Prices | None = None) -> dict[str, float]:

@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from eval.judge import SUPPORT, Judge, Prices, openai_ask, read_label
+from eval.judge import SUPPORT, Judge, openai_ask, read_label
 from eval.judge_cache import open_cache
+from eval.prices import Prices
 from tests.eval.outcomes import LEAVE, answered
 from tests.scripted_model import scripted_model, serving
 

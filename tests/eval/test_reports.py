@@ -14,8 +14,8 @@ from markdown_it import MarkdownIt
 from eval.baseline import read_folder
 from eval.compare import Rules
 from eval.gate import Threshold
-from eval.judge import Prices
 from eval.metrics.system import system
+from eval.prices import Prices
 from eval.reports.annotations import annotations
 from eval.reports.html import html
 from eval.reports.html_case import _gone
