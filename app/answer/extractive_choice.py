@@ -6,6 +6,7 @@ from datetime import date
 
 from app.events import Passage
 from app.language.asked import STRICT, Asked
+from app.language.phrases import language_of, say
 from app.rank import Candidate
 
 _BEHIND = 7.0
@@ -94,12 +95,13 @@ def _dated(
 ) -> list[Choice]:
     """Put the newer of two disagreeing documents first and name both dates."""
     best = choices[0]
+    language = language_of(asked.text)
     for other in _disagreeing(asked, best, ranked, passages):
         newer, older = sorted(
             (best, other), key=lambda choice: _date(choice.passage) or date.min, reverse=True
         )
-        first = replace(newer, lead=f"According to {_named(newer.passage)}: ")
-        second = replace(older, lead=f"The older {_named(older.passage)} says: ")
+        first = replace(newer, lead=say("newer", language, named=_named(newer.passage, language)))
+        second = replace(older, lead=say("older", language, named=_named(older.passage, language)))
         rest = [
             choice for choice in choices[1:] if choice.candidate not in (newer.candidate, older.candidate)
         ]
@@ -147,7 +149,10 @@ def _date(passage: Passage) -> date | None:
     return modified.date() if modified else None
 
 
-def _named(passage: Passage) -> str:
+def _named(passage: Passage, language: str) -> str:
+    """Name a document and its date: written out in English, in ISO 8601 elsewhere."""
     dated = passage.document.modified
     title = passage.document.title or passage.document.uri
+    if dated and language != "en":
+        return f"{title} ({dated.date().isoformat()})"
     return f"{title} of {dated.day} {dated:%B %Y}" if dated else title

@@ -118,6 +118,18 @@ def test_the_newer_of_two_disagreeing_documents_comes_first_with_both_dates() ->
     assert "1 February 2024" in text
 
 
+def test_disagreeing_documents_are_named_in_the_language_of_the_question() -> None:
+    old = passage(
+        "Im Homeoffice sind höchstens 2 Tage pro Woche erlaubt.", number=1, title="Alt", modified="2024-02-01"
+    )
+    new = passage(
+        "Im Homeoffice sind höchstens 3 Tage pro Woche erlaubt.", number=2, title="Neu", modified="2026-06-15"
+    )
+    text, _ = _answer("Wie viele Tage pro Woche sind im Homeoffice erlaubt?", [old, new])
+    assert text.startswith("Laut Neu (2026-06-15): Im Homeoffice sind höchstens 3 Tage")
+    assert "Älter, laut Alt (2024-02-01): Im Homeoffice sind höchstens 2 Tage" in text
+
+
 def test_each_part_of_a_question_gets_its_sentence() -> None:
     text, _ = _answer(
         "How many days of annual leave do employees receive, and what does Sensor S2 cost?", [LEAVE, PRICES]
