@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from app.ground import Grounding, check
+from app.language.phrases import languages, say
 from app.language.sentences import sentence_spans
 from eval.outcome import Outcome
 from eval.ruler import PLAIN, Ruler
@@ -42,7 +44,7 @@ def factual_sentences(outcome: Outcome) -> list[str]:
 
 
 def factual_spans(outcome: Outcome) -> list[tuple[int, int]]:
-    """Return where the sentences stand that claim something: no question, no line that only leads on."""
+    """Return where the sentences stand that claim something: no question, lead or note of what is missing."""
     if outcome.refused:
         return []
     return [
@@ -53,7 +55,15 @@ def factual_spans(outcome: Outcome) -> list[tuple[int, int]]:
 
 
 def _claims(text: str) -> bool:
+    if text.startswith(_missing_notes()):
+        return False
     return any(c.isalnum() for c in text) and not text.endswith(("?", ":"))
+
+
+@lru_cache(maxsize=1)
+def _missing_notes() -> tuple[str, ...]:
+    """Return how Footnote's notes of what the documents do not say begin, in every language."""
+    return tuple(say("partly", code).partition("{words}")[0] for code in languages())
 
 
 def _bare(text: str) -> str:

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.language.phrases import languages, say
+from eval.metrics.answer import factual_sentences
 from eval.metrics.citing import citations
 from eval.metrics.correctness import correctness
 from eval.metrics.nuggets import nuggets
@@ -81,6 +83,14 @@ def test_one_cited_sentence_does_not_make_up_for_another_without() -> None:
     )
     assert found["citation_recall"].value == 0.5
     assert found["citation_precision"].value == 1
+
+
+@pytest.mark.parametrize("language", languages())
+def test_a_note_of_what_is_missing_is_no_claim(language: str) -> None:
+    note = say("partly", language, words="zebra parking")
+    outcome = answered(f"{note} Nothing else is known. {note}")
+    assert [text for text in factual_sentences(outcome) if "zebra" in text] == []
+    assert len(factual_sentences(answered("The zebra parking is free."))) == 1
 
 
 def test_correctness_weighs_rare_words_more() -> None:
