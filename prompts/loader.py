@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from string import Template
 
@@ -33,10 +34,15 @@ def load(name: str, *, folder: Path | None = None) -> Prompt:
     path = (folder or _instead.get()) / f"{name}.md"
     if folder is None and not path.is_file():
         path = _FOLDER / f"{name}.md"
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, _changed: int) -> Prompt:
     raw = path.read_text(encoding="utf-8")
     _, front, text = raw.split("---\n", 2)
     version = int(yaml.safe_load(front)["version"])
-    return Prompt(name, version, text.strip(), hashlib.sha256(raw.encode()).hexdigest()[:12])
+    return Prompt(path.stem, version, text.strip(), hashlib.sha256(raw.encode()).hexdigest()[:12])
 
 
 @contextmanager

@@ -93,8 +93,9 @@ class _Passage:
 def _passage(hit: Hit) -> _Passage:
     words = _words(hit.chunk.text) or [hit.chunk.text]
     context = frozenset(_words(" ".join((hit.document.title, *hit.chunk.headings))))
-    count = max(1, len(words) - 2)
-    triples = frozenset(hash(tuple(words[start : start + 3])) for start in range(count))
+    triples = frozenset(
+        map(hash, zip(words, words[1:], words[2:], strict=False) if len(words) > 2 else [tuple(words)])
+    )
     prefix = sorted(triples)[: len(triples) - ceil(_ALIKE * len(triples)) + 1]
     return _Passage(hit, words, context, triples, prefix)
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal, TypeAlias
 
 from app.language.nearness import near
@@ -85,7 +85,7 @@ _MODAL = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """A question as read: its kind, its reading, and the stems that an answer should share with it."""
 
@@ -100,15 +100,28 @@ class Asked:
 
     def held(self, stems: frozenset[str]) -> dict[str, float]:
         """Return for each telling stem how far these stems hold it, from 0 to 1."""
-        return {
-            item: max((stands[other] for other in stands.keys() & stems), default=0.0)
-            for item, stands in self.wanted.items()
-        }
+        found = dict.fromkeys(self.wanted, 0.0)
+        for other in self._stand_ins.keys() & stems:
+            for item, value in self._stand_ins[other]:
+                found[item] = max(found[item], value)
+        return found
 
     def coverage(self, stems: frozenset[str]) -> float:
         """Return the share of the question's telling words that these stems hold, rare words weighing more."""
-        whole = total(self.telling) or 1.0
-        return sum(rarity(item) * value for item, value in self.held(stems).items()) / whole
+        return sum(rarity(item) * value for item, value in self.held(stems).items() if value) / self._whole
+
+    @cached_property
+    def _stand_ins(self) -> dict[str, list[tuple[str, float]]]:
+        """For each stem that stands for telling ones, those and what it counts for."""
+        turned: dict[str, list[tuple[str, float]]] = {}
+        for item, stands in self.wanted.items():
+            for other, value in stands.items():
+                turned.setdefault(other, []).append((item, value))
+        return turned
+
+    @cached_property
+    def _whole(self) -> float:
+        return total(self.telling) or 1.0
 
 
 @lru_cache(maxsize=256)

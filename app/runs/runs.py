@@ -264,11 +264,15 @@ class Runs:
         """Drop ended runs that nobody reads: the too old, and the oldest while there is too much."""
         oldest = time.monotonic() - self._limits.kept_seconds
         size = sum(run.size for run in self._runs.values())
-        for run in [run for run in self._runs.values() if run.ended and run.readers == 0]:
+        for run in list(self._runs.values()):
+            if run.ended_at is None or run.readers:
+                continue
             fits = len(self._runs) < self._limits.kept and size <= self._limits.kept_size
-            if not fits or (run.ended_at or 0.0) < oldest:
-                size -= run.size
-                self._dropped(run)
+            if fits and run.ended_at >= oldest:
+                # Those that began later are not looked at: there may be thousands, and this is done at every question.
+                return
+            size -= run.size
+            self._dropped(run)
 
 
 def _failed(error: FootnoteError) -> Failed:

@@ -166,6 +166,8 @@ def _open(path: Path) -> Connection:
         raw.execute("PRAGMA synchronous = FULL")
         raw.execute("PRAGMA foreign_keys = ON")
         raw.execute("PRAGMA secure_delete = ON")
+        # 32 MB: the upper levels of a large index stay in memory
+        raw.execute("PRAGMA cache_size = -32768")
         return Connection(raw)
 
 
