@@ -89,6 +89,14 @@ def check(
     return Grounding(value, verdict(value), passage, evidence, passage.text[window.start : window.end])
 
 
+def read_ahead(passages: Sequence[Passage]) -> None:
+    """Read what `check` will read of these passages: tens of milliseconds that the first sentence then need not wait."""
+    for passage in passages:
+        context = _context(passage)
+        read(f"{context}\n{passage.text}")
+        windows(passage.text, context)
+
+
 def _judged(value: float, sentence: str, evidence: str, context: str, judge: Judge | None) -> float:
     """Ask the judge, but not about what stands there word for word, is refuted, or shares no word."""
     if judge is None or not 0.0 < value < 1.0:

@@ -17,6 +17,7 @@ from app.answerable import Answerability, refusal_text, together
 from app.conversation import about_conversation
 from app.events import Done, Event, Failed, Sources, Started, Status, Text
 from app.explanation import explained
+from app.ground import read_ahead
 from app.language.phrases import language_of, say
 from app.language.reading import read
 from app.language.subquestions import subquestions
@@ -105,6 +106,9 @@ class Turn:
                     yield Done(refused=not unclear)
                     return
                 yield Status("writing")
+                if self.complete is not None:
+                    # While the model thinks: checking its first sentence would hold up every other stream.
+                    asyncio.get_running_loop().run_in_executor(None, read_ahead, packed.passages)
                 if not ahead.started:
                     task = replace(task, unanswered=_unanswered(parts, decisions))
                     ahead.start(self._writing(watch).events(task))
