@@ -9,7 +9,7 @@ of the sample evaluation, another one for every stream; no answer is refused, so
 model.
 
 - one: one client, one question at a time, the three servers in turn: time to first text.
-- two_hundred: 200 streams at a time of 100 tokens at 20 tokens/s. They begin evenly spread over one stream's time,
+- two_hundred: 200 streams at a time of 100 tokens (`--tokens`) at 20 tokens/s. They begin evenly spread over one stream's time,
   as streams of independent readers do, and each client asks three times; `--burst` lets all begin at once.
 - thousand: 1,000 streams at a time of 40 tokens at 2 tokens/s: errors, and memory per stream.
 
@@ -187,9 +187,9 @@ def one(
     }
 
 
-def many(targets: Sequence[Server], questions: Sequence[str], *, burst: bool) -> dict[str, Any]:
+def many(targets: Sequence[Server], questions: Sequence[str], *, tokens: int, burst: bool) -> dict[str, Any]:
     """Two hundred streams of 20 tokens/s at a time."""
-    tokens, clients, rounds = 100, 200, 3
+    clients, rounds = 200, 3
     whole = script(targets[0], first=0.2, pause=0.05, tokens=tokens)
     result: dict[str, Any] = {}
     for each in targets:
@@ -268,6 +268,7 @@ def main() -> None:
     )
     reading.add_argument("--server", choices=["uvicorn", "granian"], default="uvicorn")
     reading.add_argument("--only", default="one,two_hundred,thousand")
+    reading.add_argument("--tokens", type=int, default=100, help="length of the answers of the 200 streams")
     reading.add_argument("--burst", action="store_true", help="let all of the 200 begin at once")
     reading.add_argument("--gateway", action=argparse.BooleanOptionalAction, default=True)
     reading.add_argument("--out", type=Path)
@@ -285,7 +286,7 @@ def main() -> None:
             result["one"] = one(model, ours, other, questions)
             print(json.dumps(result["one"], indent=1), flush=True)
         if "two_hundred" in wanted:
-            result["two_hundred"] = many(targets, questions, burst=given.burst)
+            result["two_hundred"] = many(targets, questions, tokens=given.tokens, burst=given.burst)
             print(json.dumps(result["two_hundred"], indent=1), flush=True)
         if "thousand" in wanted:
             result["thousand"] = thousand(model, ours, questions)
