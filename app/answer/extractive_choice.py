@@ -129,10 +129,22 @@ def _disagree(asked: Asked, one: Candidate, other: Candidate) -> bool:
     held, also = asked.held(one.framed.stems), asked.held(other.framed.stems)
     same = [item for item in held if held[item] > 0.3 and also[item] > 0.3]
     either = [item for item in held if held[item] > 0.3 or also[item] > 0.3]
-    if len(same) < 2 or len(same) < 0.7 * len(either):
+    if len(same) < 2 or len(same) < 0.7 * len(either) or not _of_one_thing(asked, one, other):
         return False
     units, others = _values(one), _values(other)
     return any(units[unit].isdisjoint(others[unit]) for unit in units.keys() & others.keys())
+
+
+def _of_one_thing(asked: Asked, one: Candidate, other: Candidate) -> bool:
+    """Say whether the sentences, without their headings, share a word of the question and name no other quarter."""
+    held, also = asked.held(one.bare.stems), asked.held(other.bare.stems)
+    quarters, others = _quarters(one), _quarters(other)
+    apart = quarters and others and quarters.isdisjoint(others)
+    return not apart and any(min(held[item], also[item]) > 0.3 for item in held)
+
+
+def _quarters(candidate: Candidate) -> set[str]:
+    return {name for name in candidate.framed.facts.specifics if name.startswith("quarter ")}
 
 
 def _values(candidate: Candidate) -> dict[str, set[str]]:

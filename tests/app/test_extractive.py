@@ -130,6 +130,27 @@ def test_disagreeing_documents_are_named_in_the_language_of_the_question() -> No
     assert "Älter, laut Alt (2024-02-01): Im Homeoffice sind höchstens 2 Tage" in text
 
 
+@pytest.mark.parametrize(
+    ("question", "older", "newer"),
+    [
+        (
+            "What if it was not planned in the budget?",
+            "# What the budget planned\n\nUp to EUR 50 nobody is asked.",
+            "# Plan\n\nApprove the planned budget frame: EUR 43 million revenue.",
+        ),
+        (
+            "How much did revenue change in the fourth quarter?",
+            "# Numbers\n\n| Line | Q2 2026 | Change |\n|---|---|---|\n| Revenue in the quarter | EUR 9,240 | 9.3% |",
+            "# Results\n\nRevenue change in the third quarter: EUR 9.8 million, 11% above last year.",
+        ),
+    ],
+)
+def test_sentences_about_different_things_do_not_disagree(question: str, older: str, newer: str) -> None:
+    old = passage(older, number=1, title="Old", modified="2025-02-01")
+    new = passage(newer, number=2, title="New", modified="2026-06-15")
+    assert "older" not in _answer(question, [old, new])[0].lower()
+
+
 def test_each_part_of_a_question_gets_its_sentence() -> None:
     text, _ = _answer(
         "How many days of annual leave do employees receive, and what does Sensor S2 cost?", [LEAVE, PRICES]
