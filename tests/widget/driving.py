@@ -22,16 +22,18 @@ def ask(page: Any, text: str = QUESTION) -> None:
     """Ask, and wait until the answer is there."""
     before = chat(page, ".turns > li").count()
     write(page, text)
-    page.wait_for_function(
-        """before => {
-          const root = document.querySelector('footnote-chat').shadowRoot;
-          const turns = root.querySelectorAll('.turns > li');
-          return turns.length > before && (turns[turns.length - 1].querySelector('.tools, .failed'));
-        }""",
-        arg=before,
-    )
+    turn = f"footnote-chat .turns > li:nth-child(n + {before + 1}):last-child"
+    page.locator(turn).locator(".tools, .failed").first.wait_for(state="attached")
 
 
 def answer(page: Any) -> str:
     """Return the words of the last answer."""
     return str(chat(page, ".turns > li:last-child .body").inner_text())
+
+
+def drawn(image: Any) -> None:
+    """Wait until a picture is there; the page's policy forbids polling with a script of ours."""
+    from playwright.sync_api import expect
+
+    expect(image).to_have_js_property("complete", True, timeout=30_000)
+    expect(image).not_to_have_js_property("naturalWidth", 0, timeout=30_000)

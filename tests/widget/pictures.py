@@ -17,7 +17,7 @@ from app.settings import AnswerSettings, ServeSettings
 from ingest.settings import IngestSettings
 from tests.scripted_model import serving
 from tests.widget.browser import chromium
-from tests.widget.driving import QUESTION, ask, chat, write
+from tests.widget.driving import QUESTION, ask, chat, drawn, write
 from tests.widget.stage import stage
 from vectorstore.settings import StoreSettings
 
@@ -109,8 +109,7 @@ def adds(folder: Path) -> Callable[[Any], None]:
 
 
 def draws(page: Any) -> None:
-    image = page.locator("figure img[loading=eager]")
-    page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=image.element_handle())
+    drawn(page.locator("figure img[loading=eager]"))
 
 
 def rates(page: Any) -> None:

@@ -179,7 +179,7 @@ def test_a_service_without_records_lets_the_thumb_go_back(staged: Stage, page: A
     page.route("**/v1/feedback", lambda route: route.fulfill(status=404, json={"detail": "none"}))
     thumb = chat(page, ".tools").get_by_label("Good answer")
     thumb.click()
-    page.wait_for_function("thumb => thumb.ariaPressed === 'false'", arg=thumb.element_handle())
+    chat(page, ".tools [aria-label='Good answer'][aria-pressed='false']").wait_for()
 
 
 def test_an_edited_question_replaces_the_last_one(staged: Stage, page: Any) -> None:
@@ -210,9 +210,7 @@ def test_follow_ups_and_starters_ask(staged: Stage, page: Any) -> None:
     chat(page, ".hello .pill").get_by_text(QUESTION).click()
     page.locator(DONE).wait_for()
     chat(page, "li > div > .starters .pill").first.click()
-    page.wait_for_function(
-        "document.querySelector('footnote-chat').shadowRoot.querySelectorAll('.tools').length === 2"
-    )
+    chat(page, ".tools").nth(1).wait_for()
     assert [question.text for question in staged.asked] == [QUESTION, "How do I ask for leave?"]
 
 

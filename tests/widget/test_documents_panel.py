@@ -144,7 +144,7 @@ def test_the_panel_works_with_the_keyboard_alone(taking: Stage, page: Any) -> No
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
     page.locator("#list").get_by_text("Lost keys").wait_for(state="detached")
-    page.wait_for_function("document.activeElement.matches('#list a')")
+    page.locator("#list a:focus").wait_for()
     assert "comes back when its folder" in page.locator("#uploads .told").inner_text()
 
 

@@ -140,7 +140,9 @@ def test_a_page_drives_it_and_hears_of_it(staged: Stage, page: Any) -> None:
     chat(page, ".cite").first.click()
     page.keyboard.press("Escape")
     chat(page, ".tools").get_by_label("Good answer").click()
-    page.wait_for_function("heard.length === 3")
+    page.evaluate(
+        "() => new Promise(done => { const look = () => heard.length < 3 ? requestAnimationFrame(look) : done(); look(); })"
+    )
     heard = page.evaluate("heard")
     assert [entry[0] for entry in heard] == ["citation-click", "bubbled", "feedback"]
     assert heard[0][1]["title"] == "Annual leave policy"

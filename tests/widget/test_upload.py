@@ -9,7 +9,7 @@ import pytest
 from tests.handbook import write_documents
 from tests.test_command_line import footnote, served
 from tests.widget.browser import Watched
-from tests.widget.driving import answer, ask, chat
+from tests.widget.driving import answer, ask, chat, drawn
 
 pytestmark = pytest.mark.browser
 PENSION = Path(__file__).parents[2] / "ingest" / "sample" / "handbook" / "hr" / "pension-plan.pdf"
@@ -38,10 +38,7 @@ def test_an_added_pdf_is_answered_from_shown_as_it_looks_and_can_be_removed(
         with page.context.expect_page() as opened:
             chat(page, ".card a").click()
         viewer = opened.value
-        drawn = viewer.locator("img[loading=eager]")
-        viewer.wait_for_function(
-            "image => image.complete && image.naturalWidth > 0", arg=drawn.element_handle()
-        )
+        drawn(viewer.locator("img[loading=eager]"))
         assert viewer.locator("rect").first.is_visible()
         assert "beneficiaries" in viewer.locator("mark").first.inner_text()
         viewer.close()

@@ -16,6 +16,7 @@ from ingest.picture import Layout
 from ingest.sandbox import ParserPool
 from tests.app.edge import MemoryStore, serve, service
 from tests.widget.browser import Watched
+from tests.widget.driving import drawn
 from tests.widget.test_accessible import violations
 from vectorstore.errors import NotFound
 from vectorstore.types import Document, DocumentId, Span
@@ -174,7 +175,7 @@ def test_the_reader_lands_at_the_marked_words_on_the_drawn_page(
     place = shelf.place(7)
     page.goto(f"{address}/view?start={place.start}&end={place.end}#page=7")
     image = page.locator("img").nth(6)
-    page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=image.element_handle())
+    drawn(image)
     mark = page.locator("rect").first.bounding_box()
     assert mark is not None
     assert 0 < mark["y"] < 800
@@ -186,7 +187,7 @@ def test_the_reader_lands_at_the_marked_words_on_the_drawn_page(
     assert not any(url.endswith("/22.png") for url in watched.requests)
     page.locator("section").nth(21).scroll_into_view_if_needed()
     last = page.locator("img").nth(21)
-    page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=last.element_handle())
+    drawn(last)
     assert watched.complaints == []
     assert watched.foreign(address) == []
     assert violations(page) == []
