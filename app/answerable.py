@@ -14,7 +14,7 @@ from app.ground import OPPOSITES
 from app.language.asked import STRICT, Asked, ask
 from app.language.phrases import language_of, listed, say
 from app.language.rarity import UNKNOWN, rarity
-from app.language.reading import Reading, lines, read
+from app.language.reading import Reading, joined, lines, read, whole
 from app.language.words import fold
 from app.rank import Candidate, Source, rank
 from vectorstore.embed import Embedder
@@ -88,8 +88,8 @@ def signals(asked: Asked, ranked: Sequence[Candidate], sources: Sequence[Source]
     """Return what speaks for and against an answer in the best-ranked sentence and around it."""
     best = _best(asked, ranked)
     source = sources[best.source]
-    near, passage = _near(best, source), read(f"{source.context}\n{source.text}")
-    everything = [read(f"{item.context}\n{item.text}") for item in sources]
+    near, passage = _near(best, source), whole(source.text, source.context)
+    everything = [whole(item.text, item.context) for item in sources]
     stems = frozenset[str]().union(*(reading.stems for reading in everything))
     spoken = frozenset[str]().union(*(reading.words for reading in everything))
     specifics = asked.reading.facts.specifics
@@ -177,7 +177,7 @@ def _near(best: Candidate, source: Source) -> Reading:
     if best.line.kind == "row":
         return best.framed
     around = lines(source.text, source.context)[max(0, best.place - 1) : best.place + 2]
-    return read("\n".join((best.line.frame, *(line.text for line in around))))
+    return joined(read(part) for part in (best.line.frame, *(line.text for line in around)))
 
 
 def _known(reading: Reading) -> frozenset[str]:
@@ -193,7 +193,7 @@ def _rarest(asked: Asked, stems: frozenset[str]) -> float:
 def _missing(asked: Asked, sources: Sequence[Source]) -> tuple[str, ...]:
     held: set[str] = set()
     for source in sources:
-        held |= read(f"{source.context}\n{source.text}").stems
+        held |= whole(source.text, source.context).stems
     absent = asked.telling - held
     return tuple(
         item for item in dict.fromkeys(asked.reading.order) if item in absent and rarity(item) >= _RARE

@@ -1,7 +1,8 @@
 """How far a passage supports a sentence: one calibrated ruler, used live and by the evaluation."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
@@ -9,7 +10,7 @@ from typing import TypeAlias
 from app.events import Passage, Verdict
 from app.evidence import gather
 from app.language.rarity import rarity, total
-from app.language.reading import Reading, Window, read, windows
+from app.language.reading import Reading, Window, read, whole, windows
 from vectorstore.types import Span
 
 Judge: TypeAlias = Callable[[str, str, float], float]
@@ -26,6 +27,7 @@ _WEIGHTS = {
     "rarest_missing": -0.5, "length": -0.2,
 }  # fmt: skip
 """Fitted by `benchmarks/support.py --fit` on WiCE, but for `facts`, `negation` and `opposites`: it holds few slips of that kind."""
+_CEILING = _BIAS + sum(max(0.0, weight) for weight in _WEIGHTS.values())
 OPPOSITES = {
     first: second
     for pair in (
@@ -64,7 +66,7 @@ def support(
     word, 0 if it holds a number, date, unit or code that the evidence lacks. `context` is read with every window.
     A `judge` has its say in what is neither. `tau` is the probability that is to count as an even chance.
     """
-    value = max((value for value, _ in _scored(sentence, evidence, context)), default=0.0)
+    value = max((value for value, _, _ in _scored(read(sentence), [(evidence, context)])), default=0.0)
     return _calibrated(_judged(value, sentence, evidence, context, judge), tau)
 
 
@@ -75,14 +77,15 @@ def check(
 
     The window is found by words; a `judge` then reads the sentence with its passage, unless that is beyond doubt.
     """
-    best: tuple[float, Passage, Window] | None = None
-    for passage in passages:
-        for value, window in _scored(sentence, passage.text, _context(passage)):
-            if best is None or value > best[0] + 1e-9 or _is_tighter(value, passage, window, than=best):
-                best = (value, passage, window)
+    texts = [(passage.text, _context(passage)) for passage in passages]
+    best: tuple[float, int, Window] | None = None
+    for found in _scored(read(sentence), texts):
+        if best is None or found[0] > best[0] + 1e-9 or _is_tighter(found, than=best):
+            best = found
     if best is None:
         return Grounding(0.0, "unsupported", None, Span(0, 0), "")
-    value, passage, window = best
+    value, place, window = best
+    passage = passages[place]
     value = _calibrated(_judged(value, sentence, passage.text, _context(passage), judge), tau)
     start = passage.span.start + window.start
     evidence = Span(start, passage.span.start + window.end, _page(passage, start))
@@ -92,9 +95,7 @@ def check(
 def read_ahead(passages: Sequence[Passage]) -> None:
     """Read what `check` will read of these passages: tens of milliseconds that the first sentence then need not wait."""
     for passage in passages:
-        context = _context(passage)
-        read(f"{context}\n{passage.text}")
-        windows(passage.text, context)
+        windows(passage.text, _context(passage))
 
 
 def _judged(value: float, sentence: str, evidence: str, context: str, judge: Judge | None) -> float:
@@ -112,12 +113,11 @@ def _calibrated(value: float, tau: float) -> float:
     return odds / (1 + odds)
 
 
-def _is_tighter(
-    value: float, passage: Passage, window: Window, *, than: tuple[float, Passage, Window]
-) -> bool:
+def _is_tighter(found: tuple[float, int, Window], *, than: tuple[float, int, Window]) -> bool:
     """Say whether a window supports as well as another of the same passage, with fewer words."""
+    value, place, window = found
     best, home, held = than
-    return passage is home and value > best - 1e-9 and window.end - window.start < held.end - held.start
+    return place == home and value > best - 1e-9 and window.end - window.start < held.end - held.start
 
 
 def verdict(value: float) -> Verdict:
@@ -187,19 +187,37 @@ def _context(passage: Passage) -> str:
     return "\n".join(part for part in (document.title, date, passage.context) if part)
 
 
-def _scored(sentence: str, evidence: str, context: str) -> Iterator[tuple[float, Window]]:
-    claim = read(sentence)
-    refuted = contradicts(claim, read(f"{context}\n{evidence}"))
-    for window in windows(evidence, context):
-        if all(key <= claim.stems for key in window.keys):
-            yield score(claim, window.reading, refuted=refuted), window
+def _scored(claim: Reading, texts: Sequence[tuple[str, str]]) -> list[tuple[float, int, Window]]:
+    """Return each window with its score and its text's place, but for those that cannot be the best."""
+    asked = total(claim.stems) or 1.0
+    found = [
+        (total(claim.stems & window.stems) / asked, place, window)
+        for place, (evidence, context) in enumerate(texts)
+        for window in windows(evidence, context)
+        if all(key <= claim.stems for key in window.keys)
+    ]
+    refuted = [contradicts(claim, whole(evidence, context)) for evidence, context in texts]
+    scores: dict[int, float] = {}
+    best = 0.0
+    for at in sorted(range(len(found)), key=lambda at: -found[at][0]):
+        covered, place, window = found[at]
+        if _most(covered) < best - 1e-9:
+            break
+        scores[at] = score(claim, window.reading, refuted=refuted[place])
+        best = max(best, scores[at])
+    return [(scores[at], *found[at][1:]) for at in sorted(scores)]
+
+
+def _most(covered: float) -> float:
+    """Return the most that a window can score which holds this share of the claim's words."""
+    return 1.0 if covered >= 1.0 else 1 / (1 + math.exp(-_CEILING + _WEIGHTS["coverage"] * (1 - covered)))
 
 
 def score(claim: Reading, window: Reading, *, refuted: bool) -> float:
     """Return the support probability of one claim by one window; `refuted` if the whole evidence contradicts it."""
     if not claim.words:
         return 0.0
-    if len(claim.words) > 2 and claim.plain in window.plain:
+    if len(claim.words) > 2 and _stands_in(claim.plain, window.plain):
         return 1.0
     if refuted or not claim.stems & window.stems:
         return 0.0
@@ -207,6 +225,11 @@ def score(claim: Reading, window: Reading, *, refuted: bool) -> float:
         return 1.0
     weighed = sum(_WEIGHTS[name] * value for name, value in features(claim, window).items())
     return 1 / (1 + math.exp(-_BIAS - weighed))
+
+
+def _stands_in(claim: str, text: str) -> bool:
+    """Say whether the claim stands there whole: `EUR 1` does not stand in `EUR 100` nor in `EUR 1.5`."""
+    return claim in text and bool(re.search(rf"(?<![\w.,-]){re.escape(claim)}(?!\w|[.,]\d)", text))
 
 
 def _longest_run(order: tuple[str, ...], known: frozenset[tuple[str, str]]) -> int:

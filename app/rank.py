@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from app.language.asked import Asked, answers_kind, ask
 from app.language.ranges import in_range
-from app.language.reading import Line, Reading, lines, read
+from app.language.reading import Line, Reading, joined, lines, read, whole
 from vectorstore.embed import Embedder
 from vectorstore.types import Vector
 
@@ -92,7 +92,7 @@ def candidates(asked: Asked, sources: Sequence[Source]) -> list[Candidate]:
     telling = [item for item in asked.reading.order if item in asked.telling]
     pairs = frozenset(pairwise(telling))
     for at, source in enumerate(sources):
-        covered = asked.coverage(read(f"{source.context}\n{source.text}").stems)
+        covered = asked.coverage(whole(source.text, source.context).stems)
         before: Line | None = None
         for place, line in enumerate(lines(source.text, source.context)):
             if _may_answer(line) and line.text not in seen:
@@ -124,7 +124,8 @@ def _candidate(
     place: int,
 ) -> Candidate:
     """Weigh one sentence; `pairs` are the question's telling words beside each other, `covered` is its passage's."""
-    bare, framed = read(line.text), read(f"{line.frame}\n{line.text}")
+    bare = read(line.text)
+    framed = joined((read(line.frame), bare)) if line.frame else bare
     near = framed.stems | read(before.text).stems if before else framed.stems
     specifics, known = asked.reading.facts.specifics, framed.facts.specifics
     signals = {

@@ -1,6 +1,7 @@
 """The hard facts in a text: numbers, dates, units, code-like tokens and names, normalised so that they compare."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -103,6 +104,9 @@ class Facts:
         return not (self.numbers or self.codes or self.months)
 
 
+NO_FACTS = Facts(frozenset(), frozenset(), frozenset(), frozenset(), frozenset())
+
+
 @lru_cache(maxsize=8_192)
 def facts(text: str) -> Facts:
     """Return the hard facts in a text."""
@@ -124,13 +128,30 @@ def facts(text: str) -> Facts:
     tokens = re.findall(r"[^\W\d_]+", plain)
     months = {f"month {_MONTHS[word]}" for word in _month_words(text, tokens)}
     counted = {_NUMBER_WORDS[word] for word in tokens if word in _NUMBER_WORDS}
-    return Facts(
+    result = Facts(
         frozenset(numbers),
         frozenset(measures),
         frozenset(codes),
         frozenset(months),
         frozenset(counted),
         frozenset(_ordinals(whole) | _days(text)),
+    )
+    return NO_FACTS if result == NO_FACTS else result
+
+
+def together(found: Iterable[Facts]) -> Facts:
+    """Return what several texts hold."""
+    held = [each for each in found if each is not NO_FACTS]
+    if len(held) < 2:
+        return held[0] if held else NO_FACTS
+    none: frozenset[str] = frozenset()
+    return Facts(
+        none.union(*[each.numbers for each in held]),
+        none.union(*[each.measures for each in held]),
+        none.union(*[each.codes for each in held]),
+        none.union(*[each.months for each in held]),
+        none.union(*[each.counted for each in held]),
+        none.union(*[each.ordinals for each in held]),
     )
 
 

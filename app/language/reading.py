@@ -1,13 +1,14 @@
 """A text as matching reads it: its stems in order, its facts and names; and the windows of a passage."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
-from app.language.facts import Facts, facts, names
+from app.language.facts import Facts, facts, names, together
 from app.language.sentences import sentence_spans
-from app.language.words import fold, terms, word_set, words
+from app.language.words import fold, stems, terms, word_set, words
 
 _NEGATIONS = word_set(
     "not no never without cannot none neither nor except unless nicht kein keine nie sin nunca"
@@ -52,7 +53,7 @@ class Line:
     frame: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Window:
     """Up to three consecutive sentences with their frame: [start, end) in the passage's text.
 
@@ -62,15 +63,21 @@ class Window:
 
     start: int
     end: int
-    reading: Reading
+    parts: tuple[Reading, ...]
+    stems: frozenset[str]
     keys: tuple[frozenset[str], ...] = ()
+
+    @cached_property
+    def reading(self) -> Reading:
+        """The whole window; most are never asked for it."""
+        return joined(self.parts)
 
 
 @lru_cache(maxsize=8_192)
 def read(text: str) -> Reading:
     """Read a text."""
-    order = tuple(terms(text))
     spoken = words(text)
+    order = tuple(item for word in spoken for item in stems(word))
     near = pairwise(order), zip(order, order[2:], strict=False)
     return Reading(
         order=order,
@@ -85,17 +92,50 @@ def read(text: str) -> Reading:
     )
 
 
-@lru_cache(maxsize=512)
+def joined(readings: Iterable[Reading]) -> Reading:
+    """Return the reading of texts that stand one under the other, without reading them again."""
+    found = [each for each in readings if each.plain]
+    if len(found) == 1:
+        return found[0]
+    order: tuple[str, ...] = ()
+    across: list[tuple[str, str]] = []
+    for each in found:
+        before, after = order[-2:], each.order[:2]
+        across += [(one, other) for one in before[-1:] for other in after]
+        across += [(one, other) for one in before[:-1] for other in after[:1]]
+        order += each.order
+    none: frozenset[str] = frozenset()
+    return Reading(
+        order=order,
+        stems=none.union(*[each.stems for each in found]),
+        pairs=frozenset(across).union(*[each.pairs for each in found]),
+        facts=together(each.facts for each in found),
+        names=none.union(*[each.names for each in found]),
+        words=none.union(*[each.words for each in found]),
+        negated=any(each.negated for each in found),
+        plain=" ".join([each.plain for each in found]),
+        spoken=f" {' '.join([each.spoken.strip() for each in found if each.words])} ",
+    )
+
+
+@lru_cache(maxsize=1_024)
+def whole(text: str, context: str = "") -> Reading:
+    """Return the reading of a passage with what stands above it."""
+    return joined((read(context), *(read(line.text) for line in lines(text, context))))
+
+
+@lru_cache(maxsize=1_024)
 def windows(text: str, context: str = "", size: int = 3) -> tuple[Window, ...]:
     """Return every run of up to `size` sentences, shorter runs first at each place."""
     found = [line for line in lines(text, context) if line.kind != "rule"]
     result = []
     for first in range(len(found)):
         for last in range(first, min(first + size, len(found))):
-            start, end = found[first].start, found[last].end
-            frame = "\n".join(dict.fromkeys(line.frame for line in found[first : last + 1] if line.frame))
-            keys = _row_keys(found[first : last + 1])
-            result.append(Window(start, end, read(f"{frame}\n{text[start:end]}"), keys))
+            run = found[first : last + 1]
+            frames = dict.fromkeys(line.frame for line in run if line.frame)
+            parts = tuple(read(part) for part in (*frames, *(line.text for line in run)))
+            stems = frozenset[str]().union(*[part.stems for part in parts])
+            result.append(Window(run[0].start, run[-1].end, parts, stems, _row_keys(run)))
     return tuple(result)
 
 
@@ -107,7 +147,7 @@ def _row_keys(window: list[Line]) -> tuple[frozenset[str], ...]:
     )
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1_024)
 def lines(text: str, context: str = "") -> tuple[Line, ...]:
     """Return a passage's sentences with what frames each: headings, table headers, lead-ins."""
     found: list[Line] = []

@@ -33,12 +33,13 @@ def words(text: str) -> list[str]:
 
 def terms(text: str) -> list[str]:
     """Return the stems of the content words in order, compounds split at hyphens and slashes."""
-    return [
-        stem(_SPELLED.get(part, part))
-        for word in words(text)
-        for part in parts(word)
-        if part not in STOPWORDS
-    ]
+    return [item for word in words(text) for item in stems(word)]
+
+
+@lru_cache(maxsize=50_000)
+def stems(word: str) -> tuple[str, ...]:
+    """Return the stems of one word's parts; none for a function word."""
+    return tuple(stem(_SPELLED.get(part, part)) for part in parts(word) if part not in STOPWORDS)
 
 
 def fold(text: str) -> str:
