@@ -75,6 +75,10 @@ class MiniLM:
         vectors = np.empty((len(texts), _DIMENSION), dtype=np.float32)
         tokens = self._tokens(texts)
         batches = list(_batches([len(row) for row in tokens]))
+        if len(batches) == 1 and on_batch is None:
+            # A question's few sentences: threads of their own would cost more than they bring.
+            vectors[batches[0]] = self._engine.documents(*_padded([tokens[i] for i in batches[0]]))
+            return vectors
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="embed")
         try:
             runs = pool.map(

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from math import ceil
 
 from vectorstore.types import Hit
 
@@ -19,7 +18,6 @@ _TURNS_MEANING = frozenset(
     ("not", "no", "never", "none", "nor", "neither", "without", "except", "unless", "only", "cannot")
 )
 _WORD = re.compile(r"\w+", re.UNICODE)
-_Triples = frozenset[int]
 
 
 class Distinct:
@@ -32,28 +30,30 @@ class Distinct:
 
     def __init__(self, question: str) -> None:
         self._asked = frozenset(_words(question))
-        self._by_triple: dict[int, list[_Passage]] = {}
+        self._kept: list[_Passage] = []
 
     def take(self, hit: Hit, *, keep: bool = True) -> Hit | None:
         """Return the kept hit that says the same; without one, return None and `keep` this one."""
-        passage = _passage(hit)
-        # Sets with a Jaccard index of at least t share one of their first (1-t)·n+1 members in any fixed
-        # order (prefix filtering: Chaudhuri, Ganti and Kaushik 2006).
-        near = {id(each): each for key in passage.prefix for each in self._by_triple.get(key, ())}
-        twin = next((each.hit for each in near.values() if self._same(each, passage)), None)
+        words = _words(hit.chunk.text) or [hit.chunk.text]
+        passage = _Passage(hit, words, frozenset(words))
+        twin = next((each.hit for each in self._kept if self._same(each, passage)), None)
         if twin is None and keep:
-            for key in passage.prefix:
-                self._by_triple.setdefault(key, []).append(passage)
+            self._kept.append(passage)
         return twin
 
     def _same(self, first: "_Passage", second: "_Passage") -> bool:
+        length = len(first.words) + len(second.words)
+        # A word that one side lacks takes its triples from what is common, and a triple holds three words.
+        if len(first.vocabulary ^ second.vocabulary) > 3 * (1 - _ALIKE) * length:
+            return False
         if self._asked & (first.context ^ second.context):
             return False
         if first.words == second.words:
             return True
         if min(len(first.words), len(second.words)) < _SHORTEST:
             return False
-        if len(first.triples & second.triples) < _ALIKE * len(first.triples | second.triples):
+        ours, theirs = first.triples, second.triples
+        if len(ours & theirs) < _ALIKE * len(ours | theirs):
             return False
         once, again = Counter(first.words), Counter(second.words)
         here, there = list(once - again), list(again - once)
@@ -85,19 +85,15 @@ def _near(word: str, others: Sequence[str]) -> bool:
 class _Passage:
     hit: Hit
     words: list[str]
-    context: frozenset[str]
-    triples: _Triples
-    prefix: Sequence[int]
+    vocabulary: frozenset[str]
 
+    @property
+    def context(self) -> frozenset[str]:
+        return frozenset(_words(" ".join((self.hit.document.title, *self.hit.chunk.headings))))
 
-def _passage(hit: Hit) -> _Passage:
-    words = _words(hit.chunk.text) or [hit.chunk.text]
-    context = frozenset(_words(" ".join((hit.document.title, *hit.chunk.headings))))
-    triples = frozenset(
-        map(hash, zip(words, words[1:], words[2:], strict=False) if len(words) > 2 else [tuple(words)])
-    )
-    prefix = sorted(triples)[: len(triples) - ceil(_ALIKE * len(triples)) + 1]
-    return _Passage(hit, words, context, triples, prefix)
+    @property
+    def triples(self) -> frozenset[tuple[str, ...]]:
+        return frozenset(zip(self.words, self.words[1:], self.words[2:], strict=False))
 
 
 def _words(text: str) -> list[str]:
