@@ -177,7 +177,7 @@ def _near(best: Candidate, source: Source) -> Reading:
     if best.line.kind == "row":
         return best.framed
     around = lines(source.text, source.context)[max(0, best.place - 1) : best.place + 2]
-    return joined(read(part) for part in (best.line.frame, *(line.text for line in around)))
+    return joined((read(best.line.frame), *(line.bare for line in around)))
 
 
 def _known(reading: Reading) -> frozenset[str]:

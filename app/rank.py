@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from app.language.asked import Asked, answers_kind, ask
 from app.language.ranges import in_range
-from app.language.reading import Line, Reading, joined, lines, read, whole
+from app.language.reading import Line, Reading, lines, read, whole
 from vectorstore.embed import Embedder
 from vectorstore.types import Vector
 
@@ -124,9 +124,8 @@ def _candidate(
     place: int,
 ) -> Candidate:
     """Weigh one sentence; `pairs` are the question's telling words beside each other, `covered` is its passage's."""
-    bare = read(line.text)
-    framed = joined((read(line.frame), bare)) if line.frame else bare
-    near = framed.stems | read(before.text).stems if before else framed.stems
+    bare, framed = line.bare, line.framed
+    near = framed.stems | before.bare.stems if before else framed.stems
     specifics, known = asked.reading.facts.specifics, framed.facts.specifics
     signals = {
         "cosine": 0.0,

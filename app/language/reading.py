@@ -38,7 +38,7 @@ class Reading:
     spoken: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
     """One sentence of a passage: [start, end) in the passage's text, and what frames it.
 
@@ -51,6 +51,16 @@ class Line:
     text: str
     kind: str
     frame: str
+
+    @cached_property
+    def bare(self) -> Reading:
+        """The sentence alone."""
+        return read(self.text)
+
+    @cached_property
+    def framed(self) -> Reading:
+        """The sentence under its frame."""
+        return joined((read(self.frame), self.bare)) if self.frame else self.bare
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +131,7 @@ def joined(readings: Iterable[Reading]) -> Reading:
 @lru_cache(maxsize=1_024)
 def whole(text: str, context: str = "") -> Reading:
     """Return the reading of a passage with what stands above it."""
-    return joined((read(context), *(read(line.text) for line in lines(text, context))))
+    return joined((read(context), *(line.bare for line in lines(text, context))))
 
 
 @lru_cache(maxsize=1_024)
@@ -133,7 +143,7 @@ def windows(text: str, context: str = "", size: int = 3) -> tuple[Window, ...]:
         for last in range(first, min(first + size, len(found))):
             run = found[first : last + 1]
             frames = dict.fromkeys(line.frame for line in run if line.frame)
-            parts = tuple(read(part) for part in (*frames, *(line.text for line in run)))
+            parts = (*map(read, frames), *(line.bare for line in run))
             stems = frozenset[str]().union(*[part.stems for part in parts])
             result.append(Window(run[0].start, run[-1].end, parts, stems, _row_keys(run)))
     return tuple(result)
