@@ -152,7 +152,7 @@ def contradicts(claim: Reading, evidence: Reading) -> bool:
     """Say whether the claim has a number, measure, month or code that the evidence lacks."""
     stated, known = claim.facts, evidence.facts
     return not (
-        stated.numbers <= known.numbers | known.counted
+        not known.lacking(stated)
         and stated.codes <= known.codes
         and stated.months <= known.months
         and _measures_agree(stated.measures, known.measures)
@@ -162,9 +162,11 @@ def contradicts(claim: Reading, evidence: Reading) -> bool:
 def _facts_held(claim: Reading, evidence: Reading) -> float:
     """Return the share of the claim's numbers, codes and months that this window holds."""
     stated, known = claim.facts, evidence.facts
-    hard = stated.numbers | stated.codes | stated.months
-    held = known.numbers | known.codes | known.months | known.counted
-    return len(hard & held) / len(hard) if hard else 1.0
+    hard = len(stated.numbers) + len(stated.codes) + len(stated.months)
+    if not hard:
+        return 1.0
+    missing = len(known.lacking(stated)) + len(stated.codes - known.codes) + len(stated.months - known.months)
+    return 1 - missing / hard
 
 
 def _measures_agree(stated: frozenset[str], known: frozenset[str]) -> bool:

@@ -5,11 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from app.language.amounts import SCALES, Amount, amounts, scaled
 from app.language.words import fold
 
-_NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,'\u2009 ]\d{3})*(?:[.,]\d+)?(?![\w]*\d)")
 _CODE = re.compile(r"(?<![\w-])(?=[\w./+-]*\d)(?=[\w./+-]*[^\W\d_])[^\W_][\w./+-]*[\w]")
-_MULTIPLES = {"thousand": 1_000, "k": 1_000, "million": 1_000_000, "mio": 1_000_000, "billion": 1_000_000_000}
 _ISO_DATE = re.compile(r"(?<![\d-])(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?![\d-])")
 _NTH = re.compile(
     r"\b(first|second|third|fourth|fifth|sixth|[1-9](?:st|nd|rd|th)) (quarter|floor|half|edition|generation)\b"
@@ -17,11 +16,9 @@ _NTH = re.compile(
 _QUARTER = re.compile(r"\bq([1-4])\b")
 _DAY_MONTH = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)?\.? (?:of )?([A-Z][^\W\d_]{2,9})\b")
 _MONTH_DAY = re.compile(r"\b([A-Z][^\W\d_]{2,9})\.? (\d{1,2})(?:st|nd|rd|th)?\b(?!:)")
-_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)\Z")
-_CLOCK = re.compile(r"\d{1,2}(?:am|pm)\Z")
-_GLUED_UNIT = re.compile(r"(\d+(?:[.,]\d+)*)-?([a-z%°µ]{1,7})\Z")
-_UNIT_AFTER = re.compile(r"[ \t\u00a0-]?(%|€|\$|£|°[cf]?|[^\W\d_]{1,12})")
-_UNIT_BEFORE = re.compile(r"(€|\$|£|¥|\b(?:eur|usd|gbp|chf|jpy))[ \t\u00a0]?\Z")
+_COUNT = re.compile(r"\d+(?:st|nd|rd|th)\Z|\d{1,2}(?:am|pm)\Z")
+_DIGIT = re.compile(r"\d")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _ACRONYM = re.compile(r"(?<![\w-])[A-Z][A-Z0-9]{1,7}(?![\w])")
 _NAME = re.compile(r"(?<![\w.])[A-Z][^\W\d_]*[a-z][\w’'-]*")
 
@@ -57,31 +54,15 @@ _NUMBER_WORDS = {
     )
     for word, value in zip(words.split(), values, strict=True)
 }
-_UNITS = {
-    name: unit
-    for unit, names in {
-        "eur": "€ eur euro euros", "usd": "$ usd dollar dollars", "gbp": "£ gbp pound pounds", "chf": "chf francs",
-        "%": "% percent pct prozent", "year": "year years yr yrs jahre jahr años", "month": "month months monate monat meses",
-        "week": "week weeks wk wks wochen woche semanas", "day": "day days tage tag días",
-        "hour": "hour hours hr hrs h stunden stunde horas", "minute": "minute minutes min mins minuten",
-        "second": "second seconds sec secs s sekunden", "ms": "ms millisecond milliseconds",
-        "km": "km kilometre kilometres kilometer kilometers", "m": "m metre metres meter meters",
-        "cm": "cm centimetre centimetres centimeter centimeters", "mm": "mm millimetre millimetres millimeter millimeters",
-        "mile": "mile miles mi", "kg": "kg kilogram kilograms kilo kilos", "g": "g gram grams", "mg": "mg",
-        "kb": "kb", "mb": "mb", "gb": "gb", "tb": "tb", "v": "v volt volts", "w": "w watt watts", "kw": "kw", "a": "amp amps",
-        "°c": "°c celsius", "°f": "°f fahrenheit", "hz": "hz", "mhz": "mhz", "ghz": "ghz", "bar": "bar", "nm": "nm",
-        "l": "l litre litres liter liters", "ml": "ml",
-        "thousand": "thousand", "million": "million millions mio", "billion": "billion billions",
-    }.items()
-    for name in names.split()
-}  # fmt: skip
+_COUNTING = _NUMBER_WORDS.keys() | SCALES.keys()
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What must not change between a source and a sentence about it.
 
-    `measures` are `number|unit` for numbers that carry a known unit; their numbers stand in `numbers` too.
+    `measures` are `number|unit` for numbers that carry a known unit; their numbers stand in `numbers` too, scaled:
+    `EUR 43 million` is 43000000.
     """
 
     numbers: frozenset[str]
@@ -92,6 +73,10 @@ class Facts:
     """Numbers written as words: softer, since `one` and `second` are often no numbers."""
     ordinals: frozenset[str] = frozenset()
     """`quarter 4`, `floor 2`, `day 9 of 11`: what is one of a row, and another one is another thing."""
+    scaled: frozenset[str] = frozenset()
+    """`43000000|43` for a number that a word like `million` scales: a table says that word once for all rows."""
+    scales: frozenset[str] = frozenset()
+    """What such words multiply by that stand without a number, as `in millions` above a table."""
 
     @property
     def specifics(self) -> frozenset[str]:
@@ -103,6 +88,23 @@ class Facts:
         """Whether there is nothing to compare."""
         return not (self.numbers or self.codes or self.months)
 
+    def lacking(self, stated: "Facts") -> frozenset[str]:
+        """Return the stated numbers that are not held: in figures, in words, or in a table that is told in millions.
+
+        A number without a unit may stand in a table whose heading is not seen.
+        """
+        missing = stated.numbers - self.numbers - self.counted
+        if not missing or not stated.scaled:
+            return missing
+        return missing - {value for value, written in _pairs(stated.scaled) if self._tells(value, written)}
+
+    def _tells(self, value: str, written: str) -> bool:
+        if written not in self.numbers:
+            return False
+        if self.scales:
+            return any(scaled(written, int(scale)) == value for scale in self.scales)
+        return all(number != written for number, _ in _pairs(self.measures))
+
 
 NO_FACTS = Facts(frozenset(), frozenset(), frozenset(), frozenset(), frozenset())
 
@@ -110,33 +112,33 @@ NO_FACTS = Facts(frozenset(), frozenset(), frozenset(), frozenset(), frozenset()
 @lru_cache(maxsize=8_192)
 def facts(text: str) -> Facts:
     """Return the hard facts in a text."""
-    text = _ISO_DATE.sub(_spelt, text)
-    plain = whole = fold(text)
+    if "-" in text:
+        text = _ISO_DATE.sub(_spelt, text)
+    plain = rest = fold(text)
     codes: set[str] = set()
-    glued: list[tuple[str, str]] = []
-    for found in _CODE.finditer(plain):
-        token = found[0].strip("./+-")
-        unit = _GLUED_UNIT.match(token)
-        if unit and unit[2] in _UNITS:
-            glued.append((unit[1], unit[2]))
-        elif _ORDINAL.match(token) or _CLOCK.match(token):
-            glued.append((token[:-2], ""))
-        else:
-            codes.add(token.replace("-", "").replace("/", ""))
-    plain = _CODE.sub(lambda code: " " * len(code[0]), plain)
-    numbers, measures = _numbers(plain, glued)
-    tokens = re.findall(r"[^\W\d_]+", plain)
+    held: list[Amount] = []
+    ordinals = {f"{part} {_NUMBER_WORDS.get(nth, nth[:1])}" for nth, part in _NTH.findall(plain)}
+    if _DIGIT.search(plain):
+        held, codes, rest = _figures(plain)
+        ordinals |= {f"quarter {quarter}" for quarter in _QUARTER.findall(plain)} | _days(text)
+    tokens = _LETTERS.findall(rest)
     months = {f"month {_MONTHS[word]}" for word in _month_words(text, tokens)}
-    counted = {_NUMBER_WORDS[word] for word in tokens if word in _NUMBER_WORDS}
-    result = Facts(
-        frozenset(numbers),
-        frozenset(measures),
+    counted, scales = _spoken(tokens)
+    found = Facts(
+        frozenset([amount.value for amount in held]),
+        frozenset([f"{amount.value}|{amount.unit}" for amount in held if amount.unit]),
         frozenset(codes),
         frozenset(months),
         frozenset(counted),
-        frozenset(_ordinals(whole) | _days(text)),
+        frozenset(ordinals),
+        frozenset([f"{amount.value}|{amount.written}" for amount in held if amount.factor > 1]),
+        frozenset(scales),
     )
-    return NO_FACTS if result == NO_FACTS else result
+    return NO_FACTS if found == NO_FACTS else found
+
+
+def _pairs(held: frozenset[str]) -> list[tuple[str, str]]:
+    return [(pair[0], pair[2]) for pair in (each.partition("|") for each in held)]
 
 
 def together(found: Iterable[Facts]) -> Facts:
@@ -152,33 +154,57 @@ def together(found: Iterable[Facts]) -> Facts:
         none.union(*[each.months for each in held]),
         none.union(*[each.counted for each in held]),
         none.union(*[each.ordinals for each in held]),
+        none.union(*[each.scaled for each in held]),
+        none.union(*[each.scales for each in held]),
     )
 
 
-def _numbers(plain: str, glued: list[tuple[str, str]]) -> tuple[set[str], set[str]]:
-    numbers: set[str] = set()
-    measures: set[str] = set()
-    for raw, unit in glued:
-        value = number(raw)
-        numbers.add(value)
-        if unit:
-            measures.add(f"{value}|{_UNITS[unit]}")
-    for found in _NUMBER.finditer(plain):
-        value = number(found[0])
-        numbers.add(value)
-        before = _UNIT_BEFORE.search(plain, max(0, found.start() - 5), found.start())
-        after = _UNIT_AFTER.match(plain, found.end())
-        unit_name = before[1] if before else (after[1] if after else "")
-        if unit_name in _MULTIPLES:
-            numbers.add(_times(value, _MULTIPLES[unit_name]))
-        if unit_name in _UNITS:
-            measures.add(f"{value}|{_UNITS[unit_name]}")
-    return numbers, measures
+def _figures(plain: str) -> tuple[list[Amount], set[str], str]:
+    """Return the amounts, the codes, and the text without either."""
+    found = amounts(plain)
+    wholes = _runs(found)
+    codes: set[str] = set()
+    cut: list[tuple[int, int]] = []
+    for match in _CODE.finditer(plain):
+        start, end = match.span()
+        if any(first <= start and end <= last for first, last in wholes) or _COUNT.match(match[0]):
+            continue
+        codes.add(match[0].replace("-", "").replace("/", ""))
+        found = [amount for amount in found if amount.end <= start or amount.start >= end]
+        cut.append((start, end))
+    cut += [(amount.start, amount.end) for amount in found]
+    rest, position = [], 0
+    for start, end in sorted(cut):
+        rest.append(plain[position:start])
+        position = end
+    return found, codes, " ".join((*rest, plain[position:]))
 
 
-def _ordinals(plain: str) -> set[str]:
-    named = {f"{part} {_NUMBER_WORDS.get(nth, nth[:1])}" for nth, part in _NTH.findall(plain)}
-    return named | {f"quarter {number}" for number in _QUARTER.findall(plain)}
+def _runs(found: list[Amount]) -> list[tuple[int, int]]:
+    """Return where amounts stand, `30-60min` as one."""
+    runs: list[tuple[int, int]] = []
+    for amount in found:
+        start = runs.pop()[0] if runs and amount.start - runs[-1][1] == 1 else amount.start
+        runs.append((start, amount.end))
+    return runs
+
+
+def _spoken(tokens: list[str]) -> tuple[set[str], set[str]]:
+    """Return the numbers said in words, `two million` as one, and the scales that stand by themselves."""
+    counted: set[str] = set()
+    scales: set[str] = set()
+    for place, word in enumerate(tokens):
+        if word not in _COUNTING:
+            continue
+        before = tokens[place - 1] if place else ""
+        following = tokens[place + 1] if place + 1 < len(tokens) else ""
+        if word in SCALES and before in _NUMBER_WORDS:
+            continue
+        if word in SCALES:
+            scales.add(str(SCALES[word]))
+        if word in _NUMBER_WORDS:
+            counted.add(scaled(_NUMBER_WORDS[word], SCALES.get(following, 1)))
+    return counted, scales
 
 
 def _days(text: str) -> set[str]:
@@ -188,34 +214,9 @@ def _days(text: str) -> set[str]:
     return {f"day {int(day)} of {_MONTHS[month.lower()]}" for day, month in found if month.lower() in _MONTHS}
 
 
-def _times(value: str, factor: int) -> str:
-    return (
-        number(f"{float(value) * factor:.2f}") if value.lstrip("-").replace(".", "", 1).isdigit() else value
-    )
-
-
 def _spelt(date: re.Match[str]) -> str:
     month = next(name for name, number in _MONTHS.items() if number == int(date[2]))
     return f"{int(date[3])} {month.title()} {date[1]}"
-
-
-def number(raw: str) -> str:
-    """Return a number in one form: `1,000.50`, `1.000,50` and `1000.5` agree."""
-    digits = raw.lstrip("+").replace("'", "").replace(" ", "").replace("\u2009", "")
-    comma, point = digits.rfind(","), digits.rfind(".")
-    if comma >= 0 and point >= 0:
-        thousands = "," if comma < point else "."
-        digits = digits.replace(thousands, "").replace(",", ".")
-    elif comma >= 0:
-        parts = digits.split(",")
-        grouped = all(len(part) == 3 for part in parts[1:])
-        digits = "".join(parts) if grouped else digits.replace(",", ".")
-    elif digits.count(".") > 1:
-        digits = digits.replace(".", "")
-    if "." in digits:
-        digits = digits.rstrip("0").rstrip(".")
-    sign = "-" if digits.startswith("-") else ""
-    return sign + (digits.lstrip("-").lstrip("0") or "0")
 
 
 def _month_words(text: str, tokens: list[str]) -> list[str]:
@@ -223,6 +224,8 @@ def _month_words(text: str, tokens: list[str]) -> list[str]:
     found = [
         word for word in tokens if word in _MONTHS and word not in ("may", "march", "mar", "mars", "mai")
     ]
+    if "Ma" not in text:
+        return found
     found += [m[0].lower() for m in re.finditer(r"(?<=[\w,] )(?:May|March|Mai|Mar)\b", text)]
     found += [m[1].lower() for m in re.finditer(r"\b(May|March|Mar) \d", text)]
     return found

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from app.language.facts import number
+from app.language.amounts import number, spelled_out
 from app.language.words import fold
 
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
@@ -24,12 +24,17 @@ def in_range(numbers: Iterable[str], text: str) -> bool:
     values = [float(value) for value in numbers if _is_amount(value)]
     if not values:
         return False
-    return any(low <= value <= high for low, high in _ranges(fold(text).replace("*", "")) for value in values)
+    plain = spelled_out(fold(text).replace("*", ""))
+    return any(low <= value <= high for low, high in _ranges(plain) for value in values)
 
 
 def _is_amount(value: str) -> bool:
-    """Years and long numbers are names, not amounts."""
-    return value.replace(".", "", 1).isdigit() and len(value) < 8 and not 1_900 <= float(value) <= 2_100
+    """Years and long numbers are names, not amounts; round ones are not long."""
+    return (
+        value.replace(".", "", 1).isdigit()
+        and len(value.rstrip("0")) < 8
+        and not 1_900 <= float(value) <= 2_100
+    )
 
 
 def _ranges(plain: str) -> Iterator[tuple[float, float]]:
