@@ -1,6 +1,5 @@
 """Strict mode: a sentence that the sources do not support is rewritten once, and else withheld."""
 
-import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -8,6 +7,7 @@ from typing import TypeAlias
 
 from app.answer.answerer import Piece, Written
 from app.answer.refusal import SENTINEL
+from app.claim import MARKER, claim
 from app.events import Passage
 from app.ground import Grounding
 from app.language.sentences import SentenceStream
@@ -15,8 +15,6 @@ from app.language.sentences import SentenceStream
 Check: TypeAlias = Callable[[str, Sequence[Passage]], Grounding]
 Rewrite: TypeAlias = Callable[[str, Sequence[Passage]], Awaitable[str]]
 """Words a sentence anew so that the passages support it; may answer with the refusal's sentinel."""
-
-_MARKER = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 
 
 async def supported_only(
@@ -36,7 +34,7 @@ async def supported_only(
             else:
                 closed = stream.finish()
             for start, end in closed:
-                kept = await _kept(text[start:end], passages, check=check, rewrite=rewrite)
+                kept = await _kept(text, (start, end), passages, check=check, rewrite=rewrite)
                 if kept:
                     yield _lead(text, start) + kept if said else kept
                 said, lost = said or bool(kept), lost or not kept
@@ -44,24 +42,29 @@ async def supported_only(
                 yield replace(piece, refused=piece.refused or (lost and not said))
 
 
-async def _kept(sentence: str, passages: Sequence[Passage], *, check: Check, rewrite: Rewrite | None) -> str:
+async def _kept(
+    text: str, span: tuple[int, int], passages: Sequence[Passage], *, check: Check, rewrite: Rewrite | None
+) -> str:
     """Return the sentence, its second wording, or nothing."""
-    if _supported(sentence, passages, check):
+    sentence = text[slice(*span)]
+    if _supported(text, span, passages, check):
         return sentence
     if rewrite is None:
         return ""
     second = (await rewrite(sentence, passages)).strip()
-    usable = second and not second.startswith(SENTINEL) and _supported(second, passages, check)
-    return second if usable else ""
+    if not second or second.startswith(SENTINEL):
+        return ""
+    return second if _supported(second, (0, len(second)), passages, check) else ""
 
 
-def _supported(sentence: str, passages: Sequence[Passage], check: Check) -> bool:
-    claim = _MARKER.sub("", sentence).strip()
-    if not any(character.isalnum() for character in claim):
+def _supported(text: str, span: tuple[int, int], passages: Sequence[Passage], check: Check) -> bool:
+    claimed = claim(text, *span, passages)
+    if not claimed:
         return True
-    numbers = {int(number) for marker in _MARKER.findall(sentence) for number in marker.split(",")}
+    markers = MARKER.findall(text[slice(*span)])
+    numbers = {int(number) for marker in markers for number in marker.split(",")}
     cited = [passage for passage in passages if passage.number in numbers]
-    return check(claim, cited or list(passages)).verdict == "supported"
+    return check(claimed, cited or list(passages)).verdict == "supported"
 
 
 def _lead(text: str, start: int) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from app.claim import MARKER, claim
 from app.events import Citation, Citations, Event, Passage, SentenceChecked, Text
 from app.ground import Grounding
 from app.guard import LinkGuard
@@ -12,7 +13,6 @@ from app.language.sentences import SentenceStream
 
 Check: TypeAlias = Callable[[str, Sequence[Passage]], Grounding]
 
-_MARKER = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 _UNFINISHED = re.compile(r"\s*\[[\d,\s]{0,24}\Z|\s+\Z")
 
 
@@ -78,7 +78,7 @@ class Transcript:
         """Split grouped markers, drop those that name no passage, and note where the rest stand."""
         out: list[str] = []
         length, position = len(self.text), 0
-        for match in _MARKER.finditer(ready):
+        for match in MARKER.finditer(ready):
             before = ready[position : match.start()]
             known = [n for n in map(int, match[1].split(",")) if n in self._passages]
             if not known:
@@ -94,15 +94,15 @@ class Transcript:
         return "".join(out)
 
     def _closed(self, start: int, end: int) -> Iterator[Event]:
-        claim = _MARKER.sub("", self.text[start:end]).strip()
-        if not any(character.isalnum() for character in claim):
+        claimed = claim(self.text, start, end, list(self._passages.values()))
+        if not claimed:
             return
         markers = [marker for marker in self._markers if start <= marker.start < end]
         cited = [self._passages[number] for number in dict.fromkeys(marker.number for marker in markers)]
-        whole = self._check(claim, cited or list(self._passages.values()))
+        whole = self._check(claimed, cited or list(self._passages.values()))
         yield SentenceChecked(start, end, whole.verdict, whole.support)
         only = len(cited) == 1
-        alone = {passage.number: whole if only else self._check(claim, [passage]) for passage in cited}
+        alone = {passage.number: whole if only else self._check(claimed, [passage]) for passage in cited}
         for marker in markers:
             passage, found = self._passages[marker.number], alone[marker.number]
             self._citations.append(

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from app.claim import lead
 from app.events import Passage
 from app.language.asked import STRICT, Asked
-from app.language.phrases import language_of, say
+from app.language.phrases import language_of
 from app.rank import Candidate
 
 _BEHIND = 7.0
@@ -100,8 +101,8 @@ def _dated(
         newer, older = sorted(
             (best, other), key=lambda choice: _date(choice.passage) or date.min, reverse=True
         )
-        first = replace(newer, lead=say("newer", language, named=_named(newer.passage, language)))
-        second = replace(older, lead=say("older", language, named=_named(older.passage, language)))
+        first = replace(newer, lead=lead("newer", newer.passage.document, language))
+        second = replace(older, lead=lead("older", older.passage.document, language))
         rest = [
             choice for choice in choices[1:] if choice.candidate not in (newer.candidate, older.candidate)
         ]
@@ -159,12 +160,3 @@ def _values(candidate: Candidate) -> dict[str, set[str]]:
 def _date(passage: Passage) -> date | None:
     modified = passage.document.modified
     return modified.date() if modified else None
-
-
-def _named(passage: Passage, language: str) -> str:
-    """Name a document and its date: written out in English, in ISO 8601 elsewhere."""
-    dated = passage.document.modified
-    title = passage.document.title or passage.document.uri
-    if dated and language != "en":
-        return f"{title} ({dated.date().isoformat()})"
-    return f"{title} of {dated.day} {dated:%B %Y}" if dated else title

@@ -1,0 +1,64 @@
+"""What a sentence of an answer claims: without its markers, and without Footnote's own words before a quote."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date
+from functools import lru_cache
+from typing import Literal, TypeAlias
+
+from app.events import Passage
+from app.language.phrases import languages, say
+from vectorstore.types import Document
+
+Age: TypeAlias = Literal["newer", "older"]
+
+MARKER = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
+
+
+def lead(age: Age, document: Document, language: str) -> str:
+    """Say whose words follow where two documents disagree: the title, and the date as the language writes it."""
+    dated = document.modified.date() if document.modified else None
+    return _lead(age, _title(document), dated, language)
+
+
+def claim(text: str, start: int, end: int, passages: Sequence[Passage]) -> str:
+    """Return what the sentence at [start, end) of an answer claims; empty if it claims nothing."""
+    kept, position = "", start
+    for first, last in sorted(_leads(text, passages)):
+        if first < end and last > position:
+            kept += text[position : max(first, position)]
+            position = min(last, end)
+    bare = MARKER.sub("", kept + text[position:end]).strip()
+    return bare if any(character.isalnum() for character in bare) else ""
+
+
+def _leads(text: str, passages: Sequence[Passage]) -> Iterator[tuple[int, int]]:
+    """Find where the answer names a passage's document in the very words of `lead`."""
+    for passage in passages:
+        document = passage.document
+        if document.modified is None or _title(document) not in text:
+            continue
+        for words in _every_lead(_title(document), document.modified.date()):
+            at = text.find(words)
+            while at >= 0:
+                yield at, at + len(words)
+                at = text.find(words, at + len(words))
+
+
+@lru_cache(maxsize=256)
+def _every_lead(title: str, dated: date) -> frozenset[str]:
+    ages: tuple[Age, ...] = ("newer", "older")
+    return frozenset(_lead(age, title, dated, code).rstrip() for age in ages for code in languages())
+
+
+def _lead(age: Age, title: str, dated: date | None, language: str) -> str:
+    named = title
+    if dated:
+        named = (
+            f"{title} of {dated.day} {dated:%B %Y}" if language == "en" else f"{title} ({dated.isoformat()})"
+        )
+    return say(age, language, named=named)
+
+
+def _title(document: Document) -> str:
+    return document.title or document.uri

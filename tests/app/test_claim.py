@@ -1,0 +1,104 @@
+"""What a sentence claims: not that Footnote says whose words follow."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from app.answer.answerer import Written
+from app.answer.extractive import ExtractiveAnswerer
+from app.claim import Age, claim, lead
+from app.events import Citations, Passage, SentenceChecked
+from app.ground import Grounding, check
+from app.language.phrases import languages
+from app.language.sentences import sentence_spans
+from app.strict import supported_only
+from app.transcript import Transcript
+from tests.app.passages import passage
+from tests.word_embedder import WordEmbedder
+
+ASKED = {
+    "de": (
+        "Wie viele Tage pro Woche sind im Homeoffice erlaubt?",
+        "Im Homeoffice sind höchstens {} Tage pro Woche erlaubt.",
+    ),
+    "es": (
+        "¿Cuántos días por semana se permite el teletrabajo?",
+        "Se permite el teletrabajo como máximo {} días por semana.",
+    ),
+}
+TITLES = (("Regel", "Neue Regel"), ("Was galt? Fassung v1.2", "Was gilt? Fassung v2.0"), ("", ""))
+
+
+def demanding(sentence: str, passages: Sequence[Passage]) -> Grounding:
+    """Support only what stands in a passage word for word."""
+    found = check(sentence, passages)
+    return found if found.support == 1.0 else replace(found, support=0.1, verdict="unsupported")
+
+
+def disagreeing(language: str, titles: tuple[str, str]) -> tuple[str, list[Passage]]:
+    question, rule = ASKED[language]
+    dated = (("2024-02-01", 2), ("2026-06-15", 3))
+    return question, [
+        renamed(passage(rule.format(days), number=number, title=title or f"2025/r{number}", modified=when), title)
+        for number, (title, (when, days)) in enumerate(zip(titles, dated, strict=True), start=1)
+    ]  # fmt: skip
+
+
+def renamed(found: Passage, title: str) -> Passage:
+    return replace(found, document=replace(found.document, title=title))
+
+
+def strictly(question: str, passages: Sequence[Passage]) -> tuple[str, str]:
+    """Return the answer as written, and as strict mode and a demanding check let it through."""
+
+    async def collect(strict: bool) -> str:
+        pieces = ExtractiveAnswerer(WordEmbedder()).write(question, passages=passages, history=())
+        kept = supported_only(pieces, passages=passages, check=demanding) if strict else pieces
+        return "".join([piece async for piece in kept if not isinstance(piece, Written)])
+
+    return asyncio.run(collect(strict=False)), asyncio.run(collect(strict=True))
+
+
+@pytest.mark.parametrize("titles", TITLES)
+@pytest.mark.parametrize("language", list(ASKED))
+def test_strict_mode_keeps_the_words_that_name_disagreeing_documents(
+    language: str, titles: tuple[str, str]
+) -> None:
+    question, passages = disagreeing(language, titles)
+    written, kept = strictly(question, passages)
+    assert lead("newer", passages[1].document, language) in written
+    assert lead("older", passages[0].document, language) in written
+    assert kept == written
+
+
+@pytest.mark.parametrize("titles", TITLES)
+def test_only_the_quote_after_a_lead_is_judged(titles: tuple[str, str]) -> None:
+    question, passages = disagreeing("de", titles)
+    transcript = Transcript(passages, check=demanding, allowed_links=())
+    events = [*transcript.feed(strictly(question, passages)[0]), *transcript.finish()]
+    verdicts = [event.verdict for event in events if isinstance(event, SentenceChecked)]
+    assert verdicts == ["supported", "supported"]
+    citations = next(event for event in events if isinstance(event, Citations)).citations
+    assert [(one.number, one.support) for one in citations] == [(2, 1.0), (1, 1.0)]
+
+
+@pytest.mark.parametrize("age", ["newer", "older"])
+@pytest.mark.parametrize("language", languages())
+def test_a_lead_is_no_claim_in_any_language(language: str, age: Age) -> None:
+    home = passage("Ferien dauern 3 Tage.", title="Was gilt? Nr. 4: Ferien", modified="2026-06-15")
+    text = f"Ja. {lead(age, home.document, language)}Ferien dauern 3 Tage. [1]"
+    claims = [claim(text, start, end, [home]) for start, end in sentence_spans(text)]
+    assert [said for said in claims if said] == ["Ja.", "Ferien dauern 3 Tage."]
+
+
+def test_what_only_looks_like_a_lead_is_judged() -> None:
+    home = passage("Leave is 3 days.", title="Rules", modified="2026-06-15")
+    for text in (
+        "According to Rules of 16 June 2026: Leave is 3 days.",
+        "According to the CEO of 15 June 2026: Leave is 3 days.",
+        "According to Rules of 15 June 2026, which all may break: Leave is 3 days.",
+    ):
+        assert claim(text, 0, len(text), [home]) == text
+    assert claim("[1], [2].", 0, 9, [home]) == ""
