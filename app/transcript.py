@@ -37,6 +37,7 @@ class Transcript:
         self._held = ""
         self._markers: list[_Marker] = []
         self._citations: list[Citation] = []
+        self._last: tuple[int, str] | None = None
         self.text = ""
 
     def feed(self, delta: str) -> Iterator[Event]:
@@ -58,6 +59,8 @@ class Transcript:
         self._held = ""
         for start, end in self._sentences.finish():
             yield from self._closed(start, end)
+        if left := self._markers[len(self._citations) :]:
+            self._cite(left, "", (left[0].start, len(self.text)))
         if note:
             added = f"\n\n{note}" if self.text else note
             self.text += added
@@ -95,21 +98,37 @@ class Transcript:
 
     def _closed(self, start: int, end: int) -> Iterator[Event]:
         claimed = claim(self.text, start, end, list(self._passages.values()))
+        markers = [marker for marker in self._markers[len(self._citations) :] if marker.start < end]
         if not claimed:
+            # A marker on a line of its own cites for the sentence before it.
+            if self._last:
+                self._cite(markers, self._last[1], (self._last[0], end))
             return
-        markers = [marker for marker in self._markers if start <= marker.start < end]
+        self._last = start, claimed
         cited = [self._passages[number] for number in dict.fromkeys(marker.number for marker in markers)]
         whole = self._check(claimed, cited or list(self._passages.values()))
         yield SentenceChecked(start, end, whole.verdict, whole.support)
-        only = len(cited) == 1
-        alone = {passage.number: whole if only else self._check(claimed, [passage]) for passage in cited}
+        begin = min([start, *(marker.start for marker in markers)])
+        self._cite(markers, claimed, (begin, end), whole=whole if len(cited) == 1 else None)
+
+    def _cite(
+        self,
+        markers: Sequence[_Marker],
+        claimed: str,
+        span: tuple[int, int],
+        *,
+        whole: Grounding | None = None,
+    ) -> None:
+        """Tie markers to what their passages hold of the claim; `whole` is the only passage's."""
+        numbers = {marker.number for marker in markers}
+        alone = {number: whole or self._check(claimed, [self._passages[number]]) for number in numbers}
         for marker in markers:
             passage, found = self._passages[marker.number], alone[marker.number]
             self._citations.append(
                 Citation(
                     number=marker.number,
                     marker=(marker.start, marker.end),
-                    claim=(start, end),
+                    claim=span,
                     document=passage.document,
                     evidence=found.evidence,
                     quote=found.quote,

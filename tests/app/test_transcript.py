@@ -1,5 +1,8 @@
 """The growing answer: markers resolve, offsets fit, sentences are checked once, however the text is cut."""
 
+import re
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +52,8 @@ def test_the_text_is_the_sum_of_its_deltas_and_every_marker_resolves(pieces: lis
         assert text[start:end] == f"[{citation.number}]"
         assert citation.claim[0] <= start < end <= citation.claim[1]
         assert SOURCE[citation.evidence.start : citation.evidence.end] == citation.quote
+    standing = [(int(match[1]), match.span()) for match in re.finditer(r"\[(\d)\]", text)]
+    assert [(citation.number, citation.marker) for citation in cited] == standing
     assert "[9]" not in text
 
 
@@ -58,6 +63,19 @@ def test_cutting_the_stream_elsewhere_changes_nothing(pieces: list[str]) -> None
     assert whole[0] == letters[0]
     rest = [[event for event in events if not isinstance(event, Text)] for events in (whole[1], letters[1])]
     assert sorted(map(repr, rest[0])) == sorted(map(repr, rest[1]))
+
+
+@pytest.mark.parametrize(
+    "text", ["Staff get 25 days.\n\n[1]", "Staff get 25 days.\n- [1]", "[1]\n\nStaff get 25 days."]
+)
+def test_a_marker_on_its_own_line_cites_for_the_sentence_beside_it(text: str) -> None:
+    citations = next(event for event in run(text)[1] if isinstance(event, Citations)).citations
+    assert [(one.number, one.support, one.claim) for one in citations] == [(1, 1.0, (0, len(text)))]
+
+
+def test_a_marker_without_any_sentence_still_names_its_document() -> None:
+    citations = next(event for event in run("[2]")[1] if isinstance(event, Citations)).citations
+    assert [(one.number, one.support) for one in citations] == [(2, 0.0)]
 
 
 def test_grouped_markers_become_single_ones() -> None:
