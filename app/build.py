@@ -13,7 +13,7 @@ from app.answer.answerer import LanguageModel
 from app.answer.extractive import ExtractiveAnswerer
 from app.answerable import Answerability, decide
 from app.calibration import live_tau
-from app.condense import standalone
+from app.condense import by_model, standalone
 from app.events import Event
 from app.explain_search import ExplainedSearch, Fit, explain_search
 from app.keys import Keys
@@ -27,7 +27,7 @@ from app.runs.records import Records, records_url
 from app.runs.run import Run
 from app.settings import AnswerSettings, ServeSettings
 from app.tokens import TokenCounter, open_counter
-from app.turn import Complete, Turn
+from app.turn import Turn
 from ingest.originals import Originals
 from ingest.settings import IngestSettings
 from ingest.uploads import Uploads
@@ -76,7 +76,7 @@ def build(store_settings: StoreSettings, answer_settings: AnswerSettings) -> Par
     model = build_answerer(answer_settings) if answer_settings.llm_model else None
     turn = Turn(
         retriever=retriever,
-        condense=partial(_condense_by_model, model.complete) if model else _condense_offline,
+        condense=partial(by_model, model.complete) if model else _condense_offline,
         decide=_decide(sentences, answer_settings.answer_threshold),
         answerer=model or extractive,
         check=partial(
@@ -240,11 +240,3 @@ def _uploads(parts: Parts, store_settings: StoreSettings, ingest_settings: Inges
 
 async def _condense_offline(question: str, history: Sequence[Message]) -> str:
     return standalone(question, history).text
-
-
-async def _condense_by_model(complete: Complete, question: str, history: Sequence[Message]) -> str:
-    if not history:
-        return question
-    conversation = "\n".join(f"{message.role}: {message.text[:800]}" for message in history[-6:])
-    prompt = load("condense").fill(conversation=conversation, question=question)
-    return (await complete(prompt)).strip() or question

@@ -1,14 +1,16 @@
-"""Make a follow-up stand alone without a model: carry over what the conversation is about."""
+"""Make a follow-up stand alone: by a language model, or by carrying over what the conversation is about."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from app.answer.answerer import ModelFailure
 from app.language.facts import facts, names
 from app.language.rarity import rarity
 from app.language.words import STOPWORDS, fold, stem, word_set, words
 from app.question import Message
+from prompts.loader import load
 
 _Leaning: TypeAlias = Literal["alone", "partly", "wholly"]
 
@@ -72,6 +74,23 @@ def standalone(question: str, history: Sequence[Message]) -> Condensed:
     if not carried:
         return Condensed(question)
     return Condensed(f"{question.strip()} ({' '.join(carried)})", carried)
+
+
+async def by_model(
+    complete: Callable[[str], Awaitable[str]], question: str, history: Sequence[Message]
+) -> str:
+    """Have a language model word a follow-up so that it stands alone; where it fails, carry words over without it.
+
+    A model that is down must not keep the answerer that stands in for it from answering.
+    """
+    if not history:
+        return question
+    conversation = "\n".join(f"{message.role}: {message.text[:800]}" for message in history[-6:])
+    prompt = load("condense").fill(conversation=conversation, question=question)
+    try:
+        return (await complete(prompt)).strip() or standalone(question, history).text
+    except ModelFailure:
+        return standalone(question, history).text
 
 
 def _bare(question: str) -> str:

@@ -1,10 +1,13 @@
 """Follow-ups carry what they lean on; questions that stand alone come back as they were."""
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.condense import standalone
+from app.answer.answerer import ModelFailure
+from app.condense import by_model, standalone
 from app.question import Message
 
 
@@ -82,3 +85,22 @@ def test_a_code_that_is_replaced_is_not_carried() -> None:
     carried = standalone("And P2?", history).carried
     assert "p1" not in carried
     assert {"reaction", "tickets", "plan"} <= set(carried)
+
+
+def test_a_follow_up_is_worded_by_the_model_and_without_it_where_it_fails() -> None:
+    history, question = _history("Who leads the Lisbon office?"), "How do I reach her?"
+    asked: list[str] = []
+
+    def saying(reply: str) -> str:
+        async def complete(prompt: str) -> str:
+            asked.append(prompt)
+            if not reply:
+                raise ModelFailure("model_unavailable", "Gone.")
+            return reply
+
+        return asyncio.run(by_model(complete, question, history))
+
+    assert saying(" How do I reach the lead of Lisbon? ") == "How do I reach the lead of Lisbon?"
+    assert saying("") == saying(" ") == standalone(question, history).text
+    assert len(asked) == 3
+    assert "Lisbon office" in asked[0]
