@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TypeAlias
 
-from app.answer.answerer import Piece, Written
+from app.answer.answerer import ModelFailure, Piece, Written
 from app.answer.refusal import SENTINEL
 from app.claim import MARKER, claim
 from app.events import Passage
@@ -51,7 +51,10 @@ async def _kept(
         return sentence
     if rewrite is None:
         return ""
-    second = (await rewrite(sentence, passages)).strip()
+    try:
+        second = (await rewrite(sentence, passages)).strip()
+    except ModelFailure:
+        return ""
     if not second or second.startswith(SENTINEL):
         return ""
     return second if _supported(second, (0, len(second)), passages, check) else ""

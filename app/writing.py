@@ -50,13 +50,16 @@ class Writing:
     async def events(self, task: Task) -> AsyncGenerator[Event, None]:
         """Write; while nothing has been shown, read less where it was too much, else fall back."""
         transcript = Transcript(task.passages, check=self.check, allowed_links=_links(task.passages))
-        ending = Written()
+        ending, said = Written(), False
         try:
             async with aclosing(self._pieces(task)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Written):
                         ending = piece
+                        if not said and not piece.refused:
+                            raise _silent(piece)
                         continue
+                    said = said or bool(piece.strip())
                     self.watch.mark("first_text")
                     for event in transcript.feed(piece):
                         yield event
@@ -105,7 +108,7 @@ class Writing:
         question, events = task.question, list[Event]()
         if ending.refused:
             events.append(Text(refusal_text(question.text, task.passages)))
-        note = "" if ending.refused else self._missing(task)
+        note = "" if ending.refused else self._note(task, ending)
         events += transcript.finish(note)
         if not ending.refused:
             cited = [passage for passage in task.passages if passage.number in transcript.cited]
@@ -115,8 +118,10 @@ class Writing:
         events.append(replace(self._usage(task, transcript.text, ending), timings=self.watch.take()))
         return [*events, Done(ending.reason, ending.refused)]
 
-    def _missing(self, task: Task) -> str:
-        """Name the parts that stay unanswered; a language model has been told to say so itself."""
+    def _note(self, task: Task, ending: Written) -> str:
+        """Say that the answer was cut; or name the parts that stay unanswered, which a language model does itself."""
+        if ending.reason != "stop":
+            return say(ending.reason, language_of(task.question.text))
         if not task.unanswered or self.complete is not None:
             return ""
         parts = "; ".join(part.split(" (")[0].rstrip(" ?.!") for part in task.unanswered)
@@ -129,6 +134,14 @@ class Writing:
             read = sum(self.tokens.count(part) for part in texts)
         written = self.tokens.count(text) if ending.output_tokens is None else ending.output_tokens
         return Usage(read, written)
+
+
+def _silent(ending: Written) -> ModelFailure:
+    if ending.reason == "content_filter":
+        return ModelFailure(
+            "model_cut_off", "The language model's content filter held the answer back.", retryable=False
+        )
+    return ModelFailure("model_cut_off", "The language model ended without an answer.")
 
 
 def _links(passages: Sequence[Passage]) -> list[str]:

@@ -44,7 +44,7 @@ def factual_sentences(outcome: Outcome) -> list[str]:
 
 
 def factual_spans(outcome: Outcome) -> list[tuple[int, int]]:
-    """Return where the sentences stand that claim something: no question, lead or note of what is missing."""
+    """Return where the sentences stand that claim something: no question, lead or note of ours."""
     if outcome.refused:
         return []
     return [
@@ -55,15 +55,19 @@ def factual_spans(outcome: Outcome) -> list[tuple[int, int]]:
 
 
 def _claims(text: str) -> bool:
-    if text.startswith(_missing_notes()):
+    if text.startswith(_notes()):
         return False
     return any(c.isalnum() for c in text) and not text.endswith(("?", ":"))
 
 
 @lru_cache(maxsize=1)
-def _missing_notes() -> tuple[str, ...]:
-    """Return how Footnote's notes of what the documents do not say begin, in every language."""
-    return tuple(say("partly", code).partition("{words}")[0] for code in languages())
+def _notes() -> tuple[str, ...]:
+    """Return how Footnote's own notes begin, in every language: what the documents do not say, why an answer is cut."""
+    return tuple(
+        say(note, code).partition("{words}")[0]
+        for note in ("partly", "length", "content_filter")
+        for code in languages()
+    )
 
 
 def _bare(text: str) -> str:

@@ -16,6 +16,7 @@ from app.answer.openai_compatible import ModelLimits, OpenAICompatibleAnswerer
 from app.answerable import Answerability
 from app.build import Parts
 from app.events import Cancelled, Done, Event, Failed, Text
+from app.language.phrases import say
 from app.question import Question
 from app.runs.runs import RunLimits, Runs
 from tests.faulty_model import EITHER, FAULTS, FINE, FaultyModel, faulty_model
@@ -26,6 +27,10 @@ LIMITS = ModelLimits(connect=2, first_token=2.0, idle=1.5, total=3.0, retries=0)
 REFUSES = "refuses the connection"
 NOWHERE = "http://127.0.0.1:9/v1"
 QUESTION = Question("How many days of annual leave do full-time staff get?", Scope())
+NOTED = {
+    "stops at the length": f"\n\n{say('length')}",
+    "filters": f"\n\n{say('content_filter')}",
+}
 TERMINAL = (Done, Failed, Cancelled)
 
 
@@ -87,7 +92,10 @@ def outcomes(parts: Parts, kinds: list[str]) -> Counter[str]:
                 assert [isinstance(event, TERMINAL) for event in events].count(True) == 1, kind
                 text = "".join(event.delta for event in events if isinstance(event, Text))
                 if kind in FINE:
-                    kept = isinstance(ending, Done) and text == "Staff get 25 days of leave [1]."
+                    kept = (
+                        isinstance(ending, Done)
+                        and text == f"Staff get 25 days of leave [1].{NOTED.get(kind, '')}"
+                    )
                 elif kind in EITHER:
                     kept = not isinstance(ending, Failed) or ending.code != "internal"
                 else:

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import pytest
 
 from app import ground
 from app.answer.answerer import ModelFailure, Piece, Written
-from app.events import Done, Event, FailureCode, Passage, Text
+from app.events import Done, Event, FailureCode, Passage, SentenceChecked, Text
+from app.language.phrases import say
 from app.question import Message, Question
 from app.stopwatch import Stopwatch
 from app.strict import supported_only
@@ -24,6 +26,9 @@ MORE = tuple(
 )
 QUESTION = Question("How much leave do staff get?", Scope())
 
+Reason: TypeAlias = Literal["stop", "length", "content_filter"]
+SILENT: dict[Reason, str] = {"stop": "without an answer", "content_filter": "content filter held"}
+
 
 @dataclass
 class Scripted:
@@ -31,6 +36,7 @@ class Scripted:
 
     pieces: Sequence[str] = ("Full-time staff get ", "25 days of annual leave [1].")
     reads: int = 9
+    reason: Reason = "stop"
     code: FailureCode = "context_overflow"
     name: str = "scripted"
     asked: list[int] = field(default_factory=list)
@@ -43,7 +49,7 @@ class Scripted:
             raise ModelFailure(self.code, "Too long.")
         for piece in self.pieces:
             yield piece
-        yield Written()
+        yield Written(self.reason)
 
 
 def write(answerer: Scripted, *passages: Passage, fallback: Scripted | None = None) -> list[Event]:
@@ -79,6 +85,23 @@ def test_a_context_that_still_overflows_is_a_failure() -> None:
 def test_the_fallback_takes_over_after_the_second_overflow() -> None:
     events = write(Scripted(reads=0), LEAVE, *MORE, fallback=Scripted(("12 days [1].",)))
     assert text_of(events) == "12 days [1]."
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+def test_an_answer_that_was_cut_says_so(reason: Reason) -> None:
+    events = write(Scripted(reason=reason), LEAVE)
+    assert text_of(events) == f"Full-time staff get 25 days of annual leave [1].\n\n{say(reason)}"
+    assert events[-1] == Done(reason)
+    assert [event.verdict for event in events if isinstance(event, SentenceChecked)] == ["supported"]
+
+
+@pytest.mark.parametrize("pieces", [(), (" ", "\n")])
+def test_an_empty_answer_is_a_failure_for_which_the_fallback_steps_in(pieces: tuple[str, ...]) -> None:
+    for reason, sentence in SILENT.items():
+        with pytest.raises(ModelFailure, match=sentence):
+            write(Scripted(pieces, reason=reason), LEAVE)
+        events = write(Scripted(pieces, reason=reason), LEAVE, fallback=Scripted(("12 days [1].",)))
+        assert text_of(events) == "12 days [1]."
 
 
 def strictly(pieces: Sequence[str], rewrite: Callable[[str], str] | None = None) -> tuple[str, bool]:
@@ -124,6 +147,13 @@ def test_strict_mode_takes_a_second_wording_that_holds() -> None:
 @pytest.mark.parametrize("second", ["The CEO gets 80 days [1].", "NOT_IN_DOCUMENTS", ""])
 def test_strict_mode_withholds_a_second_wording_that_does_not_hold(second: str) -> None:
     assert "days [1]." not in strictly(INVENTED[:2], lambda _: second)[0].replace("12 days [1].", "")
+
+
+def test_strict_mode_withholds_what_could_not_be_worded_anew() -> None:
+    def broken(_: str) -> str:
+        raise ModelFailure("model_unavailable", "Gone.")
+
+    assert strictly(INVENTED, broken) == strictly(INVENTED)
 
 
 def test_an_answer_of_which_nothing_holds_is_a_refusal() -> None:
