@@ -183,11 +183,15 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The turn broke; what was written so far stands. `message` is fit for the reader."""
+    """The turn broke; what was written so far stands. `message` is fit for the reader.
+
+    `retry_after` is in seconds, where the language model asked for a pause.
+    """
 
     code: FailureCode
     message: str
     retryable: bool = True
+    retry_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

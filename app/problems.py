@@ -113,7 +113,8 @@ def problem_of_ending(ending: Failed | Cancelled) -> Problem:
         if ending.code == "internal":
             return Problem(500, "internal", ending.message)
         status = _FAILED.get(ending.code, 503)
-        return Problem(status, ending.code, ending.message, retry_after=2 if ending.retryable else None)
+        after = max(1, ending.retry_after or 2) if ending.retryable else None
+        return Problem(status, ending.code, ending.message, retry_after=after)
     if ending.reason == "shutdown":
         return Problem(503, "shutdown", stopped_sentence(ending), retry_after=2)
     return Problem(409, "cancelled", stopped_sentence(ending))

@@ -117,7 +117,8 @@ class Turn:
                     async for event in events:
                         yield event
         except ModelFailure as failure:
-            yield Failed(failure.code, f"{failure.what} {failure.hint}".strip(), failure.retryable)
+            sentence = f"{failure.what} {failure.hint}".strip()
+            yield Failed(failure.code, sentence, failure.retryable, failure.after)
 
     async def _found(self, question: Question, alone: str, parts: Sequence[str]) -> Retrieved:
         return await self.retriever.retrieve(

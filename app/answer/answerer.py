@@ -10,12 +10,24 @@ from vectorstore.errors import Unavailable
 
 
 class ModelFailure(Unavailable):
-    """The model broke before or while writing. `what` is fit for the reader."""
+    """The model broke before or while writing. `what` is fit for the reader.
 
-    def __init__(self, code: FailureCode, what: str, hint: str = "", *, retryable: bool = True) -> None:
+    `after` is the number of seconds after which it may be asked again, where it said so.
+    """
+
+    def __init__(
+        self,
+        code: FailureCode,
+        what: str,
+        hint: str = "",
+        *,
+        retryable: bool = True,
+        after: int | None = None,
+    ) -> None:
         super().__init__(what, hint)
         self.code = code
         self.retryable = retryable
+        self.after = after
 
 
 @dataclass(frozen=True, slots=True)

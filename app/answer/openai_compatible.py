@@ -2,7 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+import math
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,6 +24,11 @@ _REASONS: dict[str, Literal["stop", "length", "content_filter"]] = {
     "length": "length",
     "content_filter": "content_filter",
 }
+_OVERFLOW = re.compile(
+    r"context|too long|too many tokens|maximum (?:input |prompt |sequence )?length|tokens.{0,40}exceed",
+    re.IGNORECASE,
+)
+"""How servers say that a prompt does not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +113,28 @@ class OpenAICompatibleAnswerer:
         )
 
     async def _open(self, stack: AsyncExitStack, messages: Sequence[Any]) -> AsyncIterator[bytes]:
+        """Ask, and again where that may help and the answer may still begin in time."""
+        client, loop, attempt = self._connected(), asyncio.get_running_loop(), 0
+        due = loop.time() + self._limits.first_token
+        while True:
+            try:
+                return await self._asked(stack, client, messages, due=due)
+            except ModelFailure as failure:
+                pause = 0.5 * 2**attempt if failure.after is None else failure.after
+                hopeless = not failure.retryable or failure.code == "model_timeout"
+                if hopeless or attempt == self._limits.retries or loop.time() + pause >= due:
+                    raise
+            attempt += 1
+            await asyncio.sleep(pause)
+
+    async def _asked(
+        self, stack: AsyncExitStack, client: "AsyncOpenAI", messages: Sequence[Any], *, due: float
+    ) -> AsyncIterator[bytes]:
         import httpx2
         import openai
 
         limits = self._limits
-        request = self._connected().chat.completions.with_streaming_response.create(
+        request = client.chat.completions.with_streaming_response.create(
             model=self._model,
             messages=list(messages),
             stream=True,
@@ -119,7 +143,7 @@ class OpenAICompatibleAnswerer:
             temperature=limits.temperature,
         )
         try:
-            async with asyncio.timeout(limits.first_token):
+            async with asyncio.timeout_at(due):
                 response = await stack.enter_async_context(request)
         except TimeoutError as error:
             raise _slow() from error
@@ -150,7 +174,7 @@ class OpenAICompatibleAnswerer:
             self._client = AsyncOpenAI(
                 base_url=self._base_url,
                 api_key=self._api_key or "none",
-                max_retries=self._limits.retries,
+                max_retries=0,
                 timeout=timeout,
                 http_client=DefaultAioHttpClient(timeout=timeout),
             )
@@ -206,8 +230,27 @@ def _refused(error: Any, base_url: str) -> ModelFailure:
             "Set FOOTNOTE_LLM_MODEL to a name that it lists.",
             retryable=False,
         )
-    if status == 400 and "context" in str(error).lower():
+    if status == 413 or (status in {400, 422} and _OVERFLOW.search(str(error))):
         return ModelFailure(
             "context_overflow", "The passages are longer than the language model can read.", retryable=False
         )
-    return ModelFailure("model_unavailable", f"The language model answered with HTTP status {status}.")
+    if status == 429:
+        after = _after(error.response.headers)
+        hint = "Ask again in a moment." if after is None else f"Ask again in {after} seconds."
+        what = "The language model is asked too much at the moment."
+        return ModelFailure("model_unavailable", what, hint, after=after)
+    return ModelFailure(
+        "model_unavailable",
+        f"The language model answered with HTTP status {status}.",
+        retryable=status >= 500 or status in {408, 409},
+        after=_after(error.response.headers),
+    )
+
+
+def _after(headers: Mapping[str, str]) -> int | None:
+    """Return how many seconds a server wants to be left alone."""
+    try:
+        seconds = float(headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    return math.ceil(seconds) if 0 <= seconds < 86_400 else None

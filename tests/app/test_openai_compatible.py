@@ -9,6 +9,7 @@ import pytest
 from app.answer.answerer import ModelFailure, Piece, Written
 from app.answer.openai_compatible import ModelLimits, OpenAICompatibleAnswerer
 from app.events import Passage
+from tests.faulty_model import faulty_model
 from tests.scripted_model import ScriptedModel, scripted_model
 from vectorstore.types import Document, DocumentId, Span
 
@@ -89,6 +90,37 @@ def test_each_fault_is_one_typed_failure(model: ScriptedModel, name: str, code: 
     assert failure.value.code == code
     assert failure.value.what.endswith(".")
     assert time.monotonic() - started < LIMITS.total
+
+
+def failing(kind: str, limits: ModelLimits) -> tuple[ModelFailure, int, float]:
+    """Return how a faulty server's answer fails, how often it was asked, and the seconds it took."""
+    with faulty_model() as server:
+        writer = OpenAICompatibleAnswerer(base_url=server.url, model=kind, api_key="k", limits=limits)
+        started = time.monotonic()
+        with pytest.raises(ModelFailure) as failure:
+            asyncio.run(written(writer))
+        return failure.value, len(server.asked), time.monotonic() - started
+
+
+def test_a_server_that_is_asked_too_much_is_not_waited_for_longer_than_an_answer_may_take() -> None:
+    failure, asked, took = failing("says 429, for long", ModelLimits(first_token=5, retries=2))
+    assert (failure.code, failure.after, failure.retryable, asked) == ("model_unavailable", 600, True, 1)
+    assert failure.hint == "Ask again in 600 seconds."
+    assert took < 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "times"), [("says 500", 2), ("closes at once", 2), ("says 401", 1), ("says 422", 1)]
+)
+def test_only_what_may_go_better_is_tried_again(kind: str, times: int) -> None:
+    failure, asked, _ = failing(kind, ModelLimits(first_token=5, retries=1))
+    assert asked == times
+    assert failure.retryable is (times > 1)
+
+
+@pytest.mark.parametrize("kind", ["says 400, too long", "says 400, prompt too long", "says 413"])
+def test_every_way_of_saying_that_the_prompt_is_too_long_is_understood(kind: str) -> None:
+    assert failing(kind, LIMITS)[0].code == "context_overflow"
 
 
 def test_an_unreachable_server_is_named() -> None:

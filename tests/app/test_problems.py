@@ -41,6 +41,7 @@ def test_what_can_be_tried_again_says_when() -> None:
     assert problem_of(errors.Busy("x.")).retry_after == 2
     assert problem_of(errors.NotFound("x.")).retry_after is None
     assert problem_of_ending(Failed("model_unavailable", "x.", retryable=False)).retry_after is None
+    assert problem_of_ending(Failed("model_unavailable", "x.", retry_after=30)).retry_after == 30
 
 
 def test_endings_have_statuses_of_their_own() -> None:
