@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from math import fsum
 from typing import Literal, TypeAlias
 
 from app.language.nearness import near
@@ -100,15 +101,19 @@ class Asked:
 
     def held(self, stems: frozenset[str]) -> dict[str, float]:
         """Return for each telling stem how far these stems hold it, from 0 to 1."""
-        found = dict.fromkeys(self.wanted, 0.0)
-        for other in self._stand_ins.keys() & stems:
-            for item, value in self._stand_ins[other]:
-                found[item] = max(found[item], value)
-        return found
+        return dict.fromkeys(self.wanted, 0.0) | self._held(stems)
 
     def coverage(self, stems: frozenset[str]) -> float:
         """Return the share of the question's telling words that these stems hold, rare words weighing more."""
-        return sum(rarity(item) * value for item, value in self.held(stems).items() if value) / self._whole
+        return fsum(rarity(item) * value for item, value in self._held(stems).items()) / self._whole
+
+    def _held(self, stems: frozenset[str]) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for other in self._stand_ins.keys() & stems:
+            for item, value in self._stand_ins[other]:
+                if value > found.get(item, 0.0):
+                    found[item] = value
+        return found
 
     @cached_property
     def _stand_ins(self) -> dict[str, list[tuple[str, float]]]:

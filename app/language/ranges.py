@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from app.language.amounts import number, spelled_out
 from app.language.words import fold
@@ -24,8 +25,7 @@ def in_range(numbers: Iterable[str], text: str) -> bool:
     values = [float(value) for value in numbers if _is_amount(value)]
     if not values:
         return False
-    plain = spelled_out(fold(text).replace("*", ""))
-    return any(low <= value <= high for low, high in _ranges(plain) for value in values)
+    return any(low <= value <= high for low, high in _ranges(text) for value in values)
 
 
 def _is_amount(value: str) -> bool:
@@ -37,7 +37,12 @@ def _is_amount(value: str) -> bool:
     )
 
 
-def _ranges(plain: str) -> Iterator[tuple[float, float]]:
+@lru_cache(maxsize=8_192)
+def _ranges(text: str) -> tuple[tuple[float, float], ...]:
+    return tuple(_stated(spelled_out(fold(text).replace("*", ""))))
+
+
+def _stated(plain: str) -> Iterator[tuple[float, float]]:
     for found in _BETWEEN.finditer(plain):
         yield float(number(found[1])), float(number(found[2]))
     for found in _BELOW.finditer(plain):
