@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
 from typing import TypeAlias
 
 from app.events import Passage, Verdict
@@ -191,23 +192,28 @@ def _context(passage: Passage) -> str:
 
 def _scored(claim: Reading, texts: Sequence[tuple[str, str]]) -> list[tuple[float, int, Window]]:
     """Return each window with its score and its text's place, but for those that cannot be the best."""
-    asked = total(claim.stems) or 1.0
-    found = [
-        (total(claim.stems & window.stems) / asked, place, window)
-        for place, (evidence, context) in enumerate(texts)
-        for window in windows(evidence, context)
-        if all(key <= claim.stems for key in window.keys)
-    ]
-    refuted = [contradicts(claim, whole(evidence, context)) for evidence, context in texts]
-    scores: dict[int, float] = {}
+    known = [whole(evidence, context) for evidence, context in texts]
+    found: list[tuple[int, int, float, Window]] = []
     best = 0.0
-    for at in sorted(range(len(found)), key=lambda at: -found[at][0]):
-        covered, place, window = found[at]
-        if _most(covered) < best - 1e-9:
+    for place, share in _most_telling(claim, [each.stems for each in known]):
+        if _most(share) < best - 1e-9:
             break
-        scores[at] = score(claim, window.reading, refuted=refuted[place])
-        best = max(best, scores[at])
-    return [(scores[at], *found[at][1:]) for at in sorted(scores)]
+        refuted = contradicts(claim, known[place])
+        near = [window for window in windows(*texts[place]) if all(key <= claim.stems for key in window.keys)]
+        for at, held in _most_telling(claim, [window.stems for window in near]):
+            if _most(held) < best - 1e-9:
+                break
+            value = score(claim, near[at].reading, refuted=refuted)
+            found.append((place, at, value, near[at]))
+            best = max(best, value)
+    return [(value, place, window) for place, _, value, window in sorted(found, key=itemgetter(0, 1))]
+
+
+def _most_telling(claim: Reading, stems: Sequence[frozenset[str]]) -> list[tuple[int, float]]:
+    """Return the places of these stems and the share of the claim's words that they hold, most first."""
+    asked = total(claim.stems) or 1.0
+    held = [(place, total(claim.stems & each) / asked) for place, each in enumerate(stems)]
+    return sorted(held, key=itemgetter(1), reverse=True)
 
 
 def _most(covered: float) -> float:

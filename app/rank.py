@@ -126,7 +126,7 @@ def _candidate(
     """Weigh one sentence; `pairs` are the question's telling words beside each other, `covered` is its passage's."""
     bare, framed = line.bare, line.framed
     near = framed.stems | before.bare.stems if before else framed.stems
-    specifics, known = asked.reading.facts.specifics, framed.facts.specifics
+    specifics = asked.specifics
     signals = {
         "cosine": 0.0,
         "coverage": asked.coverage(bare.stems),
@@ -136,8 +136,8 @@ def _candidate(
         "pairs": len(pairs & framed.pairs) / len(pairs) if pairs else 0.0,
         "kind": answers_kind(asked, line.text, bare),
         "new": min(1.0, len(bare.stems - asked.reading.stems) / 4),
-        "specifics": len(specifics & known) / len(specifics) if specifics else 0.5,
-        "ranges": float(in_range(asked.reading.facts.numbers | asked.reading.facts.counted, line.text)),
+        "specifics": len(specifics & framed.facts.specifics) / len(specifics) if specifics else 0.5,
+        "ranges": float(in_range(asked.numbers, line.text)),
         "place": 1 / (1 + source),
         "length": min(1.0, len(bare.order) / 30),
         "short": float(len(bare.order) < 4 and line.kind != "row"),

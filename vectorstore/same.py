@@ -17,6 +17,7 @@ _SHORTEST = 12
 _TURNS_MEANING = frozenset(
     ("not", "no", "never", "none", "nor", "neither", "without", "except", "unless", "only", "cannot")
 )
+_BITS = 512
 _WORD = re.compile(r"\w+", re.UNICODE)
 
 
@@ -35,16 +36,16 @@ class Distinct:
     def take(self, hit: Hit, *, keep: bool = True) -> Hit | None:
         """Return the kept hit that says the same; without one, return None and `keep` this one."""
         words = _words(hit.chunk.text) or [hit.chunk.text]
-        passage = _Passage(hit, words, frozenset(words))
+        passage = _Passage(hit, words, _mask(words))
         twin = next((each.hit for each in self._kept if self._same(each, passage)), None)
         if twin is None and keep:
             self._kept.append(passage)
         return twin
 
     def _same(self, first: "_Passage", second: "_Passage") -> bool:
-        length = len(first.words) + len(second.words)
         # A word that one side lacks takes its triples from what is common, and a triple holds three words.
-        if len(first.vocabulary ^ second.vocabulary) > 3 * (1 - _ALIKE) * length:
+        lacking = 3 * (1 - _ALIKE) * (len(first.words) + len(second.words))
+        if (first.mask ^ second.mask).bit_count() > lacking:
             return False
         if self._asked & (first.context ^ second.context):
             return False
@@ -85,7 +86,8 @@ def _near(word: str, others: Sequence[str]) -> bool:
 class _Passage:
     hit: Hit
     words: list[str]
-    vocabulary: frozenset[str]
+    mask: int
+    """A bit for each word: two masks differ in no more bits than the passages in words."""
 
     @property
     def context(self) -> frozenset[str]:
@@ -94,6 +96,13 @@ class _Passage:
     @property
     def triples(self) -> frozenset[tuple[str, ...]]:
         return frozenset(zip(self.words, self.words[1:], self.words[2:], strict=False))
+
+
+def _mask(words: Sequence[str]) -> int:
+    bits = bytearray(_BITS)
+    for word in words:
+        bits[hash(word) % _BITS] = 1
+    return int.from_bytes(bits, "little")
 
 
 def _words(text: str) -> list[str]:

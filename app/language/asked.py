@@ -116,6 +116,16 @@ class Asked:
         return found
 
     @cached_property
+    def specifics(self) -> frozenset[str]:
+        """The numbers, codes, months and days that the question hinges on."""
+        return self.reading.facts.specifics
+
+    @cached_property
+    def numbers(self) -> frozenset[str]:
+        """Its numbers, in digits or words."""
+        return self.reading.facts.numbers | self.reading.facts.counted
+
+    @cached_property
     def _stand_ins(self) -> dict[str, list[tuple[str, float]]]:
         """For each stem that stands for telling ones, those and what it counts for."""
         turned: dict[str, list[tuple[str, float]]] = {}
@@ -179,8 +189,7 @@ def _holds_time(asked: Asked, sentence: str, reading: Reading) -> float:
 
 
 def _new_numbers(asked: Asked, reading: Reading) -> frozenset[str]:
-    known = asked.reading.facts.numbers | asked.reading.facts.counted
-    return (reading.facts.numbers | reading.facts.counted) - known
+    return (reading.facts.numbers | reading.facts.counted) - asked.numbers
 
 
 def _holds_count(asked: Asked, _: str, reading: Reading) -> float:
