@@ -13,6 +13,10 @@ class Message:
     role: Literal["user", "assistant"]
     text: str
 
+    def __post_init__(self) -> None:
+        """Leave no half characters."""
+        object.__setattr__(self, "text", _sound(self.text))
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -25,3 +29,12 @@ class Question:
     top_k: int = 6
     conversation: str = ""
     at: Generation | None = None
+
+    def __post_init__(self) -> None:
+        """Leave no half characters."""
+        object.__setattr__(self, "text", _sound(self.text))
+
+
+def _sound(text: str) -> str:
+    """Put `?` for half of a UTF-16 pair, which clients leave where they cut a text and neither index nor model takes."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

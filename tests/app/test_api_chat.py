@@ -130,6 +130,18 @@ def test_a_question_of_the_longest_length_is_taken(served: Served) -> None:
     assert ask(served, {"message": "x" * 8_000}).status_code == 200
 
 
+def test_half_a_character_where_a_client_cut_a_text_is_harmless() -> None:
+    turn = ScriptedTurn()
+    said = [{"role": "user", "content": "Hi \ud83c"}, {"role": "user", "content": "Leave \ud83c"}]
+    with serve(service(turn)) as served:
+        body = json.dumps({"messages": said})
+        response = httpx.post(
+            f"{served.url}/v1/chat", content=body, headers={"content-type": "application/json"}
+        )
+    assert response.status_code == 200
+    assert (turn.asked[0].text, turn.asked[0].history[0].text) == ("Leave ?", "Hi ?")
+
+
 def test_broken_json_is_named_as_such(served: Served) -> None:
     response = httpx.post(
         f"{served.url}/v1/chat", content=b'{"message": ', headers={"content-type": "application/json"}
