@@ -3,6 +3,7 @@
 `app/api/errors.py` sends them; here is nothing of the web framework.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -82,6 +83,8 @@ _OPENAI_TYPES: Final[dict[int, str]] = {
     404: "invalid_request_error",
     429: "rate_limit_error",
 }
+_SHAPE: Final = re.compile(r"\[|\A(?:str|int|float|bool|constrained-str|[A-Z]\w+)\Z")
+"""How pydantic names one of several shapes, between the names that the client wrote."""
 _TITLES: Final[dict[int, str]] = {
     400: "Bad request",
     401: "Not authenticated",
@@ -154,9 +157,14 @@ def problem_details(problem: Problem) -> JsonObject:
 
 
 def validation_sentence(errors: Sequence[Any]) -> Problem:  # Any: pydantic's error dictionaries
-    """Turn pydantic's list into one clear sentence about the first thing that is wrong."""
-    first = errors[0]
-    where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
+    """Turn pydantic's list into one clear sentence about the first thing that is wrong.
+
+    Where several shapes are allowed, the one that fitted furthest was meant.
+    """
+    shapes = [error for error in errors if error["loc"][:2] == errors[0]["loc"][:2]]
+    first = max(shapes, key=lambda error: (len(error["loc"]), not error["type"].endswith("_type")))
+    parts = [str(part) for part in first["loc"] if part not in {"body", "query", "path"}]
+    where = ".".join(part for part in parts if not _SHAPE.search(part))
     what = str(first["msg"]).removeprefix("Value error, ").rstrip(".")
     if first["type"] == "json_invalid":
         return Problem(400, "invalid_json", f"The body is not valid JSON: {what}.")

@@ -1,9 +1,11 @@
 """Every error of the family has a status, and says it in the dialect's shape."""
 
 import pytest
+from pydantic import ValidationError
 
+from app.api.chat import ChatBody
 from app.events import Cancelled, Failed
-from app.problems import openai_error, problem_details, problem_of, problem_of_ending
+from app.problems import openai_error, problem_details, problem_of, problem_of_ending, validation_sentence
 from vectorstore import errors
 from vectorstore.errors import FootnoteError
 
@@ -49,3 +51,23 @@ def test_endings_have_statuses_of_their_own() -> None:
     assert problem_of_ending(Failed("model_cut_off", "x.")).status == 502
     assert problem_of_ending(Cancelled("shutdown")).status == 503
     assert problem_of_ending(Cancelled("user")).status == 409
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({"message": "x", "where": {"a": []}}, "`where.a`: List should have at least 1 item"),
+        ({"message": "x", "where": [{"field": "a", "op": "x", "values": [1]}]}, "`where.0.op`: Input should be 'eq'"),
+        ({"message": {"role": "user", "content": [5]}}, "`message.content.0`: Input should be a valid dictionary"),
+        ({"message": 5}, "`message`: Input should be a valid string."),
+        ({"message": "x", "top_k": 0}, "`top_k`: Input should be greater than or equal to 1."),
+        ({}, "send the question as `message`"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_body_is_said_in_the_clients_own_names(body: object, sentence: str) -> None:
+    with pytest.raises(ValidationError) as invalid:
+        ChatBody.model_validate(body)
+    errors = [{**error, "loc": ("body", *error["loc"])} for error in invalid.value.errors()]
+    problem = validation_sentence(errors)
+    assert problem.sentence.startswith(sentence)
+    assert problem.status == 422
