@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from app.claim import claim
 from app.ground import Grounding, check
 from app.language.phrases import languages, say
 from app.language.sentences import sentence_spans
@@ -39,8 +40,8 @@ def contents(outcome: Outcome) -> dict[str, Score]:
 
 
 def factual_sentences(outcome: Outcome) -> list[str]:
-    """Return the answer's sentences without markers; none for a refusal."""
-    return [_bare(outcome.answer[start:end]) for start, end in factual_spans(outcome)]
+    """Return what the answer's sentences claim; none for a refusal."""
+    return [claimed(outcome, start, end) for start, end in factual_spans(outcome)]
 
 
 def factual_spans(outcome: Outcome) -> list[tuple[int, int]]:
@@ -48,16 +49,19 @@ def factual_spans(outcome: Outcome) -> list[tuple[int, int]]:
     if outcome.refused:
         return []
     return [
-        (start, end)
-        for start, end in sentence_spans(outcome.answer)
-        if _claims(_bare(outcome.answer[start:end]))
+        (start, end) for start, end in sentence_spans(outcome.answer) if _claims(claimed(outcome, start, end))
     ]
+
+
+def claimed(outcome: Outcome, start: int, end: int) -> str:
+    """Return what a sentence of the answer claims, as the live turn reads it."""
+    return claim(outcome.answer, start, end, outcome.passages)
 
 
 def _claims(text: str) -> bool:
     if text.startswith(_notes()):
         return False
-    return any(c.isalnum() for c in text) and not text.endswith(("?", ":"))
+    return bool(text) and not text.endswith(("?", ":"))
 
 
 @lru_cache(maxsize=1)
@@ -68,10 +72,6 @@ def _notes() -> tuple[str, ...]:
         for note in ("partly", "length", "content_filter")
         for code in languages()
     )
-
-
-def _bare(text: str) -> str:
-    return _MARKER.sub("", text).strip()
 
 
 def _checked(sentence: str, outcome: Outcome, ruler: Ruler) -> Grounding:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from app.events import Passage
 from app.ground import SUPPORTED, check, support
-from eval.metrics.answer import factual_spans
+from eval.metrics.answer import claimed, factual_spans
 from eval.outcome import Outcome
 from eval.ruler import PLAIN, Ruler
 from eval.score import NOT_APPLICABLE, Score, ok
@@ -33,7 +33,7 @@ def citations(outcome: Outcome, ruler: Ruler = PLAIN) -> dict[str, Score]:
     supported, useful, cited = 0, 0, 0
     for start, end in spans:
         passages = _cited(outcome, start, end)
-        needed = _needed(_MARKER.sub("", outcome.answer[start:end]).strip(), passages, ruler)
+        needed = _needed(claimed(outcome, start, end), passages, ruler)
         supported += needed is not None
         useful += sum(needed or ())
         cited += len(passages)

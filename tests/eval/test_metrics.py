@@ -1,6 +1,8 @@
 """Metrics: what each says of plain examples, and what holds for any answer whatever."""
 
 import math
+from dataclasses import replace
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.claim import lead
 from app.language.phrases import languages, say
 from eval.metrics.answer import factual_sentences
 from eval.metrics.citing import citations
@@ -91,6 +94,18 @@ def test_a_note_of_what_is_missing_is_no_claim(language: str) -> None:
     outcome = answered(f"{note} Nothing else is known. {note}")
     assert [text for text in factual_sentences(outcome) if "zebra" in text] == []
     assert len(factual_sentences(answered("The zebra parking is free."))) == 1
+
+
+@pytest.mark.parametrize("language", languages())
+def test_whose_words_follow_is_no_claim(language: str) -> None:
+    plain = answered("", LEAVE)
+    home = replace(plain.passages[0].document, modified=datetime(2026, 6, 15, tzinfo=UTC))
+    outcome = replace(
+        plain,
+        answer=f"{lead('newer', home, language)}Staff get 25 days. [1]",
+        passages=(replace(plain.passages[0], document=home),),
+    )
+    assert factual_sentences(outcome) == ["Staff get 25 days."]
 
 
 def test_correctness_weighs_rare_words_more() -> None:
