@@ -31,8 +31,9 @@ class Prompt:
 
 def load(name: str, *, folder: Path | None = None) -> Prompt:
     """Read `<name>.md`; raises FileNotFoundError or ValueError (no front matter)."""
-    path = (folder or _instead.get()) / f"{name}.md"
-    if folder is None and not path.is_file():
+    chosen = folder or _instead.get()
+    path = chosen / f"{name}.md"
+    if folder is None and chosen is not _FOLDER and not path.is_file():
         path = _FOLDER / f"{name}.md"
     return _read(path, path.stat().st_mtime_ns)
 
