@@ -5,6 +5,7 @@ Every turn ends in exactly one of Done, Failed, Cancelled; cancelling is the cal
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
@@ -31,6 +32,7 @@ from app.transcript import Check
 from app.underspecified import asking_back, which
 from app.writing import Task, Writing
 
+_log = logging.getLogger(__name__)
 Condense: TypeAlias = Callable[[str, Sequence[Message]], Awaitable[str]]
 """Turns a follow-up and its history into a question that stands alone."""
 Complete: TypeAlias = Callable[[str], Awaitable[str]]
@@ -117,8 +119,9 @@ class Turn:
                     async for event in events:
                         yield event
         except ModelFailure as failure:
-            sentence = f"{failure.what} {failure.hint}".strip()
-            yield Failed(failure.code, sentence, failure.retryable, failure.after)
+            if failure.hint:
+                _log.warning("%s: %s", failure.code, failure.hint)
+            yield Failed(failure.code, failure.what, failure.retryable, failure.after)
 
     async def _found(self, question: Question, alone: str, parts: Sequence[str]) -> Retrieved:
         return await self.retriever.retrieve(

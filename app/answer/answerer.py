@@ -10,7 +10,7 @@ from vectorstore.errors import Unavailable
 
 
 class ModelFailure(Unavailable):
-    """The model broke before or while writing. `what` is fit for the reader.
+    """The model broke before or while writing. `what` is for the reader, `hint` for the operator alone.
 
     `after` is the number of seconds after which it may be asked again, where it said so.
     """

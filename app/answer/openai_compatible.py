@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import random
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
@@ -120,7 +121,8 @@ class OpenAICompatibleAnswerer:
             try:
                 return await self._asked(stack, client, messages, due=due)
             except ModelFailure as failure:
-                pause = 0.5 * 2**attempt if failure.after is None else failure.after
+                jittered = random.uniform(0.4, 0.6) * 2**attempt  # noqa: S311 - parts askers, guards nothing
+                pause = jittered if failure.after is None else failure.after
                 hopeless = not failure.retryable or failure.code == "model_timeout"
                 if hopeless or attempt == self._limits.retries or loop.time() + pause >= due:
                     raise
@@ -159,12 +161,14 @@ class OpenAICompatibleAnswerer:
                 raise _slow() from error
             raise ModelFailure(
                 "model_unavailable",
-                f"The language model at {self._base_url} cannot be reached.",
-                "Start it, or correct FOOTNOTE_LLM_BASE_URL.",
+                "The language model cannot be reached.",
+                f"Nothing answers at {self._base_url}: start it, or correct FOOTNOTE_LLM_BASE_URL.",
             ) from error
         except Exception as error:  # the provider's edge: the transport lets errors of its own through
             raise ModelFailure(
-                "model_unavailable", f"What answers at {self._base_url} does not speak HTTP as it should."
+                "model_unavailable",
+                "The language model cannot be reached.",
+                f"What answers at {self._base_url} does not speak HTTP as it should.",
             ) from error
         return response.iter_bytes()
 
@@ -221,15 +225,15 @@ def _refused(error: Any, base_url: str) -> ModelFailure:
     if status in {401, 403}:
         return ModelFailure(
             "model_refused_key",
-            f"The language model at {base_url} refused the key.",
-            "Set FOOTNOTE_LLM_API_KEY to a valid key.",
+            "The language model refused the key.",
+            f"Set FOOTNOTE_LLM_API_KEY to a key that is valid at {base_url}.",
             retryable=False,
         )
     if status == 404:
         return ModelFailure(
             "model_unavailable",
-            f"The server at {base_url} does not know the model.",
-            "Set FOOTNOTE_LLM_MODEL to a name that it lists.",
+            "The server of the language model does not know the model.",
+            f"Set FOOTNOTE_LLM_MODEL to a name that {base_url} lists.",
             retryable=False,
         )
     if status == 413 or (status in {400, 422} and _OVERFLOW.search(str(error))):
@@ -238,9 +242,9 @@ def _refused(error: Any, base_url: str) -> ModelFailure:
         )
     if status == 429:
         after = _after(error.response.headers)
-        hint = "Ask again in a moment." if after is None else f"Ask again in {after} seconds."
-        what = "The language model is asked too much at the moment."
-        return ModelFailure("model_unavailable", what, hint, after=after)
+        again = "in a moment" if after is None else f"in {after} seconds"
+        what = f"The language model is asked too much at the moment. Ask again {again}."
+        return ModelFailure("model_unavailable", what, after=after)
     return ModelFailure(
         "model_unavailable",
         f"The language model answered with HTTP status {status}.",

@@ -105,7 +105,7 @@ def failing(kind: str, limits: ModelLimits) -> tuple[ModelFailure, int, float]:
 def test_a_server_that_is_asked_too_much_is_not_waited_for_longer_than_an_answer_may_take() -> None:
     failure, asked, took = failing("says 429, for long", ModelLimits(first_token=5, retries=2))
     assert (failure.code, failure.after, failure.retryable, asked) == ("model_unavailable", 600, True, 1)
-    assert failure.hint == "Ask again in 600 seconds."
+    assert "Ask again in 600 seconds." in failure.what
     assert took < 2
 
 
@@ -127,6 +127,7 @@ def test_an_unreachable_server_is_named() -> None:
     with pytest.raises(ModelFailure, match="cannot be reached") as failure:
         asyncio.run(written(answerer("http://127.0.0.1:9/v1")))
     assert "FOOTNOTE_LLM_BASE_URL" in failure.value.hint
+    assert "http://" not in failure.value.what  # readers are not told where it runs
 
 
 def test_leaving_early_closes_the_upstream_call() -> None:
