@@ -10,6 +10,8 @@ from app.language.asked import STRICT, Asked
 from app.language.phrases import language_of
 from app.rank import Candidate
 
+_MUCH = 4
+"""Telling words of its own by which a sentence is about something else."""
 _BEHIND = 7.0
 """How far behind the best a sentence may rank, in log-odds."""
 _BEHIND_STRICT = 4.0
@@ -137,11 +139,22 @@ def _disagree(asked: Asked, one: Candidate, other: Candidate) -> bool:
 
 
 def _of_one_thing(asked: Asked, one: Candidate, other: Candidate) -> bool:
-    """Say whether the sentences, without their headings, share a word of the question and name no other quarter."""
+    """Say whether the sentences, without their headings, share a word of the question and name no other quarter.
+
+    One that says much of its own, and none of it the other's, is about something else.
+    """
     held, also = asked.held(one.bare.stems), asked.held(other.bare.stems)
     quarters, others = _quarters(one), _quarters(other)
     apart = quarters and others and quarters.isdisjoint(others)
-    return not apart and any(min(held[item], also[item]) > 0.3 for item in held)
+    first, second = _own(asked, one), _own(asked, other)
+    foreign = first.isdisjoint(second) and max(len(first), len(second)) >= _MUCH
+    return not apart and not foreign and any(min(held[item], also[item]) > 0.3 for item in held)
+
+
+def _own(asked: Asked, candidate: Candidate) -> set[str]:
+    """Return what the sentence says besides the question's words, numbers and units."""
+    units = {measure.split("|")[1] for measure in candidate.bare.facts.measures}
+    return {item for item in candidate.bare.stems - asked.reading.stems - units if item.isalpha()}
 
 
 def _quarters(candidate: Candidate) -> set[str]:

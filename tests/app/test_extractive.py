@@ -143,6 +143,11 @@ def test_disagreeing_documents_are_named_in_the_language_of_the_question() -> No
             "# Numbers\n\n| Line | Q2 2026 | Change |\n|---|---|---|\n| Revenue in the quarter | EUR 9,240 | 9.3% |",
             "# Results\n\nRevenue change in the third quarter: EUR 9.8 million, 11% above last year.",
         ),
+        (
+            "What is the hotel limit per night?",
+            "# Hotel\n\nThe hotel limit is EUR 120 per night including breakfast.",
+            "# Hotel limit\n\nWith friends: EUR 25 per night as thanks to the host, no receipt needed.",
+        ),
     ],
 )
 def test_sentences_about_different_things_do_not_disagree(question: str, older: str, newer: str) -> None:
