@@ -14,7 +14,7 @@ from app.language.reading import Line, Reading, lines, read, whole
 from vectorstore.embed import Embedder
 from vectorstore.types import Vector
 
-MOST_CANDIDATES = 16
+MOST_CANDIDATES = 8
 """Sentences that are embedded for one decision; it bounds the time to the first word."""
 
 WEIGHTS: Mapping[str, float] = {
