@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from app.events import Passage
 from app.ground import OPPOSITES
-from app.language.asked import STRICT, Asked, ask
+from app.language.asked import HOLDS, STRICT, Asked, ask
 from app.language.phrases import language_of, listed, say
 from app.language.rarity import UNKNOWN, rarity
 from app.language.reading import Reading, joined, lines, read, whole
@@ -160,7 +160,7 @@ def refusal_text(question: str, passages: Sequence[Passage]) -> str:
 def _best(asked: Asked, ranked: Sequence[Candidate]) -> Candidate:
     """Return the best sentence, in questions for a number, date, name or code the best that holds one."""
     if asked.kind in STRICT:
-        return next((candidate for candidate in ranked if candidate.signals["kind"] >= 0.6), ranked[0])
+        return next((candidate for candidate in ranked if candidate.signals["kind"] >= HOLDS), ranked[0])
     return ranked[0]
 
 
@@ -168,7 +168,7 @@ def _form(asked: Asked, ranked: Sequence[Candidate]) -> float:
     """Return how far the best sentence with the asked form of answer ranks behind the best; at most 5."""
     if asked.kind not in STRICT:
         return 0.0
-    fitting = (candidate.score for candidate in ranked if candidate.signals["kind"] >= 0.6)
+    fitting = (candidate.score for candidate in ranked if candidate.signals["kind"] >= HOLDS)
     return min(5.0, ranked[0].score - max(fitting, default=-99.0))
 
 

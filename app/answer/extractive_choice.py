@@ -6,7 +6,7 @@ from datetime import date
 
 from app.claim import lead
 from app.events import Passage
-from app.language.asked import STRICT, Asked
+from app.language.asked import HOLDS, STRICT, Asked
 from app.language.phrases import language_of
 from app.rank import Candidate
 
@@ -20,6 +20,12 @@ _AGED = 1.5
 """What a document two years older than the newest loses, in log-odds."""
 _SAME = 0.75
 _LONGEST = 700
+_SHORT = 250
+"""Characters up to which one sentence more is said: the right one is often the fourth, seldom the fifth."""
+_BRIEF = 300
+"""Characters up to which the sentence beside the best one is said as well."""
+_FORMED = STRICT | {"why"}
+"""Kinds whose answer a sentence either holds or does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,11 @@ def choose(
     fresh = _newer_first(fresh, passages)
     if not fresh:
         return []
-    chosen = _best(asked, fresh, most=most)
-    choices = [Choice(one, passages[one.source]) for one in (chosen[0], *sorted(chosen[1:], key=_place))]
+    best, *others = _best(asked, fresh, most=most)
+    chosen = [best, *sorted(others, key=_place)]
+    choices = [
+        Choice(one, passages[one.source]) for one in (*chosen, *_more(asked, fresh, chosen, most=most))
+    ]
     return _dated(asked, choices, fresh, passages)
 
 
@@ -71,16 +80,50 @@ def _place(candidate: Candidate) -> tuple[int, int]:
 
 
 def _best(asked: Asked, ranked: Sequence[Candidate], *, most: int) -> list[Candidate]:
-    best = ranked[0]
-    behind = _BEHIND_STRICT if asked.kind in STRICT else _BEHIND
-    chosen, length = [best], len(best.line.text)
-    for one in ranked[1:]:
-        if len(chosen) == most or length > _LONGEST or one.score < best.score - behind:
+    best, *others = _near_enough(asked, ranked)
+    chosen = [best]
+    for one in others:
+        if len(chosen) == most or _length(chosen) > _LONGEST:
             break
         if not any(_repeats(one, other) for other in chosen):
             chosen.append(one)
-            length += len(one.line.text)
     return chosen
+
+
+def _more(
+    asked: Asked, ranked: Sequence[Candidate], chosen: Sequence[Candidate], *, most: int
+) -> list[Candidate]:
+    """Return what an answer still needs or has room for.
+
+    That is a sentence with the form of answer asked for if none has it, the next best while the answer is short,
+    and what stands beside the best sentence: its reason, its exception, what to do about it.
+    """
+    said = list(chosen)
+    if asked.kind in _FORMED and not any(one.signals["kind"] >= HOLDS for one in said):
+        formed = (one for one in ranked if one.source == said[0].source and one.signals["kind"] >= HOLDS)
+        said += [one for one in formed if not any(_repeats(one, other) for other in said)][:1]
+    near = [one for one in _near_enough(asked, ranked) if not any(_repeats(one, other) for other in said)]
+    if len(chosen) == most and _length(said) <= _SHORT:
+        said += near[:1]
+        near = [one for one in near[1:] if not _repeats(one, said[-1])]
+    if _length(said) <= _BRIEF:
+        said += [one for one in near if _beside(one, chosen[0])][:1]
+    return said[len(chosen) :]
+
+
+def _near_enough(asked: Asked, ranked: Sequence[Candidate]) -> list[Candidate]:
+    behind = _BEHIND_STRICT if asked.kind in STRICT else _BEHIND
+    return [one for one in ranked if one.score >= ranked[0].score - behind]
+
+
+def _length(said: Sequence[Candidate]) -> int:
+    return sum(len(one.line.text) for one in said)
+
+
+def _beside(one: Candidate, other: Candidate) -> bool:
+    """Say whether the sentences follow each other; a table's rows have nothing to do with each other."""
+    rows = "row" in (one.line.kind, other.line.kind)
+    return one.source == other.source and abs(one.place - other.place) == 1 and not rows
 
 
 def _repeats(one: Candidate, other: Candidate) -> bool:

@@ -17,6 +17,8 @@ Kind: TypeAlias = Literal[
 ]
 STRICT: frozenset[Kind] = frozenset({"when", "how_many", "how_much", "who", "name", "code"})
 """Kinds whose answer has a form that can be seen: a sentence without it does not answer."""
+HOLDS = 0.6
+"""From what `answers_kind` says on, a sentence holds the kind of answer."""
 
 _KINDS: tuple[tuple[Kind, str], ...] = (
     ("when", r"(?:^|[,;.!?] |\b(?:and|or|but|so|since|until|by|from|know) )when\b|\b(?:(?:what|which) (?:(?:calendar |working )?day|year|month|date|time|century|decade|quarter|deadline)"
@@ -82,7 +84,7 @@ _STEP = re.compile(
 )
 _MODAL = re.compile(
     r"\b(?:must|may|can|cannot|should|shall|not|no|never|always|only|allowed|permitted|forbidden|required|prohibited|"
-    r"entitled|eligible|available|included|excluded|covered|yes|does|do|is|are|will|was|were)\b"
+    r"requires?|needs?|has to|have to|expires?|entitled|eligible|available|included|excluded|covered|yes|does|do|is|are|will|was|were)\b"
 )
 
 
