@@ -137,13 +137,18 @@ def _candidate(
         "kind": answers_kind(asked, line.text, bare),
         "new": min(1.0, len(bare.stems - asked.reading.stems) / 4),
         "specifics": len(specifics & framed.facts.specifics) / len(specifics) if specifics else 0.5,
-        "ranges": float(in_range(asked.numbers, line.text)),
+        "ranges": float(in_range(asked.numbers, _ranged(line))),
         "place": 1 / (1 + source),
         "length": min(1.0, len(bare.order) / 30),
         "short": float(len(bare.order) < 4 and line.kind != "row"),
         "key": _names_row(asked, line),
     }
     return Candidate(source, place, line, bare, framed, signals, weigh(signals, WORD_WEIGHTS))
+
+
+def _ranged(line: Line) -> str:
+    """Return where a line's ranges stand: for a table row in its header as well, as in price per quantity."""
+    return f"{line.text}\n{line.frame.rpartition(chr(10))[2]}" if line.kind == "row" else line.text
 
 
 def _names_row(asked: Asked, line: Line) -> float:

@@ -14,7 +14,7 @@ from app.rank import Source, rank
 from app.remembering import RememberingEmbedder
 from vectorstore.embed import Embedder
 
-_CANDIDATES = 28
+_CANDIDATES = 16
 """Sentences that are weighed for an answer: nobody waits for a model's first word here."""
 
 

@@ -11,9 +11,11 @@ from app.answer.extractive import ExtractiveAnswerer
 from app.answer.extractive_text import written
 from app.events import Passage
 from app.ground import check
+from app.language.asked import ask
 from app.language.reading import lines
 from app.language.sentences import sentence_spans
 from app.language.subquestions import own_words, subquestions
+from app.rank import Source, candidates
 from tests.app.passages import passage
 from tests.word_embedder import WordEmbedder
 
@@ -198,3 +200,44 @@ def test_a_part_that_says_what_it_is_about_is_weighed_by_its_own_words() -> None
     assert own_words(second) == "which status code comes back over the limit?"
     _, thin = subquestions("How much is the daily allowance in Norway, and who approves it?")
     assert own_words(thin) == thin
+
+
+def test_a_reason_is_said_where_the_sentence_that_names_the_thing_has_none() -> None:
+    minutes = passage(
+        "Failure of the ferry on 3 May.\n\nThe ferry of 3 May sailed late. The ferry was empty on 3 May. "
+        "It stopped because a fuse had blown.",
+        number=1,
+        title="Minutes",
+    )
+    text, _ = _answer("Why did the ferry fail on 3 May?", [minutes])
+    assert "because a fuse had blown" in text
+
+
+def test_what_stands_beside_the_best_sentence_is_said_while_the_answer_is_short() -> None:
+    rules = passage(
+        "The old locker key LK-2 is taken back. Collect LK-3 at reception.", number=1, title="Lockers"
+    )
+    text, _ = _answer("Which locker key is taken back?", [rules])
+    assert text == "The old locker key LK-2 is taken back. [1] Collect LK-3 at reception. [1]"
+
+
+def test_a_long_answer_gets_no_further_sentence() -> None:
+    cargo = (
+        "mail, newspapers and parcels for the islands as well as the post of the lighthouse keepers",
+        "timber, bricks and other building material that the villages on the north shore have ordered",
+        "bicycles, prams and wheelchairs on the lower deck, where they have to be tied to the railing",
+        "milk, cheese and vegetables from the farms, which are sold on the quay early on Saturdays",
+        "tourists, pupils and their teachers in two saloons that are heated from October until April",
+    )
+    long = " ".join(f"The ferry carries {what}." for what in cargo)
+    text, _ = _answer("What does the ferry carry?", [passage(long, number=1, title="Ferries")])
+    assert text.count("[1]") == 3
+
+
+def test_a_quantity_is_found_in_the_range_of_a_column() -> None:
+    prices = passage(
+        "| Item | 1 to 9 | from 10 |\n|---|---|---|\n| Lamp | EUR 20 | EUR 15 |", number=1, title="Prices"
+    )
+    source = Source(prices.text, prices.context)
+    asked = ask("What does one lamp cost when we buy 12?")
+    assert [one.signals["ranges"] for one in candidates(asked, [source])] == [1.0]
