@@ -162,7 +162,7 @@ def _scale(plain: str, end: int, *, money: bool) -> tuple[int, int, bool]:
 def _letter(plain: str, found: re.Match[str], *, money: bool) -> int:
     """Read `5k`; `m` and `b` only beside a currency, and `T€` as bookkeepers do."""
     letter = found[1]
-    if letter not in "kmbt":
+    if len(letter) > 1 or letter not in "kmbt":
         return 0
     follows = bool(_MONEY_AFTER.match(plain, found.end()))
     if letter == "t":

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.ground import SUPPORTED, contradicts, support
@@ -133,6 +133,7 @@ def test_another_magnitude_reads_different(value: int, factor: int, other: int, 
 
 
 @given(st.text(alphabet="0123456789.,' -+€$kmEURbioten", max_size=40))
+@example("€ 5 mb")
 def test_amounts_of_any_text_stand_in_it_in_order(text: str) -> None:
     found = amounts(text.lower())
     assert all(0 <= amount.start < amount.end <= len(text) for amount in found)
