@@ -66,13 +66,12 @@ def rank(
     *,
     embedder: Embedder,
     vector: Vector | None = None,
-    most: int = MOST_CANDIDATES,
 ) -> list[Candidate]:
     """Return the sentences most likely to answer, best first.
 
-    `vector` is the question's embedding if it is known already, `most` how many sentences are embedded.
+    `vector` is the question's embedding if it is known already.
     """
-    chosen = candidates(ask(question), sources)[:most]
+    chosen = candidates(ask(question), sources)[:MOST_CANDIDATES]
     if not chosen:
         return []
     if vector is None:

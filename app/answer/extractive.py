@@ -14,9 +14,6 @@ from app.rank import Source, rank
 from app.remembering import RememberingEmbedder
 from vectorstore.embed import Embedder
 
-_CANDIDATES = 16
-"""Sentences that are weighed for an answer: nobody waits for a model's first word here."""
-
 
 class ExtractiveAnswerer:
     """Composes an answer from the passages' own sentences."""
@@ -36,9 +33,7 @@ class ExtractiveAnswerer:
         for part in parts:
             asked = ask(part)
             most = 2 if len(parts) > 1 else 4 if asked.kind in ("list", "how_to") else 3
-            ranked = await asyncio.to_thread(
-                rank, own_words(part), sources, embedder=self._embedder, most=_CANDIDATES
-            )
+            ranked = await asyncio.to_thread(rank, own_words(part), sources, embedder=self._embedder)
             for choice in choose(asked, ranked, passages, said=said, most=most):
                 lead = " " if said else ""
                 said.append(choice)
