@@ -92,7 +92,7 @@ def signals(asked: Asked, ranked: Sequence[Candidate], sources: Sequence[Source]
     everything = [whole(item.text, item.context) for item in sources]
     stems = frozenset[str]().union(*(reading.stems for reading in everything))
     spoken = frozenset[str]().union(*(reading.words for reading in everything))
-    specifics = asked.reading.facts.specifics
+    specifics = asked.specifics
     if best.signals["ranges"]:
         specifics = asked.reading.facts.codes
     absent_near = asked.telling - near.stems

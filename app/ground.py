@@ -96,7 +96,9 @@ def check(
 def read_ahead(passages: Sequence[Passage]) -> None:
     """Read what `check` will read of these passages: tens of milliseconds that the first sentence then need not wait."""
     for passage in passages:
-        windows(passage.text, _context(passage))
+        context = _context(passage)
+        whole(passage.text, context)
+        windows(passage.text, context)
 
 
 def _judged(value: float, sentence: str, evidence: str, context: str, judge: Judge | None) -> float:

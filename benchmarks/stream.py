@@ -1,6 +1,6 @@
 """What Footnote adds to a streaming model, in one run: Footnote, a bare model, and a ChatOpenAI gateway.
 
-    python -m benchmarks.stream [--server uvicorn|granian] [--only one,two_hundred,thousand] [--out FILE]
+    python -m benchmarks.stream [--server uvicorn|granian] [--only cold,one,two_hundred,thousand] [--out FILE]
 
 Every server runs in a process of its own, one worker each, the model (benchmarks/stream_model.py) among them; so
 does the load. Footnote searches the sample handbook, decides, packs, checks every sentence and resolves every
@@ -8,6 +8,7 @@ marker; the gateway (benchmarks/stream_gateway.py) passes the question on and th
 of the sample evaluation, another one for every stream; no answer is refused, so that every question reaches the
 model.
 
+- cold: one client asks every question once over a process that has answered one, then all of them again.
 - one: one client, one question at a time, the three servers in turn: time to first text.
 - two_hundred: 200 streams at a time of 100 tokens (`--tokens`) at 20 tokens/s. They begin evenly spread over one stream's time,
   as streams of independent readers do, and each client asks three times; `--burst` lets all begin at once.
@@ -162,6 +163,20 @@ def summary(streams: Sequence[dict[str, Any]], *, tokens: int, cpu: float) -> di
     }
 
 
+def cold(model: Server, ours: Server, questions: Sequence[str]) -> dict[str, Any]:
+    """Ask every question over a fresh process, and again: what sentences cost that it has not met before."""
+    first = 0.05
+    script(model, first=first, pause=0.02, tokens=2)
+    load(ours, questions[:1], clients=1, rounds=1, spread=0)
+    laps = {}
+    for lap in ("new", "met before"):
+        before = ours.cpu()
+        streams = load(ours, questions, clients=1, rounds=len(questions), spread=0)
+        laps[lap] = summary(streams, tokens=2, cpu=ours.cpu() - before)
+        laps[lap]["added_p50_ms"] = round(laps[lap]["first_p50_ms"] - first * 1_000, 1)
+    return laps
+
+
 def one(
     model: Server, ours: Server, other: Server, questions: Sequence[str], *, asked: int = 40
 ) -> dict[str, Any]:
@@ -267,7 +282,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     reading.add_argument("--server", choices=["uvicorn", "granian"], default="uvicorn")
-    reading.add_argument("--only", default="one,two_hundred,thousand")
+    reading.add_argument("--only", default="cold,one,two_hundred,thousand")
     reading.add_argument("--tokens", type=int, default=100, help="length of the answers of the 200 streams")
     reading.add_argument("--burst", action="store_true", help="let all of the 200 begin at once")
     reading.add_argument("--gateway", action=argparse.BooleanOptionalAction, default=True)
@@ -277,6 +292,9 @@ def main() -> None:
     questions = [case["question"] for case in cases if case["answerable"]]
     wanted, result = given.only.split(","), {}
     with tempfile.TemporaryDirectory() as folder, servers(given.server, Path(folder)) as (model, ours, other):
+        if "cold" in wanted:
+            result["cold"] = cold(model, ours, questions)
+            print(json.dumps(result["cold"], indent=1), flush=True)
         # every server has loaded what it loads, and every connection pool exists
         script(model, first=0.0, pause=0.001, tokens=20)
         for each in (model, ours, other):
