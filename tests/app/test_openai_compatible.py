@@ -15,7 +15,9 @@ from vectorstore.types import Document, DocumentId, Span
 
 DOCUMENT = Document(DocumentId("doc_1"), "leave.md", "Leave", "text/markdown", "digest")
 PASSAGES = [Passage(1, DOCUMENT, Span(0, 32), "Staff get 25 days of leave.", chunks=())]
-LIMITS = ModelLimits(connect=1, first_token=0.4, idle=0.3, total=3, retries=0)
+LIMITS = ModelLimits(connect=5, first_token=10, idle=10, total=20, retries=0)
+HURRIED = ModelLimits(connect=5, first_token=0.4, idle=0.3, total=3, retries=0)
+"""For servers that are waited for in vain; a busy machine may make others as slow."""
 
 
 @pytest.fixture
@@ -25,7 +27,8 @@ def model() -> Iterator[ScriptedModel]:
 
 
 def answerer(url: str, name: str = "answer") -> OpenAICompatibleAnswerer:
-    return OpenAICompatibleAnswerer(base_url=url, model=name, api_key="k", limits=LIMITS)
+    limits = HURRIED if name in {"hangs", "stalls"} else LIMITS
+    return OpenAICompatibleAnswerer(base_url=url, model=name, api_key="k", limits=limits)
 
 
 async def written(answerer: OpenAICompatibleAnswerer) -> list[Piece]:
