@@ -5,9 +5,14 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from vectorstore.embed import Embedder
 from vectorstore.embedders import open_embedder
+
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
+"""A machine with other work to do fails no test."""
 
 
 @pytest.fixture(scope="session")

@@ -81,9 +81,12 @@ class SharedRuns(Runs):
 
     async def close(self) -> None:
         """Write what is left, for two seconds at most, and leave."""
-        tasks = [*self._services, *self._followers]
-        for task in tasks:
-            task.cancel()
+        tasks = pending = {*self._services, *self._followers}
+        while pending:
+            # Again, because Redis's client loses one that meets its own `asyncio.wait_for` on Python 3.11.
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=0.5)
         await asyncio.gather(*tasks, return_exceptions=True)
         try:
             async with asyncio.timeout(2):

@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[2]
 QUESTION = Question("How much leave?", Scope(), conversation="conv_1")
 BEGUN = (*ANSWERED[:5], Text("Staff "))
 FOREVER = 60.0
-QUICK = Timing(beat=0.1, alive=0.5, wait=0.1, gather=0.005, retry=0.1)
+QUICK = Timing(beat=0.1, alive=2.0, wait=0.1, gather=0.005, retry=0.1)
 FRAME = re.compile(rb"id: (\d+)\ndata: ([^\n]*)\n\n")
 
 
@@ -157,6 +157,27 @@ def test_a_reader_on_another_replica_keeps_a_run_going_and_its_leaving_stops_it(
         assert run.ending == Cancelled("disconnect")
 
     together(redis, ScriptedTurn((*BEGUN, FOREVER)), test, limits=RunLimits(grace_seconds=0.3))
+
+
+def test_a_cancellation_that_the_client_loses_does_not_keep_a_replica_from_closing(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost: list[str] = []
+
+    async def beat(host: str) -> None:
+        try:
+            await asyncio.sleep(FOREVER)
+        except asyncio.CancelledError:
+            if lost:
+                raise
+            lost.append(host)
+
+    async def test(a: SharedRuns, _: SharedRuns) -> None:
+        monkeypatch.setattr(a._board, "beat", beat)
+        await asyncio.sleep(0.3)
+
+    together(redis, ScriptedTurn(ANSWERED), test)
+    assert len(lost) == 1
 
 
 def test_a_run_given_up_on_ends_once_for_everybody(redis: RedisServer) -> None:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
 
 import httpx
 import pytest
@@ -76,11 +75,11 @@ def test_default_nginx_delays_the_first_token_by_less_than_50_ms(path: str, tmp_
     with serve(service(turn, settings=settings)) as served, nginx(served.url, tmp_path) as proxied:
         direct = [times(served.url, path) for _ in range(5)]
         through = [times(proxied, path) for _ in range(5)]
-    delay = median(first for first, _ in through) - median(first for first, _ in direct)
+    # The quickest of each: a buffer would hold up every one, a busy machine only some.
+    delay = min(first for first, _ in through) - min(first for first, _ in direct)
     print(f"{path}: nginx adds {delay * 1000:.1f} ms to the first token")
     assert delay < 0.05
-    for first, second in through:
-        assert second - first > PAUSE / 2
+    assert max(second - first for first, second in through) > PAUSE / 2
 
 
 def test_leaving_through_nginx_stops_the_turn(tmp_path: Path) -> None:
