@@ -44,13 +44,14 @@ def main() -> None:
     parser.add_argument("--only", default="", help="engines, separated by commas")
     parser.add_argument("--keep", type=Path, help="folder for vectors, indexes and results")
     parser.add_argument("--vectors", type=Path, help="folder that benchmarks.retrieval kept its vectors in")
+    parser.add_argument("--passages", type=int, help="real passages to multiply; without it: all of them")
     parser.add_argument("--limit", type=float, default=600, help="seconds that an engine may take to build")
     parser.add_argument("--again", action="store_true", help="search again what has been built")
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
     keep = options.keep or Path(tempfile.mkdtemp(prefix="footnote-search-"))
     folder = keep / str(options.chunks)
-    make_data(folder, options.chunks, kept=options.vectors or keep)
+    make_data(folder, options.chunks, kept=options.vectors or keep, passages=options.passages)
     wanted = options.only.split(",") if options.only else ["footnote", *(ENGINES if options.peers else ())]
     for engine in wanted:
         python = str(options.peers) if options.peers and engine != "footnote" else sys.executable
@@ -84,13 +85,13 @@ def run(engine: str, phase: str, *, python: str, folder: Path, limit: float, aga
     sys.stderr.write(f"{engine} {phase}: {why or 'done'}\n")
 
 
-def make_data(folder: Path, count: int, *, kept: Path) -> None:
+def make_data(folder: Path, count: int, *, kept: Path, passages: int | None) -> None:
     """Write vectors, texts, questions and their true nearest, for the unfiltered search and each filter."""
     if (folder / "truth.npz").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     chance = np.random.default_rng(0)
-    base, questions = real(kept, chance)
+    base, questions = real(kept, chance, passages)
     vectors = multiplied(base, count + ADDED, chance)
     np.save(folder / "vectors.npy", vectors)
     np.save(folder / "questions.npy", questions)
@@ -104,7 +105,7 @@ def make_data(folder: Path, count: int, *, kept: Path) -> None:
     np.savez(folder / "truth.npz", **truth)
 
 
-def real(kept: Path, chance: np.random.Generator) -> tuple[Vectors, Vectors]:
+def real(kept: Path, chance: np.random.Generator, passages: int | None) -> tuple[Vectors, Vectors]:
     if not DATA.is_dir():
         sys.stderr.write(f"No test sets at {DATA}: the vectors are drawn at random, which is harder.\n")
         drawn = unit(chance.normal(size=(5_000 + QUESTIONS, DIMENSION)))
@@ -113,6 +114,7 @@ def real(kept: Path, chance: np.random.Generator) -> tuple[Vectors, Vectors]:
     sets: list[TestSet] = [scifact("test"), mtrag("mtrag/clapnq"), mtrag("mtrag/fiqa")]
     texts = [as_document(passage)[1].embedded_text for each in sets for passage in each.passages]
     asked = [each.questions[name] for each in sets for name in each.relevant]
+    texts = texts if passages is None else [texts[n] for n in chance.permutation(len(texts))[:passages]]
     order = chance.permutation(len(asked))[:QUESTIONS]
     made = embedder.embed_documents(texts), embedder.embed_documents([asked[n] for n in order])
     embedder.save()
