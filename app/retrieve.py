@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from app.events import Passage
+from app.language.phrasal import meant
+from app.language.words import fold
 from vectorstore.embed import Embedder
 from vectorstore.store import Snapshot, Store
 from vectorstore.types import Chunk, ChunkId, Generation, Hit, Scope, Span, Vector, Where
@@ -52,7 +54,7 @@ class Retriever:
         vectors = [self._embedder.embed_query(text) for text in texts]
         with self._store.snapshot(at) as snapshot:
             found = [
-                snapshot.search(text, vector, scope=scope, where=where, limit=limit)
+                snapshot.search(_with_meant(text), vector, scope=scope, where=where, limit=limit)
                 for text, vector in zip(texts, vectors, strict=True)
             ]
             hits = in_turn(found)[:limit]
@@ -67,6 +69,11 @@ class Retriever:
                     for own, vector in zip(found[1:], vectors[1:], strict=True)
                 ),
             )
+
+
+def _with_meant(text: str) -> str:
+    """Add the single words that documents use for the question's verbs of two words."""
+    return " ".join((text, *(verb.word for verb in meant(fold(text)))))
 
 
 def in_turn(rankings: Sequence[Sequence[Hit]]) -> list[Hit]:

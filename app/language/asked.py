@@ -8,6 +8,7 @@ from math import fsum
 from typing import Literal, TypeAlias
 
 from app.language.nearness import near
+from app.language.phrasal import meant
 from app.language.rarity import rarity, total
 from app.language.reading import Reading, read
 from app.language.words import STOPWORDS, fold, stem, word_set, words
@@ -148,7 +149,10 @@ def ask(question: str) -> Asked:
     reading = read(question)
     telling = frozenset(item for item in reading.stems if item not in _QUESTION_STEMS) or reading.stems
     fixed = {stem(name) for name in reading.names} | {item for item in telling if not item.isalpha()}
-    wanted = {item: {item: 1.0} if item in fixed else near(item) for item in telling}
+    wanted = {item: {item: 1.0} if item in fixed else dict(near(item)) for item in telling}
+    for verb in meant(plain):
+        for item in wanted.keys() & {stem(verb.verb), stem(verb.particle)}:
+            wanted[item] |= {stem(verb.word): 1.0}
     return Asked(_kind(plain), question, reading, telling, _unit(plain), wanted)
 
 
