@@ -104,7 +104,9 @@ def candidates(asked: Asked, sources: Sequence[Source]) -> list[Candidate]:
 
 
 def _may_answer(line: Line) -> bool:
-    return line.kind not in ("heading", "rule", "header") and not line.text.rstrip("* _").endswith("?")
+    return line.kind not in ("heading", "title", "rule", "header") and not line.text.rstrip("* _").endswith(
+        "?"
+    )
 
 
 def weigh(signals: Mapping[str, float], weights: Mapping[str, float]) -> float:

@@ -16,6 +16,8 @@ _NEGATIONS = word_set(
 _HEADING = re.compile(r"#{1,6}\s")
 _RULE = re.compile(r"\|?[\s:|-]*-[\s:|-]*\Z")
 _BARE = re.compile(r"(?:yes|no|ja|nein|sí|oui|non)[.!]", re.IGNORECASE)
+_BULLET = re.compile(r"[-*+•◦▪–]\s")
+_NUMBERED = re.compile(r"\d{1,3}[.)]\s")
 _ITEM = re.compile(r"(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))\s")
 
 
@@ -161,26 +163,60 @@ def _row_keys(window: list[Line]) -> tuple[frozenset[str], ...]:
 def lines(text: str, context: str = "") -> tuple[Line, ...]:
     """Return a passage's sentences with what frames each: headings, table headers, lead-ins."""
     found: list[Line] = []
-    heading = lead = header = asked = ""
+    above = _Above()
     spans = _with_reasons(sentence_spans(text), text)
     for place, (start, end) in enumerate(spans):
         sentence = text[start:end]
+        following = text[slice(*spans[place + 1])] if place + 1 < len(spans) else ""
         kind = _kind(sentence)
-        if kind == "heading":
-            heading, lead, header = sentence.lstrip("# "), "", ""
-        elif kind == "row":
-            following = text[slice(*spans[place + 1])] if place + 1 < len(spans) else ""
-            if _kind(following) == "rule":
-                header, kind = sentence, "header"
-        elif kind in ("prose", "item") and header:
-            header = ""
-        under = header if kind == "row" else (lead if kind == "item" else asked)
-        if kind == "prose":
-            lead = sentence if sentence.endswith(":") else ""
-            asked = sentence if sentence.rstrip("*_ ").endswith("?") else ""
-        frame = "\n".join(part for part in (context, heading, under) if part)
+        if kind == "row" and _kind(following) == "rule":
+            kind = "header"
+        elif _BULLET.match(following) and _is_title(sentence) and kind in ("prose", "item"):
+            kind = "title"
+        under = above.take(sentence, kind, begins=text[start - 1 : start] in ("", "\n"))
+        frame = "\n".join(part for part in (context, above.heading, under) if part)
         found.append(Line(start, end, sentence, kind, frame))
     return tuple(found)
+
+
+class _Above:
+    """What stands above the line that is read: heading, table header, a list's lead-in, a question."""
+
+    def __init__(self) -> None:
+        self.heading = self._header = self._lead = self._asked = ""
+        self._inside = False
+        """Whether the last line was part of a list's item."""
+
+    def take(self, sentence: str, kind: str, *, begins: bool) -> str:
+        """Return what frames a line beneath the heading, and remember the line for those below it.
+
+        `begins` says whether the sentence begins a line.
+        """
+        self._inside = kind == "item" or (self._inside and kind == "prose" and not begins)
+        if kind == "heading":
+            self.heading, self._lead, self._header = sentence.lstrip("# "), "", ""
+        elif kind == "header":
+            self._header = sentence
+        elif kind == "title":
+            self._lead, self._header = sentence, ""
+        elif kind in ("prose", "item"):
+            return self._take_text(sentence)
+        return self._header if kind == "row" else self._asked
+
+    def _take_text(self, sentence: str) -> str:
+        self._header = ""
+        if not self._inside:
+            self._lead = sentence if sentence.endswith(":") else ""
+            under, self._asked = self._asked, sentence if sentence.rstrip("*_ ").endswith("?") else ""
+            return under
+        if _NUMBERED.match(sentence) and _is_title(self._lead):
+            self._lead = ""
+        return self._lead
+
+
+def _is_title(sentence: str) -> bool:
+    """Say whether a line can be what the bullets under it are about."""
+    return bool(sentence) and sentence[-1] not in ".:;,!?" and not _BULLET.match(sentence)
 
 
 def _with_reasons(spans: list[tuple[int, int]], text: str) -> list[tuple[int, int]]:

@@ -30,6 +30,9 @@ _IDENTIFIER_BOOST = 2.0
 _FEW_DOCUMENTS = 1_000
 _MUCH = 500_000
 """More occurrences than this are not all scored (3 ms for a million); fewer are."""
+_MISSPELT_BOOST = 3.0
+"""What a chunk gets for a word that the index lacks and that one of its own is one slip away from: less than a rare one."""
+_SHORTEST_MISSPELT = 5
 _SLACK = 50
 """How much deeper than their share tells to look for chunks that a caller may see."""
 _SPARE = 10
@@ -150,7 +153,9 @@ class TantivyIndex:
         words = first_words(self._stems.analyze(text))
         terms = [self._term(word, BOOSTS) for word in words]
         terms += [self._term(name, {"names": _IDENTIFIER_BOOST}) for name in identifiers(text)]
-        return [term for term in terms if term.chunks]
+        misspelt = [word for word, term in zip(words, terms, strict=False) if not term.chunks]
+        terms += [self._nearly(word) for word in misspelt if _may_be_misspelt(word)]
+        return [term for term in terms if term.parts]
 
     def _term(self, word: str, boosts: Mapping[str, float]) -> _Term:
         query, found = self._tantivy.Query, {field: self._searcher.doc_freq(field, word) for field in boosts}
@@ -160,6 +165,11 @@ class TantivyIndex:
             if chunks
         ]
         return _Term(max(found.values()), parts)
+
+    def _nearly(self, word: str) -> _Term:
+        """Look for words that are one slip away; each chunk with one scores alike."""
+        nearly = self._tantivy.Query.fuzzy_term_query(self._schema, "body", word, distance=1)
+        return _Term(1, [self._tantivy.Query.boost_query(nearly, _MISSPELT_BOOST)])
 
     def _top(self, query: Any, limit: int) -> Found:
         # What is only allowed, and holds none of the words, has no score.
@@ -182,6 +192,10 @@ class _Term:
 
     chunks: int
     parts: list[Any]
+
+
+def _may_be_misspelt(word: str) -> bool:
+    return len(word) >= _SHORTEST_MISSPELT and word.isascii() and word.isalpha()
 
 
 def _among(rows: Rows, documents: Rows) -> npt.NDArray[np.bool_]:
