@@ -16,7 +16,7 @@ STOPWORDS = word_set(
     "a an the this that these those there here it its he she they them their his her we us our you your i me my mine "
     "be is am are was were been being do does did done doing have has had having will would shall should can could may "
     "might must of in on at to for from by with about into over under between through during after before as than then "
-    "so if or and but nor not no yes up down out off again further once only own same such too very just also any all "
+    "so if or and but nor not no yes up down out off again further once only own same such too very quite just also any all "
     "each few more most other some both either neither every what which who whom whose when where why how "
     "s t d ll re ve don doesn didn isn aren wasn weren won't can't please tell know give get need want "
     "der die das den dem des ein eine einen einem einer und oder aber ist sind war waren wie was wer wo wann warum "
