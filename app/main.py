@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from vectorstore.settings import StoreSettings
 
 
+_BACKLOG = 2_048
+"""Connections that wait to be taken up, as many as the servers allow."""
+
+
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on (FOOTNOTE_HOST).")] = None,
     port: Annotated[
@@ -60,6 +64,8 @@ def listen(settings: "ServeSettings", store_settings: "StoreSettings") -> socket
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        # Now, not when the model is loaded: until somebody listens, others may bind the address as well.
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         raise BadInput(
