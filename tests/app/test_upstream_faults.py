@@ -23,7 +23,12 @@ from tests.faulty_model import EITHER, FAULTS, FINE, FaultyModel, faulty_model
 from tests.handbook import small_handbook
 from vectorstore.types import Scope
 
-LIMITS = ModelLimits(connect=2, first_token=2.0, idle=1.5, total=3.0, retries=0)
+LIMITS = ModelLimits(connect=10, first_token=30, idle=30, total=60, retries=0)
+HURRIED = ModelLimits(connect=2, first_token=2.0, idle=1.5, total=3.0, retries=0)
+"""For servers that are waited for in vain; a busy machine may make others as slow."""
+IN_VAIN = frozenset(
+    {"hangs before the headers", "hangs after the headers", "stalls in the middle", "never ends"}
+)
 REFUSES = "refuses the connection"
 NOWHERE = "http://127.0.0.1:9/v1"
 QUESTION = Question("How many days of annual leave do full-time staff get?", Scope())
@@ -40,13 +45,20 @@ def handbook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
         yield parts
 
 
+def limits_of(kind: str) -> ModelLimits:
+    return HURRIED if kind in IN_VAIN else LIMITS
+
+
 class Asking:
     """Asks one question of many kinds of server, through real turns in real runs."""
 
     def __init__(self, parts: Parts, model: FaultyModel) -> None:
         self._answerers = {
             kind: OpenAICompatibleAnswerer(
-                base_url=NOWHERE if kind == REFUSES else model.url, model=kind, api_key="k", limits=LIMITS
+                base_url=NOWHERE if kind == REFUSES else model.url,
+                model=kind,
+                api_key="k",
+                limits=limits_of(kind),
             )
             for kind in (*FINE, *EITHER, *FAULTS, REFUSES)
         }
@@ -104,18 +116,18 @@ def outcomes(parts: Parts, kinds: list[str]) -> Counter[str]:
                     broken.append((kind, ending, text))
                 ended[type(ending).__name__] += 1
                 slowest = max(slowest, took)
+                assert took < limits_of(kind).total + 5, kind  # the machine may be busy
             assert broken == []
             assert asking.runs.active == 0
         finally:
             await asking.close()
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + 10
         while model.open and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
         assert model.open == 0
         left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         assert left == []
         print(f"{len(kinds)} runs: {dict(ended)}, the slowest {slowest:.1f} s")
-        assert slowest < LIMITS.total + 5  # the machine may be busy
         return ended
 
     with faulty_model() as model:
