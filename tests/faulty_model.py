@@ -75,6 +75,10 @@ FINE: dict[str, Play] = {
     "says no DONE": sent(STREAM + WHOLE + event(STOP)),
     "sends comments and empty events": sent(STREAM + b": ping\n\n\n\n" + WHOLE + b": ping\n\n" + DONE),
     "ends lines as Windows does": sent(STREAM + (WHOLE + DONE).replace(b"\n", b"\r\n")),
+    "counts no tokens as others do": sent(STREAM + WHOLE + event(STOP | {"usage": [1, 2]}) + DONE),
+    "counts half tokens": sent(
+        STREAM + WHOLE + event(STOP | {"usage": {"prompt_tokens": "many", "completion_tokens": 1.5}}) + DONE
+    ),
     "stops at the length": sent(
         STREAM + WHOLE + event({"choices": [{"delta": {}, "finish_reason": "length"}]})
     ),
@@ -102,6 +106,7 @@ FAULTS: dict[str, Play] = {
     "speaks no JSON": sent(BEGUN + b"data: <html>\n\n"),
     "sends a list for a chunk": sent(BEGUN + event([1, 2])),
     "sends a number for a choice": sent(BEGUN + event({"choices": [1]})),
+    "sends a list for a reason": sent(BEGUN + event({"choices": [{"delta": {}, "finish_reason": ["stop"]}]})),
     "sends a number for content": sent(BEGUN + token(7) + token({"a": 1})),
     "reports an error in the middle": sent(BEGUN + event({"error": {"message": "overloaded"}})),
     "answers with a page": sent(b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n<html>no</html>"),

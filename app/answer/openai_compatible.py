@@ -86,7 +86,7 @@ class OpenAICompatibleAnswerer:
         limits, loop = self._limits, asyncio.get_running_loop()
         deadline = loop.time() + limits.total
         reason: str | None = None
-        usage: dict[str, int] = {}
+        usage: object = None
         async with AsyncExitStack() as stack:
             arriving = await self._open(stack, messages)
             alarm = stack.enter_context(Alarm())
@@ -109,9 +109,8 @@ class OpenAICompatibleAnswerer:
                 if written
                 else "The language model closed the connection without an answer.",
             )
-        yield Written(
-            _REASONS.get(reason, "stop"), usage.get("prompt_tokens"), usage.get("completion_tokens")
-        )
+        read, written_tokens = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+        yield Written(_REASONS.get(reason, "stop"), read, written_tokens)
 
     async def _open(self, stack: AsyncExitStack, messages: Sequence[Any]) -> AsyncIterator[bytes]:
         """Ask, and again where that may help and the answer may still begin in time."""
@@ -205,6 +204,7 @@ def _parsed(data: str) -> dict[str, Any]:
         failed = chunk.get("error")
         sound = all(
             isinstance((choice.get("delta") or {}).get("content"), str | None)
+            and isinstance(choice.get("finish_reason"), str | None)
             for choice in chunk.get("choices") or ()
         )
     except (json.JSONDecodeError, AttributeError, TypeError) as error:
@@ -214,6 +214,12 @@ def _parsed(data: str) -> dict[str, Any]:
     if failed:
         raise ModelFailure("model_cut_off", "The language model reported an error while answering.")
     return chunk
+
+
+def _count(usage: object, name: str) -> int | None:
+    """Return how many tokens a server counted; None where it says anything but a number."""
+    found = usage.get(name) if isinstance(usage, dict) else None
+    return found if isinstance(found, int) else None
 
 
 def _slow() -> ModelFailure:
@@ -242,7 +248,7 @@ def _refused(error: Any, base_url: str) -> ModelFailure:
         )
     if status == 429:
         after = _after(error.response.headers)
-        again = "in a moment" if after is None else f"in {after} seconds"
+        again = f"in {after} second{'s' if after > 1 else ''}" if after else "in a moment"
         what = f"The language model is asked too much at the moment. Ask again {again}."
         return ModelFailure("model_unavailable", what, after=after)
     return ModelFailure(
