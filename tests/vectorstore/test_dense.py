@@ -1,5 +1,6 @@
 """Dense search finds what an exact search finds, however the vectors are coded."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,10 +8,12 @@ import numpy as np
 import pytest
 
 from tests.vectorstore.sample import OPERATOR, put, sample
-from vectorstore.embedded import codes, dense
+from vectorstore.embedded import codes, dense, dense_files
 from vectorstore.embedded.arrays import Half, allowed_of
 from vectorstore.embedded.dense import Dense
 from vectorstore.embedded.faiss_codes import HalfCodes, RaBitQCodes, decode, load_codes
+from vectorstore.embedded.files import write_atomically
+from vectorstore.embedded.manifest import Covered, Manifest
 from vectorstore.embedded.store import EmbeddedStore
 
 COUNT = 5_000
@@ -26,6 +29,17 @@ def clustered(count: int, seed: int = 0) -> Half:
 
 VECTORS = clustered(COUNT)
 QUESTIONS = clustered(40, seed=1).astype(np.float32)
+
+
+def written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Manifest:
+    """Write a projection with codes."""
+    monkeypatch.setattr(codes, "CODED_FROM", 1_000)
+    rows = np.arange(COUNT, dtype=np.int64)
+    covered = Covered("i", "f", 0, 1, "", COUNT)
+    batches = [dense_files.DenseBatch(rows, rows, VECTORS)]
+    return dense_files.extend_dense(
+        folder, None, batches, covered=covered, dimension=WIDTH, recall_target=0.9
+    )
 
 
 def over(coded: codes.Codes) -> Dense:
@@ -115,3 +129,22 @@ def test_index_that_grows_past_every_limit_answers_the_same(
                 kinds.add((type(coded).__name__, isinstance(coded, RaBitQCodes) and coded.probes > 0))
     assert store.verify().sound
     assert {("HalfCodes", False), ("RaBitQCodes", False)} <= kinds
+
+
+@pytest.mark.parametrize("meanwhile", ["replaced", "swept away"])
+def test_codes_that_a_writer_takes_between_check_and_reading_are_not_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    manifest = written(tmp_path, monkeypatch)
+    assert dense_files.load_dense(tmp_path, manifest, dimension=WIDTH) is not None
+    path = tmp_path / manifest.folder / dense_files.CODES
+
+    def late(*paths: Path, reranked: int) -> RaBitQCodes:
+        if meanwhile == "replaced":
+            write_atomically(path, path.read_bytes())
+        else:
+            shutil.rmtree(path.parent)
+        return load_codes(*paths, reranked=reranked)
+
+    monkeypatch.setattr(dense_files, "load_codes", late)
+    assert dense_files.load_dense(tmp_path, manifest, dimension=WIDTH) is None

@@ -83,10 +83,28 @@ def load_dense(
 ) -> Dense | None:
     """Open the projection; None when a file is missing, short or differs from its seal.
 
-    `last` is what this process read before: blocks and codes that it shares are not read again.
+    `last` is what this process read before: blocks and codes that it shares are not read again. A writer may replace
+    the codes, or sweep the folder away, between the check and the reading: then it is None too.
     """
-    trusted = last[0] if last and last[0].folder == manifest.folder else None
     folder = parent / manifest.folder
+    try:
+        checked = _written(folder, manifest)
+        dense = _opened(folder, manifest, dimension, last)
+        return dense if _written(folder, manifest) == checked else None
+    except OSError:
+        return None
+
+
+def _written(folder: Path, manifest: Manifest) -> list[tuple[int, int]]:
+    """Return what tells a file that is replaced from the one before it."""
+    found = [(folder / name).stat() for name in (CODES, LISTS) if name in manifest.files]
+    return [(each.st_ino, each.st_mtime_ns) for each in found]
+
+
+def _opened(
+    folder: Path, manifest: Manifest, dimension: int, last: tuple[Manifest, Dense] | None
+) -> Dense | None:
+    trusted = last[0] if last and last[0].folder == manifest.folder else None
     seals = trusted.files if trusted else None
     if damaged_files(folder, manifest, trusted=seals) or not _plausible(manifest, dimension):
         return None

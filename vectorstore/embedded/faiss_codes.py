@@ -139,9 +139,14 @@ def train_codes(vectors: Half, *, reranked: int) -> RaBitQCodes:
 def load_codes(*paths: Path, reranked: int) -> RaBitQCodes:
     """Read codes, and lists if there are any, from their files.
 
-    The caller has checked the files against their seals: FAISS itself has no checksum.
+    The caller has checked the files against their seals: FAISS itself has no checksum. Raises OSError for a file that
+    is gone, or not whole any more.
     """
-    return RaBitQCodes(*(_faiss().read_index(str(path)) for path in paths), reranked=reranked)
+    try:
+        indexes = [_faiss().read_index(str(path)) for path in paths]
+    except RuntimeError as error:
+        raise OSError("FAISS cannot read its files") from error
+    return RaBitQCodes(*indexes, reranked=reranked)
 
 
 def decode(vectors: Half) -> Vectors:
