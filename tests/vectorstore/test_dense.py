@@ -131,6 +131,15 @@ def test_index_that_grows_past_every_limit_answers_the_same(
     assert {("HalfCodes", False), ("RaBitQCodes", False)} <= kinds
 
 
+def test_where_lists_find_too_little_a_scan_reranks_no_more_than_it_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(codes, "LISTS_FROM", 1_000)
+    monkeypatch.setattr(RaBitQCodes, "probed", lambda *_, **__: np.empty(0, dtype=np.int64))
+    found = codes.build_codes(VECTORS, recall_target=0.9)
+    assert (found.probes, found.reranked) == (0, 200)
+
+
 @pytest.mark.parametrize("meanwhile", ["replaced", "swept away"])
 def test_codes_that_a_writer_takes_between_check_and_reading_are_not_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: str

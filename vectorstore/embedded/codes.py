@@ -63,7 +63,7 @@ def build_codes(vectors: Half, *, recall_target: float) -> RaBitQCodes:
         ),
         0,
     )
-    return listed.tuned(reranked=_MARGIN * depth, probes=probes)
+    return listed.tuned(reranked=_MARGIN * depth if probes else depth, probes=probes)
 
 
 def _made_up_questions(vectors: Half) -> Vectors:
