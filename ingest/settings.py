@@ -1,12 +1,11 @@
 """What can be set about ingestion."""
 
 import os
-import shutil
 
 from pydantic import Field
 
 from ingest.limits import Limits
-from ingest.ocr import PROGRAM, Tesseract
+from ingest.ocr import Tesseract
 from ingest.rules import Rule
 from vectorstore.configuration import FootnoteSettings
 
@@ -71,7 +70,8 @@ class IngestSettings(FootnoteSettings):
 
     def ocr_recipe(self) -> str:
         """Return what decides how such pages are read: empty while none can be."""
-        return self.ocr_languages if self.ocr and shutil.which(PROGRAM) else ""
+        tesseract = self.tesseract()
+        return self.ocr_languages if tesseract and not tesseract.problem else ""
 
     def fetch_hosts(self) -> tuple[str, ...]:
         """Return the patterns of hosts that may be fetched from."""

@@ -163,6 +163,12 @@ def test_missing_language_is_said(tmp_path: Path) -> None:
     assert "Tesseract has no data for xyz; it has eng" in extract.findings[0]
 
 
+@needs_tesseract
+def test_a_language_that_is_installed_later_reads_the_documents_again() -> None:
+    assert IngestSettings(ocr=True, ocr_languages="eng").ocr_recipe() == "eng"
+    assert IngestSettings(ocr=True, ocr_languages="eng+xyz").ocr_recipe() == ""
+
+
 # Landlock lets no foreign script run: a stand-in is a system program
 @pytest.mark.skipif(not Path("/bin/sh").exists(), reason="needs a shell")
 def test_page_that_takes_too_long_costs_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
