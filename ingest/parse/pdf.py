@@ -27,7 +27,7 @@ from vectorstore.types import MetadataValue
 _FILE_NAME = re.compile(
     r"^(?:microsoft (?:word|powerpoint|excel) - )|\.(?:docx?|pptx?|xlsx?|pdf|html?|indd|tex|dvi)$", re.I
 )
-_UNTITLED = re.compile(r"^(?:untitled|document\d*|print|about:blank|slide \d+|layout \d+)$", re.I)
+_UNTITLED = re.compile(r"^(?:untitled|unspecified|document\d*|print|about:blank|slide \d+|layout \d+)$", re.I)
 _WORD = re.compile(r"[^\W\d_]{3}")
 _MAX_LISTED = 12
 

@@ -53,6 +53,11 @@ def test_pages_hold_their_own_text() -> None:
     assert [block.span.page for block in extract.blocks] == list(range(1, 8))
 
 
+def test_what_a_writing_program_puts_for_a_title_is_none() -> None:
+    """ReportLab calls every file untitled, its subject unspecified."""
+    assert read(lambda canvas: lines(canvas, ["The audit takes place in March, as every year."])).title == ""
+
+
 def test_running_heads_and_page_numbers_go_and_table_headers_stay() -> None:
     def draw(canvas: Any) -> None:
         for number in range(1, 7):
