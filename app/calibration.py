@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app.ground import SUPPORTED
 from app.settings import AnswerSettings
 from vectorstore.errors import BadInput, NotFound
+from vectorstore.text_file import read_text
 
 RULER = "footnote"
 TRAINED = "footnote, trained"
@@ -37,10 +38,10 @@ class Calibration(BaseModel):
         """Read the file; raises NotFound or BadInput."""
         if not path.is_file():
             raise NotFound(
-                f"There is no file {str(path)!r}.", "Make it with `footnote eval calibrate --write`."
+                f"There is no calibration {str(path)!r}.", "Make it with `footnote eval calibrate --write`."
             )
         try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+            return cls.model_validate_json(read_text(path))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the file"

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval.row import Kept, Row, read_rows
 from vectorstore.errors import BadInput, NotFound
+from vectorstore.text_file import read_text
 
 FORMAT = 1
 
@@ -85,7 +86,7 @@ def load_baseline(path: Path) -> Baseline:
     if not path.is_file():
         raise NotFound(f"There is no baseline {str(path)!r}.", "Make one with --update-baseline.")
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = json.loads(read_text(path))
         if body["format"] != FORMAT:
             raise BadInput(f"{path.name} has format {body['format']!r}, which this version cannot read.")
         cases = {name: Before.model_validate(before) for name, before in body["cases"].items()}
@@ -106,7 +107,7 @@ def read_folder(folder: Path) -> tuple[Sequence[Row], Mapping[str, str], Mapping
             f"There is no {str(summary)!r}.", "Give a folder that `footnote eval run --out` wrote."
         )
     try:
-        body: dict[str, Any] = json.loads(summary.read_text(encoding="utf-8"))
+        body: dict[str, Any] = json.loads(read_text(summary))
         return read_rows(folder / "cases.jsonl"), body["fingerprint"], body["scorers"]
     except json.JSONDecodeError as error:
         raise BadInput(f"{summary.name}, line {error.lineno}: not JSON ({error.msg}).") from error

@@ -5,9 +5,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from vectorstore.errors import BadInput, NotFound
+from vectorstore.text_file import numbered_lines, read_text
 
 
 class _Strict(BaseModel):
@@ -39,7 +40,7 @@ class Case(_Strict):
     """One question. Only `id` and `question` are required; what is missing makes its metrics not applicable."""
 
     id: Annotated[str, Field(min_length=1)]
-    question: Annotated[str, Field(min_length=1)]
+    question: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     answerable: bool = True
     reference: str = ""
     evidence: tuple[Evidence, ...] = ()
@@ -68,9 +69,7 @@ def load_cases(path: Path) -> list[Case]:
     if not path.is_file():
         raise NotFound(f"There is no file {str(path)!r}.", "Give the questions with --data cases.jsonl.")
     cases: dict[str, Case] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
+    for number, line in numbered_lines(read_text(path)):
         case = _parsed(line, f"{path.name}, line {number}")
         if case.id in cases:
             raise BadInput(f"{path.name}, line {number}: the id {case.id!r} is used twice.")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from eval.summary import Mean
 from vectorstore.errors import BadInput, NotFound
+from vectorstore.text_file import read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ def load_thresholds(path: Path) -> list[Threshold]:
     if not path.is_file():
         raise NotFound(f"There is no file {str(path)!r}.")
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{path.name} cannot be read: {error}.") from error
     return [

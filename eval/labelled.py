@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from vectorstore.errors import BadInput, NotFound
+from vectorstore.text_file import numbered_lines, read_text
 
 
 class Labelled(BaseModel):
@@ -27,7 +28,7 @@ class LabelledQuestion(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: Annotated[str, Field(min_length=1)]
-    question: Annotated[str, Field(min_length=1)]
+    question: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     answerable: bool
 
 
@@ -38,9 +39,7 @@ def load_labels(path: Path) -> tuple[list[Labelled], list[LabelledQuestion]]:
     texts: list[Labelled] = []
     questions: list[LabelledQuestion] = []
     seen: set[str] = set()
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
+    for number, line in numbered_lines(read_text(path)):
         place = f"{path.name}, line {number}"
         item = _parsed(line, place)
         if item.id in seen:

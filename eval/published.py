@@ -8,6 +8,7 @@ from typing import Any
 from app.language.sentences import sentence_spans
 from eval.labelled import Labelled
 from vectorstore.errors import NotFound
+from vectorstore.text_file import numbered_lines, read_text
 
 
 def published(folder: Path) -> dict[str, list[Labelled]]:
@@ -17,7 +18,7 @@ def published(folder: Path) -> dict[str, list[Labelled]]:
     if wice.is_file():
         sets["wice"] = list(_wice(_lines(wice)))
     for path in sorted((folder / "summedits").glob("summedits_*.json")):
-        sets[path.stem] = list(_summedits(path.stem, json.loads(path.read_text(encoding="utf-8"))))
+        sets[path.stem] = list(_summedits(path.stem, json.loads(read_text(path))))
     if not sets:
         raise NotFound(f"{str(folder)!r} holds neither wice/ nor summedits/.", "Give the folder with --data.")
     if rows := _lines(clapnq_file(folder)):
@@ -46,14 +47,14 @@ def clapnq_file(folder: Path) -> Path:
 def _lines(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for _, line in numbered_lines(read_text(path))]
 
 
 def _articles(folder: Path) -> list[dict[str, Any]]:
     path = folder.parent / "squad2" / "dev-v2.0.json"
     if not path.is_file():
         return []
-    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["data"]
+    found: list[dict[str, Any]] = json.loads(read_text(path))["data"]
     return found
 
 

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from vectorstore.errors import BadInput, NotFound
+from vectorstore.text_file import read_text
 
 
 def load_quarantine(path: Path, *, known: Collection[str]) -> dict[str, str]:
@@ -12,7 +13,7 @@ def load_quarantine(path: Path, *, known: Collection[str]) -> dict[str, str]:
     if not path.is_file():
         raise NotFound(f"There is no file {str(path)!r}.")
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+        entries = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{path.name} cannot be read: {error}.") from error
     for name, reason in entries.items():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from eval.cases import Case
 from vectorstore.errors import BadInput
+from vectorstore.text_file import numbered_lines, read_text
 
 _WORD = re.compile(r"\w+")
 
@@ -35,9 +36,8 @@ def _line(path: Path, case: str) -> int:
 
 
 def _ids(path: Path) -> Iterator[tuple[int, object]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if line.strip():
-            yield number, json.loads(line).get("id")
+    for number, line in numbered_lines(read_text(path)):
+        yield number, json.loads(line).get("id")
 
 
 def _spoken(text: str) -> str:

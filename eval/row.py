@@ -14,6 +14,7 @@ from eval.cases import Case
 from eval.outcome import Outcome
 from eval.score import Score
 from vectorstore.errors import BadInput, NotFound
+from vectorstore.text_file import numbered_lines, read_text
 
 CHECKS = ("abstention_accuracy", "must_include", "citation_validity")
 """Deterministic checks: a case passes one or fails it. Refusal, contents, markers that resolve."""
@@ -151,7 +152,7 @@ def read_rows(path: Path) -> list[Row]:
             f"There is no file {str(path)!r}.", "Give a folder that `footnote eval run --out` wrote."
         )
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in numbered_lines(read_text(path)):
         try:
             rows.append(Row.model_validate_json(line))
         except ValidationError as error:

@@ -21,6 +21,7 @@ from eval.cases import Case
 from eval.metrics.refusal import sounds_refused
 from eval.outcome import Outcome
 from vectorstore.errors import BadInput, NotFound
+from vectorstore.text_file import numbered_lines, read_text
 from vectorstore.types import Document, DocumentId, Span
 
 _MARKER = re.compile(r"\[(\d{1,3})\]")
@@ -100,11 +101,9 @@ def load_answers(path: Path) -> Recorded:
         raise NotFound(
             f"There is no file {str(path)!r}.", "Give recorded answers with --answers answers.jsonl."
         )
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path)
     found: dict[str, Answer] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
+    for number, line in numbered_lines(text):
         answer = _parsed(line, f"{path.name}, line {number}")
         if answer.id in found:
             raise BadInput(f"{path.name}, line {number}: the id {answer.id!r} is used twice.")

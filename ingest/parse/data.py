@@ -9,6 +9,7 @@ from ingest.limits import Limits
 from ingest.parse.failure import Unparsable
 from ingest.parse.source import Source
 from ingest.parse.writer import ExtractWriter
+from vectorstore.text_file import numbered_lines
 
 _MAX_DEPTH: Final = 40
 _TITLE_KEYS: Final = ("title", "name", "subject", "heading")
@@ -34,9 +35,7 @@ def parse(source: Source, limits: Limits) -> Extract:
 
 def _records(text: str, writer: ExtractWriter) -> Iterator[object]:
     broken = 0
-    for line in text.splitlines():
-        if not line.strip():
-            continue
+    for _, line in numbered_lines(text):
         try:
             yield json.loads(line)
         except (ValueError, RecursionError):

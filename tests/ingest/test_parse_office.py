@@ -153,6 +153,13 @@ def test_records_are_paragraphs_and_broken_lines_are_said() -> None:
     assert extract.findings == ("1 lines are not valid JSON; they were left out.",)
 
 
+def test_a_line_separator_in_a_record_does_not_break_it() -> None:
+    lines = '{"title": "One", "body": "First\u2028second"}\n{"title": "Two", "body": "Third"}\n'
+    extract = read(lines.encode(), "a.jsonl")
+    assert extract.findings == ()
+    assert "second" in extract.text
+
+
 def test_nested_json_keeps_its_keys() -> None:
     data = json.dumps({"server": {"port": 8000}, "paths": ["a", "b"]}).encode()
     assert read(data, "a.json").text == "# server\n\n- port: 8000\n\n# paths\n\n- a\n- b"
