@@ -6,7 +6,7 @@ import pytest
 
 from eval.baseline import baseline_of, load_baseline, save_baseline
 from eval.compare import Rules
-from eval.gate import Threshold
+from eval.gate import Threshold, load_thresholds, parse_threshold
 from eval.quarantine import load_quarantine
 from eval.verdict import Exit, judged
 from tests.eval.rows import EXTRACTIVE, SCORERS, against, evaluation, row
@@ -101,7 +101,7 @@ def test_exit_codes_follow_what_is_wrong() -> None:
 def test_a_threshold_on_a_metric_that_applies_to_no_case_fails() -> None:
     judgement = judged(evaluation(GOOD), thresholds=(Threshold("recall@5", 0.5),), rules=Rules())
     assert judgement.exit is Exit.FAILED
-    assert "applies to no case" in judgement.headline
+    assert "is measured in no case" in judgement.headline
 
 
 def test_a_case_that_breaks_is_an_error_and_no_missing_row() -> None:
@@ -142,3 +142,25 @@ def test_quarantine_wants_a_known_case_and_a_reason(tmp_path: Path, text: str, s
     path.write_text(text)
     with pytest.raises(BadInput, match=says):
         load_quarantine(path, known={"a"})
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[at_leats]\ngroundedness = 0.9", "'at_leats' is no table of gates"),
+        ("groundedness = 0.9", "'groundedness' is no table of gates"),
+        ('[at_least]\ngroundedness = "high"', "at_least.groundedness is no number"),
+        ("[at_most]\nover_refusal = true", "at_most.over_refusal is no number"),
+    ],
+)
+def test_a_slip_in_a_file_of_gates_is_told_and_no_gate_left_open(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    path = tmp_path / "gates.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput, match=says):
+        load_thresholds(path)
+
+
+def test_at_least_may_be_written_either_way() -> None:
+    assert parse_threshold("recall@5>=0.9") == parse_threshold("recall@5=0.9") == Threshold("recall@5", 0.9)
