@@ -204,6 +204,16 @@ def test_doctor_names_every_part(ingested: Path) -> None:
         assert part in done.stdout
 
 
+def test_doctor_says_what_the_support_checker_lacks(ingested: Path) -> None:
+    (ingested / "no-model.onnx").write_text("no model")
+    for name, says in (("SUPPORT_MODEL", "no model that ONNX Runtime"), ("CALIBRATION", "invalid json")):
+        done = footnote(ingested, "doctor", **{f"FOOTNOTE_{name}": "no-model.onnx"})
+        assert done.returncode == 1
+        line = next(line for line in done.stdout.splitlines() if "Support checker" in line)
+        assert line.startswith("✗")
+        assert says in line
+
+
 def test_a_port_in_use_is_said(ingested: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = footnote(ingested, "serve", "--port", str(taken.getsockname()[1]))

@@ -26,7 +26,13 @@ class PairModel:
 
         self._tokenizer = Tokenizer.from_buffer(tokenizer_definition())
         self._tokenizer.no_padding()
-        self._session = open_session(graph)
+        try:
+            self._session = open_session(graph)
+        except Exception as error:  # ONNX Runtime's errors have no base of their own
+            raise Unavailable(
+                f"{str(graph)!r} is no model that ONNX Runtime can open.",
+                "Set FOOTNOTE_SUPPORT_MODEL to a file that benchmarks.checker made, or leave it empty.",
+            ) from error
         self._mix = _mix(self._session.get_modelmeta().custom_metadata_map.get("mix", ""), graph)
 
     def support(self, claim: str, evidence: str) -> float:

@@ -65,7 +65,7 @@ def examine() -> list[Finding]:
     if embedder:
         findings.append(_attempt("Index", lambda: _index(embedder[0])))
         findings.append(_attempt("Tokenizer", lambda: _tokenizer(embedder[0])))
-    findings.append(_attempt("Language model", _language_model))
+    findings += [_attempt("Support checker", _checker), _attempt("Language model", _language_model)]
     return findings
 
 
@@ -102,7 +102,8 @@ def _ocr() -> Finding:
     if tesseract is None:
         return Finding("OCR", "note", "off; pages without a text layer are named, not read.")
     if tesseract.problem:
-        return Finding("OCR", "wrong", f"{tesseract.problem}.", "Debian: apt install tesseract-ocr.")
+        do = "Debian: apt install tesseract-ocr, and tesseract-ocr-deu or the like for each language."
+        return Finding("OCR", "wrong", f"{tesseract.problem}.", do)
     return Finding("OCR", "ok", f"on, {IngestSettings().ocr_languages}")
 
 
@@ -164,6 +165,21 @@ def _tokenizer(embedder: "Embedder") -> Finding:
         "note",
         f"{counter.name}; tiktoken's vocabulary is not on this machine.",
         "Exact budgets for OpenAI models: put o200k_base in TIKTOKEN_CACHE_DIR.",
+    )
+
+
+def _checker() -> Finding:
+    from app.calibration import live_tau
+    from app.settings import AnswerSettings
+    from vectorstore.pair_model import open_judge
+
+    settings = AnswerSettings()
+    judge, tau = open_judge(settings.support_model), live_tau(settings)
+    if judge is not None:
+        judge("It is ready.", "It is ready.", 0.0)  # loads it
+    by = "words and the trained checker" if judge else "words"
+    return Finding(
+        "Support checker", "ok", by + (f", calibrated to {tau:.2f}" if settings.calibration else "")
     )
 
 

@@ -88,6 +88,12 @@ def test_a_missing_or_foreign_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="is not there"):
         open_judge(str(tmp_path / "none.onnx"))
     assert open_judge("") is None
+    foreign = tmp_path / "foreign.onnx"
+    foreign.write_bytes(b"no model")
+    judge = open_judge(str(foreign))
+    assert judge is not None
+    with pytest.raises(Unavailable, match="no model that ONNX Runtime can open"):
+        judge("A claim.", "Its evidence.", 0.0)
 
 
 def test_the_judge_is_heard_only_where_there_is_doubt() -> None:
