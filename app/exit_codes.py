@@ -26,6 +26,10 @@ def report(error: Exception, *, debug: bool) -> int:
         if error.hint:
             typer.echo(f"  {error.hint}", err=True)
         return exit_code(error)
+    if isinstance(error, OSError) and (path := error.filename2 or error.filename):
+        typer.echo(f"Error: {str(path)!r} cannot be used ({error.strerror}).", err=True)
+        typer.echo("  Check the path, its owner, and the space on its disk.", err=True)
+        return USAGE
     typer.echo(f"Error: something unexpected went wrong ({type(error).__name__}: {error}).", err=True)
     typer.echo(
         "  Run it again with --debug for details, or `footnote doctor` to check the installation.", err=True

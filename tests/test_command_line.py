@@ -214,6 +214,21 @@ def test_doctor_says_what_the_support_checker_lacks(ingested: Path) -> None:
         assert says in line
 
 
+def test_a_path_of_the_wrong_kind_is_named_without_a_word_of_python(ingested: Path) -> None:
+    done = footnote(ingested, "index", "backup", "docs")
+    assert done.returncode == 2
+    assert "is a directory" in done.stderr
+    (ingested / "taken").write_text("a file")
+    done = footnote(ingested, "index", "backup", "taken/index.backup")
+    assert done.returncode == 2
+    assert "Error: " in done.stderr
+    assert "taken" in done.stderr
+    assert "unexpected" not in done.stderr
+    done = footnote(ingested, "eval", "run", "--sample", "--out", "taken")
+    assert done.returncode == 2
+    assert "is a file" in done.stderr
+
+
 def test_a_port_in_use_is_said(ingested: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = footnote(ingested, "serve", "--port", str(taken.getsockname()[1]))

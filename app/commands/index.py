@@ -132,7 +132,7 @@ def rebuild(wait: Wait = False) -> None:
 
 
 @app.command()
-def backup(file: Annotated[Path, typer.Argument(help="Where to write it.")]) -> None:
+def backup(file: Annotated[Path, typer.Argument(dir_okay=False, help="Where to write it.")]) -> None:
     """Write the whole index to one file, while others go on reading and writing."""
     with _upkeep() as upkeep:
         upkeep.back_up(file)

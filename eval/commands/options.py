@@ -10,7 +10,7 @@ Sample: TypeAlias = Annotated[bool, Option("--sample", help="The sample handbook
 Docs: TypeAlias = Annotated[
     Path | None, Option(help="Ask a fresh index of this folder, not the configured one.")
 ]
-Out: TypeAlias = Annotated[Path, Option(help="Folder for the report and its data.")]
+Out: TypeAlias = Annotated[Path, Option(file_okay=False, help="Folder for the report and its data.")]
 FailUnder: TypeAlias = Annotated[
     list[str] | None, Option(help="A gate: groundedness=0.9, or over_refusal<=0.1.")
 ]
