@@ -25,7 +25,7 @@ def show(found: Evaluation, judgement: Judgement, *, console: Console | None = N
     console.print(
         f"[bold {'green' if good else 'red'}]{'✓' if good else '✗'} {escape(judgement.headline)}[/]"
     )
-    for cause in judgement.causes if not good or judgement.comparison else ():
+    for cause in judgement.causes:
         console.print(f"  → {escape(cause)}")
     console.print(_table(found, judgement.comparison))
     for verdict in judgement.thresholds:

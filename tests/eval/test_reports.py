@@ -5,11 +5,13 @@ import re
 from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
+from io import StringIO
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 import pytest
 from markdown_it import MarkdownIt
+from rich.console import Console
 
 from eval.baseline import read_folder
 from eval.compare import Rules
@@ -23,9 +25,10 @@ from eval.reports.markdown import markdown
 from eval.reports.notes import notes
 from eval.reports.report import summary_json, write
 from eval.reports.running import running
+from eval.reports.terminal import show
 from eval.row import Cited, Marked, Row, Shown, read_rows
 from eval.run import Evaluation
-from eval.verdict import Judgement, judged
+from eval.verdict import Exit, Judgement, judged
 from tests.eval.outcomes import LEAVE, answered
 from tests.eval.rows import against, evaluation, row
 from vectorstore.errors import BadInput, NotFound
@@ -214,3 +217,12 @@ def test_the_table_begins_with_what_fell_and_shows_what_an_answer_no_longer_says
     assert page.index("<td>must_include<") < page.index("<td>groundedness<")
     assert _gone("It is 5 days.", "It is 6 days.") == "It is <del>5</del> days."
     assert _gone("<b>", "") == "<del>&lt;b&gt;</del>"
+
+
+def test_a_run_that_passes_still_says_in_the_terminal_which_documents_it_could_not_find() -> None:
+    found = evaluation([row(1)], missing={"hr/gone.md": ("case-001",)})
+    judgement = judged(found, thresholds=(), rules=Rules())
+    assert judgement.exit is Exit.PASSED
+    told = StringIO()
+    show(found, judgement, console=Console(file=told, width=120))
+    assert "The document hr/gone.md is not in the index; 1 case needs it" in told.getvalue()
