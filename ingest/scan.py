@@ -22,7 +22,12 @@ def parse_with_ocr(process: WorkerProcess, path: Path, *, ocr: Tesseract | None)
     if ocr is None or not first.unread:
         return first
     second = process.parse(path, ocr=_read(process, path, first.unread, ocr))
-    return first if isinstance(first, Extract) and isinstance(second, ParseFailure) else second
+    if isinstance(first, Extract) and isinstance(second, ParseFailure):
+        # Once more without what is of no use: `first` says of these pages that OCR is off.
+        why = f"what OCR read is of no use ({second.message.rstrip('.')})"
+        third = process.parse(path, ocr=OcrPages(failed=dict.fromkeys(first.unread, why)))
+        return third if isinstance(third, Extract) else first
+    return second
 
 
 def _read(process: WorkerProcess, path: Path, pages: tuple[int, ...], ocr: Tesseract) -> OcrPages:

@@ -275,6 +275,20 @@ def test_text_of_ocr_is_bounded_like_any_other() -> None:
     assert failure.value.reason == "too_large"
 
 
+@needs_tesseract
+def test_a_document_whose_scans_say_too_much_keeps_its_text_and_says_why(tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").write_bytes(pdf(TYPED, scan(SCANNED)))
+    plain = read(tmp_path, pdf(TYPED, scan(SCANNED)), ocr=None)
+    assert isinstance(plain, Extract)
+    limits = Limits(max_text_chars=len(plain.text) + 5)
+    with ParserPool(1, limits, ocr=Tesseract()) as pool:
+        extract = dict(pool.parse_all([("a", tmp_path / "a.pdf")]))["a"]
+    assert isinstance(extract, Extract)
+    assert extract.text == plain.text
+    assert "OCR is off" not in extract.findings[0]
+    assert "what OCR read is of no use" in extract.findings[0]
+
+
 def check_damaged_scans(count: int, folder: Path) -> None:
     """Damaged scans end as text or with a reason, and what comes after them is read."""
     whole = pdf(TYPED, scan(SCANNED))
