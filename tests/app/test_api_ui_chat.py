@@ -96,11 +96,11 @@ def test_resuming_replays_the_answer_from_its_start_and_asks_once() -> None:
 
 def test_a_chat_that_nobody_comes_back_to_is_stopped_after_its_grace() -> None:
     turn = ScriptedTurn((*ANSWERED[:6], LONG))
-    with serve(service(turn, settings=ServiceSettings(grace_seconds=0.3))) as served:
+    with serve(service(turn, settings=ServiceSettings(grace_seconds=2.0))) as served:
         with httpx.stream("POST", f"{served.url}/api/chat", json=body("q")) as response:
             next(line for line in response.iter_lines() if "text-delta" in line)
-        assert not turn.closed.wait(0.15)
-        assert turn.closed.wait(1)
+        assert not turn.closed.wait(0.5)
+        assert turn.closed.wait(15)
 
 
 def test_without_a_chat_id_leaving_stops_the_turn_at_once() -> None:
@@ -109,7 +109,7 @@ def test_without_a_chat_id_leaving_stops_the_turn_at_once() -> None:
     with serve(service(turn)) as served:
         with httpx.stream("POST", f"{served.url}/api/chat", json=sent) as response:
             next(line for line in response.iter_lines() if "text-delta" in line)
-        assert turn.closed.wait(0.5)
+        assert turn.closed.wait(10)
 
 
 def test_stop_is_confirmed_and_ends_the_stream_with_abort() -> None:

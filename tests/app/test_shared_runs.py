@@ -34,7 +34,8 @@ ROOT = Path(__file__).parents[2]
 QUESTION = Question("How much leave?", Scope(), conversation="conv_1")
 BEGUN = (*ANSWERED[:5], Text("Staff "))
 FOREVER = 60.0
-QUICK = Timing(beat=0.1, alive=2.0, wait=0.1, gather=0.005, retry=0.1)
+QUICK = Timing(beat=0.1, alive=3.0, wait=0.1, gather=0.005, retry=0.1)
+"""A process that a busy machine holds up for a second or two is not dead."""
 FRAME = re.compile(rb"id: (\d+)\ndata: ([^\n]*)\n\n")
 
 
@@ -129,7 +130,7 @@ def test_a_run_is_stopped_through_another_replica(redis: RedisServer) -> None:
         began = time.monotonic()
         await b.stop(latest)
         assert latest.ending == run.ending == Cancelled("user")
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
 
     together(redis, turn, test)
     assert turn.open == 0
@@ -151,12 +152,12 @@ def test_a_reader_on_another_replica_keeps_a_run_going_and_its_leaving_stops_it(
         run = await a.begin(QUESTION, resumable=True)
         copy = await b.find(run.id, owner="")
         with b.reading(copy):
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(3.0)
             assert not run.ended
-        await asyncio.wait_for(run.wait_for_end(5), 6)
+        await asyncio.wait_for(run.wait_for_end(15), 20)
         assert run.ending == Cancelled("disconnect")
 
-    together(redis, ScriptedTurn((*BEGUN, FOREVER)), test, limits=RunLimits(grace_seconds=0.3))
+    together(redis, ScriptedTurn((*BEGUN, FOREVER)), test, limits=RunLimits(grace_seconds=2.0))
 
 
 def test_a_cancellation_that_the_client_loses_does_not_keep_a_replica_from_closing(
@@ -232,7 +233,7 @@ def test_what_a_run_leaves_in_redis_is_bounded_and_expires(redis: RedisServer) -
             await read(a, run)
             await a.stopped(run)
             runs.append(run)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         oldest, newest = f"footnote:run:{runs[0].id}", f"footnote:run:{runs[-1].id}:events"
         with client.Redis.from_url(redis.url) as connection:
             # Both are done behind the runs' back.

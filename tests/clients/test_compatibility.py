@@ -78,7 +78,7 @@ def test_stop_reaches_the_server(client: Client, note: Note) -> None:
     turn = ScriptedTurn((*ANSWERED[:6], 30.0))
     with serve(service(turn)) as served:
         got = client.drive("stop", served.url)
-        assert turn.closed.wait(0.5)
+        assert turn.closed.wait(10)
     assert not got["finished"]
     note(client, "stop", "yes")
 
