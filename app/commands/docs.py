@@ -2,16 +2,15 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from app.commands.maintenance import documents, maintenance
 from ingest.inspection import Inspection, inspect
 from ingest.originals import Originals, forget_uris
 from ingest.twins import Twin, Twins
-from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import NotFound
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Snapshot
@@ -34,7 +33,7 @@ def ls(
 ) -> None:
     """List the documents, by uri."""
     where = (Condition("uri", "prefix", (prefix,)),) if prefix else ()
-    with _upkeep() as upkeep, upkeep.store.snapshot(_generation(at)) as snapshot:
+    with maintenance() as upkeep, upkeep.store.snapshot(_generation(at)) as snapshot:
         found = list(snapshot.documents(scope=_operator(tenant), where=where))
     if as_json:
         typer.echo(json.dumps([_as_json(each) for each in found], ensure_ascii=False))
@@ -42,7 +41,7 @@ def ls(
     for each in found:
         readers = f"  [{', '.join(sorted(each.readers))}]" if each.readers else ""
         typer.echo(f"{each.uri}  {each.title}{readers}")
-    typer.echo(f"{len(found):,} documents", err=True)
+    typer.echo(documents(len(found)), err=True)
 
 
 @app.command()
@@ -54,7 +53,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one document: what is known about it, and how it was cut into chunks."""
-    with _upkeep() as upkeep, upkeep.store.snapshot(_generation(at)) as snapshot:
+    with maintenance() as upkeep, upkeep.store.snapshot(_generation(at)) as snapshot:
         document = _named(snapshot, uri, tenant)
         if text:
             typer.echo(snapshot.text(document.id))
@@ -85,15 +84,15 @@ def rm(
     wait: Wait = False,
 ) -> None:
     """Take documents out; earlier generations still hold them. `erase` leaves nothing."""
-    with _upkeep() as upkeep:
+    with maintenance() as upkeep:
         with upkeep.store.snapshot() as snapshot:
             for uri in uris:
                 _named(snapshot, uri, tenant)
-        with upkeep.store.draft(note=f"remove {len(uris)} documents", wait=wait) as draft:
+        with upkeep.store.draft(note=f"remove {documents(len(uris))}", wait=wait) as draft:
             for uri in uris:
                 draft.remove(tenant=tenant, uri=uri)
                 _originals().forget(tenant=tenant, uri=uri)
-    typer.echo(f"Removed {len(uris)} documents.", err=True)
+    typer.echo(f"Removed {documents(len(uris))}.", err=True)
 
 
 @app.command()
@@ -105,14 +104,15 @@ def erase(
 ) -> None:
     """Erase documents from every generation and file, and print a certificate; exit 1 if anything is left."""
     if not yes:
-        typer.confirm(f"Erase {len(uris)} documents for good, from all generations?", abort=True, err=True)
-    data_dir = StoreSettings().data_dir
-    with _upkeep() as upkeep:
-        # First: the search for what is left looks into these files too.
+        typer.confirm(f"Erase {documents(len(uris))} for good, from all generations?", abort=True, err=True)
+
+    def forget() -> None:
         for uri in uris:
             _originals().forget(tenant=tenant, uri=uri)
-        forget_uris(data_dir, uris)
-        certificate = upkeep.erase(uris, tenant=tenant, wait=wait)
+        forget_uris(StoreSettings().data_dir, uris)
+
+    with maintenance() as upkeep:
+        certificate = upkeep.erase(uris, tenant=tenant, wait=wait, also=forget)
         _originals().sweep(upkeep.held)
     typer.echo(json.dumps(asdict(certificate), default=str, indent=2))
     if certificate.left:
@@ -165,14 +165,3 @@ def _as_json(document: Document) -> dict[str, object]:
 
 def _originals() -> Originals:
     return Originals(StoreSettings().data_dir)
-
-
-@contextmanager
-def _upkeep() -> Iterator[Upkeep]:
-    from vectorstore.open import open_upkeep
-
-    upkeep = open_upkeep(StoreSettings().data_dir)
-    try:
-        yield upkeep
-    finally:
-        upkeep.close()

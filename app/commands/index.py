@@ -1,16 +1,14 @@
 """`footnote index`: look at the index, check it, go back in time, keep it small, back it up."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from app.commands.maintenance import documents, maintenance
 from ingest.originals import Originals
-from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Generation, GenerationInfo
 
@@ -23,7 +21,7 @@ Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process w
 @app.command()
 def info(as_json: Json = False) -> None:
     """Show what the index holds and how large it is."""
-    with _upkeep() as upkeep:
+    with maintenance() as upkeep:
         found = upkeep.info()
     if as_json:
         typer.echo(json.dumps(asdict(found), default=str))
@@ -47,7 +45,7 @@ def info(as_json: Json = False) -> None:
 @app.command()
 def verify(as_json: Json = False) -> None:
     """Check every value against its checksum; exit 1 when something is wrong."""
-    with _upkeep() as upkeep:
+    with maintenance() as upkeep:
         found = upkeep.store.verify()
     if as_json:
         typer.echo(json.dumps({**asdict(found), "sound": found.sound}))
@@ -67,7 +65,7 @@ def verify(as_json: Json = False) -> None:
 @app.command()
 def generations(as_json: Json = False) -> None:
     """List the kept generations, newest first."""
-    with _upkeep() as upkeep:
+    with maintenance() as upkeep:
         kept = upkeep.store.generations()[::-1]
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in kept], default=str))
@@ -82,7 +80,7 @@ def rollback(
     wait: Wait = False,
 ) -> None:
     """Publish a new generation equal to an older one."""
-    with _upkeep() as upkeep:
+    with maintenance() as upkeep:
         if to is None:
             to = max(0, upkeep.info().newest.number - 1)
         made = upkeep.store.rollback(Generation(to), wait=wait)
@@ -96,13 +94,13 @@ def diff(
     as_json: Json = False,
 ) -> None:
     """Show which documents differ between two generations."""
-    with _upkeep() as upkeep:
+    with maintenance() as upkeep:
         found = upkeep.compare(Generation(first), Generation(second))
     if as_json:
         typer.echo(json.dumps(asdict(found)))
         return
-    for sign, documents in (("+", found.added), ("-", found.removed), ("~", found.changed)):
-        for tenant, uri in documents:
+    for sign, changed in (("+", found.added), ("-", found.removed), ("~", found.changed)):
+        for tenant, uri in changed:
             typer.echo(f"{sign} {uri}" + ("" if tenant == "default" else f"  (tenant {tenant})"))
 
 
@@ -114,7 +112,7 @@ def compact(
     wait: Wait = False,
 ) -> None:
     """Drop old generations and give their space back, with the uploaded files that only they showed."""
-    with _upkeep() as upkeep:
+    with maintenance() as upkeep:
         done = upkeep.compact(keep=keep or StoreSettings().keep_generations, wait=wait)
         Originals(StoreSettings().data_dir).sweep(upkeep.held)
     typer.echo(
@@ -126,7 +124,7 @@ def compact(
 @app.command()
 def rebuild(wait: Wait = False) -> None:
     """Make the search index anew from the documents kept in the database."""
-    with _upkeep() as upkeep:
+    with maintenance() as upkeep:
         upkeep.rebuild(wait=wait)
     typer.echo("The search index is new.", err=True)
 
@@ -134,7 +132,7 @@ def rebuild(wait: Wait = False) -> None:
 @app.command()
 def backup(file: Annotated[Path, typer.Argument(dir_okay=False, help="Where to write it.")]) -> None:
     """Write the whole index to one file, while others go on reading and writing."""
-    with _upkeep() as upkeep:
+    with maintenance() as upkeep:
         upkeep.back_up(file)
     typer.echo(f"Wrote {file} ({file.stat().st_size / 1e6:,.1f} MB).", err=True)
 
@@ -142,14 +140,12 @@ def backup(file: Annotated[Path, typer.Argument(dir_okay=False, help="Where to w
 @app.command()
 def restore(file: Annotated[Path, typer.Argument(help="A backup.")], wait: Wait = False) -> None:
     """Replace the index by a backup; what has been erased since stays erased."""
-    with _upkeep() as upkeep:
+    with maintenance() as upkeep:
         repeated = upkeep.restore(file, wait=wait)
         newest = upkeep.info().newest
     typer.echo(f"Restored: {_line(newest)}", err=True)
     if repeated:
-        typer.echo(
-            f"{repeated} documents that were erased after this backup have been erased again.", err=True
-        )
+        typer.echo(f"Erased again what had been erased after this backup: {documents(repeated)}.", err=True)
 
 
 @app.command()
@@ -159,7 +155,7 @@ def reembed(wait: Wait = False) -> None:
 
     settings = StoreSettings()
     embedder = open_configured_embedder(settings)
-    with _upkeep() as upkeep:
+    with maintenance() as upkeep:
         if upkeep.info().embedder == embedder.fingerprint:
             typer.echo("The index already holds this embedder's vectors.", err=True)
             return
@@ -176,14 +172,3 @@ def reembed(wait: Wait = False) -> None:
 def _line(each: GenerationInfo) -> str:
     counts = f"{each.documents:>7,} documents  {each.chunks:>9,} chunks"
     return f"{each.number:>5}  {each.created:%Y-%m-%d %H:%M}  {counts}  {each.note}".rstrip()
-
-
-@contextmanager
-def _upkeep() -> Iterator[Upkeep]:
-    from vectorstore.open import open_upkeep
-
-    upkeep = open_upkeep(StoreSettings().data_dir)
-    try:
-        yield upkeep
-    finally:
-        upkeep.close()

@@ -11,8 +11,10 @@ from typer.testing import CliRunner
 
 from app.commands import docs, index
 from app.commands.search import search
-from tests.vectorstore.sample import DIMENSION, FINGERPRINT, embed, put, sample
-from vectorstore.errors import BadInput, NotFound
+from ingest.originals import Originals
+from tests.vectorstore.sample import DIMENSION, FINGERPRINT, OPERATOR, embed, put, sample
+from vectorstore.embedded.lock import writer_lock
+from vectorstore.errors import BadInput, Busy, NotFound
 from vectorstore.open import open_store
 from vectorstore.types import Vector, Vectors
 
@@ -97,6 +99,27 @@ def test_erase_asks_and_prints_a_certificate(filled: Path) -> None:
     certificate = json.loads(run(docs.app, "erase", "a.md", "--yes"))
     assert (certificate["documents"], certificate["left"]) == (2, [])
     assert run(docs.app, "ls", "--at", "1") == "b/b.md  b/b.md\n"
+
+
+def test_an_erasure_that_is_turned_away_leaves_the_kept_upload_where_it_is(filled: Path) -> None:
+    store = open_store(filled, embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+    with store.draft() as draft:
+        put(draft, sample("upload/c.md", "Fact c."))
+    with store.snapshot() as snapshot:
+        uploaded = next(each for each in snapshot.documents(scope=OPERATOR) if each.uri == "upload/c.md")
+    store.close()
+    originals = Originals(filled)
+    originals.keep(uploaded, Path(__file__))
+    with writer_lock(filled / "index.lock", wait=False), pytest.raises(Busy):
+        run(docs.app, "erase", "upload/c.md", "--yes")
+    assert originals.of(uploaded) is not None
+    assert json.loads(run(docs.app, "erase", "upload/c.md", "--yes"))["left"] == []
+    assert originals.of(uploaded) is None
+
+
+def test_one_document_is_not_called_documents(filled: Path) -> None:
+    said = CliRunner().invoke(docs.app, ["rm", "a.md"]).stderr
+    assert said == "Removed 1 document.\n"
 
 
 def test_commands_on_nothing_say_that_there_is_nothing(folder: Path) -> None:

@@ -82,7 +82,7 @@ def erase_rows(connection: Connection, rows: Sequence[tuple], *, dimension: int)
         connection,
         base=head(connection).generation,
         dimension=dimension,
-        note=f"erasure of {len(places)} documents",
+        note=f"erasure of {len(places)} document{'' if len(places) == 1 else 's'}",
     )
     draft.publish()
     write_meta(connection, **{UNDER_WAY: "1"})

@@ -100,11 +100,22 @@ class Upkeep:
                 for row in connection.each("SELECT tenant, uri, digest FROM documents")
             }
 
-    def erase(self, uris: Sequence[str], *, tenant: str = "default", wait: bool = False) -> Certificate:
-        """Erase documents from all generations and files, and search all files for what might be left."""
+    def erase(
+        self,
+        uris: Sequence[str],
+        *,
+        tenant: str = "default",
+        wait: bool = False,
+        also: Callable[[], None] = lambda: None,
+    ) -> Certificate:
+        """Erase documents from all generations and files, and search all files for what might be left.
+
+        `also` deletes what others keep of them; it is called only once nothing stands in the way.
+        """
         with self._writing(wait) as (opened, connection):
             with connection.transaction():
                 erased = erasure.erase(connection, tenant=tenant, uris=uris, dimension=opened.kind.dimension)
+                also()
             finish_erasure(self._folder, connection, opened.kind)
             files = [path for path in sorted(self._folder.rglob("*")) if path.is_file()]
             found = files_holding(files, erased.needles)
