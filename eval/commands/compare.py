@@ -11,6 +11,7 @@ from eval.baseline import baseline_of, read_folder
 from eval.cases import Case, load_cases
 from eval.commands import options
 from eval.commands.configuration import Configuration, fill, opened, parse_configuration, ruler_of
+from eval.commands.metrics import check_metrics
 from eval.commands.run import HANDBOOK, SAMPLE, finish, leave, select
 from eval.compare import GATED, MIN_EFFECT, Rules
 from eval.compare import compare as compared
@@ -37,6 +38,7 @@ def compare(
     exit_zero: options.ExitZero = False,
 ) -> None:
     """Compare two results, or two configurations: settings, prompts, models, chunkers, generations of the index."""
+    check_metrics(gate or ())
     rules = Rules(
         tuple(gate) if gate else GATED, min_effect=min_effect, max_flips=max_flips, allow_unreviewed=True
     )

@@ -12,6 +12,7 @@ from eval.baseline import Baseline, baseline_of, load_baseline, save_baseline
 from eval.cases import Case, load_cases
 from eval.commands import options
 from eval.commands.judge_options import JudgeOptions, check_gates, judging, parse_prices
+from eval.commands.metrics import check_metrics
 from eval.commands.source import chosen, embedder_of
 from eval.compare import GATED, MIN_EFFECT, Rules, compare
 from eval.gate import Threshold, load_thresholds, parse_threshold
@@ -100,7 +101,9 @@ def run(
     judges = JudgeOptions(
         judge, judge_url, judge_cache, cache_only, judge_repeats, max_cost, judge_price, calibration
     )
-    check_gates([*rules.metrics, *(threshold.metric for threshold in gates.thresholds)], judges)
+    gating = [*rules.metrics, *(threshold.metric for threshold in gates.thresholds)]
+    check_metrics(gating)
+    check_gates(gating, judges)
     with judging(judges) as judged_by:
         found = _evaluated(
             cases,

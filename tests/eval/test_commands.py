@@ -105,12 +105,22 @@ def test_no_case_is_a_code_of_its_own(run: Run) -> None:
         ("run", "--data", "cases.jsonl", "--set", "top_k=many"),
         ("run", "--data", "cases.jsonl", "--set", "topk=3"),
         ("run", "--data", "cases.jsonl", "--set", "chunk_tokens=60"),
+        ("run", "--data", "cases.jsonl", "--gate", "groundednes"),
+        ("run", "--data", "cases.jsonl", "--fail-under", "recall=0.9"),
+        ("run", "--data", "cases.jsonl", "--gate", "relevance@judge", "--judge", "m"),
         ("compare", "only-one"),
+        ("compare", "none", "nowhere", "--gate", "groundednes"),
         ("compare", "none", "nowhere"),
     ],
 )
 def test_what_cannot_be_meant_is_a_usage_error(run: Run, arguments: tuple[str, ...]) -> None:
     assert code(run(*arguments)) == Exit.USAGE
+
+
+def test_a_metric_that_is_misspelt_is_named_with_the_one_that_was_meant(run: Run) -> None:
+    for flags in (("--gate", "groundednes"), ("--fail-under", "groundednes=0.9")):
+        result = run("run", "--data", "cases.jsonl", *flags)
+        assert str(result.exception) == "There is no metric 'groundednes'. Did you mean 'groundedness'?"
 
 
 def test_a_run_from_baseline_to_regression(run: Run) -> None:
