@@ -65,6 +65,19 @@ def test_frequent_words_are_not_looked_for_in_a_large_index(
     assert all("ERR-4012" in text[row] for row in rare)
 
 
+@pytest.mark.parametrize("typed", ["seldmo", "sellom", "selddom", "sldom"])
+def test_a_word_that_no_document_holds_is_looked_for_one_slip_away(index: TantivyIndex, typed: str) -> None:
+    right = index.search("seldom", COUNT, documents=None, share=1.0)
+    assert set(index.search(typed, COUNT, documents=None, share=1.0).rows) == set(right.rows)
+
+
+@pytest.mark.parametrize("typed", ["ofte", "ERR-4013", "seldoomm"])
+def test_short_words_codes_and_two_slips_are_not_guessed_at(index: TantivyIndex, typed: str) -> None:
+    found = index.search(typed, COUNT, documents=None, share=1.0)
+    texts = {each.row: each.chunk.text for each in chunks()}
+    assert all("ERR" in texts[row] for row in found.rows)
+
+
 def test_documents_that_hold_no_word_of_the_question_are_not_found(index: TantivyIndex) -> None:
     holding = [each.row for each in chunks() if each.chunk.text != "filler"]
     assert len(holding) < COUNT
