@@ -140,6 +140,14 @@ def backup(file: Annotated[Path, typer.Argument(dir_okay=False, help="Where to w
 @app.command()
 def restore(file: Annotated[Path, typer.Argument(help="A backup.")], wait: Wait = False) -> None:
     """Replace the index by a backup; what has been erased since stays erased."""
+    from vectorstore.embedded.rescue import set_aside
+
+    if aside := set_aside(StoreSettings().data_dir, file, wait=wait):
+        typer.echo(
+            f"The index could not be read; it lies in {aside} now. What was erased after the backup is back: "
+            "erase it again, and delete that file.",
+            err=True,
+        )
     with maintenance() as upkeep:
         repeated = upkeep.restore(file, wait=wait)
         newest = upkeep.info().newest

@@ -94,6 +94,29 @@ def test_documents_are_listed_shown_and_removed(filled: Path) -> None:
         run(docs.app, "show", "none.md")
 
 
+def test_a_backup_takes_the_place_of_an_index_that_cannot_be_opened(filled: Path, tmp_path: Path) -> None:
+    kept, damaged = tmp_path / "kept.db", filled / "index.db"
+    run(index.app, "backup", str(kept))
+    listed = run(docs.app, "ls")
+    damaged.write_bytes(b"no database" * 1_000)
+    with pytest.raises(BadInput, match="is not a backup"):
+        run(index.app, "restore", __file__)
+    assert damaged.read_bytes().startswith(b"no database")
+    restored = CliRunner().invoke(index.app, ["restore", str(kept)], catch_exceptions=False)
+    assert restored.exit_code == 0
+    (aside,) = filled.glob("index.db.damaged-*")
+    assert f"it lies in {aside} now" in restored.stderr
+    assert aside.read_bytes().startswith(b"no database")
+    run(index.app, "verify")
+    assert run(docs.app, "ls") == listed
+
+
+def test_an_index_that_is_read_as_usual_is_not_moved_by_a_restore(filled: Path, tmp_path: Path) -> None:
+    run(index.app, "backup", str(tmp_path / "kept.db"))
+    run(index.app, "restore", str(tmp_path / "kept.db"))
+    assert list(filled.glob("index.db.damaged-*")) == []
+
+
 def test_erase_asks_and_prints_a_certificate(filled: Path) -> None:
     run(docs.app, "erase", "a.md", code=1)
     certificate = json.loads(run(docs.app, "erase", "a.md", "--yes"))

@@ -30,17 +30,22 @@ def back_up(connection: Connection, target: Path) -> None:
     sync_folder(target.parent)
 
 
+def check_source(source: Path) -> None:
+    """Raise NotFound or BadInput for what is no backup at first sight."""
+    if not source.is_file():
+        raise NotFound(f"There is no backup at {str(source)!r}.")
+    with source.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise BadInput(f"{str(source)!r} is not a backup of an index.")
+
+
 def restore(connection: Connection, source: Path, *, scratch: Path) -> int:
     """Put a backup in the place of the index, in one transaction; return how many erasures were repeated.
 
     The backup is checked before anything changes. The caller holds the writer lock. Raises NotFound, BadInput
     (not a backup) or StoreDamaged.
     """
-    if not source.is_file():
-        raise NotFound(f"There is no backup at {str(source)!r}.")
-    with source.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            raise BadInput(f"{str(source)!r} is not a backup of an index.")
+    check_source(source)
     here = read_meta(connection)
     stones = connection.rows("SELECT hash FROM tombstones")
     create_file(scratch)

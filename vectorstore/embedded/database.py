@@ -196,5 +196,5 @@ def _in_our_words(error: Exception) -> FootnoteError:
         )
     return StoreDamaged(
         f"The index database fails ({name or type(error).__name__}: {error}).",
-        "Run `footnote index verify`; if it fails, `footnote index restore FILE` or ingest again.",
+        "Restore a backup with `footnote index restore FILE`, or move index.db away and ingest again.",
     )
