@@ -46,7 +46,7 @@ def info(as_json: Json = False) -> None:
 def verify(as_json: Json = False) -> None:
     """Check every value against its checksum; exit 1 when something is wrong."""
     with maintenance() as upkeep:
-        found = upkeep.store.verify()
+        found = upkeep.verify()
     if as_json:
         typer.echo(json.dumps({**asdict(found), "sound": found.sound}))
     else:

@@ -148,8 +148,9 @@ def test_one_document_is_not_called_documents(filled: Path) -> None:
 def test_commands_on_nothing_say_that_there_is_nothing(folder: Path) -> None:
     assert run(docs.app, "ls") == ""
     assert run(index.app, "generations") == ""
-    with pytest.raises(NotFound):
-        run(index.app, "info")
+    for command in ("info", "verify"):
+        with pytest.raises(NotFound):
+            run(index.app, command)
     assert not folder.exists()
 
 

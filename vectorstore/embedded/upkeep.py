@@ -20,6 +20,7 @@ from vectorstore.embedded.retention import Compaction
 from vectorstore.embedded.scan import files_holding
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.embedded.truth import generation, head
+from vectorstore.embedded.verify import Verification
 from vectorstore.errors import NotFound, Unavailable
 from vectorstore.types import Generation, GenerationInfo, Vectors
 
@@ -46,7 +47,7 @@ class Upkeep:
 
     @property
     def store(self) -> EmbeddedStore:
-        """The store, for what needs no upkeep: generations, rollback, verify, documents."""
+        """The store, for what needs no upkeep: generations, rollback, documents."""
         return self._store
 
     def info(self) -> IndexInfo:
@@ -65,6 +66,11 @@ class Upkeep:
             searchable=min((each.covered.generation if each else 0) for each in reached),
             sizes=_sizes(self._folder),
         )
+
+    def verify(self) -> Verification:
+        """Check every value against its seal and the projections against the truth; raises NotFound for no index."""
+        self._opened()
+        return self._store.verify()
 
     def compact(self, *, keep: int, wait: bool = False) -> Compaction:
         """Keep the newest `keep` generations, purge what only older ones show, give the space back."""
