@@ -109,7 +109,10 @@ def _shown(value: object) -> str:
 
 
 def _dotenv() -> Mapping[str, str | None]:
-    return dotenv_values(_DOTENV) if _DOTENV.is_file() else {}
+    try:
+        return dotenv_values(_DOTENV) if _DOTENV.is_file() else {}
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{_DOTENV} is not UTF-8, from byte {error.start} on.", "Save it as UTF-8.") from error
 
 
 def _toml() -> dict[str, Any]:
@@ -117,7 +120,7 @@ def _toml() -> dict[str, Any]:
         return {}
     try:
         return tomllib.loads(_TOML.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{_TOML} cannot be read: {error}.") from error
 
 

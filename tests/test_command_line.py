@@ -179,6 +179,15 @@ def test_an_index_of_another_embedder_refuses_and_loses_nothing(tmp_path: Path) 
     assert (tmp_path / "data" / "index.db").read_bytes() == before
 
 
+@pytest.mark.parametrize("name", [".env", "footnote.toml"])
+def test_settings_that_are_not_utf8_are_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"top_k = 3 # \xff")
+    done = footnote(tmp_path, "config", "show")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"Error: {name} ")
+    assert "unexpected" not in done.stderr
+
+
 def test_an_unknown_setting_is_an_error_with_a_suggestion(ingested: Path) -> None:
     done = footnote(ingested, "doctor", FOOTNOTE_TOPK="3")
     assert done.returncode == 2
