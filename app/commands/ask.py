@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 def ask(
     question: Annotated[str, typer.Argument(help="The question, in quotes.")],
-    top_k: Annotated[int | None, typer.Option(help="Chunks to retrieve.")] = None,
-    at: Annotated[int | None, typer.Option(help="Ask an earlier generation of the index.")] = None,
+    top_k: Annotated[int | None, typer.Option(min=1, max=50, help="Chunks to retrieve.")] = None,
+    at: Annotated[int | None, typer.Option(min=0, help="Ask an earlier generation of the index.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object when done.")] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say what was searched, found, packed and left out, and why.")

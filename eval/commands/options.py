@@ -37,7 +37,7 @@ AllowUnreviewed: TypeAlias = Annotated[
 MaxErrorRate: TypeAlias = Annotated[float, Option(min=0, max=1, help="Share of cases that may break.")]
 Tags: TypeAlias = Annotated[list[str] | None, Option("--tag", help="Only cases with this tag.")]
 Settings: TypeAlias = Annotated[list[str] | None, Option("--set", help="A setting for this run: KEY=VALUE.")]
-TopK: TypeAlias = Annotated[int | None, Option(help="Chunks to retrieve.")]
+TopK: TypeAlias = Annotated[int | None, Option(min=1, max=50, help="Chunks to retrieve.")]
 Mlflow: TypeAlias = Annotated[str, Option(help="Also log to this MLflow tracking address.")]
 ExitZero: TypeAlias = Annotated[bool, Option("--exit-zero", help="Report, but let no gate fail the run.")]
 Answers: TypeAlias = Annotated[Path | None, Option(help="Score recorded answers instead of asking.")]

@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from app.commands import docs, index
+from app.commands.ask import ask
 from app.commands.search import search
 from ingest.originals import Originals
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, OPERATOR, embed, put, sample
@@ -143,6 +144,13 @@ def test_an_erasure_that_is_turned_away_leaves_the_kept_upload_where_it_is(fille
 def test_one_document_is_not_called_documents(filled: Path) -> None:
     said = CliRunner().invoke(docs.app, ["rm", "a.md"]).stderr
     assert said == "Removed 1 document.\n"
+
+
+@pytest.mark.parametrize("flags", [("--top-k", "0"), ("--top-k", "51"), ("--at", "-1")])
+def test_ask_takes_what_the_service_takes(flags: tuple[str, str]) -> None:
+    application = typer.Typer()
+    application.command()(ask)
+    run(application, "How much leave?", *flags, code=2)
 
 
 def test_commands_on_nothing_say_that_there_is_nothing(folder: Path) -> None:
