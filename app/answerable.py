@@ -65,6 +65,8 @@ def decide(
     missing = _missing(asked, sources)
     if not ranked:
         return Answerability(False, 0.0, missing, ("nothing was found",), threshold)
+    if not asked.telling:
+        return Answerability(False, 0.0, missing, ("the question names nothing",), threshold)
     found = signals(asked, ranked, sources)
     value = confidence(found)
     return Answerability(value >= threshold, value, missing, _reasons(found), threshold)

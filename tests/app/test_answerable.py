@@ -32,6 +32,13 @@ def test_nothing_found_is_not_answerable() -> None:
     assert not decide("What is error E-217?", [], embedder=WordEmbedder()).answerable
 
 
+@pytest.mark.parametrize("question", ["the", "a", "Was ist das?", "Who is it, and what?"])
+def test_a_question_that_names_nothing_is_not_answered_with_whatever_is_there(question: str) -> None:
+    decision = decide(question, [_hit(GATEWAY)], embedder=WordEmbedder())
+    assert not decision.answerable
+    assert decision.reasons == ("the question names nothing",)
+
+
 @pytest.mark.parametrize(
     ("held", "missing"),
     [
