@@ -4,6 +4,8 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from itertools import pairwise
 from operator import itemgetter
 from typing import TypeAlias
@@ -187,9 +189,13 @@ def _measures_agree(stated: frozenset[str], known: frozenset[str]) -> bool:
 
 def _context(passage: Passage) -> str:
     """Add the document's title and date, which an answer may name."""
-    document = passage.document
-    date = f"{document.modified.day} {document.modified:%B %Y}" if document.modified else ""
-    return "\n".join(part for part in (document.title, date, passage.context) if part)
+    return _headed(passage.document.title, passage.document.modified, passage.context)
+
+
+@lru_cache(maxsize=1_024)
+def _headed(title: str, modified: datetime | None, context: str) -> str:
+    date = f"{modified.day} {modified:%B %Y}" if modified else ""
+    return "\n".join(part for part in (title, date, context) if part)
 
 
 def _scored(claim: Reading, texts: Sequence[tuple[str, str]]) -> list[tuple[float, int, Window]]:
@@ -201,11 +207,15 @@ def _scored(claim: Reading, texts: Sequence[tuple[str, str]]) -> list[tuple[floa
         if _most(share) < best - 1e-9:
             break
         refuted = contradicts(claim, known[place])
-        near = [window for window in windows(*texts[place]) if all(key <= claim.stems for key in window.keys)]
+        near = [
+            window
+            for window in windows(*texts[place])
+            if not window.keys or all(key <= claim.stems for key in window.keys)
+        ]
         for at, held in _most_telling(claim, [window.stems for window in near]):
             if _most(held) < best - 1e-9:
                 break
-            value = score(claim, near[at].reading, refuted=refuted)
+            value = score(claim, near[at], refuted=refuted)
             found.append((place, at, value, near[at]))
             best = max(best, value)
     return [(value, place, window) for place, _, value, window in sorted(found, key=itemgetter(0, 1))]
@@ -213,8 +223,12 @@ def _scored(claim: Reading, texts: Sequence[tuple[str, str]]) -> list[tuple[floa
 
 def _most_telling(claim: Reading, stems: Sequence[frozenset[str]]) -> list[tuple[int, float]]:
     """Return the places of these stems and the share of the claim's words that they hold, most first."""
-    asked = total(claim.stems) or 1.0
-    held = [(place, total(claim.stems & each) / asked) for place, each in enumerate(stems)]
+    weights = {stem: rarity(stem) for stem in claim.stems}
+    asked = math.fsum(weights.values()) or 1.0
+    held = [
+        (place, math.fsum(map(weights.__getitem__, claim.stems & each)) / asked)
+        for place, each in enumerate(stems)
+    ]
     return sorted(held, key=itemgetter(1), reverse=True)
 
 
@@ -223,7 +237,7 @@ def _most(covered: float) -> float:
     return 1.0 if covered >= 1.0 else 1 / (1 + math.exp(-_CEILING + _WEIGHTS["coverage"] * (1 - covered)))
 
 
-def score(claim: Reading, window: Reading, *, refuted: bool) -> float:
+def score(claim: Reading, window: Window, *, refuted: bool) -> float:
     """Return the support probability of one claim by one window; `refuted` if the whole evidence contradicts it."""
     if not claim.words:
         return 0.0
@@ -231,9 +245,9 @@ def score(claim: Reading, window: Reading, *, refuted: bool) -> float:
         return 1.0
     if refuted or not claim.stems & window.stems:
         return 0.0
-    if len(claim.words) > 2 and claim.spoken in window.spoken:
+    if len(claim.words) > 2 and claim.spoken in window.reading.spoken:
         return 1.0
-    weighed = sum(_WEIGHTS[name] * value for name, value in features(claim, window).items())
+    weighed = sum(_WEIGHTS[name] * value for name, value in features(claim, window.reading).items())
     return 1 / (1 + math.exp(-_BIAS - weighed))
 
 

@@ -20,7 +20,7 @@ def rarity(stem: str) -> float:
 def total(stems: set[str] | frozenset[str]) -> float:
     """Return the stems' summed rarity."""
     table = _weights()
-    return math.fsum(table.get(stem, UNKNOWN) for stem in stems)
+    return math.fsum([table.get(stem, UNKNOWN) for stem in stems])
 
 
 @lru_cache(maxsize=1)

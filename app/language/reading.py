@@ -80,6 +80,11 @@ class Window:
     keys: tuple[frozenset[str], ...] = ()
 
     @cached_property
+    def plain(self) -> str:
+        """What `reading` has as `plain`, which is all that is asked of most windows."""
+        return " ".join([part.plain for part in self.parts if part.plain])
+
+    @cached_property
     def reading(self) -> Reading:
         """The whole window; most are never asked for it."""
         return joined(self.parts)

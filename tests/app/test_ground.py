@@ -115,13 +115,18 @@ def test_texts_joined_read_as_one_text(texts: list[str]) -> None:
     assert joined(read(text) for text in texts) == read("\n".join(texts))
 
 
+@given(st.lists(st.sampled_from([*STATEMENTS, ""]), min_size=1, max_size=6))
+def test_a_window_is_looked_through_for_the_words_that_its_reading_has(texts: list[str]) -> None:
+    for window in windows("\n\n".join(texts)):
+        assert window.plain == window.reading.plain
+
+
 @given(st.sampled_from(STATEMENTS), st.permutations(STATEMENTS))
 def test_no_window_that_is_left_unread_supports_more(sentence: str, order: list[str]) -> None:
     evidence = "\n\n".join(order)
     claim = read(sentence.replace("must", "may"))
     every = [
-        score(claim, window.reading, refuted=contradicts(claim, whole(evidence)))
-        for window in windows(evidence)
+        score(claim, window, refuted=contradicts(claim, whole(evidence))) for window in windows(evidence)
     ]
     assert support(sentence.replace("must", "may"), evidence) == max(every)
 
