@@ -68,16 +68,16 @@ def build(store_settings: StoreSettings, answer_settings: AnswerSettings) -> Par
     """Open the embedder and the store and wire a turn; raises FootnoteError subclasses."""
     embedder = open_configured_embedder(store_settings)
     store = open_configured_store(store_settings, embedder)
-    retriever = Retriever(store, embedder)
     tokens = open_counter(embedder)
-    # Deciding and writing embed the same sentences.
-    sentences = RememberingEmbedder(embedder)
-    extractive = ExtractiveAnswerer(sentences)
+    # Searching and writing embed the same question, deciding and writing the same sentences.
+    remembering = RememberingEmbedder(embedder)
+    retriever = Retriever(store, remembering)
+    extractive = ExtractiveAnswerer(remembering)
     model = build_answerer(answer_settings) if answer_settings.llm_model else None
     turn = Turn(
         retriever=retriever,
         condense=partial(by_model, model.complete) if model else _condense_offline,
-        decide=_decide(sentences, answer_settings.answer_threshold),
+        decide=_decide(remembering, answer_settings.answer_threshold),
         answerer=model or extractive,
         check=partial(
             ground.check, judge=open_judge(answer_settings.support_model), tau=live_tau(answer_settings)

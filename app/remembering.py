@@ -1,4 +1,4 @@
-"""An embedder that remembers what it embedded last, so that one turn embeds no sentence twice."""
+"""An embedder that remembers what it embedded last: no turn embeds a text twice, nor a question asked again and again."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from vectorstore.types import Vector, Vectors
 
 
 class RememberingEmbedder:
-    """Another embedder with the vectors of its latest texts kept (1.5 kB each at 384 dimensions)."""
+    """Another embedder with the vectors of the texts wanted last kept (1.5 kB each at 384 dimensions)."""
 
     def __init__(self, embedder: Embedder, *, remember: int = 4_096) -> None:
         self._embedder = embedder
@@ -34,8 +34,7 @@ class RememberingEmbedder:
     def embed_query(self, text: str) -> Vector:
         """Embed one question; shape (d,)."""
         key = f"\0{text}"
-        with self._lock:
-            known = self._known.get(key)
+        known = self._recalled([key]).get(key)
         if known is None:
             known = self._embedder.embed_query(text)
             self._keep({key: known})
@@ -45,8 +44,7 @@ class RememberingEmbedder:
         self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None
     ) -> Vectors:
         """Embed passages; shape (n, d) in the order given. Only those not remembered reach the model."""
-        with self._lock:
-            found = {text: self._known[text] for text in texts if text in self._known}
+        found = self._recalled(texts)
         new = list(dict.fromkeys(text for text in texts if text not in found))
         if new:
             fresh = dict(zip(new, self._embedder.embed_documents(new), strict=True))
@@ -57,6 +55,13 @@ class RememberingEmbedder:
         if not texts:
             return np.zeros((0, self.dimension), np.float32)
         return np.stack([found[text] for text in texts])
+
+    def _recalled(self, keys: Sequence[str]) -> dict[str, Vector]:
+        with self._lock:
+            found = {key: self._known[key] for key in keys if key in self._known}
+            for key in found:
+                self._known.move_to_end(key)
+        return found
 
     def _keep(self, vectors: dict[str, Vector]) -> None:
         with self._lock:

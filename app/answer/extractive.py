@@ -11,7 +11,6 @@ from app.language.asked import ask
 from app.language.subquestions import own_words, subquestions
 from app.question import Message
 from app.rank import Source, rank
-from app.remembering import RememberingEmbedder
 from vectorstore.embed import Embedder
 
 
@@ -21,7 +20,7 @@ class ExtractiveAnswerer:
     name = "extractive"
 
     def __init__(self, embedder: Embedder) -> None:
-        self._embedder = RememberingEmbedder(embedder)
+        self._embedder = embedder
 
     async def write(
         self, question: str, *, passages: Sequence[Passage], history: Sequence[Message]
