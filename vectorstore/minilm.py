@@ -4,20 +4,16 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vectorstore.minilm_engine import EngineName, Tokens, batch_size, open_engine
-from vectorstore.minilm_files import WEIGHTS_SHA256, graph_file, tokenizer_definition
+from vectorstore.minilm_files import WEIGHTS_SHA256, graph_file
+from vectorstore.minilm_tokens import WordPieces
 from vectorstore.types import Vector, Vectors
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 _DIMENSION = 384
 _MAX_TOKENS = 256
-_TOKENISED_AT_ONCE = 1_024
 
 
 class MiniLM:
@@ -30,7 +26,7 @@ class MiniLM:
 
         Raises Unavailable when its weights are missing or not the published ones.
         """
-        self._tokenizer = _tokenizer(tokenizer_definition())
+        self._word_pieces = WordPieces()
         self._threads = threads or _cores()
         self._engine = open_engine(graph_file(cache_dir), threads=self._threads, name=engine)
 
@@ -56,12 +52,11 @@ class MiniLM:
 
     def count_tokens(self, text: str) -> int:
         """Count the text's tokens, the two special ones included."""
-        return len(self._tokenizer.encode(text).ids)
+        return len(self._word_pieces.ids(text))
 
     def token_offsets(self, text: str) -> list[tuple[int, int]]:
         """Return each token's [start, end) in the text, special tokens left out."""
-        offsets: list[tuple[int, int]] = self._tokenizer.encode(text, add_special_tokens=False).offsets
-        return offsets
+        return self._word_pieces.offsets(text)
 
     def embed_query(self, text: str) -> Vector:
         """Embed one question; shape (384,)."""
@@ -95,11 +90,7 @@ class MiniLM:
 
     def _tokens(self, texts: Sequence[str]) -> list[Tokens]:
         """Return each text's token ids, cut to the window."""
-        rows: list[Tokens] = []
-        for start in range(0, len(texts), _TOKENISED_AT_ONCE):
-            encodings = self._tokenizer.encode_batch_fast(list(texts[start : start + _TOKENISED_AT_ONCE]))
-            rows += [_cut(np.array(encoding.ids, dtype=np.int32)) for encoding in encodings]
-        return rows
+        return [_cut(np.array(self._word_pieces.ids(text), dtype=np.int32)) for text in texts]
 
 
 def _cut(tokens: Tokens) -> Tokens:
@@ -127,15 +118,6 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
         size = batch_size(lengths[order[position]])
         yield order[position : position + size]
         position += size
-
-
-def _tokenizer(definition: bytes) -> "Tokenizer":
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_buffer(definition)
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return tokenizer
 
 
 def _cores() -> int:
