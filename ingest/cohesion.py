@@ -6,7 +6,7 @@ compared (cosine, weighted by how rare a word is in the section).
 
 import math
 import re
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean, pstdev
@@ -22,7 +22,8 @@ _WORD = re.compile(r"\w{3,}")
 _STEM = 6
 """Letters that stand for a word, so that its inflected forms count as one."""
 
-_Bag: TypeAlias = Counter[str]
+_Weighed: TypeAlias = tuple[dict[str, float], float]
+"""Words by weight, and the length of that vector."""
 
 
 def with_cohesion(atoms: Sequence[Atom], text: str, *, reach: int) -> list[Atom]:
@@ -30,11 +31,12 @@ def with_cohesion(atoms: Sequence[Atom], text: str, *, reach: int) -> list[Atom]
 
     Rows and lines of code keep their cost: they follow one another by other rules than prose.
     """
-    words = [Counter(_words(text[atom.start : atom.end])) for atom in atoms]
-    rarity = _rarity(words)
-    before = _gathered(atoms, words, reach=reach)
-    after = _gathered(atoms[::-1], words[::-1], reach=reach)[::-1]
-    similar = [_cosine(before[at - 1], after[at], rarity) for at in range(1, len(atoms))]
+    bags = [Counter(_words(text[atom.start : atom.end])) for atom in atoms]
+    rarity = _rarity(bags)
+    words = [{word: count for word, count in bag.items() if word in rarity} for bag in bags]
+    before = _gathered(atoms, words, rarity, reach=reach)
+    after = _gathered(atoms[::-1], words[::-1], rarity, reach=reach)[::-1]
+    similar = [_cosine(before[at - 1], after[at]) for at in range(1, len(atoms))]
     if not similar:
         return list(atoms)
     middle, spread = fmean(similar), max(pstdev(similar), 1e-6)
@@ -49,35 +51,37 @@ def _words(text: str) -> list[str]:
     return [word[:_STEM] for word in _WORD.findall(text.lower())]
 
 
-def _rarity(words: Sequence[_Bag]) -> dict[str, float]:
+def _rarity(words: Sequence[Mapping[str, int]]) -> dict[str, float]:
     """Weigh words by how few of the atoms hold them; one that stands in a single atom connects nothing."""
     holding = Counter(word for bag in words for word in bag)
     return {word: math.log(len(words) / count) for word, count in holding.items() if count > 1}
 
 
-def _gathered(atoms: Sequence[Atom], words: Sequence[_Bag], *, reach: int) -> list[_Bag]:
-    """Return for each atom the words of it and of those before it, up to `reach` tokens."""
-    window: deque[int] = deque()
-    weight = 0
+def _gathered(
+    atoms: Sequence[Atom], words: Sequence[Mapping[str, int]], rarity: Mapping[str, float], *, reach: int
+) -> list[_Weighed]:
+    """Weigh for each atom the words of it and of those before it, up to `reach` tokens."""
+    first = weight = 0
     gathered = []
     for at, atom in enumerate(atoms):
-        window.append(at)
         weight += atom.weight
-        while len(window) > 1 and weight - atoms[window[0]].weight >= reach:
-            weight -= atoms[window.popleft()].weight
-        gathered.append(sum((words[each] for each in window), Counter()))
+        while first < at and weight - atoms[first].weight >= reach:
+            weight -= atoms[first].weight
+            first += 1
+        counts: dict[str, int] = {}
+        for bag in words[first : at + 1]:
+            for word, count in bag.items():
+                counts[word] = counts.get(word, 0) + count
+        gathered.append(_weighed(counts, rarity))
     return gathered
 
 
-def _cosine(one: _Bag, other: _Bag, rarity: Mapping[str, float]) -> float:
-    first, second = _weighted(one, rarity), _weighted(other, rarity)
+def _weighed(counts: Mapping[str, int], rarity: Mapping[str, float]) -> _Weighed:
+    weights = {word: (1 + math.log(count)) * rarity[word] for word, count in counts.items()}
+    return weights, math.sqrt(sum(weight * weight for weight in weights.values()))
+
+
+def _cosine(one: _Weighed, other: _Weighed) -> float:
+    (first, its_length), (second, other_length) = one, other
     common = sum(weight * second.get(word, 0.0) for word, weight in first.items())
-    return common / (_length(first) * _length(second) or 1.0)
-
-
-def _weighted(words: _Bag, rarity: Mapping[str, float]) -> dict[str, float]:
-    return {word: (1 + math.log(count)) * rarity[word] for word, count in words.items() if word in rarity}
-
-
-def _length(vector: Mapping[str, float]) -> float:
-    return math.sqrt(sum(weight * weight for weight in vector.values()))
+    return common / (its_length * other_length or 1.0)
