@@ -57,9 +57,11 @@ class Twins:
         row = self._rows.get(document.id)
         if row is None:
             return []
-        own = shingles(snapshot.text(document.id))
+        # Most documents have no candidate, and so are not cut into their runs of words once more.
+        candidates = list(self._candidates(row, snapshot, document.tenant))
+        own = shingles(snapshot.text(document.id)) if candidates else frozenset()
         twins = []
-        for other in self._candidates(row, snapshot, document.tenant):
+        for other in candidates:
             share = alike(own, shingles(snapshot.text(other.id)))
             if share >= _ALIKE:
                 twins.append(Twin(other, share))
