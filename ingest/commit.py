@@ -10,30 +10,42 @@ from ingest.prepare import Prepared
 from vectorstore.embed import Embedder
 from vectorstore.errors import Busy
 from vectorstore.store import Draft, Store
-from vectorstore.types import Vectors
+from vectorstore.types import Vector, Vectors
 
 _PATIENCE = 10.0
 """Seconds to wait for another writer: a service that takes an upload is done in one."""
 
 
 class Committer:
-    """Embeds documents and publishes them, batch by batch."""
+    """Embeds documents and publishes them, batch by batch; the next may be embedded while one is published."""
 
     def __init__(self, store: Store, embedder: Embedder, *, tenant: str, wait: bool = False) -> None:
         self._store = store
         self._embedder = embedder
         self._tenant = tenant
         self._wait = wait
+        # The batch before may not be committed yet when the next is embedded.
+        self._last: dict[str, Vector] = {}
 
-    def put(self, documents: Sequence[Prepared], *, on_embedded: Callable[[int], None]) -> None:
-        """Embed what the index has no vector for, then add or replace the documents in one generation.
+    def vectors(self, documents: Sequence[Prepared], *, on_embedded: Callable[[int], None]) -> Vectors:
+        """Embed what neither the index nor the call before has a vector for; `on_embedded` hears how many that are."""
+        texts = [chunk.embedded_text for ready in documents for chunk in ready.chunks]
+        row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        rows = np.empty((len(row_of), self._embedder.dimension), np.float32)
+        known = {**self._last, **self._store.cached_vectors(list(row_of))}
+        missing = [text for text in row_of if text not in known]
+        for text in row_of.keys() & known.keys():
+            rows[row_of[text]] = known[text]
+        if missing:
+            embedded = self._embedder.embed_documents(missing, on_batch=on_embedded)
+            rows[[row_of[text] for text in missing]] = embedded
+        self._last = dict(zip(row_of, rows, strict=True))
+        return rows[[row_of[text] for text in texts]]
 
-        `on_embedded` hears how many chunks are newly embedded.
-        """
+    def put(self, documents: Sequence[Prepared], vectors: Vectors) -> None:
+        """Add or replace documents in one generation, with the vectors of all their chunks in order."""
         if not documents:
             return
-        texts = [chunk.embedded_text for ready in documents for chunk in ready.chunks]
-        vectors = self._vectors(texts, on_embedded)
         with self._draft() as draft:
             start = 0
             for ready in documents:
@@ -49,18 +61,6 @@ class Committer:
             return []
         with self._draft() as draft:
             return [uri for uri in uris if draft.remove(tenant=self._tenant, uri=uri)]
-
-    def _vectors(self, texts: Sequence[str], on_embedded: Callable[[int], None]) -> Vectors:
-        row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-        rows = np.empty((len(row_of), self._embedder.dimension), np.float32)
-        cached = self._store.cached_vectors(list(row_of))
-        for text, vector in cached.items():
-            rows[row_of[text]] = vector
-        missing = [text for text in row_of if text not in cached]
-        if missing:
-            embedded = self._embedder.embed_documents(missing, on_batch=on_embedded)
-            rows[[row_of[text] for text in missing]] = embedded
-        return rows[[row_of[text] for text in texts]]
 
     @contextmanager
     def _draft(self) -> Iterator[Draft]:

@@ -2,9 +2,9 @@
 
     discover ─▶ plan ─▶ parse (worker processes) ─▶ prepare (chunks) ─▶ embed ─▶ commit
 
-Reading and cutting run ahead in processes and a thread of their own, so that the embedder is never idle. The
-index is locked only while a batch is committed: an interruption keeps every batch before it, and a document
-that fails changes nothing.
+Reading and cutting run ahead in processes and a thread of their own, and a batch is committed while the next is
+embedded, so that the embedder is never idle. The index is locked only while a batch is committed: an interruption
+keeps every batch before it, and a document that fails changes nothing.
 """
 
 import time
@@ -13,9 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TypeAlias
 
 from ingest.ahead import read_ahead
+from ingest.behind import one_behind
 from ingest.commit import Committer
 from ingest.extract import Extract, ParseFailure
 from ingest.inspection import inspect
@@ -27,6 +29,7 @@ from ingest.twins import Twins
 from vectorstore.embed import Embedder
 from vectorstore.errors import NotFound
 from vectorstore.store import Store
+from vectorstore.types import Vectors
 
 ParseAll: TypeAlias = Callable[[Iterable[tuple[str, Path]]], Iterator[tuple[str, Extract | ParseFailure]]]
 """`ParserPool.parse_all`: (key, path) in, (key, outcome) out in any order."""
@@ -61,15 +64,14 @@ def ingest(
     report = first_report(plan)
     committer = Committer(store, embedder, tenant=recipe.tenant, wait=wait)
     tell = _Teller(report, len(plan.steps), progress)
+    publisher = _Publisher(store, committer, report, tell, twins)
     try:
         outcomes = _prepared(plan, parse_all, recipe=recipe, embedder=embedder)
-        with read_ahead(_batches(outcomes, batch_size or BatchSize())) as batches:
+        with read_ahead(_batches(outcomes, batch_size or BatchSize())) as batches, one_behind() as write:
             for batch in batches:
-                committer.put(batch.documents, on_embedded=partial(tell.embedded, batch=batch))
-                batch.report_to(report)
-                if twins is not None:
-                    _note_twins(batch.documents, store, twins=twins, report=report)
-                tell.written(batch)
+                vectors = committer.vectors(batch.documents, on_embedded=partial(tell.embedded, batch=batch))
+                tell.ready(batch)
+                write(partial(publisher.publish, batch, vectors))
         report.removed = committer.remove(plan.removals)
     except KeyboardInterrupt:
         report.interrupted = True
@@ -79,26 +81,37 @@ def ingest(
 
 @dataclass(slots=True)
 class _Teller:
-    """Counts documents for the listener; those of a batch in the works by the share that is embedded."""
+    """Counts documents for the listener; those of the batch that is being embedded by the share that is done.
+
+    One batch is embedded in one thread while the one before is written in another.
+    """
 
     report: Report
     total: int
     listener: Listener
-    done: int = 0
+    before: int = 0
     in_batch: int = 0
+    documents: int = 0
+    committed: int = 0
+    lock: Lock = field(default_factory=Lock)
 
     def embedded(self, chunks: int, *, batch: "_Batch") -> None:
         self.report.embedded += chunks
         self.in_batch += chunks
-        self._tell(self.done + len(batch.documents) * self.in_batch // batch.chunks)
+        self.documents = self.before + len(batch.documents) * self.in_batch // batch.chunks
+        self._tell()
+
+    def ready(self, batch: "_Batch") -> None:
+        self.before += len(batch.documents) + len(batch.failed)
+        self.documents, self.in_batch = self.before, 0
 
     def written(self, batch: "_Batch") -> None:
-        self.done += len(batch.documents) + len(batch.failed)
-        self.in_batch = 0
-        self._tell(self.done)
+        self.committed += len(batch.documents) + len(batch.failed)
+        self._tell()
 
-    def _tell(self, documents: int) -> None:
-        self.listener(Progress(documents, self.done, self.total, self.report.embedded))
+    def _tell(self) -> None:
+        with self.lock:
+            self.listener(Progress(self.documents, self.committed, self.total, self.report.embedded))
 
 
 def first_report(plan: Plan) -> Report:
@@ -109,15 +122,33 @@ def first_report(plan: Plan) -> Report:
     )
 
 
-def _note_twins(documents: Sequence[Prepared], store: Store, *, twins: Twins, report: Report) -> None:
-    twins.note((ready.document.id, ready.text) for ready in documents)
-    with store.snapshot() as snapshot:
-        for ready in documents:
-            # One that has been replaced meanwhile is somebody else's to report.
-            with suppress(NotFound):
-                found = twins.of(ready.document, snapshot)
-                if found:
-                    report.note_twins(ready.document.uri, {each.document.uri: each.share for each in found})
+@dataclass(frozen=True, slots=True)
+class _Publisher:
+    """Commits what has been embedded, and reports it."""
+
+    store: Store
+    committer: Committer
+    report: Report
+    tell: _Teller
+    twins: Twins | None
+
+    def publish(self, batch: "_Batch", vectors: Vectors) -> None:
+        self.committer.put(batch.documents, vectors)
+        batch.report_to(self.report)
+        if self.twins is not None:
+            self._note_twins(batch.documents, self.twins)
+        self.tell.written(batch)
+
+    def _note_twins(self, documents: Sequence[Prepared], twins: Twins) -> None:
+        twins.note((ready.document.id, ready.text) for ready in documents)
+        with self.store.snapshot() as snapshot:
+            for ready in documents:
+                # One that has been replaced meanwhile is somebody else's to report.
+                with suppress(NotFound):
+                    found = twins.of(ready.document, snapshot)
+                    if found:
+                        shares = {each.document.uri: each.share for each in found}
+                        self.report.note_twins(ready.document.uri, shares)
 
 
 def _prepared(

@@ -267,6 +267,13 @@ def test_work_is_committed_in_batches(desk: Desk) -> None:
     assert seen[-1] == Progress(10, 10, 10, 10)
 
 
+def test_what_is_said_twice_is_embedded_once_though_its_commit_is_under_way(desk: Desk) -> None:
+    for number in range(8):
+        desk.write(**{f"{number}__same_md": "# Same\n\nText."})
+    report = desk.ingest(batch_size=BatchSize(documents=1))
+    assert (len(report.added), report.embedded) == (8, 1)
+
+
 def test_interruption_keeps_what_was_committed(desk: Desk) -> None:
     for number in range(10):
         (desk.docs / f"{number}.md").write_text(f"# Document {number}\n\nText.")
