@@ -14,6 +14,8 @@ from vectorstore.types import Vector, Vectors
 
 _DIMENSION = 384
 _MAX_TOKENS = 256
+_FEW = 16
+_AT_ONCE = 4
 
 
 class MiniLM:
@@ -72,7 +74,8 @@ class MiniLM:
         batches = list(_batches([len(row) for row in tokens]))
         if len(batches) == 1 and on_batch is None:
             # A question's few sentences: threads of their own would cost more than they bring.
-            vectors[batches[0]] = self._engine.documents(*_padded([tokens[i] for i in batches[0]]))
+            for rows in _cut_up(batches[0]):
+                vectors[rows] = self._engine.documents(*_padded([tokens[i] for i in rows]))
             return vectors
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="embed")
         try:
@@ -117,6 +120,18 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
     while position < len(order):
         size = batch_size(lengths[order[position]])
         yield order[position : position + size]
+        position += size
+
+
+def _cut_up(batch: list[int]) -> Iterator[list[int]]:
+    """Yield a batch of few rows in fours, twos and one: a further call costs less than padding all to the longest."""
+    if len(batch) > _FEW:
+        yield batch
+        return
+    position = 0
+    while position < len(batch):
+        size = min(_AT_ONCE, 1 << ((len(batch) - position).bit_length() - 1))
+        yield batch[position : position + size]
         position += size
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vectorstore.errors import Unavailable
-from vectorstore.minilm import MiniLM
+from vectorstore.minilm import MiniLM, _cut_up
 from vectorstore.minilm_engine import EngineName
 from vectorstore.types import Vectors
 
@@ -188,6 +188,15 @@ def test_an_interruption_leaves_the_rest_unembedded(cache: Path, passages: list[
     with pytest.raises(KeyboardInterrupt):
         minilm.embed_documents(passages, on_batch=interrupt)
     assert sum(ran) < len(passages)
+
+
+@pytest.mark.parametrize(
+    ("texts", "calls"), [(1, [1]), (4, [4]), (7, [4, 2, 1]), (16, [4, 4, 4, 4]), (17, [17])]
+)
+def test_a_question_s_few_sentences_are_not_all_padded_to_the_longest(texts: int, calls: list[int]) -> None:
+    longest_first = list(range(texts))
+    assert [len(rows) for rows in _cut_up(longest_first)] == calls
+    assert [row for rows in _cut_up(longest_first) for row in rows] == longest_first
 
 
 def test_threads_share_one_embedder(minilm: MiniLM, passages: list[str]) -> None:
