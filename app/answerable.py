@@ -22,6 +22,11 @@ from vectorstore.errors import BadInput
 from vectorstore.types import Hit, Vector
 
 _RARE = 5.0
+BEHIND = 4.0
+"""Sentences that words put this far behind the best one, in log-odds, are not embedded: meaning does not make it up.
+
+On the sample and on 1,200 questions of SQuAD 2.0 no decision changes, and 22 % and 43 % of the sentences are spared.
+"""
 _BIAS = 0.5
 """The fitted one plus ln 3: three of four questions that people ask have their answer in the documents."""
 WEIGHTS: Mapping[str, float] = {
@@ -61,7 +66,7 @@ def decide(
     """Decide whether the hits hold an answer; `threshold` is the confidence below which they do not."""
     sources = [Source(hit.chunk.text, hit.chunk.context) for hit in hits]
     asked = ask(question)
-    ranked = rank(question, sources, embedder=embedder, vector=question_vector)
+    ranked = rank(question, sources, embedder=embedder, vector=question_vector, behind=BEHIND)
     missing = _missing(asked, sources)
     if not ranked:
         return Answerability(False, 0.0, missing, ("nothing was found",), threshold)

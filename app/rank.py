@@ -4,6 +4,7 @@ Words choose the candidates, then words and meaning rank them. The weights are f
 `benchmarks/refusal.py --fit` on questions whose answering sentence is known.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -66,14 +67,17 @@ def rank(
     *,
     embedder: Embedder,
     vector: Vector | None = None,
+    behind: float = math.inf,
 ) -> list[Candidate]:
     """Return the sentences most likely to answer, best first.
 
-    `vector` is the question's embedding if it is known already.
+    `vector` is the question's embedding if it is known already; sentences that words put further `behind` the best
+    one, in log-odds, are left out.
     """
     chosen = candidates(ask(question), sources)[:MOST_CANDIDATES]
     if not chosen:
         return []
+    chosen = [candidate for candidate in chosen if candidate.score >= chosen[0].score - behind]
     if vector is None:
         vector = embedder.embed_query(question)
     cosines = embedder.embed_documents([candidate.shown for candidate in chosen]) @ vector

@@ -73,8 +73,8 @@ def _holds(hit: Hit, item: Asked) -> bool:
 
 
 def ranked(row: Row, embedder: KeptVectors) -> list[Candidate]:
-    """Rank the sentences as the product does."""
-    return rank.rank(row.asked.text, row.sources, embedder=embedder)
+    """Rank the sentences as the decision does."""
+    return rank.rank(row.asked.text, row.sources, embedder=embedder, behind=answerable.BEHIND)
 
 
 def fit_rank(rows: Sequence[Row], embedder: KeptVectors) -> None:

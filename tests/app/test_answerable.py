@@ -28,6 +28,16 @@ def _confidence(question: str, *texts: str) -> float:
     return decide(question, [_hit(text) for text in texts], embedder=WordEmbedder()).confidence
 
 
+def test_sentences_far_behind_by_words_are_not_embedded() -> None:
+    question = "How long is the warranty of the gateway?"
+    holds = "The warranty of the gateway is three years."
+    embedder = WordEmbedder()
+    decide(question, [_hit(f"{holds} Lunch is at noon. Bring a mug.")], embedder=embedder)
+    assert embedder.embedded == 2  # the question and the sentence
+    decide(question, [_hit(f"{holds} The warranty of the gateway is void.")], embedder=embedder)
+    assert embedder.embedded == 5
+
+
 def test_nothing_found_is_not_answerable() -> None:
     assert not decide("What is error E-217?", [], embedder=WordEmbedder()).answerable
 
