@@ -5,7 +5,7 @@ import json
 import math
 import random
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -43,6 +43,16 @@ class ModelLimits:
     retries: int = 2
     max_tokens: int = 800
     temperature: float = 0.0
+
+
+@dataclass(slots=True)
+class _Arrived:
+    """What one read brought: tokens that wait together go on together, so that a full house catches up."""
+
+    text: str = ""
+    reason: str | None = None
+    usage: dict[str, int] | None = None
+    failure: ModelFailure | None = None
 
 
 class OpenAICompatibleAnswerer:
@@ -94,14 +104,13 @@ class OpenAICompatibleAnswerer:
             lines = Lines()
             while not lines.done:
                 piece = await _next(arriving, alarm, min(loop.time() + wait, deadline))
-                for data in lines.feed(piece) if piece is not None else lines.finish():
-                    chunk = _parsed(data)
-                    usage = chunk.get("usage") or usage
-                    for choice in chunk.get("choices") or ():
-                        reason = choice.get("finish_reason") or reason
-                        if text := (choice.get("delta") or {}).get("content"):
-                            wait, written = limits.idle, True
-                            yield text
+                arrived = _arrived(lines.feed(piece) if piece is not None else lines.finish())
+                reason, usage = arrived.reason or reason, arrived.usage or usage
+                if arrived.text:
+                    wait, written = limits.idle, True
+                    yield arrived.text
+                if arrived.failure is not None:
+                    raise arrived.failure
         if reason is None:
             raise ModelFailure(
                 "model_cut_off",
@@ -196,6 +205,22 @@ async def _next(arriving: AsyncIterator[bytes], alarm: Alarm, due: float) -> byt
         raise _slow() from error
     except Exception as error:  # the provider's edge, as in _open
         raise ModelFailure("model_cut_off", "The connection to the language model broke off.") from error
+
+
+def _arrived(read: Iterator[str]) -> _Arrived:
+    """Take the events of one read, those before a damaged one at least."""
+    found = _Arrived()
+    for data in read:
+        try:
+            chunk = _parsed(data)
+        except ModelFailure as failure:
+            found.failure = failure
+            return found
+        found.usage = chunk.get("usage") or found.usage
+        for choice in chunk.get("choices") or ():
+            found.reason = choice.get("finish_reason") or found.reason
+            found.text += (choice.get("delta") or {}).get("content") or ""
+    return found
 
 
 def _parsed(data: str) -> dict[str, Any]:

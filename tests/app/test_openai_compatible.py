@@ -1,13 +1,14 @@
 """The openai client against a real scripted server: every fault ends in one clear failure."""
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from app.answer.answerer import ModelFailure, Piece, Written
-from app.answer.openai_compatible import ModelLimits, OpenAICompatibleAnswerer
+from app.answer.openai_compatible import ModelLimits, OpenAICompatibleAnswerer, _arrived
 from app.events import Passage
 from tests.faulty_model import faulty_model
 from tests.scripted_model import ScriptedModel, scripted_model
@@ -42,6 +43,34 @@ def test_an_answer_streams_with_the_server_s_token_counts(model: ScriptedModel) 
     pieces = asyncio.run(written(answerer(model.url)))
     assert "".join(piece for piece in pieces if isinstance(piece, str)) == model.text
     assert pieces[-1] == Written("stop", 12, 7)
+
+
+def _token(text: str, reason: str | None = None) -> str:
+    return json.dumps({"choices": [{"delta": {"content": text}, "finish_reason": reason}]})
+
+
+def test_tokens_that_arrive_together_go_on_together() -> None:
+    usage = {"prompt_tokens": 12, "completion_tokens": 3}
+    read = [
+        _token("Staff "),
+        _token("get "),
+        _token("25 days.", "stop"),
+        json.dumps({"choices": [], "usage": usage}),
+    ]
+    arrived = _arrived(iter(read))
+    assert (arrived.text, arrived.reason, arrived.usage, arrived.failure) == (
+        "Staff get 25 days.",
+        "stop",
+        usage,
+        None,
+    )
+
+
+def test_what_came_before_a_damaged_event_of_the_same_read_stands() -> None:
+    arrived = _arrived(iter([_token("Staff "), _token("get "), "{damaged", _token("more")]))
+    assert arrived.text == "Staff get "
+    assert arrived.failure is not None
+    assert arrived.failure.code == "model_cut_off"
 
 
 def test_passages_are_fenced_by_a_delimiter_that_changes(model: ScriptedModel) -> None:
