@@ -1,6 +1,6 @@
 """Train the support checker from start to file, in one go: under an hour on two quiet cores.
 
-    python -m benchmarks.checker --out FOLDER                 # pairs → train → tune on edits → measure → checker.onnx
+    python -m benchmarks.checker --out FOLDER                 # pairs → train → tune on edits → mean of both → measure → checker.onnx
     python -m benchmarks.checker --out FOLDER --device cuda --seed 2
 
 Each step leaves its files in the folder and is skipped where they are there already.
@@ -45,13 +45,17 @@ def main() -> None:
             ["train", "--pairs", str(edits), "--replay", str(pairs), "--start", str(out / "first"), "--rate", "6e-5",
              "--out", str(out / "second"), "--tasks", "support", *epochs, *run],
         ),
-        (out / "measured.txt", ["measure", "--model", str(out / "second"), "--cache", str(out / "lexical")]),
+        (
+            out / "mean/facts.json",
+            ["average", "--models", str(out / "first"), str(out / "second"), "--out", str(out / "mean")],
+        ),
+        (out / "measured.txt", ["measure", "--model", str(out / "mean"), "--cache", str(out / "lexical")]),
     ]  # fmt: skip
     for made, command in steps:
         if not _finished(made):
             _run(command, out / "measured.txt" if command[0] == "measure" else None)
     mix = _mix((out / "measured.txt").read_text(encoding="utf-8"))
-    _run(["export", "--model", str(out / "second"), "--out", str(out / "checker.onnx"), "--mix", *mix], None)
+    _run(["export", "--model", str(out / "mean"), "--out", str(out / "checker.onnx"), "--mix", *mix], None)
 
 
 def _finished(made: Path) -> bool:

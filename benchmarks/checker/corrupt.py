@@ -18,7 +18,7 @@ _PHRASE = re.compile(
     r"(?=[,.;]| (?:of|in|for|to|with|and|that|which|is|are|was|were|from|by|on|at|or)\b)"
 )
 _PREDICATE = re.compile(r"\b(?:is|are|was|were|has|have|had|can|must|will|should|may|does|did|provides?|uses?|requires?|became|includes?|contains?)\b")  # fmt: skip
-_CLAUSE = re.compile(r"(?:,| )(?: ?)(?:which|who|where|because|as|although|after|before|when|including|with|in order to|so that|unless|if|for|during|in|and|at|by) [^,;:.()]{12,80}(?=\.\Z)")  # fmt: skip
+CLAUSE = re.compile(r"(?:,| )(?: ?)(?:which|who|where|because|as|although|after|before|when|including|with|in order to|so that|unless|if|for|during|in|and|at|by) [^,;:.()]{12,80}(?=\.\Z)")  # fmt: skip
 _WORD = re.compile(r"[A-Za-z][a-z]+")
 
 Span = tuple[int, int]
@@ -51,7 +51,7 @@ class Pool:
         for phrase in _PHRASE.findall(sentence):
             self.phrases.setdefault(len(phrase.split()), []).append(phrase)
         self.numbers += _NUMBER.findall(sentence)
-        clause = _CLAUSE.search(sentence)
+        clause = CLAUSE.search(sentence)
         if clause:
             self.clauses.append(clause[0])
         halves = _halves(sentence)

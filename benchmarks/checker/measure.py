@@ -58,7 +58,7 @@ def torch_predict(folder: Path, *, head: int = 0) -> Predict:
     import torch
     from tokenizers import Tokenizer
 
-    from benchmarks.checker.model import Checker, padded
+    from benchmarks.checker.model import Checker, half_precision, padded
     from vectorstore.minilm_files import tokenizer_definition
     from vectorstore.pair_tokens import MAX_TOKENS, kinds
 
@@ -80,7 +80,7 @@ def torch_predict(folder: Path, *, head: int = 0) -> Predict:
             tokens = padded([np.array(rows[place].ids) for place in places])
             sides = padded([kinds(rows[place].ids, rows[place].type_ids) for place in places])
             mask = padded([np.ones(len(rows[place].ids)) for place in places])
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with half_precision("cpu"):
                 found[places] = model(tokens, mask, sides)[head].float().numpy()
         return found
 

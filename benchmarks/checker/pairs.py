@@ -3,7 +3,7 @@
     python -m benchmarks.checker.pairs --out pairs.jsonl --count 20000
 
 Every claim comes with a near twin of the other label, so that no wording gives the label away: the claim changed,
-the evidence changed, its source taken out, or both sides changed alike (which is supported again).
+the evidence changed, its source taken out in part or whole, or both sides changed alike (which is supported again).
 """
 
 import argparse
@@ -16,17 +16,19 @@ from pathlib import Path
 
 from app.evidence import gather
 from app.language.reading import read
-from app.language.words import word_set
 from benchmarks.checker.corrupt import KINDS, Change, Pool, changes
 from benchmarks.checker.paraphrase import paraphrase
+from benchmarks.checker.partial import Told, clause_missing, part_missing
 from benchmarks.checker.sources import Source, paragraphs, sources
 from benchmarks.checker.statements import statements
 
 SHARES = {
-    "clapnq": 0.36, "squad": 0.05, "handbook-18f": 0.09, "handbook-sourcegraph": 0.15, "scifact": 0.08, "fiqa": 0.12,
-    "peps": 0.06, "docs-prometheus": 0.05, "docs-fastapi": 0.04,
+    "clapnq": 0.46, "squad": 0.08, "handbook-18f": 0.08, "handbook-sourcegraph": 0.12, "scifact": 0.07, "fiqa": 0.09,
+    "peps": 0.04, "docs-prometheus": 0.03, "docs-fastapi": 0.03,
 }  # fmt: skip
 """Which corpora the claims come from."""
+PARTIAL = 0.55
+"""How often the twin of a claim lacks a part of it in its evidence."""
 SEED = 20261123
 
 
@@ -78,74 +80,84 @@ def _pool(items: list[Source]) -> Pool:
 
 
 def _twins(source: Source, far: Pool, draw: random.Random) -> Iterator[Pair]:
-    places = draw.sample(range(len(source.sentences)), 1)
-    merged = draw.random() < 0.25 and len(source.sentences) > 2
-    if merged:
-        places.append(draw.choice([n for n in range(len(source.sentences)) if n not in places]))
-    taken = [source.sentences[place] for place in places]
+    if draw.random() < PARTIAL:
+        yield from _partial(source, draw)
+        return
+    taken = draw.choice(source.sentences)
     near = Pool()
     for sentence in source.sentences:
-        if sentence not in taken:
+        if sentence != taken:
             near.add(sentence)
-    plain = [" ".join(item.split()) for item in taken]
-    steps = draw.choice((0, 1, 1, 2, 2, 3))
-    claim = _merge([paraphrase(item, draw, steps=steps) for item in plain], draw)
-    if not 20 < len(claim) < 300:
-        return
-    yield from _labelled(source, claim, taken, draw, near=near, far=far, merged=merged)
+    claim = paraphrase(" ".join(taken.split()), draw, steps=draw.choice((0, 1, 2, 2, 3, 3)))
+    if 20 < len(claim) < 300:
+        for told in _changed(source, claim, taken, draw, near=near, far=far):
+            yield _pair(told, source, draw)
 
 
-def _labelled(
-    source: Source, claim: str, taken: list[str], draw: random.Random, *, near: Pool, far: Pool, merged: bool
-) -> Iterator[Pair]:
+def _partial(source: Source, draw: random.Random) -> Iterator[Pair]:
+    text = _around(source, draw)
+    if draw.random() < 0.65 or len(source.sentences) < 3:
+        found = clause_missing(draw.choice(source.sentences), text, draw)
+    else:
+        count = draw.choice((2, 2, 3))
+        found = part_missing(draw.sample(source.sentences, count), text, draw)
+    for told in found:
+        yield _pair(told, source, draw)
+
+
+def _around(source: Source, draw: random.Random) -> str:
+    """Return the passage among up to four neighbours of its document, as evidence that a reader has to search."""
+    family = _families()[source.document]
+    place = family.index(source)
+    start, end = place - draw.choice((0, 0, 1, 2)), place + 1 + draw.choice((0, 0, 1, 2))
+    return "\n\n".join(member.text for member in family[max(0, start) : end])
+
+
+@cache
+def _families() -> dict[str, list[Source]]:
+    found: dict[str, list[Source]] = {}
+    for items in _homes().values():
+        for source in items:
+            found.setdefault(source.document, []).append(source)
+    return found
+
+
+def _pair(told: Told, source: Source, draw: random.Random) -> Pair:
     title = source.title if draw.random() < 0.5 else ""
-    budget = draw.choice((240, 320, 320, 420))
+    evidence = gather(read(told.claim), told.text, title, budget=draw.choice((240, 320, 420, 480)))
+    return Pair(
+        told.claim, " ".join(evidence.split()), told.label, told.kind, told.spans, "support", source.document
+    )
 
-    def pair(said: str, text: str, label: int, kind: str, spans: tuple[tuple[int, int], ...] | None) -> Pair:
-        evidence = gather(read(said), text, title, budget=budget)
-        return Pair(said, " ".join(evidence.split()), label, kind, spans, "support", source.document)
 
-    yield pair(claim, source.text, 1, "merged" if merged else "paraphrase", ())
+def _changed(
+    source: Source, claim: str, taken: str, draw: random.Random, *, near: Pool, far: Pool
+) -> Iterator[Told]:
+    """Yield the claim as it is, then with itself, its source or both changed, or the source taken out."""
+    plain = " ".join(taken.split())
+    yield Told(claim, source.text, 1, "paraphrase", ())
     way = draw.random()
-    if way < 0.16:
-        gone = draw.choice(taken)
-        yield pair(claim, source.text.replace(gone, ""), 0, "half missing" if merged else "missing", None)
+    if way < 0.1:
+        yield Told(claim, source.text.replace(taken, ""), 0, "missing", None)
         return
     change = _chosen(changes(claim, draw, near=near, far=far), draw)
-    if change and way < 0.88:
-        yield pair(change.text, source.text, 0, change.kind, (change.span,))
-        if way > 0.8 and not merged:
+    if change and way < 0.85:
+        yield Told(change.text, source.text, 0, change.kind, (change.span,))
+        if way > 0.77:
             # The same change on both sides: supported again.
-            told = _chosen(changes(" ".join(taken[0].split()), draw, near=near, far=far), draw)
+            told = _chosen(changes(plain, draw, near=near, far=far), draw)
             if told:
                 said = paraphrase(told.text, draw, steps=1)
-                yield pair(said, source.text.replace(taken[0], told.text), 1, "both changed", ())
+                yield Told(said, source.text.replace(taken, told.text), 1, "both changed", ())
         return
-    other = _chosen(
-        [c for c in changes(" ".join(taken[0].split()), draw, near=near, far=far) if c.kind != "appended"],
-        draw,
-    )
+    found = changes(plain, draw, near=near, far=far)
+    other = _chosen([change for change in found if change.kind != "appended"], draw)
     if other:
-        yield pair(claim, source.text.replace(taken[0], other.text), 0, f"source {other.kind}", None)
+        yield Told(claim, source.text.replace(taken, other.text), 0, f"source {other.kind}", None)
 
 
 def _chosen(found: list[Change], draw: random.Random) -> Change | None:
     return draw.choices(found, [KINDS[change.kind] for change in found])[0] if found else None
-
-
-def _merge(parts: list[str], draw: random.Random) -> str:
-    if len(parts) == 1:
-        return parts[0]
-    first, second = parts
-    if draw.random() < 0.4:
-        return f"{first} {second}"
-    head = second.split()[0]
-    if head in _LOWERED:
-        second = head.lower() + second[len(head) :]
-    return first.rstrip(".! ") + draw.choice((", and ", " and ", "; ", ", while ")) + second
-
-
-_LOWERED = word_set("The A An This That These It He She They We You There In On At For To If When All Some")
 
 
 def _squad(draw: random.Random) -> Iterator[Pair]:

@@ -7,17 +7,19 @@ from collections.abc import Callable
 from app.language.words import word_set
 from benchmarks.checker.lexicon import SYNONYMS, forms, groups
 
-_PARENTHESIS = re.compile(r"\s*\([^()]{2,80}\)")
-_RELATIVE = re.compile(r", (?:which|who|where|whose)\b[^,;:.]{8,90}(?:,|(?=\.\Z))")
-_TRAILING = re.compile(r", (?:[a-z]+ing|including|such as|especially|particularly|thus|although|though|while|whereas)\b[^;:.]{8,100}(?=\.\Z)")  # fmt: skip
+PARENTHESIS = re.compile(r"\s*\([^()]{2,80}\)")
+RELATIVE = re.compile(r", (?:which|who|where|whose)\b[^,;:.]{8,90}(?:,|(?=\.\Z))")
+TRAILING = re.compile(r", (?:[a-z]+ing|including|such as|especially|particularly|thus|although|though|while|whereas)\b[^;:.]{8,100}(?=\.\Z)")  # fmt: skip
 _OPENER = re.compile(
     r"\A(?:However|Moreover|Furthermore|In addition|Additionally|Also|For example|For instance|Therefore|Thus|Hence|"
     r"Indeed|In fact|Of course|Finally|Similarly|Meanwhile|Nevertheless|Then|Overall|Currently|Note that|Unfortunately|"
     r"Typically|Usually|Generally|As a result|In general|On the other hand|At the same time),? (?=\w)"
 )
-_FRONTED = re.compile(r"\A((?:In|On|At|During|Since|By|After|Before|For|From|Under|When|If|While|Because|With|Until) [^,;:]{3,60}), ([^;:]{15,}?)\.\Z")  # fmt: skip
+FRONTED = re.compile(r"\A((?:In|On|At|During|Since|By|After|Before|For|From|Under|When|If|While|Because|With|Until) [^,;:]{3,60}), ([^;:]{15,}?)\.\Z")  # fmt: skip
 _BACKED = re.compile(r"\A([^,;:]{20,}?) ((?:in|during|since|after|before|until|on|at) (?:the |a )?(?:[A-Z][^,;:]{2,30}|\d{4}|[a-z]+ (?:of|century|year)[^,;:]{0,30}))\.\Z")  # fmt: skip
-_COORDINATED = re.compile(r",? (?:and|as well as|together with) [^,;:.]{6,80}(?=\.\Z)")
+COORDINATED = re.compile(r",? (?:and|as well as|together with) [^,;:.]{6,80}(?=\.\Z)")
+_MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+_DAY = re.compile(rf"\b[Oo]n (?:{_MONTH} \d{{1,2}},? |\d{{1,2}} {_MONTH},? )(?=\d{{4}}\b)")
 _SPELT = dict(
     enumerate(
         (
@@ -86,7 +88,7 @@ def _opener(sentence: str, _: random.Random) -> str:
 
 
 def _to_the_back(sentence: str, _: random.Random) -> str:
-    found = _FRONTED.match(sentence)
+    found = FRONTED.match(sentence)
     if not found:
         return sentence
     front = found[1][0].lower() + found[1][1:]
@@ -113,6 +115,11 @@ def _numbers(sentence: str, draw: random.Random) -> str:
     return re.sub(rf"\b(?:{'|'.join(_DIGITS)})\b", lambda m: _DIGITS[m[0]], sentence)
 
 
+def _by_the_year(sentence: str, _: random.Random) -> str:
+    """Say the year alone where the source says the day."""
+    return _DAY.sub(lambda found: "In " if found[0][0] == "O" else "in ", sentence)
+
+
 def _contracted(sentence: str, _: random.Random) -> str:
     for full, short in _CONTRACTED.items():
         sentence = re.sub(rf"\b{full}\b", short, sentence)
@@ -125,8 +132,8 @@ def _synonyms(sentence: str, draw: random.Random) -> str:
 
 _LOWERED = word_set("The A An This That These Those It He She They We You There All Some Many Most Every Each His Her Their Its")  # fmt: skip
 _RULES: list[Rule] = [
-    _without(_PARENTHESIS), _without(_RELATIVE), _without(_TRAILING), _without(_COORDINATED), _opener,
-    _to_the_back, _to_the_front, _numbers, _contracted, _synonyms, _synonyms, _synonyms,
+    _without(PARENTHESIS), _without(RELATIVE), _without(TRAILING), _without(COORDINATED), _opener,
+    _to_the_back, _to_the_front, _by_the_year, _numbers, _contracted, _synonyms, _synonyms, _synonyms,
 ]  # fmt: skip
 
 

@@ -6,8 +6,9 @@
     python -m benchmarks.checker.train … --device cuda --seed 2       # for sweeps
 
 AdamW, linear warm-up over 6 % and decay to 0, binary cross-entropy on the verdict plus 0.3 of it on the tokens,
-word embeddings frozen, bfloat16, batches of like length. With `--minutes` the rate decays by the clock where that
-runs ahead of the steps: the run ends whole on a busy machine (and is then not reproducible to the last bit).
+word embeddings frozen, bfloat16 where the processor has it, batches of like length. With `--minutes` the rate decays
+by the clock where that runs ahead of the steps: the run ends whole on a busy machine (and is then not reproducible to
+the last bit).
 """
 
 import argparse
@@ -24,7 +25,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from benchmarks.checker.model import Checker, padded
+from benchmarks.checker.model import Checker, half_precision, padded
 from benchmarks.support import auroc
 from vectorstore.minilm_files import tokenizer_definition
 from vectorstore.pair_tokens import MAX_TOKENS, kinds
@@ -151,7 +152,7 @@ class Training:
         tokens = padded([item.tokens for item in batch]).to(self.device)
         sides = padded([item.kinds for item in batch]).to(self.device)
         mask = padded([np.ones(len(item.tokens)) for item in batch]).to(self.device)
-        with torch.autocast(self.device, dtype=torch.bfloat16):
+        with half_precision(self.device):
             support, answer, token = self.model(tokens, mask, sides)
         return support.float(), answer.float(), token.float()
 

@@ -14,6 +14,7 @@ from benchmarks.checker import edits
 from benchmarks.checker.corrupt import KINDS, Pool, changes
 from benchmarks.checker.pairs import Pair, generate
 from benchmarks.checker.paraphrase import paraphrase
+from benchmarks.checker.partial import clause_missing, joined, part_missing
 from benchmarks.checker.sources import DATA, sources
 from benchmarks.checker.statements import statement, statements
 from vectorstore.pair_tokens import kinds
@@ -69,6 +70,46 @@ def test_a_paraphrase_adds_no_number_and_no_name(sentence: str) -> None:
         said = read(paraphrase(sentence, random.Random(seed), steps=3))
         assert said.facts.numbers <= read(sentence).facts.numbers | set(spelt)
         assert said.names <= read(sentence).words
+
+
+def test_a_missing_clause_is_marked_and_has_a_twin() -> None:
+    whole, other = SENTENCES[2], "Radium glows."
+    seen: set[str] = set()
+    for seed in range(20):
+        told = list(clause_missing(whole, f"{whole} {other}", random.Random(seed)))
+        assert [each.label for each in told] in ([], [1, 0])
+        for right, wrong in zip(told[::2], told[1::2], strict=True):
+            seen.add(right.kind)
+            assert wrong.kind == "clause missing"
+            assert wrong.spans
+            ((start, end),) = wrong.spans
+            assert wrong.claim[start:end].strip()
+            assert whole not in wrong.text
+            assert (right.claim == wrong.claim) == (right.text != wrong.text)
+    assert seen == {"clause kept", "clause dropped"}
+
+
+def test_a_missing_sentence_of_a_longer_claim_is_marked_and_has_a_twin() -> None:
+    text = " ".join(SENTENCES)
+    for seed in range(20):
+        right, wrong = part_missing(SENTENCES[:3], text, random.Random(seed))
+        assert (right.label, wrong.label) == (1, 0)
+        assert wrong.spans
+        ((start, end),) = wrong.spans
+        assert sum(sentence not in wrong.text for sentence in SENTENCES) == 1
+        assert wrong.claim[start:end] not in right.claim or right.text == text
+
+
+def test_what_the_rest_says_too_is_not_missing() -> None:
+    again = " ".join(sentence.replace(",", "") for sentence in SENTENCES[1:3])
+    text = " ".join((*SENTENCES[1:3], again))
+    assert not list(part_missing(SENTENCES[1:3], text, random.Random(1)))
+
+
+def test_sentences_are_joined_to_one_claim_with_their_places() -> None:
+    said, spans = joined(["It rains.", "The sun hides."], [", and "])
+    assert said == "It rains, and the sun hides."
+    assert [said[start:end] for start, end in spans] == ["It rains", "the sun hides."]
 
 
 @needs_data
