@@ -104,8 +104,8 @@ class AnswerSettings(FootnoteSettings):
     )
     support_model: str = Field(
         default="",
-        description="File of a trained support checker (.onnx, made by benchmarks.checker) that is heard beside the "
-        "lexical one; empty: the lexical one alone.",
+        description="The trained support checker that is heard beside the lexical one: shipped, or a file made by "
+        "benchmarks.checker (.onnx); empty: the lexical one alone.",
     )
     calibration: str = Field(
         default="",

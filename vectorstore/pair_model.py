@@ -1,5 +1,6 @@
 """A trained model that reads a claim together with its evidence, run by ONNX Runtime."""
 
+import hashlib
 import math
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,6 +16,12 @@ from vectorstore.pair_tokens import MAX_TOKENS, kinds
 
 Mixed: TypeAlias = Callable[[str, str, float], float]
 """(claim, evidence, another checker's log-odds) → the probability of support by both."""
+
+
+SHIPPED = "shipped"
+"""Names the weights that lie beside this file."""
+_FILE = Path(__file__).parent / "checker.onnx"
+_SHA256 = "a7d8a6a55fda2ff39ce08fe11412069315339bc7985288d2b42ceb118a188e3f"
 
 
 class PairModel:
@@ -69,12 +76,13 @@ class PairModel:
 
 
 def open_judge(path: str) -> Mixed | None:
-    """Prepare the model in a file, loaded when first asked; None for the empty path.
+    """Prepare the model in a file, or the shipped one, loaded when first asked; None for the empty path.
 
-    Raises Unavailable at once when there is no such file.
+    Raises Unavailable at once when there is no such file, or another in the shipped one's place.
     """
     if not path:
         return None
+    path = str(_shipped()) if path == SHIPPED else path
     if not Path(path).is_file():
         raise Unavailable(
             f"The support checker {path!r} is not there.",
@@ -88,6 +96,17 @@ def open_judge(path: str) -> Mixed | None:
         return model(Path(path)).mixed(claim, evidence, other)
 
     return mixed
+
+
+def _shipped() -> Path:
+    """Return the shipped file, held against its seal: a damaged one would judge, and judge wrongly."""
+    data = _FILE.read_bytes() if _FILE.is_file() else b""
+    if hashlib.sha256(data).hexdigest() != _SHA256:
+        raise Unavailable(
+            f"{_FILE.name}, the support checker's weights, is missing or not as shipped.",
+            "Install footnote again, or leave FOOTNOTE_SUPPORT_MODEL empty for the lexical checker.",
+        )
+    return _FILE
 
 
 def _mix(said: str, graph: Path) -> tuple[float, float, float]:

@@ -10,9 +10,10 @@ from safetensors.numpy import load
 from app.ground import check, support
 from benchmarks.checker.export import export
 from tests.app.passages import passage
+from vectorstore import pair_model
 from vectorstore.errors import Unavailable
 from vectorstore.minilm_files import model_folder
-from vectorstore.pair_model import PairModel, open_judge
+from vectorstore.pair_model import SHIPPED, PairModel, open_judge
 from vectorstore.pair_tokens import KINDS, MAX_TOKENS, kinds
 
 LEAVE = (
@@ -43,6 +44,25 @@ def graph(weights: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFacto
 
 def test_the_file_is_small_enough_to_ship(graph: Path) -> None:
     assert graph.stat().st_size < 25_000_000
+
+
+def test_the_shipped_weights_judge() -> None:
+    judge = open_judge(SHIPPED)
+    assert judge is not None
+    kept = judge("The manager approves each request within a week.", LEAVE, 1.0)
+    lost = judge("The manager approves each request within a week, after a talk with the union.", LEAVE, 1.0)
+    assert 0 < lost < kept < 1
+
+
+def test_other_weights_in_place_of_the_shipped_ones_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for data in (None, b"other"):
+        if data:
+            (tmp_path / "checker.onnx").write_bytes(data)
+        monkeypatch.setattr(pair_model, "_FILE", tmp_path / "checker.onnx")
+        with pytest.raises(Unavailable, match="not as shipped"):
+            open_judge(SHIPPED)
 
 
 def test_the_graph_computes_what_was_trained(tmp_path: Path) -> None:
