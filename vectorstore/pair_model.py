@@ -1,6 +1,5 @@
 """A trained model that reads a claim together with its evidence, run by ONNX Runtime."""
 
-import hashlib
 import math
 from collections.abc import Callable
 from functools import lru_cache
@@ -11,7 +10,7 @@ import numpy as np
 
 from vectorstore.errors import Unavailable
 from vectorstore.minilm_engine import open_session
-from vectorstore.minilm_files import tokenizer_definition
+from vectorstore.minilm_files import published, tokenizer_definition
 from vectorstore.pair_tokens import MAX_TOKENS, kinds
 
 Mixed: TypeAlias = Callable[[str, str, float], float]
@@ -99,13 +98,8 @@ def open_judge(path: str) -> Mixed | None:
 
 
 def _shipped() -> Path:
-    """Return the shipped file, held against its seal: a damaged one would judge, and judge wrongly."""
-    data = _FILE.read_bytes() if _FILE.is_file() else b""
-    if hashlib.sha256(data).hexdigest() != _SHA256:
-        raise Unavailable(
-            f"{_FILE.name}, the support checker's weights, is missing or not as shipped.",
-            "Install footnote again, or leave FOOTNOTE_SUPPORT_MODEL empty for the lexical checker.",
-        )
+    hint = "Install footnote again, or leave FOOTNOTE_SUPPORT_MODEL empty for the lexical checker."
+    published(_FILE, _SHA256, of="the support checker", hint=hint)
     return _FILE
 
 

@@ -18,7 +18,7 @@ _RULE = re.compile(r"\|?[\s:|-]*-[\s:|-]*\Z")
 _BARE = re.compile(r"(?:yes|no|ja|nein|sí|oui|non)[.!]", re.IGNORECASE)
 _BULLET = re.compile(r"[-*+•◦▪–]\s")
 _NUMBERED = re.compile(r"\d{1,3}[.)]\s")
-_ITEM = re.compile(r"(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))\s")
+_ITEM = re.compile(rf"{_BULLET.pattern}|{_NUMBERED.pattern}|\(?[a-z]\)\s")
 
 
 @dataclass(frozen=True, slots=True)

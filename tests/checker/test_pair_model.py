@@ -61,7 +61,7 @@ def test_other_weights_in_place_of_the_shipped_ones_are_refused(
         if data:
             (tmp_path / "checker.onnx").write_bytes(data)
         monkeypatch.setattr(pair_model, "_FILE", tmp_path / "checker.onnx")
-        with pytest.raises(Unavailable, match="not as shipped"):
+        with pytest.raises(Unavailable, match="not the published file"):
             open_judge(SHIPPED)
 
 
