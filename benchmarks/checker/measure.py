@@ -100,7 +100,10 @@ def parts(items: list[Labelled], predict: Predict, prepared: list[Scored]) -> li
         sentences = [item.text[a:b] for a, b in sentence_spans(item.text)]
         pairs += [(text, " ".join(gather(read(text), item.evidence).split())) for text in sentences]
         counts.append(len(sentences))
+    began = time.process_time()
     logits = iter(np.split(predict(pairs), np.cumsum(counts)[:-1]))
+    took = (time.process_time() - began) / max(1, len(pairs))
+    print(f"{len(pairs)} pairs, {took * 1_000:.1f} ms CPU each", flush=True)
     found = []
     for scored in prepared:
         windows = [features for features, _ in scored.sentences]
