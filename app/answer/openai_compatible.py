@@ -51,7 +51,7 @@ class _Arrived:
 
     text: str = ""
     reason: str | None = None
-    usage: dict[str, int] | None = None
+    usage: object = None
     failure: ModelFailure | None = None
 
 
