@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, find, put, sample
-from vectorstore.embedded import tantivy_index
+from vectorstore.embedded import faiss_codes, tantivy_index
 from vectorstore.embedded.manifest import read_manifest
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.errors import EmbedderMismatch, FootnoteError
@@ -231,6 +231,21 @@ def test_lexical_projection_of_another_schema_is_made_anew(
     with monkeypatch.context() as earlier:
         earlier.setattr("vectorstore.embedded.tantivy_index._schema", another_schema)
         earlier.setattr("vectorstore.embedded.lexical_files.SCHEMA", tantivy_index.SCHEMA - 1)
+        build(tmp_path / "old")
+    build(tmp_path / "new")
+    store = reopen(tmp_path / "new")
+    golden = answers(store)
+    store.close()
+    check_noticed_and_mended(tmp_path / "old", golden, writing=writing)
+
+
+@pytest.mark.parametrize("writing", [False, True])
+def test_codes_of_another_format_are_made_anew(
+    writing: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vectorstore.embedded.codes.CODED_FROM", 2)
+    with monkeypatch.context() as earlier:
+        earlier.setattr("vectorstore.embedded.dense_files.FORMAT", faiss_codes.FORMAT - 1)
         build(tmp_path / "old")
     build(tmp_path / "new")
     store = reopen(tmp_path / "new")

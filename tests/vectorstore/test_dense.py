@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,13 @@ import pytest
 
 from tests.vectorstore.sample import OPERATOR, put, sample
 from vectorstore.embedded import codes, dense, dense_files
-from vectorstore.embedded.arrays import Half, allowed_of
+from vectorstore.embedded.arrays import Allowed, Half, allowed_of
 from vectorstore.embedded.dense import Dense
-from vectorstore.embedded.faiss_codes import HalfCodes, RaBitQCodes, decode, load_codes
+from vectorstore.embedded.faiss_codes import HalfCodes, RaBitQCodes, decode, load_codes, nearest
 from vectorstore.embedded.files import write_atomically
 from vectorstore.embedded.manifest import Covered, Manifest
 from vectorstore.embedded.store import EmbeddedStore
+from vectorstore.types import Vector
 
 COUNT = 5_000
 WIDTH = 384
@@ -99,6 +101,25 @@ def test_extended_codes_find_old_and_new_and_leave_the_old_ones_alone(
     again = load_codes(codes_file, reranked=after.reranked)
     assert recall(over(again), None) >= 0.99
     assert lists.extended(VECTORS, known=COUNT) is lists
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_searches_of_several_threads_find_what_one_finds(listed: bool, lists: RaBitQCodes) -> None:
+    searched = over(lists if listed else codes.build_codes(VECTORS, recall_target=0.99))
+    half = allowed_of(np.arange(COUNT) % 2 == 0)
+
+    def rows(question: Vector, allowed: Allowed | None) -> list[int]:
+        return [int(row) for row in searched.search(question, 50, allowed).rows]
+
+    asked = [(question, allowed) for question in QUESTIONS for allowed in (None, half)] * 5
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(rows, *zip(*asked, strict=True)))
+    assert together == [rows(*each) for each in asked]
+
+
+def test_nearest_of_no_vectors_are_none() -> None:
+    found = nearest(VECTORS[:0], QUESTIONS[0], 5)
+    assert [len(each) for each in found] == [0, 0]
 
 
 def test_decoding_is_what_numpy_says() -> None:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from vectorstore.embedded.arrays import Allowed, Found, Half, Positions, Rows, Scores, allowed_of
+from vectorstore.embedded.arrays import Allowed, Found, Half, Positions, Rows, allowed_of
 from vectorstore.embedded.codes import Codes
-from vectorstore.embedded.faiss_codes import decode
+from vectorstore.embedded.faiss_codes import nearest
 from vectorstore.types import Vector
 
 EXACT_BELOW = 1_000
@@ -54,14 +54,6 @@ class Dense:
         wanted = max(limit, self._codes.reranked)
         return self._ranked(self._codes.candidates(vector, wanted, allowed), vector, limit)
 
-    def scores(self, rows: Rows, vector: Vector) -> Scores:
-        """Return the cosine of chunks by row; NaN for one that is not here."""
-        places = np.minimum(np.searchsorted(self.rows, rows), max(len(self.rows) - 1, 0))
-        if not len(self.rows):
-            return np.full(len(rows), np.nan, dtype=np.float32)
-        cosines = self._cosines(places, vector)
-        return np.where(self.rows[places] == rows, cosines, np.float32("nan"))
-
     def holds(self, row: int, content: bytes) -> bool:
         """Say whether a chunk's vector is, byte for byte, this one."""
         place = int(np.searchsorted(self.rows, row))
@@ -70,11 +62,10 @@ class Dense:
         )
 
     def _ranked(self, positions: Positions, vector: Vector, limit: int) -> Found:
-        cosines = self._cosines(positions, vector)
+        # Ascending, as the vectors stand in their file.
+        positions = np.sort(positions)
+        places, cosines = nearest(self._vectors[positions], vector, limit)
+        rows = self.rows[positions[places]]
         # By row where scores are equal, so that the order is the same on every run.
-        order = np.lexsort((self.rows[positions], -cosines))[:limit]
-        return Found(self.rows[positions[order]], cosines[order])
-
-    def _cosines(self, positions: Positions, vector: Vector) -> Scores:
-        cosines: Scores = decode(self._vectors[positions]) @ vector
-        return cosines
+        order = np.lexsort((rows, -cosines))
+        return Found(rows[order], cosines[order])

@@ -18,7 +18,7 @@ from vectorstore.embedded import codes as coding
 from vectorstore.embedded.arrays import Half, Rows
 from vectorstore.embedded.codes import Codes
 from vectorstore.embedded.dense import Dense
-from vectorstore.embedded.faiss_codes import HalfCodes, RaBitQCodes, load_codes
+from vectorstore.embedded.faiss_codes import FORMAT, HalfCodes, RaBitQCodes, load_codes
 from vectorstore.embedded.files import private_folder, sync_folder, write_atomically
 from vectorstore.embedded.manifest import (
     Covered,
@@ -34,7 +34,7 @@ ROWS = "rows.i64"
 CODES = "codes.faiss"
 LISTS = "lists.faiss"
 
-_CODED = "coded"
+_FORMAT, _CODED = "codes", "coded"
 _UNCODED_SHARE = 0.01
 """Whoever opens the index codes the rest: 0.1 s for a thousand vectors where there are lists."""
 
@@ -95,6 +95,11 @@ def load_dense(
         return None
 
 
+def of_this_format(manifest: Manifest) -> bool:
+    """Say whether the codes, if there are any, are of the kind that this version reads."""
+    return CODES not in manifest.files or manifest.parameters.get(_FORMAT) == FORMAT
+
+
 def _written(folder: Path, manifest: Manifest) -> list[tuple[int, int]]:
     """Return what tells a file that is replaced from the one before it."""
     found = [(folder / name).stat() for name in (CODES, LISTS) if name in manifest.files]
@@ -149,7 +154,8 @@ def _with_codes(folder: Path, manifest: Manifest, *, dimension: int, recall_targ
         if content:
             write_atomically(folder / name, content)
             files[name] = seal_file(folder / name)
-    return replace(manifest, files=files, parameters={"reranked": codes.reranked, _CODED: codes.count})
+    parameters = {_FORMAT: FORMAT, "reranked": codes.reranked, _CODED: codes.count}
+    return replace(manifest, files=files, parameters=parameters)
 
 
 def _old_codes(folder: Path, manifest: Manifest) -> RaBitQCodes | None:

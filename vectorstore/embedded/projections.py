@@ -7,7 +7,7 @@ from pathlib import Path
 from vectorstore.embedded import truth
 from vectorstore.embedded.database import Connection
 from vectorstore.embedded.dense import Dense
-from vectorstore.embedded.dense_files import DenseBatch, extend_dense, load_dense
+from vectorstore.embedded.dense_files import DenseBatch, extend_dense, load_dense, of_this_format
 from vectorstore.embedded.lexical_files import extend_lexical, load_lexical, of_this_schema
 from vectorstore.embedded.manifest import (
     Covered,
@@ -120,7 +120,7 @@ def _usable(folder: Path, name: str, connection: Connection, kind: Kind) -> Mani
     manifest = read_manifest(folder / f"{name}.json")
     if manifest is None or manifest.kind != name:
         return None
-    if name == "lexical" and not of_this_schema(manifest):
+    if not (of_this_schema if name == "lexical" else of_this_format)(manifest):
         return None
     covered = manifest.covered
     if (covered.index, covered.fingerprint) != (kind.index, kind.fingerprint):
