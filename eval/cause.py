@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from eval.compare import MIN_EFFECT, Change, Comparison
 from eval.row import Row
+from eval.summary import counted
 
 _DERIVED = {"chunks", "documents"}
 _MEANING = {
@@ -35,13 +36,13 @@ def causes(
 def _broken(rows: Sequence[Row]) -> Iterator[str]:
     errors = Counter(row.error for row in rows if row.error)
     for message, count in errors.most_common(3):
-        yield f"{_cases(count)} could not be answered: {message}"
+        yield f"{counted(count)} could not be answered: {message}"
 
 
 def _gone(missing: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
     for doc, ids in sorted(missing.items(), key=lambda item: (-len(item[1]), item[0]))[:5]:
         needs = "needs" if len(ids) == 1 else "need"
-        yield f"The document {doc} is not in the index; {_cases(len(ids))} {needs} it ({_some(ids)})."
+        yield f"The document {doc} is not in the index; {counted(len(ids))} {needs} it ({_some(ids)})."
 
 
 def _settings(comparison: Comparison) -> Iterator[str]:
@@ -83,17 +84,13 @@ def _refusals(rows: Sequence[Row], comparison: Comparison) -> Iterator[str]:
     answered = [r.id for r in known if not r.answerable and not r.refused and before[r.id].refused]
     refused = [r.id for r in known if r.answerable and r.refused and not before[r.id].refused]
     if answered:
-        yield f"Refusals are gone from {_cases(len(answered))} that the documents do not answer ({_some(answered)})."
+        yield f"Refusals are gone from {counted(len(answered))} that the documents do not answer ({_some(answered)})."
     if refused:
-        yield f"{_cases(len(refused))} that were answered are refused now ({_some(refused)})."
+        yield f"{counted(len(refused))} that were answered are refused now ({_some(refused)})."
 
 
 def _fall(change: Change) -> str:
     return f"{change.metric} {change.before:.2f} → {change.after:.2f}"
-
-
-def _cases(count: int) -> str:
-    return "1 case" if count == 1 else f"{count} cases"
 
 
 def _some(ids: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.summary import Mean
+from eval.summary import Mean, counted
 from vectorstore.errors import BadInput, NotFound
 from vectorstore.text_file import read_text
 
@@ -84,4 +84,4 @@ def _judged(threshold: Threshold, means: Mapping[str, Mean]) -> Verdict:
     if mean is None:
         return Verdict(str(threshold), False, "measured in no case")
     passed = mean.value >= threshold.limit if threshold.at_least else mean.value <= threshold.limit
-    return Verdict(str(threshold), passed, f"{mean.value:.3f} over {mean.n} cases")
+    return Verdict(str(threshold), passed, f"{mean.value:.3f} over {counted(mean.n)}")

@@ -47,3 +47,8 @@ def _mean(name: str, scores: Sequence[Mapping[str, float | str]], groups: Sequen
     means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
     return Mean(float(sums.sum() / sizes.sum()), float(low), float(high), int(sizes.sum()), errors)
+
+
+def counted(count: int) -> str:
+    """Say how many cases."""
+    return "1 case" if count == 1 else f"{count} cases"

@@ -9,6 +9,7 @@ from eval.compare import Comparison, Rules
 from eval.gate import Threshold, Verdict, judge
 from eval.row import Row
 from eval.run import Evaluation, means_of
+from eval.summary import counted
 
 _FEW = 3
 
@@ -59,7 +60,7 @@ class Judgement:
         """The verdict in a line."""
         match self.exit:
             case Exit.INCOMPLETE:
-                return f"incomplete: {self.errors} of {self.cases} cases broke"
+                return f"incomplete: {self.errors} of {counted(self.cases)} broke"
             case Exit.NO_BASELINE:
                 return f"no comparison: {self.baseline_problem}"
             case Exit.FAILED:

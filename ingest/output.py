@@ -60,4 +60,4 @@ class Output:
             for uri, why in report.skipped.items():
                 typer.echo(f"skipped {uri}: {why}", err=True)
         elif report.findings:
-            typer.echo(f"{len(report.findings):,} findings; --verbose lists them.", err=True)
+            typer.echo(f"Findings: {len(report.findings):,}; --verbose lists them.", err=True)

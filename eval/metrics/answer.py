@@ -12,7 +12,8 @@ from eval.outcome import Outcome
 from eval.ruler import PLAIN, Ruler
 from eval.score import NOT_APPLICABLE, Score, ok
 
-_MARKER = re.compile(r"\[(\d{1,3})\]")
+MARKER = re.compile(r"\[(\d{1,3})\]")
+"""A citation in an answer, in Footnote's own form: the number of its passage."""
 
 
 def groundedness(outcome: Outcome, ruler: Ruler = PLAIN) -> dict[str, Score]:
@@ -33,7 +34,7 @@ def contents(outcome: Outcome) -> dict[str, Score]:
     case = outcome.case
     if not case.must_include and not case.must_not_include:
         return {"must_include": NOT_APPLICABLE}
-    text = _MARKER.sub("", outcome.answer)
+    text = MARKER.sub("", outcome.answer)
     good = all(_found(pattern, text) for pattern in case.must_include)
     clean = not any(_found(pattern, text) for pattern in case.must_not_include)
     return {"must_include": ok(good and clean and not outcome.refused)}
@@ -84,4 +85,4 @@ def _found(pattern: str, text: str) -> bool:
 
 def answers_of(outcomes: Sequence[Outcome]) -> list[str]:
     """Return the answers without markers, in order."""
-    return [_MARKER.sub("", outcome.answer) for outcome in outcomes]
+    return [MARKER.sub("", outcome.answer) for outcome in outcomes]

@@ -3,18 +3,16 @@
 Recall and precision as in ALCE (Gao et al., 2023), with the support checker in place of its entailment model.
 """
 
-import re
 from collections.abc import Sequence
 
 from app.events import Passage
 from app.ground import SUPPORTED, check, support
-from eval.metrics.answer import claimed, factual_spans
+from eval.metrics.answer import MARKER, claimed, factual_spans
 from eval.outcome import Outcome
 from eval.ruler import PLAIN, Ruler
 from eval.score import NOT_APPLICABLE, Score, ok
 
 NAMES = ("citation_validity", "citation_recall", "citation_precision")
-_MARKER = re.compile(r"\[(\d{1,3})\]")
 _MOST = 3
 """ALCE reads the first three citations of a sentence."""
 
@@ -29,7 +27,7 @@ def citations(outcome: Outcome, ruler: Ruler = PLAIN) -> dict[str, Score]:
     spans = factual_spans(outcome)
     if not spans:
         return dict.fromkeys(NAMES, NOT_APPLICABLE)
-    markers = len(_MARKER.findall(outcome.answer))
+    markers = len(MARKER.findall(outcome.answer))
     supported, useful, cited = 0, 0, 0
     for start, end in spans:
         passages = _cited(outcome, start, end)

@@ -6,15 +6,14 @@ with human preference; humans among themselves 0.70.
 """
 
 import math
-import re
 from collections import Counter
 
 from app.language.words import stem, words
+from eval.metrics.answer import MARKER
 from eval.outcome import Outcome
 from eval.ruler import PLAIN, Ruler
 from eval.score import NOT_APPLICABLE, Score, ok
 
-_MARKER = re.compile(r"\[\d{1,3}\]")
 NAMES = ("answer_correctness", "answer_precision", "answer_recall")
 
 
@@ -27,7 +26,7 @@ def correctness(outcome: Outcome, ruler: Ruler = PLAIN) -> dict[str, Score]:
     expected = weighed(case.reference)
     if not expected or not case.answerable:
         return dict.fromkeys(NAMES, NOT_APPLICABLE)
-    given = Counter[str]() if outcome.refused else weighed(_MARKER.sub("", outcome.answer))
+    given = Counter[str]() if outcome.refused else weighed(MARKER.sub("", outcome.answer))
     shared = _weight(given & expected, ruler)
     precision = shared / _weight(given, ruler) if given else 0.0
     recall = shared / _weight(expected, ruler)

@@ -4,14 +4,11 @@ The AutoNuggetizer's formulas (Pradeep et al., 2024), with the support checker f
 held when the answer supports it. Every vital nugget counts 1, every other 0.5.
 """
 
-import re
-
 from app.ground import SUPPORTED, support
+from eval.metrics.answer import MARKER
 from eval.outcome import Outcome
 from eval.ruler import PLAIN, Ruler
 from eval.score import NOT_APPLICABLE, Score, ok
-
-_MARKER = re.compile(r"\[\d{1,3}\]")
 
 
 def nuggets(outcome: Outcome, ruler: Ruler = PLAIN) -> dict[str, Score]:
@@ -19,7 +16,7 @@ def nuggets(outcome: Outcome, ruler: Ruler = PLAIN) -> dict[str, Score]:
     case = outcome.case
     if not case.nuggets or not case.answerable:
         return {"nugget_recall": NOT_APPLICABLE, "nugget_vital": NOT_APPLICABLE}
-    answer = "" if outcome.refused else _MARKER.sub("", outcome.answer)
+    answer = "" if outcome.refused else MARKER.sub("", outcome.answer)
     held = [support(nugget.text, answer, tau=ruler.tau) >= SUPPORTED for nugget in case.nuggets]
     weights = [1.0 if nugget.vital else 0.5 for nugget in case.nuggets]
     vital = [found for found, nugget in zip(held, case.nuggets, strict=True) if nugget.vital]

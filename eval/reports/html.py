@@ -16,7 +16,7 @@ from eval.reports.running import running
 from eval.reports.worst import lost, ordered
 from eval.row import Row
 from eval.run import Evaluation
-from eval.summary import Mean
+from eval.summary import Mean, counted
 from eval.verdict import Exit, Judgement
 
 _PAGE = Path(__file__).parent / "page"
@@ -76,7 +76,7 @@ def _head(found: Evaluation, judgement: Judgement) -> str:
     )
     told = "".join(f"<li>{escape(note)}</li>" for note in notes(found, judgement))
     return (
-        f'<p class="eyebrow">Footnote evaluation, {len(found.rows)} cases</p>'
+        f'<p class="eyebrow">Footnote evaluation, {counted(len(found.rows))}</p>'
         f'<h1><span class="{"passed" if good else "failed"}">{"✓" if good else "✗"} {escape(word.capitalize())}</span>'
         f"{escape(':' + rest if rest else '')}</h1>{block}<dl class='figures'>{figures}</dl>"
         f"{f'<ul class=gates>{gates}</ul>' if gates else ''}{f'<ul class=notes>{told}</ul>' if told else ''}"

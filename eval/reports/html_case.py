@@ -10,11 +10,11 @@ from difflib import SequenceMatcher
 from html import escape
 
 from eval.baseline import Before
+from eval.metrics.answer import MARKER
 from eval.reports.worst import lost, shortcomings
 from eval.row import Row, Shown
 
 _PIECE = re.compile(r"\s+|\S+")
-_MARKER = re.compile(r"\[(\d{1,3})\]")
 _VERDICTS = {"supported", "partly", "unsupported"}
 
 
@@ -113,7 +113,7 @@ def _linked(text: str, row: Row, number: int) -> str:
     known = {passage.n for passage in row.passages}
     pieces: list[str] = []
     at = 0
-    for marker in _MARKER.finditer(text):
+    for marker in MARKER.finditer(text):
         pieces.append(escape(text[at : marker.start()]))
         n = int(marker[1])
         link = f'<a class="marker" href="#passage-{number}-{n}">{n}</a>'

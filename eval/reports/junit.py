@@ -8,6 +8,7 @@ from eval.compare import Change
 from eval.reports.worst import shortcomings
 from eval.row import Row
 from eval.run import Evaluation
+from eval.summary import counted
 from eval.verdict import Exit, Judgement
 
 _CONTROL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -46,7 +47,7 @@ def _gates(suite: Xml.Element, judgement: Judgement) -> None:
             add(f"{change.metric} against the baseline", _says(change), passed=change.status != "fail")
     if judgement.comparison is not None:
         count = len({flip.id for flip in judgement.comparison.broken})
-        add("checks against the baseline", f"{count} cases newly fail a check", passed=not count)
+        add("checks against the baseline", f"a check newly fails in {counted(count)}", passed=not count)
     if judgement.exit in (Exit.INCOMPLETE, Exit.NO_BASELINE):
         add("evaluation", judgement.headline, passed=False, kind="error")
 

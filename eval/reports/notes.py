@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from eval.compare import Comparison
 from eval.run import Evaluation
+from eval.summary import counted
 from eval.verdict import Judgement
 
 _HEADLINES = (
@@ -36,7 +37,7 @@ def notes(found: Evaluation, judgement: Judgement) -> list[str]:
         held = "; ".join(f"{name}: {reason}" for name, reason in sorted(judgement.quarantined.items()))
         lines.append(f"In quarantine, not gating: {held}.")
     if judgement.unreviewed:
-        lines.append(f"{judgement.unreviewed} cases are not reviewed and do not gate.")
+        lines.append(f"Not reviewed, and not gating: {counted(judgement.unreviewed)}.")
     unstable = [row.id for row in found.rows if row.unstable]
     if unstable:
         lines.append(f"Passed in some runs and failed in others: {', '.join(unstable)}.")
@@ -44,13 +45,13 @@ def notes(found: Evaluation, judgement: Judgement) -> list[str]:
         worst = max(found.noise, key=lambda name: found.noise[name])
         lines.append(f"Between repeats the means vary by {found.noise[worst]:.4f} at most ({worst}).")
     if judgement.errors:
-        lines.append(f"{judgement.errors} of {judgement.cases} cases broke and count in no mean.")
+        lines.append(f"Broken, and counted in no mean: {judgement.errors} of {counted(judgement.cases)}.")
     return lines
 
 
 def _compared(comparison: Comparison) -> list[str]:
     gated = [change for change in comparison.changes if change.gated]
-    lines = [f"{comparison.paired} cases were compared with {comparison.baseline.name}."]
+    lines = [f"Compared with {comparison.baseline.name}: {counted(comparison.paired)}."]
     if gated:
         sizes = sorted((change.detectable, change.metric) for change in gated)
         named = " to ".join(f"{size:.3f} ({metric})" for size, metric in dict.fromkeys((sizes[0], sizes[-1])))

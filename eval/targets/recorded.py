@@ -6,7 +6,6 @@ One JSON object a line, either as `footnote eval run` writes them (`cases.jsonl`
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +17,13 @@ from app.events import Citation, Passage, SentenceChecked
 from app.ground import check
 from app.language.sentences import sentence_spans
 from eval.cases import Case
+from eval.metrics.answer import MARKER
 from eval.metrics.refusal import sounds_refused
 from eval.outcome import Outcome
 from vectorstore.errors import BadInput, NotFound
 from vectorstore.text_file import numbered_lines, read_text
 from vectorstore.types import Document, DocumentId, Span
 
-_MARKER = re.compile(r"\[(\d{1,3})\]")
 _OWN_FORM = frozenset(("question", "scores", "digest"))
 
 
@@ -142,14 +141,14 @@ def _passage(place: int, read: Read) -> Passage:
 def _citations(said: Answer, passages: Sequence[Passage]) -> list[Citation]:
     known = {passage.number: passage for passage in passages}
     spans = sentence_spans(said.answer)
-    markers = [(int(match[1]), match.span()) for match in _MARKER.finditer(said.answer)]
+    markers = [(int(match[1]), match.span()) for match in MARKER.finditer(said.answer)]
     places = markers or [(cite.n, (cite.start, cite.end)) for cite in said.citations]
     found = []
     for number, (start, end) in places:
         claim = next((span for span in spans if span[0] < max(end, start + 1) and start < span[1]), None)
         if number not in known or claim is None:
             continue
-        bare = _MARKER.sub("", said.answer[claim[0] : claim[1]]).strip()
+        bare = MARKER.sub("", said.answer[claim[0] : claim[1]]).strip()
         rests = check(bare, [known[number]])
         document = known[number].document
         found.append(
@@ -160,7 +159,7 @@ def _citations(said: Answer, passages: Sequence[Passage]) -> list[Citation]:
 
 def _checked(answer: str, passages: Sequence[Passage]) -> list[SentenceChecked]:
     rests = [
-        (start, end, check(_MARKER.sub("", answer[start:end]).strip(), passages))
+        (start, end, check(MARKER.sub("", answer[start:end]).strip(), passages))
         for start, end in sentence_spans(answer)
     ]
     return [SentenceChecked(start, end, found.verdict, found.support) for start, end, found in rests]

@@ -222,6 +222,26 @@ def test_twenty_backups_restore_byte_equal_answers(
         other.close()
 
 
+def test_backup_takes_the_place_of_a_backup_and_of_nothing_else(
+    folder: Path, open_index: OpenStore, tmp_path: Path
+) -> None:
+    store = open_index()
+    commit(store, sample("a.md", "Old fact."))
+    upkeep = Upkeep(folder)
+    upkeep.back_up(tmp_path / "b")
+    commit(store, sample("a.md", "New fact."))
+    upkeep.back_up(tmp_path / "b")
+    (tmp_path / "handbook.md").write_text("Not to be lost.")
+    for taken in (tmp_path / "handbook.md", folder / "index.db"):
+        before = taken.read_bytes()
+        with pytest.raises(BadInput, match="no backup"):
+            upkeep.back_up(taken)
+        assert taken.read_bytes() == before
+    upkeep.restore(tmp_path / "b")
+    with store.snapshot() as snapshot:
+        assert [hit.chunk.text for hit in find(snapshot, "fact")] == ["New fact."]
+
+
 def test_running_reader_follows_a_restore(folder: Path, open_index: OpenStore, tmp_path: Path) -> None:
     store = open_index()
     commit(store, sample("a.md", "Old fact."))

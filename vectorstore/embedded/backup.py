@@ -14,8 +14,13 @@ from vectorstore.errors import BadInput, NotFound, StoreDamaged
 _MAGIC = b"SQLite format 3\0"
 
 
-def back_up(connection: Connection, target: Path) -> None:
-    """Write a consistent copy, whoever reads or writes meanwhile; an older file of the name is replaced whole."""
+def back_up(connection: Connection, target: Path, *, live: Path) -> None:
+    """Write a consistent copy, whoever reads or writes meanwhile; an older backup of the name is replaced whole.
+
+    Raises BadInput where the name is that of a file which is no backup, or of the `live` index itself.
+    """
+    if target.exists() and (not _looks_sound(target) or target.samefile(live)):
+        raise BadInput(f"{str(target)!r} is there already and is no backup.", "Choose another name.")
     fresh = target.with_name(f".{target.name}.{os.getpid()}.new")
     fresh.unlink(missing_ok=True)
     create_file(fresh)
@@ -34,9 +39,13 @@ def check_source(source: Path) -> None:
     """Raise NotFound or BadInput for what is no backup at first sight."""
     if not source.is_file():
         raise NotFound(f"There is no backup at {str(source)!r}.")
-    with source.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            raise BadInput(f"{str(source)!r} is not a backup of an index.")
+    if not _looks_sound(source):
+        raise BadInput(f"{str(source)!r} is not a backup of an index.")
+
+
+def _looks_sound(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) == _MAGIC
 
 
 def restore(connection: Connection, source: Path, *, scratch: Path) -> int:
