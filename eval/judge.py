@@ -44,6 +44,10 @@ class Spent:
     failures: list[str] = field(default_factory=list)
 
 
+class _OutOfReach(Unavailable):
+    """No connection, however often it was tried."""
+
+
 class Judge:
     """Scores outcomes by a model's labels; `cache_only` answers from the cache alone."""
 
@@ -112,6 +116,11 @@ class Judge:
             self.spent.calls += 1
         try:
             reply = self._ask(question, seed)
+        except (NotAllowed, _OutOfReach) as error:
+            # Every other question would hear the same, each after all its retries.
+            with self._lock:
+                self.spent.stopped = error.what
+            return None
         except FootnoteError as error:
             self._fail(error.what)
             return None
@@ -195,8 +204,10 @@ def _asked(client: "OpenAI", model: str, question: str, seed: int) -> Reply:
                 "The judge's server refused the key.", "Set FOOTNOTE_EVAL_JUDGE_KEY to a valid key."
             ) from error
         raise Unavailable(f"The judge's server answered with HTTP status {error.status_code}.") from error
+    except openai.APITimeoutError as error:
+        raise Unavailable("The judge's server took too long to answer.") from error
     except openai.APIConnectionError as error:
-        raise Unavailable("The judge's server cannot be reached.") from error
+        raise _OutOfReach("The judge's server cannot be reached.") from error
     except (openai.OpenAIError, AttributeError, IndexError, TypeError, ValueError) as error:
         raise Unavailable("The judge's server gave a damaged reply.") from error
     used = reply.usage

@@ -101,8 +101,11 @@ def test_a_busy_server_is_asked_again_and_one_that_is_down_is_an_error(tmp_path:
     with model("SUPPORTED", busy=2) as server, judge(tmp_path, server.url, retries=3) as patient:
         assert patient.scores([GOOD])[0]["groundedness@judge"].value == 1
     with judge(tmp_path / "b", "http://127.0.0.1:9/v1") as alone:
-        assert alone.scores([GOOD])[0]["groundedness@judge"].status == "error"
-        assert "cannot be reached" in alone.spent.failures[0]
+        found = alone.scores([answered(f"Interns get {days} days. [1]", LEAVE) for days in range(20)])
+        assert {each["groundedness@judge"].status for each in found} == {"error"}
+        assert "cannot be reached" in alone.spent.stopped
+        # Those that were under way when the first one failed, and no more.
+        assert alone.spent.calls <= 4
 
 
 @pytest.mark.parametrize("fault", ["wrong-key", "broken", "unknown-model"])
