@@ -47,7 +47,7 @@ def _cell(result: Result, key: str) -> str:
 def plot(results: list[Result], *, chunks: int) -> str:
     """Return an SVG: one bar per engine, its processor time on a logarithmic scale, with recall and memory."""
     done = sorted((each for each in results if "why" not in each), key=lambda each: each["cpu_ms"])
-    left, width, row = 150, 420, 26
+    left, width, row = 170, 420, 26
     height = 64 + row * len(done)
     least = min(each["cpu_ms"] for each in done) / 2
     most = max(each["cpu_ms"] for each in done)
@@ -56,7 +56,7 @@ def plot(results: list[Result], *, chunks: int) -> str:
         return left + width * (log10(value) - log10(least)) / (log10(most) - log10(least))
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 190} {height}" role="img"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 230} {height}" role="img"'
         ' font-family="system-ui, sans-serif" font-size="12">',
         f"<title>Dense search over {chunks:,} passages: processor time of one question</title>",
         '<rect width="100%" height="100%" fill="#fff"/>',
@@ -68,7 +68,7 @@ def plot(results: list[Result], *, chunks: int) -> str:
         if power >= least:
             x = place(power)
             parts.append(f'<line x1="{x:.0f}" x2="{x:.0f}" y1="34" y2="{height - 22}" stroke="#ddd"/>')
-            label = f"{power:g} ms"
+            label = f"{power:,g} ms"
             parts.append(
                 f'<text x="{x:.0f}" y="{height - 6}" text-anchor="middle" fill="#555">{label}</text>'
             )
@@ -83,6 +83,6 @@ def plot(results: list[Result], *, chunks: int) -> str:
         length = place(each["cpu_ms"]) - left
         fill = "#0b6e4f" if ours else "#9aa5b1"
         parts.append(f'<rect x="{left}" y="{y}" width="{length:.0f}" height="18" fill="{fill}"/>')
-        told = f"{each['cpu_ms']:.1f} ms, recall {each['recall']:.2f}, {each['memory_mb']:,} MB"
+        told = f"{each['cpu_ms']:,.1f} ms, recall {each['recall']:.2f}, {each['memory_mb']:,} MB"
         parts.append(f'<text x="{left + length + 6:.0f}" y="{y + 14}" fill="#333">{told}</text>')
     return "\n".join([*parts, "</svg>", ""])
