@@ -94,6 +94,15 @@ def check_noticed_and_mended(folder: Path, golden: Answers, *, writing: bool) ->
     store.close()
 
 
+def check_made_anew(folder: Path, *, writing: bool) -> None:
+    """Hold the index in `old`, once it has been opened, against one that this version wrote."""
+    build(folder / "new")
+    store = reopen(folder / "new")
+    golden = answers(store)
+    store.close()
+    check_noticed_and_mended(folder / "old", golden, writing=writing)
+
+
 def flip_bit(path: Path, chance: random.Random, *, in_use: bool = False) -> None:
     content = bytearray(path.read_bytes())
     place = chance.randrange(len(content))
@@ -232,11 +241,7 @@ def test_lexical_projection_of_another_schema_is_made_anew(
         earlier.setattr("vectorstore.embedded.tantivy_index._schema", another_schema)
         earlier.setattr("vectorstore.embedded.lexical_files.SCHEMA", tantivy_index.SCHEMA - 1)
         build(tmp_path / "old")
-    build(tmp_path / "new")
-    store = reopen(tmp_path / "new")
-    golden = answers(store)
-    store.close()
-    check_noticed_and_mended(tmp_path / "old", golden, writing=writing)
+    check_made_anew(tmp_path, writing=writing)
 
 
 @pytest.mark.parametrize("writing", [False, True])
@@ -247,11 +252,7 @@ def test_codes_of_another_format_are_made_anew(
     with monkeypatch.context() as earlier:
         earlier.setattr("vectorstore.embedded.dense_files.FORMAT", faiss_codes.FORMAT - 1)
         build(tmp_path / "old")
-    build(tmp_path / "new")
-    store = reopen(tmp_path / "new")
-    golden = answers(store)
-    store.close()
-    check_noticed_and_mended(tmp_path / "old", golden, writing=writing)
+    check_made_anew(tmp_path, writing=writing)
 
 
 def test_fields_and_words_do_not_change_without_a_new_schema_number(tmp_path: Path) -> None:
