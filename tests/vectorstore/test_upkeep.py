@@ -3,9 +3,10 @@
 import hashlib
 import re
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from statistics import median
 
@@ -232,7 +233,10 @@ def test_backup_takes_the_place_of_a_backup_and_of_nothing_else(
     commit(store, sample("a.md", "New fact."))
     upkeep.back_up(tmp_path / "b")
     (tmp_path / "handbook.md").write_text("Not to be lost.")
-    for taken in (tmp_path / "handbook.md", folder / "index.db"):
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE customers (name TEXT)")
+    (tmp_path / "link").symlink_to(folder / "index.db")
+    for taken in (*(tmp_path / name for name in ("handbook.md", "other.db", "link")), folder / "index.db"):
         before = taken.read_bytes()
         with pytest.raises(BadInput, match="no backup"):
             upkeep.back_up(taken)

@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 
 from vectorstore.embedded import erasure
-from vectorstore.embedded.database import Connection, Database, create_file
+from vectorstore.embedded.database import Connection, Database, create_file, table_names
 from vectorstore.embedded.files import sync_folder
 from vectorstore.embedded.meta import read_meta, write_meta
 from vectorstore.embedded.verify import damage_of
@@ -14,12 +14,12 @@ from vectorstore.errors import BadInput, NotFound, StoreDamaged
 _MAGIC = b"SQLite format 3\0"
 
 
-def back_up(connection: Connection, target: Path, *, live: Path) -> None:
+def back_up(connection: Connection, target: Path) -> None:
     """Write a consistent copy, whoever reads or writes meanwhile; an older backup of the name is replaced whole.
 
-    Raises BadInput where the name is that of a file which is no backup, or of the `live` index itself.
+    Raises BadInput where the name is that of a file which is no backup, or of an index itself.
     """
-    if target.exists() and (not _looks_sound(target) or target.samefile(live)):
+    if target.exists() and not _is_backup(target):
         raise BadInput(f"{str(target)!r} is there already and is no backup.", "Choose another name.")
     fresh = target.with_name(f".{target.name}.{os.getpid()}.new")
     fresh.unlink(missing_ok=True)
@@ -39,13 +39,15 @@ def check_source(source: Path) -> None:
     """Raise NotFound or BadInput for what is no backup at first sight."""
     if not source.is_file():
         raise NotFound(f"There is no backup at {str(source)!r}.")
-    if not _looks_sound(source):
-        raise BadInput(f"{str(source)!r} is not a backup of an index.")
+    with source.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise BadInput(f"{str(source)!r} is not a backup of an index.")
 
 
-def _looks_sound(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(_MAGIC)) == _MAGIC
+def _is_backup(path: Path) -> bool:
+    real = path.resolve()
+    live = real.name == "index.db" and real.with_name("index.lock").exists()
+    return not live and {"meta", "generations"} <= table_names(real)
 
 
 def restore(connection: Connection, source: Path, *, scratch: Path) -> int:

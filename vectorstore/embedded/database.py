@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import TypeAlias
@@ -151,6 +151,15 @@ def create_file(path: Path) -> None:
     """Make an empty file that only its owner can read, so that SQLite's own files take its mode."""
     private_folder(path.parent)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def table_names(path: Path) -> set[str]:
+    """Return the names of a database file's tables, without a trace beside it; none where it is no database."""
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as raw:
+            return {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.DatabaseError:
+        return set()
 
 
 def _open(path: Path) -> Connection:

@@ -28,7 +28,7 @@ class HalfCodes:
     reranked = 0
 
     def __init__(self, vectors: Half) -> None:
-        self._index = _as_they_are(vectors)
+        self._index = _half_index(vectors)
 
     def candidates(self, vector: Vector, limit: int, allowed: Allowed | None) -> Positions:
         """Return up to `limit` positions, best first; only of those allowed."""
@@ -156,7 +156,7 @@ def nearest(vectors: Half, vector: Vector, limit: int) -> tuple[Positions, Score
     FAISS does it on one thread. numpy's product of a thousand rows and more takes every core, for four times the
     processor time.
     """
-    return _search(_as_they_are(vectors), vector, limit, None)
+    return _search(_half_index(vectors), vector, limit, None)
 
 
 def decode(vectors: Half) -> Vectors:
@@ -169,7 +169,7 @@ def decode(vectors: Half) -> Vectors:
     return decoded
 
 
-def _as_they_are(vectors: Half) -> Any:
+def _half_index(vectors: Half) -> Any:
     faiss = _faiss()
     index = faiss.IndexScalarQuantizer(
         vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT

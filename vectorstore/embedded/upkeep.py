@@ -144,7 +144,7 @@ class Upkeep:
     def back_up(self, target: Path) -> None:
         """Write the whole truth to one file, consistent, without holding up anybody."""
         with self._opened().database.connection() as connection:
-            backup.back_up(connection, target, live=self._folder / "index.db")
+            backup.back_up(connection, target)
 
     def restore(self, source: Path, *, wait: bool = False) -> int:
         """Replace the index by a backup; return how many erased documents it held and that are gone again."""
