@@ -45,8 +45,8 @@ class HalfCodes:
 class RaBitQCodes:
     """One bit a dimension (48 bytes for 384); the few hundred best need an exact rerank.
 
-    Without `lists` all codes are scanned: one list, packed for FAISS's fast scan, which without AVX-512 takes a third
-    of the time of its plain RaBitQ. With them, only the lists nearest to the question are. `reranked` is how many
+    Without `lists` all codes are scanned: one list, packed for FAISS's fast scan, which without AVX-512 takes half
+    the time of its plain RaBitQ. With them, only the lists nearest to the question are. `reranked` is how many
     candidates that needs.
     """
 
