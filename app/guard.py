@@ -17,6 +17,7 @@ Control and format characters never leave (`vectorstore/printable.py`).
 import re
 from collections.abc import Iterable
 
+from app.address import GIVEN_AWAY, OPENERS, address
 from vectorstore.printable import Printable
 
 _LONGEST = 1_024
@@ -29,28 +30,6 @@ _LINE = 200
 """The longest first line of a code block."""
 
 _SAFE = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d{1,5})?(?:[/?#](?:[A-Za-z0-9./?#_=&%+-]|,(?=\w))*)?")
-_UNSCHEMED = "mailto|xmpp|javascript|vbscript|data|tel|sms|file|blob|magnet|callto|skype|facetime"
-_DOMAINS = (
-    "a[cdefgilmnoqrstuwxz]|b[abdefghijmnorstvwyz]|c[acdfghiklmnoruvwxyz]|d[ejkmoz]|e[cegrstu]|f[ijkmor]|"
-    "g[abdefghilmnpqrstuwy]|h[kmnrtu]|i[delmnoqrst]|j[emop]|k[eghimnprwyz]|l[abcikrstuvy]|m[acdeghklmnopqrstuvwxyz]|"
-    "n[acefgilopruz]|om|p[aefghklmnrstwy]|qa|r[eosuw]|s[abcdeghijklmnortuvxyz]|t[cdfghjklmnortvwz]|u[agksyz]|"
-    "v[aceginu]|w[fs]|y[et]|z[amw]|xn--[a-z0-9-]{1,40}|aero|app|asia|biz|blog|cloud|com|coop|dev|edu|gov|info|int|"
-    "mil|museum|name|net|online|org|page|pro|shop|site|store|tech|web|xxx|xyz|рф"
-)
-_TRIGGER = re.compile(
-    r"(?P<slashes>/\\?/)|(?P<www>www\\?\.)|(?P<mail>@)"
-    rf"|(?P<scheme>(?<![^\W_])(?:{_UNSCHEMED})\\?:(?=\S))|(?P<host>\\?\.(?:{_DOMAINS})(?![^\W_]))",
-    re.IGNORECASE,
-)
-_SCHEME_LETTER = re.compile(r"[A-Za-z0-9+.\\-]")
-_NAME_LETTER = re.compile(r"[\w.+%'\\-]")
-_HOST_LETTER = re.compile(r"[\w.\\-]")
-_MAIL_HOST = re.compile(r"[\w.\\-]*")
-_OPENERS = "([{\"'“”„‘’«»‹›,;"
-_TAIL = "?!.,:;'\"*_~\\“”‘’«»"
-_GOES_ON = re.compile(r"[/?#\\]|:\d")
-_BRACKET = re.compile(r"[()\[\]{}]")
-_PAIRS = {")": "(", "]": "[", "}": "{"}
 _AFTER_BARE = re.compile(r"[.,;:!?)]*")
 _AFTER_LINK = re.compile(r"[.,;:!?)*_]*")
 
@@ -59,7 +38,7 @@ _UNSPACED = (
     r"\uff00-\uffef\U0001b000-\U0001b2ff\U00020000-\U0003ffff"
 )
 _WORD = re.compile(rf"[^\s<>`|{_UNSPACED}]{{1,{_LONGEST}}}")
-_PLAIN = re.compile(rf"[{_UNSPACED}]+|[^\S\n]+|[\n>|]")
+_PLAIN = re.compile(rf"(?:[^\W_]{{1,40}},? )+|[{_UNSPACED}]+|[^\S\n]+|[\n>|]")
 _MARKER = re.compile(r"\[\d{1,3}\]")
 _MARKER_BEGUN = re.compile(r"\[\d{0,3}\Z")
 _MARKS = frozenset("*_~")
@@ -260,7 +239,7 @@ class LinkGuard:
         """Say whether a code span is one for every renderer, or harmless where it is none."""
         if "|" in body or body.endswith("\\") or body.isspace():
             return False
-        if not (_MARKUP.search(body) or _TRIGGER.search(body)):
+        if not (_MARKUP.search(body) or GIVEN_AWAY.search(body)):
             return True
         # Some renderers end emphasis or a link inside of code.
         whole = body.split() == [body]
@@ -272,31 +251,28 @@ class LinkGuard:
         self._put(f"`{body}`")
 
     def _word(self, word: str, follow: str, *, complete: bool) -> int:
-        """Let out a word, its addresses as code spans; return how much of it."""
-        if marker := _MARKER.search(word):
-            if marker.start() == 0:
-                self._text(marker[0])
-                return marker.end()
-            word, follow, complete = word[: marker.start()], "[", True
-        end = len(word)
-        if not complete:
-            # Neither a marker nor an entity may be cut.
-            word = _MARKER_BEGUN.sub("", word)
-            end = len(word) - _OVERLAP
-            end = max(word.find("&", end - _OVERLAP, end), 0) or end
-        done = seek = 0
-        while (found := _TRIGGER.search(word, seek)) and found.start() < end:
-            seek = found.end()
-            start = _begin(word, done, found)
-            before = word[found.start() - 1] if found.start() > done else "`" if done else self._last
-            if not _is_address(word, start, found, before, follow):
-                continue
-            stop = _end(word, start, found)
-            ends = complete and (not follow or follow.isspace())
-            done = self._address(word, (done, start, stop), ends=ends)
-            seek = max(done, seek)
+        """Let out a word, its addresses as code spans, its markers as they are; return how much of it."""
+        done = 0
+        for marker in _MARKER.finditer(word):
+            self._segment(word[done : marker.start()], "[", marker.start() - done)
+            self._text(marker[0])
+            done = marker.end()
+        rest = word[done:]
+        if complete:
+            return done + self._segment(rest, follow, len(rest))
+        # Neither a marker nor an entity may be cut.
+        rest = _MARKER_BEGUN.sub("", rest)
+        end = max(0, len(rest) - _OVERLAP)
+        end = max(0, rest.find("&", max(0, end - _OVERLAP), end)) or end
+        return done + self._segment(rest, "…", end)
+
+    def _segment(self, text: str, follow: str, end: int) -> int:
+        """Let out the part of a word that holds no marker, up to `end`, or further where an address ends there."""
+        done, ends = 0, not follow or follow.isspace()
+        while found := address(text, done, before=self._last, follow=follow, end=end):
+            done = self._address(text, (done, *found), ends=ends)
         if done < end:
-            self._text(word[done:end])
+            self._text(text[done:end])
         return max(done, end)
 
     def _address(self, word: str, places: tuple[int, int, int], *, ends: bool) -> int:
@@ -313,7 +289,7 @@ class LinkGuard:
                 self._put(f"]({body})")
                 return stop + 1
             alone = not done and (not self._last or self._last.isspace())
-            if alone and not before.strip(_OPENERS) and _AFTER_BARE.fullmatch(rest):
+            if alone and not before.strip(OPENERS) and _AFTER_BARE.fullmatch(rest):
                 self._text(before)
                 self._put(body)
                 return stop
@@ -349,60 +325,3 @@ class LinkGuard:
                 return "\\~" * len(found[0])
             case _:
                 return found[0]
-
-
-def _begin(word: str, done: int, found: re.Match[str]) -> int:
-    """Return where the address begins that was found by what gives it away."""
-    start = found.start()
-    match found.lastgroup:
-        case "slashes" if start > done and word[start - 1] == ":":
-            letter, start = _SCHEME_LETTER, start - 1
-        case "mail":
-            letter = _NAME_LETTER
-        case "host" | "www":
-            letter = _HOST_LETTER
-        case _:
-            return start
-    while start > done and letter.match(word, start - 1):
-        start -= 1
-    while start < found.start() and word[start] in _TAIL:
-        start += 1
-    return start
-
-
-def _is_address(word: str, start: int, found: re.Match[str], before: str, follow: str) -> bool:
-    """Say whether what was found gives an address away: `@` and `.com` alone, and `//`, are none."""
-    ends = found.end() == len(word) and (not follow or follow.isspace())
-    match found.lastgroup:
-        case "slashes":
-            return start < found.start() or not ends
-        case "mail":
-            return not ends and bool(before) and not before.isspace() and before not in _OPENERS
-        case "host":
-            return bool(before) and not before.isspace() and before not in _OPENERS + "./:!?)]}"
-        case _:
-            return True
-
-
-def _end(word: str, start: int, found: re.Match[str]) -> int:
-    """Return where the address ends, without the punctuation of the sentence around it."""
-    stop = found.end()
-    if found.lastgroup == "mail":
-        host = _MAIL_HOST.match(word, stop)
-        stop = host.end() if host else stop
-    elif found.lastgroup != "host" or _GOES_ON.match(word, stop):
-        stop = _balanced(word, stop)
-    while stop > start + 1 and word[stop - 1] in _TAIL:
-        stop -= 1
-    return stop
-
-
-def _balanced(word: str, start: int) -> int:
-    """Return where a bracket closes that was not opened since `start`, or the word's end."""
-    opened: list[str] = []
-    for bracket in _BRACKET.finditer(word, start):
-        if bracket[0] in _PAIRS.values():
-            opened.append(bracket[0])
-        elif not opened or opened.pop() != _PAIRS[bracket[0]]:
-            return bracket.start()
-    return len(word)
