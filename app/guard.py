@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable
 
 from app.address import GIVEN_AWAY, OPENERS, address
-from vectorstore.printable import Printable
+from vectorstore.printable import JOINERS, Printable
 
 _LONGEST = 1_024
 """The most characters of a word that are looked at together; a longer address is cut into several."""
@@ -48,6 +48,7 @@ _RISKY = re.compile(
 )
 _MARKUP = re.compile(r"<[A-Za-z/!?]|\]\(|\]:|!\[|&")
 _LEAD = re.compile(r"[\s>*+.)\d-]*")
+_RULE = re.compile(r"[\s>*+.)\d|:-]*")
 _OPENS = re.compile(r"[A-Za-z/!?]")
 
 _INDENT = re.compile(r"[ \t]{0,64}")
@@ -55,7 +56,10 @@ _RUNS = {"`": re.compile("`{1,65}"), "~": re.compile("~{1,65}")}
 _INFO = re.compile(rf"[^`\n]{{0,{_LINE}}}")
 _LANGUAGE = re.compile(r"[ \t]*([\w+#.-]{0,40})")
 _CLOSED = re.compile(r"[ \t]{0,65}")
-_CODE = re.compile(rf"(`{{1,2}})([^`\n]{{0,{_SPAN}}})(`{{0,3}})")
+_SOLID = re.compile(rf"`{{1,2}}[^\s`]{{0,{_LONGEST}}}")
+_CODE = re.compile(
+    rf"(`{{1,2}})([^\s`]{{1,{_LONGEST}}}(?=`)|(?:[^`\n]|\n(?=[^\s\d`~>#*+|=:_\[-])){{0,{_SPAN}}})(`{{0,3}})"
+)
 
 
 def inert(text: str, allowed: Iterable[str] = ()) -> str:
@@ -83,6 +87,8 @@ class LinkGuard:
         self._leading = True
         self._labelled = False
         self._marks = frozenset[str]()
+        self._piped = self._tabled = False
+        self._ruled = True
         self._fence = ""
         self._indent = 0
 
@@ -122,13 +128,16 @@ class LinkGuard:
         self._last = text[-1]
         self._stray = False
         if text == "\n":
+            self._tabled = self._tabled or self._ruled
             if self._blank:
-                self._labelled, self._marks = False, frozenset()
-            self._blank = self._leading = True
+                self._labelled = self._piped = self._tabled = False
+                self._marks = frozenset()
+            self._blank = self._leading = self._ruled = True
             self._refused = 0
             return
         self._blank = self._blank and text.isspace()
         self._leading = self._leading and _LEAD.fullmatch(text) is not None
+        self._ruled = self._ruled and _RULE.fullmatch(text) is not None
 
     def _step(self, held: str, at: int, final: bool) -> int | None:
         """Let out what stands at `at` and return where it ends; None where more must be seen."""
@@ -142,6 +151,7 @@ class LinkGuard:
         if character == "<":
             return self._angle(held, at, final)
         if plain := _PLAIN.match(held, at):
+            self._keep_no_table(character)
             self._put(plain[0])
             return plain.end()
         word = _WORD.match(held, at)
@@ -164,12 +174,12 @@ class LinkGuard:
             end = after + len(info)
             if end == len(held) and not final and len(run) < 65 and len(info) < _LINE:
                 return None
-            if 3 <= len(run) < 65 and len(info) < _LINE and held[end : end + 1] == "\n":
+            if 3 <= len(run) < 65 and len(info) < _LINE and held[end : end + 1] in ("", "\n"):
                 self._indent = len(held[at:start].expandtabs(4))
                 self._put(run + _LANGUAGE.match(info)[1])  # type: ignore[index] # may be empty
-                self._put("\n")
+                self._put(held[end : end + 1])
                 self._fence = run
-                return end + 1
+                return min(end + 1, len(held))
         self._put(held[at:start])
         return start
 
@@ -220,10 +230,16 @@ class LinkGuard:
             self._escape(1)
             self._refused = max(0, self._refused - 1)
             return at + 1
-        if span.end() == len(held) and not final and len(body) < _SPAN and len(closing) < 3:
-            return None
+        if not final:
+            seen = span.end() < len(held) - held.endswith("\n")
+            solid = _SOLID.match(held, at)
+            if not seen and len(body) < _SPAN and len(closing) < 3:
+                return None
+            if solid and solid.end() == len(held) and len(solid[0]) < _LONGEST:
+                return None
+        body = body.replace("\n", " ")
         if body and len(closing) == len(run) and self._passes(body):
-            self._code(body)
+            self._code(body, run if _is_harmless(body) else "`")
             return span.end()
         if body and len(closing) == len(run):
             self._refused = len(run)
@@ -237,18 +253,19 @@ class LinkGuard:
 
     def _passes(self, body: str) -> bool:
         """Say whether a code span is one for every renderer, or harmless where it is none."""
-        if "|" in body or body.endswith("\\") or body.isspace():
+        if ("|" in body and self._tabled) or body.endswith("\\") or body.isspace():
             return False
-        if not (_MARKUP.search(body) or GIVEN_AWAY.search(body)):
+        if _is_harmless(body):
             return True
         # Some renderers end emphasis or a link inside of code.
         whole = body.split() == [body]
         return whole or not ("](" in body or "]:" in body or "![" in body or self._marks.intersection(body))
 
-    def _code(self, body: str) -> None:
+    def _code(self, body: str, run: str = "`") -> None:
         if self._last and self._last in "`\\":
             self._put(" ")
-        self._put(f"`{body}`")
+        self._put(f"{run}{body}{run}")
+        self._piped = self._piped or "|" in body
 
     def _word(self, word: str, follow: str, *, complete: bool) -> int:
         """Let out a word, its addresses as code spans, its markers as they are; return how much of it."""
@@ -293,18 +310,26 @@ class LinkGuard:
                 self._text(before)
                 self._put(body)
                 return stop
-        self._text(before)
-        self._code(body)
+        self._text(before.rstrip(JOINERS))
+        self._code(body.strip(JOINERS))
         return stop
+
+    def _keep_no_table(self, character: str) -> None:
+        """Escape what would begin a table's second line: its first one holds a code span that cells would cut."""
+        if self._piped and self._leading and character in "|:-":
+            self._put("\\")
 
     def _text(self, text: str) -> None:
         """Let out what holds no address; what would make a link, an image or a definition of it is broken."""
+        if self._last == "`":
+            text = text.lstrip(JOINERS)
         if not text:
             return
         if (self._last == "]" and (text[0] == "(" or (text[0] == ":" and self._labelled))) or (
             self._last == "!" and text[0] == "["
         ):
             self._put(" ")
+        self._keep_no_table(text[0])
         if self._leading and "[" in text:
             lead = _LEAD.match(text)
             self._labelled = self._labelled or (lead is not None and text[lead.end()] == "[")
@@ -325,3 +350,7 @@ class LinkGuard:
                 return "\\~" * len(found[0])
             case _:
                 return found[0]
+
+
+def _is_harmless(text: str) -> bool:
+    return not (_MARKUP.search(text) or GIVEN_AWAY.search(text))

@@ -23,12 +23,13 @@ _HIDDEN = (
     r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
 )
 _DROPPED = re.compile(rf"[{_HIDDEN}]")
-_JOINERS = "\u200c\u200d"
+JOINERS = "\u200c\u200d"
+"""What joins letters or emoji; anywhere else it hides."""
 _JOINED = (
     r"\w\u0300-\u036f\u0590-\u0fff\u1000-\u1fff\u20d0-\u20ff\u2190-\u2bff\ufe00-\ufe0f\U0001f000-\U0001faff"
 )
-_IDLE_JOINER = re.compile(rf"(?<![{_JOINED}])[{_JOINERS}]|[{_JOINERS}](?![{_JOINED}])")
-_SPECIAL = re.compile(rf"[{_HIDDEN}\r\u2028\u2029\ud800-\udfff{_JOINERS}]")
+_IDLE_JOINER = re.compile(rf"(?<![{_JOINED}])[{JOINERS}]|[{JOINERS}](?![{_JOINED}])")
+_SPECIAL = re.compile(rf"[{_HIDDEN}\r\u2028\u2029\ud800-\udfff{JOINERS}]")
 
 
 def printable(text: str) -> str:
@@ -71,7 +72,7 @@ class Printable:
         self._held = text[cut:]
         seen = _SEQUENCE.sub("", _BREAK.sub("\n", text[:cut]))
         seen = self._joiners + _LONE.sub("\ufffd", _DROPPED.sub("", seen))
-        certain = seen if final else seen.rstrip(_JOINERS)
+        certain = seen if final else seen.rstrip(JOINERS)
         self._joiners = seen[len(certain) :]
         shown = _IDLE_JOINER.sub("", self._before + certain)[len(self._before) :]
         self._before = shown[-1:] or self._before
