@@ -20,14 +20,14 @@ GIVEN_AWAY = re.compile(
     re.IGNORECASE,
 )
 """What gives an address away; `@`, `//` and `.com` may stand alone."""
-_SCHEME_LETTER = re.compile(r"[A-Za-z0-9+.\\-]")
+_SCHEME_LETTER = re.compile(r"[\w+.\\-]")
 _NAME_LETTER = re.compile(r"[\w.+%'\\-]")
 _HOST_LETTER = re.compile(r"[\w.\\-]")
 _MAIL_HOST = re.compile(r"[\w.\\-]*")
 OPENERS = "([{\"'“”„‘’«»‹›,;"
 _TAIL = "?!.,:;'\"*_~\\“”‘’«»"
-_GOES_ON = re.compile(r"[/?#\\]|:\d")
-_BRACKET = re.compile(r"[()\[\]{}]")
+_GOES_ON = re.compile(r"[/?#\\@]|:\d")
+_BRACKET = re.compile(r"[()\[\]{}\"“”„«»]")
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
@@ -54,6 +54,8 @@ def _begin(word: str, done: int, found: re.Match[str]) -> int:
         case "slashes" if start > done and word[start - 1] == ":":
             letter, start = _SCHEME_LETTER, start - 1
         case "mail":
+            letter = _NAME_LETTER
+        case "host" if word.startswith("@", found.end()):
             letter = _NAME_LETTER
         case "host" | "www":
             letter = _HOST_LETTER
@@ -97,11 +99,11 @@ def _end(word: str, start: int, found: re.Match[str]) -> int:
 
 
 def _balanced(word: str, start: int) -> int:
-    """Return where a bracket closes that was not opened since `start`, or the word's end."""
+    """Return where a bracket closes that was not opened since `start`, or a quotation mark stands, or the end."""
     opened: list[str] = []
     for bracket in _BRACKET.finditer(word, start):
         if bracket[0] in _PAIRS.values():
             opened.append(bracket[0])
-        elif not opened or opened.pop() != _PAIRS[bracket[0]]:
+        elif not opened or opened.pop() != _PAIRS.get(bracket[0]):
             return bracket.start()
     return len(word)

@@ -103,7 +103,7 @@ def housekeeping(text: str) -> str | None:
 
 def _bare(line: str) -> str:
     """Take out what the guard would escape, which JSON has no room for."""
-    return " ".join(printable(line).translate({ord("`"): "'", ord("\\"): "/"}).split())
+    return " ".join(printable(line).translate({ord("`"): "'", ord("\\"): "/", ord("~"): "∼"}).split())
 
 
 def _title(asked: list[str]) -> str:

@@ -18,7 +18,7 @@ from app.tokens import TokenCounter
 from app.transcript import Check, Transcript
 from vectorstore.types import Hit
 
-_AT_ONCE = 16_384
+_AT_ONCE = 4_096
 """The most characters read at once: the run's limit stops what is too much before all of it is read."""
 
 
