@@ -16,7 +16,7 @@ _DOMAINS = (
 )
 GIVEN_AWAY = re.compile(
     r"(?P<slashes>/\\?/)|(?P<www>www\\?\.)|(?P<mail>@)"
-    rf"|(?P<scheme>(?<![^\W_])(?:{_UNSCHEMED})\\?:)|(?P<host>\\?\.(?:{_DOMAINS})(?![\w-]))",
+    rf"|(?P<scheme>(?<![^\W_])(?:{_UNSCHEMED})\\?:)|(?P<host>\\?\.(?:{_DOMAINS})(?!-|_*[^\W_]))",
     re.IGNORECASE,
 )
 """What gives an address away; `@`, `//` and `.com` may stand alone."""

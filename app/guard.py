@@ -30,7 +30,7 @@ _LINE = 200
 """The longest first line of a code block."""
 
 _SAFE = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d{1,5})?(?:[/?#](?:[A-Za-z0-9./?#_=&%+-]|,(?=\w))*)?")
-_AFTER_BARE = re.compile(r"[.,;:!?)]*")
+_AFTER_BARE = re.compile(r"[.,!?)]?")
 _AFTER_LINK = re.compile(r"[.,;:!?)*_]*")
 
 _UNSPACED = (
