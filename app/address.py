@@ -77,7 +77,8 @@ def _is_address(found: re.Match[str], before: str, *, ends: bool) -> bool:
         case "scheme":
             return not ends
         case "mail":
-            return not (ends or blank or before in OPENERS)
+            # A mailbox may be called `'` or `{`.
+            return not ends and not blank and (before in "'{" or before not in OPENERS)
         case "host":
             # A label ends in what is neither punctuation nor space.
             return not blank and unicodedata.category(before)[0] in "LNSM"
