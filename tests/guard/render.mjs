@@ -1,4 +1,4 @@
-// Reads one JSON line for each text: {"text", "allowed"}; answers {"live": [...], "shown": {...}} in the same order.
+// Reads one JSON line for each text: {"text", "allowed"}; answers {"live": [...], "shown": {...}, "broke": [...]} in the same order.
 // `live` is whatever a reader's client would fetch, follow or run; `shown` is what the reader sees.
 import { createInterface } from "node:readline";
 import MarkdownIt from "markdown-it";
@@ -60,9 +60,15 @@ function live(tree, allowed) {
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { text, allowed, shown } = JSON.parse(line);
-  const answer = { live: [], shown: {} };
+  const answer = { live: [], shown: {}, broke: [] };
   for (const [name, render] of Object.entries(RENDERERS)) {
-    const tree = parseFragment(render(text));
+    let html = "";
+    try {
+      html = render(text);
+    } catch {
+      answer.broke.push(name);  // marked throws at some lists inside quotes, guarded or not
+    }
+    const tree = parseFragment(html);
     for (const each of live(tree, allowed)) answer.live.push(`${name}: ${each}`);
     if (shown) answer.shown[name] = words(tree);
   }

@@ -70,7 +70,7 @@ NAMED = {
     "a footnote": "[^1]\n\n[^1]: http://evil.test",
     "bare addresses": "evil.com README.md //evil.test a@evil.test mailto:a@evil.test xmpp:a@evil.test ftp://evil.test WWW.evil.test",
     "a mailbox of punctuation": "a='@evil.j&#112; {@evil.test",
-    "a domain before the end of emphasis": "_see evil.jp_",
+    "a domain before the end of emphasis": "_see evil.jp_ evil.com",
     "hosts": "http://203.0.113.7 http://[2001:db8::7]/ http://localhost xn--vil-6na.com евил.рф",
     "emphasis around addresses": "**http://evil.test** _www.evil.test_ ~~a@evil.test~~ *evil.com*",
     "comments and processing instructions": "<!-- x --><img src=y> <?php <img src=y> ?> <![CDATA[<img src=y>]]>",
