@@ -50,7 +50,7 @@ tests: dev
 clients: dev  ## Drive the released npm and Python clients (needs Node), and write docs/clients.md's table
 	@cd tests/clients && npm install --no-audit --no-fund --no-package-lock
 	@$(PIP) --no-deps --target tests/clients/.openai_2 openai==2.30.0
-	@FOOTNOTE_WRITE_CLIENTS=1 $(BIN)/python -m pytest -q -m "slow or not slow" tests/clients
+	@WRITE_CLIENTS=1 $(BIN)/python -m pytest -q -m "slow or not slow" tests/clients
 
 full: dev  ## The same tests at full counts (hours)
 	@$(BIN)/python -m pytest -q -m "slow or not slow" -p no:cacheprovider

@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from vectorstore.errors import Unavailable
+from vectorstore.extras import pip_install
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -37,9 +38,7 @@ def serve_with_granian(application: "FastAPI", listener: socket.socket) -> None:
         from granian.constants import Interfaces
         from granian.server.embed import Server
     except ImportError as error:
-        raise Unavailable(
-            "The server granian is not installed.", "pip install 'footnote[granian]'"
-        ) from error
+        raise Unavailable("The server granian is not installed.", pip_install("granian")) from error
 
     _spare_the_collector()
     host, port = listener.getsockname()[:2]

@@ -16,6 +16,7 @@ from app.parts import Service
 from app.question import Question
 from app.wire.sources import Viewer, label
 from vectorstore.errors import BadInput, FootnoteError, NotFound, Unavailable
+from vectorstore.extras import pip_install
 from vectorstore.types import Document, DocumentId, Hit, Span
 
 if TYPE_CHECKING:
@@ -40,9 +41,7 @@ def mcp_server(service: Service, grant_of: GrantOf) -> "MCPServer[Any]":
         from mcp.server.mcpserver.exceptions import ToolError
         from mcp.types import ToolAnnotations
     except ImportError as error:
-        raise Unavailable(
-            "The MCP server needs an extra package.", "Install it: pip install 'footnote[mcp]'."
-        ) from error
+        raise Unavailable("The MCP server needs an extra package.", pip_install("mcp")) from error
 
     server: MCPServer[Any] = MCPServer(
         "footnote", instructions=_INSTRUCTIONS, version=service.version, log_level="WARNING"

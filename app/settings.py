@@ -56,6 +56,18 @@ class ServeSettings(FootnoteSettings):
     openwebui_events: bool = Field(default=False, description="Send Open WebUI its own citation events.")
 
 
+class EvaluationSettings(FootnoteSettings):
+    """Keys that `footnote eval` sends."""
+
+    eval_key: SecretStr = Field(
+        default=SecretStr(""), description="Key that `footnote eval run --url` sends to the service it asks."
+    )
+    eval_judge_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Key for the model that judges answers; empty: FOOTNOTE_LLM_API_KEY.",
+    )
+
+
 class AnswerSettings(FootnoteSettings):
     """How questions are answered, and by which model."""
 

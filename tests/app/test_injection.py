@@ -20,7 +20,7 @@ from tests.app.test_guard import live_targets
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Scope
 
-COUNT = int(os.environ.get("FOOTNOTE_TEST_INJECTIONS", "300"))
+COUNT = int(os.environ.get("TEST_INJECTIONS", "300"))
 """Orders for each of the six carriers in the full run."""
 
 
