@@ -26,7 +26,7 @@ CLASSES: tuple[type[FootnoteSettings], ...] = (
     EvaluationSettings,
 )
 _PREFIX = "FOOTNOTE_"
-_OF_CLIENTS = {"FOOTNOTE_URL"}
+OF_CLIENTS = {"FOOTNOTE_URL"}
 """No settings: what docs/clients.md has programs beside Footnote read, from the same environment."""
 _LIKENESS = 0.8
 """From here on an unknown name is a misspelt setting; below it, somebody else's."""
@@ -63,7 +63,7 @@ def check() -> list[str]:
     passed_over = []
     for place, names in (("the environment", os.environ), (str(_DOTENV), _dotenv())):
         for name in names:
-            if not name.upper().startswith(_PREFIX) or name.upper() in known | _OF_CLIENTS:
+            if not name.upper().startswith(_PREFIX) or name.upper() in known | OF_CLIENTS:
                 continue
             what = f"{name!r} in {place} is not a setting of Footnote"
             if near := _near(name.upper(), known):

@@ -5,7 +5,7 @@ import sys
 
 
 def pip_install(*arguments: str) -> str:
-    """Return the sentence that has this Python's own pip install the named packages.
+    """Return the sentence that has this Python's own pip fetch the named packages.
 
     Footnote itself is never named: an extra of a distribution that pip does not find installed would be fetched
     from whoever holds its name.
