@@ -93,16 +93,17 @@ def env_example() -> str:
 
 
 def _settings_of(kind: type[FootnoteSettings]) -> Iterator[Setting]:
+    places: list[tuple[str, Mapping[str, Any]]] = [("environment", os.environ), (".env", _dotenv())]
+    written = _toml()
     try:
         loaded = _loaded(kind)
     except BadInput:
         loaded = None
-    places: list[tuple[str, Mapping[str, Any]]] = [("environment", os.environ), (".env", _dotenv())]
     for key, field in kind.model_fields.items():
         names = _names(key, field)
         found = next(
             (f"{place} ({name})" for place, held in places for name in names if held.get(name)),
-            str(_TOML) if key in _toml() else "default",
+            str(_TOML) if key in written else "default",
         )
         value = getattr(loaded, key) if loaded else _raw(key, field, places)
         yield Setting(key, names, _shown(value), _shown(field.default), found, field.description or "")

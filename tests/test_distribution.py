@@ -29,13 +29,13 @@ STRANGER = "footnote"
 
 _NAME = r"['\"]?footnote(?:\\*\[[^\]]*\])?(?:[=<>~!@][^\s'\"]*)?['\"]?(?=[\s`'\"),.:;&|]|$)"
 _INSTALLS = re.compile(
-    # pip install x footnote, pipx run footnote, uv tool install footnote, poetry add footnote …
+    # the name among what an installer is given
     rf"\b(?:pip[3x]?|uv|poetry|pdm|rye|conda|mamba)\b(?:[ \t]+[^\s`;&|]+)*?[ \t]+(?:install|add|run|inject|download)\b"
     rf"(?:[ \t]+[^\s`;&|]+)*?[ \t]+{_NAME}"
     rf"|\buvx(?:[ \t]+[^\s`;&|]+)*?[ \t]+{_NAME}"
-    r"|(?<![\w./-])footnote\\*\["  # its extras
-    r"|(?:^|['\"])[ \t]*(?:-[ \t]+)?footnote[ \t]*(?:[=~]=|>=?|<|@)"  # a requirement
-    r"|(?:version|distribution|requires|metadata)\(['\"]footnote['\"]\)",  # an installed one
+    rf"|(?<![\w./-]){STRANGER}\\*\["  # its extras
+    rf"|(?:^|['\"])[ \t]*(?:-[ \t]+)?{STRANGER}[ \t]*(?:[=~]=|>=?|<|@)"  # a requirement
+    rf"|(?:version|distribution|requires|metadata)\(['\"]{STRANGER}['\"]\)",  # an installed one
     re.MULTILINE,
 )
 
