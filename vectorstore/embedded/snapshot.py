@@ -1,6 +1,6 @@
 """The index pinned at one generation."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 
 from vectorstore.embedded import truth
@@ -8,6 +8,7 @@ from vectorstore.embedded.catalog import Catalog
 from vectorstore.embedded.database import Database
 from vectorstore.embedded.fusion import Fused, fuse
 from vectorstore.embedded.projections import Projections
+from vectorstore.embedded.readers import may_read
 from vectorstore.errors import BadInput, NotFound
 from vectorstore.refine import Refine
 from vectorstore.types import (
@@ -86,7 +87,7 @@ class EmbeddedSnapshot:
         ranked = fuse(dense, lexical, dense_weight=self._dense_weight)
         # As many at once as are wanted: the rest is read only if some say the same, or all are to be told.
         while batch := list(islice(ranked, limit)):
-            yield from self._hits(batch, catalog)
+            yield from self._hits(batch, catalog, scope)
 
     def around(self, chunk: Chunk, radius: int) -> list[Chunk]:
         """Return the chunk with up to `radius` neighbours on either side, in document order."""
@@ -99,9 +100,10 @@ class EmbeddedSnapshot:
         """Return one document; raises NotFound when it is absent or out of scope (the two look alike)."""
         catalog = self._catalog()
         row = catalog.row_of(document)
-        if row is None or not scope.allows(catalog.at(row)):
+        seen = None if row is None else catalog.seen(row, scope)
+        if seen is None:
             raise _no_such(document)
-        return catalog.at(row)
+        return seen
 
     def documents(self, *, scope: Scope, where: Where = ()) -> Iterator[Document]:
         """Yield the documents in scope, by uri."""
@@ -127,6 +129,13 @@ class EmbeddedSnapshot:
         with self._database.connection() as connection:
             return truth.digests(connection, tenant, self.generation)
 
+    def readable(self, documents: Collection[DocumentId], *, scope: Scope) -> bool:
+        """Say whether the caller may read all of these versions today, whichever generations they stood in."""
+        if not documents:
+            return True
+        with self._database.connection() as connection, connection.transaction("DEFERRED"):
+            return may_read(connection, documents, scope)
+
     def info(self) -> GenerationInfo:
         """Return this generation's number, date and counts."""
         return self._info
@@ -137,7 +146,7 @@ class EmbeddedSnapshot:
             raise _no_such(document)
         return row
 
-    def _hits(self, ranked: list[Fused], catalog: Catalog) -> list[Hit]:
+    def _hits(self, ranked: list[Fused], catalog: Catalog, scope: Scope) -> list[Hit]:
         with self._database.connection() as connection:
             found = truth.chunks_at(connection, [each.row for each in ranked])
         hits = []
@@ -145,7 +154,9 @@ class EmbeddedSnapshot:
             # A chunk that an erasure has taken away meanwhile is left out.
             if each.row in found:
                 document_row, chunk = found[each.row]
-                hits.append(Hit(chunk, catalog.at(document_row), each.score, each.stages))
+                document = catalog.seen(document_row, scope)
+                if document is not None:
+                    hits.append(Hit(chunk, document, each.score, each.stages))
         return hits
 
 

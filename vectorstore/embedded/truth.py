@@ -143,6 +143,12 @@ def indexed_chunks(connection: Connection, *, after: int, until: int) -> Iterato
         yield IndexedChunk(row, document, title, uri, chunk_of(tuple(rest), DocumentId(ident)), vector)
 
 
+def document_vectors(connection: Connection, row: int) -> list[Vector]:
+    """Return the vectors of the document in a row, in the order of its chunks."""
+    sql = "SELECT v.vector FROM vectors v JOIN chunks c ON c.row = v.chunk WHERE c.document = ? ORDER BY c.position"
+    return [vector_of(found[0]) for found in connection.rows(sql, (row,))]
+
+
 def vectors_between(
     connection: Connection, *, after: int, until: int, dimension: int, limit: int
 ) -> tuple[Rows, Rows, Half]:
