@@ -10,7 +10,7 @@ from vectorstore.embedded import projections, truth
 from vectorstore.embedded.catalog import Catalog, Documents, read_catalog
 from vectorstore.embedded.database import Connection, Database
 from vectorstore.embedded.lock import writer_lock
-from vectorstore.embedded.projections import Kind, Projections
+from vectorstore.embedded.projections import Indexes, Kind, Projections
 from vectorstore.embedded.truth import Head
 from vectorstore.errors import Busy, NotFound, Unavailable
 from vectorstore.types import Generation, GenerationInfo
@@ -69,6 +69,16 @@ class Opened:
                     self._catalogs.popitem(last=False)
             return found
 
+    def indexes(self, generation: Generation, tenant: str) -> Indexes:
+        """Return what a tenant's search at a generation reads."""
+        current = self.projections(generation)
+        try:
+            return current.dense, current.lexical.index(tenant)
+        except Unavailable:
+            # A writer has swept the files away since, and left newer ones.
+            current = self._reload()
+            return current.dense, current.lexical.index(tenant)
+
     def projections(self, generation: Generation) -> Projections:
         """Return projections that hold a generation's chunks, made or caught up now if need be."""
         with self.database.connection() as connection:
@@ -80,6 +90,12 @@ class Opened:
             if current is None or current.covered.last_chunk < needed:
                 current = self._make(connection, wait=True)
             return current
+
+    def _reload(self) -> Projections:
+        with self.database.connection() as connection, self._loading:
+            current = projections.load(self.folder, connection, self.kind, last=None)
+            self._projections = current or self._make(connection, wait=True)
+            return self._projections
 
     def _refresh(self, connection: Connection, *, blocking: bool) -> Projections | None:
         """Load what is on disk, catching it up if nobody writes just now; None when that gives nothing."""

@@ -7,7 +7,8 @@ from vectorstore.embedded import truth
 from vectorstore.embedded.catalog import Catalog
 from vectorstore.embedded.database import Database
 from vectorstore.embedded.fusion import Fused, fuse
-from vectorstore.embedded.projections import Projections
+from vectorstore.embedded.lexical import Part, search
+from vectorstore.embedded.projections import Indexes
 from vectorstore.embedded.readers import may_read
 from vectorstore.errors import BadInput, NotFound
 from vectorstore.refine import Refine
@@ -37,7 +38,7 @@ class EmbeddedSnapshot:
         info: GenerationInfo,
         *,
         catalog: Callable[[], Catalog],
-        projections: Callable[[], Projections],
+        indexes: Callable[[str], Indexes],
         dense_weight: float,
         dimension: int,
         refine: Refine,
@@ -45,7 +46,7 @@ class EmbeddedSnapshot:
         self._database = database
         self._info = info
         self._catalog = catalog
-        self._projections = projections
+        self._indexes = indexes
         self._dense_weight = dense_weight
         self._dimension = dimension
         self._refine = refine
@@ -71,19 +72,18 @@ class EmbeddedSnapshot:
         """Yield the fused candidates, best first; their text is read as it is asked for."""
         if vector.shape != (self._dimension,):
             raise BadInput(f"The question's vector has shape {vector.shape}, not ({self._dimension},).")
-        catalog, projections = self._catalog(), self._projections()
+        catalog = self._catalog()
         documents = catalog.select(scope, where)
         if not len(documents) or limit < 1:
             return
+        dense_index, word_index = self._indexes(scope.tenant)
         depth = max(CANDIDATES, 2 * limit)
-        allowed = projections.dense.allowed(documents)
-        dense = projections.dense.search(vector, depth, allowed)
-        lexical = projections.lexical.search(
-            text,
-            depth,
-            documents=None if allowed is None else documents,
-            share=1.0 if allowed is None else allowed.share,
-        )
+        allowed = dense_index.allowed(documents)
+        dense = dense_index.search(vector, depth, allowed)
+        within = Part(documents, dense_index.held(allowed))
+        everything = catalog.select(scope, ())
+        readable = Part(everything, dense_index.held(dense_index.allowed(everything))) if where else within
+        lexical = search(word_index, text, depth, within=within, readable=readable)
         ranked = fuse(dense, lexical, dense_weight=self._dense_weight)
         # As many at once as are wanted: the rest is read only if some say the same, or all are to be told.
         while batch := list(islice(ranked, limit)):

@@ -65,7 +65,7 @@ class EmbeddedStore:
             opened.database,
             info,
             catalog=partial(opened.catalog, pinned),
-            projections=partial(opened.projections, info.number),
+            indexes=partial(opened.indexes, info.number),
             dense_weight=self._dense_weight,
             dimension=opened.kind.dimension,
             refine=self._refine,
