@@ -43,6 +43,10 @@ def narrower(first: Readers, second: Readers) -> Readers:
     return (first & second or frozenset({"none"})) if first and second else first or second
 
 
+def _admits(scope: Scope, readers: Readers) -> bool:
+    return not readers or bool(readers & scope.groups)
+
+
 @dataclass
 class Ledger:
     """What an index holds, as far as reading goes. A content is named by its secret word."""
@@ -110,7 +114,9 @@ class Ledger:
     def readable(self, secret: str, scope: Scope) -> bool:
         """Say whether a caller may read a content anywhere today."""
         return any(
-            address[0] == scope.tenant and address in self.now and scope.admits(self.ruling(address, secret))
+            address[0] == scope.tenant
+            and address in self.now
+            and _admits(scope, self.ruling(address, secret))
             for address, known in self.last_of
             if known == secret
         )
