@@ -228,6 +228,7 @@ def build_service(
             top_k=answer_settings.top_k,
             mcp=find_spec("mcp") is not None,
             static_dir=Path(__file__).parent / "widget",
+            records_days=serve_settings.records_days,
             runs_url=serve_settings.runs_url,
         ),
     )

@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "demo": Entry("app.commands.demo:demo", "Ingest the sample handbook and serve it."),
     "docs": Entry("app.commands.docs:app", "List, show, remove and erase documents."),
     "index": Entry("app.commands.index:app", "Inspect, verify, roll back, compact, back up the index."),
+    "forget": Entry("app.commands.forget:forget", "Erase old conversations."),
     "keys": Entry("app.commands.keys:app", "Create, list and revoke API keys."),
     "mcp": Entry("app.commands.mcp:mcp", "Offer the documents to a desktop assistant over MCP."),
     "eval": Entry("eval.cli:app", "Score answers against a set of questions."),

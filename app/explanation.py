@@ -1,7 +1,7 @@
 """Why a turn answered as it did: from its events to one plain JSON object."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from app.answerable import Answerability
 from app.events import (
@@ -24,6 +24,8 @@ from app.retrieve import Retrieved
 from vectorstore.types import DocumentId
 
 Json: TypeAlias = dict[str, Any]  # Any: JSON on its way out
+_DIGITS: Final = 6
+"""Decimals of a score: what single precision holds. A seventh of what is kept of a run would be digits beyond it."""
 
 
 def explained(
@@ -163,8 +165,11 @@ def _candidate(found: Considered) -> Json:
         "uri": found.uri,
         "headings": list(found.headings),
         "page": found.page,
-        "score": found.score,
-        "stages": [{"name": stage.name, "rank": stage.rank, "score": stage.score} for stage in found.stages],
+        "score": round(found.score, _DIGITS),
+        "stages": [
+            {"name": stage.name, "rank": stage.rank, "score": round(stage.score, _DIGITS)}
+            for stage in found.stages
+        ],
         "passage": found.passage,
         "dropped": found.dropped or None,
     }
@@ -180,7 +185,7 @@ def _passage(passage: Passage) -> Json:
         "page": passage.span.page,
         "start": passage.span.start,
         "end": passage.span.end,
-        "score": passage.score,
+        "score": round(passage.score, _DIGITS),
         "chunk_ids": list(passage.chunks),
     }
 

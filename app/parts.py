@@ -56,6 +56,8 @@ class ServiceSettings:
     grace_seconds: float = 15.0
     top_k: int = 6
     static_dir: Path | None = None
+    records_days: int = 0
+    """How long answers are kept in the records; 0: until they are deleted."""
     runs_url: str = ""
     """Where runs are shared between replicas (redis://…); empty: kept in this process."""
 

@@ -27,6 +27,7 @@ from app.api import (
 from app.api.mcp_route import McpRoute
 from app.middleware import BodyLimit, RequestIds
 from app.parts import Health, Service, ServiceSettings
+from app.runs.retention import swept
 from app.runs.runs import RunLimits, Runs
 from app.runs.shared import SharedRuns
 
@@ -60,7 +61,10 @@ def create_app(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with mcp.running() if mcp else nullcontext():
+        async with (
+            mcp.running() if mcp else nullcontext(),
+            swept(service.records, days=settings.records_days),
+        ):
             await runs.open()
             try:
                 yield

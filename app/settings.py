@@ -45,6 +45,13 @@ class ServeSettings(FootnoteSettings):
         default="",
         description="Database of conversations and feedback (any SQLAlchemy URL); empty: records.db in the data folder.",
     )
+    records_days: int = Field(
+        default=90,
+        ge=0,
+        le=36_500,
+        description="Days that conversations and feedback are kept; what is older is erased when the service starts "
+        "and daily. 0: kept until it is deleted.",
+    )
     runs_url: str = Field(
         default="",
         description="Redis (redis://host:6379/0) through which replicas share answers being written, so that any "

@@ -131,7 +131,10 @@ async def chat(
     """
     said = body.conversation_so_far()
     if body.messages is None and body.conversation and service.records:
-        earlier = await asyncio.to_thread(service.records.history, body.conversation, owner=grant.key)
+        erasures = -1
+        while erasures != runs.erasures:  # nothing that was erased meanwhile goes into the question
+            erasures = runs.erasures
+            earlier = await asyncio.to_thread(service.records.history, body.conversation, owner=grant.key)
         said = [*await still_readable(earlier, service=service, grant=grant), *said]
     question = question_of(said, grant=grant, settings=service.settings, knobs=body)
     run = await runs.begin(question, resumable=True, owner=grant.key)

@@ -19,7 +19,8 @@ class Alive(BaseModel):
 
 class Ready(BaseModel):
     """Whether questions can be answered. Callers that the service knows read why not; counts are of all tenants'
-    documents, and told only where no API key was ever made."""
+    documents, and told only where no API key was ever made.
+    """
 
     ready: bool
     detail: str | None = None

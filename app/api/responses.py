@@ -97,9 +97,14 @@ async def create(
 ) -> Response:
     """Answer from the documents. With `background` the answer is written on when the client leaves."""
     model = known_model(body.model, service)
-    before = await _before(body.previous_response_id, runs=runs, service=service, grant=grant)
+    previous = await _previous(body.previous_response_id, runs=runs, service=service, grant=grant)
     said = [Message("user", body.input)] if isinstance(body.input, str) else _conversation(body.input)
-    question = question_of([*before, *said], grant=grant, settings=service.settings, knobs=body.footnote)
+    knobs = body.footnote or Knobs()
+    if previous is not None:
+        said = [*_up_to(previous), *said]
+        # One conversation, so that it is erased as one.
+        knobs = knobs.model_copy(update={"conversation": previous.question.conversation})
+    question = question_of(said, grant=grant, settings=service.settings, knobs=knobs)
     asked: Dialect = {
         "model": model,
         "instructions": body.instructions,
@@ -157,8 +162,9 @@ async def cancel(
 ) -> Response:
     """Stop a response, and show it when it has stopped."""
     run = await _found(response_id, runs=runs, service=service, grant=grant)
+    options = _options(run, request=request, service=service, grant=grant)
     await runs.stop(run)
-    return _whole(run, _options(run, request=request, service=service, grant=grant))
+    return _whole(run, options)
 
 
 async def _found(response_id: str, *, runs: Runs, service: Service, grant: Grant) -> Run:
@@ -168,15 +174,23 @@ async def _found(response_id: str, *, runs: Runs, service: Service, grant: Grant
     return run
 
 
-async def _before(previous: str | None, *, runs: Runs, service: Service, grant: Grant) -> list[Message]:
-    """Return the conversation up to and with an earlier response."""
-    if previous is None:
-        return []
-    run = await _found(previous, runs=runs, service=service, grant=grant)
+async def _previous(response_id: str | None, *, runs: Runs, service: Service, grant: Grant) -> Run | None:
+    """Return an earlier response, which has to be complete."""
+    if response_id is None:
+        return None
+    run = await _found(response_id, runs=runs, service=service, grant=grant)
     if not run.ended:
-        raise Conflict(f"The response {previous!r} is still being written.", "Wait for it, or cancel it.")
-    answer = Message("assistant", run.answer, documents_of(run))
-    return [*run.question.history, Message("user", run.question.text), answer]
+        raise Conflict(f"The response {response_id!r} is still being written.", "Wait for it, or cancel it.")
+    return run
+
+
+def _up_to(run: Run) -> list[Message]:
+    """Return the conversation up to and with a run."""
+    return [
+        *run.question.history,
+        Message("user", run.question.text),
+        Message("assistant", run.answer, documents_of(run)),
+    ]
 
 
 def _conversation(items: list[InputItem]) -> list[Message]:
