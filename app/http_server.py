@@ -31,7 +31,9 @@ def serve_with_uvicorn(
     crowd = Crowd(replace(limits, most=affordable(limits.most)))
     config = uvicorn.Config(
         application,
-        http=cast("Any", partial(BoundedProtocol, crowd=crowd)),  # Any: it asks for a class, and only calls it
+        http=cast(
+            "Any", partial(BoundedProtocol, crowd=crowd)
+        ),  # Any: it asks for a class, and only calls it
         ws="none",
         log_level="warning",
         timeout_graceful_shutdown=GRACE_SECONDS,

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,7 +12,13 @@ from app.problems import TooLarge, Unprocessable
 from app.question import Message, Question
 from vectorstore.types import Condition, Generation, Where
 
-Scalar: TypeAlias = str | int | float | bool
+MOST_NUMBER: Final = 2**63 - 1
+"""The largest integer that databases and clients agree on."""
+Whole: TypeAlias = Annotated[int, Field(ge=-MOST_NUMBER, le=MOST_NUMBER)]
+Real: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+Words: TypeAlias = Annotated[str, Field(max_length=4_000)]
+"""A text that is not shown to a model. Its bound also keeps half characters out, which pydantic lets through without."""
+Scalar: TypeAlias = Words | Whole | Real | bool
 KEPT_MESSAGES = 20
 """Older messages of a conversation are left out: clients send the whole of it every time."""
 
@@ -29,7 +35,8 @@ class ConditionBody(BaseModel):
 
 
 WhereBody: TypeAlias = Annotated[
-    list[ConditionBody] | dict[str, Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=1_000)]],
+    list[ConditionBody]
+    | dict[Words, Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=1_000)]],
     Field(
         description="Conditions that must all hold; or, shorter, an object of field → value or values.",
         examples=[
@@ -39,7 +46,9 @@ WhereBody: TypeAlias = Annotated[
     ),
 ]
 TopK: TypeAlias = Annotated[int | None, Field(ge=1, le=50, description="Chunks to retrieve.")]
-At: TypeAlias = Annotated[int | None, Field(ge=0, description="Generation of the index to answer from.")]
+At: TypeAlias = Annotated[
+    int | None, Field(ge=0, le=MOST_NUMBER, description="Generation of the index to answer from.")
+]
 
 
 class Knobs(BaseModel):

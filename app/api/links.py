@@ -6,8 +6,10 @@ groups change, the link follows.
 
 import hashlib
 import hmac
+import re
 import time
 from collections.abc import Callable
+from typing import Final
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -16,6 +18,8 @@ from app.keys import Grant
 from app.parts import Service
 from app.wire.sources import Viewer
 from vectorstore.types import Document, DocumentId
+
+_SECONDS: Final = re.compile(r"[0-9]{1,12}")
 
 
 def viewer(request: Request, service: Service, grant: Grant, *, now: float) -> Viewer:
@@ -32,7 +36,7 @@ def granted_by(request: Request, service: Service, document: DocumentId) -> Gran
     query = request.query_params
     key, expires, signature = query.get("key", ""), query.get("expires", ""), query.get("signature", "")
     secret = service.keys.signing_secret()
-    if not secret or not expires.isascii() or not expires.isdigit() or int(expires) < time.time():
+    if not secret or not _SECONDS.fullmatch(expires) or int(expires) < time.time():
         return None
     if not hmac.compare_digest(signature.encode(), _signature(secret, document, key, expires).encode()):
         return None

@@ -53,7 +53,7 @@ class Records:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = sql.create_engine(url)
+        self._engine = sql.create_engine(url, hide_parameters=True)  # errors are logged, contents never
         if self._engine.dialect.name == "sqlite":
             sql.event.listen(self._engine, "connect", _durable)
         try:

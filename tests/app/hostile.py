@@ -1,5 +1,6 @@
 """Requests that no client library would send: odd headers, integers of any size, half characters, broken bodies."""
 
+import contextlib
 import json
 import random
 import socket
@@ -12,7 +13,17 @@ INTEGERS = (
     "9223372036854775808", "-9223372036854775809", "18446744073709551616", "9" * 400, "9" * 5_000, "-" + "9" * 5_000,
     "", "null", "true",
 )  # fmt: skip
-FLOATS = ("NaN", "Infinity", "-Infinity", "1e400", "-1e400", "1e-400", "5e-324", "1.7976931348623157e308", "-0.0")
+FLOATS = (
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "1e400",
+    "-1e400",
+    "1e-400",
+    "5e-324",
+    "1.7976931348623157e308",
+    "-0.0",
+)
 DATES = (
     "0000-01-01", "0001-01-01", "0001-01-01T00:00:00+14:00", "9999-12-31", "9999-12-31T23:59:59.999999-14:00", "10000-01-01",
     "2026-02-30", "2026-01-01T00:00:00+99:99", "2026-01-01T24:00:00", "2026-01-01T00:00:60Z", "-0001-01-01", "2026",
@@ -97,7 +108,13 @@ class Hostile:
             for method, operation in methods.items()
         ]
         # what the document does not list
-        self._routes += [("POST", "/mcp", {}), ("GET", "/mcp", {}), ("DELETE", "/mcp", {}), ("GET", "/", {}), ("GET", "/widget.js", {})]
+        self._routes += [
+            ("POST", "/mcp", {}),
+            ("GET", "/mcp", {}),
+            ("DELETE", "/mcp", {}),
+            ("GET", "/", {}),
+            ("GET", "/widget.js", {}),
+        ]
 
     def requests(self, count: int) -> Iterator[bytes]:
         """Yield so many requests, each whole or broken on purpose."""
@@ -115,9 +132,17 @@ class Hostile:
         for parameter in parameters:
             if parameter["in"] == "path":
                 path = path.replace(f"{{{parameter['name']}}}", self._one(PATHS))
-        query = [(p["name"], self._in_query()) for p in parameters if p["in"] == "query" and self._random.random() < 0.6]
+        query = [
+            (p["name"], self._in_query())
+            for p in parameters
+            if p["in"] == "query" and self._random.random() < 0.6
+        ]
         if path.endswith(("/view", ".png")):
-            query += [(name, self._in_query()) for name in ("expires", "key", "signature") if self._random.random() < 0.6]
+            query += [
+                (name, self._in_query())
+                for name in ("expires", "key", "signature")
+                if self._random.random() < 0.6
+            ]
         if self._random.random() < 0.1:
             query.append((self._one(("", "at", "after", "%00", "expires")), self._in_query()))
         if self._random.random() < 0.05:
@@ -159,8 +184,20 @@ class Hostile:
                 body[name] = Raw(self._value(of))
         text = _written(body)
         if self._random.random() < 0.05:
-            text = self._one((text[:-2], text + text, "[" * 100_000, '{"a":' * 100_000, text.replace("{", '{"at":1,"at":2,', 1), "", "\ufeff" + text))
-        return text.encode("utf-8", "replace") if self._random.random() < 0.97 else text.encode("utf-16"), "application/json"
+            text = self._one(
+                (
+                    text[:-2],
+                    text + text,
+                    "[" * 100_000,
+                    '{"a":' * 100_000,
+                    text.replace("{", '{"at":1,"at":2,', 1),
+                    "",
+                    "\ufeff" + text,
+                )
+            )
+        return text.encode("utf-8", "replace") if self._random.random() < 0.97 else text.encode(
+            "utf-16"
+        ), "application/json"
 
     def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
         while "$ref" in schema:
@@ -184,19 +221,29 @@ class Hostile:
                     if self._random.random() < 0.7
                 }
                 further = schema.get("additionalProperties")
-                key = self._one((r'"\ud800"', '"modified"', '"uri"', '"title"', '"\\u0000"', '"tags"', '"a.b"'))
+                key = self._one(
+                    (r'"\ud800"', '"modified"', '"uri"', '"title"', '"\\u0000"', '"tags"', '"a.b"')
+                )
                 if isinstance(further, dict):
                     return "{" + key + ":" + self._value(further, depth + 1) + "}"
                 return _written(named)
             case "array":
-                return "[" + ",".join(self._value(schema["items"], depth + 1) for _ in range(self._one((1, 1, 2, 3)))) + "]"
+                return (
+                    "["
+                    + ",".join(
+                        self._value(schema["items"], depth + 1) for _ in range(self._one((1, 1, 2, 3)))
+                    )
+                    + "]"
+                )
             case _:
                 return self._scalar()
 
     def _scalar(self) -> str:
         pool = self._one((INTEGERS, FLOATS, DATES, TEXTS, SURROGATES))
         value = str(self._one(pool))
-        is_literal = pool is SURROGATES or (pool in (INTEGERS, FLOATS) and value and self._random.random() < 0.8)
+        is_literal = pool is SURROGATES or (
+            pool in (INTEGERS, FLOATS) and value and self._random.random() < 0.8
+        )
         return value if is_literal else json.dumps(value)
 
     def _call(self) -> str:
@@ -214,9 +261,26 @@ class Hostile:
             b'name="file"; filename="\\ud800.txt"', b'name="file"; filename="con.md"', b'name="file"; filename=".md"', b'name="file"; filename="a\r\nb.md"',
             b'name="\xff"; filename="x.md"',
         )  # fmt: skip
-        contents = (b"", b"hello", b"\xff\xfe\x00", b"# H\n\ntext", b"hr", b"\x00", b"\xed\xa0\x80", b"---\ndate: 9999-99-99\n---\nx")
-        part = b"--b\r\nContent-Disposition: form-data; " + self._one(names) + b"\r\n\r\n" + self._one(contents) + b"\r\n"
-        return part * self._one((1, 1, 2)) + self._one((b"--b--\r\n", b"--b--\r\n", b"", b"--b", b"--c--\r\n"))
+        contents = (
+            b"",
+            b"hello",
+            b"\xff\xfe\x00",
+            b"# H\n\ntext",
+            b"hr",
+            b"\x00",
+            b"\xed\xa0\x80",
+            b"---\ndate: 9999-99-99\n---\nx",
+        )
+        part = (
+            b"--b\r\nContent-Disposition: form-data; "
+            + self._one(names)
+            + b"\r\n\r\n"
+            + self._one(contents)
+            + b"\r\n"
+        )
+        return part * self._one((1, 1, 2)) + self._one(
+            (b"--b--\r\n", b"--b--\r\n", b"", b"--b", b"--c--\r\n")
+        )
 
 
 class Raw(str):
@@ -233,19 +297,27 @@ def _written(value: Any) -> str:
     return json.dumps(value)
 
 
-def status_of(port: int, request: bytes, *, seconds: float = 20.0) -> int:
-    """Send a request as it is and return the answer's status; 0 where the server hung up without one."""
-    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
-        try:
-            connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
-        except (BrokenPipeError, ConnectionResetError, OSError):
-            pass  # an answer may be there all the same
+def status_of(port: int, request: bytes, *, silence: float = 0.5, seconds: float = 30.0) -> int:
+    """Send a request as it is and return the answer's status; 0 where none came.
+
+    After a `silence` the sending side is closed: what was sent was not a whole request.
+    """
+    with socket.create_connection(("127.0.0.1", port), timeout=silence) as connection:
         answer = b""
-        try:
-            while b"\r\n\r\n" not in answer and (more := connection.recv(65_536)):
-                answer += more
-        except ConnectionResetError:
-            pass
+        with contextlib.suppress(ConnectionError):  # an answer may be there all the same
+            connection.sendall(request)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                try:
+                    more = connection.recv(65_536)
+                except TimeoutError:
+                    if connection.gettimeout() == seconds:
+                        raise
+                    connection.settimeout(seconds)
+                    connection.shutdown(socket.SHUT_WR)
+                    continue
+                answer = (answer + more).removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
+                if not more or b"\r\n\r\n" in answer:
+                    break
     first = answer.split(b"\r\n", 1)[0].split(b" ")
     return int(first[1]) if len(first) > 1 and first[1].isdigit() else 0
