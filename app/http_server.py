@@ -23,7 +23,7 @@ _LIMITS: Final = ConnectionLimits()
 def serve_with_uvicorn(
     application: "FastAPI", listener: socket.socket, limits: ConnectionLimits = _LIMITS
 ) -> None:
-    """Serve on the bound socket until SIGINT or SIGTERM; streams drain themselves (`app/api/streaming.py`)."""
+    """Serve on the bound socket until SIGINT, SIGTERM or SIGHUP; streams drain themselves (`app/api/streaming.py`)."""
     import uvicorn
 
     _spare_the_collector()
@@ -46,7 +46,7 @@ def serve_with_uvicorn(
 def serve_with_granian(
     application: "FastAPI", listener: socket.socket, limits: ConnectionLimits = _LIMITS
 ) -> None:
-    """Serve on the socket's address until SIGINT or SIGTERM, then drain; raises Unavailable without granian.
+    """Serve on the socket's address until SIGINT, SIGTERM or SIGHUP, then drain; raises Unavailable without granian.
 
     granian ends a head that does not come, but counts no connections by address and makes no room: when there are
     as many as it may have, others wait for one to end.

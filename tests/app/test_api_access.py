@@ -207,7 +207,9 @@ def test_without_keys_a_foreign_page_may_do_nothing() -> None:
                     method, own + path, json=BODIES.get(path), headers={"Origin": origin}
                 )
                 assert response.status_code == 403, (origin, path)
-        assert httpx.post(f"{own}/v1/chat", json=BODIES["/v1/chat"], headers={"Origin": own}).status_code == 200
+        assert (
+            httpx.post(f"{own}/v1/chat", json=BODIES["/v1/chat"], headers={"Origin": own}).status_code == 200
+        )
         listed_page = {"Origin": "http://localhost:3000"}
         answer = httpx.post(f"{open_to_one.url}/v1/chat", json=BODIES["/v1/chat"], headers=listed_page)
         assert answer.status_code == 200
