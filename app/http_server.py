@@ -1,14 +1,15 @@
-"""The HTTP servers that the application runs under: uvicorn, or granian, which passes more streams per core."""
+"""What holds for both HTTP servers, and granian, which passes more streams per core; `app/uvicorn_server.py` is the other."""
 
 import asyncio
+import contextlib
 import gc
+import os
+import resource
 import signal
 import socket
-from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from app.connections import HEAD_BYTES, BoundedProtocol, ConnectionLimits, Crowd, affordable
 from vectorstore.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -17,34 +18,43 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 30
 """How long running answers may take to end after SIGTERM."""
-_LIMITS: Final = ConnectionLimits()
+HEAD_BYTES: Final = 65_536
+"""The longest head of a request: its first line and all its headers."""
 
 
-def serve_with_uvicorn(
-    application: "FastAPI", listener: socket.socket, limits: ConnectionLimits = _LIMITS
-) -> None:
-    """Serve on the bound socket until SIGINT, SIGTERM or SIGHUP; streams drain themselves (`app/api/streaming.py`)."""
-    import uvicorn
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """How long a request's head, and each silence after it, may take; how many connections there may be.
 
-    _spare_the_collector()
-    _end_when_hung_up()
-    crowd = Crowd(replace(limits, most=affordable(limits.most)))
-    config = uvicorn.Config(
-        application,
-        http=cast(
-            "Any", partial(BoundedProtocol, crowd=crowd)
-        ),  # Any: it asks for a class, and only calls it
-        ws="none",
-        log_level="warning",
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        server_header=False,
-        date_header=False,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    `unfinished` is for one address: connections whose request has not come whole.
+    """
+
+    seconds: float = 30.0
+    unfinished: int = 256
+    most: int = 8_192
+
+
+LIMITS: Final = ConnectionLimits()
+
+
+def affordable(wanted: int) -> int:
+    """Return how many of the wanted connections there are file descriptors for, after raising the soft limit.
+
+    Some stay free for what the process opens meanwhile, so that no request fails for want of one.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY:
+        with contextlib.suppress(ValueError, OSError):  # macOS refuses its own hard limit
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    free = soft - len(os.listdir("/dev/fd"))  # noqa: PTH208 - names are all that is wanted
+    return max(1, min(wanted, free - min(256, free // 2)))
 
 
 def serve_with_granian(
-    application: "FastAPI", listener: socket.socket, limits: ConnectionLimits = _LIMITS
+    application: "FastAPI", listener: socket.socket, limits: ConnectionLimits = LIMITS
 ) -> None:
     """Serve on the socket's address until SIGINT, SIGTERM or SIGHUP, then drain; raises Unavailable without granian.
 
@@ -60,8 +70,7 @@ def serve_with_granian(
             "The server granian is not installed.", "pip install 'footnote[granian]'"
         ) from error
 
-    _spare_the_collector()
-    _end_when_hung_up()
+    prepare()
     host, port = listener.getsockname()[:2]
     listener.close()  # granian opens a socket of its own
     server = Server(
@@ -82,6 +91,14 @@ def serve_with_granian(
     asyncio.run(_until_stopped(server, application))
 
 
+def prepare() -> None:
+    """Make the process ready to serve, under whichever server."""
+    _spare_the_collector()
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        # A terminal that goes away is an order to end in good order; under nohup it is none.
+        signal.signal(signal.SIGHUP, lambda _number, _frame: signal.raise_signal(signal.SIGTERM))
+
+
 def _spare_the_collector() -> None:
     """Keep the collector of cycles away from what lives as long as the process, and from what is remembered later.
 
@@ -92,12 +109,6 @@ def _spare_the_collector() -> None:
     gc.freeze()
     young, middle, _ = gc.get_threshold()
     gc.set_threshold(young, middle, 1_000)
-
-
-def _end_when_hung_up() -> None:
-    """Take a terminal that goes away as an order to end in good order, unless it is to be ignored (nohup)."""
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, lambda _number, _frame: signal.raise_signal(signal.SIGTERM))
 
 
 async def _until_stopped(server: "Server", application: "FastAPI") -> None:

@@ -50,6 +50,10 @@ class Grant:
     rights: frozenset[Right]
 
 
+LOCAL: Final = Grant("local", Scope(), frozenset(RIGHTS))
+"""What this machine itself may do where no key was ever made."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewKey:
     """A key just made, with the secret, which is never shown again."""

@@ -85,9 +85,9 @@ def run(
 ) -> None:
     """Serve on the bound socket until SIGINT, SIGTERM or SIGHUP, then drain."""
     from app.build import build_service
-    from app.connections import ConnectionLimits
-    from app.http_server import serve_with_granian, serve_with_uvicorn
+    from app.http_server import ConnectionLimits, serve_with_granian
     from app.service import create_app
+    from app.uvicorn_server import serve_with_uvicorn
     from ingest.settings import IngestSettings
 
     ingest_settings = IngestSettings() if settings.uploads else None

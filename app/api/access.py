@@ -5,23 +5,21 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
-from app.keys import RIGHTS, Grant, Right
+from app.keys import LOCAL, Grant, Right
 from app.parts import Service
 from app.problems import Unauthenticated
 from app.runs.runs import Runs
 from vectorstore.errors import NotAllowed
-from vectorstore.types import Scope
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _LOCAL_HOST: Final = re.compile(
-    r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE | re.ASCII
+    r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{0,5})?", re.IGNORECASE | re.ASCII
 )
 _PASSED_ON: Final = (
     "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip",
     "cf-connecting-ip", "true-client-ip",
 )  # fmt: skip
 """What proxies add. One that adds nothing cannot be told from a caller on this machine."""
-_LOCAL = Grant("local", Scope(), frozenset(RIGHTS))
 
 
 async def service(request: Request) -> Service:
@@ -52,7 +50,7 @@ async def grant(request: Request, service: ServiceIn) -> Grant:
     if secret.startswith("fn_"):
         return _checked(service, secret.strip())
     _refuse_strangers(request, service)
-    return _LOCAL
+    return LOCAL
 
 
 def _checked(service: Service, secret: str) -> Grant:

@@ -1,12 +1,14 @@
 """From a request's words to a Question: what is too much, what is too little, and the conversation before it."""
 
+import re
 import secrets
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.keys import Grant
+from app.keys import LOCAL, Grant
 from app.parts import ServiceSettings
 from app.problems import TooLarge, Unprocessable
 from app.question import Message, Question
@@ -85,9 +87,27 @@ def question_of(
         history=tuple(Message(m.role, m.text[: settings.max_question_chars]) for m in history),
         where=where_of(knobs.where),
         top_k=knobs.top_k or settings.top_k,
-        conversation=knobs.conversation or f"conv_{secrets.token_hex(12)}",
+        conversation=conversation_of_caller(knobs.conversation, grant) or f"conv_{secrets.token_hex(12)}",
         at=None if knobs.at is None else Generation(knobs.at),
     )
+
+
+def conversation_of_caller(name: str | None, grant: Grant) -> str | None:
+    """Return the conversation's name where it shows that the caller is whoever began it, else None.
+
+    Many visitors may share one key. A name that looks drawn by chance, as UUIDs and the ids of chat clients do, is
+    known to its creator alone; `conv_1` is anybody's, and a conversation under it goes by a name of ours. Without
+    keys there is one caller.
+    """
+    if not name or grant is LOCAL:
+        return name or None
+    drawn = re.sub(r"[-_]", "", name.rpartition(":")[2])
+    kinds = [(c.isdigit(), c.isupper()) for c in drawn]
+    changes = sum(one != other for one, other in pairwise(kinds))
+    is_random = (
+        drawn.isascii() and drawn.isalnum() and len(drawn) >= 16 and changes >= 3 and len(set(drawn)) >= 9
+    )
+    return name if is_random else None
 
 
 def where_of(body: WhereBody | None) -> Where:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import ConfigDict, Field, model_validator
 
 from app.api.access import ChatGrant, RunsIn, ServiceIn
-from app.api.asking import MOST_NUMBER, Knobs, question_of
+from app.api.asking import MOST_NUMBER, Knobs, conversation_of_caller, question_of
 from app.api.examples import event_stream, problems
 from app.api.links import viewer
 from app.api.messages import ChatMessage, Messages, conversation_of
@@ -131,8 +131,9 @@ async def chat(
     A dropped connection can be taken up again within 15 seconds through `/v1/runs/{id}/events`.
     """
     said = body.conversation_so_far()
-    if body.messages is None and body.conversation and service.records:
-        earlier = await asyncio.to_thread(service.records.history, body.conversation, owner=grant.key)
+    conversation = conversation_of_caller(body.conversation, grant)
+    if body.messages is None and conversation and service.records:
+        earlier = await asyncio.to_thread(service.records.history, conversation, owner=grant.key)
         said = [*earlier, *said]
     question = question_of(said, grant=grant, settings=service.settings, knobs=body)
     run = await runs.begin(question, resumable=True, owner=grant.key)

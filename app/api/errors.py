@@ -5,13 +5,11 @@ Native routes answer RFC 9457 problem details, the OpenAI routes OpenAI's error 
 """
 
 import errno
-import sqlite3
 from dataclasses import replace
 from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -66,11 +64,6 @@ def install(application: FastAPI) -> None:
         response.headers.update(error.headers or {})
         return response
 
-    async def unwritable(request: Request, error: Exception) -> Response:
-        report("A database cannot be used", error)
-        sentence = "The service cannot read or write its records now. Try again in a moment."
-        return response_to(Problem(503, "unavailable", sentence, retry_after=2), request.url.path)
-
     async def full(request: Request, error: Exception) -> Response:
         if not isinstance(error, OSError) or error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise error
@@ -81,6 +74,4 @@ def install(application: FastAPI) -> None:
     application.add_exception_handler(FootnoteError, known)
     application.add_exception_handler(RequestValidationError, invalid)
     application.add_exception_handler(HTTPException, raised)
-    for kind in (SQLAlchemyError, sqlite3.Error):
-        application.add_exception_handler(kind, unwritable)
     application.add_exception_handler(OSError, full)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.access import ChatGrant, ServiceIn
+from app.api.asking import conversation_of_caller
 from app.api.examples import problems
 from app.runs.records import Rating, Records
 from vectorstore.errors import NotFound
@@ -50,8 +51,13 @@ async def feedback(body: FeedbackBody, service: ServiceIn, grant: ChatGrant) -> 
 async def forget(
     conversation: Annotated[str, Path(max_length=200)], service: ServiceIn, grant: ChatGrant
 ) -> Forgotten:
-    """Delete what was asked and answered in a conversation, and the feedback on it."""
+    """Delete what was asked and answered in a conversation, and the feedback on it.
+
+    With a key, only under a name that nobody else could guess: others may hold the same key.
+    """
     records = _records(service.records)
+    if conversation_of_caller(conversation, grant) is None:
+        return Forgotten(runs=0)
     return Forgotten(runs=await asyncio.to_thread(records.forget, conversation, owner=grant.key))
 
 

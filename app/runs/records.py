@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,6 +15,7 @@ from vectorstore.errors import NotFound, Unavailable
 
 Rating: TypeAlias = Literal["up", "down"]
 
+_BUSY_MILLISECONDS: Final = 5_000
 _tables = sql.MetaData()
 _runs = sql.Table(
     "runs",
@@ -63,6 +64,7 @@ class Records:
                 f"The records database ({self._engine.url.render_as_string(hide_password=True)}) cannot be opened.",
                 "Correct FOOTNOTE_RECORDS_URL, or start the database.",
             ) from error
+        sql.event.listen(self._engine, "handle_error", _in_our_words)
 
     def add(self, run: str, question: Question, owner: str, events: Sequence[Event]) -> None:
         """Keep one finished run, with why it answered as it did."""
@@ -160,9 +162,21 @@ def records_url(configured: str, data_dir: Path) -> str:
     return f"sqlite:///{path}"
 
 
+def _in_our_words(context: sql.engine.ExceptionContext) -> None:
+    """Have every failure of the database raised as one of ours: SQLAlchemy's holds the statement and what it was about."""
+    raise Unavailable(
+        "The records cannot be read or written now.", "Try again in a moment."
+    ) from context.original_exception
+
+
 def _durable(connection: sql.engine.interfaces.DBAPIConnection, _: object) -> None:
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "secure_delete=ON", "busy_timeout=5000"):
+    for pragma in (
+        "journal_mode=WAL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        f"busy_timeout={_BUSY_MILLISECONDS}",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

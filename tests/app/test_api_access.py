@@ -165,17 +165,18 @@ def test_anothers_runs_and_responses_and_chats_are_not_there(tmp_path: Path) -> 
 def test_a_chat_of_the_same_id_under_another_key_is_another_chat(tmp_path: Path) -> None:
     keys = Keys(tmp_path / "keys.json")
     anna, bert = ({"Authorization": f"Bearer {keys.create(name).secret}"} for name in ("anna", "bert"))
-    body = {"id": "chat1", "messages": [{"role": "user", "content": "q"}]}
+    chat = "kL2mN8pQ4rS6tV0w"
+    body = {"id": chat, "messages": [{"role": "user", "content": "q"}]}
     turn = ScriptedTurn((*ANSWERED[:6], 30.0))
     with (
         serve(service(turn, keys=tmp_path / "keys.json")) as served,
         httpx.stream("POST", f"{served.url}/api/chat", json=body, headers=anna) as stream,
     ):
         next(line for line in stream.iter_lines() if "text-delta" in line)
-        assert httpx.get(f"{served.url}/api/chat/chat1/stream", headers=bert).status_code == 204
-        assert httpx.post(f"{served.url}/api/chat/chat1/stop", headers=bert).json() == {"stopped": False}
+        assert httpx.get(f"{served.url}/api/chat/{chat}/stream", headers=bert).status_code == 204
+        assert httpx.post(f"{served.url}/api/chat/{chat}/stop", headers=bert).json() == {"stopped": False}
         assert turn.open == 1
-        assert httpx.post(f"{served.url}/api/chat/chat1/stop", headers=anna).json() == {"stopped": True}
+        assert httpx.post(f"{served.url}/api/chat/{chat}/stop", headers=anna).json() == {"stopped": True}
 
 
 def test_without_keys_this_machine_may_ask_and_only_under_a_local_name() -> None:

@@ -1,50 +1,46 @@
-"""Connections that uvicorn holds: none may wait for its request for long, and together they leave descriptors free.
+"""The application under uvicorn, with an end to every wait for a client, and descriptors left free.
 
 uvicorn itself lets a client take any time over the head of a request, and send one of any length. Bodies are
 timed by `app/middleware.py`, under every server.
 """
 
 import asyncio
-import contextlib
-import os
-import resource
-from dataclasses import dataclass
-from typing import Any, Final
+import socket
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, cast
 
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-HEAD_BYTES: Final = 65_536
-"""The longest head of a request: its first line and all its headers."""
-_YOUNG_SECONDS: Final = 5.0
-"""Many connections may come at once, and their first bytes lie unread: only older ones count against an address."""
+from app.http_server import GRACE_SECONDS, HEAD_BYTES, LIMITS, ConnectionLimits, affordable, prepare
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_YOUNG: Final = 1 / 6
+"""Many connections may come at once, and their first bytes lie unread: only those that waited for this part of their
+time count against an address."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionLimits:
-    """How long a request's head, and each silence after it, may take; how many connections there may be.
-
-    `unfinished` is for one address: connections whose request has not come whole.
-    """
-
-    seconds: float = 30.0
-    unfinished: int = 256
-    most: int = 8_192
-
-
-def affordable(wanted: int) -> int:
-    """Return how many of the wanted connections there are file descriptors for, after raising the soft limit.
-
-    Some stay free for what the process opens meanwhile, so that no request fails for want of one.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY:
-        with contextlib.suppress(ValueError, OSError):  # macOS refuses its own hard limit
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-            soft = hard
-    if soft == resource.RLIM_INFINITY:
-        return wanted
-    free = soft - len(os.listdir("/dev/fd"))  # noqa: PTH208 - names are all that is wanted
-    return max(1, min(wanted, free - min(256, free // 2)))
+def serve_with_uvicorn(
+    application: "FastAPI", listener: socket.socket, limits: ConnectionLimits = LIMITS
+) -> None:
+    """Serve on the bound socket until SIGINT, SIGTERM or SIGHUP; streams drain themselves (`app/api/streaming.py`)."""
+    prepare()
+    crowd = Crowd(replace(limits, most=affordable(limits.most)))
+    config = uvicorn.Config(
+        application,
+        http=cast(
+            "Any", partial(BoundedProtocol, crowd=crowd)
+        ),  # Any: it asks for a class, and only calls it
+        ws="none",
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        server_header=False,
+        date_header=False,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 class Crowd:
@@ -81,7 +77,7 @@ class Crowd:
         for connection in list(self.waiting):
             if connection.overdue(now):
                 connection.cut(408)
-            elif not connection.idle and now - connection.since > min(_YOUNG_SECONDS, self.limits.seconds):
+            elif not connection.idle and now - connection.since > self.limits.seconds * _YOUNG:
                 unfinished.setdefault(connection.address, []).append(connection)
         for those in unfinished.values():
             for connection in those[: max(0, len(those) - self.limits.unfinished)]:
