@@ -218,6 +218,7 @@ def build_service(
         uploads=_uploads(parts, store_settings, ingest_settings) if ingest_settings else None,
         settings=ServiceSettings(
             base_url=serve_settings.base_url.rstrip("/"),
+            request_seconds=serve_settings.request_seconds,
             cors_origins=tuple(o.strip() for o in serve_settings.cors_origins.split(",") if o.strip()),
             max_upload_bytes=serve_settings.max_upload_mb * 1_000_000,
             max_question_chars=serve_settings.max_question_chars,

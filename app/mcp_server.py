@@ -15,7 +15,7 @@ from app.keys import Grant
 from app.parts import Service
 from app.question import Question
 from app.wire.sources import Viewer, label
-from vectorstore.errors import BadInput, FootnoteError, NotFound, Unavailable
+from vectorstore.errors import BadInput, FootnoteError, NotAllowed, NotFound, Unavailable
 from vectorstore.extras import pip_install
 from vectorstore.types import Document, DocumentId, Hit, Span
 
@@ -109,6 +109,10 @@ def _fetch(service: Service, identity: str, grant: Grant, link: Viewer) -> str:
     wanted, _, chunk = identity.partition("/")
     with service.store.snapshot() as snapshot:
         document = snapshot.document(DocumentId(wanted), scope=grant.scope)
+        if not chunk and "documents" not in grant.rights:
+            raise NotAllowed(
+                "This key has no right to documents.", "Fetch the id of a passage, as `search` gives it."
+            )
         whole = snapshot.text(document.id)
         if not chunk:
             return _shown(identity, document, whole[:_MOST], span=Span(0, min(len(whole), _MOST)), link=link)

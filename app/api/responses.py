@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from app.api.access import ChatGrant, RunsIn, ServiceIn
-from app.api.asking import Knobs, question_of
+from app.api.asking import MOST_NUMBER, Knobs, Words, question_of
 from app.api.completions import known_model
 from app.api.errors import response_to
 from app.api.examples import Responses, event_stream, problems
@@ -51,7 +51,7 @@ class InputItem(BaseModel):
     """One item of the input. Only messages are read; calls and their results come back in a history."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
-    type: str = "message"
+    type: Words = "message"
     role: Literal["user", "assistant", "system", "developer"] | None = None
     content: str | list[TextPart] | None = None
 
@@ -74,13 +74,18 @@ class ResponseBody(BaseModel):
         },
     )
     input: str | Annotated[list[InputItem], Field(max_length=2_000)]
-    model: str | None = None
-    instructions: Annotated[str | None, Field(description="Accepted and shown, not followed.")] = None
+    model: Words | None = None
+    instructions: Annotated[
+        str | None, Field(max_length=1_000_000, description="Accepted and shown, not followed.")
+    ] = None
     previous_response_id: Annotated[
         str | None,
-        Field(description="Continue that response's conversation, while it is kept (ten minutes)."),
+        Field(
+            max_length=100,
+            description="Continue that response's conversation, while it is kept (ten minutes).",
+        ),
     ] = None
-    include: list[str] | None = None
+    include: Annotated[list[Words] | None, Field(max_length=100)] = None
     stream: bool | None = False
     background: bool | None = False
     footnote: Knobs | None = None
@@ -139,7 +144,7 @@ async def show(
     grant: ChatGrant,
     stream: bool = False,
     starting_after: Annotated[
-        int | None, Query(ge=0, description="The last sequence_number received.")
+        int | None, Query(ge=0, le=MOST_NUMBER, description="The last sequence_number received.")
     ] = None,
 ) -> Response:
     """Show how far a response has come, or stream it from after an event."""

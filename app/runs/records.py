@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,6 +24,7 @@ from vectorstore.errors import NotFound, Unavailable
 
 Rating: TypeAlias = Literal["up", "down"]
 
+_BUSY_MILLISECONDS: Final = 5_000
 _tables = sql.MetaData()
 _runs = sql.Table(
     "runs",
@@ -61,7 +62,7 @@ class Records:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = sql.create_engine(url)
+        self._engine = sql.create_engine(url, hide_parameters=True)  # errors are logged, contents never
         if self._engine.dialect.name == "sqlite":
             sql.event.listen(self._engine, "connect", _durable)
         try:
@@ -73,6 +74,7 @@ class Records:
                 f"The records database ({self._engine.url.render_as_string(hide_password=True)}) cannot be opened.",
                 "Correct FOOTNOTE_RECORDS_URL, or start the database.",
             ) from error
+        sql.event.listen(self._engine, "handle_error", _in_our_words)
         with suppress(Unavailable):  # whoever reads it just now, the next deletion or sweep finishes
             self._blank()
 
@@ -167,17 +169,12 @@ class Records:
 
     def _erase(self, *which: sql.ColumnElement[bool]) -> int:
         gone = sql.select(_runs.c.id).where(*which)
-        try:
-            with self._engine.begin() as connection:
-                for kept in (_feedback, _explained):
-                    connection.execute(kept.delete().where(kept.c.run.in_(gone)))
-                count = connection.execute(_runs.delete().where(*which)).rowcount
-                if count:
-                    _to_be_blanked(connection)
-        except SQLAlchemyError as error:
-            raise Unavailable(
-                "The records database did not take the deletion.", "Try again in a moment."
-            ) from error
+        with self._engine.begin() as connection:
+            for kept in (_feedback, _explained):
+                connection.execute(kept.delete().where(kept.c.run.in_(gone)))
+            count = connection.execute(_runs.delete().where(*which)).rowcount
+            if count:
+                _to_be_blanked(connection)
         self._blank()
         return count
 
@@ -198,7 +195,7 @@ class Records:
                         connection.exec_driver_sql("PRAGMA user_version = 0")
                     connection.exec_driver_sql("COMMIT")
                     return
-        except SQLAlchemyError as error:
+        except Unavailable as error:
             raise _left() from error
         raise _left()
 
@@ -218,6 +215,13 @@ def records_url(configured: str, data_dir: Path) -> str:
     return f"sqlite:///{path}"
 
 
+def _in_our_words(context: sql.engine.ExceptionContext) -> None:
+    """Have every failure of the database raised as one of ours: SQLAlchemy's holds the statement and what it was about."""
+    raise Unavailable(
+        "The records cannot be read or written now.", "Try again in a moment."
+    ) from context.original_exception
+
+
 def _durable(connection: sql.engine.interfaces.DBAPIConnection, _: object) -> None:
     cursor = connection.cursor()
     # A run's explanation has 2 to 3 kB: of pages of the usual 4 kB, each would hold one.
@@ -226,7 +230,7 @@ def _durable(connection: sql.engine.interfaces.DBAPIConnection, _: object) -> No
         "journal_mode=WAL",
         "foreign_keys=ON",
         "secure_delete=ON",
-        "busy_timeout=5000",
+        f"busy_timeout={_BUSY_MILLISECONDS}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
