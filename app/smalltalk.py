@@ -6,6 +6,7 @@ import re
 from app.language.phrases import language_of, say
 from app.language.rarity import rarity
 from app.language.words import STOPWORDS, fold, stem, word_set, words
+from vectorstore.printable import printable
 
 _REPLIES = (
     (
@@ -85,7 +86,7 @@ def housekeeping(text: str) -> str | None:
     if not _TASK.match(text):
         return None
     history = _HISTORY.search(text)
-    asked = _USER_LINE.findall(history[1]) if history else []
+    asked = [_bare(line) for line in _USER_LINE.findall(history[1])] if history else []
     task = fold(text[:1_200])
     if "follow-up" in task or "follow_ups" in task or "follow up" in task:
         return json.dumps({"follow_ups": []})
@@ -98,6 +99,11 @@ def housekeeping(text: str) -> str | None:
     if "autocomplet" in task or "completion" in task:
         return json.dumps({"text": ""})
     return json.dumps({})
+
+
+def _bare(line: str) -> str:
+    """Take out what the guard would escape, which JSON has no room for."""
+    return " ".join(printable(line).translate({ord("`"): "'", ord("\\"): "/", ord("~"): "∼"}).split())
 
 
 def _title(asked: list[str]) -> str:

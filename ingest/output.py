@@ -1,6 +1,5 @@
 """What `footnote ingest` prints: data on standard output, talk on standard error."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import typer
 
 from ingest.plan import Plan
 from ingest.report import Report
+from vectorstore.printable import printable, printable_json
 
 _LISTED = 20
 
@@ -23,7 +23,7 @@ class Output:
     def report(self, report: Report) -> None:
         """Print what an ingest did."""
         if self._as_json:
-            typer.echo(json.dumps({"summary": report.summary(), **report.as_json()}, ensure_ascii=False))
+            typer.echo(printable_json({"summary": report.summary(), **report.as_json()}))
             return
         if not self.quiet:
             self._details(report)
@@ -45,25 +45,25 @@ class Output:
                 "unchanged": plan.unchanged,
                 "failed": [asdict(failure) for failure in plan.failed],
             }
-            typer.echo(json.dumps(content, ensure_ascii=False))
+            typer.echo(printable_json(content))
             return
         for action, uri in lines:
-            typer.echo(f"{action:7}{uri}" + (f"  (from {moves[uri]})" if uri in moves else ""))
+            typer.echo(printable(f"{action:7}{uri}" + (f"  (from {moves[uri]})" if uri in moves else "")))
         for failure in plan.failed:
-            typer.echo(f"failed {failure.uri}: {failure.message}", err=True)
+            typer.echo(printable(f"failed {failure.uri}: {failure.message}"), err=True)
         typer.echo(f"{len(lines):,} to do, {plan.unchanged:,} unchanged; nothing was changed.", err=True)
 
     def _details(self, report: Report) -> None:
         most = None if self._verbose else _LISTED
         for failure in report.failed[:most]:
-            typer.echo(f"failed {failure.uri} [{failure.reason}]: {failure.message}", err=True)
+            typer.echo(printable(f"failed {failure.uri} [{failure.reason}]: {failure.message}"), err=True)
         hidden = len(report.failed) - len(report.failed[:most])
         if hidden:
             typer.echo(f"… and {hidden:,} more failures; --verbose lists all.", err=True)
         if self._verbose:
             for finding in report.findings:
-                typer.echo(f"note   {finding.uri}: {finding.message}", err=True)
+                typer.echo(printable(f"note   {finding.uri}: {finding.message}"), err=True)
             for uri, why in report.skipped.items():
-                typer.echo(f"skipped {uri}: {why}", err=True)
+                typer.echo(printable(f"skipped {uri}: {why}"), err=True)
         elif report.findings:
             typer.echo(f"Findings: {len(report.findings):,}; --verbose lists them.", err=True)

@@ -12,6 +12,7 @@ from ingest.inspection import Inspection, inspect
 from ingest.originals import Originals, forget_uris
 from ingest.twins import Twin, Twins
 from vectorstore.errors import NotFound
+from vectorstore.printable import printable, printable_json
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Snapshot
 from vectorstore.types import Condition, Document, Generation, Scope
@@ -36,11 +37,11 @@ def ls(
     with maintenance() as upkeep, upkeep.store.snapshot(_generation(at)) as snapshot:
         found = list(snapshot.documents(scope=_operator(tenant), where=where))
     if as_json:
-        typer.echo(json.dumps([_as_json(each) for each in found], ensure_ascii=False))
+        typer.echo(printable_json([_as_json(each) for each in found]))
         return
     for each in found:
         readers = f"  [{', '.join(sorted(each.readers))}]" if each.readers else ""
-        typer.echo(f"{each.uri}  {each.title}{readers}")
+        typer.echo(printable(f"{each.uri}  {each.title}{readers}"))
     typer.echo(documents(len(found)), err=True)
 
 
@@ -56,7 +57,7 @@ def show(
     with maintenance() as upkeep, upkeep.store.snapshot(_generation(at)) as snapshot:
         document = _named(snapshot, uri, tenant)
         if text:
-            typer.echo(snapshot.text(document.id))
+            typer.echo(printable(snapshot.text(document.id)))
             return
         chunks = snapshot.chunks(document.id)
         seen = inspect(document, snapshot.text(document.id))
@@ -64,17 +65,17 @@ def show(
     read = {**asdict(seen), "near_duplicates": {each.document.uri: each.share for each in twins}}
     if as_json:
         shown = [asdict(chunk) for chunk in chunks]
-        typer.echo(json.dumps({**_as_json(document), "report": read, "chunks": shown}, ensure_ascii=False))
+        typer.echo(printable_json({**_as_json(document), "report": read, "chunks": shown}))
         return
     for name, value in _as_json(document).items():
-        typer.echo(f"{name:<12} {value}")
+        typer.echo(printable(f"{name:<12} {value}"))
     for line in _report(seen, twins):
-        typer.echo(line)
+        typer.echo(printable(line))
     for chunk in chunks:
         page = "" if chunk.span.page is None else f"  page {chunk.span.page}"
         path = " › ".join(chunk.headings)
-        typer.echo(f"\n#{chunk.position}  {chunk.span.start}–{chunk.span.end}{page}  {path}")
-        typer.echo(" ".join(chunk.text.split())[:300])
+        typer.echo(printable(f"\n#{chunk.position}  {chunk.span.start}–{chunk.span.end}{page}  {path}"))
+        typer.echo(" ".join(printable(chunk.text).split())[:300])
 
 
 @app.command()

@@ -9,6 +9,7 @@ import typer
 
 from app.commands.maintenance import documents, maintenance
 from ingest.originals import Originals
+from vectorstore.printable import printable
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Generation, GenerationInfo
 
@@ -57,7 +58,7 @@ def verify(as_json: Json = False) -> None:
         typer.echo(json.dumps({**asdict(found), "sound": found.sound}))
     else:
         for sentence in (*found.damage, *found.stale):
-            typer.echo(sentence)
+            typer.echo(printable(sentence))
         counts = f"{found.generations} generations, {found.documents:,} documents, {found.chunks:,} chunks"
         typer.echo(f"Checked {counts}: {'all sound' if found.sound else 'see above'}.", err=True)
         if found.damage:
@@ -107,7 +108,7 @@ def diff(
         return
     for sign, changed in (("+", found.added), ("-", found.removed), ("~", found.changed)):
         for tenant, uri in changed:
-            typer.echo(f"{sign} {uri}" + ("" if tenant == "default" else f"  (tenant {tenant})"))
+            typer.echo(printable(f"{sign} {uri}" + ("" if tenant == "default" else f"  (tenant {tenant})")))
 
 
 @app.command()

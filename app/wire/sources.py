@@ -6,9 +6,12 @@ from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 from app.events import Citation, Passage
+from app.guard import inert
+from vectorstore.printable import printable
 from vectorstore.types import ChunkId, Document, Span
 
 Json: TypeAlias = dict[str, Any]  # Any: JSON on its way out
+_BRACKETS = {ord("["): "(", ord("]"): ")", ord("`"): "'", ord("\\"): "/"}
 Link: TypeAlias = Callable[[Document, Span, ChunkId | None], str]
 """Gives the absolute address at which a client may read a place in a document."""
 
@@ -118,18 +121,19 @@ def url_annotation(found: Citation, link: Link) -> Json:
 
 
 def markdown_list(citations: Sequence[Citation], link: Link) -> str:
-    """Write the cited sources as Markdown, for clients that show nothing but text; empty without any."""
+    """Write the cited sources as Markdown, for clients that show nothing but text; empty without any.
+
+    Of what a title holds nothing is live; the links are those into this service's viewer.
+    """
     first = {found.number: found for found in reversed(citations)}
+    links = {number: link(found.document, found.evidence, None) for number, found in first.items()}
     lines = [
-        f"{number}. [{_plain(label(found.document, found.evidence))}]({link(found.document, found.evidence, None)})"
+        f"{number}. [{_plain(label(found.document, found.evidence))}]({links[number]})"
         for number, found in sorted(first.items())
     ]
-    return "\n\n**Sources**\n" + "\n".join(lines) if lines else ""
+    return inert("\n\n**Sources**\n" + "\n".join(lines), links.values()) if lines else ""
 
 
 def _plain(text: str) -> str:
     """Keep a title from ending the Markdown link that it stands in."""
-    return "".join(
-        " " if character in "\r\n" else f"\\{character}" if character in "[]\\`<>" else character
-        for character in text
-    )
+    return " ".join(printable(text).translate(_BRACKETS).split())
