@@ -33,7 +33,7 @@ class Transcript:
         self._passages = {passage.number: passage for passage in passages}
         self._check = check
         self._guard = LinkGuard(allowed_links)
-        self._sentences = SentenceStream()
+        self._sentences = SentenceStream(quotations=True)
         self._held = ""
         self._markers: list[_Marker] = []
         self._citations: list[Citation] = []

@@ -1,22 +1,23 @@
-"""How a passage's sentence is written out in an answer: the words stay, Markdown's marks go, table rows are read out."""
+"""How a passage's sentence is quoted in an answer: the words stay, Markdown's marks go, table rows are read out."""
 
 import re
 
+from app.language.quotation import quoted
 from app.language.reading import Line
 
 _BULLET = re.compile(r"\A(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))\s+")
 _EMPHASIS = re.compile(r"(\*{1,3}|(?<!\w)_{1,2})(?=\S)(.+?)(?<=\S)\1(?!\w)")
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
 _NOTE = re.compile(r"\[\^?\w{1,8}\]")
-_VERDICT = re.compile(r"\A(yes|no|ja|nein|sí|oui|non)[.!] (?=\S)", re.IGNORECASE)
+_ENDED = re.compile(r"[.!?:…。！？؟۔।][\"'”’»」』)*_]*\Z")
 _RULE = re.compile(r"[|\s:-]+\Z")
 
 
 def written(line: Line) -> str:
-    """Return the sentence as the answer says it, ending in a full stop, question mark or colon."""
+    """Return the sentence as the answer says it, in quotation marks, ending in a full stop, question mark or colon."""
     text = _row(line) if line.kind == "row" else _prose(line.text)
-    text = _VERDICT.sub(r"\1: ", " ".join(text.split()).rstrip(" ;,"))
-    return text if text.endswith((".", "!", "?", ":", "…")) else f"{text}."
+    text = text.rstrip(" \n;,")
+    return quoted(text if _ENDED.search(text[-8:]) else f"{text}.")
 
 
 def _prose(text: str) -> str:
