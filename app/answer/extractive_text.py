@@ -9,7 +9,7 @@ _BULLET = re.compile(r"\A(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))\s+")
 _EMPHASIS = re.compile(r"(\*{1,3}|(?<!\w)_{1,2})(?=\S)(.+?)(?<=\S)\1(?!\w)")
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
 _NOTE = re.compile(r"\[\^?\w{1,8}\]")
-_ENDED = re.compile(r"[.!?:…。！？؟۔।][\"'”’»」』)*_]*\Z")
+_ENDED = re.compile(r"[.!?:…。！？؟۔।][\"'“”’»」』)*_]*\Z")
 _RULE = re.compile(r"[|\s:-]+\Z")
 
 
