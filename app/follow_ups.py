@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from app.events import Passage
 from app.language.phrases import language_of, say
-from app.language.quotation import inside
+from app.language.quotation import quoted
 from app.language.rarity import total
 from app.language.reading import read
 from vectorstore.types import ChunkId, Hit
@@ -42,8 +42,8 @@ def follow_ups(
         ):
             continue
         title = hit.document.title or hit.document.uri
-        subject = inside(heading).rstrip("?？؟ ")
-        found.setdefault(heading, say("about", spoken, title=inside(title), heading=subject))
+        subject = quoted(heading.rstrip("?？؟ "))
+        found.setdefault(heading, say("about", spoken, title=quoted(title), heading=subject))
     return tuple(found.values())[:_MOST]
 
 

@@ -6,7 +6,7 @@ import unicodedata
 _SINGLE = "‘’‚‛'`´′‵"
 _MARKS = re.compile(f'["“”„‟«»＂〝〞〟❝❞❠⹂ˮ״″‶〃🙶🙷🙸{_SINGLE}]+')
 """Quotation marks and what looks like them; two single ones beside each other look like a double one."""
-_BEFORE = " ([{<–—-/="
+_BEFORE = " ([{<–—-="
 """What stands before a mark that opens; any other character before it, and it closes."""
 _INCHES = ('"', "″", "''")
 _NOTHING = ('""', "''", "“”")
@@ -57,7 +57,7 @@ def _singled(text: str) -> str:
             return marks
         if marks in _INCHES and before.isdigit() and not opened:
             return "″"
-        begins = not before or before in _BEFORE
+        begins = (not before or before in _BEFORE) and not (opened and after.isspace())
         if marks in _NOTHING and begins:
             return "‘’"
         opens = {"”": False, "»": begins and after.isalnum(), "“": begins or after.isalnum()}.get(
