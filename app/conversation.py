@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from app.language.phrases import language_of, say
+from app.language.quotation import inside
 from app.language.words import fold
 from app.question import Message
 
@@ -56,6 +57,7 @@ def _quoted(phrase: str, texts: Sequence[str], language: str) -> str:
         return say("nothing_said", language)
     # The markers of an earlier answer name passages that this one does not have.
     bare = [_MARKER.sub("", text).strip() for text in texts]
-    if len(bare) == 1:
-        return say(phrase, language, words=f"“{bare[0]}”")
-    return say(phrase, language, words="".join(f"\n- {text}" for text in bare))
+    said = ["\n".join(map(inside, text.splitlines())) for text in bare]
+    if len(said) == 1:
+        return say(phrase, language, words=f"“{said[0]}”")
+    return say(phrase, language, words="".join(f"\n- “{text}”" for text in said))
