@@ -3,13 +3,23 @@
 import re
 
 from app.language.reading import Line
+from ingest.parse.emphasis import Marks
 
-_BULLET = re.compile(r"\A(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))\s+")
-_EMPHASIS = re.compile(r"(\*{1,3}|(?<!\w)_{1,2})(?=\S)(.+?)(?<=\S)\1(?!\w)")
-_LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
+_BULLET = re.compile(r"\A(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))\s++")
+_EMPHASIS = Marks(
+    re.compile(r"\*|(?<!\w)_"),
+    {
+        "***": re.compile(r"(?<=\S)\*\*\*(?!\w)"),
+        "**": re.compile(r"(?<=\S)\*\*(?!\w)"),
+        "*": re.compile(r"(?<=\S)\*(?!\w)"),
+        "__": re.compile(r"(?<=\S)__(?!\w)"),
+        "_": re.compile(r"(?<=\S)_(?!\w)"),
+    },
+)
+_LINK = re.compile(r"!?\[([^\[\]\n]*+)\]\([^)\n]{0,1000}+\)")
 _NOTE = re.compile(r"\[\^?\w{1,8}\]")
 _VERDICT = re.compile(r"\A(yes|no|ja|nein|sí|oui|non)[.!] (?=\S)", re.IGNORECASE)
-_RULE = re.compile(r"[|\s:-]+\Z")
+_RULE = re.compile(r"\A[|\s:-]++\Z")
 
 
 def written(line: Line) -> str:
@@ -23,7 +33,7 @@ def _prose(text: str) -> str:
     """Take bullets, emphasis, link targets and footnote marks away; a bracketed number would read as a citation."""
     text = _LINK.sub(r"\1", _BULLET.sub("", text.lstrip("> ")))
     text = _NOTE.sub("", text)
-    return _EMPHASIS.sub(r"\2", _EMPHASIS.sub(r"\2", text)).replace("`", "").lstrip("# ")
+    return _EMPHASIS.removed(_EMPHASIS.removed(text)).replace("`", "").lstrip("# ")
 
 
 def _row(line: Line) -> str:
