@@ -26,7 +26,7 @@ _LONGEST = 8_000
 _OWN_LINE = re.compile(r"#{1,6}(?:\s|\Z)|\||```|~~~|>")
 _LIST_ITEM = re.compile(r"(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))(?:\s|\Z)")
 _RULE = re.compile(r"(?:-{3,}|\*{3,}|_{3,}|={3,})")
-_DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]\Z")
+_DOTTED = re.compile(r"\A(?:[^\W\d_]\.)++[^\W\d_]\Z")
 
 _NEVER_ENDS = word_set(
     "e.g eg i.e ie cf vs viz ca approx mr mrs ms dr prof st mt ft gen col sgt capt lt rev hon sen rep gov pres messrs "
