@@ -55,14 +55,18 @@ class Output:
 
     def _details(self, report: Report) -> None:
         most = None if self._verbose else _LISTED
-        for failure in report.failed[:most]:
+        # Who may read is at stake in these: each is named, however many there are.
+        access = [failure for failure in report.failed if failure.reason == "metadata"]
+        others = [failure for failure in report.failed if failure.reason != "metadata"]
+        for failure in access + others[:most]:
             typer.echo(printable(f"failed {failure.uri} [{failure.reason}]: {failure.message}"), err=True)
-        hidden = len(report.failed) - len(report.failed[:most])
+        hidden = len(others) - len(others[:most])
         if hidden:
             typer.echo(f"… and {hidden:,} more failures; --verbose lists all.", err=True)
-        if self._verbose:
-            for finding in report.findings:
+        for finding in report.findings:
+            if self._verbose or finding.urgent:
                 typer.echo(printable(f"note   {finding.uri}: {finding.message}"), err=True)
+        if self._verbose:
             for uri, why in report.skipped.items():
                 typer.echo(printable(f"skipped {uri}: {why}"), err=True)
         elif report.findings:

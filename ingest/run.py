@@ -162,6 +162,7 @@ class Ingestion:
             rules=settings.rules,
             max_file_bytes=settings.limits().max_file_bytes,
             ocr=settings.ocr_recipe(),
+            override=settings.front_matter_readers == "override",
         )
 
     def _note_flags(self, request: Request, found: Discovery) -> None:

@@ -10,6 +10,8 @@ from typing import Final
 
 from ingest.extract import Extract
 from ingest.limits import Limits
+from ingest.parse.access import is_readers, readers_of
+from ingest.parse.front_matter import refuse_lost_readers
 from ingest.parse.metadata import parse_date, plain_metadata
 from ingest.parse.rst_inline import RstInline
 from ingest.parse.rst_table import read_table
@@ -94,6 +96,8 @@ def parse(source: Source, limits: Limits) -> Extract:
     text = writer.clean(writer.decode(source.data)).expandtabs(8)
     lines = [line.rstrip() for line in text.split("\n")]
     header, start = _read_header(lines)
+    said = readers_of(header, text="\n".join(lines[:start]), where="The header") if header else None
+    refuse_lost_readers("\n".join(lines[start:]))
     inline = RstInline(text, writer)
     title = _write_header(header, writer=writer, inline=inline)
     _RstReader(writer, inline).read(lines[start:], depth=0)
@@ -104,7 +108,8 @@ def parse(source: Source, limits: Limits) -> Extract:
         modified=next(
             (parse_date(values[key]) for key in ("last-modified", "created", "date") if values.get(key)), None
         ),
-        metadata=_metadata(values),
+        metadata=_metadata({key: value for key, value in values.items() if not is_readers(key)}),
+        readers=said,
     )
 
 
