@@ -73,7 +73,7 @@ def discover(
 ) -> Discovery:
     """Find the files that paths name, folders recursively.
 
-    Hidden files, links, special files, side-cars, the index itself (`data_dir`) and what a `.footnoteignore`
+    Hidden files, links, special files, side-cars, the index itself (`data_dir`), other indexes and what a `.footnoteignore`
     lists are passed over. Raises NotFound for a path that does not exist, BadInput for one that is neither
     file nor folder.
     """
@@ -147,6 +147,11 @@ def _ignore_file(folder: Path, relative: str) -> _Ignored:
     return [(len(relative), GitIgnoreSpec.from_lines(lines))]
 
 
+def _is_index(folder: Path) -> bool:
+    """Say whether a folder is some index's, beside the one in use: its files are no documents."""
+    return (folder / "index.db").is_file() and (folder / "index.lock").is_file()
+
+
 def _passed_over(entry: "os.DirEntry[str]", inside: str, ignored: _Ignored) -> str:
     if entry.name.startswith((".", "~$")):
         return "hidden"
@@ -154,6 +159,8 @@ def _passed_over(entry: "os.DirEntry[str]", inside: str, ignored: _Ignored) -> s
         return "a link"
     if not entry.is_dir(follow_symlinks=False) and not entry.is_file(follow_symlinks=False):
         return "a special file"
+    if _is_index(Path(entry.path)):
+        return "an index of Footnote"
     if any(spec.match_file(inside[start:]) for start, spec in ignored):
         return f"listed in {IGNORE_FILE}"
     return ""

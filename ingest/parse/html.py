@@ -12,7 +12,7 @@ from ingest.parse.source import Source
 from ingest.parse.writer import ExtractWriter
 from vectorstore.types import MetadataValue
 
-_CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", re.I)
+_CHARSET = re.compile(rb"<meta[^<>]+charset\s*+=\s*+[\"']?([\w-]+)", re.I)
 _MODIFIED = ("article:modified_time", "last-modified", "dcterms.modified", "date", "article:published_time")
 _HEAD = 64_000
 _KEPT = ("author", "description", "keywords")

@@ -11,10 +11,10 @@ from ingest.parse.wrapping import unwrapped, unwrapped_items
 from ingest.parse.writer import ExtractWriter
 
 _HEAD = 64_000
-_PARTS = re.compile(r"\n(?:[ \t]*\n)+")
-_RULE = re.compile(r"[=\-~*#_]{3,}$")
-_NUMBERED = re.compile(r"(\d+(?:\.\d+)*)\.?\s+[A-Z]")
-_ITEM = re.compile(r"\s*(?:[-*•+]|\d{1,3}[.)])\s+\S")
+_PARTS = re.compile(r"\n(?:[ \t]*+\n)++")
+_RULE = re.compile(r"\A[=\-~*#_]{3,}+\Z")
+_NUMBERED = re.compile(r"\A(\d++(?:\.\d++)*+)\.?\s++[A-Z]")
+_ITEM = re.compile(r"\A\s*+(?:[-*•+]|\d{1,3}[.)])\s++\S")
 
 
 def parse(source: Source, limits: Limits) -> Extract:

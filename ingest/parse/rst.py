@@ -20,15 +20,19 @@ from ingest.parse.wrapping import unwrapped, unwrapped_items
 from ingest.parse.writer import ExtractWriter
 from vectorstore.types import MetadataValue
 
-_ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1*\s*$")
-_HEADER_FIELD = re.compile(r"([A-Z][\w-]*):(?:\s+(.*))?$")
-_FIELD = re.compile(r":([^:\n`]+):(?:\s+(.*))?$")
-_DIRECTIVE = re.compile(r"\.\.\s+(?:\|[^|]+\|\s+)?([\w+.:-]+?)\s*::(?:\s+(.*))?$")
+_ADORNMENT = re.compile(r"\A([!-/:-@\[-`{-~])\1*+\s*+\Z")
+_HEADER_FIELD = re.compile(r"\A([A-Z][\w-]*+):(?:\s++(.*))?\Z")
+_FIELD = re.compile(r"\A:([^:\n`]++):(?:\s++(.*))?\Z")
+_DIRECTIVE = re.compile(r"\A\.\.\s++(?:\|[^|]++\|\s++)?([\w+.:-]+?)\s*+::(?:\s++(.*))?\Z")
 _TARGET = re.compile(r"(?:\.\. _|__ )")
-_NOTE = re.compile(r"\.\.\s+\[([^\]]+)\]\s*(.*)$")
-_ITEM = re.compile(r"(?:[-*+•]|(?:\d{1,3}|[a-zA-Z]|#|[ivxIVX]{1,5})[.)]|\((?:\d{1,3}|[a-zA-Z])\))\s+\S")
-_GRID = re.compile(r"\+(?:[-=]+\+)+\s*$")
-_SIMPLE = re.compile(r"=+(?:\s+=+)+\s*$")
+_NOTE = re.compile(r"\A\.\.\s++\[([^\]]++)\]\s*+(.*)\Z")
+_ITEM = re.compile(r"\A(?:[-*+•]|(?:\d{1,3}|[a-zA-Z]|#|[ivxIVX]{1,5})[.)]|\((?:\d{1,3}|[a-zA-Z])\))\s++\S")
+_GRID = re.compile(r"\A\+(?:[-=]++\+)++\s*+\Z")
+_SIMPLE = re.compile(r"\A=++(?:\s++=++)++\s*+\Z")
+_BULLET = re.compile(r"\A(\s*+)[*+•](?=\s)")
+_EMPTY_LINES = re.compile(r"\n{2,}+")
+_ROW_BEGINS = re.compile(r"\A\*\s++-\s?(.*)\Z")
+_CELL_BEGINS = re.compile(r"\A\s++-\s?(.*)\Z")
 _CODE: Final = frozenset(
     {"code", "code-block", "sourcecode", "parsed-literal", "math", "productionlist", "prompt"}
 )
@@ -316,8 +320,8 @@ class _RstReader:
             end = after
             if after >= len(lines) or not _ITEM.match(lines[after]):
                 break
-        items = [re.sub(r"^(\s*)[*+•](?=\s)", r"\1-", line) for line in lines[at:end]]
-        text = re.sub(r"\n{2,}", "\n", "\n".join(items).strip())
+        items = [_BULLET.sub(r"\1-", line) for line in lines[at:end]]
+        text = _EMPTY_LINES.sub("\n", "\n".join(items).strip())
         self._writer.block("list", self._inline.text(unwrapped_items(text.replace("::\n", ":\n"))))
         return end
 
@@ -374,9 +378,9 @@ def _dedent(lines: list[str]) -> list[str]:
 def _list_table(content: list[str]) -> list[list[str]]:
     rows: list[list[str]] = []
     for line in content:
-        if match := re.match(r"\*\s+-\s?(.*)$", line):
+        if match := _ROW_BEGINS.match(line):
             rows.append([match[1]])
-        elif rows and (match := re.match(r"\s+-\s?(.*)$", line)):
+        elif rows and (match := _CELL_BEGINS.match(line)):
             rows[-1].append(match[1])
         elif rows and line.strip():
             rows[-1][-1] += " " + line.strip()
