@@ -183,13 +183,8 @@ class Keys:
     @contextmanager
     def _writing(self) -> Iterator[dict[str, Key]]:
         """Change the keys under a lock; a clean exit replaces the file at once."""
-<<<<<<< HEAD
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(self._path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
-=======
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         lock = os.open(self._lock, os.O_CREAT | os.O_RDWR, 0o600)
->>>>>>> integrate
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             loaded, signing = self._stored() or ({}, b"")
