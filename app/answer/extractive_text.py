@@ -26,8 +26,8 @@ def _prose(text: str) -> str:
     """Take bullets, emphasis, link targets, footnote marks and the backslashes of escapes away."""
     text = _LINK.sub(r"\1", _LINK.sub(r"\1", _BULLET.sub("", text.lstrip("> "))))
     text = _NOTE.sub("", text)
-    text = _EMPHASIS.sub(r"\2", _EMPHASIS.sub(r"\2", text)).replace("`", "").lstrip("# ").strip("*")
-    return _ESCAPED.sub(r"\1", text)
+    text = _EMPHASIS.sub(r"\2", _EMPHASIS.sub(r"\2", text)).lstrip("# ").strip("*")
+    return _ESCAPED.sub(r"\1", text).replace("`", "")
 
 
 def _row(line: Line) -> str:
