@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from app.events import Passage
+from app.guard import inert
 from app.language.phrases import languages, say
 from app.language.quotation import quoted, unquoted
 from vectorstore.types import Document
@@ -37,9 +38,13 @@ def _leads(text: str, passages: Sequence[Passage]) -> Iterator[tuple[int, int]]:
     """Find where the answer names a passage's document in the very words of `lead`."""
     for passage in passages:
         document = passage.document
-        if document.modified is None or _title(document) not in text:
+        if document.modified is None:
             continue
-        for words in _every_lead(_title(document), document.modified.date()):
+        # As it is written, and as it reads once it is inert.
+        title = next((title for title in (_title(document), inert(_title(document))) if title in text), None)
+        if title is None:
+            continue
+        for words in _every_lead(title, document.modified.date()):
             at = text.find(words)
             while at >= 0:
                 yield at, at + len(words)

@@ -25,19 +25,20 @@ _ASKED_ALL = re.compile(
     r"worüber haben wir (?:bisher )?gesprochen|de quoi avons-nous parlé|de qué hemos hablado"
 )
 _SAID = re.compile(
-    r"(?:can you |could you |please )*(?:repeat (?:that|this|it|yourself|your (?:last |previous )?answer)|say (?:that|it) again)(?: please)?|"
+    r"(?:can you |could you |please ){0,3}(?:repeat (?:that|this|it|yourself|your (?:last |previous )?answer)|say (?:that|it) again)(?: please)?|"
     r"what (?:did you (?:just )?(?:say|answer)|was your (?:last |previous )?answer)(?: (?:just now|before|earlier|again))?|come again|"
     r"(?:kannst du |können sie )?(?:das |die antwort )(?:bitte )?wiederholen|was hast du (?:gerade )?gesagt|"
     r"(?:peux-tu |pouvez-vous )?répéter(?: s'il (?:te|vous) plaît)?|qu'as-tu dit|(?:puedes )?repetir(?:lo)?|qué (?:has dicho|dijiste)"
 )
 _MARKER = re.compile(r" ?\[\d{1,3}\]")
+_SPACES = re.compile(r"\s++")
 
 
 def about_conversation(text: str, history: Sequence[Message]) -> str | None:
     """Answer a question about this conversation; None for one that is about anything else."""
     if len(text) > _LONGEST:
         return None
-    plain = re.sub(r"\s+", " ", fold(text)).strip(" .!?¿¡,")
+    plain = _SPACES.sub(" ", fold(text)).strip(" .!?¿¡,")
     asked = [message.text for message in history if message.role == "user"]
     said = [message.text for message in history if message.role == "assistant"]
     language = language_of(text)

@@ -10,7 +10,7 @@ from app.language.rarity import total
 from app.language.reading import read
 from vectorstore.types import ChunkId, Hit
 
-_NUMBER = re.compile(r"\A(?:\d+[.)]?)+ ")
+_NUMBER = re.compile(r"\A(?:\d++[.)]?)++ ")
 _MOST = 3
 _LONGEST = 80
 _TOLD = 3.0

@@ -101,6 +101,8 @@ def ingest_command(
         if removes_much(plan) and not yes:
             _confirm(plan)
         report = _carry_out(ingestion, plan, request, output)
+        if ingestion.sample and all(mixed := ingestion.sample_and_others()):
+            output.mixed(mixed[0], ingestion.sample[0], stored.data_dir)
         if watch and not report.interrupted:
             _watch(ingestion, request, output, data_dir=stored.data_dir)
     if report.interrupted or watch:

@@ -200,6 +200,7 @@ class Uploads:
             rules=settings.rules,
             max_file_bytes=settings.limits().max_file_bytes,
             ocr=settings.ocr_recipe(),
+            override=settings.front_matter_readers == "override",
         )
 
 

@@ -73,6 +73,20 @@ def test_nothing_unpickles_or_evaluates() -> None:
         assert not imported(path) & {"pickle", "shelve", "marshal", "dill", "joblib"}, path
 
 
+def test_text_of_an_answer_is_made_where_it_is_made_inert_and_nowhere_else() -> None:
+    """`run_json.py` reads again what left before."""
+    makers = set()
+    for path in (ROOT / "app").rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Call)
+                and getattr(node.func, "id", getattr(node.func, "attr", "")) == "Text"
+            ):
+                makers.add(path.name)
+    assert makers == {"transcript.py", "run_json.py"}
+
+
 @pytest.mark.parametrize("module", ["app.main", "app.cli"])
 def test_starting_loads_no_heavy_library(module: str) -> None:
     code = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"

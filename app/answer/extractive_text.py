@@ -4,14 +4,24 @@ import re
 
 from app.language.quotation import quoted
 from app.language.reading import Line
+from ingest.parse.emphasis import Marks
 
-_BULLET = re.compile(r"\A(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))\s+")
-_EMPHASIS = re.compile(r"(?<!\\)(\*{1,3}|(?<!\w)_{1,2})(?=\S)(.+?)(?<=[^\s\\])\1(?!\w)")
-_LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
+_BULLET = re.compile(r"\A(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))\s++")
+_EMPHASIS = Marks(
+    re.compile(r"(?<!\\)\*|(?<![\w\\])_"),
+    {
+        "***": re.compile(r"(?<=[^\s\\])\*\*\*(?!\w)"),
+        "**": re.compile(r"(?<=[^\s\\])\*\*(?!\w)"),
+        "*": re.compile(r"(?<=[^\s\\])\*(?!\w)"),
+        "__": re.compile(r"(?<=[^\s\\])__(?!\w)"),
+        "_": re.compile(r"(?<=[^\s\\])_(?!\w)"),
+    },
+)
+_LINK = re.compile(r"!?\[([^\[\]\n]*+)\]\([^)\n]{0,1000}+\)")
 _NOTE = re.compile(r"\[\^\w{1,8}\]|(?<!\w)\[\d{1,3}\]")
 _ESCAPED = re.compile(r"\\([*_#+\-.!$~`<>|(){}\[\]])")
 _ENDED = re.compile(r"[.!?:…。！？؟۔।][\"'“”’»」』)*_]*\Z")
-_RULE = re.compile(r"[|\s:-]+\Z")
+_RULE = re.compile(r"\A[|\s:-]++\Z")
 
 
 def written(line: Line) -> str:
@@ -26,7 +36,7 @@ def _prose(text: str) -> str:
     """Take bullets, emphasis, link targets, footnote marks and the backslashes of escapes away."""
     text = _LINK.sub(r"\1", _LINK.sub(r"\1", _BULLET.sub("", text.lstrip("> "))))
     text = _NOTE.sub("", text)
-    text = _EMPHASIS.sub(r"\2", _EMPHASIS.sub(r"\2", text)).lstrip("# ").strip("*")
+    text = _EMPHASIS.removed(_EMPHASIS.removed(text)).lstrip("# ").strip("*")
     return _ESCAPED.sub(r"\1", text).replace("`", "")
 
 

@@ -21,10 +21,12 @@ _AFTER = re.compile(rf"(?P<closers>[\"'”’»)*_]{{0,4}})(?P<markers>{_MARKER}
 _MARKER_BEGUN = re.compile(r"\[[\d, ]{0,21}\Z")
 _NEXT_WORD = re.compile(r"[\"'“„«(]{0,2}(?P<word>[^\W\d_]{0,12})")
 _LINE_HEAD = 9
+_LONGEST = 8_000
+"""A sentence that is longer, in characters, is cut."""
 _OWN_LINE = re.compile(r"#{1,6}(?:\s|\Z)|\||```|~~~|>")
 _LIST_ITEM = re.compile(r"(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))(?:\s|\Z)")
 _RULE = re.compile(r"(?:-{3,}|\*{3,}|_{3,}|={3,})")
-_DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]\Z")
+_DOTTED = re.compile(r"\A(?:[^\W\d_]\.)++[^\W\d_]\Z")
 
 _NEVER_ENDS = word_set(
     "e.g eg i.e ie cf vs viz ca approx mr mrs ms dr prof st mt ft gen col sgt capt lt rev hon sen rep gov pres messrs "
@@ -139,9 +141,20 @@ class SentenceStream:
             self._close(at)
         return True
 
+    def _overlong(self, stop: int) -> bool:
+        """End a sentence that is longer than any, so that what checks it is never held up; `stop` is its next sign."""
+        limit = self._start + _LONGEST
+        if len(self._text) <= limit or 0 <= stop <= limit:
+            return False
+        self._close(limit)
+        self._at = limit
+        return True
+
     def _read_line(self) -> bool:
         """Take a line that is one sentence, whatever stands in it."""
         newline = self._text.find("\n", self._at)
+        if self._overlong(newline):
+            return True
         if newline < 0:
             self._at = len(self._text)
             return False
@@ -155,6 +168,8 @@ class SentenceStream:
 
     def _read_prose(self, *, final: bool) -> bool:
         found = self._stop.search(self._text, self._at)
+        if self._overlong(found.start() if found else -1):
+            return True
         if found is None:
             self._at = len(self._text)
             return False

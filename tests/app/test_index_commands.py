@@ -73,7 +73,13 @@ def test_rollback_and_diff(filled: Path) -> None:
 
 
 def test_compact_backup_and_restore(filled: Path, tmp_path: Path) -> None:
-    run(index.app, "backup", str(tmp_path / "copy"))
+    said = CliRunner().invoke(index.app, ["backup", str(tmp_path / "copy")]).stderr
+    assert said.startswith("Wrote ")
+    again = CliRunner().invoke(index.app, ["backup", str(tmp_path / "copy")]).stderr
+    assert again.startswith("Replaced ")
+    for left in ("keys.json", "records.db", "originals/", "ingest.json"):
+        assert left in said
+        assert left in again
     run(index.app, "compact", "--keep", "1")
     assert len(run(index.app, "generations").splitlines()) == 1
     run(index.app, "restore", str(tmp_path / "copy"))

@@ -160,3 +160,12 @@ def test_time_grows_in_line_with_length(unit: str) -> None:
 
     seconds(2_000)
     assert seconds(20_000) < 40 * max(seconds(2_000), 0.002)
+
+
+@pytest.mark.parametrize("bit", ["[", "word ", "| cell ", "a.b"])
+def test_a_sentence_without_end_is_cut_at_the_same_places_however_it_comes(bit: str) -> None:
+    text = bit * (30_000 // len(bit))
+    stream = SentenceStream()
+    spans = [span for start in range(0, len(text), 700) for span in stream.feed(text[start : start + 700])]
+    assert spans + stream.finish() == sentence_spans(text)
+    assert max(end - start for start, end in sentence_spans(text)) <= 8_000
