@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -73,7 +74,7 @@ def question_of(
     return Question(
         text=text,
         scope=grant.scope,
-        history=tuple(Message(m.role, m.text[: settings.max_question_chars]) for m in history),
+        history=tuple(replace(m, text=m.text[: settings.max_question_chars]) for m in history),
         where=where_of(knobs.where),
         top_k=knobs.top_k or settings.top_k,
         conversation=knobs.conversation or f"conv_{secrets.token_hex(12)}",

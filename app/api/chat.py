@@ -11,6 +11,7 @@ from app.api.asking import Knobs, question_of
 from app.api.examples import event_stream, problems
 from app.api.links import viewer
 from app.api.messages import ChatMessage, Messages, conversation_of
+from app.api.replays import find_run, still_readable
 from app.api.streaming import RunStream
 from app.keys import Grant
 from app.parts import Service
@@ -131,7 +132,7 @@ async def chat(
     said = body.conversation_so_far()
     if body.messages is None and body.conversation and service.records:
         earlier = await asyncio.to_thread(service.records.history, body.conversation, owner=grant.key)
-        said = [*earlier, *said]
+        said = [*await still_readable(earlier, service=service, grant=grant), *said]
     question = question_of(said, grant=grant, settings=service.settings, knobs=body)
     run = await runs.begin(question, resumable=True, owner=grant.key)
     return native(run, runs=runs, request=request, service=service, grant=grant)
@@ -153,7 +154,7 @@ async def events(
     last_event_id: Annotated[str | None, Header(description="The same, as EventSource sends it.")] = None,
 ) -> Response:
     """Send the frames of a run after a given one, then those still to come."""
-    run = await runs.find(run_id, owner=grant.key)
+    run = await find_run(run_id, runs=runs, service=service, grant=grant)
     seen = last_event_id or ""
     position = after if after is not None else int(seen) if seen.isascii() and seen.isdigit() else 0
     return native(run, runs=runs, request=request, service=service, grant=grant, after=position)

@@ -13,6 +13,7 @@ from app.api.errors import response_to
 from app.api.examples import Responses, event_stream, problems
 from app.api.links import viewer
 from app.api.messages import ChatMessage, TextPart, conversation_of
+from app.api.replays import documents_of, find_run
 from app.api.streaming import RunStream, collected
 from app.events import Cancelled, Failed
 from app.keys import Grant
@@ -96,7 +97,7 @@ async def create(
 ) -> Response:
     """Answer from the documents. With `background` the answer is written on when the client leaves."""
     model = known_model(body.model, service)
-    before = await _before(body.previous_response_id, runs=runs, grant=grant)
+    before = await _before(body.previous_response_id, runs=runs, service=service, grant=grant)
     said = [Message("user", body.input)] if isinstance(body.input, str) else _conversation(body.input)
     question = question_of([*before, *said], grant=grant, settings=service.settings, knobs=body.footnote)
     asked: Dialect = {
@@ -137,7 +138,7 @@ async def show(
     ] = None,
 ) -> Response:
     """Show how far a response has come, or stream it from after an event."""
-    run = await _found(response_id, runs=runs, grant=grant)
+    run = await _found(response_id, runs=runs, service=service, grant=grant)
     options = _options(run, request=request, service=service, grant=grant)
     if not stream:
         return _whole(run, options)
@@ -155,26 +156,27 @@ async def cancel(
     response_id: ResponseId, request: Request, service: ServiceIn, runs: RunsIn, grant: ChatGrant
 ) -> Response:
     """Stop a response, and show it when it has stopped."""
-    run = await _found(response_id, runs=runs, grant=grant)
+    run = await _found(response_id, runs=runs, service=service, grant=grant)
     await runs.stop(run)
     return _whole(run, _options(run, request=request, service=service, grant=grant))
 
 
-async def _found(response_id: str, *, runs: Runs, grant: Grant) -> Run:
-    run = await runs.find(response_id.replace("resp_", "run_", 1), owner=grant.key)
+async def _found(response_id: str, *, runs: Runs, service: Service, grant: Grant) -> Run:
+    run = await find_run(response_id.replace("resp_", "run_", 1), runs=runs, service=service, grant=grant)
     if "model" not in run.dialect:
         raise NotFound(f"There is no response {response_id!r}.", "Responses are kept for ten minutes.")
     return run
 
 
-async def _before(previous: str | None, *, runs: Runs, grant: Grant) -> list[Message]:
+async def _before(previous: str | None, *, runs: Runs, service: Service, grant: Grant) -> list[Message]:
     """Return the conversation up to and with an earlier response."""
     if previous is None:
         return []
-    run = await _found(previous, runs=runs, grant=grant)
+    run = await _found(previous, runs=runs, service=service, grant=grant)
     if not run.ended:
         raise Conflict(f"The response {previous!r} is still being written.", "Wait for it, or cancel it.")
-    return [*run.question.history, Message("user", run.question.text), Message("assistant", run.answer)]
+    answer = Message("assistant", run.answer, documents_of(run))
+    return [*run.question.history, Message("user", run.question.text), answer]
 
 
 def _conversation(items: list[InputItem]) -> list[Message]:

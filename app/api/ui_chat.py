@@ -11,6 +11,7 @@ from app.api.chat import EXAMPLE, UI_STREAM
 from app.api.examples import event_stream, problems
 from app.api.links import viewer
 from app.api.messages import ChatMessage, Messages, conversation_of
+from app.api.replays import documents_of, may_see
 from app.api.streaming import RunStream
 from app.keys import Grant
 from app.parts import Service
@@ -99,7 +100,7 @@ async def resume(
 ) -> Response:
     """Replay the answer that is being written from its start, then go on with it."""
     run = await runs.find_latest(chat_id, owner=grant.key)
-    if run is None or run.ended:
+    if run is None or run.ended or not await may_see(documents_of(run), service=service, grant=grant):
         return Response(status_code=204)
     return _stream(run, runs=runs, request=request, service=service, grant=grant)
 

@@ -83,7 +83,8 @@ def picture(
     # A document's id changes with its content, and so its pages never do.
     tag = f'"{found.digest[:32]}-{page}"'
     headers = {
-        "Cache-Control": "private, max-age=3600",
+        # Asked again each time, because who may read can change; answered without drawing it again.
+        "Cache-Control": "private, no-cache",
         "ETag": tag,
         "Content-Security-Policy": "default-src 'none'",
         "Cross-Origin-Resource-Policy": "same-origin",

@@ -9,7 +9,7 @@ import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.events import Citations, Done, Event, Failed, Started, Text
-from app.explanation import Json, explanation
+from app.explanation import Json, drawn_from, explanation
 from app.question import Message, Question
 from vectorstore.errors import NotFound, Unavailable
 
@@ -93,14 +93,18 @@ class Records:
         with self._engine.connect() as connection:
             found = connection.execute(query).first()
         if found is None:
-            raise NotFound(f"There is no run {run!r}.", "It may have been another key's, or be forgotten.")
+            raise unknown_run(run)
         told: Json = found.told
         return told
 
     def history(self, conversation: str, *, owner: str, turns: int = 6) -> tuple[Message, ...]:
-        """Return the last turns of a conversation, oldest first; empty for one that is unknown."""
+        """Return the last turns of a conversation, oldest first; empty for one that is unknown.
+
+        Each answer names the documents it was drawn from: whether they may still be read is the caller's to ask.
+        """
         query = (
-            sql.select(_runs.c.question, _runs.c.answer)
+            sql.select(_runs.c.question, _runs.c.answer, _explanations.c.told)
+            .join(_explanations)
             .where(_runs.c.conversation == conversation, _runs.c.owner == owner, _runs.c.outcome == "done")
             .order_by(_runs.c.created.desc())
             .limit(turns)
@@ -109,8 +113,8 @@ class Records:
             rows = connection.execute(query).all()
         return tuple(
             message
-            for asked, answered in reversed(rows)
-            for message in (Message("user", asked), Message("assistant", answered))
+            for asked, answered, told in reversed(rows)
+            for message in (Message("user", asked), Message("assistant", answered, drawn_from(told)))
         )
 
     def rate(self, run: str, *, owner: str, rating: Rating, reason: str = "") -> None:
@@ -148,6 +152,11 @@ class Records:
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
+
+
+def unknown_run(run: str) -> NotFound:
+    """Return the error for a run that is not there for this caller, whatever the reason."""
+    return NotFound(f"There is no run {run!r}.", "It may have been another key's, or be forgotten.")
 
 
 def records_url(configured: str, data_dir: Path) -> str:

@@ -92,10 +92,11 @@ class Opened:
             return current
 
     def _reload(self) -> Projections:
-        with self.database.connection() as connection, self._loading:
-            current = projections.load(self.folder, connection, self.kind, last=None)
-            self._projections = current or self._make(connection, wait=True)
-            return self._projections
+        with self.database.connection() as connection:
+            with self._loading:
+                current = projections.load(self.folder, connection, self.kind, last=None)
+                self._projections = current or self._projections
+            return current or self._make(connection, wait=True)
 
     def _refresh(self, connection: Connection, *, blocking: bool) -> Projections | None:
         """Load what is on disk, catching it up if nobody writes just now; None when that gives nothing."""
