@@ -1,4 +1,4 @@
-"""What a sentence of an answer claims: without its markers, and without Footnote's own words before a quote."""
+"""What a sentence of an answer claims: without its markers, the marks of a quote, and Footnote's own words before it."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from app.events import Passage
 from app.guard import inert
 from app.language.phrases import languages, say
+from app.language.quotation import quoted, unquoted
 from vectorstore.types import Document
 
 Age: TypeAlias = Literal["newer", "older"]
@@ -29,7 +30,7 @@ def claim(text: str, start: int, end: int, passages: Sequence[Passage]) -> str:
         if first < end and last > position:
             kept += text[position : max(first, position)]
             position = min(last, end)
-    bare = MARKER.sub("", kept + text[position:end]).strip()
+    bare = unquoted(MARKER.sub("", kept + text[position:end]).strip())
     return bare if any(character.isalnum() for character in bare) else ""
 
 
@@ -66,4 +67,4 @@ def _lead(age: Age, title: str, dated: date | None, language: str) -> str:
 
 
 def _title(document: Document) -> str:
-    return document.title or document.uri
+    return quoted(document.title or document.uri)

@@ -1,7 +1,7 @@
 """Why a turn answered as it did: from its events to one plain JSON object."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from app.answerable import Answerability
 from app.events import (
@@ -21,8 +21,11 @@ from app.events import (
 from app.pack import Packed
 from app.question import Question
 from app.retrieve import Retrieved
+from vectorstore.types import DocumentId
 
 Json: TypeAlias = dict[str, Any]  # Any: JSON on its way out
+_DIGITS: Final = 6
+"""Decimals of a score: what single precision holds. A seventh of what is kept of a run would be digits beyond it."""
 
 
 def explained(
@@ -88,10 +91,18 @@ def explanation(run: str, question: Question, events: Iterable[Event]) -> Json:
         "passages": [],
         "sentences": [],
         "usage": None,
+        "drawn_from": sorted({each for message in question.history for each in message.drawn_from}),
     }
     for event in events:
         _take(shown, event)
     return shown
+
+
+def drawn_from(told: Json) -> frozenset[DocumentId]:
+    """Return the documents behind what an explanation tells, and behind the conversation before it."""
+    shown = [*told["candidates"], *told["passages"]]
+    # A run that was recorded before conversations said so has no word of them.
+    return frozenset([each["document_id"] for each in shown] + told.get("drawn_from", []))
 
 
 def _take(shown: Json, event: Event) -> None:
@@ -154,8 +165,11 @@ def _candidate(found: Considered) -> Json:
         "uri": found.uri,
         "headings": list(found.headings),
         "page": found.page,
-        "score": found.score,
-        "stages": [{"name": stage.name, "rank": stage.rank, "score": stage.score} for stage in found.stages],
+        "score": round(found.score, _DIGITS),
+        "stages": [
+            {"name": stage.name, "rank": stage.rank, "score": round(stage.score, _DIGITS)}
+            for stage in found.stages
+        ],
         "passage": found.passage,
         "dropped": found.dropped or None,
     }
@@ -171,7 +185,7 @@ def _passage(passage: Passage) -> Json:
         "page": passage.span.page,
         "start": passage.span.start,
         "end": passage.span.end,
-        "score": passage.score,
+        "score": round(passage.score, _DIGITS),
         "chunk_ids": list(passage.chunks),
     }
 

@@ -40,6 +40,7 @@ class ServiceSettings:
     """
 
     base_url: str = ""
+    request_seconds: float = 30.0
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: int = 4_000_000
     max_upload_bytes: int = 100_000_000
@@ -56,6 +57,8 @@ class ServiceSettings:
     grace_seconds: float = 15.0
     top_k: int = 6
     static_dir: Path | None = None
+    records_days: int = 0
+    """How long answers are kept in the records; 0: until they are deleted."""
     runs_url: str = ""
     """Where runs are shared between replicas (redis://…); empty: kept in this process."""
 

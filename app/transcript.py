@@ -74,7 +74,7 @@ class Transcript:
         self._printable = Printable()
         self._resolved = Markers(self._passages)
         self._guard = LinkGuard(allowed_links)
-        self._sentences = SentenceStream()
+        self._sentences = SentenceStream(quotations=True)
         self._markers: list[_Marker] = []
         self._citations: list[Citation] = []
         self._last: tuple[int, str] | None = None

@@ -11,6 +11,7 @@ from app.answerable import refusal_text
 from app.events import Done, Event, FollowUps, Passage, Usage
 from app.follow_ups import follow_ups
 from app.language.phrases import language_of, say
+from app.language.quotation import quoted
 from app.question import Question
 from app.stopwatch import Stopwatch
 from app.strict import supported_only
@@ -137,7 +138,7 @@ class Writing:
             return say(ending.reason, language_of(task.question.text))
         if not task.unanswered or self.complete is not None:
             return ""
-        parts = "; ".join(part.split(" (")[0].rstrip(" ?.!") for part in task.unanswered)
+        parts = "; ".join(quoted(part.split(" (")[0].rstrip(" ?.!")) for part in task.unanswered)
         return say("partly", language_of(task.question.text), words=parts)
 
     def _usage(self, task: Task, text: str, ending: Written) -> Usage:

@@ -1,6 +1,7 @@
 """What `footnote ingest` prints: data on standard output, talk on standard error."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import typer
 
@@ -28,6 +29,11 @@ class Output:
             self._details(report)
         typer.echo(report.summary())
 
+    def mixed(self, count: int, address: str, data_dir: Path) -> None:
+        """Say that answers will be made from the sample handbook too."""
+        typer.echo(f"{data_dir} also holds {count:,} documents of Footnote's sample handbook.", err=True)
+        typer.echo(f"  To keep them out of your answers: footnote docs rm {address}", err=True)
+
     def plan(self, plan: Plan) -> None:
         """Print what an ingest would do, one line per document."""
         moves = {step.source.uri: step.moved_from for step in plan.steps if step.moved_from}
@@ -49,14 +55,18 @@ class Output:
 
     def _details(self, report: Report) -> None:
         most = None if self._verbose else _LISTED
-        for failure in report.failed[:most]:
+        # Who may read is at stake in these: each is named, however many there are.
+        access = [failure for failure in report.failed if failure.reason == "metadata"]
+        others = [failure for failure in report.failed if failure.reason != "metadata"]
+        for failure in access + others[:most]:
             typer.echo(printable(f"failed {failure.uri} [{failure.reason}]: {failure.message}"), err=True)
-        hidden = len(report.failed) - len(report.failed[:most])
+        hidden = len(others) - len(others[:most])
         if hidden:
             typer.echo(f"… and {hidden:,} more failures; --verbose lists all.", err=True)
-        if self._verbose:
-            for finding in report.findings:
+        for finding in report.findings:
+            if self._verbose or finding.urgent:
                 typer.echo(printable(f"note   {finding.uri}: {finding.message}"), err=True)
+        if self._verbose:
             for uri, why in report.skipped.items():
                 typer.echo(printable(f"skipped {uri}: {why}"), err=True)
         elif report.findings:

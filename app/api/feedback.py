@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.access import ChatGrant, ServiceIn
+from app.api.access import ChatGrant, RunsIn, ServiceIn
+from app.api.asking import conversation_of_caller
 from app.api.examples import problems
 from app.runs.records import Rating, Records
 from vectorstore.errors import NotFound
@@ -45,14 +46,24 @@ async def feedback(body: FeedbackBody, service: ServiceIn, grant: ChatGrant) -> 
 @router.delete(
     "/v1/conversations/{conversation}",
     summary="Forget a conversation",
-    responses=problems(401, 403, 404, 422),
+    responses=problems(401, 403, 404, 422, 503),
 )
 async def forget(
-    conversation: Annotated[str, Path(max_length=200)], service: ServiceIn, grant: ChatGrant
+    conversation: Annotated[str, Path(max_length=200)], service: ServiceIn, runs: RunsIn, grant: ChatGrant
 ) -> Forgotten:
-    """Delete what was asked and answered in a conversation, and the feedback on it."""
+    """Erase what was asked and answered in a conversation, and the feedback on it; what is being written is stopped.
+
+    With a key, only under a name that nobody else could guess: others may hold the same key. 503 means that
+    something may be left: delete again.
+    """
     records = _records(service.records)
-    return Forgotten(runs=await asyncio.to_thread(records.forget, conversation, owner=grant.key))
+    if conversation_of_caller(conversation, grant) is None:
+        return Forgotten(runs=0)
+
+    async def recorded() -> int:
+        return await asyncio.to_thread(records.forget, conversation, owner=grant.key)
+
+    return Forgotten(runs=await runs.erase(conversation, owner=grant.key, recorded=recorded))
 
 
 def _records(found: Records | None) -> Records:

@@ -80,15 +80,16 @@ def show(
 
 @app.command()
 def rm(
-    uris: Annotated[list[str], typer.Argument(help="Documents to take out, by uri.")],
+    uris: Annotated[
+        list[str], typer.Argument(help="Documents to take out, by uri; with / at its end, all below it.")
+    ],
     tenant: Tenant = "default",
     wait: Wait = False,
 ) -> None:
     """Take documents out; earlier generations still hold them. `erase` leaves nothing."""
     with maintenance() as upkeep:
         with upkeep.store.snapshot() as snapshot:
-            for uri in uris:
-                _named(snapshot, uri, tenant)
+            uris = [each for uri in uris for each in _below(snapshot, uri, tenant)]
         with upkeep.store.draft(note=f"remove {documents(len(uris))}", wait=wait) as draft:
             for uri in uris:
                 draft.remove(tenant=tenant, uri=uri)
@@ -119,6 +120,16 @@ def erase(
     if certificate.left:
         typer.echo(f"Still in: {', '.join(certificate.left)}", err=True)
         raise typer.Exit(1)
+
+
+def _below(snapshot: Snapshot, uri: str, tenant: str) -> list[str]:
+    if not uri.endswith("/"):
+        return [_named(snapshot, uri, tenant).uri]
+    where = (Condition("uri", "prefix", (uri,)),)
+    found = [each.uri for each in snapshot.documents(scope=_operator(tenant), where=where)]
+    if not found:
+        raise NotFound(f"There is no document below {uri!r}.", "`footnote docs ls` lists what there is.")
+    return found
 
 
 def _named(snapshot: Snapshot, uri: str, tenant: str) -> Document:

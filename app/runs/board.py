@@ -1,11 +1,15 @@
 """The shared run buffer in Redis: a stream of events for each run, and messages between processes.
 
 Keys, all of them with an expiry: `footnote:run:<id>` what is known of a run, `footnote:run:<id>:events` its
-events as JSON, `footnote:latest:<owner>:<conversation>` the newest run of a conversation,
-`footnote:process:<host>` a sign of life. Channel `footnote:process:<host>`: requests to that process.
+events as JSON, `footnote:conversation:<hash>` the runs of a conversation by age, `footnote:process:<host>` a sign
+of life, `footnote:erased` the erasures of late, each a conversation's hash and a number of its own, and
+`footnote:erased:<erasure>` the processes that have carried it out. Channel `footnote:process:<host>`: requests to
+that process.
 """
 
 import json
+import secrets
+import time
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +20,7 @@ from urllib.parse import urlsplit
 from app.events import Event
 from app.runs.run_json import About, about_from_json, about_to_json, events_from_json, events_to_json
 from vectorstore.errors import Unavailable
+from vectorstore.extras import pip_install
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -25,6 +30,9 @@ _LAST: Final = "18446744073709551614-0"
 """Above every id that a writer uses: what stands there ends the stream, and only one can stand there."""
 _MOST_ENTRIES: Final = 100_000
 _PATIENCE: Final = 5.0
+_LONGEST_RUN: Final = 3_600
+"""Seconds by which the list of a conversation's runs outlives what is kept of each."""
+_ERASED: Final = "footnote:erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,9 @@ class RunBoard:
             async with self._client.pipeline(transaction=False) as pipe:
                 pipe.set(_key(run), about_to_json(about), ex=self._kept)
                 if about.question.conversation:
-                    pipe.set(_latest(about.owner, about.question.conversation), run, ex=self._kept)
+                    runs = _runs_of(conversation_hash(about.owner, about.question.conversation))
+                    pipe.zadd(runs, {run: about.created})
+                    pipe.expire(runs, self._kept + _LONGEST_RUN)
                 await pipe.execute()
 
     async def about(self, run: str) -> About | None:
@@ -71,8 +81,8 @@ class RunBoard:
     async def latest(self, conversation: str, *, owner: str) -> str | None:
         """Return the newest run of a conversation."""
         with self._reached():
-            found = await self._client.get(_latest(owner, conversation))
-        return found.decode() if isinstance(found, bytes) else None
+            found = await self._client.zrange(_runs_of(conversation_hash(owner, conversation)), -1, -1)
+        return _names(found)[0] if found else None
 
     async def append(self, portions: Sequence[Portion]) -> set[str]:
         """Add events; return the runs whose stream takes no more, because they were given up on.
@@ -128,6 +138,44 @@ class RunBoard:
         with self._reached():
             await self._client.delete(*(name for run in runs for name in (_key(run), _stream(run))))
 
+    async def begin_erasure(self, conversation: str, *, owner: str) -> str:
+        """Note that a conversation is to be erased, for processes that cannot hear now; return the erasure's name."""
+        erasure = f"{conversation_hash(owner, conversation)}:{secrets.token_hex(8)}"
+        with self._reached():
+            async with self._client.pipeline(transaction=False) as pipe:
+                pipe.zremrangebyscore(_ERASED, 0, time.time() - self._kept)
+                pipe.zadd(_ERASED, {erasure: time.time()})
+                pipe.expire(_ERASED, self._kept)
+                await pipe.execute()
+        return erasure
+
+    async def ask_to_erase(self, erasure: str) -> set[str]:
+        """Ask every living process that has not carried it out yet; return these."""
+        with self._reached():
+            living = {
+                key.decode().removeprefix(_process(""))
+                async for key in self._client.scan_iter(_process("*"), count=1_000)
+            }
+            waiting = living - set(_names(await self._client.smembers(_carried_out(erasure))))
+        for host in waiting:
+            await self.send(host, {"do": "erase", "erasure": erasure})
+        return waiting
+
+    async def carried_out(self, erasure: str, host: str) -> None:
+        """Say that a process holds nothing any more of what is erased."""
+        with self._reached():
+            async with self._client.pipeline(transaction=False) as pipe:
+                pipe.sadd(_carried_out(erasure), host)
+                pipe.expire(_carried_out(erasure), self._kept)
+                await pipe.execute()
+
+    async def end_erasure(self, erasure: str) -> None:
+        """Delete everything here that belongs to the conversation."""
+        runs = _runs_of(erasure.partition(":")[0])
+        with self._reached():
+            found = _names(await self._client.zrange(runs, 0, -1))
+            await self._client.delete(runs, *(name for run in found for name in (_key(run), _stream(run))))
+
     async def beat(self, host: str) -> None:
         """Say that a process lives."""
         with self._reached():
@@ -144,10 +192,13 @@ class RunBoard:
             await self._client.publish(_process(host), json.dumps(message))
 
     async def messages(self, host: str) -> AsyncGenerator[dict[str, str], None]:
-        """Yield what other processes ask of this one."""
+        """Yield what other processes ask of this one, and first the erasures that it may have missed."""
         with self._reached():
             async with self._client.pubsub(ignore_subscribe_messages=True) as channel:
                 await channel.subscribe(_process(host))
+                missed: Any = await self._client.zrange(_ERASED, 0, -1, withscores=True)
+                for erasure, when in missed:
+                    yield {"do": "erase", "erasure": erasure.decode(), "before": str(when)}
                 while True:
                     # Redis sends no heartbeat of its own: without a timeout a dead link looks quiet.
                     message = await channel.get_message(timeout=_PATIENCE - 1)
@@ -206,9 +257,13 @@ def _module() -> Any:  # Any: the module is imported only where it is wanted
         import redis.backoff
     except ImportError as error:
         raise Unavailable(
-            "Sharing answers between replicas needs the redis package.", "pip install 'footnote[redis]'"
+            "Sharing answers between replicas needs the redis package.", pip_install("redis")
         ) from error
     return redis
+
+
+def _names(found: Any) -> list[str]:  # Any: what a reply is depends on how the client was opened
+    return [name.decode() for name in found]
 
 
 def _key(run: str) -> str:
@@ -223,5 +278,14 @@ def _process(host: str) -> str:
     return f"footnote:process:{host}"
 
 
-def _latest(owner: str, conversation: str) -> str:
-    return f"footnote:latest:{sha256(repr((owner, conversation)).encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+def conversation_hash(owner: str, conversation: str) -> str:
+    """Name a conversation without its id, which is the client's own words."""
+    return sha256(repr((owner, conversation)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _runs_of(conversation: str) -> str:
+    return f"footnote:conversation:{conversation}"
+
+
+def _carried_out(erasure: str) -> str:
+    return f"{_ERASED}:{erasure}"

@@ -1,20 +1,30 @@
-"""What was asked and answered, and what people thought of it. A database of its own, never the index."""
+"""What was asked and answered, and what people thought of it. A database of its own, never the index.
 
+What is deleted from SQLite leaves no byte in its files. `secure_delete` alone does not do that: it overwrites the
+row, but not the copies that SQLite leaves where it moved a row from one page to another. So the file is written
+anew and the write-ahead log emptied. `PRAGMA user_version` counts the deletions for which that has not been done
+yet; after a kill on the way, the next to open the file finishes.
+"""
+
+import json
+import zlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.events import Citations, Done, Event, Failed, Started, Text
-from app.explanation import Json, explanation
+from app.events import Done, Event, Failed, Started, Text
+from app.explanation import Json, drawn_from, explanation
 from app.question import Message, Question
 from vectorstore.errors import NotFound, Unavailable
 
 Rating: TypeAlias = Literal["up", "down"]
 
+_BUSY_MILLISECONDS: Final = 5_000
 _tables = sql.MetaData()
 _runs = sql.Table(
     "runs",
@@ -28,7 +38,6 @@ _runs = sql.Table(
     sql.Column("outcome", sql.String(32), nullable=False),
     sql.Column("refused", sql.Boolean, nullable=False),
     sql.Column("model", sql.String(200), nullable=False),
-    sql.Column("citations", sql.JSON, nullable=False),
 )
 _feedback = sql.Table(
     "feedback",
@@ -38,11 +47,11 @@ _feedback = sql.Table(
     sql.Column("reason", sql.Text, nullable=False),
     sql.Column("created", sql.DateTime(timezone=True), nullable=False),
 )
-_explanations = sql.Table(
-    "explanations",
+_explained = sql.Table(
+    "explained",
     _tables,
     sql.Column("run", sql.String(64), sql.ForeignKey("runs.id"), primary_key=True),
-    sql.Column("told", sql.JSON, nullable=False),
+    sql.Column("told", sql.LargeBinary, nullable=False),
 )
 
 
@@ -53,20 +62,25 @@ class Records:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = sql.create_engine(url)
+        self._engine = sql.create_engine(url, hide_parameters=True)  # errors are logged, contents never
         if self._engine.dialect.name == "sqlite":
             sql.event.listen(self._engine, "connect", _durable)
         try:
             _tables.create_all(self._engine)
+            with self._engine.begin() as connection:
+                _take_over(connection)
         except SQLAlchemyError as error:
             raise Unavailable(
                 f"The records database ({self._engine.url.render_as_string(hide_password=True)}) cannot be opened.",
                 "Correct FOOTNOTE_RECORDS_URL, or start the database.",
             ) from error
+        sql.event.listen(self._engine, "handle_error", _in_our_words)
+        with suppress(Unavailable):  # whoever reads it just now, the next deletion or sweep finishes
+            self._blank()
 
     def add(self, run: str, question: Question, owner: str, events: Sequence[Event]) -> None:
         """Keep one finished run, with why it answered as it did."""
-        row: dict[str, object] = {"outcome": "cancelled", "refused": False, "model": "", "citations": []}
+        row: dict[str, object] = {"outcome": "cancelled", "refused": False, "model": ""}
         answer: list[str] = []
         for event in events:
             match event:
@@ -74,8 +88,6 @@ class Records:
                     row["model"] = model
                 case Text(delta):
                     answer.append(delta)
-                case Citations(citations):
-                    row["citations"] = [[c.number, c.document.uri, c.quote] for c in citations]
                 case Done(refused=refused):
                     row["outcome"], row["refused"] = "done", refused
                 case Failed(code=code):
@@ -83,24 +95,26 @@ class Records:
         row |= {"id": run, "conversation": question.conversation, "owner": owner, "created": _now()}
         with self._engine.begin() as connection:
             connection.execute(_runs.insert(), row | {"question": question.text, "answer": "".join(answer)})
-            connection.execute(
-                _explanations.insert(), {"run": run, "told": explanation(run, question, events)}
-            )
+            told = _packed(explanation(run, question, events))
+            connection.execute(_explained.insert(), {"run": run, "told": told})
 
     def explanation(self, run: str, *, owner: str) -> Json:
         """Return why a finished run answered as it did; raises NotFound for one that is not this owner's."""
-        query = sql.select(_explanations.c.told).join(_runs).where(_runs.c.id == run, _runs.c.owner == owner)
+        query = sql.select(_explained.c.told).join(_runs).where(_runs.c.id == run, _runs.c.owner == owner)
         with self._engine.connect() as connection:
             found = connection.execute(query).first()
         if found is None:
-            raise NotFound(f"There is no run {run!r}.", "It may have been another key's, or be forgotten.")
-        told: Json = found.told
-        return told
+            raise unknown_run(run)
+        return _unpacked(found.told)
 
     def history(self, conversation: str, *, owner: str, turns: int = 6) -> tuple[Message, ...]:
-        """Return the last turns of a conversation, oldest first; empty for one that is unknown."""
+        """Return the last turns of a conversation, oldest first; empty for one that is unknown.
+
+        Each answer names the documents it was drawn from: whether they may still be read is the caller's to ask.
+        """
         query = (
-            sql.select(_runs.c.question, _runs.c.answer)
+            sql.select(_runs.c.question, _runs.c.answer, _explained.c.told)
+            .join(_explained)
             .where(_runs.c.conversation == conversation, _runs.c.owner == owner, _runs.c.outcome == "done")
             .order_by(_runs.c.created.desc())
             .limit(turns)
@@ -109,8 +123,11 @@ class Records:
             rows = connection.execute(query).all()
         return tuple(
             message
-            for asked, answered in reversed(rows)
-            for message in (Message("user", asked), Message("assistant", answered))
+            for asked, answered, told in reversed(rows)
+            for message in (
+                Message("user", asked),
+                Message("assistant", answered, drawn_from(_unpacked(told))),
+            )
         )
 
     def rate(self, run: str, *, owner: str, rating: Rating, reason: str = "") -> None:
@@ -135,19 +152,57 @@ class Records:
             return [(row.run, row.rating, row.reason) for row in connection.execute(query)]
 
     def forget(self, conversation: str, *, owner: str) -> int:
-        """Delete a conversation with its feedback; return how many runs went."""
-        mine = sql.select(_runs.c.id).where(_runs.c.conversation == conversation, _runs.c.owner == owner)
-        with self._engine.begin() as connection:
-            for kept in (_feedback, _explanations):
-                connection.execute(kept.delete().where(kept.c.run.in_(mine)))
-            gone = connection.execute(
-                _runs.delete().where(_runs.c.conversation == conversation, _runs.c.owner == owner)
-            )
-        return gone.rowcount
+        """Erase a conversation with its feedback; return how many runs went.
+
+        Raises Unavailable when the database is busy, or when something else reads the file for so long that bytes
+        may be left beside it: forgetting again, of anything, finishes that.
+        """
+        return self._erase(_runs.c.conversation == conversation, _runs.c.owner == owner)
+
+    def sweep(self, days: int) -> int:
+        """Erase what was asked more than so many days ago; return how many runs went; raises as `forget` does."""
+        return self._erase(_runs.c.created < _now() - timedelta(days=days))
 
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
+
+    def _erase(self, *which: sql.ColumnElement[bool]) -> int:
+        gone = sql.select(_runs.c.id).where(*which)
+        with self._engine.begin() as connection:
+            for kept in (_feedback, _explained):
+                connection.execute(kept.delete().where(kept.c.run.in_(gone)))
+            count = connection.execute(_runs.delete().where(*which)).rowcount
+            if count:
+                _to_be_blanked(connection)
+        self._blank()
+        return count
+
+    def _blank(self) -> None:
+        """Write SQLite's file anew without what was deleted, and empty its log; raises Unavailable."""
+        if self._engine.dialect.name != "sqlite":
+            return
+        try:
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                count = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+                if not count:
+                    return
+                connection.exec_driver_sql("VACUUM")
+                busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+                if not busy:
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                    if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == count:
+                        connection.exec_driver_sql("PRAGMA user_version = 0")
+                    connection.exec_driver_sql("COMMIT")
+                    return
+        except Unavailable as error:
+            raise _left() from error
+        raise _left()
+
+
+def unknown_run(run: str) -> NotFound:
+    """Return the error for a run that is not there for this caller, whatever the reason."""
+    return NotFound(f"There is no run {run!r}.", "It may have been another key's, or be forgotten.")
 
 
 def records_url(configured: str, data_dir: Path) -> str:
@@ -160,11 +215,61 @@ def records_url(configured: str, data_dir: Path) -> str:
     return f"sqlite:///{path}"
 
 
+def _in_our_words(context: sql.engine.ExceptionContext) -> None:
+    """Have every failure of the database raised as one of ours: SQLAlchemy's holds the statement and what it was about."""
+    raise Unavailable(
+        "The records cannot be read or written now.", "Try again in a moment."
+    ) from context.original_exception
+
+
 def _durable(connection: sql.engine.interfaces.DBAPIConnection, _: object) -> None:
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "secure_delete=ON", "busy_timeout=5000"):
+    # A run's explanation has 2 to 3 kB: of pages of the usual 4 kB, each would hold one.
+    for pragma in (
+        "page_size=8192",
+        "journal_mode=WAL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        f"busy_timeout={_BUSY_MILLISECONDS}",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _to_be_blanked(connection: sql.Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        count = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA user_version = {count + 1}")
+
+
+def _left() -> Unavailable:
+    return Unavailable(
+        "It is deleted, but words of it may stay in records.db or beside it, because another program uses the file "
+        "or the disk is full.",
+        "Delete it again in a moment.",
+    )
+
+
+def _packed(told: Json) -> bytes:
+    return zlib.compress(json.dumps(told, separators=(",", ":")).encode(), 9)
+
+
+def _unpacked(told: bytes) -> Json:
+    found: Json = json.loads(zlib.decompress(told))
+    return found
+
+
+def _take_over(connection: sql.Connection) -> None:
+    """Bring what earlier versions wrote, explanations as plain JSON and quotes that nothing shows, into today's form."""
+    if not sql.inspect(connection).has_table("explanations"):
+        return
+    earlier = sql.table("explanations", sql.column("run"), sql.column("told", sql.JSON))
+    rows = connection.execute(sql.select(earlier.c.run, earlier.c.told)).all()
+    if rows:
+        connection.execute(_explained.insert(), [{"run": run, "told": _packed(told)} for run, told in rows])
+    connection.execute(sql.text("DROP TABLE explanations"))
+    connection.execute(sql.text("ALTER TABLE runs DROP COLUMN citations"))
+    _to_be_blanked(connection)
 
 
 def _now() -> datetime:

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 from app.events import Cancelled, Done, Event, Failed, Sources, Terminal, Text
@@ -39,6 +40,7 @@ class Run:
         self.readers = 0
         self.dialect: Dialect = dialect or {}
         self.on_append: Callable[[Run], None] | None = None
+        self.erased = False
         self.answer_size = 0
         self.size = len(question.text) + sum(len(message.text) for message in question.history)
         self._events: list[Event] = []
@@ -69,10 +71,15 @@ class Run:
         """Yield the events after number `after` as they come, those that are ready at once together."""
         position = after
         while True:
+            if self.erased and position:
+                yield self._events
+                return
             if position < len(self._events):
                 ready = self._events[position:]
                 position += len(ready)
                 yield ready
+                if isinstance(ready[-1], Done | Failed | Cancelled):
+                    return
             elif self.ended:
                 return
             else:
@@ -115,6 +122,14 @@ class Run:
         for future in waiting:
             if not future.done():
                 future.set_result(None)
+
+    def erase(self) -> None:
+        """Leave nothing of it but that it was stopped; who is still reading is told that and no more."""
+        self.append(Cancelled("user"))
+        self.erased = True
+        self.question = replace(self.question, text="", history=())
+        self.dialect = {}
+        self._events = [Cancelled("user")]
 
     async def _changed(self) -> None:
         future = asyncio.get_running_loop().create_future()

@@ -24,6 +24,9 @@ TurnFunction: TypeAlias = Callable[[Question, str], AsyncGenerator[Event, None]]
 OnEnd: TypeAlias = Callable[[Run, Sequence[Event]], Awaitable[None]]
 """Called once for every run after its terminal event; its failure is logged and harms nobody."""
 
+Conversation: TypeAlias = tuple[str, str]
+"""Its owner and its id."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -54,6 +57,9 @@ class Runs:
         self._runs: dict[str, Run] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._graces: dict[str, asyncio.TimerHandle] = {}
+        self._erasing: list[Conversation] = []
+        self.erasures = 0
+        """How many erasures are over. What was read before one may not be begun with after it."""
         self.draining = False
 
     async def open(self) -> None:
@@ -113,6 +119,8 @@ class Runs:
         """
         if self.draining:
             raise Busy("The service is shutting down.", "Ask again in a moment.")
+        if (owner, question.conversation) in self._erasing:
+            raise Busy("This conversation is being erased.", "Ask again in a moment.")
         if self.active >= self._limits.concurrent + self._limits.queued:
             raise Busy("Too many questions are being answered.", "Ask again in a few seconds.")
         self._forget()
@@ -128,16 +136,34 @@ class Runs:
         """Return a run; raises NotFound when it is unknown, forgotten, or another owner's."""
         self._forget()
         found = self._runs.get(run)
-        if found is None or (owner is not None and found.owner != owner):
+        if found is None or found.erased or (owner is not None and found.owner != owner):
             raise NotFound(f"There is no run {run!r}.", "Runs are kept for ten minutes.")
         return found
 
     def latest(self, conversation: str, *, owner: str) -> Run | None:
         """Return the newest run of a conversation, if it is still kept."""
         for run in reversed(self._runs.values()):
-            if run.owner == owner and run.question.conversation == conversation:
+            if run.owner == owner and run.question.conversation == conversation and not run.erased:
                 return run
         return None
+
+    async def erase(self, conversation: str, *, owner: str, recorded: Callable[[], Awaitable[int]]) -> int:
+        """Erase a conversation: its runs, and then, through `recorded`, what is kept of them; return the latter's count.
+
+        A run that is still being written is stopped and not recorded, and none is begun meanwhile. Raises
+        Unavailable when something may be left, having erased all that could be reached.
+        """
+        erasing = (owner, conversation)
+        self._erasing.append(erasing)
+        try:
+            try:
+                await self._take_out(conversation, owner=owner)
+            finally:
+                count = await recorded()
+        finally:
+            self._erasing.remove(erasing)
+            self.erasures += 1
+        return count
 
     def cancel(self, run: str, reason: Reason = "user") -> Run:
         """Stop a run, and do nothing to one that has ended; raises NotFound."""
@@ -174,6 +200,27 @@ class Runs:
             self.cancel(run, "shutdown")
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()), timeout=5)
+
+    async def _take_out(self, conversation: str, *, owner: str) -> None:
+        """Stop and drop a conversation's runs, wherever they are executed; raises Unavailable when that fails."""
+        await self._take_out_here(lambda run: (run.owner, run.question.conversation) == (owner, conversation))
+
+    async def _take_out_here(self, chosen: Callable[[Run], bool]) -> None:
+        runs = [run for run in self._runs.values() if chosen(run)]
+        tasks = {run.id: self._tasks[run.id] for run in runs if run.id in self._tasks}
+        for run in runs:
+            # One that has ended is being recorded, which cannot be broken off.
+            if run.id in tasks and not run.ended and run.stop_reason is None:
+                run.stop_reason = "user"
+                tasks[run.id].cancel()
+            run.erase()
+        if tasks:
+            await asyncio.wait(tasks.values(), timeout=10)
+        for run in runs:
+            if run.id in self._runs and run.id not in self._tasks:
+                self._dropped(run)
+        if any(run.id in self._tasks for run in runs):
+            raise Unavailable("An answer in this conversation does not stop.", "Delete it again in a moment.")
 
     def _added(self, run: Run) -> None:
         self._runs[run.id] = run
@@ -218,7 +265,7 @@ class Runs:
             if run.stop_reason is None or task is None:
                 raise
             task.uncancel()
-        if self._on_end is not None:
+        if self._on_end is not None and not run.erased:
             try:
                 await self._on_end(run, run.recorded)
             except Exception as error:  # noqa: BLE001 - the run's edge: a lost record must not harm an answer

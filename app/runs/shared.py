@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from app.events import Event, Failed
 from app.question import Question
-from app.runs.board import Portion, RunBoard
+from app.runs.board import Portion, RunBoard, conversation_hash
 from app.runs.run import Dialect, Reason, Run
 from app.runs.run_json import About
 from app.runs.runs import OnEnd, RunLimits, Runs, TurnFunction, report
@@ -67,6 +68,7 @@ class SharedRuns(Runs):
         self._followers: set[asyncio.Task[None]] = set()
         self._hosts: WeakKeyDictionary[Run, str] = WeakKeyDictionary()
         """The copies, and the process that executes each."""
+        self._writing = asyncio.Lock()
         self._trouble = ""
 
     @property
@@ -149,6 +151,57 @@ class SharedRuns(Runs):
                 await self._board.send(host, {"do": "stop", "run": run.id, "reason": reason})
                 await run.wait_for_end(0.5)
 
+    async def _take_out(self, conversation: str, *, owner: str) -> None:
+        await super()._take_out(conversation, owner=owner)
+        try:
+            erasure = await self._board.begin_erasure(conversation, owner=owner)
+            try:
+                await self._carry_out(erasure)
+                await self._carried_out_by_all(erasure)
+            finally:
+                await self._board.end_erasure(erasure)
+        except Unavailable as error:
+            raise Unavailable(
+                f"It is erased here, but other replicas may show it for ten minutes more: {error.what}",
+                "Delete it again in a moment.",
+            ) from error
+
+    async def _take_out_here(self, chosen: Callable[[Run], bool]) -> None:
+        for copy in filter(chosen, list(self._hosts)):
+            copy.erase()
+        await super()._take_out_here(chosen)
+
+    async def _carry_out(self, erasure: str, *, before: float = inf) -> None:
+        """Erase what this process holds of a conversation and has begun before a time, and say so."""
+        conversation = erasure.partition(":")[0]
+
+        def belongs(run: Run) -> bool:
+            return run.created < before and conversation == conversation_hash(
+                run.owner, run.question.conversation
+            )
+
+        try:
+            await self._take_out_here(belongs)
+        finally:
+            self.erasures += 1
+        async with self._writing:  # what was on its way has arrived, and nothing follows
+            await self._forget_dropped()
+        await self._board.carried_out(erasure, self._host)
+
+    async def _obey(self, erasure: str, before: float) -> None:
+        try:
+            await self._carry_out(erasure, before=before)
+        except Unavailable as error:
+            self._note(error)  # who asked asks again, or is told
+
+    async def _carried_out_by_all(self, erasure: str) -> None:
+        """Wait until every living process has erased it; raises Unavailable after ten seconds."""
+        deadline = time.monotonic() + 10
+        while await self._board.ask_to_erase(erasure):
+            if time.monotonic() > deadline:
+                raise Unavailable("One of them does not answer.")
+            await asyncio.sleep(0.1)
+
     def _added(self, run: Run) -> None:
         super()._added(run)
         self._written[run.id] = -1
@@ -175,6 +228,8 @@ class SharedRuns(Runs):
         self._wake.set()
 
     async def _announce(self, run: Run) -> None:
+        if run.erased:
+            return
         about = About(
             host=self._host,
             owner=run.owner,
@@ -185,7 +240,12 @@ class SharedRuns(Runs):
             question=run.question,
         )
         await self._board.announce(run.id, about)
-        if run.id in self._written:
+        await self._announced(run)
+
+    async def _announced(self, run: Run) -> None:
+        if run.erased:  # while it was announced
+            await self._board.forget([run.id])
+        elif run.id in self._written:
             self._written[run.id] = max(0, self._written[run.id])
 
     async def _write(self) -> None:
@@ -197,12 +257,16 @@ class SharedRuns(Runs):
             await self._write_once()
 
     async def _write_once(self) -> None:
+        async with self._writing:
+            await self._forget_dropped()
+            for run in [run for run in self._unwritten.values() if self._written[run.id] < 0]:
+                await self._announce(run)
+            await self._write_portions()
+
+    async def _forget_dropped(self) -> None:
         if forgotten := list(self._dropped_runs):
             await self._board.forget(forgotten)
             del self._dropped_runs[: len(forgotten)]
-        for run in [run for run in self._unwritten.values() if self._written[run.id] < 0]:
-            await self._announce(run)
-        await self._write_portions()
 
     async def _write_portions(self) -> None:
         portions = [
@@ -239,6 +303,10 @@ class SharedRuns(Runs):
         """Do what other processes ask: stop a run, or keep one going because someone reads it there."""
         async with aclosing(self._board.messages(self._host)) as messages:
             async for message in messages:
+                if message.get("do") == "erase":
+                    before = float(message.get("before", inf))
+                    self._followed(self._obey(message["erasure"], before), name="erase")
+                    continue
                 run = self._runs.get(message.get("run", ""))
                 if run is None:
                     continue
@@ -274,14 +342,19 @@ class SharedRuns(Runs):
             dialect=about.dialect,
         )
         run.id, run.created = identity, about.created
+        self._hosts[run] = about.host
         for event in await self._board.read(identity, 0):
             run.append(event)
+        if run.erased:
+            raise NotFound(f"There is no run {identity!r}.", "It was erased.")
         if not run.ended:
-            self._hosts[run] = about.host
-            task = asyncio.create_task(self._follow(run, about.host), name=f"follow {identity}")
-            self._followers.add(task)
-            task.add_done_callback(self._followers.discard)
+            self._followed(self._follow(run, about.host), name=f"follow {identity}")
         return run
+
+    def _followed(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._followers.add(task)
+        task.add_done_callback(self._followers.discard)
 
     async def _follow(self, run: Run, host: str) -> None:
         """Fill a copy until it ends or nobody reads it; say to its process that it is read."""

@@ -1,6 +1,6 @@
 """Passages and citations as the dialects show them: labels, links, annotations, the Markdown list."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
@@ -18,15 +18,15 @@ Link: TypeAlias = Callable[[Document, Span, ChunkId | None], str]
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Makes links into the viewer of this service; `sign` adds what lets a browser in without a key."""
+    """Makes links into the viewer of this service; `sign` adds what lets a browser in without a key, to this place."""
 
     base_url: str
-    sign: Callable[[Document], dict[str, str]] | None = None
+    sign: Callable[[Document, Mapping[str, str]], dict[str, str]] | None = None
 
     def __call__(self, document: Document, span: Span, chunk: ChunkId | None) -> str:
         """Return `…/v1/documents/{id}/view?chunk=…#page=12`, or with the span when there is no chunk."""
         place = {"chunk": str(chunk)} if chunk else {"start": str(span.start), "end": str(span.end)}
-        query = urlencode(place | (self.sign(document) if self.sign else {}))
+        query = urlencode(place | (self.sign(document, place) if self.sign else {}))
         fragment = f"page={span.page}" if span.page is not None else "mark"
         return f"{self.base_url}/v1/documents/{document.id}/view?{query}#{fragment}"
 

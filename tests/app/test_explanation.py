@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -151,6 +152,19 @@ def test_the_records_keep_it_for_its_owner_until_the_conversation_is_forgotten(t
     with pytest.raises(NotFound):
         records.explanation(run.id, owner="k1")
     records.close()
+
+
+def test_the_records_keep_an_explanation_to_the_letter_in_less_than_half_the_bytes(
+    handbook: Parts, tmp_path: Path
+) -> None:
+    events, told = explain(handbook, LEAVE)
+    records = Records(records_url("", tmp_path))
+    records.add("run_1", Question(LEAVE, Scope(), conversation="c1"), "k1", events)
+    assert records.explanation("run_1", owner="k1") == told
+    records.close()
+    with sqlite3.connect(tmp_path / "records.db") as connection:
+        (kept,) = connection.execute("SELECT length(told) FROM explained").fetchone()
+    assert kept * 2 < len(json.dumps(told))
 
 
 def test_a_run_that_the_buffer_forgot_is_explained_from_the_records(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from tests.app.injections import CARRIERS, Injection, ObeyingModel, injections, 
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Scope
 
-COUNT = int(os.environ.get("FOOTNOTE_TEST_INJECTIONS", "300"))
+COUNT = int(os.environ.get("TEST_INJECTIONS", "300"))
 """Orders for each of the six carriers in the full run."""
 
 
