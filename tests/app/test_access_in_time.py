@@ -31,7 +31,8 @@ class Reader:
     def post(self, path: str, body: dict[str, Any], **headers: str) -> httpx.Response:
         response = self._client.post(path, json=body, headers={**self.caller.headers, **headers})
         if run := response.headers.get("x-run-id"):
-            self.library.runs.setdefault(self.key, []).append(run)
+            known = run.replace("run_", "resp_") if path == "/v1/responses" else run
+            self.library.runs.setdefault(self.key, []).append(known)
         return response
 
     @property
@@ -44,13 +45,21 @@ class Reader:
 
     @property
     def document(self) -> str:
-        return self.chance.choice(self.library.documents or ["doc_none"])
+        return self.chance.choice(self.library.documents[-12:])
 
     @property
     def run(self) -> str:
-        # Others' runs too.
-        of = self.chance.choice([self.key, *self.library.runs])
-        return self.chance.choice(self.library.runs.get(of, ["run_none"])[-20:])
+        return self._earlier("run_")
+
+    @property
+    def response(self) -> str:
+        return self._earlier("resp_")
+
+    def _earlier(self, prefix: str) -> str:
+        # Others' too, now and then.
+        of = self.chance.choice([self.key] * 5 + [*self.library.runs])
+        known = [each for each in self.library.runs.get(of, []) if each.startswith(prefix)]
+        return self.chance.choice(known[-3:] or [f"{prefix}none"])
 
     @property
     def conversation(self) -> str:
@@ -107,9 +116,7 @@ def completions(reader: Reader) -> httpx.Response:
 
 
 def responses(reader: Reader) -> httpx.Response:
-    more = (
-        {"previous_response_id": reader.run.replace("run_", "resp_")} if reader.chance.random() < 0.5 else {}
-    )
+    more = {"previous_response_id": reader.response} if reader.chance.random() < 0.5 else {}
     question = reader.chance.choice([reader.question, "What did you say?"])
     body = {"input": question, "include": ["file_search_call.results"], "footnote": reader.knobs, **more}
     return reader.post("/v1/responses", body | {"stream": reader.chance.random() < 0.3})
@@ -135,11 +142,11 @@ def run_events(reader: Reader) -> httpx.Response:
 
 def response_shown(reader: Reader) -> httpx.Response:
     stream = reader.chance.choice(("", "?stream=true"))
-    return reader.get(f"/v1/responses/{reader.run.replace('run_', 'resp_')}{stream}")
+    return reader.get(f"/v1/responses/{reader.response}{stream}")
 
 
 def response_cancelled(reader: Reader) -> httpx.Response:
-    return reader.post(f"/v1/responses/{reader.run.replace('run_', 'resp_')}/cancel", {})
+    return reader.post(f"/v1/responses/{reader.response}/cancel", {})
 
 
 def stream_taken_up(reader: Reader) -> httpx.Response:
@@ -207,7 +214,7 @@ def test_nothing_is_read_that_may_not_be_read_today(library_at: Any) -> None:
 def test_nothing_is_read_that_may_not_be_read_today_in_ten_thousand_probes(library_at: Any) -> None:
     total = dict.fromkeys((each.__name__ for each in PROBES), 0)
     for seed in range(10, 30):
-        for name, count in walk(*library_at(seed), probes=500, between=3).items():
+        for name, count in walk(*library_at(seed), probes=500, between=4).items():
             total[name] += count
     print(
         f"\n10,000 probes, 0 of them read what may not be read; {sum(total.values()):,} read what may: {total}"
