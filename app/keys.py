@@ -183,7 +183,7 @@ class Keys:
     @contextmanager
     def _writing(self) -> Iterator[dict[str, Key]]:
         """Change the keys under a lock; a clean exit replaces the file at once."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(self._lock, os.O_CREAT | os.O_RDWR, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)

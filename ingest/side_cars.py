@@ -7,6 +7,7 @@ a file that was likely meant as a side-car makes its document fail, and one that
 import os
 import re
 import stat
+import string
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -92,9 +93,10 @@ class _Folder:
         self.strays: dict[str, str] = {}
         """A document → the file that is likely its side-car."""
         self.orphans: list[str] = []
+        self._spares: list[str] = []
         for name in others:
             self._judge(name)
-        self.side_cars = frozenset([*proper, *self.strays.values(), *self.orphans])
+        self.side_cars = frozenset([*proper, *self.strays.values(), *self.orphans, *self._spares])
 
     def _judge(self, name: str) -> None:
         """Note a name that was likely meant as a side-car: by how it ends, or by how it begins and what it holds."""
@@ -104,9 +106,11 @@ class _Folder:
             if any(other != name for other in self._near(plain)) and self._states_readers(name):
                 self.strays |= {document: name for document in self._near(plain) if document != name}
             return
-        meant = self._documents.like(plain[: match.start()].strip(" ._-"))
-        spare = match["copy"] or match["spare"]
-        self.strays |= {each: name for each in meant if not (spare and each + SUFFIX in self.names)}
+        meant = self._documents.like(plain[: match.start()].strip(string.punctuation + " "))
+        if (match["copy"] or match["spare"]) and any(each + SUFFIX in self.names for each in meant):
+            self._spares.append(name)
+            return
+        self.strays |= dict.fromkeys(meant, name)
         if not meant and not name.startswith(".") and (name.endswith(SUFFIX) or self._states_readers(name)):
             self.orphans.append(name)
 

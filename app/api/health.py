@@ -18,10 +18,9 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """Whether questions can be answered.
+    """Whether questions can be answered, and for callers with a key why not.
 
-    Callers that the service knows read why not; counts are of all tenants' documents, and told only where no API
-    key was ever made.
+    Counts are of all tenants' documents: they are told only where there are no keys, to this machine.
     """
 
     ready: bool

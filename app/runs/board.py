@@ -82,7 +82,7 @@ class RunBoard:
         """Return the newest run of a conversation."""
         with self._reached():
             found = await self._client.zrange(_runs_of(conversation_hash(owner, conversation)), -1, -1)
-        return found[0].decode() if found else None
+        return _names(found)[0] if found else None
 
     async def append(self, portions: Sequence[Portion]) -> set[str]:
         """Add events; return the runs whose stream takes no more, because they were given up on.
@@ -156,7 +156,7 @@ class RunBoard:
                 key.decode().removeprefix(_process(""))
                 async for key in self._client.scan_iter(_process("*"), count=1_000)
             }
-            waiting = living - {host.decode() for host in await self._client.smembers(_carried_out(erasure))}
+            waiting = living - set(_names(await self._client.smembers(_carried_out(erasure))))
         for host in waiting:
             await self.send(host, {"do": "erase", "erasure": erasure})
         return waiting
@@ -173,7 +173,7 @@ class RunBoard:
         """Delete everything here that belongs to the conversation."""
         runs = _runs_of(erasure.partition(":")[0])
         with self._reached():
-            found = [run.decode() for run in await self._client.zrange(runs, 0, -1)]
+            found = _names(await self._client.zrange(runs, 0, -1))
             await self._client.delete(runs, *(name for run in found for name in (_key(run), _stream(run))))
 
     async def beat(self, host: str) -> None:
@@ -196,7 +196,8 @@ class RunBoard:
         with self._reached():
             async with self._client.pubsub(ignore_subscribe_messages=True) as channel:
                 await channel.subscribe(_process(host))
-                for erasure, when in await self._client.zrange(_ERASED, 0, -1, withscores=True):
+                missed: Any = await self._client.zrange(_ERASED, 0, -1, withscores=True)
+                for erasure, when in missed:
                     yield {"do": "erase", "erasure": erasure.decode(), "before": str(when)}
                 while True:
                     # Redis sends no heartbeat of its own: without a timeout a dead link looks quiet.
@@ -259,6 +260,10 @@ def _module() -> Any:  # Any: the module is imported only where it is wanted
             "Sharing answers between replicas needs the redis package.", pip_install("redis")
         ) from error
     return redis
+
+
+def _names(found: Any) -> list[str]:  # Any: what a reply is depends on how the client was opened
+    return [name.decode() for name in found]
 
 
 def _key(run: str) -> str:

@@ -42,9 +42,9 @@ _EVERYONE: Final = frozenset(["all", "any", "anyone", "everyone", "everybody", "
 _WORDS = re.compile(r"[^\W\d_]+")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _STATEMENT = re.compile(
-    r"""[ \t]*(?:[+\u2013\u2014-]{2,}[ \t]*)?(?:[{"'<!>;,(][{"'<!>;,( \t-]{0,8})?:?(?P<key>[^\W\d_][\w-]{2,30})["']?[ \t]*[:=\[\uff1a]"""
+    r"""[ \t]*(?:[+\u2013\u2014-]{2,}[ \t]*)?(?:[{"'<!>;,(][{"'<!>;,( \t-]{0,8})?:?(?P<key>[^\W_][\w-]{2,30})["']?[ \t]*[:=\[\uff1a]"""
 )
-_BEFORE_A_COLON = re.compile(r"""([^\W\d_][\w-]{1,30})["']?[ \t]*[:=\uff1a]""")
+_BEFORE_A_COLON = re.compile(r"([^\s:=\uff1a]{2,40})[ \t]*[:=\uff1a]")
 _LONGEST_WORD: Final = 40
 _ADVICE: Final = "Write it like: readers: [hr, board]."
 
@@ -86,8 +86,10 @@ def is_like_readers(key: str) -> bool:
 
 def names_readers(text: str) -> bool:
     """Say whether a text that could not be read may have been meant to name readers."""
-    keys = (match[1] for match in _BEFORE_A_COLON.finditer(text))
-    return any(map(_alike, _words(text))) or any(map(means_readers, keys))
+    # a line break is also a slip, in the middle of a word
+    both = f"{text}\n\n{text.replace(chr(10), '')}"
+    keys = (match[1] for match in _BEFORE_A_COLON.finditer(both))
+    return any(map(_alike, _words(both))) or any(map(means_readers, keys))
 
 
 def states_readers(line: str) -> bool:
@@ -115,9 +117,10 @@ def readers_of(values: Mapping[str, object], *, text: str, where: str) -> tuple[
         raise Unparsable("metadata", f"{where} names readers twice. {_ADVICE}")
     if own:
         return _names(values[own[0]], where)
-    if any(map(states_readers, text.splitlines())):
+    if any(states_readers(line.lstrip("# \t")) for line in text.splitlines()):
         raise Unparsable(
-            "metadata", f"{where} names readers inside another value. Give them a line of their own."
+            "metadata",
+            f"{where} names readers in a comment or inside another value. Give them a line of their own, or none.",
         )
     return None
 

@@ -17,7 +17,7 @@ from ingest.parse.failure import Unparsable
 _CLOSED_BY: Final = {"---": ("---", "..."), "+++": ("+++",)}
 _LONGEST: Final = 64_000
 _HEAD_LINES: Final = 60
-_FENCE = re.compile(r"[ \t]*[^\w\s|>][^\w\s|>]+[ \t]*(?:yaml|toml|json)?[ \t]*\Z", re.I)
+_FENCE = re.compile(r"[ \t]*\w?[^\w\s|>][^\w\s|>]+\w?[ \t]*(?:yaml|toml|json)?[ \t]*\Z", re.I)
 _CODE = re.compile(r"[ \t]*(?:```|~~~)")
 _KEY_LINE = re.compile(r"""["']?[\w.-]+["']?[ \t]*[:=]|#""")
 _HEAD_LINE = re.compile(r"""[ \t]|[#{}\[\]<!-]|\.\. |["':]?[\w.-]{1,40}["']?[ \t]*[:=]""")
@@ -76,11 +76,9 @@ def _split(text: str) -> tuple[FrontMatter, str]:
         values = tomllib.loads(raw) if fence == "+++" else read_yaml(raw)
     except (ValueError, RecursionError) as error:
         return _broken(raw, error), rest if _looks_meant(raw) else text
-    if isinstance(values, dict):
-        front = {str(key): value for key, value in values.items()}
+    if values is None or isinstance(values, dict):
+        front = {str(key): value for key, value in (values or {}).items()}
         return FrontMatter(front, readers_of(front, text=raw, where="The front matter")), rest
-    if values is None:
-        return FrontMatter(), rest
     if names_readers(raw):
         raise Unparsable("metadata", _REFUSED)
     return FrontMatter(), text
@@ -129,6 +127,8 @@ def _head(text: str) -> Iterator[list[str]]:
             block.append(line)
             fenced = fenced or fence
             continue
-        if block and (fenced or not prose):
+        if fenced:
+            yield [each.lstrip("-+*#> \t") for each in block]
+        elif not prose:
             yield block
         block, fenced = [], False

@@ -181,8 +181,8 @@ class Library:
     def write(self) -> None:
         """Add, change or re-add some documents, with the same content or another."""
         with self.store.draft() as draft:
-            for _ in range(self.chance.randint(1, 3)):
-                address = self.any_address()
+            # Each once: what is written over before it is published was never there.
+            for address in sorted({self.any_address() for _ in range(self.chance.randint(1, 3))}):
                 known = [secret for place, secret in self.model.last_of if place == address]
                 secret = (
                     self.chance.choice(known) if known and self.chance.random() < 0.5 else self.new_secret()

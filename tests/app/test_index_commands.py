@@ -15,7 +15,7 @@ from app.commands.search import search
 from ingest.originals import Originals
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, OPERATOR, embed, put, sample
 from vectorstore.embedded.lock import writer_lock
-from vectorstore.errors import BadInput, Busy, NotFound
+from vectorstore.errors import BadInput, Busy, NotFound, StoreDamaged
 from vectorstore.open import open_store
 from vectorstore.types import Vector, Vectors
 
@@ -109,7 +109,11 @@ def test_a_backup_takes_the_place_of_an_index_that_cannot_be_opened(filled: Path
     with pytest.raises(BadInput, match="is not a backup"):
         run(index.app, "restore", __file__)
     assert damaged.read_bytes().startswith(b"no database")
-    restored = CliRunner().invoke(index.app, ["restore", str(kept)], catch_exceptions=False)
+    with pytest.raises(StoreDamaged, match="who may read which document"):
+        run(index.app, "restore", str(kept))
+    assert damaged.read_bytes().startswith(b"no database")
+    arguments = ["restore", str(kept), "--accept-readers"]
+    restored = CliRunner().invoke(index.app, arguments, catch_exceptions=False)
     assert restored.exit_code == 0
     (aside,) = filled.glob("index.db.damaged-*")
     assert f"it lies in {aside} now" in restored.stderr
