@@ -1,6 +1,7 @@
 """One parsed file made ready for the index: its document, its text and its chunks, or why not."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
@@ -59,10 +60,23 @@ def prepare(
         embedder=embedder,
         target_tokens=recipe.chunk_tokens,
         overlap_tokens=recipe.chunk_overlap,
+        most=recipe.max_passages,
     )
     if not chunks:
         return Failure(uri, "no_text", "There is no text in the file.")
-    return Prepared(step, document, outcome.text, chunks, outcome.findings, readers.note)
+    findings = outcome.findings
+    if left := outcome.text[chunks[-1].span.end :].strip() if len(chunks) == recipe.max_passages else "":
+        findings = (*findings, _left_out(len(left), outcome, recipe.max_passages))
+        document = replace(document, metadata={**document.metadata, "findings": findings})
+    return Prepared(step, document, outcome.text, chunks, findings, readers.note)
+
+
+def _left_out(characters: int, extract: Extract, most: int) -> str:
+    share = math.ceil(100 * characters / len(extract.text))
+    return (
+        f"Only its first {most:,} passages were taken in; the last {characters:,} characters ({share} %) were "
+        "left out. Split the file, or raise max_passages."
+    )
 
 
 def _readers(step: Step, own: Attributes, *, before: Readers | None, override: bool) -> Readers:
