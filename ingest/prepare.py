@@ -13,6 +13,8 @@ from ingest.rules import NOBODY, Attributes, Readers, attributes_from, decide, s
 from vectorstore.embed import Embedder
 from vectorstore.types import Chunk, Document, document_id
 
+_LONGEST_TITLE = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -99,7 +101,7 @@ def _document(
     return Document(
         id=document_id(tenant=tenant, uri=uri, digest=step.digest),
         uri=uri,
-        title=attributes.title or extract.title or PurePosixPath(uri).stem,
+        title=(attributes.title or extract.title or PurePosixPath(uri).stem)[:_LONGEST_TITLE],
         media_type=extract.media_type,
         digest=step.digest,
         modified=extract.modified or datetime.fromtimestamp(step.source.path.stat().st_mtime, UTC),
