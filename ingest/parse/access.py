@@ -42,7 +42,7 @@ _EVERYONE: Final = frozenset(["all", "any", "anyone", "everyone", "everybody", "
 _WORDS = re.compile(r"[^\W\d_]+")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _STATEMENT = re.compile(
-    r"""[ \t]*(?:[+\u2013\u2014-]{2,}[ \t]*)?(?:[{"'<!>;,(][{"'<!>;,( \t-]{0,8})?:?(?P<key>[^\W_][\w-]{2,30})["']?[ \t]*[:=\[\uff1a]"""
+    r"""\A[ \t]*+(?:[+\u2013\u2014-]{2,}[ \t]*)?(?:[{"'<!>;,(][{"'<!>;,( \t-]{0,8})?:?(?P<key>[^\W_][\w-]{2,30})["']?[ \t]*+[:=\[\uff1a]"""
 )
 _BEFORE_A_COLON = re.compile(r"([^\s:=\uff1a]{2,40})[ \t]*[:=\uff1a]")
 _LONGEST_WORD: Final = 40
