@@ -6,6 +6,7 @@ would open what its author closed.
 """
 
 import re
+import string
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -128,7 +129,7 @@ def _head(text: str) -> Iterator[list[str]]:
             fenced = fenced or fence
             continue
         if fenced:
-            yield [each.lstrip("-+*#> \t") for each in block]
+            yield [each.lstrip(string.punctuation + string.whitespace) for each in block]
         elif not prose:
             yield block
         block, fenced = [], False
