@@ -80,7 +80,8 @@ class RunBoard:
     async def latest(self, conversation: str, *, owner: str) -> str | None:
         """Return the newest run of a conversation."""
         with self._reached():
-            found = await self._client.zrange(_runs_of(conversation_hash(owner, conversation)), -1, -1)
+            runs = _runs_of(conversation_hash(owner, conversation))
+            found: Any = await self._client.zrange(runs, -1, -1)
         return found[0].decode() if found else None
 
     async def append(self, portions: Sequence[Portion]) -> set[str]:
@@ -155,7 +156,8 @@ class RunBoard:
                 key.decode().removeprefix(_process(""))
                 async for key in self._client.scan_iter(_process("*"), count=1_000)
             }
-            waiting = living - {host.decode() for host in await self._client.smembers(_carried_out(erasure))}
+            done: Any = await self._client.smembers(_carried_out(erasure))
+            waiting = living - {host.decode() for host in done}
         for host in waiting:
             await self.send(host, {"do": "erase", "erasure": erasure})
         return waiting
@@ -172,8 +174,9 @@ class RunBoard:
         """Delete everything here that belongs to the conversation."""
         runs = _runs_of(erasure.partition(":")[0])
         with self._reached():
-            found = [run.decode() for run in await self._client.zrange(runs, 0, -1)]
-            await self._client.delete(runs, *(name for run in found for name in (_key(run), _stream(run))))
+            found: Any = await self._client.zrange(runs, 0, -1)
+            keys = (name for run in found for name in (_key(run.decode()), _stream(run.decode())))
+            await self._client.delete(runs, *keys)
 
     async def beat(self, host: str) -> None:
         """Say that a process lives."""
@@ -195,7 +198,8 @@ class RunBoard:
         with self._reached():
             async with self._client.pubsub(ignore_subscribe_messages=True) as channel:
                 await channel.subscribe(_process(host))
-                for erasure, when in await self._client.zrange(_ERASED, 0, -1, withscores=True):
+                missed: Any = await self._client.zrange(_ERASED, 0, -1, withscores=True)
+                for erasure, when in missed:
                     yield {"do": "erase", "erasure": erasure.decode(), "before": str(when)}
                 while True:
                     # Redis sends no heartbeat of its own: without a timeout a dead link looks quiet.

@@ -114,8 +114,10 @@ def walk(folder: Path, seed: int, steps: int) -> int:
     return erased
 
 
-def test_whatever_came_before_a_deletion_leaves_no_byte_in_any_file(tmp_path: Path) -> None:
-    assert walk(tmp_path, 0, 150) > 30
+@pytest.mark.parametrize("seed", [8, 11])
+def test_whatever_came_before_a_deletion_leaves_no_byte_in_any_file(tmp_path: Path, seed: int) -> None:
+    """In both walks SQLite leaves copies of moved rows, which the deletion of these rows does not overwrite."""
+    assert walk(tmp_path, seed, 90) > 20
 
 
 @pytest.mark.slow
@@ -373,7 +375,11 @@ def test_what_is_being_written_or_read_when_its_conversation_is_deleted_ends_at_
             run = response.headers["x-run-id"]
             lines = response.iter_lines()
             next(line for line in lines if "text-delta" in line)
-            assert httpx.delete(f"{served.url}/v1/conversations/chat1", timeout=20).status_code == 200
+            erased = httpx.delete(f"{served.url}/v1/conversations/chat1", timeout=20)
+            assert (erased.status_code, erased.json()) == (
+                200,
+                {"runs": 0},
+            )  # none is recorded in the first place
             rest = list(lines)
         assert any('"type":"abort"' in line for line in rest)
         assert not any(f"said-{WORDS[-1]}" in line for line in rest)
