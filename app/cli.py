@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 
 import typer
 
+from app import __version__
+
 
 class Entry(NamedTuple):
     """Where a subcommand lives (`module:function` or `module:typer app`) and its line in the help."""
@@ -32,6 +34,9 @@ COMMANDS: Final[dict[str, Entry]] = {
     "config": Entry("app.commands.config:app", "Show the settings and where each comes from."),
 }
 
+_TELL_OF_SETTINGS: Final = {"config", "doctor"}
+"""They say themselves which setting is wrong, beside all others."""
+
 EXIT_CODES = """\b
 Exit codes: 0 done · 1 done, with findings · 2 usage, configuration or input ·
 3 something needed is down (try again) · 75 the index is busy · 130 interrupted
@@ -48,10 +53,11 @@ def main() -> None:
         os.environ["NO_COLOR"] = "1"
     try:
         application = build(arguments)
-        if _called(arguments) and "--help" not in arguments:
+        if (called := _called(arguments)) and called not in _TELL_OF_SETTINGS and "--help" not in arguments:
             from app.configuration import check
 
-            check()
+            for passed_over in check():
+                typer.echo(passed_over, err=True)
         application(args=arguments, prog_name="footnote")
     except KeyboardInterrupt:
         sys.exit(130)
@@ -88,15 +94,19 @@ def load(target: str) -> typer.Typer | Callable[..., None]:
     return loaded
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"footnote {__version__}")
+        raise typer.Exit
+
+
 def _root(
-    version: bool = typer.Option(False, "--version", help="Show the version and exit.", is_eager=True),
+    # A callback of its own: the command's body is not reached where no subcommand is named.
+    version: bool = typer.Option(
+        False, "--version", callback=_version, help="Show the version and exit.", is_eager=True
+    ),
 ) -> None:
     """Answers from your own documents, every sentence with its footnote."""
-    if version:
-        from importlib.metadata import version as installed
-
-        typer.echo(f"footnote {installed('footnote')}")
-        raise typer.Exit
 
 
 def _unloaded() -> None:

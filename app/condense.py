@@ -40,13 +40,14 @@ _LEAD = re.compile(
     r"\A(?:(?:ok(?:ay)?|i see|aha|well|hm+|great|thanks?(?: you)?|by the way|in other words|in that case|speaking (?:about|of) [^,]{1,60}|"
     r"so|then|also|alright|all right|now|anyway|actually|sorry)[,.!…]+ *|"
     r"(?:please |can you |could you |i (?:would|'d) like (?:you )?to |i want (?:you )?to )*(?:tell me|know|explain)(?: (?:a bit |a little )?more)?(?: about)? +(?=\w+ \w+)|"
-    r"(?:do you mean|you mean|i mean|i meant)(?: that)?,? +)+",
+    r"(?:do you mean|you mean|i mean|i meant)(?: that)?,? +)++",
     re.IGNORECASE,
 )
 _TAIL = re.compile(
-    r"(?:,? (?:right|then|though|please|of course|no|correct|what do you think|how do you think))+(?=\W*\Z)",
+    r"(?:,? (?:right|then|though|please|of course|no|correct|what do you think|how do you think)){1,6}+(?=\W{0,12}\Z)",
     re.IGNORECASE,
 )
+_DIGITS = re.compile(r"\d++")
 _THIN = 9.0
 """Summed rarity of a question's own content below which it hardly says what it is about."""
 
@@ -140,4 +141,4 @@ def _carried(question: str, earlier: Sequence[str], *, most: int) -> tuple[str, 
 def _shape(word: str) -> str:
     """Return a code with its digits made equal (`p0` for `p1`), so that like codes agree; empty for other words."""
     coded = any(character.isdigit() for character in word) and any(character.isalpha() for character in word)
-    return re.sub(r"\d+", "0", word) if coded else ""
+    return _DIGITS.sub("0", word) if coded else ""

@@ -12,14 +12,24 @@ from dotenv import dotenv_values
 from pydantic import AliasChoices, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from app.settings import AnswerSettings, ServeSettings
+from app.settings import AnswerSettings, EvaluationSettings, ServeSettings
 from ingest.settings import IngestSettings
 from vectorstore.configuration import FootnoteSettings
 from vectorstore.errors import BadInput
 from vectorstore.settings import StoreSettings
 
-CLASSES: tuple[type[FootnoteSettings], ...] = (StoreSettings, IngestSettings, ServeSettings, AnswerSettings)
+CLASSES: tuple[type[FootnoteSettings], ...] = (
+    StoreSettings,
+    IngestSettings,
+    ServeSettings,
+    AnswerSettings,
+    EvaluationSettings,
+)
 _PREFIX = "FOOTNOTE_"
+OF_CLIENTS = {"FOOTNOTE_URL"}
+"""No settings: what docs/clients.md has programs beside Footnote read, from the same environment."""
+_LIKENESS = 0.8
+"""From here on an unknown name is a misspelt setting; below it, somebody else's."""
 _TABLES = {"rules"}
 _TOML = Path("footnote.toml")
 _DOTENV = Path(".env")
@@ -38,23 +48,37 @@ class Setting:
 
 
 def settings() -> list[Setting]:
-    """Return every setting with its value and origin; raises BadInput for a value that does not fit."""
+    """Return every setting with its value and origin; where one value does not fit, as they stand."""
     return [one for kind in CLASSES for one in _settings_of(kind)]
 
 
-def check() -> None:
-    """Raise BadInput for an unknown key or a value that does not fit, naming it and where it stands."""
+def check() -> list[str]:
+    """Return a sentence for each variable that is no setting and is passed over.
+
+    Raises BadInput for a misspelt name, an unknown key in footnote.toml, and a value that does not fit, naming it
+    and where it stands.
+    """
     known = {name for kind in CLASSES for field in kind.model_fields.items() for name in _names(*field)}
     keys = {key for kind in CLASSES for key in kind.model_fields} | _TABLES
+    passed_over = []
     for place, names in (("the environment", os.environ), (str(_DOTENV), _dotenv())):
         for name in names:
-            if name.upper().startswith(_PREFIX) and name.upper() not in known:
-                raise _unknown(name, place, known)
+            if not name.upper().startswith(_PREFIX) or name.upper() in known | OF_CLIENTS:
+                continue
+            what = f"{name!r} in {place} is not a setting of Footnote"
+            if near := _near(name.upper(), known):
+                raise BadInput(f"{what}.", f"Did you mean {near!r}?")
+            passed_over.append(f"{what} and is passed over.")
     for key in _toml():
         if key not in keys:
-            raise _unknown(key, str(_TOML), keys)
+            near = next(iter(difflib.get_close_matches(key, sorted(keys), n=1)), None)
+            raise BadInput(
+                f"{key!r} in {_TOML} is not a setting of Footnote.",
+                f"Did you mean {near!r}?" if near else "Run `footnote config show` for the list.",
+            )
     for kind in CLASSES:
         _loaded(kind)
+    return passed_over
 
 
 def env_example() -> str:
@@ -69,17 +93,26 @@ def env_example() -> str:
 
 
 def _settings_of(kind: type[FootnoteSettings]) -> Iterator[Setting]:
-    loaded = _loaded(kind)
     places: list[tuple[str, Mapping[str, Any]]] = [("environment", os.environ), (".env", _dotenv())]
+    written = _toml()
+    try:
+        loaded = _loaded(kind)
+    except BadInput:
+        loaded = None
     for key, field in kind.model_fields.items():
         names = _names(key, field)
         found = next(
             (f"{place} ({name})" for place, held in places for name in names if held.get(name)),
-            str(_TOML) if key in _toml() else "default",
+            str(_TOML) if key in written else "default",
         )
-        yield Setting(
-            key, names, _shown(getattr(loaded, key)), _shown(field.default), found, field.description or ""
-        )
+        value = getattr(loaded, key) if loaded else _raw(key, field, places)
+        yield Setting(key, names, _shown(value), _shown(field.default), found, field.description or "")
+
+
+def _raw(key: str, field: FieldInfo, places: list[tuple[str, Mapping[str, Any]]]) -> object:
+    written = next((held[name] for _, held in places for name in _names(key, field) if held.get(name)), None)
+    value = _toml().get(key, field.default) if written is None else written
+    return SecretStr(str(value)) if field.annotation is SecretStr else value
 
 
 def _names(key: str, field: FieldInfo) -> tuple[str, ...]:
@@ -124,9 +157,8 @@ def _toml() -> dict[str, Any]:
         raise BadInput(f"{_TOML} cannot be read: {error}.") from error
 
 
-def _unknown(name: str, place: str, known: set[str]) -> BadInput:
-    near = difflib.get_close_matches(name, sorted(known), n=1)
-    return BadInput(
-        f"{name!r} in {place} is not a setting of Footnote.",
-        f"Did you mean {near[0]!r}?" if near else "Run `footnote config show` for the list.",
-    )
+def _near(name: str, known: set[str]) -> str | None:
+    """Return the setting that a name is likely meant for; the prefix is common to all and says nothing."""
+    bare = {each.removeprefix(_PREFIX): each for each in sorted(known) if each.startswith(_PREFIX)}
+    near = difflib.get_close_matches(name.removeprefix(_PREFIX), bare, n=1, cutoff=_LIKENESS)
+    return bare[near[0]] if near else None

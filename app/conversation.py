@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from app.language.phrases import language_of, say
+from app.language.quotation import inside
 from app.language.words import fold
 from app.question import Message
 
@@ -24,19 +25,20 @@ _ASKED_ALL = re.compile(
     r"worüber haben wir (?:bisher )?gesprochen|de quoi avons-nous parlé|de qué hemos hablado"
 )
 _SAID = re.compile(
-    r"(?:can you |could you |please )*(?:repeat (?:that|this|it|yourself|your (?:last |previous )?answer)|say (?:that|it) again)(?: please)?|"
+    r"(?:can you |could you |please ){0,3}(?:repeat (?:that|this|it|yourself|your (?:last |previous )?answer)|say (?:that|it) again)(?: please)?|"
     r"what (?:did you (?:just )?(?:say|answer)|was your (?:last |previous )?answer)(?: (?:just now|before|earlier|again))?|come again|"
     r"(?:kannst du |können sie )?(?:das |die antwort )(?:bitte )?wiederholen|was hast du (?:gerade )?gesagt|"
     r"(?:peux-tu |pouvez-vous )?répéter(?: s'il (?:te|vous) plaît)?|qu'as-tu dit|(?:puedes )?repetir(?:lo)?|qué (?:has dicho|dijiste)"
 )
 _MARKER = re.compile(r" ?\[\d{1,3}\]")
+_SPACES = re.compile(r"\s++")
 
 
 def about_conversation(text: str, history: Sequence[Message]) -> str | None:
     """Answer a question about this conversation; None for one that is about anything else."""
     if len(text) > _LONGEST:
         return None
-    plain = re.sub(r"\s+", " ", fold(text)).strip(" .!?¿¡,")
+    plain = _SPACES.sub(" ", fold(text)).strip(" .!?¿¡,")
     asked = [message.text for message in history if message.role == "user"]
     said = [message.text for message in history if message.role == "assistant"]
     language = language_of(text)
@@ -56,6 +58,7 @@ def _quoted(phrase: str, texts: Sequence[str], language: str) -> str:
         return say("nothing_said", language)
     # The markers of an earlier answer name passages that this one does not have.
     bare = [_MARKER.sub("", text).strip() for text in texts]
-    if len(bare) == 1:
-        return say(phrase, language, words=f"“{bare[0]}”")
-    return say(phrase, language, words="".join(f"\n- {text}" for text in bare))
+    said = ["\n".join(map(inside, text.splitlines())) for text in bare]
+    if len(said) == 1:
+        return say(phrase, language, words=f"“{said[0]}”")
+    return say(phrase, language, words="".join(f"\n- “{text}”" for text in said))

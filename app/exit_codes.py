@@ -6,6 +6,7 @@ import typer
 
 from app.answer.answerer import ModelFailure
 from vectorstore.errors import Busy, FootnoteError, Unavailable
+from vectorstore.printable import printable
 
 FINDINGS = 1
 USAGE = 2
@@ -22,15 +23,17 @@ def report(error: Exception, *, debug: bool) -> int:
     if debug:
         logger.error("Failed", exc_info=error)
     if isinstance(error, FootnoteError):
-        typer.echo(f"Error: {error.what}", err=True)
+        typer.echo(printable(f"Error: {error.what}"), err=True)
         if error.hint:
-            typer.echo(f"  {error.hint}", err=True)
+            typer.echo(printable(f"  {error.hint}"), err=True)
         return exit_code(error)
     if isinstance(error, OSError) and (path := error.filename2 or error.filename):
         typer.echo(f"Error: {str(path)!r} cannot be used ({error.strerror}).", err=True)
         typer.echo("  Check the path, its owner, and the space on its disk.", err=True)
         return USAGE
-    typer.echo(f"Error: something unexpected went wrong ({type(error).__name__}: {error}).", err=True)
+    typer.echo(
+        printable(f"Error: something unexpected went wrong ({type(error).__name__}: {error})."), err=True
+    )
     typer.echo(
         "  Run it again with --debug for details, or `footnote doctor` to check the installation.", err=True
     )

@@ -21,6 +21,7 @@ from app.events import (
 from app.pack import Packed
 from app.question import Question
 from app.retrieve import Retrieved
+from vectorstore.types import DocumentId
 
 Json: TypeAlias = dict[str, Any]  # Any: JSON on its way out
 _DIGITS: Final = 6
@@ -90,10 +91,18 @@ def explanation(run: str, question: Question, events: Iterable[Event]) -> Json:
         "passages": [],
         "sentences": [],
         "usage": None,
+        "drawn_from": sorted({each for message in question.history for each in message.drawn_from}),
     }
     for event in events:
         _take(shown, event)
     return shown
+
+
+def drawn_from(told: Json) -> frozenset[DocumentId]:
+    """Return the documents behind what an explanation tells, and behind the conversation before it."""
+    shown = [*told["candidates"], *told["passages"]]
+    # A run that was recorded before conversations said so has no word of them.
+    return frozenset([each["document_id"] for each in shown] + told.get("drawn_from", []))
 
 
 def _take(shown: Json, event: Event) -> None:

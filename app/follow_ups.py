@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 
 from app.events import Passage
 from app.language.phrases import language_of, say
+from app.language.quotation import quoted
 from app.language.rarity import total
 from app.language.reading import read
 from vectorstore.types import ChunkId, Hit
 
-_NUMBER = re.compile(r"\A(?:\d+[.)]?)+ ")
+_NUMBER = re.compile(r"\A(?:\d++[.)]?)++ ")
 _MOST = 3
 _LONGEST = 80
 _TOLD = 3.0
@@ -21,7 +22,8 @@ def follow_ups(
 ) -> tuple[str, ...]:
     """Return at most three questions that chunks which were found, but not cited, stand under the heading of.
 
-    Documents that were cited come first. A heading that is a question is taken as it is.
+    Documents that were cited come first. A heading stands in quotation marks, also one that is a question: Footnote asks
+    about it, and not for it.
     """
     passages = list(cited)
     used: set[ChunkId] = {chunk for passage in passages for chunk in passage.chunks}
@@ -40,8 +42,8 @@ def follow_ups(
         ):
             continue
         title = hit.document.title or hit.document.uri
-        whole = heading if heading.endswith("?") else say("about", spoken, title=title, heading=heading)
-        found.setdefault(heading, whole)
+        subject = quoted(heading.rstrip("?？؟ "))
+        found.setdefault(heading, say("about", spoken, title=quoted(title), heading=subject))
     return tuple(found.values())[:_MOST]
 
 

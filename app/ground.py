@@ -24,6 +24,8 @@ SUPPORTED = 0.5
 PARTLY = 0.3
 """From here on a sentence counts as partly supported."""
 
+_BEGUN = re.compile(r"[\w.,-]")
+_GOES_ON = re.compile(r"\w|[.,]\d")
 _BIAS = -6.2
 _WEIGHTS = {
     "coverage": 3.6, "pairs": 0.8, "run": 0.1, "names": 0.5, "facts": 4.0, "counted": 0.6, "negation": -0.8, "opposites": -1.0,
@@ -253,7 +255,13 @@ def score(claim: Reading, window: Window, *, refuted: bool) -> float:
 
 def _stands_in(claim: str, text: str) -> bool:
     """Say whether the claim stands there whole: `EUR 1` does not stand in `EUR 100` nor in `EUR 1.5`."""
-    return claim in text and bool(re.search(rf"(?<![\w.,-]){re.escape(claim)}(?!\w|[.,]\d)", text))
+    at = text.find(claim)
+    while at >= 0:
+        end = at + len(claim)
+        if not _GOES_ON.match(text, end) and not _BEGUN.match(text[at - 1 : at]):
+            return True
+        at = text.find(claim, at + 1)
+    return False
 
 
 def _longest_run(order: tuple[str, ...], known: frozenset[tuple[str, str]]) -> int:

@@ -1,12 +1,17 @@
-"""The HTTP servers that the application runs under: uvicorn, or granian, which passes more streams per core."""
+"""What holds for both HTTP servers, and granian, which passes more streams per core; `app/uvicorn_server.py` is the other."""
 
 import asyncio
+import contextlib
 import gc
+import os
+import resource
 import signal
 import socket
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from vectorstore.errors import Unavailable
+from vectorstore.extras import pip_install
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -14,34 +19,57 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 30
 """How long running answers may take to end after SIGTERM."""
+HEAD_BYTES: Final = 65_536
+"""The longest head of a request: its first line and all its headers."""
 
 
-def serve_with_uvicorn(application: "FastAPI", listener: socket.socket) -> None:
-    """Serve on the bound socket until SIGINT or SIGTERM; streams drain themselves (`app/api/streaming.py`)."""
-    import uvicorn
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """How long a request's head, and each silence after it, may take; how many connections there may be.
 
-    _spare_the_collector()
-    config = uvicorn.Config(
-        application,
-        log_level="warning",
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        server_header=False,
-        date_header=False,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    `unfinished` is for one address: connections whose request has not come whole.
+    """
+
+    seconds: float = 30.0
+    unfinished: int = 256
+    most: int = 8_192
 
 
-def serve_with_granian(application: "FastAPI", listener: socket.socket) -> None:
-    """Serve on the socket's address until SIGINT or SIGTERM, then drain; raises Unavailable without granian."""
+LIMITS: Final = ConnectionLimits()
+
+
+def affordable(wanted: int) -> int:
+    """Return how many of the wanted connections there are file descriptors for, after raising the soft limit.
+
+    Some stay free for what the process opens meanwhile, so that no request fails for want of one.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY:
+        with contextlib.suppress(ValueError, OSError):  # macOS refuses its own hard limit
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    free = soft - len(os.listdir("/dev/fd"))  # noqa: PTH208 - names are all that is wanted
+    return max(1, min(wanted, free - min(256, free // 2)))
+
+
+def serve_with_granian(
+    application: "FastAPI", listener: socket.socket, limits: ConnectionLimits = LIMITS
+) -> None:
+    """Serve on the socket's address until SIGINT, SIGTERM or SIGHUP, then drain; raises Unavailable without granian.
+
+    granian ends a head that does not come, but counts no connections by address and makes no room: when there are
+    as many as it may have, others wait for one to end.
+    """
     try:
-        from granian.constants import Interfaces
+        from granian.constants import HTTPModes, Interfaces
+        from granian.http import HTTP1Settings
         from granian.server.embed import Server
     except ImportError as error:
-        raise Unavailable(
-            "The server granian is not installed.", "pip install 'footnote[granian]'"
-        ) from error
+        raise Unavailable("The server granian is not installed.", pip_install("granian")) from error
 
-    _spare_the_collector()
+    prepare()
     host, port = listener.getsockname()[:2]
     listener.close()  # granian opens a socket of its own
     server = Server(
@@ -50,11 +78,24 @@ def serve_with_granian(application: "FastAPI", listener: socket.socket) -> None:
         port=port,
         interface=Interfaces.ASGI,
         backlog=2_048,
-        backpressure=8_192,
+        backpressure=affordable(limits.most),
+        # In its other mode it waits without end for the bytes that tell the versions apart.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=int(limits.seconds * 1_000), max_buffer_size=HEAD_BYTES
+        ),
         websockets=False,
         log_enabled=False,
     )
     asyncio.run(_until_stopped(server, application))
+
+
+def prepare() -> None:
+    """Make the process ready to serve, under whichever server."""
+    _spare_the_collector()
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        # A terminal that goes away is an order to end in good order; under nohup it is none.
+        signal.signal(signal.SIGHUP, lambda _number, _frame: signal.raise_signal(signal.SIGTERM))
 
 
 def _spare_the_collector() -> None:

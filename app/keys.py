@@ -50,6 +50,10 @@ class Grant:
     rights: frozenset[Right]
 
 
+LOCAL: Final = Grant("local", Scope(), frozenset(RIGHTS))
+"""What this machine itself may do where no key was ever made."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewKey:
     """A key just made, with the secret, which is never shown again."""
@@ -59,10 +63,15 @@ class NewKey:
 
 
 class Keys:
-    """The keys in one JSON file of mode 0600. Changes by other processes are seen at the next check."""
+    """The keys in one JSON file of mode 0600. Changes by other processes are seen at the next check.
+
+    Once there were keys, losing their file closes the service: its lock file, which is never removed, remembers
+    that they were made. Everything that reads them raises StoreDamaged then.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock = path.with_suffix(".lock")
         self._read: tuple[tuple[int, int, int], dict[str, Key], bytes] | None = None
 
     def create(
@@ -98,9 +107,9 @@ class Keys:
 
     def revoke(self, identity: str) -> Key:
         """Close a key for good; raises NotFound."""
+        if identity not in self._load()[0]:
+            raise NotFound(f"There is no key {identity!r}.", "`footnote keys ls` lists them.")
         with self._writing() as keys:
-            if identity not in keys:
-                raise NotFound(f"There is no key {identity!r}.", "`footnote keys ls` lists them.")
             found = keys[identity]
             if found.revoked is None:
                 found = replace(found, revoked=_now().isoformat(timespec="seconds"))
@@ -140,30 +149,45 @@ class Keys:
         return self._load()[1]
 
     def _load(self) -> tuple[dict[str, Key], bytes]:
+        if (found := self._stored()) is not None:
+            return found
+        if self._read is not None or os.path.lexists(self._lock):
+            raise StoreDamaged(
+                "The file of API keys is gone.",
+                f"Restore {self._path.name} from a backup, or make a new key: footnote keys create. To do without "
+                f"keys again, remove {self._lock.name} beside it and start the service anew.",
+            )
+        return {}, b""
+
+    def _stored(self) -> tuple[dict[str, Key], bytes] | None:
+        """Return what the file holds, or None where there is none; raises StoreDamaged."""
         try:
             stat = self._path.stat()
+            stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            if self._read is None or self._read[0] != stamp:
+                self._read = (stamp, *self._parsed())
         except FileNotFoundError:
-            return {}, b""
-        stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-        if self._read is None or self._read[0] != stamp:
-            self._read = (stamp, *self._parsed())
+            return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise StoreDamaged("The file of API keys cannot be read.", "Restore it from a backup.") from error
         return self._read[1], self._read[2]
 
     def _parsed(self) -> tuple[dict[str, Key], bytes]:
-        try:
-            stored = json.loads(self._path.read_text(encoding="utf-8"))
-            return {item["id"]: _key(item) for item in stored["keys"]}, bytes.fromhex(stored["signing"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise StoreDamaged("The file of API keys cannot be read.", "Restore it from a backup.") from error
+        stored = json.loads(self._path.read_text(encoding="utf-8"))
+        keys = {item["id"]: _key(item) for item in stored["keys"]}
+        signing = bytes.fromhex(stored["signing"])
+        if not keys or len(signing) < 32:
+            raise ValueError("no file of ours: keys are revoked, never removed")
+        return keys, signing
 
     @contextmanager
     def _writing(self) -> Iterator[dict[str, Key]]:
         """Change the keys under a lock; a clean exit replaces the file at once."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(self._path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(self._lock, os.O_CREAT | os.O_RDWR, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            loaded, signing = self._load()
+            loaded, signing = self._stored() or ({}, b"")
             keys = dict(loaded)
             yield keys
             self._replace(keys, signing or secrets.token_bytes(32))
@@ -189,7 +213,9 @@ def _grant(key: Key) -> Grant:
 
 
 def _key(item: dict[str, Any]) -> Key:  # Any: parsed JSON of our own file, checked by the field names below
-    return Key(**{**item, "groups": tuple(item["groups"]), "scopes": tuple(item["scopes"])})
+    key = Key(**{**item, "groups": tuple(item["groups"]), "scopes": tuple(item["scopes"])})
+    key.active(_now())  # an expiry that is no date raises here, and not when somebody calls
+    return key
 
 
 def _digest(secret: str) -> str:

@@ -50,11 +50,12 @@ def serve(
 def listen(settings: "ServeSettings", store_settings: "StoreSettings") -> socket.socket:
     """Bind the address; raises NotAllowed for a public one without keys, BadInput for one in use.
 
-    Everything that can refuse a start is asked before the model is loaded.
+    Raises StoreDamaged when there were keys and their file is gone. Everything that can refuse a start is asked before the model is loaded.
     """
     from app.keys import Keys
 
-    if not _loopback(settings.host) and not Keys(store_settings.data_dir / "keys.json").any_active():
+    is_closed = Keys(store_settings.data_dir / "keys.json").any_active()
+    if not is_closed and not _loopback(settings.host):
         raise NotAllowed(
             f"{settings.host} can be reached from other machines, and there is no API key.",
             "Create one with `footnote keys create`, or listen on 127.0.0.1.",
@@ -82,10 +83,11 @@ def run(
     store_settings: "StoreSettings",
     listener: socket.socket,
 ) -> None:
-    """Serve on the bound socket until SIGINT or SIGTERM, then drain."""
+    """Serve on the bound socket until SIGINT, SIGTERM or SIGHUP, then drain."""
     from app.build import build_service
-    from app.http_server import serve_with_granian, serve_with_uvicorn
+    from app.http_server import ConnectionLimits, serve_with_granian
     from app.service import create_app
+    from app.uvicorn_server import serve_with_uvicorn
     from ingest.settings import IngestSettings
 
     ingest_settings = IngestSettings() if settings.uploads else None
@@ -94,8 +96,13 @@ def run(
     host, port = listener.getsockname()[:2]
     typer.echo(f"Footnote listens on http://{host}:{port}", err=True)
     serve_with = serve_with_granian if settings.server == "granian" else serve_with_uvicorn
+    limits = ConnectionLimits(
+        seconds=settings.request_seconds,
+        unfinished=settings.max_unfinished_per_address,
+        most=settings.max_connections,
+    )
     try:
-        serve_with(application, listener)
+        serve_with(application, listener, limits)
     finally:
         parts.close()
 

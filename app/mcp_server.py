@@ -15,7 +15,8 @@ from app.keys import Grant
 from app.parts import Service
 from app.question import Question
 from app.wire.sources import Viewer, label
-from vectorstore.errors import BadInput, FootnoteError, NotFound, Unavailable
+from vectorstore.errors import BadInput, FootnoteError, NotAllowed, NotFound, Unavailable
+from vectorstore.extras import pip_install
 from vectorstore.types import Document, DocumentId, Hit, Span
 
 if TYPE_CHECKING:
@@ -40,9 +41,7 @@ def mcp_server(service: Service, grant_of: GrantOf) -> "MCPServer[Any]":
         from mcp.server.mcpserver.exceptions import ToolError
         from mcp.types import ToolAnnotations
     except ImportError as error:
-        raise Unavailable(
-            "The MCP server needs an extra package.", "Install it: pip install 'footnote[mcp]'."
-        ) from error
+        raise Unavailable("The MCP server needs an extra package.", pip_install("mcp")) from error
 
     server: MCPServer[Any] = MCPServer(
         "footnote", instructions=_INSTRUCTIONS, version=service.version, log_level="WARNING"
@@ -110,6 +109,10 @@ def _fetch(service: Service, identity: str, grant: Grant, link: Viewer) -> str:
     wanted, _, chunk = identity.partition("/")
     with service.store.snapshot() as snapshot:
         document = snapshot.document(DocumentId(wanted), scope=grant.scope)
+        if not chunk and "documents" not in grant.rights:
+            raise NotAllowed(
+                "This key has no right to documents.", "Fetch the id of a passage, as `search` gives it."
+            )
         whole = snapshot.text(document.id)
         if not chunk:
             return _shown(identity, document, whole[:_MOST], span=Span(0, min(len(whole), _MOST)), link=link)

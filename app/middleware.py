@@ -1,5 +1,7 @@
-"""What every response passes through: plain ASGI, so that a streamed token pays nothing for it."""
+"""What every request and response passes through: plain ASGI, so that a streamed token pays nothing for it."""
 
+import asyncio
+import ipaddress
 import re
 import secrets
 from collections.abc import Mapping
@@ -11,17 +13,24 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import response_to
 from app.problems import Problem
+from app.runs.runs import report
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+_HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[(?P<six>[0-9A-Fa-f:.]{2,45})\])(?::(?P<port>[0-9]{0,5}))?")
 _SECURITY: Final[tuple[tuple[str, str], ...]] = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
 )
+_BYTES_PER_SECOND: Final = 500
+"""A body that comes more slowly than this on the whole is held back on purpose."""
 
 
-class RequestIds:
-    """Gives every request an id (the caller's own where it is sane) and every response the security headers."""
+class FrontDoor:
+    """Gives every request an id (the caller's own where it is sane) and every response the security headers.
+
+    A `Host` that names no host is refused before anything reads it. What breaks inside ends here as a 500.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -36,26 +45,42 @@ class RequestIds:
         )
         identity = given if _REQUEST_ID.match(given) else f"req_{secrets.token_hex(12)}"
         scope.setdefault("state", {})["request_id"] = identity
+        has_begun = False
 
         async def with_headers(message: Message) -> None:
+            nonlocal has_begun
             if message["type"] == "http.response.start":
+                has_begun = True
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = identity
                 for name, value in _SECURITY:
                     headers.setdefault(name, value)
             await send(message)
 
-        await self._app(scope, receive, with_headers)
+        if not _names_a_host(scope):
+            problem = Problem(400, "bad_host", "The Host header names no host. Send one, as `name:port`.")
+            await response_to(problem, scope["path"])(scope, receive, with_headers)
+            return
+        try:
+            await self._app(scope, receive, with_headers)
+        except Exception as error:  # noqa: BLE001 - the request's edge; a server would log the error's words
+            report(f"Request {identity} broke", error)
+            if not has_begun:
+                problem = Problem(500, "internal", f"Something went wrong on our side (request {identity}).")
+                await response_to(problem, scope["path"])(scope, receive, with_headers)
 
 
-class BodyLimit:
-    """Refuses bodies over a size, by their declared length or, failing that, by the bytes that really come."""
+class Bodies:
+    """Refuses bodies over a size, by their declared length or by the bytes that really come, and those that stall."""
 
-    def __init__(self, app: ASGIApp, *, limit: int, larger: Mapping[str, int] | None = None) -> None:
-        """`larger` is the size for single paths."""
+    def __init__(
+        self, app: ASGIApp, *, limit: int, larger: Mapping[str, int] | None = None, seconds: float = 30.0
+    ) -> None:
+        """`larger` is the size for single paths; `seconds` the longest silence in the midst of a body."""
         self._app = app
         self._limit = limit
         self._larger = larger or {}
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -64,22 +89,55 @@ class BodyLimit:
             return
         limit = self._larger.get(scope["path"], self._limit)
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if declared.isdigit() and int(declared) > limit:
+        # 18 digits are more than any limit, and what has more need not be read as a number
+        if declared.isdigit() and (len(declared) > 18 or int(declared) > limit):
             problem = Problem(413, "too_large", _sentence(limit))
             await response_to(problem, scope["path"])(scope, receive, send)
             return
-        taken = 0
+        taken, is_whole, has_begun, waited = 0, False, False, 0.0
 
-        async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
+        async def bounded() -> Message:
+            nonlocal taken, is_whole, waited
+            if is_whole:
+                return await receive()
+            began = asyncio.get_running_loop().time()
+            patience = min(self._seconds, self._seconds + taken / _BYTES_PER_SECOND - waited)
+            try:
+                async with asyncio.timeout(max(0.0, patience)):
+                    message = await receive()
+            except TimeoutError:
+                if has_begun:
+                    return {"type": "http.disconnect"}
+                raise HTTPException(
+                    408, "The body did not come in time. Send it again.", {"Connection": "close"}
+                ) from None
+            waited += asyncio.get_running_loop().time() - began
             taken += len(message.get("body", b""))
+            is_whole = not message.get("more_body", False)
             if taken > limit:
                 # FastAPI turns any other exception from here into a 400.
                 raise HTTPException(413, _sentence(limit))
             return message
 
-        await self._app(scope, counted, send)
+        async def watched(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        await self._app(scope, bounded, watched)
+
+
+def _names_a_host(scope: Scope) -> bool:
+    """Say whether the request names one host as the standard has it; an old client may name none."""
+    given = [value for name, value in scope["headers"] if name == b"host"]
+    found = _HOST.fullmatch(given[0]) if given else None
+    if found is None:
+        return not given or given == [b""]
+    try:
+        ipaddress.IPv6Address((found["six"] or b"::").decode())
+    except ValueError:
+        return False
+    return len(given) == 1 and int(found["port"] or 0) <= 65_535
 
 
 def _sentence(limit: int) -> str:

@@ -40,6 +40,7 @@ class ServiceSettings:
     """
 
     base_url: str = ""
+    request_seconds: float = 30.0
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: int = 4_000_000
     max_upload_bytes: int = 100_000_000

@@ -3,15 +3,19 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from vectorstore.types import Generation, Scope, Where
+from vectorstore.types import DocumentId, Generation, Scope, Where
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One earlier turn of the conversation."""
+    """One earlier turn of the conversation.
+
+    `drawn_from` are the documents behind an answer of ours, as far as the service kept the conversation.
+    """
 
     role: Literal["user", "assistant"]
     text: str
+    drawn_from: frozenset[DocumentId] = frozenset()
 
     def __post_init__(self) -> None:
         """Leave no half characters."""

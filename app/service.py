@@ -25,7 +25,7 @@ from app.api import (
     viewer,
 )
 from app.api.mcp_route import McpRoute
-from app.middleware import BodyLimit, RequestIds
+from app.middleware import Bodies, FrontDoor
 from app.parts import Health, Service, ServiceSettings
 from app.runs.retention import swept
 from app.runs.runs import RunLimits, Runs
@@ -96,7 +96,10 @@ def create_app(service: Service) -> FastAPI:
     errors.install(application)
     # the last added is the outermost
     application.add_middleware(
-        BodyLimit, limit=settings.max_body_bytes, larger={"/v1/documents": settings.max_upload_bytes}
+        Bodies,
+        limit=settings.max_body_bytes,
+        larger={"/v1/documents": settings.max_upload_bytes},
+        seconds=settings.request_seconds,
     )
     if settings.cors_origins:
         application.add_middleware(
@@ -106,7 +109,7 @@ def create_app(service: Service) -> FastAPI:
             allow_headers=["authorization", "content-type", "last-event-id", "x-request-id"],
             expose_headers=_EXPOSED,
         )
-    application.add_middleware(RequestIds)
+    application.add_middleware(FrontDoor)
     return application
 
 

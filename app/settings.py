@@ -35,6 +35,22 @@ class ServeSettings(FootnoteSettings):
         default=True, description="Take documents over HTTP; with keys, from those with the scope write."
     )
     max_upload_mb: int = Field(default=100, ge=1, description="Largest body of one upload, in megabytes.")
+    max_connections: int = Field(
+        default=8_192,
+        ge=1,
+        description="Connections at the same time, or as many as there are file descriptors for; the one that waits "
+        "longest for its request makes room.",
+    )
+    max_unfinished_per_address: int = Field(
+        default=256,
+        ge=1,
+        description="Connections of one address (a proxy's too) whose request has not come whole.",
+    )
+    request_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="Longest time for a request's first line and headers, and longest silence in its body.",
+    )
     max_concurrent_runs: int = Field(
         default=64, description="Answers written at the same time; more wait in a queue."
     )
@@ -61,6 +77,18 @@ class ServeSettings(FootnoteSettings):
         default="off", description="Append a Markdown list of sources for clients that drop citations."
     )
     openwebui_events: bool = Field(default=False, description="Send Open WebUI its own citation events.")
+
+
+class EvaluationSettings(FootnoteSettings):
+    """Keys that `footnote eval` sends."""
+
+    eval_key: SecretStr = Field(
+        default=SecretStr(""), description="Key that `footnote eval run --url` sends to the service it asks."
+    )
+    eval_judge_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Key for the model that judges answers; empty: FOOTNOTE_LLM_API_KEY.",
+    )
 
 
 class AnswerSettings(FootnoteSettings):

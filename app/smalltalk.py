@@ -6,6 +6,7 @@ import re
 from app.language.phrases import language_of, say
 from app.language.rarity import rarity
 from app.language.words import STOPWORDS, fold, stem, word_set, words
+from vectorstore.printable import printable
 
 _REPLIES = (
     (
@@ -41,9 +42,9 @@ _REPLIES = (
     ),
 )
 _PATTERNS = tuple((reply, re.compile(rf"(?:{pattern})\Z")) for reply, pattern in _REPLIES)
-_ADDRESSED = re.compile(r"[\s,]+(?:there|all|everyone|footnote|bot|team|you)\Z")
+_ADDRESSED = re.compile(r"(?<![\s,])[\s,]++(?:there|all|everyone|footnote|bot|team|you)\Z")
 _LEADING = re.compile(
-    r"(?:hi|hello|hey|ok(?:ay)?|great|perfect|thanks?|thank you|danke|hallo)(?: there)?\s*[,.!]+\s*"
+    r"(?:hi|hello|hey|ok(?:ay)?|great|perfect|thanks?|thank you|danke|hallo)(?: there)?\s*+[,.!]++\s*+"
 )
 _LONGEST = 80
 
@@ -55,16 +56,18 @@ _OPENINGS = {
     "pt": word_set("olá obrigado obrigada"),
 }
 
-_TASK = re.compile(r"\s*### Task:\s", re.IGNORECASE)
-_HISTORY = re.compile(r"<chat_history>(.*?)</chat_history>", re.DOTALL | re.IGNORECASE)
-_USER_LINE = re.compile(r"^\s*user\s*:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
+_SPACES = re.compile(r"\s++")
+_TASK = re.compile(r"\A\s*+### Task:\s", re.IGNORECASE)
+_HISTORY_BEGINS = re.compile(r"<chat_history>", re.IGNORECASE)
+_HISTORY_ENDS = re.compile(r"</chat_history>", re.IGNORECASE)
+_USER_LINE = re.compile(r"^[^\S\n]*+user\s*+:\s*+(.+)$", re.IGNORECASE | re.MULTILINE)
 
 
 def reply(text: str) -> str | None:
     """Answer a greeting, thanks, goodbye or a question about Footnote itself in its language; None for anything else."""
     if len(text) > _LONGEST:
         return None
-    said = re.sub(r"\s+", " ", fold(text)).strip(" .!?,;:)(-~*'\"👋🙏😀🙂👍❤️¡¿")
+    said = _SPACES.sub(" ", fold(text)).strip(" .!?,;:)(-~*'\"👋🙏😀🙂👍❤️¡¿")
     shorter = _ADDRESSED.sub("", said)
     without_opening = _LEADING.sub("", said, count=1)
     for form in (said, shorter, without_opening):
@@ -84,8 +87,7 @@ def housekeeping(text: str) -> str | None:
     """Answer a front end's own prompt (title, tags, follow-ups, search queries) as the JSON it asks for."""
     if not _TASK.match(text):
         return None
-    history = _HISTORY.search(text)
-    asked = _USER_LINE.findall(history[1]) if history else []
+    asked = [_bare(line) for line in _USER_LINE.findall(_history(text))]
     task = fold(text[:1_200])
     if "follow-up" in task or "follow_ups" in task or "follow up" in task:
         return json.dumps({"follow_ups": []})
@@ -100,12 +102,24 @@ def housekeeping(text: str) -> str | None:
     return json.dumps({})
 
 
+def _history(text: str) -> str:
+    """Return the conversation that the prompt quotes."""
+    begins = _HISTORY_BEGINS.search(text)
+    ends = _HISTORY_ENDS.search(text, begins.end()) if begins else None
+    return text[begins.end() : ends.start()] if begins and ends else ""
+
+
+def _bare(line: str) -> str:
+    """Take out what the guard would escape, which JSON has no room for."""
+    return " ".join(printable(line).translate({ord("`"): "'", ord("\\"): "/", ord("~"): "∼"}).split())
+
+
 def _title(asked: list[str]) -> str:
     """Name the conversation by its first real question, in at most six words."""
     question = next((line.strip() for line in asked if reply(line) is None), "")
     if not question:
         return "New conversation"
-    kept = re.sub(r"\s+", " ", question).rstrip(" ?!.").split(" ")
+    kept = _SPACES.sub(" ", question).rstrip(" ?!.").split(" ")
     while len(kept) > 3 and fold(kept[0]).strip("'") in STOPWORDS | _TOO_PLAIN:
         kept = kept[1:]
     kept = kept[:6]

@@ -25,7 +25,7 @@ async def supported_only(
     rewrite: Rewrite | None = None,
 ) -> AsyncGenerator[Piece, None]:
     """Pass on whole sentences that the passages support; an answer of which nothing is left is a refusal."""
-    stream, text, said, lost = SentenceStream(), "", False, False
+    stream, text, said, lost = SentenceStream(quotations=True), "", False, False
     async with aclosing(pieces) as source:
         async for piece in source:
             if isinstance(piece, str):

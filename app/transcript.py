@@ -1,19 +1,56 @@
-"""The answer as it grows: made inert, its markers resolved, its sentences checked as they close."""
+"""The answer as it grows: its markers resolved, made inert, its sentences checked as they close.
+
+Every word that leaves a turn goes through here, whoever wrote it, and nowhere else becomes `Text`.
+"""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from app.claim import MARKER, claim
-from app.events import Citation, Citations, Event, Passage, SentenceChecked, Text
+from app.claim import claim
+from app.events import (
+    Citation,
+    Citations,
+    Event,
+    Failed,
+    FollowUps,
+    Passage,
+    SentenceChecked,
+    Started,
+    Status,
+    Text,
+)
 from app.ground import Grounding
-from app.guard import LinkGuard
+from app.guard import LinkGuard, inert
 from app.language.sentences import SentenceStream
+from app.markers import Markers
+from vectorstore.printable import Printable
 
 Check: TypeAlias = Callable[[str, Sequence[Passage]], Grounding]
 
-_UNFINISHED = re.compile(r"\s*\[[\d,\s]{0,24}\Z|\s+\Z")
+_SHOWN = re.compile(r"\[(\d{1,3})\]")
+
+
+def own_words(text: str) -> Text:
+    """Say something that is no answer from passages: inert, and without markers, which would name none."""
+    markers = Markers()
+    return Text(inert(markers.feed(text) + markers.finish()))
+
+
+def fit_to_leave(event: Event) -> Event:
+    """Make an event's own sentences inert. Quotes, titles and texts of documents are fields, and stay verbatim."""
+    match event:
+        case Started():
+            return replace(event, notice=inert(event.notice))
+        case Status():
+            return replace(event, detail=inert(event.detail))
+        case FollowUps(questions):
+            return FollowUps(tuple(inert(question) for question in questions))
+        case Failed():
+            return replace(event, message=inert(event.message))
+        case _:
+            return event
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +63,18 @@ class _Marker:
 class Transcript:
     """Turns raw deltas into Text, SentenceChecked and, at the end, Citations.
 
-    A marker that names no passage is dropped, so that every `[n]` a client sees resolves.
+    A marker that names no passage is dropped, so that every `[n]` a client sees resolves. Offsets count the text
+    as it leaves.
     """
 
     def __init__(self, passages: Sequence[Passage], *, check: Check, allowed_links: Sequence[str]) -> None:
         self._passages = {passage.number: passage for passage in passages}
         self._check = check
+        # Before markers are read: a character that does not leave could hide in one.
+        self._printable = Printable()
+        self._resolved = Markers(self._passages)
         self._guard = LinkGuard(allowed_links)
-        self._sentences = SentenceStream()
-        self._held = ""
+        self._sentences = SentenceStream(quotations=True)
         self._markers: list[_Marker] = []
         self._citations: list[Citation] = []
         self._last: tuple[int, str] | None = None
@@ -42,11 +82,7 @@ class Transcript:
 
     def feed(self, delta: str) -> Iterator[Event]:
         """Take more raw text; yield what can be shown."""
-        self._held += self._guard.feed(delta)
-        unfinished = _UNFINISHED.search(self._held)
-        cut = unfinished.start() if unfinished else len(self._held)
-        ready, self._held = self._held[:cut], self._held[cut:]
-        yield from self._show(ready)
+        yield from self._show(self._guard.feed(self._resolved.feed(self._printable.feed(delta))))
 
     @property
     def cited(self) -> frozenset[int]:
@@ -55,46 +91,32 @@ class Transcript:
 
     def finish(self, note: str = "") -> Iterator[Event]:
         """Yield what was held back, the last sentences, a note of our own, and the citations."""
-        yield from self._show((self._held + self._guard.finish()).rstrip())
-        self._held = ""
+        last = self._resolved.feed(self._printable.finish()) + self._resolved.finish()
+        yield from self._show(self._guard.feed(last) + self._guard.finish())
         for start, end in self._sentences.finish():
             yield from self._closed(start, end)
         if left := self._markers[len(self._citations) :]:
             self._cite(left, "", (left[0].start, len(self.text)))
         if note:
-            added = f"\n\n{note}" if self.text else note
+            added = own_words(note).delta
+            added = f"\n\n{added}" if self.text else added
             self.text += added
             yield Text(added)
         if self._citations:
             yield Citations(tuple(self._citations))
 
-    def _show(self, ready: str) -> Iterator[Event]:
-        delta = self._resolved(ready)
+    def _show(self, delta: str) -> Iterator[Event]:
         if not delta:
             return
+        before = self._markers[-1].end if self._markers else 0
+        seen = max(before, len(self.text) - 4)
         self.text += delta
+        for shown in _SHOWN.finditer(self.text, seen):
+            if int(shown[1]) in self._passages:
+                self._markers.append(_Marker(int(shown[1]), shown.start(), shown.end()))
         yield Text(delta)
         for start, end in self._sentences.feed(delta):
             yield from self._closed(start, end)
-
-    def _resolved(self, ready: str) -> str:
-        """Split grouped markers, drop those that name no passage, and note where the rest stand."""
-        out: list[str] = []
-        length, position = len(self.text), 0
-        for match in MARKER.finditer(ready):
-            before = ready[position : match.start()]
-            known = [n for n in map(int, match[1].split(",")) if n in self._passages]
-            if not known:
-                before = before.rstrip(" ")
-            out.append(before)
-            length += len(before)
-            for number in known:
-                out.append(f"[{number}]")
-                self._markers.append(_Marker(number, length, length + len(out[-1])))
-                length += len(out[-1])
-            position = match.end()
-        out.append(ready[position:])
-        return "".join(out)
 
     def _closed(self, start: int, end: int) -> Iterator[Event]:
         claimed = claim(self.text, start, end, list(self._passages.values()))

@@ -1,6 +1,6 @@
 """One question and its answer, as one stream of events. Read this to know what Footnote does.
 
-understand → retrieve → pack → answerable? → write → (make inert, resolve markers, check sentences) → done.
+understand → retrieve → pack → answerable? → write → (resolve markers, make inert, check sentences) → done.
 Every turn ends in exactly one of Done, Failed, Cancelled; cancelling is the caller's (`app/runs/runs.py`).
 """
 
@@ -16,7 +16,7 @@ from app.ahead import Ahead
 from app.answer.answerer import Answerer, ModelFailure
 from app.answerable import Answerability, refusal_text, together
 from app.conversation import about_conversation
-from app.events import Done, Event, Failed, Sources, Started, Status, Text
+from app.events import Done, Event, Failed, Sources, Started, Status
 from app.explanation import explained
 from app.ground import read_ahead
 from app.language.phrases import language_of, say
@@ -28,7 +28,7 @@ from app.retrieve import Retrieved, Retriever
 from app.smalltalk import housekeeping, reply
 from app.stopwatch import Stopwatch
 from app.tokens import TokenCounter
-from app.transcript import Check
+from app.transcript import Check, fit_to_leave, own_words
 from app.underspecified import asking_back, which
 from app.writing import Task, Writing
 
@@ -61,12 +61,17 @@ class Turn:
     """Whether a language model is asked while it is still being decided whether the passages hold an answer."""
 
     async def answer(self, question: Question, run: str) -> AsyncGenerator[Event, None]:
-        """Answer one question."""
+        """Answer one question. Nothing leaves but `Text` of the transcript and events made fit to leave."""
+        async with aclosing(self._events(question, run)) as events:
+            async for event in events:
+                yield fit_to_leave(event)
+
+    async def _events(self, question: Question, run: str) -> AsyncGenerator[Event, None]:
         language = language_of(question.text)
         yield Started(run, question.conversation, self.answerer.name, time.time(), say("notice", language))
         said = _without_documents(question)
         if said is not None:
-            yield Text(said)
+            yield own_words(said)
             yield Done()
             return
         watch = Stopwatch()
@@ -102,7 +107,7 @@ class Turn:
                 )
                 if unclear or not decision.answerable:
                     await ahead.stop()
-                    yield Text(
+                    yield own_words(
                         asking_back(alone, unclear) if unclear else refusal_text(alone, packed.passages)
                     )
                     yield Done(refused=not unclear)

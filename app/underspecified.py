@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from app.language.phrases import language_of, listed, say
+from app.language.quotation import quoted
 from app.language.rarity import rarity
 from app.language.words import STOPWORDS, stem, words
 from vectorstore.types import Hit
@@ -28,4 +29,4 @@ def which(question: str, hits: Sequence[Hit]) -> tuple[str, ...]:
 def asking_back(question: str, titles: Sequence[str]) -> str:
     """Word the question back, in the language of the question."""
     language = language_of(question)
-    return say("which", language, topics=listed([f"“{title}”" for title in titles], language, word="or"))
+    return say("which", language, topics=listed([quoted(title) for title in titles], language, word="or"))

@@ -1,5 +1,6 @@
 """Writes one answer: streams it, survives what a model may do, and closes it with citations and what to ask next."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -7,15 +8,19 @@ from dataclasses import dataclass, replace
 from app.answer.answerer import Answerer, ModelFailure, Piece, Written
 from app.answer.messages import rewrite_prompt
 from app.answerable import refusal_text
-from app.events import Done, Event, FollowUps, Passage, Text, Usage
+from app.events import Done, Event, FollowUps, Passage, Usage
 from app.follow_ups import follow_ups
 from app.language.phrases import language_of, say
+from app.language.quotation import quoted
 from app.question import Question
 from app.stopwatch import Stopwatch
 from app.strict import supported_only
 from app.tokens import TokenCounter
 from app.transcript import Check, Transcript
 from vectorstore.types import Hit
+
+_AT_ONCE = 4_096
+"""The most characters read at once: the run's limit stops what is too much before all of it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,18 @@ class Writing:
         for event in self._closing(task, transcript, ending):
             yield event
 
-    def _pieces(self, task: Task) -> AsyncGenerator[Piece, None]:
+    async def _pieces(self, task: Task) -> AsyncGenerator[Piece, None]:
+        """Write, and cut what comes all at once: other streams go on between."""
+        async with aclosing(self._written(task)) as pieces:
+            async for piece in pieces:
+                if not isinstance(piece, str) or len(piece) <= _AT_ONCE:
+                    yield piece
+                    continue
+                for start in range(0, len(piece), _AT_ONCE):
+                    yield piece[start : start + _AT_ONCE]
+                    await asyncio.sleep(0)
+
+    def _written(self, task: Task) -> AsyncGenerator[Piece, None]:
         question = task.question
         # A language model says itself what is missing.
         text = task.asked if self.complete is None else question.text
@@ -106,10 +122,8 @@ class Writing:
     def _closing(self, task: Task, transcript: Transcript, ending: Written) -> Sequence[Event]:
         """Return what follows the last word: citations, what to ask next, usage, the end."""
         question, events = task.question, list[Event]()
-        if ending.refused:
-            events.append(Text(refusal_text(question.text, task.passages)))
-        note = "" if ending.refused else self._note(task, ending)
-        events += transcript.finish(note)
+        refusal = refusal_text(question.text, task.passages) if ending.refused else ""
+        events += transcript.finish(refusal or self._note(task, ending))
         if not ending.refused:
             cited = [passage for passage in task.passages if passage.number in transcript.cited]
             if questions := follow_ups(question.text, task.hits, cited=cited):
@@ -124,7 +138,7 @@ class Writing:
             return say(ending.reason, language_of(task.question.text))
         if not task.unanswered or self.complete is not None:
             return ""
-        parts = "; ".join(part.split(" (")[0].rstrip(" ?.!") for part in task.unanswered)
+        parts = "; ".join(quoted(part.split(" (")[0].rstrip(" ?.!")) for part in task.unanswered)
         return say("partly", language_of(task.question.text), words=parts)
 
     def _usage(self, task: Task, text: str, ending: Written) -> Usage:

@@ -74,7 +74,7 @@ async def first_three(answerer: ExtractiveAnswerer, question: str, passages: lis
     """Return the first three sentences of the answer."""
     pieces = [p async for p in answerer.write(question, passages=passages, history=()) if isinstance(p, str)]
     text = "".join(pieces)
-    spans = sentence_spans(text)[:3]
+    spans = sentence_spans(text, quotations=True)[:3]
     return text[: spans[-1][1]] if spans else ""
 
 

@@ -27,6 +27,8 @@ Reply: TypeAlias = tuple[str, int, int]
 """What the model wrote, and the tokens that it read and wrote."""
 Ask: TypeAlias = Callable[[str, int], Reply]
 """Asks the model: (prompt, seed) → its reply; raises FootnoteError."""
+_UNSUPPORTED = re.compile(r"\bNOT[ _-]SUPPORTED\b")
+_WORD = re.compile(r"\w++")
 SUPPORT: Final[Mapping[str, float]] = {"UNSUPPORTED": 0.0, "PARTLY": 0.5, "SUPPORTED": 1.0}
 RELEVANCE: Final[Mapping[str, float]] = {"NOT": 0.0, "PARTLY": 0.5, "FULLY": 1.0}
 NAMES = ("groundedness@judge", "groundedness_strict@judge", "answer_relevance@judge")
@@ -172,10 +174,15 @@ class Judge:
 
 def read_label(reply: str, labels: Mapping[str, float]) -> str | None:
     """Find the one label in a reply, in whatever dress; None for none, or for several that differ."""
-    text = re.sub(r"<think>.*?</think>", " ", reply, flags=re.DOTALL).upper()
-    text = re.sub(r"\bNOT[ _-]SUPPORTED\b", "UNSUPPORTED", text)
-    found = {label for label in labels if re.search(rf"\b{label}\b", text)}
+    text = _UNSUPPORTED.sub("UNSUPPORTED", _without_thoughts(reply).upper())
+    found = labels.keys() & set(_WORD.findall(text))
     return found.pop() if len(found) == 1 else None
+
+
+def _without_thoughts(reply: str) -> str:
+    """Leave out what a model says to itself before it answers."""
+    before, *thoughts = reply.split("<think>")
+    return " ".join((before, *(thought.partition("</think>")[2] or thought for thought in thoughts)))
 
 
 def openai_ask(*, base_url: str, model: str, api_key: str, retries: int = 5, timeout: float = 60.0) -> Ask:

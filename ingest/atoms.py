@@ -18,7 +18,7 @@ _WHOLE = {"list": 0.6, "code": 1.5, "table": 0.3}
 
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])[」』”]*\s*|\n[^\S\n]*\n\s*")
 _ABBREVIATED = re.compile(
-    r"(?:(?:^|\n)\s*\d{1,3}|(?:^|[\s(\"“])(?:[A-Za-z]|e\.g|i\.e|cf|vs|etc|al|approx|ca|No|Nr|Fig|Eq|Sec|Art|Mr|Mrs|Ms|Dr|Prof|St"
+    r"(?:(?:^|\n)\s{0,12}\d{1,3}|(?:^|[\s(\"“])(?:[A-Za-z]|e\.g|i\.e|cf|vs|etc|al|approx|ca|No|Nr|Fig|Eq|Sec|Art|Mr|Mrs|Ms|Dr|Prof|St"
     r"|Inc|Ltd|Co|Corp|U\.S|z\.B|d\.h|bzw|Abs|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec))\.$"
 )
 _ITEM = re.compile(r"\n(?=[^\S\n]*(?:[-*+•‣◦–]|\(?(?:\d{1,4}|[A-Za-z])[.)])\s)")

@@ -13,7 +13,7 @@ from ingest.fetch import Fetcher
 from ingest.output import Output
 from ingest.plan import Plan
 from ingest.progress import display
-from ingest.report import Report
+from ingest.report import Failure, Report
 from ingest.run import Ingestion, Request, no_documents, removes_much, stdin_source
 from ingest.settings import IngestSettings
 from ingest.url_list import FetchedSources, fetched_sources
@@ -101,8 +101,10 @@ def ingest_command(
         if removes_much(plan) and not yes:
             _confirm(plan)
         report = _carry_out(ingestion, plan, request, output)
+        if ingestion.sample and all(mixed := ingestion.sample_and_others()):
+            output.mixed(mixed[0], ingestion.sample[0], stored.data_dir)
         if watch and not report.interrupted:
-            _watch(ingestion, request, output, data_dir=stored.data_dir)
+            _watch(ingestion, request, output, data_dir=stored.data_dir, told=set(report.failed))
     if report.interrupted or watch:
         raise typer.Exit(_INTERRUPTED)
     if report.failed or (strict and report.findings):
@@ -154,10 +156,13 @@ def _carry_out(ingestion: Ingestion, plan: Plan, request: Request, output: Outpu
     return report
 
 
-def _watch(ingestion: Ingestion, request: Request, output: Output, *, data_dir: Path) -> None:
-    """Ingest after every change; returns when interrupted."""
+def _watch(
+    ingestion: Ingestion, request: Request, output: Output, *, data_dir: Path, told: set[Failure]
+) -> None:
+    """Ingest after every change, and say which files fail that were not `told` of; returns when interrupted."""
 
     def again() -> None:
+        nonlocal told
         try:
             plan = ingestion.plan(request)
             if removes_much(plan):
@@ -165,7 +170,8 @@ def _watch(ingestion: Ingestion, request: Request, output: Output, *, data_dir: 
                     f"{len(plan.removals):,} of {plan.known:,} files are gone; their documents stay.",
                     "Run `footnote ingest --prune --yes` to remove them.",
                 )
-            if plan.steps or plan.removals:
+            told, before = set(plan.failed), told
+            if plan.steps or plan.removals or told - before:
                 _carry_out(ingestion, plan, request, output)
         except FootnoteError as error:
             # a folder that is being rewritten is wrong for a moment; watching goes on

@@ -9,10 +9,11 @@ from typing import TypeAlias
 from pathspec import GitIgnoreSpec
 
 from ingest.roots import Roots, printable
+from ingest.side_cars import SideCars
 from vectorstore.errors import BadInput, NotFound
 
 IGNORE_FILE = ".footnoteignore"
-SIDE_CAR_SUFFIX = ".meta.yaml"
+_ORPHAN = "This side-car belongs to no document. Name it like its document and .meta.yaml, or delete it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +21,14 @@ class Source:
     """A file to ingest: its address, where it lies, and its path inside what was named.
 
     `named` says that the user named this very file; one found in a folder may be passed over when its type
-    is not supported.
+    is not supported. `known_as` is another address that a rule may mean it by.
     """
 
     uri: str
     path: Path
     relative: str
     named: bool = False
+    known_as: str = ""
 
 
 class Filters:
@@ -48,7 +50,7 @@ class Discovery:
     """What was found, by uri.
 
     `folders` are the address prefixes that were searched through, `excluded` the files that the filters of
-    this run left out; `passed_over` and `unreadable` say why.
+    this run left out; `passed_over`, `unreadable` and `orphans` (side-cars without a document) say why.
     """
 
     sources: dict[str, Source] = field(default_factory=dict)
@@ -56,6 +58,8 @@ class Discovery:
     excluded: set[str] = field(default_factory=set)
     passed_over: dict[str, str] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
+    orphans: dict[str, str] = field(default_factory=dict)
+    side_cars: SideCars = field(default_factory=SideCars)
 
     def add(self, source: Source) -> None:
         """Add a source; one that was named stays named."""
@@ -69,7 +73,7 @@ def discover(
 ) -> Discovery:
     """Find the files that paths name, folders recursively.
 
-    Hidden files, links, special files, side-cars, the index itself (`data_dir`) and what a `.footnoteignore`
+    Hidden files, links, special files, side-cars, the index itself (`data_dir`), other indexes and what a `.footnoteignore`
     lists are passed over. Raises NotFound for a path that does not exist, BadInput for one that is neither
     file nor folder.
     """
@@ -82,7 +86,7 @@ def discover(
         else:
             prefix = roots.uri(path)
             found.folders.append(prefix)
-            for file, relative in _Walk(prefix, found, own).files(path, "", []):
+            for file, relative in _Walk(prefix, found, own, filters).files(path, "", []):
                 uri = prefix + printable(relative)
                 if filters.admit(relative):
                     found.add(Source(uri, file, relative))
@@ -110,12 +114,14 @@ class _Walk:
     prefix: str
     found: Discovery
     own: Path | None
+    filters: Filters
 
     def files(self, folder: Path, relative: str, ignored: _Ignored) -> Iterator[tuple[Path, str]]:
         try:
             with os.scandir(folder) as scan:
                 entries = sorted(scan, key=lambda entry: entry.name)
             ignored = [*ignored, *_ignore_file(folder, relative)]
+            side_cars = self.found.side_cars.are(folder)
         except OSError as error:
             why = f"The folder cannot be read ({error.strerror})."
             self.found.unreadable[self.prefix + printable(relative)] = why
@@ -127,8 +133,10 @@ class _Walk:
                 self.found.passed_over[self.prefix + printable(inside)] = reason
             elif is_folder and Path(entry.path) != self.own:
                 yield from self.files(Path(entry.path), inside + "/", ignored)
-            elif not is_folder and not entry.name.endswith(SIDE_CAR_SUFFIX):
+            elif not is_folder and entry.name not in side_cars:
                 yield Path(entry.path), inside
+            elif entry.name in self.found.side_cars.orphans(folder) and self.filters.admit(inside):
+                self.found.orphans[self.prefix + printable(inside)] = _ORPHAN
 
 
 def _ignore_file(folder: Path, relative: str) -> _Ignored:
@@ -139,6 +147,11 @@ def _ignore_file(folder: Path, relative: str) -> _Ignored:
     return [(len(relative), GitIgnoreSpec.from_lines(lines))]
 
 
+def _is_index(folder: Path) -> bool:
+    """Say whether a folder is some index's, beside the one in use: its files are no documents."""
+    return (folder / "index.db").is_file() and (folder / "index.lock").is_file()
+
+
 def _passed_over(entry: "os.DirEntry[str]", inside: str, ignored: _Ignored) -> str:
     if entry.name.startswith((".", "~$")):
         return "hidden"
@@ -146,6 +159,8 @@ def _passed_over(entry: "os.DirEntry[str]", inside: str, ignored: _Ignored) -> s
         return "a link"
     if not entry.is_dir(follow_symlinks=False) and not entry.is_file(follow_symlinks=False):
         return "a special file"
+    if _is_index(Path(entry.path)):
+        return "an index of Footnote"
     if any(spec.match_file(inside[start:]) for start, spec in ignored):
         return f"listed in {IGNORE_FILE}"
     return ""

@@ -19,6 +19,7 @@ FailureReason: TypeAlias = Literal[
     "no_text",
     "encoding",
     "unreadable",
+    "metadata",
 ]
 
 
@@ -47,6 +48,8 @@ class Extract:
     modified: datetime | None = None
     pages: tuple[int, ...] = ()
     metadata: dict[str, MetadataValue] = field(default_factory=dict)
+    readers: tuple[str, ...] | None = None
+    """Whom its front matter names as readers: () is everyone, None that it says nothing."""
     findings: tuple[str, ...] = ()
     """What the parser could not read or had to repair, one sentence each."""
     page_labels: tuple[str, ...] = ()

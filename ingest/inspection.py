@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from vectorstore.types import Document
 
-_TABLE_RULE = re.compile(r"^\|(?:\s*:?-+:?\s*\|)+\s*$", re.M)
+_TABLE_RULE = re.compile(r"^\|(?:[^\S\n]*+:?-++:?[^\S\n]*+\|)++[^\S\n]*+$", re.M)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,15 +90,20 @@ def update_ledger(data_dir: Path, change: Callable[[Ledger], None]) -> Ledger:
     Another ingest may have added to it meanwhile, and an access list must not be lost.
     """
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (data_dir / f".{FILE_NAME}.lock").open("w") as lock:
+    with open(data_dir / f".{FILE_NAME}.lock", "w", opener=_private) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         ledger = load_ledger(data_dir)
         change(ledger)
         content = _LEDGER.dump_json(ledger, indent=1)
         draft = data_dir / f".{FILE_NAME}.draft"
-        with draft.open("wb") as file:
+        draft.unlink(missing_ok=True)
+        with open(draft, "wb", opener=_private) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(data_dir / FILE_NAME)
     return ledger
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -62,6 +62,7 @@ def _extract(extract: Extract) -> dict[str, object]:
         "modified": extract.modified.isoformat() if extract.modified else None,
         "pages": extract.pages,
         "metadata": extract.metadata,
+        "readers": extract.readers,
         "findings": extract.findings,
         "page_labels": extract.page_labels,
         "links": extract.links,
@@ -81,7 +82,7 @@ def read_failure(content: dict[str, object]) -> ParseFailure:
 
 def _read_extract(content: dict[str, object]) -> Extract:
     text = _string(content["text"])
-    modified = content["modified"]
+    modified, readers = content["modified"], content["readers"]
     pages = _offsets(content["pages"], len(text))
     return Extract(
         text=text,
@@ -91,6 +92,7 @@ def _read_extract(content: dict[str, object]) -> Extract:
         modified=datetime.fromisoformat(_string(modified)) if modified is not None else None,
         pages=pages,
         metadata=_read_metadata(content["metadata"]),
+        readers=None if readers is None else _strings(readers),
         findings=_strings(content["findings"]),
         page_labels=_strings(content["page_labels"]),
         links=_strings(content["links"]),

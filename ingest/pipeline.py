@@ -8,7 +8,7 @@ keeps every batch before it, and a document that fails changes nothing.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,11 +25,12 @@ from ingest.plan import Plan, Recipe
 from ingest.prepare import Prepared, prepare
 from ingest.progress import Listener, Progress, unheard
 from ingest.report import Failure, Finding, Report
+from ingest.rules import Readers, readers_of
 from ingest.twins import Twins
 from vectorstore.embed import Embedder
 from vectorstore.errors import NotFound
 from vectorstore.store import Store
-from vectorstore.types import Vectors
+from vectorstore.types import Scope, Vectors
 
 ParseAll: TypeAlias = Callable[[Iterable[tuple[str, Path]]], Iterator[tuple[str, Extract | ParseFailure]]]
 """`ParserPool.parse_all`: (key, path) in, (key, outcome) out in any order."""
@@ -66,7 +67,8 @@ def ingest(
     tell = _Teller(report, len(plan.steps), progress)
     publisher = _Publisher(store, committer, report, tell, twins)
     try:
-        outcomes = _prepared(plan, parse_all, recipe=recipe, embedder=embedder)
+        before = _readers_before(plan, store, tenant=recipe.tenant)
+        outcomes = _prepared(plan, parse_all, recipe=recipe, embedder=embedder, before=before)
         with read_ahead(_batches(outcomes, batch_size or BatchSize())) as batches, one_behind() as write:
             for batch in batches:
                 vectors = committer.vectors(batch.documents, on_embedded=partial(tell.embedded, batch=batch))
@@ -151,12 +153,29 @@ class _Publisher:
                         self.report.note_twins(ready.document.uri, shares)
 
 
+def _readers_before(plan: Plan, store: Store, *, tenant: str) -> Mapping[str, Readers]:
+    """Return who may read the documents that a plan replaces, by the new address."""
+    replaced = {
+        step.moved_from or step.source.uri: step.source.uri for step in plan.steps if step.action != "add"
+    }
+    if not replaced:
+        return {}
+    with store.snapshot() as snapshot:
+        held = snapshot.documents(scope=Scope(tenant, unrestricted=True))
+        return {replaced[each.uri]: readers_of(each) for each in held if each.uri in replaced}
+
+
 def _prepared(
-    plan: Plan, parse_all: ParseAll, *, recipe: Recipe, embedder: Embedder
+    plan: Plan,
+    parse_all: ParseAll,
+    *,
+    recipe: Recipe,
+    embedder: Embedder,
+    before: Mapping[str, Readers],
 ) -> Iterator[Prepared | Failure]:
     steps = {step.source.uri: step for step in plan.steps}
     for uri, outcome in parse_all((uri, step.source.path) for uri, step in steps.items()):
-        yield prepare(steps[uri], outcome, recipe=recipe, embedder=embedder)
+        yield prepare(steps[uri], outcome, recipe=recipe, embedder=embedder, before=before.get(uri))
 
 
 @dataclass(slots=True)
@@ -176,6 +195,8 @@ class _Batch:
         for ready in self.documents:
             report.note_written(ready.document.uri, ready.step.action, moved_from=ready.step.moved_from)
             report.findings += [Finding(ready.document.uri, finding) for finding in ready.findings]
+            if ready.note:
+                report.findings.append(Finding(ready.document.uri, ready.note, urgent=True))
             report.documents[ready.document.uri] = _in_numbers(ready)
         for failure in self.failed:
             report.note_failure(failure)

@@ -11,11 +11,12 @@ from ingest.discover import Discovery, Source
 from ingest.ledger import Grant, Ledger, PastFailure
 from ingest.limits import Limits
 from ingest.report import Action, Failure, Report
-from ingest.rules import Attributes, Rule, ruled, side_car
+from ingest.rules import Attributes, Rule, attributes_from, ruled
 from ingest.safe_path import content_digest
+from ingest.side_cars import SideCars
 from vectorstore.errors import BadInput, FootnoteError
 
-VERSIONS = (CHUNKER, "parse-2")
+VERSIONS = (CHUNKER, "parse-3")
 """Both change whenever the same file would give another text or other chunks."""
 
 
@@ -30,6 +31,10 @@ class Recipe:
     max_file_bytes: int = Limits().max_file_bytes
     ocr: str = ""
     """The languages that pages without a text layer are read in; empty when they are not."""
+    override: bool = False
+    """Whether front matter may also widen who reads, over rules."""
+    groups: frozenset[str] | None = None
+    """Those that a document's own text may name as its readers; None when it may name any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +84,13 @@ def make_plan(
     """
     plan = Plan(skipped=dict(found.passed_over))
     plan.failed = [Failure(uri, "unreadable", why) for uri, why in found.unreadable.items()]
+    plan.failed += [Failure(uri, "metadata", why) for uri, why in found.orphans.items()]
     past = {} if retry_failed else ledger.failures
     for source in found.sources.values():
         try:
-            step = _step(source, indexed, recipe=recipe, grant=ledger.grant(source.uri))
+            step = _step(
+                source, indexed, recipe=recipe, grant=ledger.grant(source.uri), side_cars=found.side_cars
+            )
         except FootnoteError as error:
             plan.failed.append(Failure(source.uri, "metadata", str(error)))
         except OSError as error:
@@ -103,7 +111,9 @@ def content_of(digest: str) -> str:
     return digest.partition("-")[0]
 
 
-def _step(source: Source, indexed: Mapping[str, str], *, recipe: Recipe, grant: Grant) -> Step:
+def _step(
+    source: Source, indexed: Mapping[str, str], *, recipe: Recipe, grant: Grant, side_cars: SideCars
+) -> Step:
     size = source.path.lstat().st_size
     if size > recipe.max_file_bytes:
         most = recipe.max_file_bytes // 1_000_000
@@ -111,13 +121,15 @@ def _step(source: Source, indexed: Mapping[str, str], *, recipe: Recipe, grant: 
             f"The file has {size // 1_000_000} MB, more than {most}.", "Split it or raise max_file_mb."
         )
     rules = ruled(source, recipe.rules)
-    flags = side_car(source.path).under(
+    beside = side_cars.of(source.path)
+    flags = attributes_from(beside.values, readers=beside.readers).under(
         Attributes(grant.readers, metadata={"collection": grant.collection} if grant.collection else {})
     )
     content = content_digest(source.path)
     circumstances: tuple[object, ...] = (
         *(VERSIONS, recipe.chunk_tokens, recipe.chunk_overlap, _plain(rules), _plain(flags)),
         *([recipe.ocr] if recipe.ocr and _is_pdf(source.path) else []),
+        *(["override"] if recipe.override else []),
     )
     around = hashlib.sha256(json.dumps(circumstances, sort_keys=True).encode()).hexdigest()
     return Step(

@@ -8,9 +8,8 @@ from ingest.chunk import chunks_of
 from ingest.extract import Extract, ParseFailure
 from ingest.plan import Recipe, Step
 from ingest.report import Failure
-from ingest.rules import Attributes, attributes_from
+from ingest.rules import NOBODY, Attributes, Readers, attributes_from, decide, said_by
 from vectorstore.embed import Embedder
-from vectorstore.errors import BadInput
 from vectorstore.types import Chunk, Document, document_id
 
 
@@ -23,21 +22,37 @@ class Prepared:
     text: str
     chunks: list[Chunk]
     findings: tuple[str, ...]
+    note: str = ""
+    """What a person should know of who may read it."""
 
 
 def prepare(
-    step: Step, outcome: Extract | ParseFailure, *, recipe: Recipe, embedder: Embedder
+    step: Step,
+    outcome: Extract | ParseFailure,
+    *,
+    recipe: Recipe,
+    embedder: Embedder,
+    before: Readers | None = None,
 ) -> Prepared | Failure:
-    """Turn a parser's outcome into a document with its chunks; one without any is a failure, never silent."""
+    """Turn a parser's outcome into a document with its chunks; one without any is a failure, never silent.
+
+    `before` is who may read the document as it stands in the index.
+    """
     uri = step.source.uri
     if isinstance(outcome, ParseFailure):
         passed_over = outcome.reason == "unsupported" and not step.source.named
         return Failure(uri, "skipped" if passed_over else outcome.reason, outcome.message)
-    try:
-        attributes = step.rules.under(attributes_from(outcome.metadata)).under(step.flags)
-    except BadInput as error:
-        return Failure(uri, "metadata", str(error))
-    document = _document(step, outcome, attributes=attributes, tenant=recipe.tenant)
+    own = attributes_from(outcome.metadata, readers=outcome.readers)
+    foreign = sorted(own.readers - recipe.groups) if own.readers and recipe.groups is not None else []
+    if foreign:
+        return Failure(
+            uri, "not_allowed", f"Its front matter names a group that is not yours: {foreign[0][:100]!r}."
+        )
+    readers = _readers(step, own, before=before, override=recipe.override)
+    if readers.groups == NOBODY and recipe.groups is not None:
+        return Failure(uri, "not_allowed", "Its front matter names readers that it may not have here.")
+    attributes = step.rules.under(own).under(step.flags)
+    document = _document(step, outcome, attributes=attributes, readers=readers, tenant=recipe.tenant)
     chunks = chunks_of(
         outcome,
         document,
@@ -47,12 +62,20 @@ def prepare(
     )
     if not chunks:
         return Failure(uri, "no_text", "There is no text in the file.")
-    return Prepared(step, document, outcome.text, chunks, outcome.findings)
+    return Prepared(step, document, outcome.text, chunks, outcome.findings, readers.note)
 
 
-def _document(step: Step, extract: Extract, *, attributes: Attributes, tenant: str) -> Document:
+def _readers(step: Step, own: Attributes, *, before: Readers | None, override: bool) -> Readers:
+    operator = step.rules.under(step.flags).readers
+    # Flags and side-car are the stronger word also where front matter overrides the rules.
+    return decide(operator, own.readers, before=before, override=override and step.flags.readers is None)
+
+
+def _document(
+    step: Step, extract: Extract, *, attributes: Attributes, readers: Readers, tenant: str
+) -> Document:
     uri = step.source.uri
-    metadata = dict(attributes.metadata)
+    metadata = {**attributes.metadata, **said_by(readers)}
     if extract.findings:
         metadata["findings"] = extract.findings
     if extract.by_ocr:
@@ -67,7 +90,7 @@ def _document(step: Step, extract: Extract, *, attributes: Attributes, tenant: s
         digest=step.digest,
         modified=extract.modified or datetime.fromtimestamp(step.source.path.stat().st_mtime, UTC),
         tenant=tenant,
-        readers=attributes.readers or frozenset(),
+        readers=readers.groups,
         pages=extract.pages,
         metadata=metadata,
     )

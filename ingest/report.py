@@ -22,10 +22,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something about an ingested document that a person should know."""
+    """Something about an ingested document that a person should know; what is `urgent` is always shown."""
 
     uri: str
     message: str
+    urgent: bool = False
 
 
 @dataclass(slots=True)

@@ -1,25 +1,32 @@
 """What is known about a document beside its text: rules by path, its front matter, its side-car, flags.
 
 The more specific wins: a flag over the side-car, the side-car over the front matter, the front matter over the
-rules, a later rule over an earlier one. Tags add up. `readers` given as an empty list means everyone.
+rules, a later rule over an earlier one. Tags add up.
+
+Who may read is the operator's to say, by rules, side-cars and flags (`readers` given as an empty list: everyone).
+The document's own text, its front matter, can only narrow that.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import yaml
 from pathspec import GitIgnoreSpec
 from pydantic import BaseModel, ConfigDict, Field
 
-from ingest.discover import SIDE_CAR_SUFFIX, Source
+from ingest.discover import Source
+from ingest.parse.access import is_readers
 from ingest.parse.metadata import plain_metadata
-from vectorstore.errors import BadInput
-from vectorstore.types import MetadataValue
+from vectorstore.types import Document, MetadataValue
 
-_LARGEST_SIDE_CAR = 64_000
+NOBODY: Final = frozenset({"nobody, by two lists that share no group"})
+"""Readers of a document that no group may read: no key's group holds a comma, and an empty set is everyone."""
+SAID_BY: Final = "readers_said_by"
+"""The metadata that tells whose word a document's readers are, so that silence later does not undo it."""
+_OPERATOR: Final = "operator"
+_OURS: Final = frozenset(["tenant", "uri", "findings", "ocr_pages", "page_labels", SAID_BY])
+"""Metadata that a document cannot set: it says what Footnote found out itself."""
 
 
 class Rule(BaseModel):
@@ -41,7 +48,7 @@ class Rule(BaseModel):
 
     def fits(self, source: Source) -> bool:
         """Say whether the rule is about this file."""
-        return self._spec.match_file(source.relative) or self._spec.match_file(source.uri)
+        return any(map(self._spec.match_file, filter(None, (source.relative, source.uri, source.known_as))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,50 +74,77 @@ def ruled(source: Source, rules: Sequence[Rule]) -> Attributes:
     attributes = Attributes()
     for rule in rules:
         if rule.fits(source):
-            attributes = attributes.under(
-                attributes_from(rule.model_dump(exclude={"path"}, exclude_none=True))
-            )
+            said = rule.model_dump(exclude={"path", "readers"}, exclude_none=True)
+            attributes = attributes.under(attributes_from(said, readers=rule.readers))
     return attributes
 
 
-def side_car(path: Path) -> Attributes:
-    """Read `<file>.meta.yaml` beside a file; nothing when there is none.
-
-    Raises BadInput when it is too large, no YAML mapping, or names readers that are no list of names.
-    """
-    file = path.with_name(path.name + SIDE_CAR_SUFFIX)
-    if file.is_symlink() or not file.is_file():
-        return Attributes()
-    if file.stat().st_size > _LARGEST_SIDE_CAR:
-        raise BadInput(f"The side-car {file.name!r} is larger than 64 kB.", "Keep only metadata in it.")
-    try:
-        raw = yaml.safe_load(file.read_bytes()) or {}
-    except yaml.YAMLError as error:
-        raise BadInput(f"The side-car {file.name!r} is not valid YAML.", "Correct it.") from error
-    if not isinstance(raw, dict):
-        raise BadInput(f"The side-car {file.name!r} must hold `key: value` lines.", "Correct it.")
-    return attributes_from(raw)
-
-
-def attributes_from(raw: Mapping[Any, Any]) -> Attributes:
-    """Turn the keys of a front matter, side-car or rule into attributes; what cannot be a value is left out.
-
-    Raises BadInput when `readers` is no list of names. It must not be guessed: it opens or closes.
-    """
-    metadata = plain_metadata({key: value for key, value in raw.items() if key not in ("readers", "title")})
+def attributes_from(raw: Mapping[Any, Any], *, readers: Sequence[str] | None) -> Attributes:
+    """Turn the keys of a front matter, side-car or rule into attributes; what cannot be a value is left out."""
+    said = {str(key): value for key, value in raw.items() if key != "title" and not is_readers(str(key))}
+    metadata = {key: value for key, value in plain_metadata(said).items() if key not in _OURS}
     if tags := metadata.get("tags"):
         metadata["tags"] = _names(tags)
     title = raw.get("title")
-    return Attributes(_readers(raw), title if isinstance(title, str) else "", metadata)
+    groups = None if readers is None else frozenset(name.strip() for name in readers)
+    return Attributes(groups, title if isinstance(title, str) else "", metadata)
 
 
-def _readers(raw: Mapping[Any, Any]) -> frozenset[str] | None:
-    value = raw.get("readers")
-    if value is None and "readers" not in raw:
-        return None
-    if not isinstance(value, str | list | tuple) or not all(isinstance(name, str) for name in value):
-        raise BadInput("`readers` is not a list of group names.", "Write it like: readers: [hr, board].")
-    return frozenset(_names(value))
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """Who may read a document: `groups`, everyone when empty. `note` is what a person should know about it."""
+
+    groups: frozenset[str]
+    by_operator: bool = False
+    note: str = ""
+
+
+def readers_of(document: Document) -> Readers:
+    """Return who may read a document of the index, and by whose word."""
+    return Readers(document.readers, document.metadata.get(SAID_BY) == _OPERATOR)
+
+
+def said_by(readers: Readers) -> dict[str, MetadataValue]:
+    """Return the metadata that keeps whose word the readers are."""
+    return {SAID_BY: _OPERATOR} if readers.by_operator and readers.groups else {}
+
+
+def decide(
+    operator: frozenset[str] | None,
+    document: frozenset[str] | None,
+    *,
+    before: Readers | None = None,
+    override: bool = False,
+) -> Readers:
+    """Decide who may read: those whom the operator names, narrowed by whom the document itself names.
+
+    None says nothing, an empty set everyone. Where nobody says anything any more, or the operator no longer does
+    and did, the document keeps the readers that it had `before`: silence never opens. `override` lets the document
+    itself decide where it speaks.
+    """
+    if override and document is not None:
+        return Readers(document)
+    if operator is None and before is not None and before.groups and (document is None or before.by_operator):
+        kept = decide(before.groups, document)
+        note = (
+            f"Nothing says any more who may read it; it keeps its readers ({_list(before.groups)}). Name them in "
+            "a side-car or rule, or open it with --acl ''."
+        )
+        return Readers(kept.groups, before.by_operator, kept.note or note)
+    allowed, wanted = operator or frozenset(), document or frozenset()
+    if not allowed or not wanted:
+        return Readers(allowed or wanted, by_operator=bool(allowed))
+    if shared := allowed & wanted:
+        return Readers(shared, by_operator=True)
+    note = (
+        f"Nobody may read it: its front matter names {_list(wanted)}, the rules, side-car or flags only "
+        f"{_list(allowed)}. Change one of the two."
+    )
+    return Readers(NOBODY, by_operator=True, note=note)
+
+
+def _list(groups: frozenset[str]) -> str:
+    return ", ".join(sorted(groups))
 
 
 def _names(value: MetadataValue | list[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from ingest.progress import Listener, unheard
 from ingest.report import Report
 from ingest.roots import Roots
 from ingest.safe_path import safe_path
+from ingest.sample import HANDBOOK
 from ingest.sandbox import ParserPool
 from ingest.settings import IngestSettings
 from ingest.twins import Twins
@@ -114,6 +115,18 @@ class Ingestion:
         self._ledger = update_ledger(self._data_dir, lambda ledger: remember(ledger, plan, report))
         return report
 
+    @property
+    def sample(self) -> tuple[str, ...]:
+        """Where the sample handbook's documents have their addresses, if it was ever ingested here."""
+        tail = HANDBOOK.parts[-3:]  # the same from another checkout
+        return tuple(f"{root.name}/" for root in self._ledger.roots if root.path.parts[-3:] == tail)
+
+    def sample_and_others(self) -> tuple[int, int]:
+        """Count the documents in the index that are the sample handbook's, and those that are not."""
+        uris = self._indexed()
+        sample = sum(uri.startswith(self.sample) for uri in uris)
+        return sample, len(uris) - sample
+
     def _keep(self, ledger: Ledger) -> None:
         """Note folders and flags before the first document goes in: a kill must not lose an access list."""
         known = {root.name: root for root in ledger.roots}
@@ -149,6 +162,7 @@ class Ingestion:
             rules=settings.rules,
             max_file_bytes=settings.limits().max_file_bytes,
             ocr=settings.ocr_recipe(),
+            override=settings.front_matter_readers == "override",
         )
 
     def _note_flags(self, request: Request, found: Discovery) -> None:

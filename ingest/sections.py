@@ -8,7 +8,7 @@ from ingest.extract import Block, Extract
 from vectorstore.types import Span
 
 _UNWRAPPED = 160
-_LINE = re.compile(r"[^\n]*\S[^\n]*")
+_LINE = re.compile(r"[^\n]++")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +72,5 @@ def _paragraphs(block: Block, text: str) -> Iterator[Block]:
         yield block
         return
     for line in _LINE.finditer(text, start, end):
-        yield replace(block, span=Span(*line.span()))
+        if line[0].strip():
+            yield replace(block, span=Span(*line.span()))

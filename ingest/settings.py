@@ -1,6 +1,7 @@
 """What can be set about ingestion."""
 
 import os
+from typing import Literal
 
 from pydantic import Field
 
@@ -52,6 +53,11 @@ class IngestSettings(FootnoteSettings):
         default="",
         description="Hosts that `footnote ingest --urls` fetches from, separated by commas; *.example.org for "
         "subdomains, * for every public one. Empty: documents are not fetched.",
+    )
+    front_matter_readers: Literal["narrow", "override"] = Field(
+        default="narrow",
+        description="What `readers` in a document's own front matter may do: narrow what the rules allow, or also "
+        "override them, so that whoever writes a document can open it.",
     )
     rules: tuple[Rule, ...] = Field(
         default=(),

@@ -1,10 +1,15 @@
-"""Documents that come one request at a time: the same way in as for a folder, with a verdict for each file."""
+"""Documents that come one request at a time: the same way in as for a folder, with a verdict for each file.
 
+Callers of other groups never meet at an address: a refusal would tell of a document that they may not see.
+"""
+
+import hashlib
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, TypeAlias
 
@@ -15,6 +20,7 @@ from ingest.pipeline import ingest
 from ingest.plan import Plan, Recipe, make_plan
 from ingest.report import Failure
 from ingest.roots import printable
+from ingest.rules import NOBODY, Rule, decide, ruled
 from ingest.safe_path import safe_path
 from ingest.sandbox import ParserPool
 from ingest.settings import IngestSettings
@@ -28,7 +34,6 @@ Status: TypeAlias = Literal["added", "changed", "unchanged", "no_text", "failed"
 
 _WAITING: Final = 4
 _BLOCK: Final = 1 << 20
-_HIDDEN: Final = "There is a document of this name that you may not change; rename the file."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +73,20 @@ class Uploads:
     ) -> list[Uploaded]:
         """Ingest files for a caller and say what became of each, in their order.
 
-        A file of a name that is there already replaces that document, where the caller may read it. `readers`
-        of None leaves the readers as they were; a new document is then everyone's in the tenant, unless its
-        front matter or a rule says otherwise. Raises Busy when several requests wait already, or another
-        process writes to the index for long.
+        A file of a name that callers of the same groups have added replaces that document. `readers` of None
+        leaves the readers as they were; a new document is then everyone's in the tenant. Front matter and rules
+        narrow that, and front matter can name groups of the caller only. Raises Busy when several requests wait
+        already, or another process writes to the index for long.
         """
         with self._place(), tempfile.TemporaryDirectory(prefix="footnote-upload-") as folder:
             received = self._received(uploads, Path(folder))
             sources = [one for one in received if isinstance(one, Source)]
             with self._one_at_a_time:
-                verdicts = self._ingested(sources, scope=scope, readers=readers)
+                verdicts = self._ingested(self._placed(sources, scope), scope=scope, readers=readers)
         return [
             Uploaded(upload.name, "failed", failure=one)
             if isinstance(one, Failure)
-            else replace(verdicts[one.uri], name=upload.name)
+            else replace(verdicts[upload.name], name=upload.name)
             for upload, one in zip(uploads, received, strict=True)
         ]
 
@@ -119,7 +124,7 @@ class Uploads:
                 received.append(Failure(uri, "bad_name", str(error)))
                 continue
             if self._write(upload.content, path):
-                received.append(Source(uri, path, path.name, named=True))
+                received.append(Source(uri, path, path.name, named=True, known_as=uri))
             else:
                 most = self._settings.max_file_mb
                 received.append(Failure(uri, "too_large", f"The file is larger than {most} MB; split it."))
@@ -134,22 +139,38 @@ class Uploads:
                 file.write(block)
         return left >= 0
 
+    def _placed(self, sources: Sequence[Source], scope: Scope) -> list[Source]:
+        """Give each file the first address of its caller's groups where no document stands that others keep."""
+        rules = self._settings.rules
+        with self._store.snapshot() as snapshot:
+            return [
+                next(
+                    placed
+                    for folder in _folders(scope)
+                    if _is_free(
+                        placed := replace(source, uri=f"{folder}/{printable(source.relative)}"),
+                        _at(snapshot, placed.uri, scope.tenant),
+                        scope=scope,
+                        rules=rules,
+                    )
+                )
+                for source in sources
+            ]
+
     def _ingested(
         self, sources: Sequence[Source], *, scope: Scope, readers: frozenset[str] | None
     ) -> dict[str, Uploaded]:
-        recipe = self._recipe(scope.tenant)
+        recipe = self._recipe(scope)
         with self._store.snapshot() as before:
             known = {one.uri: _at(before, one.uri, scope.tenant) for one in sources}
             indexed = before.digests(tenant=scope.tenant)
-        hidden = {uri for uri, document in known.items() if document and not scope.allows(document)}
         plan = _planned(
-            [one for one in sources if one.uri not in hidden],
+            sources,
             indexed,
             recipe=recipe,
             readers={uri: document.readers for uri, document in known.items() if document},
             given=readers,
         )
-        failures = {uri: Failure(uri, "not_allowed", _HIDDEN) for uri in hidden}
         twins = Twins(self._data_dir)
         jobs = min(self._settings.jobs(), len(plan.steps))
         with ParserPool(jobs, self._settings.limits(), ocr=self._settings.tesseract()) as pool:
@@ -162,11 +183,13 @@ class Uploads:
                 twins=twins,
             )
         twins.save()
-        failures |= {failure.uri: failure for failure in report.failed}
-        return {one.uri: _refused(failures[one.uri]) for one in sources if one.uri in failures} | self._kept(
+        failures = {failure.uri: failure for failure in report.failed}
+        refused = {one.relative: _refused(failures[one.uri], one) for one in sources if one.uri in failures}
+        return refused | self._kept(
             [one for one in sources if one.uri not in failures],
             {*report.added, *report.updated},
-            known=known,
+            # What the caller cannot see is new to them, also where it is replaced.
+            known={uri: old if old and scope.allows(old) else None for uri, old in known.items()},
             tenant=scope.tenant,
         )
 
@@ -186,20 +209,22 @@ class Uploads:
                 if new is not None and self._originals.of(new) is None:
                     self._originals.keep(new, source.path)
                 self._originals.forget(tenant=tenant, uri=uri, but=new)
-                status: Status = "unchanged" if uri not in written else "changed" if old else "added"
+                status: Status = "added" if not old else "changed" if uri in written else "unchanged"
                 chunks = len(after.chunks(new.id)) if new else 0
-                verdicts[uri] = Uploaded(source.relative, status, uri, new, chunks)
+                verdicts[source.relative] = Uploaded(source.relative, status, uri, new, chunks)
         return verdicts
 
-    def _recipe(self, tenant: str) -> Recipe:
+    def _recipe(self, scope: Scope) -> Recipe:
         settings = self._settings
         return Recipe(
             chunk_tokens=settings.chunk_tokens,
             chunk_overlap=settings.chunk_overlap,
-            tenant=tenant,
+            tenant=scope.tenant,
+            groups=None if scope.unrestricted else scope.groups,
             rules=settings.rules,
             max_file_bytes=settings.limits().max_file_bytes,
             ocr=settings.ocr_recipe(),
+            override=settings.front_matter_readers == "override",
         )
 
 
@@ -212,24 +237,56 @@ def _planned(
     given: frozenset[str] | None,
 ) -> Plan:
     """Plan files against the index; without `given` readers a document that changes keeps those it has."""
-    grants = {one.uri: Grant(given) for one in sources}
-    plan = make_plan(_discovery(sources), indexed, recipe=recipe, ledger=Ledger(grants=grants))
     if given is not None:
-        return plan
+        return _granted(sources, indexed, dict.fromkeys((one.uri for one in sources), given), recipe=recipe)
+    plan = _granted(sources, indexed, {}, recipe=recipe)
     again = [step.source for step in plan.steps if readers.get(step.source.uri)]
-    grants = {one.uri: Grant(readers[one.uri]) for one in again}
-    kept = make_plan(_discovery(again), indexed, recipe=recipe, ledger=Ledger(grants=grants))
-    plan.steps = [step for step in plan.steps if step.source.uri not in grants] + kept.steps
+    kept = _granted(again, indexed, readers, recipe=recipe)
+    plan.steps = [step for step in plan.steps if step.source not in again] + kept.steps
+    plan.failed += kept.failed
     return plan
 
 
-def _discovery(sources: Sequence[Source]) -> Discovery:
-    return Discovery(sources={one.uri: one for one in sources})
+def _granted(
+    sources: Sequence[Source],
+    indexed: Mapping[str, str],
+    readers: Mapping[str, frozenset[str]],
+    *,
+    recipe: Recipe,
+) -> Plan:
+    """Plan files with these readers, as far as the rules allow them."""
+    refused: list[Failure] = []
+    grants: dict[str, Grant] = {}
+    for one in sources:
+        if one.uri in readers:
+            allowed = decide(ruled(one, recipe.rules).readers, readers[one.uri]).groups
+            grants[one.uri] = Grant(allowed)
+            if allowed == NOBODY:
+                refused.append(Failure(one.uri, "not_allowed", "It may not have these readers here."))
+    left = {one.uri: one for one in sources if grants.get(one.uri, Grant()).readers != NOBODY}
+    plan = make_plan(Discovery(sources=left), indexed, recipe=recipe, ledger=Ledger(grants=grants))
+    plan.failed += refused
+    return plan
 
 
-def _refused(failure: Failure) -> Uploaded:
+def _folders(scope: Scope) -> Iterator[str]:
+    """Yield what the addresses of a caller's uploads begin with: callers of the same groups share them."""
+    own = UPLOAD
+    if scope.groups:
+        own += "/" + hashlib.sha256("\0".join(sorted(scope.groups)).encode()).hexdigest()[:8]
+    return chain([own], (f"{own}/{number}" for number in count(2)))
+
+
+def _is_free(source: Source, standing: Document | None, *, scope: Scope, rules: Sequence[Rule]) -> bool:
+    """Say whether a caller may put a file where a document may stand: one they see, or that a rule hides from them."""
+    if standing is None or scope.allows(standing):
+        return True
+    return bool(standing.readers) and standing.readers <= (ruled(source, rules).readers or frozenset())
+
+
+def _refused(failure: Failure, source: Source) -> Uploaded:
     status: Status = "no_text" if failure.reason == "no_text" else "failed"
-    return Uploaded(failure.uri, status, failure.uri, failure=failure)
+    return Uploaded(source.relative, status, failure.uri, failure=failure)
 
 
 def _plain(folder: Path, name: str) -> Path:

@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vectorstore.errors import Unavailable
-
 if TYPE_CHECKING:
     from threading import Event
 
@@ -15,14 +13,10 @@ def watch_paths(
 ) -> None:
     """Call `again` after each burst of changes, until interrupted or `stop` is set.
 
-    Hidden files and the index itself are not watched. Raises Unavailable without the `watch` extra.
+    Hidden files and the index itself are not watched.
     """
-    try:
-        from watchfiles import Change, watch
-    except ModuleNotFoundError as error:
-        raise Unavailable(
-            "--watch needs the package watchfiles.", "Install it with: pip install 'footnote[watch]'"
-        ) from error
+    from watchfiles import Change, watch
+
     own = data_dir.resolve()
 
     def is_document(_: Change, changed: str) -> bool:

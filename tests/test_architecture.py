@@ -73,6 +73,20 @@ def test_nothing_unpickles_or_evaluates() -> None:
         assert not imported(path) & {"pickle", "shelve", "marshal", "dill", "joblib"}, path
 
 
+def test_text_of_an_answer_is_made_where_it_is_made_inert_and_nowhere_else() -> None:
+    """`run_json.py` reads again what left before."""
+    makers = set()
+    for path in (ROOT / "app").rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Call)
+                and getattr(node.func, "id", getattr(node.func, "attr", "")) == "Text"
+            ):
+                makers.add(path.name)
+    assert makers == {"transcript.py", "run_json.py"}
+
+
 @pytest.mark.parametrize("module", ["app.main", "app.cli"])
 def test_starting_loads_no_heavy_library(module: str) -> None:
     code = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"
@@ -106,3 +120,21 @@ def test_env_example_is_what_the_settings_say(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.chdir(tmp_path)
     assert (ROOT / ".env.example").read_text(encoding="utf-8") == env_example()
+
+
+def test_texts_are_read_of_documents_that_a_snapshot_gave_for_the_caller() -> None:
+    """`text` and `chunks` take no scope: what they are asked for must be a document's own id, never a caller's words."""
+    found = 0
+    for path in sorted((ROOT / "app").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            if (
+                node.func.attr in {"text", "chunks"}
+                and "snapshot" in ast.unparse(node.func.value)
+                and node.args
+            ):
+                found += 1
+                assert isinstance(node.args[0], ast.Attribute), f"{path}:{node.lineno}"
+                assert node.args[0].attr == "id", f"{path}:{node.lineno}"
+    assert found > 5

@@ -14,8 +14,11 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from app import __version__
+from app.configuration import check, settings
 from tests.handbook import write_documents
 from tests.scripted_model import scripted_model
+from vectorstore.errors import BadInput
 
 FOOTNOTE = str(Path(sys.executable).parent / "footnote")
 
@@ -188,10 +191,64 @@ def test_settings_that_are_not_utf8_are_named(tmp_path: Path, name: str) -> None
     assert "unexpected" not in done.stderr
 
 
-def test_an_unknown_setting_is_an_error_with_a_suggestion(ingested: Path) -> None:
-    done = footnote(ingested, "doctor", FOOTNOTE_TOPK="3")
+@pytest.mark.parametrize("arguments", [["--version"], ["--no-color", "--version"], ["--version", "--debug"]])
+def test_the_version_is_said_without_a_subcommand(tmp_path: Path, arguments: list[str]) -> None:
+    done = footnote(tmp_path, *arguments, FOOTNOTE_TOPK="3")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"footnote {__version__}\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_misspelt_setting_is_an_error_with_a_suggestion(ingested: Path) -> None:
+    done = footnote(ingested, "docs", "ls", FOOTNOTE_TOPK="3")
     assert done.returncode == 2
     assert "Did you mean 'FOOTNOTE_TOP_K'?" in done.stderr
+
+
+def test_a_variable_of_somebody_else_stops_no_command(ingested: Path) -> None:
+    done = footnote(ingested, "docs", "ls", FOOTNOTE_URL="http://127.0.0.1:8000")
+    assert (done.returncode, done.stderr) == (0, "3 documents\n")
+    done = footnote(ingested, "docs", "ls", FOOTNOTE_OF_ANOTHER_PROGRAM="1")
+    assert done.returncode == 0
+    assert "'FOOTNOTE_OF_ANOTHER_PROGRAM' in the environment is not a setting" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"FOOTNOTE_TOPK": "3"}, {"FOOTNOTE_PORT": "tcp://10.0.0.1:80", "FOOTNOTE_LLM_API_KEY": "sk-secret"}],
+)
+def test_config_and_doctor_run_whatever_is_set_and_say_what_is_wrong(
+    tmp_path: Path, wrong: dict[str, str]
+) -> None:
+    name = next(iter(wrong))
+    for arguments in (["config"], ["config", "show", "--origin", "--json"]):
+        done = footnote(tmp_path, *arguments, **wrong)
+        assert (done.returncode, "FOOTNOTE_HOST" in done.stdout) == (1, True)
+        assert name in done.stderr
+        assert "sk-secret" not in done.stdout + done.stderr
+    done = footnote(tmp_path, "doctor", **wrong)
+    assert done.returncode == 1
+    line = next(line for line in done.stdout.splitlines() if "Settings" in line)
+    assert line.startswith("✗")
+    assert name in line
+
+
+def test_a_letter_left_out_of_a_setting_is_never_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    for setting in settings():
+        whole = setting.names[0]
+        for place in range(len("FOOTNOTE_"), len(whole)):
+            name = whole[:place] + whole[place + 1 :]
+            monkeypatch.setenv(name, "1")
+            with pytest.raises(BadInput, match="Did you mean"):
+                check()
+            monkeypatch.delenv(name)
+
+
+def test_the_key_for_an_evaluation_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "cases.jsonl").write_text('{"id": "a", "question": "How much leave?"}\n')
+    arguments = ["eval", "run", "--data", "cases.jsonl", "--url", "http://127.0.0.1:9"]
+    done = footnote(tmp_path, *arguments, FOOTNOTE_EVAL_KEY="fn_1", FOOTNOTE_EVAL_JUDGE_KEY="sk-1")
+    assert done.returncode == 3, done.stderr
+    assert "is not a setting" not in done.stderr
 
 
 def test_config_shows_where_a_value_comes_from_and_hides_secrets(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal, TypeAlias
 
+from vectorstore.errors import NotFound
 from vectorstore.store import Snapshot
 from vectorstore.types import Condition, Document, DocumentId, Hit, Scope, Trace, Where
 
@@ -82,8 +83,8 @@ def _whereabouts(
     count = len(snapshot.chunks(document.id))
     if not count:
         return lost("text", "it was ingested, but no text was found in it.")
-    if not scope.allows(document):
-        return lost("scope", f"only its readers see it ({', '.join(sorted(document.readers))}).")
+    if not _readable(snapshot, document, scope):
+        return lost("scope", _hidden(document))
     failing = [each for each in where if not _admitted(snapshot, document, scope, each)]
     if failing:
         return lost("where", f"the filter leaves it out: {_shown(failing[0])}.")
@@ -139,6 +140,20 @@ def _not_ingested(expected: str, documents: Sequence[Document], *, reveal: bool)
     hint = f" Did you mean {names[near[0]]!r}?" if near else ""
     whose = "" if reveal else ", or you may not read it"
     return f"No document {expected!r} is in this generation of the index{whose}.{hint}"
+
+
+def _readable(snapshot: Snapshot, document: Document, scope: Scope) -> bool:
+    try:
+        snapshot.document(document.id, scope=scope)
+    except NotFound:
+        return False
+    return True
+
+
+def _hidden(document: Document) -> str:
+    if document.readers:
+        return f"only its readers see it ({', '.join(sorted(document.readers))})."
+    return "it has readers today, or is gone today: then nobody sees it in earlier generations either."
 
 
 def _admitted(snapshot: Snapshot, document: Document, scope: Scope, condition: Condition) -> bool:

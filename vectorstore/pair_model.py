@@ -98,7 +98,9 @@ def open_judge(path: str) -> Mixed | None:
 
 
 def _shipped() -> Path:
-    hint = "Install footnote again, or leave FOOTNOTE_SUPPORT_MODEL empty for the lexical checker."
+    hint = "Leave FOOTNOTE_SUPPORT_MODEL empty for the lexical checker, or run Footnote from a checkout."
+    if not _FILE.is_file():
+        raise Unavailable("The trained support checker is not part of this installation.", hint)
     published(_FILE, _SHA256, of="the support checker", hint=hint)
     return _FILE
 

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from typing import TypeAlias
 
 from vectorstore.errors import Unavailable
+from vectorstore.extras import pip_install
 
 Rerank: TypeAlias = Callable[[str, Sequence[str]], Sequence[float]]
 """(question, passages) → a score in [0, 1] for each passage, higher is better."""
@@ -19,7 +20,7 @@ def open_reranker(name: str) -> Rerank | None:
         return None
     if find_spec("sentence_transformers") is None:
         raise Unavailable(
-            f"The reranker {name!r} needs sentence-transformers.", "Run: pip install 'footnote[models]'"
+            f"The reranker {name!r} needs sentence-transformers.", pip_install("sentence-transformers")
         )
     from vectorstore.sentence_transformer import CrossEncoderReranker
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from vectorstore.errors import Unavailable
+from vectorstore.extras import pip_install
 from vectorstore.types import Vector, Vectors
 
 # Small, because a question waits for the batch that is being embedded.
@@ -25,7 +26,7 @@ class SentenceTransformerEmbedder:
             from sentence_transformers import SentenceTransformer
         except ImportError as error:
             raise Unavailable(
-                f"The embedder {name!r} needs sentence-transformers.", "Run: pip install 'footnote[models]'"
+                f"The embedder {name!r} needs sentence-transformers.", pip_install("sentence-transformers")
             ) from error
         try:
             self._model: Any = SentenceTransformer(name, device="cpu", local_files_only=True)

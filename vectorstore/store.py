@@ -4,7 +4,7 @@ A store is a sequence of generations. A `Draft` writes the next one in one trans
 one, unmoved by later commits. Every engine passes the suite in `tests/contract/`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -24,7 +24,11 @@ from vectorstore.types import (
 
 
 class Snapshot(Protocol):
-    """The index pinned at one generation."""
+    """The index pinned at one generation.
+
+    Whichever generation it is, a document's readers of the newest one decide who sees it, and what is gone from
+    the newest one nobody sees but an unrestricted scope.
+    """
 
     @property
     def generation(self) -> Generation:
@@ -56,6 +60,12 @@ class Snapshot(Protocol):
 
     def text(self, document: DocumentId) -> str:
         """Return a document's extracted text. The caller has checked the scope by `document`."""
+
+    def readable(self, documents: Collection[DocumentId], *, scope: Scope) -> bool:
+        """Say whether the caller may read all of these versions today, whichever generations they stood in.
+
+        For what was read earlier and is to be shown again. A version that is kept nowhere any more is not readable.
+        """
 
     def digests(self, *, tenant: str) -> Mapping[str, str]:
         """Return uri → digest of every document of a tenant: what an ingest compares against."""
@@ -97,7 +107,10 @@ class Store(Protocol):
         """Return the kept generations, oldest first."""
 
     def rollback(self, to: Generation) -> Generation:
-        """Publish a new generation equal to `to`, and return its number."""
+        """Publish a new generation equal to `to` but for who may read, and return its number.
+
+        Every document has the readers that count for it now (when it is gone: those it had last).
+        """
 
     def close(self) -> None:
         """Release files and memory."""

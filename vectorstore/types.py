@@ -129,9 +129,11 @@ class Scope:
 
     def allows(self, document: Document) -> bool:
         """Say whether this caller may read the document."""
-        if document.tenant != self.tenant:
-            return False
-        return self.unrestricted or not document.readers or bool(document.readers & self.groups)
+        return document.tenant == self.tenant and self.admits(document.readers)
+
+    def admits(self, readers: frozenset[str]) -> bool:
+        """Say whether these readers of a document of the tenant include this caller."""
+        return self.unrestricted or not readers or bool(readers & self.groups)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,29 +1,43 @@
-"""How a passage's sentence is written out in an answer: the words stay, Markdown's marks go, table rows are read out."""
+"""How a passage's sentence is quoted in an answer: the words stay, Markdown's marks go, table rows are read out."""
 
 import re
 
+from app.language.quotation import quoted
 from app.language.reading import Line
+from ingest.parse.emphasis import Marks
 
-_BULLET = re.compile(r"\A(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))\s+")
-_EMPHASIS = re.compile(r"(\*{1,3}|(?<!\w)_{1,2})(?=\S)(.+?)(?<=\S)\1(?!\w)")
-_LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
-_NOTE = re.compile(r"\[\^?\w{1,8}\]")
-_VERDICT = re.compile(r"\A(yes|no|ja|nein|sí|oui|non)[.!] (?=\S)", re.IGNORECASE)
-_RULE = re.compile(r"[|\s:-]+\Z")
+_BULLET = re.compile(r"\A(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))\s++")
+_EMPHASIS = Marks(
+    re.compile(r"(?<!\\)\*|(?<![\w\\])_"),
+    {
+        "***": re.compile(r"(?<=[^\s\\])\*\*\*(?!\w)"),
+        "**": re.compile(r"(?<=[^\s\\])\*\*(?!\w)"),
+        "*": re.compile(r"(?<=[^\s\\])\*(?!\w)"),
+        "__": re.compile(r"(?<=[^\s\\])__(?!\w)"),
+        "_": re.compile(r"(?<=[^\s\\])_(?!\w)"),
+    },
+)
+_LINK = re.compile(r"!?\[([^\[\]\n]*+)\]\([^)\n]{0,1000}+\)")
+_NOTE = re.compile(r"\[\^\w{1,8}\]|(?<!\w)\[\d{1,3}\]")
+_ESCAPED = re.compile(r"\\([*_#+\-.!$~`<>|(){}\[\]])")
+_ENDED = re.compile(r"[.!?:…。！？؟۔।][\"'“”’»」』)*_]*\Z")
+_RULE = re.compile(r"\A[|\s:-]++\Z")
 
 
 def written(line: Line) -> str:
-    """Return the sentence as the answer says it, ending in a full stop, question mark or colon."""
-    text = _row(line) if line.kind == "row" else _prose(line.text)
-    text = _VERDICT.sub(r"\1: ", " ".join(text.split()).rstrip(" ;,"))
-    return text if text.endswith((".", "!", "?", ":", "…")) else f"{text}."
+    """Return the sentence as the answer says it, in quotation marks, ending in a full stop, question mark or colon."""
+    # White space first: emphasis and links go on over soft line breaks.
+    text = _row(line) if line.kind == "row" else _prose(" ".join(line.text.split()))
+    text = text.rstrip(" ;,\\")
+    return quoted(text if _ENDED.search(text[-8:]) else f"{text}.")
 
 
 def _prose(text: str) -> str:
-    """Take bullets, emphasis, link targets and footnote marks away; a bracketed number would read as a citation."""
-    text = _LINK.sub(r"\1", _BULLET.sub("", text.lstrip("> ")))
+    """Take bullets, emphasis, link targets, footnote marks and the backslashes of escapes away."""
+    text = _LINK.sub(r"\1", _LINK.sub(r"\1", _BULLET.sub("", text.lstrip("> "))))
     text = _NOTE.sub("", text)
-    return _EMPHASIS.sub(r"\2", _EMPHASIS.sub(r"\2", text)).replace("`", "").lstrip("# ")
+    text = _EMPHASIS.removed(_EMPHASIS.removed(text)).lstrip("# ").strip("*")
+    return _ESCAPED.sub(r"\1", text).replace("`", "")
 
 
 def _row(line: Line) -> str:

@@ -1,19 +1,25 @@
 """Who may call: API keys, or, where no key was ever made, this machine itself and nobody else."""
 
+import re
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
-from app.keys import RIGHTS, Grant, Right
+from app.keys import LOCAL, Grant, Right
 from app.parts import Service
 from app.problems import Unauthenticated
 from app.runs.runs import Runs
 from vectorstore.errors import NotAllowed
-from vectorstore.types import Scope
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_LOCAL = Grant("local", Scope(), frozenset(RIGHTS))
+_LOCAL_HOST: Final = re.compile(
+    r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{0,5})?", re.IGNORECASE | re.ASCII
+)
+_PASSED_ON: Final = (
+    "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip",
+    "cf-connecting-ip", "true-client-ip",
+)  # fmt: skip
+"""What proxies add. One that adds nothing cannot be told from a caller on this machine."""
 
 
 async def service(request: Request) -> Service:
@@ -44,7 +50,7 @@ async def grant(request: Request, service: ServiceIn) -> Grant:
     if secret.startswith("fn_"):
         return _checked(service, secret.strip())
     _refuse_strangers(request, service)
-    return _LOCAL
+    return LOCAL
 
 
 def _checked(service: Service, secret: str) -> Grant:
@@ -61,13 +67,19 @@ def _refuse_strangers(request: Request, service: Service) -> None:
         raise NotAllowed(
             "Without API keys this service answers this machine only.", "Make one: footnote keys create."
         )
-    if urlsplit(f"//{request.headers.get('host', '')}").hostname not in LOOPBACK:
+    if _LOCAL_HOST.fullmatch(request.headers.get("host", "")) is None:
         raise NotAllowed(
             "Without API keys this service answers to the names localhost and 127.0.0.1 only.",
             "Use one of them, or make a key: footnote keys create.",
         )
+    if any(name in request.headers for name in _PASSED_ON):
+        raise NotAllowed(
+            "Without API keys this service answers this machine only, and a proxy sent this for somebody else.",
+            "Make a key: footnote keys create.",
+        )
     origin = request.headers.get("origin")
-    if origin and origin not in service.settings.cors_origins and urlsplit(origin).hostname not in LOOPBACK:
+    ours = f"{request.scope['scheme']}://{request.headers['host']}"
+    if origin is not None and origin != ours and origin not in service.settings.cors_origins:
         raise NotAllowed("This page may not use the service.", "List its origin in FOOTNOTE_CORS_ORIGINS.")
 
 

@@ -1,18 +1,27 @@
 """From a request's words to a Question: what is too much, what is too little, and the conversation before it."""
 
+import re
 import secrets
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeAlias
+from dataclasses import replace
+from itertools import pairwise
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.keys import Grant
+from app.keys import LOCAL, Grant
 from app.parts import ServiceSettings
 from app.problems import TooLarge, Unprocessable
 from app.question import Message, Question
 from vectorstore.types import Condition, Generation, Where
 
-Scalar: TypeAlias = str | int | float | bool
+MOST_NUMBER: Final = 2**63 - 1
+"""The largest integer that databases and clients agree on."""
+Whole: TypeAlias = Annotated[int, Field(ge=-MOST_NUMBER, le=MOST_NUMBER)]
+Real: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+Words: TypeAlias = Annotated[str, Field(max_length=4_000)]
+"""A text that is not shown to a model. Its bound also keeps half characters out, which pydantic lets through without."""
+Scalar: TypeAlias = Words | Whole | Real | bool
 KEPT_MESSAGES = 20
 """Older messages of a conversation are left out: clients send the whole of it every time."""
 
@@ -29,7 +38,8 @@ class ConditionBody(BaseModel):
 
 
 WhereBody: TypeAlias = Annotated[
-    list[ConditionBody] | dict[str, Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=1_000)]],
+    list[ConditionBody]
+    | dict[Words, Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=1_000)]],
     Field(
         description="Conditions that must all hold; or, shorter, an object of field → value or values.",
         examples=[
@@ -39,7 +49,9 @@ WhereBody: TypeAlias = Annotated[
     ),
 ]
 TopK: TypeAlias = Annotated[int | None, Field(ge=1, le=50, description="Chunks to retrieve.")]
-At: TypeAlias = Annotated[int | None, Field(ge=0, description="Generation of the index to answer from.")]
+At: TypeAlias = Annotated[
+    int | None, Field(ge=0, le=MOST_NUMBER, description="Generation of the index to answer from.")
+]
 
 
 class Knobs(BaseModel):
@@ -73,12 +85,30 @@ def question_of(
     return Question(
         text=text,
         scope=grant.scope,
-        history=tuple(Message(m.role, m.text[: settings.max_question_chars]) for m in history),
+        history=tuple(replace(m, text=m.text[: settings.max_question_chars]) for m in history),
         where=where_of(knobs.where),
         top_k=knobs.top_k or settings.top_k,
-        conversation=knobs.conversation or f"conv_{secrets.token_hex(12)}",
+        conversation=conversation_of_caller(knobs.conversation, grant) or f"conv_{secrets.token_hex(12)}",
         at=None if knobs.at is None else Generation(knobs.at),
     )
+
+
+def conversation_of_caller(name: str | None, grant: Grant) -> str | None:
+    """Return the conversation's name where it shows that the caller is whoever began it, else None.
+
+    Many visitors may share one key. A name that looks drawn by chance, as UUIDs and the ids of chat clients do, is
+    known to its creator alone; `conv_1` is anybody's, and a conversation under it goes by a name of ours. Without
+    keys there is one caller.
+    """
+    if not name or grant is LOCAL:
+        return name or None
+    drawn = re.sub(r"[-_]", "", name.rpartition(":")[2])
+    kinds = [(c.isdigit(), c.isupper()) for c in drawn]
+    changes = sum(one != other for one, other in pairwise(kinds))
+    is_random = (
+        drawn.isascii() and drawn.isalnum() and len(drawn) >= 16 and changes >= 3 and len(set(drawn)) >= 9
+    )
+    return name if is_random else None
 
 
 def where_of(body: WhereBody | None) -> Where:

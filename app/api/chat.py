@@ -1,16 +1,18 @@
 """`POST /v1/chat`: the native stream, and the run routes by which it is resumed and stopped."""
 
 import asyncio
-from typing import Annotated, Self
+import re
+from typing import Annotated, Final, Self
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import ConfigDict, Field, model_validator
 
 from app.api.access import ChatGrant, RunsIn, ServiceIn
-from app.api.asking import Knobs, question_of
+from app.api.asking import MOST_NUMBER, Knobs, conversation_of_caller, question_of
 from app.api.examples import event_stream, problems
 from app.api.links import viewer
 from app.api.messages import ChatMessage, Messages, conversation_of
+from app.api.replays import find_run, still_readable
 from app.api.streaming import RunStream
 from app.keys import Grant
 from app.parts import Service
@@ -62,6 +64,7 @@ _STREAM = event_stream(
     EXAMPLE,
     *PARTS,
 )
+_FRAME: Final = re.compile("[0-9]{1,18}")
 RunId = Annotated[str, Path(description="The run's id, from the X-Run-Id header.", max_length=100)]
 
 
@@ -129,12 +132,14 @@ async def chat(
     A dropped connection can be taken up again within 15 seconds through `/v1/runs/{id}/events`.
     """
     said = body.conversation_so_far()
-    if body.messages is None and body.conversation and service.records:
+    conversation = conversation_of_caller(body.conversation, grant)
+    if body.messages is None and conversation and service.records:
         erasures = -1
         while erasures != runs.erasures:  # nothing that was erased meanwhile goes into the question
             erasures = runs.erasures
-            earlier = await asyncio.to_thread(service.records.history, body.conversation, owner=grant.key)
-        said = [*earlier, *said]
+            earlier = await asyncio.to_thread(service.records.history, conversation, owner=grant.key)
+            readable = await still_readable(earlier, service=service, grant=grant)
+        said = [*readable, *said]
     question = question_of(said, grant=grant, settings=service.settings, knobs=body)
     run = await runs.begin(question, resumable=True, owner=grant.key)
     return native(run, runs=runs, request=request, service=service, grant=grant)
@@ -152,13 +157,16 @@ async def events(
     service: ServiceIn,
     runs: RunsIn,
     grant: ChatGrant,
-    after: Annotated[int | None, Query(ge=0, description="The last frame id that was received.")] = None,
+    after: Annotated[
+        int | None, Query(ge=0, le=MOST_NUMBER, description="The last frame id that was received.")
+    ] = None,
     last_event_id: Annotated[str | None, Header(description="The same, as EventSource sends it.")] = None,
 ) -> Response:
     """Send the frames of a run after a given one, then those still to come."""
-    run = await runs.find(run_id, owner=grant.key)
-    seen = last_event_id or ""
-    position = after if after is not None else int(seen) if seen.isascii() and seen.isdigit() else 0
+    run = await find_run(run_id, runs=runs, service=service, grant=grant)
+    # What is not a number of ours names no frame: the stream is sent from its start.
+    seen = int(last_event_id) if last_event_id and _FRAME.fullmatch(last_event_id) else 0
+    position = seen if after is None else after
     return native(run, runs=runs, request=request, service=service, grant=grant, after=position)
 
 

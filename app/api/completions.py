@@ -62,7 +62,8 @@ class CompletionBody(BaseModel):
     )
     messages: Messages
     model: Annotated[
-        str | None, Field(description="`footnote`, or `footnote:inline` for sources in the text.")
+        str | None,
+        Field(max_length=200, description="`footnote`, or `footnote:inline` for sources in the text."),
     ] = None
     stream: bool | None = False
     stream_options: StreamOptions | None = None
@@ -128,7 +129,7 @@ async def models(service: ServiceIn, grant: ChatGrant) -> Models:
 
 @router.get("/v1/models/{model}", summary="Show a model", responses=problems(401, 403, 404, openai=True))
 async def one_model(
-    model: Annotated[str, Path(examples=["footnote"])], service: ServiceIn, grant: ChatGrant
+    model: Annotated[str, Path(max_length=200, examples=["footnote"])], service: ServiceIn, grant: ChatGrant
 ) -> Model:
     """Show one model."""
     return Model(id=known_model(model, service))

@@ -58,7 +58,9 @@ def documents(
     service: ServiceIn,
     grant: DocumentsGrant,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
-    after: Annotated[str | None, Query(description="List those whose uri comes after this one.")] = None,
+    after: Annotated[
+        str | None, Query(max_length=4_000, description="List those whose uri comes after this one.")
+    ] = None,
 ) -> Documents:
     """List the documents that the caller may read, by uri."""
     with service.store.snapshot() as snapshot:

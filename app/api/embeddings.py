@@ -28,9 +28,13 @@ class EmbeddingsBody(BaseModel):
         json_schema_extra={"examples": [{"input": ["How much leave do I get?"], "encoding_format": "float"}]},
     )
     input: Words | Annotated[list[Words], Field(min_length=1, max_length=256)]
-    model: Annotated[str | None, Field(description="The embedder's name; none: the one there is.")] = None
+    model: Annotated[
+        str | None, Field(max_length=200, description="The embedder's name; none: the one there is.")
+    ] = None
     encoding_format: Literal["float", "base64"] | None = None
-    dimensions: Annotated[int | None, Field(ge=1, description="The embedder's own number, or none.")] = None
+    dimensions: Annotated[
+        int | None, Field(ge=1, le=1_000_000, description="The embedder's own number, or none.")
+    ] = None
 
 
 class Embedding(BaseModel):

@@ -4,6 +4,8 @@ Native routes answer RFC 9457 problem details, the OpenAI routes OpenAI's error 
 `{"error": {"message"}}` that a chat window can show.
 """
 
+import errno
+from dataclasses import replace
 from typing import Final
 
 from fastapi import FastAPI, Request
@@ -12,14 +14,22 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from app.problems import Problem, openai_error, problem_details, problem_of, validation_sentence
+from app.runs.runs import report
 from vectorstore.errors import FootnoteError
 
-_STATUS_CODES: Final[dict[int, str]] = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_STATUS_CODES: Final[dict[int, str]] = {
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "too_slow",
+    413: "too_large",
+}
 OPENAI_ROUTES: Final = ("/v1/chat/completions", "/v1/embeddings", "/v1/models", "/v1/responses")
 
 
 def response_to(problem: Problem, path: str) -> Response:
     """Answer with a problem in the shape that the clients of this path read."""
+    # what a client wrote may stand in it, half characters too
+    problem = replace(problem, sentence=problem.sentence.encode("utf-8", "replace").decode())
     headers = {"Cache-Control": "no-store"}
     if problem.retry_after is not None:
         headers["Retry-After"] = str(problem.retry_after)
@@ -54,15 +64,14 @@ def install(application: FastAPI) -> None:
         response.headers.update(error.headers or {})
         return response
 
-    async def unknown(request: Request, _: Exception) -> Response:
-        identity = request.scope.get("state", {}).get("request_id", "")
-        sentence = f"Something went wrong on our side (request {identity})."
-        response = response_to(Problem(500, "internal", sentence), request.url.path)
-        # This handler runs outside every middleware of ours.
-        response.headers["X-Request-Id"] = identity
-        return response
+    async def full(request: Request, error: Exception) -> Response:
+        if not isinstance(error, OSError) or error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise error
+        report("The disk is full", error)
+        problem = Problem(507, "disk_full", "There is no room left to store this. Nothing was changed.")
+        return response_to(problem, request.url.path)
 
     application.add_exception_handler(FootnoteError, known)
     application.add_exception_handler(RequestValidationError, invalid)
     application.add_exception_handler(HTTPException, raised)
-    application.add_exception_handler(Exception, unknown)
+    application.add_exception_handler(OSError, full)

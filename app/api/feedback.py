@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.access import ChatGrant, RunsIn, ServiceIn
+from app.api.asking import conversation_of_caller
 from app.api.examples import problems
 from app.runs.records import Rating, Records
 from vectorstore.errors import NotFound
@@ -52,9 +53,12 @@ async def forget(
 ) -> Forgotten:
     """Erase what was asked and answered in a conversation, and the feedback on it; what is being written is stopped.
 
-    503 means that something may be left: delete again.
+    With a key, only under a name that nobody else could guess: others may hold the same key. 503 means that
+    something may be left: delete again.
     """
     records = _records(service.records)
+    if conversation_of_caller(conversation, grant) is None:
+        return Forgotten(runs=0)
 
     async def recorded() -> int:
         return await asyncio.to_thread(records.forget, conversation, owner=grant.key)

@@ -1,9 +1,12 @@
 """Whether the service lives, whether it can answer, and which version it is."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
-from app.api.access import RunsIn, ServiceIn
+from app.api.access import RunsIn, ServiceIn, grant
+from vectorstore.errors import NotAllowed
 
 router = APIRouter(tags=["health"])
 
@@ -15,14 +18,17 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """Whether questions can be answered, and from what."""
+    """Whether questions can be answered, and for callers with a key why not.
+
+    Counts are of all tenants' documents: they are told only where there are no keys, to this machine.
+    """
 
     ready: bool
-    generation: int
-    documents: int
-    chunks: int
-    active_runs: int
-    detail: str
+    detail: str | None = None
+    generation: int | None = None
+    documents: int | None = None
+    chunks: int | None = None
+    active_runs: int | None = None
 
 
 class Version(BaseModel):
@@ -39,19 +45,39 @@ async def healthz() -> Alive:
     return Alive()
 
 
-@router.get("/readyz", summary="Can it answer?", responses={503: {"model": Ready, "description": "Not now."}})
-def readyz(response: Response, service: ServiceIn, runs: RunsIn) -> Ready:
+async def _is_known(request: Request, service: ServiceIn) -> bool:
+    try:
+        await grant(request, service)
+    except NotAllowed:
+        return False
+    return True
+
+
+@router.get(
+    "/readyz",
+    summary="Can it answer?",
+    responses={503: {"model": Ready, "description": "Not now."}},
+    response_model_exclude_none=True,
+)
+def readyz(
+    response: Response, service: ServiceIn, runs: RunsIn, is_known: Annotated[bool, Depends(_is_known)]
+) -> Ready:
     """Say whether an index is loaded and the service is not shutting down. Never calls the language model."""
     health = service.health()
     ready = health.ready and not runs.draining
     response.status_code = 200 if ready else 503
+    if not is_known:
+        return Ready(ready=ready)
+    detail = "The service is shutting down." if runs.draining else runs.trouble or health.detail
+    if service.keys.exist():
+        return Ready(ready=ready, detail=detail)
     return Ready(
         ready=ready,
+        detail=detail,
         generation=health.generation,
         documents=health.documents,
         chunks=health.chunks,
         active_runs=runs.active,
-        detail="The service is shutting down." if runs.draining else runs.trouble or health.detail,
     )
 
 

@@ -1,13 +1,17 @@
-"""Links into the viewer that a browser may follow: signed, for a time, by the key that asked.
+"""Links into the viewer that a browser may follow: signed, for a time, by the key that asked, for one place.
 
 A browser sends no Authorization header. The signature stands for the key: when the key is revoked, or its
-groups change, the link follows.
+groups change, the link follows. It opens the place it was made for: with a key that may read documents, the
+document with the place marked; with any other, the place and a little around it.
 """
 
 import hashlib
 import hmac
+import json
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -16,6 +20,10 @@ from app.keys import Grant
 from app.parts import Service
 from app.wire.sources import Viewer
 from vectorstore.types import Document, DocumentId
+
+SIGNED_WITH: Final = ("key", "expires", "signature")
+"""The parts of a link's query that are no place."""
+_SECONDS: Final = re.compile(r"[0-9]{1,12}")
 
 
 def viewer(request: Request, service: Service, grant: Grant, *, now: float) -> Viewer:
@@ -27,42 +35,50 @@ def viewer(request: Request, service: Service, grant: Grant, *, now: float) -> V
     return Viewer(base.rstrip("/"), _signer(service, grant, now))
 
 
-def granted_by(request: Request, service: Service, document: DocumentId) -> Grant | None:
-    """Return what a link's signature grants, or None when there is none that holds."""
+def granted_by(
+    request: Request, service: Service, document: DocumentId, place: Mapping[str, str]
+) -> Grant | None:
+    """Return what a link's signature grants at this place, or None when there is none that holds."""
     query = request.query_params
     key, expires, signature = query.get("key", ""), query.get("expires", ""), query.get("signature", "")
-    secret = service.keys.signing_secret()
-    if not secret or not expires.isascii() or not expires.isdigit() or int(expires) < time.time():
+    if not signature or not _SECONDS.fullmatch(expires) or int(expires) < time.time():
         return None
-    if not hmac.compare_digest(signature.encode(), _signature(secret, document, key, expires).encode()):
+    secret = service.keys.signing_secret()
+    wanted = _signature(secret, document, place, key=key, expires=expires)
+    if not secret or not hmac.compare_digest(signature.encode(), wanted.encode()):
         return None
     return service.keys.grant_of(key)
 
 
-def passed_on(request: Request, service: Service, grant: Grant, *, document: Document) -> str:
-    """Return the query that lets a page's own pictures in as the page was: with its link, or a new signature.
+def pictures_of(request: Request, service: Service, grant: Grant, document: Document) -> Callable[[int], str]:
+    """Return what makes, for each page, the query that lets its picture in.
 
-    A link is passed on as it is, so that opening it does not make it last longer.
+    What a link opened lasts as long as the link, so that opening it does not make it last longer.
     """
-    query = request.query_params
-    if granted_by(request, service, document.id):
-        return urlencode({name: query[name] for name in ("key", "expires", "signature")})
-    sign = _signer(service, grant, time.time())
-    return urlencode(sign(document)) if sign else ""
+    given = request.query_params.get("expires", "") if request.query_params.get("signature") else ""
+    until = int(given) if _SECONDS.fullmatch(given) else None
+    sign = _signer(service, grant, time.time(), until)
+    return lambda page: urlencode(sign(document, {"page": str(page)})) if sign else ""
 
 
-def _signer(service: Service, grant: Grant, now: float) -> Callable[[Document], dict[str, str]] | None:
+def _signer(
+    service: Service, grant: Grant, now: float, until: int | None = None
+) -> Callable[[Document, Mapping[str, str]], dict[str, str]] | None:
     if not service.keys.exist() or service.settings.link_seconds <= 0:
         return None
     secret = service.keys.signing_secret()
-    expires = str(int(now + service.settings.link_seconds))
+    latest = int(now + service.settings.link_seconds)
+    expires = str(latest if until is None else min(until, latest))
 
-    def sign(document: Document) -> dict[str, str]:
-        signature = _signature(secret, document.id, grant.key, expires)
+    def sign(document: Document, place: Mapping[str, str]) -> dict[str, str]:
+        signature = _signature(secret, document.id, place, key=grant.key, expires=expires)
         return {"key": grant.key, "expires": expires, "signature": signature}
 
     return sign
 
 
-def _signature(secret: bytes, document: DocumentId, key: str, expires: str) -> str:
-    return hmac.new(secret, f"{document}\0{key}\0{expires}".encode(), hashlib.sha256).hexdigest()[:43]
+def _signature(
+    secret: bytes, document: DocumentId, place: Mapping[str, str], *, key: str, expires: str
+) -> str:
+    signed = json.dumps([document, sorted(place.items()), key, expires])
+    return hmac.new(secret, signed.encode(), hashlib.sha256).hexdigest()[:43]

@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from app.api.access import grant, may_search
 from app.api.errors import response_to
@@ -29,7 +30,8 @@ class McpRoute:
         self._service = service
         self._server = mcp_server(service, self._granted)
         self._inner = http_application(self._server, PATH)
-        self.route = Route(PATH, endpoint=self, methods=["GET", "POST", "DELETE"])
+        # There are no sessions to listen to or to end.
+        self.route = Route(PATH, endpoint=self, methods=["POST"])
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -42,11 +44,20 @@ class McpRoute:
         request = Request(scope, receive)
         try:
             granted = await may_search(await grant(request, self._service))
+            # Read here: the vendor answers a body that is too large, too slow or cut off with a 500, and logs it.
+            body = await request.body()
         except FootnoteError as error:
             await response_to(problem_of(error), PATH)(scope, receive, send)
             return
+        except ClientDisconnect:
+            return
         scope.setdefault("state", {})["grant"] = granted
-        await self._inner(scope, receive, send)
+        unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def again() -> Message:
+            return unread.pop() if unread else await receive()
+
+        await self._inner(scope, again, send)
 
     def _granted(self, request: Any) -> tuple[Grant, Viewer]:  # Any: the vendor hands its request on untyped
         granted: Grant = request.state.grant

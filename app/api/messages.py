@@ -14,7 +14,7 @@ class _Loose(BaseModel):
 class TextPart(_Loose):
     """A part of a message. Only its text is read; tool, data and source parts come back in a history."""
 
-    type: str = "text"
+    type: Annotated[str, Field(max_length=200)] = "text"
     text: str | None = None
 
 

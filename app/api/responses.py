@@ -7,12 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from app.api.access import ChatGrant, RunsIn, ServiceIn
-from app.api.asking import Knobs, question_of
+from app.api.asking import MOST_NUMBER, Knobs, Words, question_of
 from app.api.completions import known_model
 from app.api.errors import response_to
 from app.api.examples import Responses, event_stream, problems
 from app.api.links import viewer
 from app.api.messages import ChatMessage, TextPart, conversation_of
+from app.api.replays import documents_of, find_run
 from app.api.streaming import RunStream, collected
 from app.events import Cancelled, Failed
 from app.keys import Grant
@@ -50,7 +51,7 @@ class InputItem(BaseModel):
     """One item of the input. Only messages are read; calls and their results come back in a history."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
-    type: str = "message"
+    type: Words = "message"
     role: Literal["user", "assistant", "system", "developer"] | None = None
     content: str | list[TextPart] | None = None
 
@@ -73,13 +74,18 @@ class ResponseBody(BaseModel):
         },
     )
     input: str | Annotated[list[InputItem], Field(max_length=2_000)]
-    model: str | None = None
-    instructions: Annotated[str | None, Field(description="Accepted and shown, not followed.")] = None
+    model: Words | None = None
+    instructions: Annotated[
+        str | None, Field(max_length=1_000_000, description="Accepted and shown, not followed.")
+    ] = None
     previous_response_id: Annotated[
         str | None,
-        Field(description="Continue that response's conversation, while it is kept (ten minutes)."),
+        Field(
+            max_length=100,
+            description="Continue that response's conversation, while it is kept (ten minutes).",
+        ),
     ] = None
-    include: list[str] | None = None
+    include: Annotated[list[Words] | None, Field(max_length=100)] = None
     stream: bool | None = False
     background: bool | None = False
     footnote: Knobs | None = None
@@ -96,7 +102,7 @@ async def create(
 ) -> Response:
     """Answer from the documents. With `background` the answer is written on when the client leaves."""
     model = known_model(body.model, service)
-    previous = await _previous(body.previous_response_id, runs=runs, grant=grant)
+    previous = await _previous(body.previous_response_id, runs=runs, service=service, grant=grant)
     said = [Message("user", body.input)] if isinstance(body.input, str) else _conversation(body.input)
     knobs = body.footnote or Knobs()
     if previous is not None:
@@ -138,11 +144,11 @@ async def show(
     grant: ChatGrant,
     stream: bool = False,
     starting_after: Annotated[
-        int | None, Query(ge=0, description="The last sequence_number received.")
+        int | None, Query(ge=0, le=MOST_NUMBER, description="The last sequence_number received.")
     ] = None,
 ) -> Response:
     """Show how far a response has come, or stream it from after an event."""
-    run = await _found(response_id, runs=runs, grant=grant)
+    run = await _found(response_id, runs=runs, service=service, grant=grant)
     options = _options(run, request=request, service=service, grant=grant)
     if not stream:
         return _whole(run, options)
@@ -160,24 +166,24 @@ async def cancel(
     response_id: ResponseId, request: Request, service: ServiceIn, runs: RunsIn, grant: ChatGrant
 ) -> Response:
     """Stop a response, and show it when it has stopped."""
-    run = await _found(response_id, runs=runs, grant=grant)
+    run = await _found(response_id, runs=runs, service=service, grant=grant)
     options = _options(run, request=request, service=service, grant=grant)
     await runs.stop(run)
     return _whole(run, options)
 
 
-async def _found(response_id: str, *, runs: Runs, grant: Grant) -> Run:
-    run = await runs.find(response_id.replace("resp_", "run_", 1), owner=grant.key)
+async def _found(response_id: str, *, runs: Runs, service: Service, grant: Grant) -> Run:
+    run = await find_run(response_id.replace("resp_", "run_", 1), runs=runs, service=service, grant=grant)
     if "model" not in run.dialect:
         raise NotFound(f"There is no response {response_id!r}.", "Responses are kept for ten minutes.")
     return run
 
 
-async def _previous(response_id: str | None, *, runs: Runs, grant: Grant) -> Run | None:
+async def _previous(response_id: str | None, *, runs: Runs, service: Service, grant: Grant) -> Run | None:
     """Return an earlier response, which has to be complete."""
     if response_id is None:
         return None
-    run = await _found(response_id, runs=runs, grant=grant)
+    run = await _found(response_id, runs=runs, service=service, grant=grant)
     if not run.ended:
         raise Conflict(f"The response {response_id!r} is still being written.", "Wait for it, or cancel it.")
     return run
@@ -185,7 +191,11 @@ async def _previous(response_id: str | None, *, runs: Runs, grant: Grant) -> Run
 
 def _up_to(run: Run) -> list[Message]:
     """Return the conversation up to and with a run."""
-    return [*run.question.history, Message("user", run.question.text), Message("assistant", run.answer)]
+    return [
+        *run.question.history,
+        Message("user", run.question.text),
+        Message("assistant", run.answer, documents_of(run)),
+    ]
 
 
 def _conversation(items: list[InputItem]) -> list[Message]:

@@ -8,8 +8,10 @@ from pydantic import BaseModel, ConfigDict
 
 from app.api.access import ChatGrant, RunsIn, ServiceIn
 from app.api.examples import problems
-from app.explanation import Json, explanation
+from app.api.replays import may_see
+from app.explanation import Json, drawn_from, explanation
 from app.parts import Service
+from app.runs.records import unknown_run
 from vectorstore.errors import NotFound
 
 router = APIRouter(tags=["chat"])
@@ -172,12 +174,16 @@ async def run_explained(
     try:
         run = await runs.find(run_id, owner=grant.key)
     except NotFound:
-        return await _recorded(run_id, service, owner=grant.key)
-    return explanation(run.id, run.question, run.recorded)
+        told = await _recorded(run_id, service, owner=grant.key)
+    else:
+        told = explanation(run.id, run.question, run.recorded)
+    if not await may_see(drawn_from(told), service=service, grant=grant):
+        raise unknown_run(run_id)
+    return told
 
 
 async def _recorded(run_id: str, service: Service, *, owner: str) -> Json:
     """Look it up where finished runs are kept."""
     if service.records is None:
-        raise NotFound(f"There is no run {run_id!r}.", "Runs are kept for ten minutes.")
+        raise unknown_run(run_id)
     return await asyncio.to_thread(service.records.explanation, run_id, owner=owner)

@@ -6,11 +6,12 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import ConfigDict, Field, model_validator
 
 from app.api.access import ChatGrant, RunsIn, ServiceIn
-from app.api.asking import Knobs, question_of
+from app.api.asking import Knobs, conversation_of_caller, question_of
 from app.api.chat import EXAMPLE, UI_STREAM
 from app.api.examples import event_stream, problems
 from app.api.links import viewer
 from app.api.messages import ChatMessage, Messages, conversation_of
+from app.api.replays import documents_of, may_see
 from app.api.streaming import RunStream
 from app.keys import Grant
 from app.parts import Service
@@ -98,8 +99,8 @@ async def resume(
     chat_id: ChatId, request: Request, service: ServiceIn, runs: RunsIn, grant: ChatGrant
 ) -> Response:
     """Replay the answer that is being written from its start, then go on with it."""
-    run = await runs.find_latest(chat_id, owner=grant.key)
-    if run is None or run.ended:
+    run = await _written_in(chat_id, runs, grant)
+    if run is None or not await may_see(documents_of(run), service=service, grant=grant):
         return Response(status_code=204)
     return _stream(run, runs=runs, request=request, service=service, grant=grant)
 
@@ -111,11 +112,18 @@ async def resume(
 )
 async def stop(chat_id: ChatId, runs: RunsIn, grant: ChatGrant) -> dict[str, bool]:
     """Stop what is being written in this chat, and answer when it has stopped. Repeating it does nothing."""
-    run = await runs.find_latest(chat_id, owner=grant.key)
-    if run is None or run.ended:
+    run = await _written_in(chat_id, runs, grant)
+    if run is None:
         return {"stopped": False}
     await runs.stop(run)
     return {"stopped": True}
+
+
+async def _written_in(chat_id: str, runs: Runs, grant: Grant) -> Run | None:
+    """Return the run that is being written in a chat of the caller's."""
+    conversation = conversation_of_caller(chat_id, grant)
+    run = await runs.find_latest(conversation, owner=grant.key) if conversation else None
+    return None if run is None or run.ended else run
 
 
 def _stream(run: Run, *, runs: Runs, request: Request, service: Service, grant: Grant) -> Response:

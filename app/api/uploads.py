@@ -90,7 +90,10 @@ class UploadShown(BaseModel):
     name: str = Field(description="The file's name as it was sent.")
     status: Literal["added", "changed", "unchanged", "no_text", "failed"]
     id: str | None = None
-    uri: str = Field(description="Where the document is found in the index: `upload/<name>`.")
+    uri: str = Field(
+        description="Where the document is found in the index: `upload/<name>`, for a key with groups "
+        "`upload/<a folder of these groups>/<name>`."
+    )
     title: str | None = None
     chunks: int = 0
     problem: UploadProblem | None = None

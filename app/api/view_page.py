@@ -2,11 +2,11 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
-from typing import Final
+from typing import Final, TypeAlias
 
 from ingest.picture import Box, Layout
 from vectorstore.types import Document, Span
@@ -40,29 +40,44 @@ section mark{color:var(--ink)}
 """
 _HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 CONTENT_SECURITY_POLICY: Final = f"default-src 'none'; img-src 'self' data:; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+_AROUND: Final = 300
+"""Code points on either side of a place that a reader of the place alone sees."""
+_Page: TypeAlias = tuple[int, int, int]
+"""A page's number, from 1, and where its text that is shown starts and ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sheets:
-    """How a document's pages look: their layout, and the query that lets their pictures in."""
+    """How a document's pages look: their layout, and the query that lets each page's picture in."""
 
     layout: Layout
-    query: str = ""
+    query: Callable[[int], str] = lambda _: ""
 
 
-def render(document: Document, text: str, span: Span | None, *, sheets: Sheets | None = None) -> str:
+def render(
+    document: Document, text: str, span: Span | None, *, sheets: Sheets | None = None, is_whole: bool = True
+) -> str:
     """Return the page as HTML. Every word of the document is escaped.
+
+    Unless it `is_whole`, only the span and a little around it are shown, on the pages where the span stands.
 
     Links end in `#page=12` or `#mark`. The mark carries the id of its own page, so that either scrolls to the
     marked words without a script.
     """
     title = escape(document.title or document.uri)
-    body = _looks(document, text, span, sheets) if sheets else f"<pre>{_text(document, text, span)}</pre>"
+    pages = _pages(document, len(text)) if is_whole else _pages_around(document, len(text), span)
+    if sheets and not is_whole:
+        pages = [each for each in pages if _holds(each, span)]
+    body = (
+        _looks(document, text, span, sheets=sheets, pages=pages)
+        if sheets
+        else f"<pre>{_text(document, text, span, pages)}</pre>"
+    )
     kind = ' class="sheets"' if sheets else ""
     return (
         f'<!doctype html><html lang="und"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><link rel="icon" href="data:,"><style>{_STYLE}</style></head>'
-        f'<body{kind}><header><h1 dir="auto">{title}</h1><p>{" · ".join(_facts(document, span))}</p></header>'
+        f'<body{kind}><header><h1 dir="auto">{title}</h1><p>{" · ".join(_facts(document, span, is_whole))}</p></header>'
         f'<main dir="auto">{body}</main></body></html>'
     )
 
@@ -74,8 +89,10 @@ def page_at(document: Document, position: int) -> int | None:
     return max(1, sum(start <= position for start in document.pages))
 
 
-def _facts(document: Document, span: Span | None) -> Iterator[str]:
+def _facts(document: Document, span: Span | None, is_whole: bool) -> Iterator[str]:
     yield escape(document.uri)
+    if not is_whole:
+        yield "an excerpt"
     if document.modified is not None:
         yield f"{document.modified:%Y-%m-%d}"
     if len(document.pages) > 1:
@@ -90,12 +107,12 @@ def _marked_page(document: Document, span: Span | None) -> int | None:
     return page_at(document, span.start) if span and span.end > span.start else None
 
 
-def _looks(document: Document, text: str, span: Span | None, sheets: Sheets) -> str:
-    """Show every page as a picture with its text beside it."""
+def _looks(document: Document, text: str, span: Span | None, *, sheets: Sheets, pages: list[_Page]) -> str:
+    """Show the pages as pictures with their text beside them."""
     marked_page = _marked_page(document, span)
-    query = f"?{escape(sheets.query)}" if sheets.query else ""
     shown: list[str] = []
-    for number, (start, end) in enumerate(_pages(document, len(text)), start=1):
+    for number, start, end in pages:
+        query = f"?{escape(signed)}" if (signed := sheets.query(number)) else ""
         width, height = sheets.layout.sizes[number - 1]
         boxes = [box for box in sheets.layout.boxes if box.page == number]
         is_target = number == marked_page
@@ -132,18 +149,30 @@ def _drawn(boxes: list[Box], size: tuple[float, float], *, anchor: str) -> str:
     return f'<svg viewBox="0 0 {width:.1f} {height:.1f}" preserveAspectRatio="none" aria-hidden="true">{rects}</svg>'
 
 
-def _text(document: Document, text: str, span: Span | None) -> str:
+def _text(document: Document, text: str, span: Span | None, pages: list[_Page]) -> str:
     marked_page = _marked_page(document, span)
     return "".join(
         _page(document, text, start=start, end=end, number=number, span=span, marked_page=marked_page)
-        for number, (start, end) in enumerate(_pages(document, len(text)), start=1)
+        for number, start, end in pages
     )
 
 
-def _pages(document: Document, length: int) -> list[tuple[int, int]]:
-    if not document.pages:
-        return [(0, length)]
-    return list(pairwise([0, *document.pages[1:], length]))
+def _pages(document: Document, length: int) -> list[_Page]:
+    breaks = pairwise([0, *document.pages[1:], length])
+    return [(number, start, end) for number, (start, end) in enumerate(breaks, start=1)]
+
+
+def _pages_around(document: Document, length: int, span: Span | None) -> list[_Page]:
+    """Return what of the pages may be shown to whoever may read this place only."""
+    if span is None:
+        return []
+    first, last = max(0, span.start - _AROUND), min(length, span.end + _AROUND)
+    clipped = [(number, max(start, first), min(end, last)) for number, start, end in _pages(document, length)]
+    return [each for each in clipped if each[1] < each[2]]
+
+
+def _holds(page: _Page, span: Span | None) -> bool:
+    return span is not None and page[1] < span.end and span.start < page[2]
 
 
 def _page(

@@ -7,7 +7,7 @@ from starlette.responses import HTMLResponse, Response
 
 from app.api.access import ServiceIn, grant, may_read
 from app.api.examples import Responses, problems
-from app.api.links import granted_by, passed_on
+from app.api.links import SIGNED_WITH, granted_by, pictures_of
 from app.api.view_page import CONTENT_SECURITY_POLICY, Sheets, render
 from app.keys import Grant
 from app.problems import Unprocessable
@@ -27,8 +27,12 @@ Offset = Annotated[
 
 
 async def _reader(document_id: Id, request: Request, service: ServiceIn) -> Grant:
-    """Let in whoever has a key, or a signed link to this document."""
-    if granted := granted_by(request, service, DocumentId(document_id)):
+    """Let in whoever has a key that reads documents, or a link signed for this very place."""
+    asked = [(name, value) for name, value in request.query_params.multi_items() if name not in SIGNED_WITH]
+    place = dict(asked) | {name: str(value) for name, value in request.path_params.items() if name == "page"}
+    # what is said twice might be checked as the one and read as the other
+    is_clear = len(asked) == len(dict(asked))
+    if is_clear and (granted := granted_by(request, service, DocumentId(document_id), place)):
         return granted
     return await may_read(await grant(request, service))
 
@@ -50,7 +54,7 @@ def view(
 ) -> HTMLResponse:
     """Show the document as a page, scrolled to a chunk or to [start, end).
 
-    A PDF whose original is still there is shown as it looks, with the place marked; anything else, and beside
+    A link that was signed for a key without the right to documents shows that place and a little around it. A PDF whose original is still there is shown as it looks, with the place marked; anything else, and beside
     it, as its extracted text.
     """
     with service.store.snapshot() as snapshot:
@@ -58,8 +62,8 @@ def view(
         span = _place(snapshot, found, chunk=chunk, start=start, end=end)
         text = snapshot.text(found.id)
     layout = service.pictures.layout(found, text, span) if service.pictures else None
-    sheets = Sheets(layout, passed_on(request, service, grant, document=found)) if layout else None
-    page = render(found, text, span, sheets=sheets)
+    sheets = Sheets(layout, pictures_of(request, service, grant, found)) if layout else None
+    page = render(found, text, span, sheets=sheets, is_whole="documents" in grant.rights)
     headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "private, no-store"}
     return HTMLResponse(page, headers=headers)
 
@@ -83,7 +87,8 @@ def picture(
     # A document's id changes with its content, and so its pages never do.
     tag = f'"{found.digest[:32]}-{page}"'
     headers = {
-        "Cache-Control": "private, max-age=3600",
+        # Asked again each time, because who may read can change; answered without drawing it again.
+        "Cache-Control": "private, no-cache",
         "ETag": tag,
         "Content-Security-Policy": "default-src 'none'",
         "Cross-Origin-Resource-Policy": "same-origin",

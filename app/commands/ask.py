@@ -1,7 +1,6 @@
 """`footnote ask`: one question answered in the terminal."""
 
 import asyncio
-import json
 import uuid
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ from app.events import Citations, Done, Event, Failed, Passage, SentenceChecked,
 from app.explanation import explanation
 from app.question import Question
 from vectorstore.errors import BadInput, Unavailable
+from vectorstore.printable import printable, printable_json
 from vectorstore.types import Generation, Scope
 
 if TYPE_CHECKING:
@@ -53,11 +53,11 @@ def ask(
     told = explanation(transcript.run, asked, transcript.events) if explain else None
     if as_json:
         shown = transcript.as_json() | ({"explanation": told} if told else {})
-        typer.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+        typer.echo(printable_json(shown, indent=2))
     elif told:
         typer.echo("")
         for line in explained_lines(told):
-            typer.echo(line)
+            typer.echo(printable(line))
     if transcript.failure is not None:
         raise Unavailable(transcript.failure.message)
 
@@ -146,9 +146,9 @@ def _place(passage: Passage) -> str:
         parts.append(f"page {passage.span.page}")
     if passage.headings:
         parts.append(passage.headings[-1])
-    return f"{', '.join(parts)} ({passage.document.uri})"
+    return printable(f"{', '.join(parts)} ({passage.document.uri})")
 
 
 def _short(quote: str, width: int = 160) -> str:
-    words = " ".join(quote.split())
+    words = " ".join(printable(quote).split())
     return words if len(words) <= width else words[: width - 1] + "…"

@@ -1,14 +1,19 @@
-"""`footnote demo`: from nothing to a first cited answer."""
+"""`footnote demo`: from nothing to a first cited answer, in a folder of its own."""
 
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vectorstore.errors import BadInput
+
 if TYPE_CHECKING:
     from vectorstore.settings import StoreSettings
 
-HANDBOOK = Path(__file__).parents[2] / "ingest" / "sample" / "handbook"
+FOLDER = Path("demo-data")
 QUESTION = "How many days of annual leave do I get?"
 
 
@@ -21,32 +26,50 @@ def demo(
     from app.build import build
     from app.main import listen, run
     from app.settings import AnswerSettings, ServeSettings
-    from vectorstore.settings import StoreSettings
 
     settings = ServeSettings().model_copy(update={} if port is None else {"port": port})
-    store_settings, answer_settings = StoreSettings(), AnswerSettings()
+    store_settings, answer_settings = demo_store(), AnswerSettings()
     listener = listen(settings, store_settings)
     typer.echo(f"Sample handbook: {ingest_sample(store_settings)}", err=True)
     parts = build(store_settings, answer_settings)
     address = settings.base_url or "http://{}:{}".format(*listener.getsockname()[:2])
-    typer.echo(greeting(address))
+    typer.echo(greeting(address, store_settings.data_dir))
     run(parts, settings, answer_settings, store_settings, listener)
 
 
+def demo_store() -> "StoreSettings":
+    """Return where the demo keeps its index: a folder of its own unless one is set, so that nothing is mixed."""
+    from vectorstore.settings import StoreSettings
+
+    stored = StoreSettings()
+    return stored if "data_dir" in stored.model_fields_set else stored.model_copy(update={"data_dir": FOLDER})
+
+
 def ingest_sample(store_settings: "StoreSettings", *, quiet: bool = False) -> str:
-    """Bring the sample handbook into the index; return the report's line."""
+    """Bring the sample handbook into the index; return the report's line.
+
+    Raises BadInput for an index that holds other documents and not the sample.
+    """
     from ingest.progress import display
     from ingest.run import Ingestion, Request
+    from ingest.sample import HANDBOOK
     from ingest.settings import IngestSettings
 
     ingestion = Ingestion(IngestSettings(), store_settings)
+    sample, others = ingestion.sample_and_others()
+    if others and not sample:
+        raise BadInput(
+            f"{store_settings.data_dir} holds documents of yours: the sample would be mixed with them.",
+            f"Set FOOTNOTE_DATA_DIR to another folder for the demo, such as {FOLDER}.",
+        )
     plan = ingestion.plan(Request((HANDBOOK,)))
     with display(quiet=quiet) as progress:
         return ingestion.carry_out(plan, progress=progress).summary()
 
 
-def greeting(address: str) -> str:
-    """Return what a newcomer needs: the page, a curl line, the widget's tag."""
+def greeting(address: str, folder: Path) -> str:
+    """Return what a newcomer needs: the page, a curl line, the widget's tag, what to do next."""
+    command = "footnote" if shutil.which("footnote") else sys.argv[0]
     return f"""
   Chat page   {address}/
   API docs    {address}/docs
@@ -58,5 +81,9 @@ def greeting(address: str) -> str:
   Put the widget on a page:
     <script src="{address}/widget.js" async></script>
 
-  Your own documents:  footnote ingest ./docs      Stop: Ctrl-C
+  The sample is kept in {folder}. Ask it without the service:
+    FOOTNOTE_DATA_DIR={shlex.quote(str(folder))} {command} ask "{QUESTION}"
+
+  Your own documents, after Ctrl-C:
+    {command} ingest ./docs && {command} serve
 """

@@ -12,6 +12,7 @@ from ingest.inspection import Inspection, inspect
 from ingest.originals import Originals, forget_uris
 from ingest.twins import Twin, Twins
 from vectorstore.errors import NotFound
+from vectorstore.printable import printable, printable_json
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Snapshot
 from vectorstore.types import Condition, Document, Generation, Scope
@@ -36,11 +37,11 @@ def ls(
     with maintenance() as upkeep, upkeep.store.snapshot(_generation(at)) as snapshot:
         found = list(snapshot.documents(scope=_operator(tenant), where=where))
     if as_json:
-        typer.echo(json.dumps([_as_json(each) for each in found], ensure_ascii=False))
+        typer.echo(printable_json([_as_json(each) for each in found]))
         return
     for each in found:
         readers = f"  [{', '.join(sorted(each.readers))}]" if each.readers else ""
-        typer.echo(f"{each.uri}  {each.title}{readers}")
+        typer.echo(printable(f"{each.uri}  {each.title}{readers}"))
     typer.echo(documents(len(found)), err=True)
 
 
@@ -56,7 +57,7 @@ def show(
     with maintenance() as upkeep, upkeep.store.snapshot(_generation(at)) as snapshot:
         document = _named(snapshot, uri, tenant)
         if text:
-            typer.echo(snapshot.text(document.id))
+            typer.echo(printable(snapshot.text(document.id)))
             return
         chunks = snapshot.chunks(document.id)
         seen = inspect(document, snapshot.text(document.id))
@@ -64,30 +65,31 @@ def show(
     read = {**asdict(seen), "near_duplicates": {each.document.uri: each.share for each in twins}}
     if as_json:
         shown = [asdict(chunk) for chunk in chunks]
-        typer.echo(json.dumps({**_as_json(document), "report": read, "chunks": shown}, ensure_ascii=False))
+        typer.echo(printable_json({**_as_json(document), "report": read, "chunks": shown}))
         return
     for name, value in _as_json(document).items():
-        typer.echo(f"{name:<12} {value}")
+        typer.echo(printable(f"{name:<12} {value}"))
     for line in _report(seen, twins):
-        typer.echo(line)
+        typer.echo(printable(line))
     for chunk in chunks:
         page = "" if chunk.span.page is None else f"  page {chunk.span.page}"
         path = " › ".join(chunk.headings)
-        typer.echo(f"\n#{chunk.position}  {chunk.span.start}–{chunk.span.end}{page}  {path}")
-        typer.echo(" ".join(chunk.text.split())[:300])
+        typer.echo(printable(f"\n#{chunk.position}  {chunk.span.start}–{chunk.span.end}{page}  {path}"))
+        typer.echo(" ".join(printable(chunk.text).split())[:300])
 
 
 @app.command()
 def rm(
-    uris: Annotated[list[str], typer.Argument(help="Documents to take out, by uri.")],
+    uris: Annotated[
+        list[str], typer.Argument(help="Documents to take out, by uri; with / at its end, all below it.")
+    ],
     tenant: Tenant = "default",
     wait: Wait = False,
 ) -> None:
     """Take documents out; earlier generations still hold them. `erase` leaves nothing."""
     with maintenance() as upkeep:
         with upkeep.store.snapshot() as snapshot:
-            for uri in uris:
-                _named(snapshot, uri, tenant)
+            uris = [each for uri in uris for each in _below(snapshot, uri, tenant)]
         with upkeep.store.draft(note=f"remove {documents(len(uris))}", wait=wait) as draft:
             for uri in uris:
                 draft.remove(tenant=tenant, uri=uri)
@@ -118,6 +120,16 @@ def erase(
     if certificate.left:
         typer.echo(f"Still in: {', '.join(certificate.left)}", err=True)
         raise typer.Exit(1)
+
+
+def _below(snapshot: Snapshot, uri: str, tenant: str) -> list[str]:
+    if not uri.endswith("/"):
+        return [_named(snapshot, uri, tenant).uri]
+    where = (Condition("uri", "prefix", (uri,)),)
+    found = [each.uri for each in snapshot.documents(scope=_operator(tenant), where=where)]
+    if not found:
+        raise NotFound(f"There is no document below {uri!r}.", "`footnote docs ls` lists what there is.")
+    return found
 
 
 def _named(snapshot: Snapshot, uri: str, tenant: str) -> Document:

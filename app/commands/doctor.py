@@ -2,16 +2,18 @@
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import typer
 
+from app import __version__
 from app.exit_codes import FINDINGS
 from vectorstore.errors import FootnoteError
 
@@ -59,6 +61,9 @@ def doctor() -> None:
 def examine() -> list[Finding]:
     """Run every check; a check that fails does not stop the next."""
     findings = [_attempt("Packages", _packages), _attempt("Versions", _versions)]
+    findings.append(_attempt("Settings", _settings))
+    if findings[-1].state == "wrong":
+        return findings  # every other check reads them
     findings += [_attempt("Data folder", _data_dir), _attempt("OCR", _ocr)]
     embedder: list[Embedder] = []
     findings.append(_attempt("Embedder", lambda: _embedder(embedder)))
@@ -88,11 +93,34 @@ def _packages() -> Finding:
                 f"the package {name!r} is found at {found}, not in Footnote's own folder.",
                 "Run footnote from a folder that holds no package of that name.",
             )
-    return Finding("Packages", "ok", f"Footnote {version('footnote')}")
+    if _stranger():
+        return Finding(
+            "Packages",
+            "wrong",
+            "the distribution named footnote is installed here; it is another project's, this one is footnote-rag.",
+            f"Take it out: {sys.executable} -m pip uninstall footnote",
+        )
+    return Finding("Packages", "ok", f"Footnote {__version__}")
+
+
+def _stranger() -> bool:
+    try:
+        entry_points = distribution("footnote").entry_points
+    except PackageNotFoundError:
+        return False
+    # Footnote itself bore the name once.
+    return not any(entry.value == "app.cli:main" for entry in entry_points)
 
 
 def _versions() -> Finding:
     return Finding("Versions", "ok", ", ".join(f"{name} {version(name)}" for name in _LIBRARIES))
+
+
+def _settings() -> Finding:
+    from app.configuration import check
+
+    passed_over = check()
+    return Finding("Settings", "note" if passed_over else "ok", " ".join(passed_over) or "all known.")
 
 
 def _ocr() -> Finding:

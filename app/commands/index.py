@@ -9,10 +9,17 @@ import typer
 
 from app.commands.maintenance import documents, maintenance
 from ingest.originals import Originals
+from vectorstore.printable import printable
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Generation, GenerationInfo
 
 app = typer.Typer(no_args_is_help=True)
+
+_IN_A_BACKUP = (
+    "It holds the documents of every kept generation (text, passages, vectors, readers), but not API keys, conversations "
+    "and feedback, uploaded files as they came, or what ingest remembers of folders and flags; for those, copy "
+    "keys.json, records.db, originals/ and ingest.json too."
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process writes, instead of failing.")]
@@ -51,7 +58,7 @@ def verify(as_json: Json = False) -> None:
         typer.echo(json.dumps({**asdict(found), "sound": found.sound}))
     else:
         for sentence in (*found.damage, *found.stale):
-            typer.echo(sentence)
+            typer.echo(printable(sentence))
         counts = f"{found.generations} generations, {found.documents:,} documents, {found.chunks:,} chunks"
         typer.echo(f"Checked {counts}: {'all sound' if found.sound else 'see above'}.", err=True)
         if found.damage:
@@ -79,12 +86,12 @@ def rollback(
     to: Annotated[int | None, typer.Argument(help="The generation to go back to. Default: the last.")] = None,
     wait: Wait = False,
 ) -> None:
-    """Publish a new generation equal to an older one."""
+    """Publish a new generation equal to an older one; who may read which document stays as it is."""
     with maintenance() as upkeep:
         if to is None:
             to = max(0, upkeep.info().newest.number - 1)
         made = upkeep.store.rollback(Generation(to), wait=wait)
-    typer.echo(f"Generation {made} is equal to generation {to}.", err=True)
+    typer.echo(f"Generation {made} is equal to generation {to}, for those who may read it today.", err=True)
 
 
 @app.command()
@@ -101,7 +108,7 @@ def diff(
         return
     for sign, changed in (("+", found.added), ("-", found.removed), ("~", found.changed)):
         for tenant, uri in changed:
-            typer.echo(f"{sign} {uri}" + ("" if tenant == "default" else f"  (tenant {tenant})"))
+            typer.echo(printable(f"{sign} {uri}" + ("" if tenant == "default" else f"  (tenant {tenant})")))
 
 
 @app.command()
@@ -131,21 +138,32 @@ def rebuild(wait: Wait = False) -> None:
 
 @app.command()
 def backup(file: Annotated[Path, typer.Argument(dir_okay=False, help="Where to write it.")]) -> None:
-    """Write the whole index to one file, while others go on reading and writing."""
+    """Write the documents of all generations to one file, while others go on reading and writing."""
+    done = "Replaced" if file.exists() else "Wrote"
     with maintenance() as upkeep:
         upkeep.back_up(file)
-    typer.echo(f"Wrote {file} ({file.stat().st_size / 1e6:,.1f} MB).", err=True)
+    typer.echo(f"{done} {file} ({file.stat().st_size / 1e6:,.1f} MB).", err=True)
+    typer.echo(_IN_A_BACKUP, err=True)
 
 
 @app.command()
-def restore(file: Annotated[Path, typer.Argument(help="A backup.")], wait: Wait = False) -> None:
-    """Replace the index by a backup; what has been erased since stays erased."""
+def restore(
+    file: Annotated[Path, typer.Argument(help="A backup.")],
+    accept_readers: Annotated[
+        bool,
+        typer.Option(
+            "--accept-readers", help="Over an index that cannot be read: take the readers of the backup."
+        ),
+    ] = False,
+    wait: Wait = False,
+) -> None:
+    """Replace the index by a backup; what has been erased since stays erased, who may read what stays as it is."""
     from vectorstore.embedded.rescue import set_aside
 
-    if aside := set_aside(StoreSettings().data_dir, file, wait=wait):
+    if aside := set_aside(StoreSettings().data_dir, file, accept_readers=accept_readers, wait=wait):
         typer.echo(
-            f"The index could not be read; it lies in {aside} now. What was erased after the backup is back: "
-            "erase it again, and delete that file.",
+            f"The index could not be read; it lies in {aside} now. What was erased after the backup is back, and "
+            "what was restricted after it is open: erase and restrict it again, and delete that file.",
             err=True,
         )
     with maintenance() as upkeep:

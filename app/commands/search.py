@@ -1,6 +1,5 @@
 """`footnote search`: the passages found for a question, without an answer."""
 
-import json
 from typing import Annotated
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from app.explain_search import ExplainedSearch, explain_search
 from app.question import Question
 from vectorstore.errors import BadInput
+from vectorstore.printable import printable, printable_json
 from vectorstore.types import Condition, Dropped, Generation, Hit, Scope, Where
 
 _LEFT_OUT_SHOWN = 10
@@ -49,7 +49,7 @@ def search(
     told = explain or expect is not None
     if as_json:
         shown = [_as_json(hit) for hit in found.trace.hits]
-        typer.echo(json.dumps(_explained(found, shown) if told else shown, ensure_ascii=False, indent=2))
+        typer.echo(printable_json(_explained(found, shown) if told else shown, indent=2))
         return
     if not found.trace.hits:
         typer.echo("Nothing found. Is anything ingested? Try `footnote docs ls`.", err=True)
@@ -59,7 +59,7 @@ def search(
         _print_left_out(found.trace.dropped)
     if found.whereabouts is not None:
         typer.secho(f"lost at: {found.whereabouts.lost_at}", bold=True)
-        typer.echo(found.whereabouts.sentence)
+        typer.echo(printable(found.whereabouts.sentence))
 
 
 def _search(question: Question, expect: str | None) -> ExplainedSearch:
@@ -109,11 +109,11 @@ def _readings(value: str) -> tuple[int | float | bool, ...]:
 
 def _print(rank: int, hit: Hit, *, explain: bool) -> None:
     page = f", page {hit.chunk.span.page}" if hit.chunk.span.page is not None else ""
-    typer.secho(f"{rank}. {hit.document.title or hit.document.uri}{page}", bold=True, nl=False)
-    typer.secho(f"  {hit.document.uri}  {hit.score:.3f}", dim=True)
+    typer.secho(printable(f"{rank}. {hit.document.title or hit.document.uri}{page}"), bold=True, nl=False)
+    typer.secho(printable(f"  {hit.document.uri}  {hit.score:.3f}"), dim=True)
     if explain:
         typer.secho(f"   {_ranks(hit)}", dim=True)
-    text = " ".join(hit.chunk.text.split())
+    text = " ".join(printable(hit.chunk.text).split())
     typer.echo(f"   {text[:300]}{'…' if len(text) > 300 else ''}\n")
 
 
@@ -122,7 +122,7 @@ def _print_left_out(dropped: tuple[Dropped, ...]) -> None:
         typer.echo(f"left out: {len(dropped):,}")
     for each in dropped[:_LEFT_OUT_SHOWN]:
         why = "says the same as a passage above" if each.reason == "duplicate" else "behind the limit"
-        typer.secho(f"   {each.hit.document.uri}  {why}  {_ranks(each.hit)}", dim=True)
+        typer.secho(printable(f"   {each.hit.document.uri}  {why}  {_ranks(each.hit)}"), dim=True)
     if len(dropped) > _LEFT_OUT_SHOWN:
         typer.secho(f"   … and {len(dropped) - _LEFT_OUT_SHOWN:,} more (--json shows all)", dim=True)
 

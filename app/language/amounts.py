@@ -9,7 +9,7 @@ Mark: TypeAlias = Literal[".", ",", ""]
 
 _NUMBER = re.compile(
     r"(?:(?<![\w.])|(?<=eur)|(?<=usd)|(?<=gbp)|(?<=chf))[-+]?"
-    r"(?:\d{1,3}(?:[.,' ]\d{3})+|\d+)(?:[.,]\d+)?(?!\w*\d)"
+    r"(?:\d{1,3}(?:[.,' ]\d{3})+|\d++)(?:[.,]\d++)?(?![^\W\d]*+\d)"
 )
 _SCALE_AFTER = re.compile(r"[ \t-]?([kmbt](?=eur|usd|gbp|chf|[€$£])|[^\W\d_]{1,12})")
 _UNIT_AFTER = re.compile(r"[ \t-]?(%|[€$£¥]|°[cf]?|[^\W\d_]{1,12})")

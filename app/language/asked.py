@@ -44,6 +44,7 @@ _YES_NO = re.compile(
     r"(?:and |but |so |then )?(?:is|are|was|were|do|does|did|can|could|may|must|should|shall|will|would|has|have|had|am|"
     r"isn't|aren't|don't|doesn't|can't|darf|kann|muss|ist|sind|gibt|hat|puedo|es|hay|est-ce)\b"
 )
+_COUNTED = re.compile(r"\bhow many ((?:\w+ ){0,2}?\w+)")
 _QUESTION_NOUNS = word_set(
     "many much long often far old year month day date time number amount percentage percent kind type sort name person "
     "place country city reason way thing process procedure step price cost mean called known term definition happen"
@@ -74,6 +75,7 @@ _REASON = re.compile(
 _PLACE = re.compile(
     r"\b(?:in|at|on|from|near|to|under|within|inside|of|between|across|im|en|à) (?:the )?[A-Z/~]|(?:^|\s)[~/]\w|https?:"
 )
+_BESIDE = re.compile(r"\b(?:in|at|on|near|under)\b")
 _ROLE = re.compile(
     r"\b(?:manager|team|director|officer|lead|head|department|hr|finance|legal|security|committee|council|board|engineer|"
     r"ceo|cto|cfo|president|minister|king|queen|emperor|administrator|owner|supervisor|employees?|staff|desk|office|"
@@ -168,7 +170,7 @@ def _kind(plain: str) -> Kind:
 
 
 def _unit(plain: str) -> str:
-    match = re.search(r"\bhow many ((?:\w+ ){0,2}?\w+)", plain)
+    match = _COUNTED.search(plain)
     if match is None:
         return "day" if "how long" in plain else ""
     nouns = [stem(word) for word in words(match[1]) if word not in STOPWORDS]
@@ -238,7 +240,7 @@ def _holds_code(asked: Asked, sentence: str, reading: Reading) -> float:
 def _holds_place(asked: Asked, sentence: str, reading: Reading) -> float:
     if _PLACE.search(sentence) and reading.names - asked.reading.words:
         return 1.0
-    return 0.4 * bool(re.search(r"\b(?:in|at|on|near|under)\b", fold(sentence)))
+    return 0.4 * bool(_BESIDE.search(fold(sentence)))
 
 
 def _holds_reason(_: Asked, sentence: str, __: Reading) -> float:

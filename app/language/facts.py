@@ -1,14 +1,17 @@
 """The hard facts in a text: numbers, dates, units, code-like tokens and names, normalised so that they compare."""
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 
 from app.language.amounts import SCALES, Amount, amounts, scaled
 from app.language.words import fold
 
-_CODE = re.compile(r"(?<![\w-])(?=[\w./+-]*\d)(?=[\w./+-]*[^\W\d_])[^\W_][\w./+-]*[\w]")
+_JOINED = re.compile(r"[\w./+-]++")
+_CODE_BEGINS = re.compile(r"(?<![\w-])[^\W_]")
 _ISO_DATE = re.compile(r"(?<![\d-])(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?![\d-])")
 _NTH = re.compile(
     r"\b(first|second|third|fourth|fifth|sixth|[1-9](?:st|nd|rd|th)) (quarter|floor|half|edition|generation)\b"
@@ -16,11 +19,12 @@ _NTH = re.compile(
 _QUARTER = re.compile(r"\bq([1-4])\b")
 _DAY_MONTH = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)?\.? (?:of )?([A-Z][^\W\d_]{2,9})\b")
 _MONTH_DAY = re.compile(r"\b([A-Z][^\W\d_]{2,9})\.? (\d{1,2})(?:st|nd|rd|th)?\b(?!:)")
-_COUNT = re.compile(r"\d+(?:st|nd|rd|th)\Z|\d{1,2}(?:am|pm)\Z")
+_COUNT = re.compile(r"\A(?:\d++(?:st|nd|rd|th)|\d{1,2}(?:am|pm))\Z")
 _DIGIT = re.compile(r"\d")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _ACRONYM = re.compile(r"(?<![\w-])[A-Z][A-Z0-9]{1,7}(?![\w])")
-_NAME = re.compile(r"(?<![\w.])[A-Z][^\W\d_]*[a-z][\w’'-]*")
+_NAME = re.compile(r"(?<![\w.])[A-Z](?:(?![a-z])[^\W\d_])*+[a-z][\w’'-]*+")
+_MAY_OR_MARCH = re.compile(r"(?<=[\w,] )(?:May|March|Mai|Mar)\b|\b(?:May|March|Mar)(?= \d)")
 
 _MONTHS = {
     name: month
@@ -165,19 +169,43 @@ def _figures(plain: str) -> tuple[list[Amount], set[str], str]:
     wholes = _runs(found)
     codes: set[str] = set()
     cut: list[tuple[int, int]] = []
-    for match in _CODE.finditer(plain):
-        start, end = match.span()
-        if any(first <= start and end <= last for first, last in wholes) or _COUNT.match(match[0]):
+    for start, end in _codes(plain):
+        whole = bisect_right(wholes, start, key=itemgetter(0)) - 1
+        code = plain[start:end]
+        if (whole >= 0 and end <= wholes[whole][1]) or _COUNT.match(code):
             continue
-        codes.add(match[0].replace("-", "").replace("/", ""))
-        found = [amount for amount in found if amount.end <= start or amount.start >= end]
+        codes.add(code.replace("-", "").replace("/", ""))
         cut.append((start, end))
+    found = _apart(found, cut)
     cut += [(amount.start, amount.end) for amount in found]
     rest, position = [], 0
     for start, end in sorted(cut):
         rest.append(plain[position:start])
         position = end
     return found, codes, " ".join((*rest, plain[position:]))
+
+
+def _codes(plain: str) -> Iterator[tuple[int, int]]:
+    """Yield where a word of letters and digits stands, `err-4012` and `v2.3/b` as one."""
+    for joined in _JOINED.finditer(plain):
+        begins = _CODE_BEGINS.search(joined[0])
+        code = joined[0][begins.start() :].rstrip("./+-") if begins else ""
+        if begins and _DIGIT.search(code) and _LETTERS.search(code):
+            start = joined.start() + begins.start()
+            yield start, start + len(code)
+
+
+def _apart(found: list[Amount], codes: list[tuple[int, int]]) -> list[Amount]:
+    """Return the amounts that no code overlaps; both stand in order."""
+    left = iter(codes)
+    code = next(left, None)
+    kept = []
+    for amount in found:
+        while code and code[1] <= amount.start:
+            code = next(left, None)
+        if code is None or amount.end <= code[0]:
+            kept.append(amount)
+    return kept
 
 
 def _runs(found: list[Amount]) -> list[tuple[int, int]]:
@@ -226,9 +254,7 @@ def _month_words(text: str, tokens: list[str]) -> list[str]:
     ]
     if "Ma" not in text:
         return found
-    found += [m[0].lower() for m in re.finditer(r"(?<=[\w,] )(?:May|March|Mai|Mar)\b", text)]
-    found += [m[1].lower() for m in re.finditer(r"\b(May|March|Mar) \d", text)]
-    return found
+    return found + [match[0].lower() for match in _MAY_OR_MARCH.finditer(text)]
 
 
 @lru_cache(maxsize=8_192)
@@ -236,7 +262,9 @@ def names(text: str) -> frozenset[str]:
     """Return capitalised words (the first of a sentence left out) and acronyms, lower case."""
     found = {match[0].lower() for match in _ACRONYM.finditer(text)}
     for match in _NAME.finditer(text):
-        before = text[: match.start()].rstrip(" \t\"'“‘(*_")
-        if before and before[-1] not in ".!?:;\n|#>-•":
+        before = match.start() - 1
+        while before >= 0 and text[before] in " \t\"'“‘(*_":
+            before -= 1
+        if before >= 0 and text[before] not in ".!?:;\n|#>-•":
             found.add(match[0].lower().removesuffix("'s").removesuffix("’s"))
     return frozenset(found)

@@ -10,6 +10,7 @@ from pathlib import Path
 from app.language.words import fold, word_set, words
 
 _TABLE = Path(__file__).with_name("phrases.toml")
+_PLACE = re.compile(r"\{([a-z]+)\}")
 _SCRIPTS = (("ja", re.compile(r"[\u3040-\u30ff]")), ("ar", re.compile(r"[\u0600-\u06ff]")))
 _TELLING = {
     "en": word_set(
@@ -68,9 +69,8 @@ def say(phrase: str, language: str = "en", **values: str) -> str:
     """Return a phrase in a language, filled in; raises KeyError for a phrase that is not there."""
     table = _phrases()
     text = table.get(language, table["en"])[phrase]
-    for name, value in values.items():
-        text = text.replace(f"{{{name}}}", value)
-    return text
+    # In one pass: a title that reads `{heading}` stays what it is.
+    return _PLACE.sub(lambda place: values.get(place[1], place[0]), text)
 
 
 def listed(items: list[str], language: str = "en", *, word: str = "and") -> str:

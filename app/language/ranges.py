@@ -8,7 +8,7 @@ from app.language.amounts import number, spelled_out
 from app.language.words import fold
 
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
-_NUMBER = r"(\d+(?:[.,' ]\d{3})*(?:[.,]\d+)?)"
+_NUMBER = r"(\d{1,15}(?:[.,' ]\d{3}){0,5}(?:[.,]\d{1,15})?)"
 _SIGN = r"(?:[a-z€$£]{1,3} ?)?"
 _UNIT = r"(?: ?[a-z%€$£°]{1,7})?"
 _END = rf"(?! ?%|[:.,]?\d| ?(?:{_MONTHS})|-\d)"

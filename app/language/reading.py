@@ -14,7 +14,7 @@ _NEGATIONS = word_set(
     "not no never without cannot none neither nor except unless nicht kein keine nie sin nunca"
 )
 _HEADING = re.compile(r"#{1,6}\s")
-_RULE = re.compile(r"\|?[\s:|-]*-[\s:|-]*\Z")
+_RULE = re.compile(r"\A[\s:|]*+-[\s:|-]*+\Z")
 _BARE = re.compile(r"(?:yes|no|ja|nein|sí|oui|non)[.!]", re.IGNORECASE)
 _BULLET = re.compile(r"[-*+•◦▪–]\s")
 _NUMBERED = re.compile(r"\d{1,3}[.)]\s")

@@ -1,7 +1,8 @@
 """Cut text into sentences, whole or as it streams in: same spans either way, in linear time.
 
 A heading, a list item, a table row and a line of code are each at most one line and never joined to the next;
-other lines are joined over soft breaks. `[n]` markers belong to the sentence they follow.
+other lines are joined over soft breaks. `[n]` markers belong to the sentence they follow. In an answer a quotation is
+one with the sentence that it stands in, however many it holds itself.
 """
 
 import re
@@ -12,6 +13,7 @@ from app.language.words import word_set
 _Line: TypeAlias = Literal["prose", "whole", "code"]
 
 _STOP = re.compile(r"[.!?…。！？\n]")
+_STOP_OR_QUOTE = re.compile(r"[.!?…。！？\n“”„]")
 _TERMINATORS = ".!?…。！？"
 _IDEOGRAPHIC = "。！？"
 _MARKER = r"(?:[ \t]{0,3}\[\d[\d, ]{0,20}\])"
@@ -19,10 +21,12 @@ _AFTER = re.compile(rf"(?P<closers>[\"'”’»)*_]{{0,4}})(?P<markers>{_MARKER}
 _MARKER_BEGUN = re.compile(r"\[[\d, ]{0,21}\Z")
 _NEXT_WORD = re.compile(r"[\"'“„«(]{0,2}(?P<word>[^\W\d_]{0,12})")
 _LINE_HEAD = 9
+_LONGEST = 8_000
+"""A sentence that is longer, in characters, is cut."""
 _OWN_LINE = re.compile(r"#{1,6}(?:\s|\Z)|\||```|~~~|>")
 _LIST_ITEM = re.compile(r"(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))(?:\s|\Z)")
 _RULE = re.compile(r"(?:-{3,}|\*{3,}|_{3,}|={3,})")
-_DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]\Z")
+_DOTTED = re.compile(r"\A(?:[^\W\d_]\.)++[^\W\d_]\Z")
 
 _NEVER_ENDS = word_set(
     "e.g eg i.e ie cf vs viz ca approx mr mrs ms dr prof st mt ft gen col sgt capt lt rev hon sen rep gov pres messrs "
@@ -46,16 +50,22 @@ _GERMAN_MONTHS = word_set(
 )
 
 
-def sentence_spans(text: str) -> list[tuple[int, int]]:
-    """Return each sentence's [start, end) in code points, white space around it left out."""
-    stream = SentenceStream()
+def sentence_spans(text: str, *, quotations: bool = False) -> list[tuple[int, int]]:
+    """Return each sentence's [start, end) in code points, white space around it left out.
+
+    `quotations` keeps what stands between “ and ” on a line together, as an answer's text has to be read.
+    """
+    stream = SentenceStream(quotations=quotations)
     return stream.feed(text) + stream.finish()
 
 
 class SentenceStream:
     """Finds sentences in text that arrives in pieces; offsets count from the first piece."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quotations: bool = False) -> None:
+        self._stop = _STOP_OR_QUOTE if quotations else _STOP
+        self._until = ""
+        """The marks of which one ends the quotation that is open."""
         self._text = ""
         self._base = 0
         self._start = 0
@@ -131,9 +141,20 @@ class SentenceStream:
             self._close(at)
         return True
 
+    def _overlong(self, stop: int) -> bool:
+        """End a sentence that is longer than any, so that what checks it is never held up; `stop` is its next sign."""
+        limit = self._start + _LONGEST
+        if len(self._text) <= limit or 0 <= stop <= limit:
+            return False
+        self._close(limit)
+        self._at = limit
+        return True
+
     def _read_line(self) -> bool:
         """Take a line that is one sentence, whatever stands in it."""
         newline = self._text.find("\n", self._at)
+        if self._overlong(newline):
+            return True
         if newline < 0:
             self._at = len(self._text)
             return False
@@ -146,17 +167,38 @@ class SentenceStream:
         self._line = None
 
     def _read_prose(self, *, final: bool) -> bool:
-        found = _STOP.search(self._text, self._at)
+        found = self._stop.search(self._text, self._at)
+        if self._overlong(found.start() if found else -1):
+            return True
         if found is None:
             self._at = len(self._text)
             return False
         at = self._at = found.start()
-        if self._text[at] == "\n":
+        if found[0] in "“”„":
+            return self._read_quote(at, final=final)
+        if found[0] == "\n":
+            self._until = ""
             if self._text[self._start : at].rstrip().endswith(":"):
                 self._close(at)
             self._end_line(at)
             return True
+        if self._until:
+            self._at = at + 1
+            return True
         return self._read_stop(at, final=final)
+
+    def _read_quote(self, at: int, *, final: bool) -> bool:
+        """Open or close a quotation; where it closes with a stop its sentence may end, or with any point and a marker."""
+        mark = self._text[at]
+        if mark in self._until:
+            before = self._text[max(self._start, at - 1)]
+            if not before.isalnum() and not before.isspace() and not self._read_stop(at - 1, final=final):
+                return False
+            self._until = ""
+        elif not self._until and mark != "”":
+            self._until = "“”" if mark == "„" else "”"
+        self._at = max(self._start, at + 1)
+        return True
 
     def _read_stop(self, at: int, *, final: bool) -> bool:
         """Decide whether the terminator at `at` ends the sentence; False when more text is needed."""
@@ -185,6 +227,8 @@ class SentenceStream:
         stop = self._text[at]
         if after["markers"] or stop in _IDEOGRAPHIC:
             return True
+        if stop not in _TERMINATORS:
+            return False
         if not following:
             return True
         if following[0] == "\n":

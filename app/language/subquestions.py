@@ -10,7 +10,8 @@ _ASKS = (
     r"could|may|must|should|will|would|has|have|und wer|und wie|und was)"
 )
 _CUT = re.compile(
-    rf"(?<=[?!])\s+(?=\S)|,?\s+(?:and|or|but|und|y|et)(?:,? also)?\s+(?={_ASKS}\s)|;\s+", re.IGNORECASE
+    rf"(?<=[?!])\s++(?=\S)|(?:,|(?<![\s,]))\s++(?:and|or|but|und|y|et)(?:,? also)?\s++(?={_ASKS}\s)|;\s++",
+    re.IGNORECASE,
 )
 _OPENS = re.compile(rf"{_ASKS}\b", re.IGNORECASE)
 

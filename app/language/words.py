@@ -4,7 +4,10 @@ import re
 import unicodedata
 from functools import lru_cache
 
-_WORD = re.compile(r"[^\W_]+(?:[-'’./_][^\W_]+)*")
+_WORD = re.compile(r"[^\W_]++(?:[-'’./_][^\W_]++)*+")
+_PIECE = re.compile(r"[\x00-\x7f]*+[^\x00-\x7f]{0,512}+", re.DOTALL)
+"""What is normalised at once: it takes the square of the time for accents in a row, of which no word has so many."""
+_JOINT = re.compile(r"[-'’/_.]")
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -45,7 +48,9 @@ def stems(word: str) -> tuple[str, ...]:
 def fold(text: str) -> str:
     """Lower the case and unify look-alike characters (quotes, dashes, compatibility forms)."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text).translate(_UNIFIED)
+        text = "".join(unicodedata.normalize("NFKC", piece) for piece in _PIECE.findall(text)).translate(
+            _UNIFIED
+        )
     return text.lower()
 
 
@@ -64,7 +69,7 @@ def parts(word: str) -> tuple[str, ...]:
         word = word[:-2]
     if not any(mark in word for mark in "-'/_.") or any(character.isdigit() for character in word):
         return (word,)
-    return tuple(part for part in re.split(r"[-'’/_.]", word) if part)
+    return tuple(part for part in _JOINT.split(word) if part)
 
 
 @lru_cache(maxsize=50_000)

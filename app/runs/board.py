@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from app.events import Event
 from app.runs.run_json import About, about_from_json, about_to_json, events_from_json, events_to_json
 from vectorstore.errors import Unavailable
+from vectorstore.extras import pip_install
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -80,9 +81,8 @@ class RunBoard:
     async def latest(self, conversation: str, *, owner: str) -> str | None:
         """Return the newest run of a conversation."""
         with self._reached():
-            runs = _runs_of(conversation_hash(owner, conversation))
-            found: Any = await self._client.zrange(runs, -1, -1)
-        return found[0].decode() if found else None
+            found = await self._client.zrange(_runs_of(conversation_hash(owner, conversation)), -1, -1)
+        return _names(found)[0] if found else None
 
     async def append(self, portions: Sequence[Portion]) -> set[str]:
         """Add events; return the runs whose stream takes no more, because they were given up on.
@@ -156,8 +156,7 @@ class RunBoard:
                 key.decode().removeprefix(_process(""))
                 async for key in self._client.scan_iter(_process("*"), count=1_000)
             }
-            done: Any = await self._client.smembers(_carried_out(erasure))
-            waiting = living - {host.decode() for host in done}
+            waiting = living - set(_names(await self._client.smembers(_carried_out(erasure))))
         for host in waiting:
             await self.send(host, {"do": "erase", "erasure": erasure})
         return waiting
@@ -174,9 +173,8 @@ class RunBoard:
         """Delete everything here that belongs to the conversation."""
         runs = _runs_of(erasure.partition(":")[0])
         with self._reached():
-            found: Any = await self._client.zrange(runs, 0, -1)
-            keys = (name for run in found for name in (_key(run.decode()), _stream(run.decode())))
-            await self._client.delete(runs, *keys)
+            found = _names(await self._client.zrange(runs, 0, -1))
+            await self._client.delete(runs, *(name for run in found for name in (_key(run), _stream(run))))
 
     async def beat(self, host: str) -> None:
         """Say that a process lives."""
@@ -259,9 +257,13 @@ def _module() -> Any:  # Any: the module is imported only where it is wanted
         import redis.backoff
     except ImportError as error:
         raise Unavailable(
-            "Sharing answers between replicas needs the redis package.", "pip install 'footnote[redis]'"
+            "Sharing answers between replicas needs the redis package.", pip_install("redis")
         ) from error
     return redis
+
+
+def _names(found: Any) -> list[str]:  # Any: what a reply is depends on how the client was opened
+    return [name.decode() for name in found]
 
 
 def _key(run: str) -> str:

@@ -12,18 +12,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.events import Done, Event, Failed, Started, Text
-from app.explanation import Json, explanation
+from app.explanation import Json, drawn_from, explanation
 from app.question import Message, Question
 from vectorstore.errors import NotFound, Unavailable
 
 Rating: TypeAlias = Literal["up", "down"]
 
+_BUSY_MILLISECONDS: Final = 5_000
 _tables = sql.MetaData()
 _runs = sql.Table(
     "runs",
@@ -61,18 +62,23 @@ class Records:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = sql.create_engine(url)
+        self._engine = sql.create_engine(url, hide_parameters=True)  # errors are logged, contents never
         if self._engine.dialect.name == "sqlite":
             sql.event.listen(self._engine, "connect", _durable)
         try:
-            _tables.create_all(self._engine)
-            with self._engine.begin() as connection:
-                _take_over(connection)
+            found = set(sql.inspect(self._engine).get_table_names())
+            if "explanations" in found or not found.issuperset(_tables.tables):
+                with self._engine.begin() as connection:
+                    if connection.dialect.name == "sqlite":  # of several that open it first, one makes it
+                        connection.exec_driver_sql("BEGIN IMMEDIATE")
+                    _tables.create_all(connection)
+                    _take_over(connection)
         except SQLAlchemyError as error:
             raise Unavailable(
                 f"The records database ({self._engine.url.render_as_string(hide_password=True)}) cannot be opened.",
                 "Correct FOOTNOTE_RECORDS_URL, or start the database.",
             ) from error
+        sql.event.listen(self._engine, "handle_error", _in_our_words)
         with suppress(Unavailable):  # whoever reads it just now, the next deletion or sweep finishes
             self._blank()
 
@@ -102,14 +108,17 @@ class Records:
         with self._engine.connect() as connection:
             found = connection.execute(query).first()
         if found is None:
-            raise NotFound(f"There is no run {run!r}.", "It may have been another key's, or be forgotten.")
-        told: Json = json.loads(zlib.decompress(found.told))
-        return told
+            raise unknown_run(run)
+        return _unpacked(found.told)
 
     def history(self, conversation: str, *, owner: str, turns: int = 6) -> tuple[Message, ...]:
-        """Return the last turns of a conversation, oldest first; empty for one that is unknown."""
+        """Return the last turns of a conversation, oldest first; empty for one that is unknown.
+
+        Each answer names the documents it was drawn from: whether they may still be read is the caller's to ask.
+        """
         query = (
-            sql.select(_runs.c.question, _runs.c.answer)
+            sql.select(_runs.c.question, _runs.c.answer, _explained.c.told)
+            .join(_explained)
             .where(_runs.c.conversation == conversation, _runs.c.owner == owner, _runs.c.outcome == "done")
             .order_by(_runs.c.created.desc())
             .limit(turns)
@@ -118,8 +127,11 @@ class Records:
             rows = connection.execute(query).all()
         return tuple(
             message
-            for asked, answered in reversed(rows)
-            for message in (Message("user", asked), Message("assistant", answered))
+            for asked, answered, told in reversed(rows)
+            for message in (
+                Message("user", asked),
+                Message("assistant", answered, drawn_from(_unpacked(told))),
+            )
         )
 
     def rate(self, run: str, *, owner: str, rating: Rating, reason: str = "") -> None:
@@ -161,17 +173,12 @@ class Records:
 
     def _erase(self, *which: sql.ColumnElement[bool]) -> int:
         gone = sql.select(_runs.c.id).where(*which)
-        try:
-            with self._engine.begin() as connection:
-                for kept in (_feedback, _explained):
-                    connection.execute(kept.delete().where(kept.c.run.in_(gone)))
-                count = connection.execute(_runs.delete().where(*which)).rowcount
-                if count:
-                    _to_be_blanked(connection)
-        except SQLAlchemyError as error:
-            raise Unavailable(
-                "The records database did not take the deletion.", "Try again in a moment."
-            ) from error
+        with self._engine.begin() as connection:
+            for kept in (_feedback, _explained):
+                connection.execute(kept.delete().where(kept.c.run.in_(gone)))
+            count = connection.execute(_runs.delete().where(*which)).rowcount
+            if count:
+                _to_be_blanked(connection)
         self._blank()
         return count
 
@@ -192,9 +199,14 @@ class Records:
                         connection.exec_driver_sql("PRAGMA user_version = 0")
                     connection.exec_driver_sql("COMMIT")
                     return
-        except SQLAlchemyError as error:
+        except Unavailable as error:
             raise _left() from error
         raise _left()
+
+
+def unknown_run(run: str) -> NotFound:
+    """Return the error for a run that is not there for this caller, whatever the reason."""
+    return NotFound(f"There is no run {run!r}.", "It may have been another key's, or be forgotten.")
 
 
 def records_url(configured: str, data_dir: Path) -> str:
@@ -207,6 +219,13 @@ def records_url(configured: str, data_dir: Path) -> str:
     return f"sqlite:///{path}"
 
 
+def _in_our_words(context: sql.engine.ExceptionContext) -> None:
+    """Have every failure of the database raised as one of ours: SQLAlchemy's holds the statement and what it was about."""
+    raise Unavailable(
+        "The records cannot be read or written now.", "Try again in a moment."
+    ) from context.original_exception
+
+
 def _durable(connection: sql.engine.interfaces.DBAPIConnection, _: object) -> None:
     cursor = connection.cursor()
     # A run's explanation has 2 to 3 kB: of pages of the usual 4 kB, each would hold one.
@@ -215,7 +234,7 @@ def _durable(connection: sql.engine.interfaces.DBAPIConnection, _: object) -> No
         "journal_mode=WAL",
         "foreign_keys=ON",
         "secure_delete=ON",
-        "busy_timeout=5000",
+        f"busy_timeout={_BUSY_MILLISECONDS}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
@@ -237,6 +256,11 @@ def _left() -> Unavailable:
 
 def _packed(told: Json) -> bytes:
     return zlib.compress(json.dumps(told, separators=(",", ":")).encode(), 9)
+
+
+def _unpacked(told: bytes) -> Json:
+    found: Json = json.loads(zlib.decompress(told))
+    return found
 
 
 def _take_over(connection: sql.Connection) -> None:

@@ -13,7 +13,8 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from app.events import Cancelled, Done, Event, Failed, Terminal
+from app.events import Cancelled, Done, Event, Failed, Terminal, Text
+from app.guard import inert
 from app.question import Question
 from app.runs.run import Dialect, Reason, Run
 from vectorstore.errors import BadInput, Busy, FootnoteError, NotFound, Unavailable
@@ -296,9 +297,9 @@ class Runs:
                     return Cancelled(run.stop_reason or "shutdown")
                 if isinstance(event, Done | Failed):
                     return event
-                run.append(event)
-                if run.answer_size > self._limits.answer_size:
+                if isinstance(event, Text) and run.answer_size + len(event.delta) > self._limits.answer_size:
                     return Failed("internal", "The answer grew past the limit and was cut.", retryable=False)
+                run.append(event)
         return Failed("internal", f"The answer ended before it was complete (run {run.id}).")
 
     def _settle(self, run: Run) -> None:
@@ -324,13 +325,14 @@ class Runs:
 
 def _failed(error: FootnoteError) -> Failed:
     """Say in the reader's terms what an error of the family means: his to mend, or worth another try."""
+    said = inert(str(error))
     if isinstance(error, NotFound):
-        return Failed("not_found", str(error), retryable=False)
+        return Failed("not_found", said, retryable=False)
     if isinstance(error, BadInput):
-        return Failed("bad_input", str(error), retryable=False)
+        return Failed("bad_input", said, retryable=False)
     if isinstance(error, Busy | Unavailable):
-        return Failed("unavailable", str(error))
-    return Failed("internal", str(error), retryable=False)
+        return Failed("unavailable", said)
+    return Failed("internal", said, retryable=False)
 
 
 def report(what: str, error: Exception) -> None:

@@ -238,6 +238,9 @@ class SharedRuns(Runs):
             question=run.question,
         )
         await self._board.announce(run.id, about)
+        await self._announced(run)
+
+    async def _announced(self, run: Run) -> None:
         if run.erased:  # while it was announced
             await self._board.forget([run.id])
         elif run.id in self._written:

@@ -18,6 +18,7 @@ from app.events import (
     Text,
     Usage,
 )
+from app.guard import inert
 from app.problems import openai_error, problem_of_ending
 from app.wire.frames import DONE, OPEN, around, data, encode_text
 from app.wire.sources import (
@@ -216,7 +217,10 @@ def _status_event(status: Status) -> Json:
 
 
 def _source_event(passage: Passage, link: Link) -> Json:
-    """Show a passage as Open WebUI's source event: pages from 0, the grouping key never an address."""
+    """Show a passage as Open WebUI's source event: pages from 0, the grouping key never an address.
+
+    It renders the text as Markdown, so that has to be inert.
+    """
     name = label(passage.document, passage.span)
     metadata: Json = {
         "source": str(passage.chunks[0]) if passage.chunks else f"{passage.document.id}#{passage.number}",
@@ -229,7 +233,7 @@ def _source_event(passage: Passage, link: Link) -> Json:
         "type": "source",
         "data": {
             "source": {"name": name},
-            "document": [passage.text],
+            "document": [inert(passage.text)],
             "metadata": [metadata],
             "distances": [min(1.0, max(0.0, passage.score))],
         },

@@ -1,29 +1,32 @@
 """Passages and citations as the dialects show them: labels, links, annotations, the Markdown list."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 from app.events import Citation, Passage
+from app.guard import inert
+from vectorstore.printable import printable
 from vectorstore.types import ChunkId, Document, Span
 
 Json: TypeAlias = dict[str, Any]  # Any: JSON on its way out
+_BRACKETS = {ord("["): "(", ord("]"): ")", ord("`"): "'", ord("\\"): "/"}
 Link: TypeAlias = Callable[[Document, Span, ChunkId | None], str]
 """Gives the absolute address at which a client may read a place in a document."""
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Makes links into the viewer of this service; `sign` adds what lets a browser in without a key."""
+    """Makes links into the viewer of this service; `sign` adds what lets a browser in without a key, to this place."""
 
     base_url: str
-    sign: Callable[[Document], dict[str, str]] | None = None
+    sign: Callable[[Document, Mapping[str, str]], dict[str, str]] | None = None
 
     def __call__(self, document: Document, span: Span, chunk: ChunkId | None) -> str:
         """Return `…/v1/documents/{id}/view?chunk=…#page=12`, or with the span when there is no chunk."""
         place = {"chunk": str(chunk)} if chunk else {"start": str(span.start), "end": str(span.end)}
-        query = urlencode(place | (self.sign(document) if self.sign else {}))
+        query = urlencode(place | (self.sign(document, place) if self.sign else {}))
         fragment = f"page={span.page}" if span.page is not None else "mark"
         return f"{self.base_url}/v1/documents/{document.id}/view?{query}#{fragment}"
 
@@ -118,18 +121,19 @@ def url_annotation(found: Citation, link: Link) -> Json:
 
 
 def markdown_list(citations: Sequence[Citation], link: Link) -> str:
-    """Write the cited sources as Markdown, for clients that show nothing but text; empty without any."""
+    """Write the cited sources as Markdown, for clients that show nothing but text; empty without any.
+
+    Of what a title holds nothing is live; the links are those into this service's viewer.
+    """
     first = {found.number: found for found in reversed(citations)}
+    links = {number: link(found.document, found.evidence, None) for number, found in first.items()}
     lines = [
-        f"{number}. [{_plain(label(found.document, found.evidence))}]({link(found.document, found.evidence, None)})"
+        f"{number}. [{_plain(label(found.document, found.evidence))}]({links[number]})"
         for number, found in sorted(first.items())
     ]
-    return "\n\n**Sources**\n" + "\n".join(lines) if lines else ""
+    return inert("\n\n**Sources**\n" + "\n".join(lines), links.values()) if lines else ""
 
 
 def _plain(text: str) -> str:
     """Keep a title from ending the Markdown link that it stands in."""
-    return "".join(
-        " " if character in "\r\n" else f"\\{character}" if character in "[]\\`<>" else character
-        for character in text
-    )
+    return " ".join(printable(text).translate(_BRACKETS).split())

@@ -1,6 +1,5 @@
 """`footnote eval generate`: a first set of questions from your own documents, for a person to review."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,15 +71,14 @@ def write_cases(cases: Sequence[Case], path: Path) -> None:
 
 def _modelled(texts: Sequence[Text], model: str, url: str, most: int) -> list[Case]:
     from app.settings import AnswerSettings
-    from eval.commands.judge_options import KEY
+    from eval.commands.judge_options import judge_key
     from eval.generation.model import modelled
     from eval.judge import openai_ask
 
     settings = AnswerSettings()
     address = url or settings.llm_base_url or "https://api.openai.com/v1"
-    key = os.environ.get(KEY, "") or settings.llm_api_key.get_secret_value()
     dropped: Counter[str] = Counter()
-    ask = openai_ask(base_url=address, model=model, api_key=key)
+    ask = openai_ask(base_url=address, model=model, api_key=judge_key())
     cases = modelled(texts, ask, per_document=most, dropped=dropped)
     for reason, count in dropped.most_common():
         typer.echo(f"Dropped {count}: {reason}.", err=True)

@@ -1,6 +1,5 @@
 """What the flags of `--judge` mean: which model judges, what it may cost, where its verdicts are kept."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,14 +8,12 @@ from pathlib import Path
 import typer
 
 from app.calibration import Calibration
-from app.settings import AnswerSettings
+from app.settings import AnswerSettings, EvaluationSettings
 from eval.judge import Judge, openai_ask
 from eval.judge_cache import open_cache
 from eval.prices import Prices
 from vectorstore.errors import BadInput
 
-KEY = "FOOTNOTE_EVAL_JUDGE_KEY"
-"""The environment variable that holds the judge's key; FOOTNOTE_LLM_API_KEY without it."""
 KAPPA = 0.6
 """The agreement with people from which on a judge may gate."""
 
@@ -43,8 +40,7 @@ def judging(options: JudgeOptions) -> Iterator[Judge | None]:
         return
     settings = AnswerSettings()
     url = options.url or settings.llm_base_url or "https://api.openai.com/v1"
-    key = os.environ.get(KEY, "") or settings.llm_api_key.get_secret_value()
-    ask = openai_ask(base_url=url, model=options.model, api_key=key)
+    ask = openai_ask(base_url=url, model=options.model, api_key=judge_key())
     with open_cache(options.cache) as cache:
         judge = Judge(
             ask,
@@ -56,6 +52,12 @@ def judging(options: JudgeOptions) -> Iterator[Judge | None]:
         )
         yield judge
         _told(judge)
+
+
+def judge_key() -> str:
+    """Return the key for the judge's server; that of the language model when it has none of its own."""
+    own = EvaluationSettings().eval_judge_key.get_secret_value()
+    return own or AnswerSettings().llm_api_key.get_secret_value()
 
 
 def parse_prices(text: str, *, most: float) -> Prices:

@@ -22,10 +22,10 @@ from eval.quotes import check_quotes
 from eval.run import Evaluation, evaluate
 from eval.targets.target import Target
 from eval.verdict import Exit, Judgement, judged
+from ingest.sample import HANDBOOK
 from vectorstore.errors import BadInput
 
 SAMPLE = Path(__file__).parents[1] / "sample"
-HANDBOOK = Path(__file__).parents[2] / "ingest" / "sample" / "handbook"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Where answers come from when they do not come from this process: a recorded file, or a server."""
 
-import os
 from pathlib import Path
 
+from app.settings import EvaluationSettings
 from eval.commands.configuration import Configuration
 from eval.targets.over_http import over_http
 from eval.targets.recorded import load_answers
@@ -10,9 +10,6 @@ from eval.targets.target import Target
 from vectorstore.embed import Embedder
 from vectorstore.errors import BadInput
 from vectorstore.settings import StoreSettings
-
-KEY = "FOOTNOTE_EVAL_KEY"
-"""The environment variable that holds the key for `--url`."""
 
 
 def chosen(*, answers: Path | None, url: str, model: str = "") -> Target | None:
@@ -22,7 +19,7 @@ def chosen(*, answers: Path | None, url: str, model: str = "") -> Target | None:
     if answers is not None:
         return load_answers(answers)
     if url:
-        return over_http(url, key=os.environ.get(KEY, ""), model=model)
+        return over_http(url, key=EvaluationSettings().eval_key.get_secret_value(), model=model)
     return None
 
 

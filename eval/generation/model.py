@@ -13,7 +13,7 @@ from eval.judge import Ask
 from prompts.loader import load
 from vectorstore.errors import FootnoteError
 
-_FIELD = re.compile(r"^\W*(QUESTION|ANSWER|QUOTE)\W*:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
+_FIELD = re.compile(r"^[^\w\n]*+(QUESTION|ANSWER|QUOTE)[^\w\n]*:\s*+(.+)$", re.IGNORECASE | re.MULTILINE)
 _MOST_COPIED = 0.8
 _ALIKE = 0.8
 _PIECE = 1_500

@@ -10,10 +10,12 @@ from app.language.sentences import sentence_spans
 from app.language.words import STOPWORDS, stem, words
 from eval.cases import Case, Evidence
 
-_HEADING = re.compile(r"#{1,6}\s+(?P<text>.+?)\s*#*\s*\Z")
+_HEADING = re.compile(r"\A#{1,6}\s++(?P<text>.+)\Z")
+_ANSWER = re.compile(r"\A(?:\*\*)?A[:.](?:\*\*)?\s*+")
+_DASHES = re.compile(r"\A:?-++:?\Z")
 _QUESTION = re.compile(r"(?:\*\*)?(?:Q[:.]\s*)?(?P<text>[A-Z][^?\n]{8,160}\?)(?:\*\*)?\s*\Z")
 _DEFINES = re.compile(
-    r"(?P<article>An? |The )?(?P<term>[A-Z][\w-]+(?: [\w-]+){0,3}?) (?P<verb>is|are|means) (?P<rest>(?:an?|the) [a-z].{20,})"
+    r"\A(?P<article>An? |The )?(?P<term>[A-Z][\w-]+(?: [\w-]+){0,3}?) (?P<verb>is|are|means) (?P<rest>(?:an?|the) [a-z].{20,})"
 )
 _PRONOUNS = frozenset(
     [
@@ -38,7 +40,7 @@ _PRONOUNS = frozenset(
         "if",
     ]
 )
-_ROW = re.compile(r"\|(?P<cells>.+)\|\s*\Z")
+_ROW = re.compile(r"\A\|(?P<cells>.+)\|\s*+\Z")
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]{3,}(?: [A-Z][a-z]+)*")
 _SHORTEST, _LONGEST = 40, 300
 
@@ -86,9 +88,9 @@ def _asked(text: Text) -> Iterator[Case]:
     lines = [line.strip() for line in text.text.splitlines()]
     for place, line in enumerate(lines):
         heading = _HEADING.match(line)
-        found = _QUESTION.match(heading["text"] if heading else line)
+        found = _QUESTION.match(heading["text"].rstrip("# ") if heading else line)
         answer = next((below for below in lines[place + 1 : place + 4] if below), "")
-        answer = re.sub(r"\A(?:\*\*)?A[:.](?:\*\*)?\s*", "", answer)
+        answer = _ANSWER.sub("", answer)
         if found and answer and not _HEADING.match(answer) and not _QUESTION.match(answer):
             quote = _first_sentence(answer)
             if quote:
@@ -118,7 +120,7 @@ def _tabled(text: Text) -> Iterator[Case]:
             header = []
             continue
         cells = [cell.strip() for cell in row["cells"].split("|")]
-        if all(re.fullmatch(r":?-+:?", cell) for cell in cells):
+        if all(_DASHES.match(cell) for cell in cells):
             continue
         if not header:
             header = cells

@@ -50,7 +50,9 @@ def factual_spans(outcome: Outcome) -> list[tuple[int, int]]:
     if outcome.refused:
         return []
     return [
-        (start, end) for start, end in sentence_spans(outcome.answer) if _claims(claimed(outcome, start, end))
+        (start, end)
+        for start, end in sentence_spans(outcome.answer, quotations=True)
+        if _claims(claimed(outcome, start, end))
     ]
 
 

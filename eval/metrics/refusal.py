@@ -36,14 +36,14 @@ _REFUSALS = tuple(
         r"\b(?:unanswerable|NOT_IN_DOCUMENTS|out(?:side)? (?:of )?(?:the )?scope)\b",
         r"\b(?:i|we) (?:have|found|see) (?:no|nothing)\b",
         rf"\bnothing (?:\w+ ){{0,4}}{_SOURCES} (?:\w+ ){{0,2}}(?:says?|mentions?|answers?|covers?|addresses)\b",
-        rf"\b{_SOURCES}\b[^.!?]*\b{_NEGATION} (?:(?!on|the)\w+ ){{0,2}}{_TELLING}\b",
+        rf"\b{_SOURCES}\b[^.!?]{{0,260}}\b{_NEGATION} (?:(?!on|the)\w+ ){{0,2}}{_TELLING}\b",
         r"\b(?:i|we) (?:could |can )?(?:find|found|see|saw|have) (?:no|nothing)\b",
         r"\b(?:this|that|it) (?:is not|isn't) (?:covered|mentioned|addressed|discussed|answered|stated) here\b",
         rf"\b{_NEGATION} (?:\w+ ){{0,5}}{_SOURCES}\b (?:\w+ ){{0,3}}{_TELLING}\b",
         rf"\b{_NEGATION} (?:\w+ ){{0,1}}(?:in|from|with|within) (?:\w+ ){{0,2}}{_SOURCES}\b",
         rf"\b{_SOURCES} leaves? (?:it |this |that )?open\b",
-        rf"\b{_SOURCES}\b[^.!?]*\b(?:are|is) (?:unrelated|irrelevant|unknown|unclear|insufficient)\b",
-        rf"\b{_SOURCES}\b[^.!?]*\b(?:say|says|hold|holds|contain|contains) nothing\b",
+        rf"\b{_SOURCES}\b[^.!?]{{0,260}}\b(?:are|is) (?:unrelated|irrelevant|unknown|unclear|insufficient)\b",
+        rf"\b{_SOURCES}\b[^.!?]{{0,260}}\b(?:say|says|hold|holds|contain|contains) nothing\b",
         r"\b(?:there (?:is|are) (?:not|no)|there (?:isn't|aren't)) (?:any )?(?:\w+ ){0,2}(?:information|details?|mention|data|evidence)\b",
         r"\b(?:i|we) (?:would )?need more (?:\w+ )?(?:documents?|information|context|details)\b",
         r"\bc[ao]me up empty\b",
@@ -62,6 +62,8 @@ _REFUSALS = tuple(
         rf"\bnone of the (?:\w+ ){{0,3}}{_SOURCES}\b",
     )
 )
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s++(?!\[\d)")
+_MARKER = re.compile(r"\[\d")
 _OPENING = 260
 """A refusal says so at its start; what comes after may quote anything."""
 
@@ -94,8 +96,8 @@ def sounds_refused(answer: str) -> bool:
 def _first(text: str) -> str:
     """Return the opening up to its first marker's sentence: a cited statement is an answer."""
     opening = text[:_OPENING]
-    sentence = re.split(r"(?<=[.!?])\s+(?!\[\d)", opening, maxsplit=2)
-    return " ".join(part for part in sentence[:2] if not re.search(r"\[\d", part))
+    sentence = _SENTENCE_END.split(opening, maxsplit=2)
+    return " ".join(part for part in sentence[:2] if not _MARKER.search(part))
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from eval.run import Evaluation
 from eval.verdict import Judgement
 from vectorstore.errors import Unavailable
+from vectorstore.extras import pip_install
 
 _FOREIGN = re.compile(r"[^\w\-. /]")
 """What MLflow takes in no name."""
@@ -25,7 +26,9 @@ def log_run(found: Evaluation, judgement: Judgement, folder: Path, *, tracking: 
         import mlflow
         from mlflow.exceptions import MlflowException
     except ImportError as error:
-        raise Unavailable("MLflow is not installed.", "pip install 'footnote[mlflow]'") from error
+        raise Unavailable(
+            "MLflow is not installed.", pip_install("mlflow-skinny", "alembic", "sqlparse")
+        ) from error
     try:
         client = mlflow.MlflowClient(tracking_uri=tracking)
         experiment = client.get_experiment_by_name(_EXPERIMENT)

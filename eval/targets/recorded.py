@@ -140,7 +140,7 @@ def _passage(place: int, read: Read) -> Passage:
 
 def _citations(said: Answer, passages: Sequence[Passage]) -> list[Citation]:
     known = {passage.number: passage for passage in passages}
-    spans = sentence_spans(said.answer)
+    spans = sentence_spans(said.answer, quotations=True)
     markers = [(int(match[1]), match.span()) for match in MARKER.finditer(said.answer)]
     places = markers or [(cite.n, (cite.start, cite.end)) for cite in said.citations]
     found = []
@@ -160,7 +160,7 @@ def _citations(said: Answer, passages: Sequence[Passage]) -> list[Citation]:
 def _checked(answer: str, passages: Sequence[Passage]) -> list[SentenceChecked]:
     rests = [
         (start, end, check(MARKER.sub("", answer[start:end]).strip(), passages))
-        for start, end in sentence_spans(answer)
+        for start, end in sentence_spans(answer, quotations=True)
     ]
     return [SentenceChecked(start, end, found.verdict, found.support) for start, end, found in rests]
 

@@ -4,6 +4,7 @@ import re
 
 from ingest.extract import Extract
 from ingest.limits import Limits
+from ingest.parse.front_matter import refuse_lost_readers
 from ingest.parse.html_walk import HtmlWalk
 from ingest.parse.markup import Element, read_html
 from ingest.parse.metadata import parse_date
@@ -11,15 +12,18 @@ from ingest.parse.source import Source
 from ingest.parse.writer import ExtractWriter
 from vectorstore.types import MetadataValue
 
-_CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", re.I)
+_CHARSET = re.compile(rb"<meta[^<>]+charset\s*+=\s*+[\"']?([\w-]+)", re.I)
 _MODIFIED = ("article:modified_time", "last-modified", "dcterms.modified", "date", "article:published_time")
+_HEAD = 64_000
 _KEPT = ("author", "description", "keywords")
 
 
 def parse(source: Source, limits: Limits) -> Extract:
     """Read a web page."""
     writer = ExtractWriter(limits)
-    root = read_html(_decode(source.data, writer))
+    text = _decode(source.data, writer)
+    refuse_lost_readers(text[:_HEAD])
+    root = read_html(text)
     HtmlWalk(writer).page(root)
     properties = _properties(root)
     metadata: dict[str, MetadataValue] = {key: properties[key] for key in _KEPT if key in properties}

@@ -1,12 +1,13 @@
 """Markdown: its source kept readable, front matter to metadata, markup that is not content taken out."""
 
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ingest.extract import Extract
 from ingest.limits import Limits
+from ingest.parse.access import is_readers
+from ingest.parse.front_matter import split_front_matter
 from ingest.parse.html import write_html
 from ingest.parse.markdown_admonitions import without_admonitions
 from ingest.parse.markdown_inline import MarkdownInline
@@ -18,7 +19,6 @@ from ingest.parse.writer import ExtractWriter
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-_FRONT_MATTER = re.compile(r"\A\s*(---|\+\+\+)[ \t]*\n(.*?)\n\1[ \t]*(?:\n|\Z)", re.S)
 _QUOTE = re.compile(r"^ {0,3}> ?", re.M)
 _MODIFIED_KEYS = ("lastmod", "last_modified", "last_updated", "updated", "modified", "date")
 
@@ -26,13 +26,18 @@ _MODIFIED_KEYS = ("lastmod", "last_modified", "last_updated", "updated", "modifi
 def parse(source: Source, limits: Limits) -> Extract:
     """Read Markdown (CommonMark with tables)."""
     writer = ExtractWriter(limits)
-    front, text = _split_front_matter(writer.clean(writer.decode(source.data)), writer)
+    front, text = split_front_matter(writer.clean(writer.decode(source.data)))
+    if front.finding:
+        writer.finding(front.finding)
     write_markdown(text, writer)
     return writer.finish(
         source.media_type,
-        title=str(front.get("title") or ""),
-        modified=next((parse_date(front[key]) for key in _MODIFIED_KEYS if front.get(key)), None),
-        metadata=plain_metadata(front),
+        title=str(front.values.get("title") or ""),
+        modified=next(
+            (parse_date(front.values[key]) for key in _MODIFIED_KEYS if front.values.get(key)), None
+        ),
+        metadata=plain_metadata({key: value for key, value in front.values.items() if not is_readers(key)}),
+        readers=front.readers,
     )
 
 
@@ -48,22 +53,6 @@ def write_markdown(text: str, writer: ExtractWriter) -> None:
     lines = text.split("\n")
     for block in _top_level(tokens):
         _write_block(block, lines, writer=writer, inline=inline)
-
-
-def _split_front_matter(text: str, writer: ExtractWriter) -> tuple[dict[str, object], str]:
-    import yaml
-
-    match = _FRONT_MATTER.match(text)
-    if not match:
-        return {}, text
-    try:
-        values = tomllib.loads(match[2]) if match[1] == "+++" else yaml.safe_load(match[2])
-    except (yaml.YAMLError, tomllib.TOMLDecodeError, ValueError, RecursionError):
-        writer.finding("The front matter is not valid YAML or TOML; it was left out.")
-        return {}, text[match.end() :]
-    if not isinstance(values, dict):
-        return {}, text if values is not None else text[match.end() :]
-    return {str(key): value for key, value in values.items()}, text[match.end() :]
 
 
 def _top_level(tokens: Sequence["Token"]) -> Iterator[list["Token"]]:

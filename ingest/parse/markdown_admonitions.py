@@ -3,11 +3,13 @@
 import re
 from typing import Final
 
-_FENCE = re.compile(r"\s*(```+|~~~+)")
-_INDENTED = re.compile(r"(\s*)(?:!!!|\?\?\?\+?)\s+([\w-]+)(?:\s+[\w-]+)*(?:\s+\"([^\"]*)\")?\s*$")
-_TAB = re.compile(r"(\s*)===[!+]?\s+\"([^\"]*)\"\s*$")
-_OPEN = re.compile(r"\s*(?:/{3,}|:{3,})\s*([\w-]+)(?:\s*\|\s*(.*)|\s*\[(.*)\]|\s+(?!\{)(.*))?\s*$")
-_CLOSE = re.compile(r"\s*(?:/{3,}|:{3,})\s*$")
+_FENCE = re.compile(r"\A\s*+(```+|~~~+)")
+_INDENTED = re.compile(r"\A(\s*+)(?:!!!|\?\?\?\+?)\s++([\w-]++)(?:\s++[\w-]++)*+(?:\s++\"([^\"]*+)\")?\s*+\Z")
+_TAB = re.compile(r"\A(\s*+)===[!+]?\s++\"([^\"]*+)\"\s*+\Z")
+_OPEN = re.compile(
+    r"\A\s*+(?:/{3,}+|:{3,}+)\s*+([\w-]++)(?:\s*+\|\s*+(.*)|\s*+\[(.*)\]|\s++(?!\{)(.*))?\s*+\Z"
+)
+_CLOSE = re.compile(r"\A\s*+(?:/{3,}+|:{3,}+)\s*+\Z")
 _INDENT: Final = 4
 
 

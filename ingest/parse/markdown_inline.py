@@ -3,33 +3,36 @@
 import html
 import re
 
+from ingest.parse.emphasis import Marks
+from ingest.parse.markdown_code import with_code
 from ingest.parse.writer import ExtractWriter
 
 _MAX_SHOWN_LINK = 80
-_CODE = re.compile(
-    r"^ *(?P<fence>```+|~~~+).*?^ *(?P=fence)|(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`)", re.S | re.M
-)
 _CODE_MARK = "\ue0ff"  # private use: stands for a piece of code while the prose around it is cleaned
 _ASIDE = re.compile(f"{_CODE_MARK}(\\d+){_CODE_MARK}")
-_BRACKETED = r"\[(?P<text>(?:[^\[\]\\]|\\.|\[[^\[\]]*\])*)\]"
+_BRACKETED = r"\[(?P<text>(?:[^\[\]\\]|\\.|\[[^\[\]]*+\])*+)\]"
 _LINK = re.compile(
-    _BRACKETED + r"\(\s*(?P<target><[^>\n]*>|(?:[^()\s]|\([^()\s]*\))*)"
-    r"(?:\s+(?:\"[^\"]*\"|'[^']*'|\([^)]*\)))?\s*\)(?:\{[^}\n]*\})?"
+    _BRACKETED + r"\(\s*+(?P<target><[^>\n]{0,2000}+>|(?:[^()\s]|\([^()\s]*+\))*+)"
+    r"(?:\s++(?:\"[^\"]{0,1000}+\"|'[^']{0,1000}+'|\([^)]{0,1000}+\)))?\s*+\)(?:\{[^}\n]{0,500}+\})?"
 )
 _IMAGE = re.compile("!" + _LINK.pattern)
-_REFERENCE = re.compile(r"(?P<image>!?)" + _BRACKETED + r"\[(?P<label>[^\[\]]*)\]")
+_REFERENCE = re.compile(r"(?P<image>!?)" + _BRACKETED + r"\[(?P<label>[^\[\]]*+)\]")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
-_TEMPLATE = re.compile(r"\{%.*?%\}|\{\*.*?\*\}|\{\{[<%].*?[>%]\}\}|\{:[^}\n]*\}", re.S)
-_BREAK = re.compile(r"<br\s*/?>", re.I)
+_TEMPLATES = (("{{<", ">}}"), ("{{%", "%}}"), ("{%", "%}"), ("{*", "*}"))
+_ATTRIBUTES = re.compile(r"\{:[^{}\n]*+\}")
+_BREAK = re.compile(r"<br\s*+/?>", re.I)
 _TAG = re.compile(
     r"</?(?:a|abbr|aside|b|big|blockquote|caption|center|cite|code|dd|del|details|dfn|div|dl|dt|em|figcaption|"
     r"figure|font|h[1-6]|hr|i|iframe|img|ins|kbd|li|mark|ol|p|picture|pre|q|s|samp|section|small|source|span|"
     r"strong|sub|summary|sup|table|tbody|td|tfoot|th|thead|tr|tt|u|ul|var|video|wbr)(?:\s[^<>]*)?/?>",
     re.I,
 )
-_ANCHOR = re.compile(r"\s*\{\s*[#.:][^}\n]*\}\s*$")
-_MARKS = re.compile(r"(\*\*|__|~~|\*|`)(?=\S)(.+?)(?<=\S)\1")
-_SHOWN = re.compile(r"\[([^\]]*)\]\(https?://[^)\s]*\)")
+_ANCHOR = re.compile(r"(?<!\s)\s*+\{\s*+[#.:][^{}\n]*+\}\s*+\Z")
+_MARKS = Marks(
+    re.compile(r"[*_~`]"),
+    {mark: re.compile(rf"(?<=\S){re.escape(mark)}") for mark in ("**", "__", "~~", "*", "`")},
+)
+_SHOWN = re.compile(r"\[([^\[\]]*+)\]\(https?://[^)\s]{0,200}+\)")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
@@ -47,11 +50,11 @@ class MarkdownInline:
             return source
         code: list[str] = []
 
-        def put_aside(match: re.Match[str]) -> str:
-            code.append(match[0])
+        def put_aside(piece: str) -> str:
+            code.append(piece)
             return f"{_CODE_MARK}{len(code) - 1}{_CODE_MARK}"
 
-        prose = self._prose(_CODE.sub(put_aside, source.replace(_CODE_MARK, "")))
+        prose = self._prose(with_code(source.replace(_CODE_MARK, ""), put_aside))
         return _ASIDE.sub(lambda match: code[int(match[1])], prose)
 
     def title(self, source: str) -> str:
@@ -59,11 +62,14 @@ class MarkdownInline:
         title = self.text(_ANCHOR.sub("", source))
         title = _SHOWN.sub(r"\1", title)
         for _ in range(3):
-            title = _MARKS.sub(r"\2", title)
+            title = _MARKS.removed(title)
         return _ESCAPE.sub(r"\1", title)
 
     def _prose(self, source: str) -> str:
-        source = _TEMPLATE.sub("", _COMMENT.sub("", source))
+        source = _COMMENT.sub("", source)
+        for begins, ends in _TEMPLATES:
+            source = _without(source, begins, ends)
+        source = _ATTRIBUTES.sub("", source)
         source = _IMAGE.sub(lambda match: match["text"].strip(), source)  # first: it may stand inside a link
         source = _REFERENCE.sub(self._reference, _LINK.sub(self._link, source))
         source = _TAG.sub("", _BREAK.sub(" ", source))
@@ -89,3 +95,12 @@ class MarkdownInline:
             same = target.split("://", 1)[1].rstrip("/") == text.removeprefix("https://").rstrip("/")
             return target if same or not text else f"[{text}]({target})"
         return text
+
+
+def _without(text: str, begins: str, ends: str) -> str:
+    """Leave out what stands between two marks, with them."""
+    kept, done = [], 0
+    while (start := text.find(begins, done)) >= 0 and (end := text.find(ends, start + len(begins))) >= 0:
+        kept.append(text[done:start])
+        done = end + len(ends)
+    return "".join((*kept, text[done:]))

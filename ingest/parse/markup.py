@@ -8,7 +8,7 @@ from ingest.parse.failure import Unparsable
 # lxml brings no types of its own
 Element: TypeAlias = Any
 
-_XML_HEAD = re.compile(r"^\s*<\?xml[^>]*\?>")
+_XML_HEAD = re.compile(r"\A\s*+<\?xml[^>]*\?>")
 
 
 def read_xml(data: bytes) -> Element:

@@ -3,7 +3,7 @@
 import re
 from datetime import date, datetime, time, timedelta
 
-_QUOTED = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\]-]*)[^\]]*\]|\[[^\]]*\]|_.|\*.')
+_QUOTED = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\[\]-]*+)[^\[\]]*+\]|\[[^\[\]]*+\]|_.|\*.')
 _DIGITS = re.compile(r"[#0?][#0?,]*(?:\.([#0?]+))?")
 
 

@@ -11,7 +11,7 @@ from ingest.parse.pdf_page import OutlineEntry, PdfPage
 _MAX_LENGTH: Final = 160
 _MAX_LINES: Final = 3
 _LARGER: Final = 1.12
-_NUMBERED = re.compile(r"(\d{1,2}(?:\.\d{1,2})*)\.?\s+\S")
+_NUMBERED = re.compile(r"\A(\d{1,2}(?:\.\d{1,2})*+)\.?\s++\S")
 _PART = re.compile(r"(?:part|chapter|teil|kapitel)\s+(?:\d+|[ivx]+)\b", re.I)
 _ITEM = re.compile(r"(?:item|section|article|§)\s*\d+[a-z]?\b", re.I)
 _SPACE = re.compile(r"\W+")

@@ -14,7 +14,7 @@ PieceKind: TypeAlias = Literal["text", "item"]
 _STEP = re.compile(r"(\d{1,2}) (?=[A-Z][^\d]{2})")
 _BULLET = re.compile(r"(?:[•◦▪‣●○■□§]|[-–—o·](?=\s))\s*(?=\S)|(?=\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)]\s+\S)")
 _SOFT: Final = "\u00ad"
-_CUT = re.compile(r"(\w+)[-\u2010\u00ad]$")
+_CUT = re.compile(r"(?<!\w)(\w++)[-\u2010\u00ad]\Z")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _GAP: Final = 0.35
 _SAME_SIZE: Final = 0.08

@@ -13,9 +13,11 @@ _MIN_OFFSET_SHARE: Final = 0.1
 _OUTER: Final = 0.12
 _NUMBER = re.compile(r"\b(?:\d+|[ivxlc]+)\b")
 _PAGE_NUMBER = re.compile(
-    r"(?:page|seite|p\.)?\s*[-–—|]?\s*(?:[A-Z]-)?(?:\d{1,4}|[ivxlc]{1,7})\s*[-–—|]?(?:\s*(?:of|/|von|de)\s*\d{1,4})?",
+    r"\A(?:page|seite|p\.)?\s*+(?:[-–—|]\s*+)?(?:[A-Z]-)?(?:\d{1,4}|[ivxlc]{1,7})\s*+(?:[-–—|]\s*+)?"
+    r"(?:(?:of|/|von|de)\s*+\d{1,4})?\Z",
     re.I,
 )
+_PAGE = re.compile(r"\bpage \S++\Z")
 
 
 def remove_running(pages: list[PdfPage]) -> int:
@@ -91,7 +93,7 @@ def _key(row: Row, page: PdfPage, offsets: frozenset[int]) -> str:
 
 def _placed(row: Row, page: PdfPage, offsets: frozenset[int]) -> tuple[str, int]:
     """Return the row's text without its page number, and its height: the same twice is enough at the edge."""
-    return re.sub(r"\bpage \S+$", "#", _key(row, page, offsets)), round(row.top / 3)
+    return _PAGE.sub("#", _key(row, page, offsets)), round(row.top / 3)
 
 
 def _is_outer(row: Row, page: PdfPage) -> bool:

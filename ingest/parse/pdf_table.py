@@ -7,11 +7,12 @@ from ingest.parse.pdf_header import Column, column_of, header_cells
 from ingest.parse.pdf_page import Row, Word
 
 _GLUED_BEFORE: Final = re.compile(r"[$€£¥(]{1,2}|US\$|[-–—]?\$")
-_LAST_SIGN: Final = re.compile(r"(.*\S)\s+([$€£¥])")
-_TWO_SUMS: Final = re.compile(r"(\(?[\d,.]+\)?(?: ?%)?) +([$€£¥] ?\(?[\d,.]+\)?)")
+_LAST_SIGN: Final = re.compile(r"\A(.*\S)\s++([$€£¥])\Z")
+_TWO_SUMS: Final = re.compile(r"\A(\(?[\d,.]++\)?(?: ?%)?) ++([$€£¥] ?\(?[\d,.]++\)?)\Z")
 _GLUED_AFTER: Final = re.compile(r"[)%]{1,2}|pts?|bps|x|\)\s*%")
 _VALUE: Final = re.compile(
-    r"[-–—(+]?\s*[$€£¥]?\s*\(?-?[\d.,]+\s*\)?\s*(?:%|x|pts?|bps|M|B|K)?\)?|[-–—]+|N/?[AM]|\*+|NM", re.I
+    r"\A(?:[-–—(+]?\s*+(?:[$€£¥]\s*+)?\(?-?[\d.,]++\s*+(?:\)\s*+)?(?:%|x|pts?|bps|M|B|K)?\)?|[-–—]++|N/?[AM]|\*++|NM)\Z",
+    re.I,
 )
 _YEAR: Final = re.compile(r"(?:19|20)\d\d")
 _BULLET: Final = re.compile(r"[•◦▪‣●○■□–—\-·o§]|\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,4})[.)]")

@@ -5,20 +5,24 @@ from textwrap import dedent
 
 from ingest.extract import Extract
 from ingest.limits import Limits
+from ingest.parse.front_matter import refuse_lost_readers
 from ingest.parse.source import Source
 from ingest.parse.wrapping import unwrapped, unwrapped_items
 from ingest.parse.writer import ExtractWriter
 
-_PARTS = re.compile(r"\n(?:[ \t]*\n)+")
-_RULE = re.compile(r"[=\-~*#_]{3,}$")
-_NUMBERED = re.compile(r"(\d+(?:\.\d+)*)\.?\s+[A-Z]")
-_ITEM = re.compile(r"\s*(?:[-*•+]|\d{1,3}[.)])\s+\S")
+_HEAD = 64_000
+_PARTS = re.compile(r"\n(?:[ \t]*+\n)++")
+_RULE = re.compile(r"\A[=\-~*#_]{3,}+\Z")
+_NUMBERED = re.compile(r"\A(\d++(?:\.\d++)*+)\.?\s++[A-Z]")
+_ITEM = re.compile(r"\A\s*+(?:[-*•+]|\d{1,3}[.)])\s++\S")
 
 
 def parse(source: Source, limits: Limits) -> Extract:
     """Read plain text."""
     writer = ExtractWriter(limits)
-    write_plain(writer.decode(source.data), writer)
+    text = writer.decode(source.data)
+    refuse_lost_readers(writer.clean(text[:_HEAD]))
+    write_plain(text, writer)
     return writer.finish(source.media_type)
 
 

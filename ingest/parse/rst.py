@@ -10,6 +10,8 @@ from typing import Final
 
 from ingest.extract import Extract
 from ingest.limits import Limits
+from ingest.parse.access import is_readers, readers_of
+from ingest.parse.front_matter import refuse_lost_readers
 from ingest.parse.metadata import parse_date, plain_metadata
 from ingest.parse.rst_inline import RstInline
 from ingest.parse.rst_table import read_table
@@ -18,15 +20,19 @@ from ingest.parse.wrapping import unwrapped, unwrapped_items
 from ingest.parse.writer import ExtractWriter
 from vectorstore.types import MetadataValue
 
-_ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1*\s*$")
-_HEADER_FIELD = re.compile(r"([A-Z][\w-]*):(?:\s+(.*))?$")
-_FIELD = re.compile(r":([^:\n`]+):(?:\s+(.*))?$")
-_DIRECTIVE = re.compile(r"\.\.\s+(?:\|[^|]+\|\s+)?([\w+.:-]+?)\s*::(?:\s+(.*))?$")
+_ADORNMENT = re.compile(r"\A([!-/:-@\[-`{-~])\1*+\s*+\Z")
+_HEADER_FIELD = re.compile(r"\A([A-Z][\w-]*+):(?:\s++(.*))?\Z")
+_FIELD = re.compile(r"\A:([^:\n`]++):(?:\s++(.*))?\Z")
+_DIRECTIVE = re.compile(r"\A\.\.\s++(?:\|[^|]++\|\s++)?([\w+.:-]+?)\s*+::(?:\s++(.*))?\Z")
 _TARGET = re.compile(r"(?:\.\. _|__ )")
-_NOTE = re.compile(r"\.\.\s+\[([^\]]+)\]\s*(.*)$")
-_ITEM = re.compile(r"(?:[-*+•]|(?:\d{1,3}|[a-zA-Z]|#|[ivxIVX]{1,5})[.)]|\((?:\d{1,3}|[a-zA-Z])\))\s+\S")
-_GRID = re.compile(r"\+(?:[-=]+\+)+\s*$")
-_SIMPLE = re.compile(r"=+(?:\s+=+)+\s*$")
+_NOTE = re.compile(r"\A\.\.\s++\[([^\]]++)\]\s*+(.*)\Z")
+_ITEM = re.compile(r"\A(?:[-*+•]|(?:\d{1,3}|[a-zA-Z]|#|[ivxIVX]{1,5})[.)]|\((?:\d{1,3}|[a-zA-Z])\))\s++\S")
+_GRID = re.compile(r"\A\+(?:[-=]++\+)++\s*+\Z")
+_SIMPLE = re.compile(r"\A=++(?:\s++=++)++\s*+\Z")
+_BULLET = re.compile(r"\A(\s*+)[*+•](?=\s)")
+_EMPTY_LINES = re.compile(r"\n{2,}+")
+_ROW_BEGINS = re.compile(r"\A\*\s++-\s?(.*)\Z")
+_CELL_BEGINS = re.compile(r"\A\s++-\s?(.*)\Z")
 _CODE: Final = frozenset(
     {"code", "code-block", "sourcecode", "parsed-literal", "math", "productionlist", "prompt"}
 )
@@ -90,6 +96,8 @@ def parse(source: Source, limits: Limits) -> Extract:
     text = writer.clean(writer.decode(source.data)).expandtabs(8)
     lines = [line.rstrip() for line in text.split("\n")]
     header, start = _read_header(lines)
+    said = readers_of(header, text="\n".join(lines[:start]), where="The header") if header else None
+    refuse_lost_readers("\n".join(lines[start:]))
     inline = RstInline(text, writer)
     title = _write_header(header, writer=writer, inline=inline)
     _RstReader(writer, inline).read(lines[start:], depth=0)
@@ -100,7 +108,8 @@ def parse(source: Source, limits: Limits) -> Extract:
         modified=next(
             (parse_date(values[key]) for key in ("last-modified", "created", "date") if values.get(key)), None
         ),
-        metadata=_metadata(values),
+        metadata=_metadata({key: value for key, value in values.items() if not is_readers(key)}),
+        readers=said,
     )
 
 
@@ -311,8 +320,8 @@ class _RstReader:
             end = after
             if after >= len(lines) or not _ITEM.match(lines[after]):
                 break
-        items = [re.sub(r"^(\s*)[*+•](?=\s)", r"\1-", line) for line in lines[at:end]]
-        text = re.sub(r"\n{2,}", "\n", "\n".join(items).strip())
+        items = [_BULLET.sub(r"\1-", line) for line in lines[at:end]]
+        text = _EMPTY_LINES.sub("\n", "\n".join(items).strip())
         self._writer.block("list", self._inline.text(unwrapped_items(text.replace("::\n", ":\n"))))
         return end
 
@@ -369,9 +378,9 @@ def _dedent(lines: list[str]) -> list[str]:
 def _list_table(content: list[str]) -> list[list[str]]:
     rows: list[list[str]] = []
     for line in content:
-        if match := re.match(r"\*\s+-\s?(.*)$", line):
+        if match := _ROW_BEGINS.match(line):
             rows.append([match[1]])
-        elif rows and (match := re.match(r"\s+-\s?(.*)$", line)):
+        elif rows and (match := _CELL_BEGINS.match(line)):
             rows[-1].append(match[1])
         elif rows and line.strip():
             rows[-1][-1] += " " + line.strip()

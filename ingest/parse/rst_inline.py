@@ -5,17 +5,16 @@ import re
 from ingest.parse.writer import ExtractWriter
 
 _LITERAL = re.compile(r"``(.+?)``", re.S)
-_NUMBERED_ROLE = re.compile(r":(pep|rfc|PEP|RFC):`(?:([^`<]*?)\s*<)?#?(\d+)(?:#[\w-]+)?>?`")
-_ROLE = re.compile(r":[\w.+-]+(?::[\w.+-]+)*:`([^`]+)`")
-_LINK = re.compile(r"`([^`<]*?)\s*<([^`>]+)>`__?", re.S)
+_NUMBERED_ROLE = re.compile(r":(pep|rfc|PEP|RFC):`(?:([^`<]*+)<)?#?(\d++)(?:#[\w-]++)?>?`")
+_ROLE = re.compile(r":[\w.+-]{1,60}+(?::[\w.+-]{1,60}+){0,4}:`([^`]++)`")
+_LINK = re.compile(r"`([^`<]*+)<([^`>]++)>`__?", re.S)
 _PHRASE = re.compile(r"`([^`]+)`__?(?!\w)", re.S)
-_WORD = re.compile(r"(?<![\w`])([A-Za-z0-9][\w.+-]*?)__?(?![\w`])")
+_WORD = re.compile(r"(?<![\w`])([A-Za-z0-9][\w.+-]{0,120}?)__?(?![\w`])")
 _INTERPRETED = re.compile(r"(?<![\w`])`([^`\n]+)`(?![\w`_])")
 _NOTE = re.compile(r"\[((?:#[\w-]*)|\*|[\w.+ -]+)\]_(?!\w)")
 _SUBSTITUTION = re.compile(r"\|([^|\s][^|\n]*)\|_{0,2}")
 _DEFINED = re.compile(r"^\.\. \|([^|]+)\|\s+(?:replace|unicode)::\s+(.+)$", re.M)
-_TARGET = re.compile(r"^\s*\.\. _(`[^`]+`|[^:\n]+):(?:[ \t]*\n?[ \t]+(\S+))?", re.M)
-_TITLED = re.compile(r"(.*?)\s*<[^<>]+>$", re.S)
+_TARGET = re.compile(r"^[^\S\n]*+\.\. _(`[^`]++`|[^:\n]++):(?:[ \t]*+(?:\n[ \t]++)?(?<=[ \t])(\S++))?", re.M)
 _ESCAPED = re.compile(r"\\(\s|.)")
 
 
@@ -43,7 +42,9 @@ class RstInline:
         return self.text(source).replace("`", "").replace("**", "")
 
     def _prose(self, source: str) -> str:
-        source = _NUMBERED_ROLE.sub(lambda match: match[2] or f"{match[1].upper()} {match[3]}", source)
+        source = _NUMBERED_ROLE.sub(
+            lambda match: (match[2] or "").rstrip() or f"{match[1].upper()} {match[3]}", source
+        )
         source = _ROLE.sub(lambda match: _role_text(match[1]), source)
         source = _LINK.sub(self._link, source)
         source = _PHRASE.sub(r"\1", source)
@@ -63,9 +64,9 @@ class RstInline:
 
 
 def _role_text(inner: str) -> str:
-    titled = _TITLED.match(inner)
-    if titled and titled[1]:
-        return titled[1]
+    title, opens, target = inner.rpartition("<")
+    if opens and title.strip() and target.endswith(">") and ">" not in target[:-1] and target != ">":
+        return title.rstrip()
     return inner.lstrip("~!").rpartition(".")[2] if inner.startswith("~") else inner.lstrip("!")
 
 

@@ -31,18 +31,18 @@ _TEXT_NAMES: Final = {
 _TEXT_MARKS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 _HEAD: Final = 65_536
 _HTML = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
+    r"\A\s*+(?:<\?xml[^>]*+>\s*+)?(?:(?><!--.*?-->)\s*+)*+<(?:!doctype\s++html|html|head|body)\b", re.I | re.S
 )
-_XML = re.compile(r"\s*<\?xml\s")
+_XML = re.compile(r"\A\s*+<\?xml\s")
 _MAIL_HEADER = re.compile(
     r"^(?:from|to|cc|subject|date|received|mime-version|message-id|return-path|delivered-to|reply-to|"
     r"content-type|x-[\w-]+|dkim-signature):",
     re.I,
 )
-_RST = re.compile(r"^(?:\.\. [\w:-]+::|.+\n([=~^\"#*+-])\1{3,}\s*$)|:\w+:`|``\w", re.M)
+_RST = re.compile(r"^(?:\.\. [\w:-]+::|.+\n([=~^\"#*+-])\1{3,}+[^\S\n]*+$)|:\w+:`|``\w", re.M)
 _STRONG_MARKDOWN = re.compile(r"^(?:#{1,6} \S|```|~~~)", re.M)
 _MARKDOWN = re.compile(
-    r"^(?:#{1,6} \S|```|~~~|- \S|\* \S|\|.*\|\s*$|> \S)|\[[^\]\n]+\]\([^)\n]+\)|\*\*\S", re.M
+    r"^(?:#{1,6} \S|```|~~~|- \S|\* \S|\|.*\|[^\S\n]*+$|> \S)|\[[^\[\]\n]++\]\([^)\n]{1,1000}+\)|\*\*\S", re.M
 )
 
 

@@ -5,10 +5,10 @@ from typing import Final
 
 _SHORTEST: Final = 45
 _LONGEST: Final = 140
-_HARD_BREAK = re.compile(r"(?:  |\\)$")
-_ITEM = re.compile(r"\s*(?:[-*+•]|(?:\d{1,3}|[a-zA-Z]|#)[.)]|\((?:\d{1,3}|[a-zA-Z])\))(?:\s|$)")
-_FENCE = re.compile(r"\s*(?:```|~~~)")
-_APART = re.compile(r"\s*(?:\||>|#|:\s)")
+_HARD_BREAK = re.compile(r"(?:  |\\)\Z")
+_ITEM = re.compile(r"\A\s*+(?:[-*+•]|(?:\d{1,3}|[a-zA-Z]|#)[.)]|\((?:\d{1,3}|[a-zA-Z])\))(?:\s|$)")
+_FENCE = re.compile(r"\A\s*+(?:```|~~~)")
+_APART = re.compile(r"\A\s*+(?:\||>|#|:\s)")
 
 
 def unwrapped(text: str) -> str:

@@ -101,6 +101,7 @@ class ExtractWriter:
         title: str = "",
         modified: datetime | None = None,
         metadata: dict[str, MetadataValue] | None = None,
+        readers: tuple[str, ...] | None = None,
         page_labels: Sequence[str] = (),
         headed: bool = True,
     ) -> Extract:
@@ -126,6 +127,7 @@ class ExtractWriter:
             modified=modified,
             pages=tuple(self._pages),
             metadata=metadata or {},
+            readers=readers,
             findings=tuple(self._findings),
             page_labels=tuple(page_labels),
             links=tuple(self._links),

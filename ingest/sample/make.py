@@ -13,9 +13,10 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from ingest.sample import HANDBOOK
+
 HERE = Path(__file__).parent
 SOURCES = HERE / "sources"
-HANDBOOK = HERE / "handbook"
 
 Kind: TypeAlias = Literal["heading", "paragraph", "bullets", "numbers", "table", "note", "break"]
 

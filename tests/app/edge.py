@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -153,6 +153,10 @@ class MemoryStore:
 
     def text(self, document: DocumentId) -> str:
         return self.texts[document]
+
+    def readable(self, documents: Collection[DocumentId], *, scope: Scope) -> bool:
+        known = {each.id: each for each in self.all}
+        return all(each in known and scope.allows(known[each]) for each in documents)
 
     def info(self) -> GenerationInfo:
         raise NotImplementedError

@@ -95,7 +95,7 @@ def test_questions_are_told_apart(question: str, kind: str) -> None:
 
 def test_a_refusal_names_the_nearest_documents_without_markers() -> None:
     text = refusal_text("Anything?", [passage("x", title="Leave policy"), passage("y", title="Expenses")])
-    assert "Leave policy and Expenses" in text
+    assert "“Leave policy” and “Expenses”." in text
     assert "[" not in text
     assert refusal_text("Anything?", [])
 

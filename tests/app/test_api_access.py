@@ -10,6 +10,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from app.keys import Keys, Right
+from app.parts import ServiceSettings
 from app.service import create_app
 from tests.app.edge import ANSWERED, ScriptedTurn, Served, serve, service
 from vectorstore.types import Scope
@@ -164,17 +165,18 @@ def test_anothers_runs_and_responses_and_chats_are_not_there(tmp_path: Path) -> 
 def test_a_chat_of_the_same_id_under_another_key_is_another_chat(tmp_path: Path) -> None:
     keys = Keys(tmp_path / "keys.json")
     anna, bert = ({"Authorization": f"Bearer {keys.create(name).secret}"} for name in ("anna", "bert"))
-    body = {"id": "chat1", "messages": [{"role": "user", "content": "q"}]}
+    chat = "kL2mN8pQ4rS6tV0w"
+    body = {"id": chat, "messages": [{"role": "user", "content": "q"}]}
     turn = ScriptedTurn((*ANSWERED[:6], 30.0))
     with (
         serve(service(turn, keys=tmp_path / "keys.json")) as served,
         httpx.stream("POST", f"{served.url}/api/chat", json=body, headers=anna) as stream,
     ):
         next(line for line in stream.iter_lines() if "text-delta" in line)
-        assert httpx.get(f"{served.url}/api/chat/chat1/stream", headers=bert).status_code == 204
-        assert httpx.post(f"{served.url}/api/chat/chat1/stop", headers=bert).json() == {"stopped": False}
+        assert httpx.get(f"{served.url}/api/chat/{chat}/stream", headers=bert).status_code == 204
+        assert httpx.post(f"{served.url}/api/chat/{chat}/stop", headers=bert).json() == {"stopped": False}
         assert turn.open == 1
-        assert httpx.post(f"{served.url}/api/chat/chat1/stop", headers=anna).json() == {"stopped": True}
+        assert httpx.post(f"{served.url}/api/chat/{chat}/stop", headers=anna).json() == {"stopped": True}
 
 
 def test_without_keys_this_machine_may_ask_and_only_under_a_local_name() -> None:
@@ -193,12 +195,42 @@ def test_without_keys_this_machine_may_ask_and_only_under_a_local_name() -> None
             assert response.status_code in {400, 403}, host
 
 
-def test_without_keys_a_foreign_page_may_not_ask() -> None:
+def test_without_keys_a_foreign_page_may_do_nothing() -> None:
+    """Another port of this machine is another page: it might be anybody's."""
+    listed = ServiceSettings(cors_origins=("http://localhost:3000",))
+    with serve(service()) as served, serve(service(settings=listed)) as open_to_one:
+        own = served.url
+        port = own.rsplit(":", 1)[1]
+        for origin in ("https://evil.example", "null", "http://localhost:3000", "http://127.0.0.1:1", "",
+                       f"http://localhost:{port}", f"https://127.0.0.1:{port}", "http://127.0.0.1", "http://["):  # fmt: skip
+            for method, path in PROTECTED:
+                response = httpx.request(
+                    method, own + path, json=BODIES.get(path), headers={"Origin": origin}
+                )
+                assert response.status_code == 403, (origin, path)
+        assert (
+            httpx.post(f"{own}/v1/chat", json=BODIES["/v1/chat"], headers={"Origin": own}).status_code == 200
+        )
+        listed_page = {"Origin": "http://localhost:3000"}
+        answer = httpx.post(f"{open_to_one.url}/v1/chat", json=BODIES["/v1/chat"], headers=listed_page)
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == "http://localhost:3000"
+
+
+@pytest.mark.parametrize("name", [
+    "X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "X-Forwarded-Host", "X-Forwarded-Proto", "CF-Connecting-IP",
+])  # fmt: skip
+def test_without_keys_what_a_proxy_passes_on_is_refused(name: str, tmp_path: Path) -> None:
     with serve(service()) as served:
-        body = BODIES["/v1/chat"]
-        for origin, status in (("https://evil.example", 403), ("null", 403), ("http://localhost:5173", 200)):
-            response = httpx.post(f"{served.url}/v1/chat", json=body, headers={"Origin": origin})
-            assert response.status_code == status, origin
+        for value in ("127.0.0.1", "203.0.113.9", ""):
+            response = httpx.get(f"{served.url}/v1/documents", headers={name: value})
+            assert response.status_code == 403
+        assert "footnote keys create" in response.json()["detail"]
+        assert httpx.get(f"{served.url}/healthz", headers={name: "127.0.0.1"}).status_code == 200
+    secret = Keys(tmp_path / "keys.json").create("with a key it is no matter").secret
+    with serve(service(keys=tmp_path / "keys.json")) as served:
+        headers = {name: "127.0.0.1", "Authorization": f"Bearer {secret}"}
+        assert httpx.get(f"{served.url}/v1/documents", headers=headers).status_code == 200
 
 
 def test_without_keys_any_other_key_is_as_good_as_none_but_one_of_ours_is_checked() -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import httpx
 import pytest
@@ -13,9 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.api.view_page import page_at, render
-from app.keys import Keys
+from app.keys import Keys, Right
 from app.parts import ServiceSettings
-from tests.app.edge import HANDBOOK, HANDBOOK_TEXT, LEAVE, Served, serve, service
+from tests.app.edge import (
+    HANDBOOK,
+    HANDBOOK_TEXT,
+    LEAVE,
+    Served,
+    serve,
+    service,
+)
 from vectorstore.types import Span
 
 
@@ -128,12 +135,103 @@ def test_with_keys_the_links_in_an_answer_open_in_a_browser_until_the_key_is_rev
         forged = [
             link.replace("doc_handbook", "doc_wiki"),
             link.replace("expires=", "expires=9"),
-            re.sub(r"signature=\w", "signature=0", link) + "0",
+            link.replace("signature=", "signature=0"),
             re.sub(r"&key=.*#", "#", link),
         ]
         assert [httpx.get(each).status_code for each in forged] == [401] * 4
         keys.revoke(made.key.id)
         assert httpx.get(link).status_code == 401
+
+
+@pytest.mark.parametrize("scopes", [["search"], ["chat"], ["search", "chat"]])
+def test_a_link_of_a_key_that_reads_no_documents_opens_the_place_and_no_more(
+    tmp_path: Path, scopes: list[Right]
+) -> None:
+    keys = Keys(tmp_path / "keys.json")
+    narrow, reader = keys.create("narrow", scopes=scopes).secret, keys.create("reader").secret
+    text = f"{HANDBOOK_TEXT} {'x' * 400} SECRET {'After. ' * 200}"
+    with serve(service(keys=tmp_path / "keys.json")) as served:
+        served.app.state.service.store.texts[HANDBOOK.id] = text
+        for secret, is_whole in ((narrow, False), (reader, True)):
+            for link in _links(served, secret, "chat" in scopes or is_whole):
+                page = httpx.get(link)
+                assert page.status_code == 200
+                assert "Staff get 25 days of annual leave." in page.text
+                assert ("SECRET" in page.text) == is_whole
+                assert ("an excerpt" in page.text) != is_whole
+        bearer = {"Authorization": f"Bearer {narrow}"}
+        assert httpx.get(f"{served.url}/v1/documents/doc_handbook/view", headers=bearer).status_code == 403
+
+
+def _links(served: Served, secret: str, chats: bool) -> list[str]:
+    """Return every link that the key is given."""
+    headers = {"Authorization": f"Bearer {secret}"}
+    question = {"messages": [{"role": "user", "content": "q"}], "input": "q", "query": "q"}
+    paths = ("/v1/chat", "/v1/chat/completions", "/v1/responses", "/agui") if chats else ("/v1/search",)
+    answers = [httpx.post(served.url + path, json=question, headers=headers).text for path in paths]
+    found = [
+        link for answer in answers for link in re.findall(r'http://127[^"#\s)]+/view\?[^"#\s)]+', answer)
+    ]
+    assert found
+    return sorted({link for link in found if "doc_handbook" in link})
+
+
+def test_a_link_that_was_changed_anywhere_opens_nothing(tmp_path: Path) -> None:
+    keys = Keys(tmp_path / "keys.json")
+    headers = {"Authorization": f"Bearer {keys.create('x').secret}"}
+    other = keys.create("y").key.id
+    with serve(service(keys=tmp_path / "keys.json")) as served:
+        results = httpx.post(f"{served.url}/v1/search", json={"query": "q"}, headers=headers).json()[
+            "results"
+        ]
+        by_chunk = results[0]["url"].partition("#")[0]
+        by_span = httpx.get(f"{served.url}/v1/documents", headers=headers).json()["documents"][0]["url"]
+        for link in (by_chunk, by_span.partition("#")[0]):
+            assert httpx.get(link).status_code == 200
+            address, _, query = link.partition("?")
+            parts = dict(parse_qsl(query))
+            changed = [
+                *(
+                    parts | {name: value}
+                    for name in parts
+                    for value in (parts[name] + "0", "", "0", "1", "\0")
+                ),
+                *({key: value for key, value in parts.items() if key != name} for name in parts),
+                *(parts | {name: "1"} for name in ("chunk", "start", "end", "page")),
+                parts | {"key": other},
+                parts | {"start": "0", "end": "1000"},
+                parts | {"expires": f"0{parts['expires']}"},
+                parts | {"expires": str(int(parts["expires"]) + 1)},
+            ]
+            for each in changed:
+                if each != parts:
+                    assert httpx.get(f"{address}?{urlencode(each)}").status_code == 401, each
+            for extra in ("&chunk=chk_1&chunk=x", f"&{query}", "&start=0", "&start=0&start=1"):
+                assert httpx.get(link + extra).status_code == 401, extra
+            for elsewhere in ("/pages/1.png", "/pages/2.png", ""):
+                assert httpx.get(f"{address.removesuffix('/view')}{elsewhere}?{query}").status_code == 401
+            assert httpx.get(f"{address.replace('doc_handbook', 'doc_wiki')}?{query}").status_code in (
+                {401} if "doc_handbook" in address else {200}
+            )
+
+
+@settings(deadline=None)
+@given(
+    text=st.text(max_size=2_000),
+    start=st.integers(0, 2_100),
+    length=st.integers(0, 300),
+    breaks=st.sets(st.integers(1, 2_000), max_size=4),
+)
+def test_an_excerpt_shows_nothing_that_is_farther_from_the_place_than_a_little(
+    text: str, start: int, length: int, breaks: set[int]
+) -> None:
+    pages = (0, *sorted(each for each in breaks if each < len(text))) if breaks else ()
+    document = replace(HANDBOOK, pages=pages)
+    page = render(document, text, Span(start, start + length), is_whole=False)
+    body = re.search(r"<pre>(.*)</pre>", page, re.DOTALL)
+    assert body is not None
+    shown = _unescaped(re.sub(r'<span class="page"[^>]*>\d+</span>|</?(?:mark|span)[^>]*>', "", body[1]))
+    assert shown == text[max(0, start - 300) : start + length + 300]
 
 
 def test_an_expired_link_is_closed_and_signing_can_be_switched_off(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 All 50,000 cases: `python -m pytest -m slow -s tests/app/test_api_fuzz.py`, in ten slices, each with its seed.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -73,6 +74,7 @@ def fuzz(url: str, folder: Path, *, examples: int, phases: str, seed: int = 1, s
             "--max-examples", str(examples), "--seed", str(seed), "--no-color", "--generation-database", "none",
         ],
         cwd=folder, capture_output=True, text=True, timeout=seconds, check=False,
+        env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.app.fuzz_hooks", "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6_000:] + done.stderr[-2_000:]
     counted = re.search(r"(\d+) generated, (\d+) passed", done.stdout)

@@ -88,8 +88,8 @@ def test_only_the_quote_after_a_lead_is_judged(titles: tuple[str, str]) -> None:
 @pytest.mark.parametrize("language", languages())
 def test_a_lead_is_no_claim_in_any_language(language: str, age: Age) -> None:
     home = passage("Ferien dauern 3 Tage.", title="Was gilt? Nr. 4: Ferien", modified="2026-06-15")
-    text = f"Ja. {lead(age, home.document, language)}Ferien dauern 3 Tage. [1]"
-    claims = [claim(text, start, end, [home]) for start, end in sentence_spans(text)]
+    text = f"Ja. {lead(age, home.document, language)}“Ferien dauern 3 Tage.” [1]"
+    claims = [claim(text, start, end, [home]) for start, end in sentence_spans(text, quotations=True)]
     assert [said for said in claims if said] == ["Ja.", "Ferien dauern 3 Tage."]
 
 

@@ -61,7 +61,7 @@ def _answer(question: str, passages: Sequence[Passage]) -> tuple[str, Written]:
 def test_the_answering_sentence_comes_first(question: str, expected: str) -> None:
     text, ending = _answer(question, [LEAVE, PRICES])
     assert not ending.refused
-    assert expected in text[: sentence_spans(text)[0][1]]
+    assert expected in text[: sentence_spans(text, quotations=True)[0][1]]
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ def test_a_table_row_that_the_question_names_comes_first(question: str, row: str
         "| Interval | Battery |\n|---|---|\n| 1 minute | 1 year |\n| 5 minutes | 2.5 years |\n| 10 minutes | 4 years |"
     )
     text, _ = _answer(question, [tables])
-    assert text.startswith(row)
+    assert text.startswith(f"“{row}")
 
 
 def test_every_sentence_has_its_marker_and_is_supported_by_the_passage_it_names() -> None:
     for question in ("How many days of annual leave are there?", "What does Sensor S2 cost?"):
         text, _ = _answer(question, [LEAVE, PRICES])
-        for start, end in sentence_spans(text):
+        for start, end in sentence_spans(text, quotations=True):
             marker = re.search(r"\[(\d)\]\Z", text[start:end])
             assert marker, text[start:end]
             claim = re.sub(r"\s*\[\d\]", "", text[start:end])
@@ -128,8 +128,8 @@ def test_disagreeing_documents_are_named_in_the_language_of_the_question() -> No
         "Im Homeoffice sind höchstens 3 Tage pro Woche erlaubt.", number=2, title="Neu", modified="2026-06-15"
     )
     text, _ = _answer("Wie viele Tage pro Woche sind im Homeoffice erlaubt?", [old, new])
-    assert text.startswith("Laut Neu (2026-06-15): Im Homeoffice sind höchstens 3 Tage")
-    assert "Älter, laut Alt (2024-02-01): Im Homeoffice sind höchstens 2 Tage" in text
+    assert text.startswith("Laut “Neu” (2026-06-15): “Im Homeoffice sind höchstens 3 Tage")
+    assert "Älter, laut “Alt” (2024-02-01): “Im Homeoffice sind höchstens 2 Tage" in text
 
 
 @pytest.mark.parametrize(
@@ -181,15 +181,15 @@ def test_a_question_is_split_only_where_it_asks_again(question: str, count: int)
 
 def test_markdown_goes_and_words_stay() -> None:
     text = "- Use the **Workation** form (*My time*), see [the page](http://x.example/a) and `run --now`[^1];"
-    assert written(lines(text)[0]) == "Use the Workation form (My time), see the page and run --now."
+    assert written(lines(text)[0]) == "“Use the Workation form (My time), see the page and run --now.”"
 
 
 def test_a_bare_no_is_said_with_its_reason_and_the_question_is_not_quoted() -> None:
     faq = passage("Can the logger be read by phone? No. There is no Bluetooth. Use the gateway.", title="FAQ")
     text, _ = _answer("Can I read the logger with a phone?", [faq])
-    assert text.startswith("No: There is no Bluetooth. [1]")
+    assert text.startswith("“No. There is no Bluetooth.” [1]")
     assert "?" not in text
-    assert check("No: There is no Bluetooth.", [faq]).support == 1.0
+    assert check("No. There is no Bluetooth.", [faq]).support == 1.0
 
 
 def test_a_part_that_says_what_it_is_about_is_weighed_by_its_own_words() -> None:
@@ -218,7 +218,7 @@ def test_what_stands_beside_the_best_sentence_is_said_while_the_answer_is_short(
         "The old locker key LK-2 is taken back. Collect LK-3 at reception.", number=1, title="Lockers"
     )
     text, _ = _answer("Which locker key is taken back?", [rules])
-    assert text == "The old locker key LK-2 is taken back. [1] Collect LK-3 at reception. [1]"
+    assert text == "“The old locker key LK-2 is taken back.” [1] “Collect LK-3 at reception.” [1]"
 
 
 def test_a_long_answer_gets_no_further_sentence() -> None:

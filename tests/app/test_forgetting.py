@@ -58,7 +58,9 @@ def left_of(words: Sequence[str], folder: Path) -> list[str]:
 
 def told(searched: str) -> Explained:
     stage = Stage("dense", 1, 0.123456789)
-    found = Considered(1, ChunkId("c"), DocumentId("d"), "T", "u", ("H",), None, 0.987654321, (stage,))
+    found = Considered(
+        1, ChunkId("c"), DocumentId("doc_handbook"), "T", "u", ("H",), None, 0.987654321, (stage,)
+    )
     return Explained(searched, Generation(1), 0.5, 0.4, candidates=(found,) * 20)
 
 
@@ -193,6 +195,20 @@ def test_records_of_an_earlier_version_are_taken_over(tmp_path: Path) -> None:
     with opened(tmp_path) as records:
         add(records, "r2", "c1", "And then?", "More.")
         assert records.forget("c1", owner="k1") == 2
+
+
+def test_processes_that_open_the_records_at_once_make_them_once(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    program = """
+import sys, time
+from pathlib import Path
+from app.runs.records import Records, records_url
+time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
+Records(records_url("", Path(sys.argv[1]))).close()
+"""
+    arguments = [sys.executable, "-c", program, str(folder), str(time.time() + 3.0)]
+    opening = [subprocess.Popen(arguments, cwd=ROOT) for _ in range(4)]
+    assert [process.wait(60) for process in opening] == [0, 0, 0, 0]
 
 
 def moved(monkeypatch: pytest.MonkeyPatch, days: float) -> None:

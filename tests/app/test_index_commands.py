@@ -15,7 +15,7 @@ from app.commands.search import search
 from ingest.originals import Originals
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, OPERATOR, embed, put, sample
 from vectorstore.embedded.lock import writer_lock
-from vectorstore.errors import BadInput, Busy, NotFound
+from vectorstore.errors import BadInput, Busy, NotFound, StoreDamaged
 from vectorstore.open import open_store
 from vectorstore.types import Vector, Vectors
 
@@ -73,7 +73,13 @@ def test_rollback_and_diff(filled: Path) -> None:
 
 
 def test_compact_backup_and_restore(filled: Path, tmp_path: Path) -> None:
-    run(index.app, "backup", str(tmp_path / "copy"))
+    said = CliRunner().invoke(index.app, ["backup", str(tmp_path / "copy")]).stderr
+    assert said.startswith("Wrote ")
+    again = CliRunner().invoke(index.app, ["backup", str(tmp_path / "copy")]).stderr
+    assert again.startswith("Replaced ")
+    for left in ("keys.json", "records.db", "originals/", "ingest.json"):
+        assert left in said
+        assert left in again
     run(index.app, "compact", "--keep", "1")
     assert len(run(index.app, "generations").splitlines()) == 1
     run(index.app, "restore", str(tmp_path / "copy"))
@@ -103,7 +109,11 @@ def test_a_backup_takes_the_place_of_an_index_that_cannot_be_opened(filled: Path
     with pytest.raises(BadInput, match="is not a backup"):
         run(index.app, "restore", __file__)
     assert damaged.read_bytes().startswith(b"no database")
-    restored = CliRunner().invoke(index.app, ["restore", str(kept)], catch_exceptions=False)
+    with pytest.raises(StoreDamaged, match="who may read which document"):
+        run(index.app, "restore", str(kept))
+    assert damaged.read_bytes().startswith(b"no database")
+    arguments = ["restore", str(kept), "--accept-readers"]
+    restored = CliRunner().invoke(index.app, arguments, catch_exceptions=False)
     assert restored.exit_code == 0
     (aside,) = filled.glob("index.db.damaged-*")
     assert f"it lies in {aside} now" in restored.stderr

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import re
 from collections import Counter
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from app.build import Parts, build
 from app.events import Text
@@ -16,12 +18,19 @@ from app.settings import AnswerSettings
 from ingest.run import Ingestion, Request
 from ingest.settings import IngestSettings
 from tests.app.injections import CARRIERS, Injection, ObeyingModel, injections, write
-from tests.app.test_guard import live_targets
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Scope
 
-COUNT = int(os.environ.get("FOOTNOTE_TEST_INJECTIONS", "300"))
+COUNT = int(os.environ.get("TEST_INJECTIONS", "300"))
 """Orders for each of the six carriers in the full run."""
+
+
+def live_targets(text: str) -> list[str]:
+    """What a Markdown client with raw HTML and bare-URL linking would link or fetch."""
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+    targets = re.findall(r"""<[a-z][^>]*?(?:href|src)\s*=\s*["']?([^"'\s>]+)""", html)
+    prose = re.sub(r"<code[^>]*>.*?</code>", "", html, flags=re.DOTALL)
+    return targets + re.findall(r"https?://[^\s<>]+|www\.[^\s<>]+|ftp://[^\s<>]+", prose)
 
 
 def attacked(orders: list[Injection], folder: Path) -> tuple[Counter[str], list[str]]:

@@ -11,7 +11,10 @@ from typer.testing import CliRunner
 
 from app.commands.keys import app
 from app.keys import Keys
+from app.main import listen
+from app.settings import ServeSettings
 from vectorstore.errors import BadInput, NotAllowed, NotFound, StoreDamaged
+from vectorstore.settings import StoreSettings
 from vectorstore.types import Scope
 
 
@@ -113,3 +116,75 @@ def test_the_command_line_makes_lists_and_revokes(tmp_path: Path, monkeypatch: p
     assert runner.invoke(app, ["revoke", listed[0]["id"]]).exit_code == 0
     assert "revoked" in runner.invoke(app, ["ls"]).stdout
     assert not keys.any_active()
+
+
+LOSSES = (
+    "remove",
+    "remove all",
+    "empty",
+    "no keys",
+    "no file of ours",
+    "a folder",
+    "unreadable dates",
+    "a short secret",
+)
+
+
+def lose(path: Path, how: str) -> None:
+    stored = json.loads(path.read_text())
+    if how == "remove all":
+        path.with_suffix(".lock").unlink()
+    if how in {"remove", "remove all", "a folder"}:
+        path.unlink()
+    if how == "a folder":
+        path.mkdir()
+    elif how == "empty":
+        path.write_text("")
+    elif how == "no keys":
+        path.write_text(json.dumps(stored | {"keys": []}))
+    elif how == "no file of ours":
+        path.write_text("[" * 100_000)
+    elif how == "unreadable dates":
+        path.write_text(json.dumps(stored | {"keys": [stored["keys"][0] | {"expires": "soon"}]}))
+    elif how == "a short secret":
+        path.write_text(json.dumps(stored | {"signing": ""}))
+
+
+@pytest.mark.parametrize("how", LOSSES)
+def test_losing_the_keys_while_it_runs_closes_the_service(path: Path, how: str) -> None:
+    keys = Keys(path)
+    secret = keys.create("x").secret
+    assert keys.exist()
+    kept = path.read_text()
+    lose(path, how)
+    for use in (keys.exist, keys.any_active, lambda: keys.check(secret), keys.signing_secret):
+        with pytest.raises(StoreDamaged):
+            use()
+    if how == "a folder":
+        path.rmdir()
+    path.write_text(kept)
+    assert keys.exist()
+    assert keys.check(secret).rights
+
+
+@pytest.mark.parametrize("how", [how for how in LOSSES if how != "remove all"])
+def test_a_start_without_the_keys_that_were_made_is_refused(path: Path, how: str) -> None:
+    Keys(path).create("x")
+    lose(path, how)
+    with pytest.raises(StoreDamaged):
+        listen(ServeSettings(port=0), StoreSettings(data_dir=path.parent))
+
+
+def test_a_new_key_opens_the_service_again_and_no_old_one_comes_back(path: Path) -> None:
+    old = Keys(path).create("old").secret
+    lose(path, "remove")
+    new = Keys(path).create("new").secret
+    assert Keys(path).check(new).rights
+    with pytest.raises(NotAllowed):
+        Keys(path).check(old)
+
+
+def test_revoking_what_is_not_there_makes_no_keys(path: Path) -> None:
+    with pytest.raises(NotFound):
+        Keys(path).revoke("nope")
+    assert not Keys(path).exist()

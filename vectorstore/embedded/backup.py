@@ -4,10 +4,13 @@ import os
 import secrets
 from pathlib import Path
 
-from vectorstore.embedded import erasure
+from vectorstore.embedded import erasure, readers
 from vectorstore.embedded.database import Connection, Database, create_file, table_names
 from vectorstore.embedded.files import sync_folder
 from vectorstore.embedded.meta import read_meta, write_meta
+from vectorstore.embedded.readers import Address, Version
+from vectorstore.embedded.records import readers_row
+from vectorstore.embedded.reseal import reseal
 from vectorstore.embedded.verify import damage_of
 from vectorstore.errors import BadInput, NotFound, StoreDamaged
 
@@ -53,19 +56,20 @@ def _is_backup(path: Path) -> bool:
 def restore(connection: Connection, source: Path, *, scratch: Path) -> int:
     """Put a backup in the place of the index, in one transaction; return how many erasures were repeated.
 
-    The backup is checked before anything changes. The caller holds the writer lock. Raises NotFound, BadInput
+    Who may read a document that the index knows stays as it is. The backup is checked before anything changes. The caller holds the writer lock. Raises NotFound, BadInput
     (not a backup) or StoreDamaged.
     """
     check_source(source)
     here = read_meta(connection)
     stones = connection.rows("SELECT hash FROM tombstones")
+    known = readers.histories(connection)
     create_file(scratch)
     try:
         scratch.write_bytes(source.read_bytes())
         database = Database(scratch)
         try:
             with database.connection() as copy:
-                repeated = _prepare(copy, source, here=here, stones=stones)
+                repeated = _prepare(copy, source, here=here, stones=stones, known=known)
                 copy.rows("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             database.close()
@@ -76,8 +80,15 @@ def restore(connection: Connection, source: Path, *, scratch: Path) -> int:
     return repeated
 
 
-def _prepare(copy: Connection, source: Path, *, here: dict[str, str], stones: list[tuple]) -> int:  # type: ignore[type-arg]
-    """Check the copy, give it a new identity, and erase from it what has been erased since."""
+def _prepare(
+    copy: Connection,
+    source: Path,
+    *,
+    here: dict[str, str],
+    stones: list[tuple],  # type: ignore[type-arg]
+    known: dict[Address, list[Version]],
+) -> int:
+    """Check the copy, give it a new identity, today's readers, and erase from it what has been erased since."""
     problems = damage_of(copy)
     if problems:
         raise StoreDamaged(f"The backup {str(source)!r} is damaged: {problems[0]}", "Use another one.")
@@ -90,4 +101,13 @@ def _prepare(copy: Connection, source: Path, *, here: dict[str, str], stones: li
         salt = here["salt"] if stones else there["salt"]
         write_meta(copy, index=secrets.token_hex(8), epoch=str(epoch), salt=salt)
         copy.run_many("INSERT OR REPLACE INTO tombstones (hash) VALUES (?)", stones)
+        _keep_readers(copy, known)
         return erasure.replay(copy, dimension=int(there["dimension"]))
+
+
+def _keep_readers(copy: Connection, known: dict[Address, list[Version]]) -> None:
+    changed = readers.changed_by(known, readers.histories(copy))
+    if changed:
+        rows = [(readers_row(names), row) for row, names in changed.items()]
+        copy.run_many("UPDATE documents SET readers = ? WHERE row = ?", rows)
+        reseal(copy)

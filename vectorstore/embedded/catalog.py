@@ -1,6 +1,7 @@
-"""Which documents stand in a generation, and which of them a caller may see."""
+"""Which documents stand in a generation, and which of them a caller may see today."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from threading import Lock
 
 import numpy as np
@@ -9,6 +10,7 @@ from vectorstore.embedded import truth
 from vectorstore.embedded.arrays import Rows
 from vectorstore.embedded.conditions import admits, check
 from vectorstore.embedded.database import Connection
+from vectorstore.embedded.readers import rulings
 from vectorstore.types import Document, DocumentId, Generation, Scope, Where
 
 _KEPT_SELECTIONS = 64
@@ -35,12 +37,21 @@ class Documents:
 
 
 class Catalog:
-    """The documents of one generation. Immutable but for its cache."""
+    """The documents of one generation, as the operator sees them, and as others do. Immutable but for its cache.
 
-    def __init__(self, generation: Generation, rows: list[int], documents: list[Document]) -> None:
+    `others` holds what differs: documents with the readers that rule today, None for one that is gone today.
+    """
+
+    def __init__(
+        self,
+        generation: Generation,
+        rows: list[int],
+        documents: list[Document],
+        others: Mapping[int, Document | None],
+    ) -> None:
         self.generation = generation
+        self._others = others
         self._rows = np.asarray(rows, dtype=np.int64)
-        self._documents = documents
         self._row_by_id = {document.id: row for document, row in zip(documents, rows, strict=True)}
         self._by_row = dict(zip(rows, documents, strict=True))
         self._selections: dict[tuple[Scope, str], Rows] = {}
@@ -52,7 +63,8 @@ class Catalog:
         found = self._selections.get(key)
         if found is None:
             check(where)
-            allowed = [scope.allows(each) and admits(where, each) for each in self._documents]
+            seen = (self.seen(row, scope) for row in self._by_row)
+            allowed = [each is not None and admits(where, each) for each in seen]
             found = self._rows[np.asarray(allowed, dtype=bool)]
             if len(self._selections) >= _KEPT_SELECTIONS:
                 self._selections.clear()
@@ -61,21 +73,35 @@ class Catalog:
 
     def documents(self, scope: Scope, where: Where) -> Iterator[Document]:
         """Yield what `select` selects, by uri."""
-        chosen = (self._by_row[row] for row in self.select(scope, where).tolist())
-        return iter(sorted(chosen, key=lambda document: document.uri))
+        chosen = (self.seen(row, scope) for row in self.select(scope, where).tolist())
+        return iter(sorted(filter(None, chosen), key=lambda document: document.uri))
 
     def row_of(self, document: DocumentId) -> int | None:
         """Return a document's row, or None when it does not stand in this generation."""
         return self._row_by_id.get(document)
 
-    def at(self, row: int) -> Document:
-        """Return the document in a row."""
-        return self._by_row[row]
+    def seen(self, row: int, scope: Scope) -> Document | None:
+        """Return the document in a row as a caller sees it, or None when they may not read it."""
+        document: Document | None = self._by_row[row]
+        if self._others and not scope.unrestricted:
+            document = self._others.get(row, document)
+        return document if document is not None and scope.allows(document) else None
 
 
-def read_catalog(connection: Connection, generation: Generation, known: Documents) -> Catalog:
-    """Read the catalog of a generation."""
-    # One read transaction: a purge between the two questions would leave rows without documents.
+def read_catalog(
+    connection: Connection, generation: Generation, known: Documents, *, newest: Generation
+) -> Catalog:
+    """Read the catalog of a generation, for callers of today: `newest` is the generation that rules who reads."""
+    # One read transaction: a purge between the questions would leave rows without documents.
     with connection.transaction("DEFERRED"):
         rows = truth.visible_rows(connection, generation)
-        return Catalog(generation, rows, known.of(rows, connection))
+        documents = known.of(rows, connection)
+        others: dict[int, Document | None] = {}
+        if generation != newest:
+            now = set(truth.visible_rows(connection, newest))
+            old = {row: each for row, each in zip(rows, documents, strict=True) if row not in now}
+            ruling = rulings(connection, list(old))
+            for row, document in old.items():
+                found = ruling.get(row)
+                others[row] = replace(document, readers=found.readers) if found and found.stands else None
+        return Catalog(generation, rows, documents, others)

@@ -47,10 +47,16 @@ class Dense:
         self._kept[id(documents)] = documents, allowed
         return allowed
 
+    def held(self, allowed: Allowed | None) -> int:
+        """Return how many chunks are allowed."""
+        return len(self.rows) if allowed is None else allowed.count
+
     def search(self, vector: Vector, limit: int, allowed: Allowed | None) -> Found:
         """Return the `limit` nearest allowed chunks with their cosine."""
-        if allowed is not None and allowed.count <= max(EXACT_BELOW, limit):
-            return self._ranked(allowed.positions(), vector, limit)
+        # By their own number: other tenants' documents must not decide which way a search takes.
+        if self.held(allowed) <= max(EXACT_BELOW, limit):
+            positions = np.arange(len(self.rows)) if allowed is None else allowed.positions()
+            return self._ranked(positions, vector, limit)
         wanted = max(limit, self._codes.reranked)
         return self._ranked(self._codes.candidates(vector, wanted, allowed), vector, limit)
 

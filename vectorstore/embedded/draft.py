@@ -1,11 +1,12 @@
 """Writing the next generation of the truth, inside one transaction."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 
-from vectorstore.embedded import seal
+from vectorstore.embedded import readers, seal, truth
 from vectorstore.embedded.database import Connection
 from vectorstore.embedded.meta import read_meta, tombstone
 from vectorstore.embedded.records import chunk_row, document_row, embedded_key, vector_bytes
@@ -68,15 +69,32 @@ class EmbeddedDraft:
         return bool(now)
 
     def restore(self, to: Generation) -> None:
-        """Make this generation show exactly the documents of an older one."""
+        """Make this generation show exactly the documents of an older one, to those who may read them today."""
         visible = f"SELECT l.document FROM lives l WHERE {VISIBLE}"
         then = {row[0] for row in self._connection.rows(visible, (to, to))}
         now = {row[0] for row in self._connection.rows("SELECT document FROM lives WHERE removed IS NULL")}
+        rulings = readers.rulings(self._connection, sorted(then - now))
         rows = "SELECT row, chunks, seal FROM documents WHERE row IN ({keys})"
         for place, chunks, document_seal in self._connection.among(rows, sorted(now - then)):
             self._vanish(place, chunks=chunks, document_seal=document_seal)
+        documents = dict(truth.documents_at(self._connection, sorted(then - now)))
         for place, chunks, document_seal in self._connection.among(rows, sorted(then - now)):
-            self._appear(place, chunks=chunks, document_seal=document_seal)
+            document, ruling = documents[place], rulings[place].readers
+            if ruling == document.readers:
+                self._appear(place, chunks=chunks, document_seal=document_seal)
+            else:
+                self._put_again(place, replace(document, readers=ruling))
+
+    def _put_again(self, place: int, document: Document) -> None:
+        """Put what is in a row once more, with other readers: a row never changes."""
+        chunks = truth.chunks_of(self._connection, place, document.id)
+        vectors = truth.document_vectors(self._connection, place)
+        self.put(
+            document,
+            text=truth.text_of(self._connection, place) or "",
+            chunks=chunks,
+            vectors=np.array(vectors, np.float32).reshape(len(chunks), self._dimension),
+        )
 
     def changed(self) -> bool:
         """Say whether anything differs from the base generation."""

@@ -1,6 +1,6 @@
 """What is read where no index exists yet: generation 0, with nothing in it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from vectorstore.embedded.truth import EMPTY_GENERATION
 from vectorstore.errors import NotFound
@@ -65,6 +65,11 @@ class EmptySnapshot:
         """Return nothing."""
         del tenant
         return {}
+
+    def readable(self, documents: Collection[DocumentId], *, scope: Scope) -> bool:
+        """Say whether nothing was asked for."""
+        del scope
+        return not documents
 
     def info(self) -> GenerationInfo:
         """Return generation 0."""

@@ -1,76 +1,125 @@
-"""The lexical projection on disk: a tantivy folder per state, sharing unchanged segments by hard link.
+"""The lexical projection on disk: a tantivy folder per tenant and state, sharing unchanged segments by hard link.
 
-tantivy writes a segment's files once. A new state begins as a folder of links to the old one's segments, so
-that the old one stays whole for those who read it, and a crash on the way leaves nothing but a spare folder.
+tantivy writes a segment's files once. A tenant's new state begins as a folder of links to the old one's segments,
+so that the old one stays whole for those who read it, and a crash on the way leaves nothing but a spare folder.
+The folders of tenants that a commit does not touch are named by the new manifest as they are.
 """
 
+import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from vectorstore.embedded.files import private_folder, sync_folder
-from vectorstore.embedded.manifest import Covered, Manifest, damaged_files, seal_file, write_manifest
+from vectorstore.embedded.lexical import Lexical
+from vectorstore.embedded.manifest import (
+    Covered,
+    FileSeal,
+    Manifest,
+    damaged_files,
+    seal_file,
+    write_manifest,
+)
 from vectorstore.embedded.tantivy_index import SCHEMA, TantivyIndex
 from vectorstore.embedded.truth import IndexedChunk
-from vectorstore.errors import Unavailable
 
 _REWRITTEN = (".json",)
 _LOCKS = (".lock",)
-_SCHEMA = "schema"
+_LAYOUT = 2
+"""Of the folders: one of another layout is made anew."""
+Files: TypeAlias = Mapping[str, FileSeal]
+"""`folder/file` → seal."""
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """How many chunks were added to a tenant's index, and what its files are now."""
+
+    added: int
+    files: Files
 
 
 def extend_lexical(
-    parent: Path, base: Manifest | None, chunks: Iterable[IndexedChunk], *, covered: Covered
+    parent: Path, base: Manifest | None, chunks: Mapping[str, Iterable[IndexedChunk]], *, covered: Covered
 ) -> Manifest:
-    """Write a new state that holds `base` and these chunks; the caller holds the writer lock."""
-    folder = private_folder(parent / f"lexical-{covered.generation:06d}-{secrets.token_hex(3)}")
+    """Write a new state that holds `base` and these chunks, by tenant; the caller holds the writer lock."""
+    files = dict(base.files) if base is not None else {}
+    count = base.count if base is not None else 0
+    before = _folders(files)
+    made: list[Path] = []
     try:
-        if base is not None:
-            _link(parent / base.folder, folder)
-        index = TantivyIndex(folder)
-        index.add(chunks)
-        known = base.files if base is not None else {}
-        files = {}
-        for path in sorted(folder.iterdir()):
-            if path.suffix in _LOCKS:
-                continue
-            linked = known.get(path.name) if path.suffix not in _REWRITTEN else None
-            if linked is None:
-                # tantivy has made the file durable; were it lost all the same, its seal would tell.
-                path.chmod(0o600)
-            files[path.name] = linked or seal_file(path)
-        sync_folder(folder)
-        manifest = Manifest("lexical", folder.name, covered, index.count, files, parameters={_SCHEMA: SCHEMA})
+        for tenant, added in chunks.items():
+            name = _name(tenant)
+            old = before.get(name, "")
+            made.append(
+                private_folder(parent / f"lexical-{name}-{covered.generation:06d}-{secrets.token_hex(3)}")
+            )
+            state = _extended(parent, old, made[-1], added, files)
+            files = {path: each for path, each in files.items() if path.partition("/")[0] != old}
+            files |= state.files
+            count += state.added
+        sync_folder(parent)
+        manifest = Manifest("lexical", ".", covered, count, files, parameters=_parameters())
         write_manifest(parent / "lexical.json", manifest)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        for folder in made:
+            shutil.rmtree(folder, ignore_errors=True)
         raise
     return manifest
 
 
-def load_lexical(parent: Path, manifest: Manifest, *, trusted: Manifest | None = None) -> TantivyIndex | None:
-    """Open the projection; None when a file is missing, short or differs from its seal, or cannot be read.
+def load_lexical(parent: Path, manifest: Manifest, *, trusted: Manifest | None = None) -> Lexical | None:
+    """Take the projection into use; None when a file is missing, short or differs from its seal."""
+    # A segment's files of one tenant, name and seal are links to one file, which is never written to again.
+    verified = {_key(path): each for path, each in trusted.files.items()} if trusted else {}
+    linked = {
+        path: verified[_key(path)]
+        for path in manifest.files
+        if _key(path) in verified and not path.endswith(_REWRITTEN)
+    }
+    if damaged_files(parent, manifest, trusted=linked):
+        return None
+    folders = _folders(manifest.files)
 
-    A writer may sweep a folder away between the check and the opening.
-    """
-    folder = parent / manifest.folder
-    # A segment's files of one name and seal are links to one file, which is never written to again.
-    files = trusted.files if trusted else {}
-    linked = {name: each for name, each in files.items() if not name.endswith(_REWRITTEN)}
-    if damaged_files(folder, manifest, trusted=linked):
-        return None
-    try:
-        index = TantivyIndex(folder)
-    except (OSError, ValueError, Unavailable):
-        return None
-    return index if index.count == manifest.count else None
+    def folder_of(tenant: str) -> Path | None:
+        folder = folders.get(_name(tenant))
+        return parent / folder if folder else None
+
+    return Lexical(folder_of, manifest.count)
 
 
 def of_this_schema(manifest: Manifest) -> bool:
-    """Say whether the files were written with the fields and words that this version searches for."""
-    return manifest.parameters.get(_SCHEMA) == SCHEMA
+    """Say whether the files were written with the fields, words and folders that this version searches for."""
+    return manifest.parameters == _parameters()
+
+
+def folders_of(manifest: Manifest) -> set[str]:
+    """Return the names of the folders that the projection lies in."""
+    return set(_folders(manifest.files).values())
+
+
+def _extended(parent: Path, old: str, folder: Path, chunks: Iterable[IndexedChunk], known: Files) -> _State:
+    """Write one tenant's new state into a folder of its own."""
+    if old:
+        _link(parent / old, folder)
+    index = TantivyIndex(folder)
+    before = index.count
+    index.add(chunks)
+    files = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix in _LOCKS:
+            continue
+        linked = known.get(f"{old}/{path.name}") if path.suffix not in _REWRITTEN else None
+        if linked is None:
+            # tantivy has made the file durable; were it lost all the same, its seal would tell.
+            path.chmod(0o600)
+        files[f"{folder.name}/{path.name}"] = linked or seal_file(path)
+    sync_folder(folder)
+    return _State(index.count - before, files)
 
 
 def _link(old: Path, new: Path) -> None:
@@ -81,3 +130,22 @@ def _link(old: Path, new: Path) -> None:
             shutil.copyfile(path, new / path.name)
         else:
             os.link(path, new / path.name)
+
+
+def _name(tenant: str) -> str:
+    """Name a tenant in a folder's name, whatever characters and length its own name has."""
+    return hashlib.sha256(tenant.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def _folders(files: Files) -> dict[str, str]:
+    """Return tenant's name → folder."""
+    return {folder.split("-")[1]: folder for folder in {path.partition("/")[0] for path in files}}
+
+
+def _key(path: str) -> tuple[str, str]:
+    folder, _, name = path.partition("/")
+    return folder.split("-")[1], name
+
+
+def _parameters() -> dict[str, int]:
+    return {"schema": SCHEMA, "layout": _LAYOUT}

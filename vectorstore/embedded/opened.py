@@ -10,7 +10,8 @@ from vectorstore.embedded import projections, truth
 from vectorstore.embedded.catalog import Catalog, Documents, read_catalog
 from vectorstore.embedded.database import Connection, Database
 from vectorstore.embedded.lock import writer_lock
-from vectorstore.embedded.projections import Kind, Projections
+from vectorstore.embedded.projections import Indexes, Kind, Projections
+from vectorstore.embedded.truth import Head
 from vectorstore.errors import Busy, NotFound, Unavailable
 from vectorstore.types import Generation, GenerationInfo
 
@@ -19,6 +20,8 @@ _PATIENCE = 20.0
 """Seconds to wait for a writer when there is nothing at all to search in."""
 Identity: TypeAlias = tuple[int, int, int]
 """Device, inode and purge count of the database file: a change means opening anew."""
+Pinned: TypeAlias = tuple[Generation, Generation]
+"""The generation that is read, and the newest, whose readers rule."""
 
 
 class Opened:
@@ -30,38 +33,51 @@ class Opened:
         self.kind = kind
         self.identity = identity
         self._documents = Documents()
-        self._catalogs: OrderedDict[Generation, Catalog] = OrderedDict()
+        self._catalogs: OrderedDict[Pinned, Catalog] = OrderedDict()
         self._catalog_lock = Lock()
         self._projections: Projections | None = None
         self._loading = RLock()
 
-    def pin(self, at: Generation | None) -> GenerationInfo:
+    def pin(self, at: Generation | None) -> tuple[GenerationInfo, Pinned]:
         """Choose the generation to read: `at`, or the newest that can be searched without waiting."""
         with self.database.connection() as connection:
-            if at is not None:
-                return _info(connection, at)
             head = truth.head(connection)
-            current = self._projections
-            if current is not None and current.covered.last_chunk < head.last_chunk:
-                current = self._refresh(connection, blocking=False) or current
-                if current.covered.last_chunk < head.last_chunk:
-                    return _newest_within(connection, current.covered.last_chunk)
-            return _info(connection, head.generation)
+            info = self._chosen(connection, head) if at is None else _info(connection, at)
+            return info, (info.number, head.generation)
 
-    def catalog(self, generation: Generation) -> Catalog:
-        """Return which documents stand in a generation."""
-        known = self._catalogs.get(generation)
+    def _chosen(self, connection: Connection, head: Head) -> GenerationInfo:
+        current = self._projections
+        if current is not None and current.covered.last_chunk < head.last_chunk:
+            current = self._refresh(connection, blocking=False) or current
+            if current.covered.last_chunk < head.last_chunk:
+                return _newest_within(connection, current.covered.last_chunk)
+        return _info(connection, head.generation)
+
+    def catalog(self, pinned: Pinned) -> Catalog:
+        """Return which documents stand in a generation, for the readers that rule in another."""
+        known = self._catalogs.get(pinned)
         if known is not None:
             return known
         with self._catalog_lock:
-            found = self._catalogs.get(generation)
+            found = self._catalogs.get(pinned)
             if found is None:
+                generation, newest = pinned
                 with self.database.connection() as connection:
-                    found = read_catalog(connection, generation, self._documents)
-                self._catalogs[generation] = found
+                    found = read_catalog(connection, generation, self._documents, newest=newest)
+                self._catalogs[pinned] = found
                 while len(self._catalogs) > _KEPT_CATALOGS:
                     self._catalogs.popitem(last=False)
             return found
+
+    def indexes(self, generation: Generation, tenant: str) -> Indexes:
+        """Return what a tenant's search at a generation reads."""
+        current = self.projections(generation)
+        try:
+            return current.dense, current.lexical.index(tenant)
+        except Unavailable:
+            # A writer has swept the files away since, and left newer ones.
+            current = self._reload()
+            return current.dense, current.lexical.index(tenant)
 
     def projections(self, generation: Generation) -> Projections:
         """Return projections that hold a generation's chunks, made or caught up now if need be."""
@@ -74,6 +90,13 @@ class Opened:
             if current is None or current.covered.last_chunk < needed:
                 current = self._make(connection, wait=True)
             return current
+
+    def _reload(self) -> Projections:
+        with self.database.connection() as connection:
+            with self._loading:
+                current = projections.load(self.folder, connection, self.kind, last=None)
+                self._projections = current or self._projections
+            return current or self._make(connection, wait=True)
 
     def _refresh(self, connection: Connection, *, blocking: bool) -> Projections | None:
         """Load what is on disk, catching it up if nobody writes just now; None when that gives nothing."""

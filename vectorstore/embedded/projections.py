@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from vectorstore.embedded import truth
 from vectorstore.embedded.database import Connection
 from vectorstore.embedded.dense import Dense
 from vectorstore.embedded.dense_files import DenseBatch, extend_dense, load_dense, of_this_format
-from vectorstore.embedded.lexical_files import extend_lexical, load_lexical, of_this_schema
+from vectorstore.embedded.lexical import Lexical
+from vectorstore.embedded.lexical_files import extend_lexical, folders_of, load_lexical, of_this_schema
 from vectorstore.embedded.manifest import (
     Covered,
     Manifest,
@@ -23,13 +25,17 @@ from vectorstore.embedded.tantivy_index import TantivyIndex
 _BATCH = 20_000
 
 
+Indexes: TypeAlias = tuple[Dense, TantivyIndex | None]
+"""What a tenant's search reads: the vectors of all, and its own words; None where it has no chunks at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Projections:
     """What a search reads: every chunk up to `covered.last_chunk`, whatever generation it belongs to."""
 
     covered: Covered
     dense: Dense
-    lexical: TantivyIndex
+    lexical: Lexical
     manifests: tuple[Manifest, Manifest]
 
 
@@ -89,12 +95,13 @@ def _catch_up_lexical(folder: Path, connection: Connection, kind: Kind, wanted: 
     if manifest is None or manifest.covered.last_chunk < wanted.last_chunk:
         before = manifest = manifest if _sound(folder, manifest) else None
         start = manifest.covered.last_chunk if manifest else 0
-        chunks = truth.indexed_chunks(connection, after=start, until=wanted.last_chunk)
+        rows = truth.chunk_rows(connection, after=start, until=wanted.last_chunk)
+        chunks = {tenant: truth.indexed_chunks(connection, own) for tenant, own in rows.items()}
         manifest = extend_lexical(folder, manifest, chunks, covered=wanted)
     elif manifest.covered != wanted:
         write_manifest(folder / "lexical.json", replace(manifest, covered=wanted))
     # The state before this one stays for a moment: somebody may be opening it.
-    sweep(folder, "lexical", keep={manifest.folder, before.folder if before else ""})
+    sweep(folder, "lexical", keep=folders_of(manifest) | (folders_of(before) if before else set()))
 
 
 def discard(folder: Path) -> None:

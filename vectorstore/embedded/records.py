@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import numpy as np
@@ -38,10 +38,15 @@ def document_row(document: Document) -> Row:
         document.digest,
         document.modified.isoformat() if document.modified else None,
         document.tenant,
-        _dump(sorted(document.readers)),
+        readers_row(document.readers),
         _dump(document.pages),
         _dump(dict(document.metadata)),
     )
+
+
+def readers_row(readers: Collection[str]) -> str:
+    """Return readers as they are kept."""
+    return _dump(sorted(readers))
 
 
 def document_of(row: tuple) -> Document:  # type: ignore[type-arg]

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from vectorstore.embedded import seal, truth
 from vectorstore.embedded.database import Connection
 from vectorstore.embedded.meta import next_epoch, read_meta, write_meta
-from vectorstore.embedded.records import CHUNK_COLUMNS, DOCUMENT_COLUMNS, vector_bytes
+from vectorstore.embedded.records import vector_bytes
+from vectorstore.embedded.reseal import reseal
 from vectorstore.types import Vectors
 
 Embed = Callable[[Sequence[str]], Vectors]
@@ -68,31 +68,6 @@ def _switch(connection: Connection, fingerprint: str, dimension: int) -> None:
             " WHERE chunk IN (SELECT row FROM chunks)"
         )
         connection.run("DROP TABLE vectors_next")
-        _reseal(connection)
+        reseal(connection)
         write_meta(connection, fingerprint=fingerprint, dimension=str(dimension), next_fingerprint=None)
         next_epoch(connection)
-
-
-def _reseal(connection: Connection) -> None:
-    seals = {}
-    for place, *document in connection.rows(f"SELECT d.row, {DOCUMENT_COLUMNS} FROM documents d"):
-        chunks = f"SELECT {CHUNK_COLUMNS} FROM chunks c WHERE c.document = ? ORDER BY c.position"
-        vectors = "SELECT v.vector FROM vectors v JOIN chunks c ON c.row = v.chunk WHERE c.document = ? ORDER BY c.position"
-        seals[place] = seal.document_seal(
-            tuple(document),
-            text=truth.text_of(connection, place) or "",
-            chunks=connection.each(chunks, (place,)),
-            vectors=(row[0] for row in connection.each(vectors, (place,))),
-        )
-    connection.run_many(
-        "UPDATE documents SET seal = ? WHERE row = ?", [(value, row) for row, value in seals.items()]
-    )
-    columns = "number, created, note, documents, chunks, last_chunk"
-    for row in connection.rows(f"SELECT {columns} FROM generations"):
-        total = seal.EMPTY
-        for place in truth.visible_rows(connection, row[0]):
-            total = seal.plus(total, document=place, document_seal=seals[place])
-        connection.run(
-            "UPDATE generations SET seal = ?, mark = ? WHERE number = ?",
-            (total, seal.mark((*row, total)), row[0]),
-        )

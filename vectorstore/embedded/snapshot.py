@@ -1,13 +1,15 @@
 """The index pinned at one generation."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 
 from vectorstore.embedded import truth
 from vectorstore.embedded.catalog import Catalog
 from vectorstore.embedded.database import Database
 from vectorstore.embedded.fusion import Fused, fuse
-from vectorstore.embedded.projections import Projections
+from vectorstore.embedded.lexical import Part, search
+from vectorstore.embedded.projections import Indexes
+from vectorstore.embedded.readers import may_read
 from vectorstore.errors import BadInput, NotFound
 from vectorstore.refine import Refine
 from vectorstore.types import (
@@ -36,7 +38,7 @@ class EmbeddedSnapshot:
         info: GenerationInfo,
         *,
         catalog: Callable[[], Catalog],
-        projections: Callable[[], Projections],
+        indexes: Callable[[str], Indexes],
         dense_weight: float,
         dimension: int,
         refine: Refine,
@@ -44,7 +46,7 @@ class EmbeddedSnapshot:
         self._database = database
         self._info = info
         self._catalog = catalog
-        self._projections = projections
+        self._indexes = indexes
         self._dense_weight = dense_weight
         self._dimension = dimension
         self._refine = refine
@@ -70,23 +72,22 @@ class EmbeddedSnapshot:
         """Yield the fused candidates, best first; their text is read as it is asked for."""
         if vector.shape != (self._dimension,):
             raise BadInput(f"The question's vector has shape {vector.shape}, not ({self._dimension},).")
-        catalog, projections = self._catalog(), self._projections()
+        catalog = self._catalog()
         documents = catalog.select(scope, where)
         if not len(documents) or limit < 1:
             return
+        dense_index, word_index = self._indexes(scope.tenant)
         depth = max(CANDIDATES, 2 * limit)
-        allowed = projections.dense.allowed(documents)
-        dense = projections.dense.search(vector, depth, allowed)
-        lexical = projections.lexical.search(
-            text,
-            depth,
-            documents=None if allowed is None else documents,
-            share=1.0 if allowed is None else allowed.share,
-        )
+        allowed = dense_index.allowed(documents)
+        dense = dense_index.search(vector, depth, allowed)
+        within = Part(documents, dense_index.held(allowed))
+        everything = catalog.select(scope, ())
+        readable = Part(everything, dense_index.held(dense_index.allowed(everything))) if where else within
+        lexical = search(word_index, text, depth, within=within, readable=readable)
         ranked = fuse(dense, lexical, dense_weight=self._dense_weight)
         # As many at once as are wanted: the rest is read only if some say the same, or all are to be told.
         while batch := list(islice(ranked, limit)):
-            yield from self._hits(batch, catalog)
+            yield from self._hits(batch, catalog, scope)
 
     def around(self, chunk: Chunk, radius: int) -> list[Chunk]:
         """Return the chunk with up to `radius` neighbours on either side, in document order."""
@@ -99,9 +100,10 @@ class EmbeddedSnapshot:
         """Return one document; raises NotFound when it is absent or out of scope (the two look alike)."""
         catalog = self._catalog()
         row = catalog.row_of(document)
-        if row is None or not scope.allows(catalog.at(row)):
+        seen = None if row is None else catalog.seen(row, scope)
+        if seen is None:
             raise _no_such(document)
-        return catalog.at(row)
+        return seen
 
     def documents(self, *, scope: Scope, where: Where = ()) -> Iterator[Document]:
         """Yield the documents in scope, by uri."""
@@ -127,6 +129,13 @@ class EmbeddedSnapshot:
         with self._database.connection() as connection:
             return truth.digests(connection, tenant, self.generation)
 
+    def readable(self, documents: Collection[DocumentId], *, scope: Scope) -> bool:
+        """Say whether the caller may read all of these versions today, whichever generations they stood in."""
+        if not documents:
+            return True
+        with self._database.connection() as connection, connection.transaction("DEFERRED"):
+            return may_read(connection, documents, scope)
+
     def info(self) -> GenerationInfo:
         """Return this generation's number, date and counts."""
         return self._info
@@ -137,7 +146,7 @@ class EmbeddedSnapshot:
             raise _no_such(document)
         return row
 
-    def _hits(self, ranked: list[Fused], catalog: Catalog) -> list[Hit]:
+    def _hits(self, ranked: list[Fused], catalog: Catalog, scope: Scope) -> list[Hit]:
         with self._database.connection() as connection:
             found = truth.chunks_at(connection, [each.row for each in ranked])
         hits = []
@@ -145,7 +154,9 @@ class EmbeddedSnapshot:
             # A chunk that an erasure has taken away meanwhile is left out.
             if each.row in found:
                 document_row, chunk = found[each.row]
-                hits.append(Hit(chunk, catalog.at(document_row), each.score, each.stages))
+                document = catalog.seen(document_row, scope)
+                if document is not None:
+                    hits.append(Hit(chunk, document, each.score, each.stages))
         return hits
 
 

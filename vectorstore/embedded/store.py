@@ -60,12 +60,12 @@ class EmbeddedStore:
                 raise not_kept(at)
             yield EmptySnapshot()
             return
-        info = opened.pin(at)
+        info, pinned = opened.pin(at)
         yield EmbeddedSnapshot(
             opened.database,
             info,
-            catalog=partial(opened.catalog, info.number),
-            projections=partial(opened.projections, info.number),
+            catalog=partial(opened.catalog, pinned),
+            indexes=partial(opened.indexes, info.number),
             dense_weight=self._dense_weight,
             dimension=opened.kind.dimension,
             refine=self._refine,
@@ -105,7 +105,7 @@ class EmbeddedStore:
             return truth.generations(connection)
 
     def rollback(self, to: Generation, *, wait: bool = False) -> Generation:
-        """Publish a new generation equal to `to`, and return its number; raises NotFound, Busy."""
+        """Publish a new generation equal to `to` but for who may read, and return its number; raises NotFound, Busy."""
         opened = self.opened()
         if opened is None:
             raise not_kept(to)

@@ -87,12 +87,15 @@ class TantivyIndex:
                 "Check that the disk under FOOTNOTE_DATA_DIR has space and works.",
             ) from error
 
-    def search(self, text: str, limit: int, *, documents: Rows | None, share: float) -> Found:
+    def search(
+        self, text: str, limit: int, *, documents: Rows | None, share: float, readable: Rows | None = None
+    ) -> Found:
         """Return the `limit` best chunks by BM25, only of these documents (None: all; ascending).
 
-        `share` is the part of all chunks that those documents hold.
+        `share` is the part of all chunks that those documents hold. Words that none of the `readable` documents
+        holds (None: all; ascending) are unknown ones.
         """
-        terms = self._terms(text)
+        terms = self._terms(text, readable)
         if not terms or limit <= 0 or not self.count:
             return found_nothing()
         if documents is None:
@@ -148,11 +151,13 @@ class TantivyIndex:
                 query = self._tantivy.Query.boolean_query([(must, query), (should, part)])
         return query
 
-    def _terms(self, text: str) -> list[_Term]:
+    def _terms(self, text: str, readable: Rows | None) -> list[_Term]:
         """Return the terms that the index holds, from analysed words: nothing typed is read as query syntax."""
         words = first_words(self._stems.analyze(text))
         terms = [self._term(word, BOOSTS) for word in words]
         terms += [self._term(name, {"names": _IDENTIFIER_BOOST}) for name in identifiers(text)]
+        if readable is not None:
+            terms = [term if self._is_held(term, readable) else _Term(0, []) for term in terms]
         misspelt = [word for word, term in zip(words, terms, strict=False) if not term.chunks]
         terms += [self._nearly(word) for word in misspelt if _may_be_misspelt(word)]
         return [term for term in terms if term.parts]
@@ -165,6 +170,20 @@ class TantivyIndex:
             if chunks
         ]
         return _Term(max(found.values()), parts)
+
+    def _is_held(self, term: _Term, documents: Rows) -> bool:
+        """Say whether one of these documents holds a term: nearly always one of the term's best chunks is theirs."""
+        if not term.chunks:
+            return False
+        _, owners = self._top_with_owners(self._any([term]), _SLACK)
+        if len(owners) < _SLACK or _among(owners, documents).any():
+            return bool(_among(owners, documents).any())
+        must, query = self._tantivy.Occur.Must, self._tantivy.Query
+        allowed = query.const_score_query(
+            query.term_set_query(self._schema, "document", documents.tolist()), 0.0
+        )
+        both = query.boolean_query([(must, self._any([term])), (must, allowed)])
+        return bool(self._searcher.search(both, limit=1, count=False).hits)
 
     def _nearly(self, word: str) -> _Term:
         """Look for words that are one slip away; each chunk with one scores alike."""

@@ -1,5 +1,6 @@
 """Reading the truth: what stands in a generation."""
 
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ from vectorstore.types import Chunk, Document, DocumentId, Generation, Generatio
 
 VISIBLE = "l.added <= ? AND (l.removed IS NULL OR l.removed > ?)"
 
+_BATCH = 1_000
+
 EMPTY_GENERATION = GenerationInfo(Generation(0), datetime.fromtimestamp(0, UTC), 0, 0, "empty")
 
 
@@ -36,14 +39,13 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class IndexedChunk:
-    """What the projections hold of a chunk."""
+    """What the word search holds of a chunk."""
 
     row: int
     document: int
     title: str
     uri: str
     chunk: Chunk
-    vector: bytes
 
 
 def head(connection: Connection) -> Head:
@@ -132,15 +134,34 @@ def chunks_at(connection: Connection, rows: Sequence[int]) -> dict[int, tuple[in
     return {row[0]: (row[1], chunk_of(row[3:], DocumentId(row[2]))) for row in connection.among(sql, rows)}
 
 
-def indexed_chunks(connection: Connection, *, after: int, until: int) -> Iterator[IndexedChunk]:
-    """Yield what the projections need of the chunks in rows (after, until], by row."""
+def chunk_rows(connection: Connection, *, after: int, until: int) -> dict[str, Rows]:
+    """Return the chunk rows in (after, until], ascending, by tenant."""
     sql = (
-        f"SELECT c.row, d.row, d.title, d.uri, v.vector, d.id, {CHUNK_COLUMNS} FROM chunks c"
-        " JOIN documents d ON d.row = c.document JOIN vectors v ON v.chunk = c.row"
+        "SELECT d.tenant, c.row FROM chunks c JOIN documents d ON d.row = c.document"
         " WHERE c.row > ? AND c.row <= ? ORDER BY c.row"
     )
-    for row, document, title, uri, vector, ident, *rest in connection.each(sql, (after, until)):
-        yield IndexedChunk(row, document, title, uri, chunk_of(tuple(rest), DocumentId(ident)), vector)
+    rows: dict[str, array[int]] = {}
+    for tenant, row in connection.each(sql, (after, until)):
+        rows.setdefault(tenant, array("q")).append(row)
+    return {tenant: np.array(own, np.int64) for tenant, own in rows.items()}
+
+
+def indexed_chunks(connection: Connection, rows: Rows) -> Iterator[IndexedChunk]:
+    """Yield what the word search needs of the chunks in these ascending rows."""
+    sql = (
+        f"SELECT c.row, d.row, d.title, d.uri, d.id, {CHUNK_COLUMNS} FROM chunks c"
+        " JOIN documents d ON d.row = c.document WHERE c.row IN ({keys}) ORDER BY c.row"
+    )
+    for start in range(0, len(rows), _BATCH):
+        batch: list[int] = rows[start : start + _BATCH].tolist()
+        for row, document, title, uri, ident, *rest in connection.among(sql, batch):
+            yield IndexedChunk(row, document, title, uri, chunk_of(tuple(rest), DocumentId(ident)))
+
+
+def document_vectors(connection: Connection, row: int) -> list[Vector]:
+    """Return the vectors of the document in a row, in the order of its chunks."""
+    sql = "SELECT v.vector FROM vectors v JOIN chunks c ON c.row = v.chunk WHERE c.document = ? ORDER BY c.position"
+    return [vector_of(found[0]) for found in connection.rows(sql, (row,))]
 
 
 def vectors_between(

@@ -1,0 +1,69 @@
+"""A document's words in what Footnote says: between quotation marks that they cannot end."""
+
+import re
+import unicodedata
+
+_SINGLE = "‘’‚‛'`´′‵"
+_MARKS = re.compile(f'["“”„‟«»＂〝〞〟❝❞❠⹂ˮ״″‶〃🙶🙷🙸{_SINGLE}]+')
+"""Quotation marks and what looks like them; two single ones beside each other look like a double one."""
+_BEFORE = " ([{<–—-="
+"""What stands before a mark that opens; any other character before it, and it closes."""
+_INCHES = ('"', "″", "''")
+_NOTHING = ('""', "''", "“”")
+_NUMBERED = re.compile(r"\[([^\[\]\w]*\d(?:\d|[^\[\]\w])*)\]")
+"""A number in brackets, which would be read as a citation: also once invisible characters in it are gone."""
+_JOINERS = "\u200c\u200d"
+_ISOLATED = "\u2068", "\u2069"
+
+
+def quoted(text: str) -> str:
+    """Return the text as a quotation on one line."""
+    return f"“{inside(text)}”"
+
+
+def inside(text: str) -> str:
+    """Return the text as it may stand between double quotation marks.
+
+    Marks within become single ones, numbers in brackets lose the form of a citation, white space and invisible
+    characters that could hide or move the closing mark go. Right-to-left text is isolated, or it would draw the
+    closing mark and the marker after it to its own side.
+    """
+    spaced = " ".join(text.split())
+    plain = "".join(
+        char for char in spaced if char in _JOINERS or unicodedata.category(char) not in ("Cc", "Cf")
+    )
+    single = _singled(_NUMBERED.sub(r"(\1)", plain)).strip()
+    if any(unicodedata.bidirectional(char) in ("R", "AL") for char in single):
+        return single.join(_ISOLATED)
+    return single
+
+
+def unquoted(text: str) -> str:
+    """Return what stands between the marks of a text that is one quotation; any other text as it is."""
+    if len(text) < 2 or text[0] != "“" or text.find("”") != len(text) - 1:
+        return text
+    return text[1:-1].strip("".join(_ISOLATED))
+
+
+def _singled(text: str) -> str:
+    """Turn double quotation marks into single ones, an inch's after its number into a double prime."""
+    opened = 0
+
+    def single(match: re.Match[str]) -> str:
+        nonlocal opened
+        marks, (start, end) = match[0], match.span()
+        before, after = text[max(0, start - 1) : start], text[end : end + 1]
+        if len(marks) == 1 and marks in _SINGLE:
+            return marks
+        if marks in _INCHES and before.isdigit() and not opened:
+            return "″"
+        begins = (not before or before in _BEFORE) and not (opened and after.isspace())
+        if marks in _NOTHING and begins:
+            return "‘’"
+        opens = {"”": False, "»": begins and after.isalnum(), "“": begins or after.isalnum()}.get(
+            marks, begins
+        )
+        opened = max(0, opened + (1 if opens else -1))
+        return "‘" if opens else "’"
+
+    return _MARKS.sub(single, text)

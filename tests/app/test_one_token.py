@@ -1,0 +1,61 @@
+"""One token of any length holds up nobody: it is read in parts, and what is too much does not go out."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from app import ground
+from app.events import Event, Failed
+from app.question import Question
+from app.runs.runs import RunLimits, Runs
+from app.stopwatch import Stopwatch
+from app.tokens import TokenCounter
+from app.writing import Task, Writing
+from tests.app.test_writing import LEAVE, QUESTION, Scripted
+
+
+async def told(token: str, limits: RunLimits) -> tuple[Runs, list[Event], float]:
+    """Answer with one token; return the events and the most processor time that the loop was held for, in seconds."""
+
+    async def turn(question: Question, run: str) -> AsyncGenerator[Event, None]:
+        counter = TokenCounter("words", len)
+        writing = Writing(Scripted((token,)), ground.check, counter, Stopwatch())
+        async for event in writing.events(Task(QUESTION, (LEAVE,))):
+            yield event
+
+    longest = 0.0
+
+    async def watch() -> None:
+        nonlocal longest
+        while True:
+            started = time.thread_time()
+            await asyncio.sleep(0)
+            longest = max(longest, time.thread_time() - started)
+
+    watching = asyncio.create_task(watch())
+    runs = Runs(turn, limits=limits)
+    run = runs.start(QUESTION, resumable=True)
+    events = [event async for _, event in run.events()]
+    watching.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await watching
+    return runs, events, longest
+
+
+@pytest.mark.parametrize("bit", ["[", "`", "@", "x|", "<a ", "word ", "http://a.b "])
+def test_the_loop_goes_on_while_a_long_token_is_read(bit: str) -> None:
+    limits = RunLimits(answer_size=800_000)
+    _, events, longest = asyncio.run(told(bit * (900_000 // len(bit)), limits))
+    assert isinstance(events[-1], Failed)
+    assert longest < 0.05
+
+
+def test_a_token_beyond_the_limit_does_not_go_out() -> None:
+    from app.events import Text
+
+    _, events, _ = asyncio.run(told("word " * 400_000, RunLimits(answer_size=100_000)))
+    assert isinstance(events[-1], Failed)
+    assert sum(len(event.delta) for event in events if isinstance(event, Text)) <= 100_000

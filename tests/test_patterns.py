@@ -1,0 +1,319 @@
+"""Every pattern takes linear time, whatever text it meets: documents, questions and answers are written by anybody."""
+
+import ast
+import importlib
+import pkgutil
+import re
+import re._constants as code  # type: ignore[import-not-found]
+import re._parser as parser  # type: ignore[import-not-found]
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("app", "eval", "ingest", "prompts", "vectorstore")
+LENGTH = 8_000
+LIMIT = 0.05
+"""Seconds of processor time that one call may take over `LENGTH` characters."""
+CALLS = frozenset({"compile", "match", "search", "sub", "subn", "split", "findall", "finditer", "fullmatch"})
+BY_THE_OPERATOR = frozenset({"eval/cases.py", "eval/metrics/answer.py"})
+"""What an evaluation's own cases must hold: patterns of whoever runs it, in a process of their own."""
+PROBES = "aZ0 _-\t\n.,é'\"`*#|[](){}<>:;/\\=~!?+@&%$^\u0660\u0301日\r\x001ixQ\u2028\u2022"
+SHORT = (
+    "1. ", "- ", "# ", "a, ", "| a ", "|--", "[a](", "![a](b)", "[1]", "http://a.b/", "www.", "a@b.c ", "a-b_c/", "1.1.",
+    "** ", "**a", "`a`", "``a", "<a ", "<!--", "<!---->", "{{<", "{%", "\\a", "a\n\n", " \n", "/// a ", ":::", "=== ", '"a" ',
+    "and what is ", "between 1 and ", "12,000.00 ", "1 000 ", "EUR 43 million ", "(a) ", "see [", "### Task: ", "user: a\n",
+    "<chat_history>", "2024-01-", "May 3 ", "AbA ", "how many a a ", ":a:`", "`a <", ".. a::", "|a|", "٣", "ﷺ", "e\u0301\u0316",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A compiled pattern, and where it stands."""
+
+    place: str
+    pattern: re.Pattern[Any]
+
+
+class _TooLong(BaseException):
+    pass
+
+
+def modules() -> Iterator[Any]:
+    for room in ROOMS:
+        package = importlib.import_module(room)
+        yield package
+        for found in pkgutil.walk_packages(package.__path__, f"{room}."):
+            # The sample handbook's generator reads our own texts, and stays out of the wheel.
+            if not found.name.startswith("ingest.sample"):
+                yield importlib.import_module(found.name)
+
+
+def patterns_in(value: object, seen: set[int]) -> Iterator[re.Pattern[Any]]:
+    """Yield what can be reached: in tuples, lists and mappings, in our classes and their instances."""
+    if isinstance(value, re.Pattern):
+        yield value
+        return
+    ours = (value if isinstance(value, type) else type(value)).__module__.partition(".")[0] in ROOMS
+    if id(value) in seen or not (ours or isinstance(value, (dict, list, tuple, set, frozenset))):
+        return
+    seen.add(id(value))
+    inner: list[object] = []
+    if isinstance(value, dict):
+        inner = [*value.keys(), *value.values()]
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        inner = list(value)
+    if ours:
+        inner += vars(value).values() if hasattr(value, "__dict__") else []
+        slots = [slot for each in type(value).__mro__ for slot in getattr(each, "__slots__", ())]
+        inner += [getattr(value, slot, None) for slot in slots]
+    for each in inner:
+        yield from patterns_in(each, seen)
+
+
+def every_pattern() -> list[Held]:
+    found: dict[tuple[object, int], Held] = {}
+    for module in modules():
+        for name, value in vars(module).items():
+            for pattern in patterns_in(value, set()):
+                found.setdefault((pattern.pattern, pattern.flags), Held(f"{module.__name__}.{name}", pattern))
+    return sorted(found.values(), key=lambda held: (held.place, str(held.pattern.pattern)))
+
+
+PATTERNS = every_pattern()
+
+
+def repeated(text: str, ending: str = "") -> str:
+    return (text * (LENGTH // len(text) + 1))[: LENGTH - len(ending)] + ending
+
+
+def common_seeds() -> list[str]:
+    """Runs of a character of every class, of what Markdown, numbers and questions are made of, each with an end too."""
+    seeds = [repeated(each, ending) for each in PROBES for ending in ("", "\x00")]
+    seeds += [repeated(each) for each in SHORT]
+    return seeds
+
+
+def more_seeds() -> list[str]:
+    seeds = [repeated(each, ending) for each in (*PROBES, *SHORT) for ending in ("!x", "\n.", " ", "x")]
+    seeds += [f"a {repeated(each)}"[:LENGTH] for each in PROBES]
+    seeds += [repeated(one + other) for one, other in permutations('a0 .\n-["*|_:`#=', 2)]
+    return seeds
+
+
+def own_seeds(pattern: re.Pattern[Any], *, most: int) -> list[str]:
+    """Texts made of the pattern's own pieces: each thing that it repeats, many times over, behind what comes before it."""
+    flags = pattern.flags
+    tree = parser.parse(pattern.pattern, flags)
+    seeds = []
+    for choice in range(4):
+        if whole := example(tree, flags, choice):
+            seeds += [repeated(whole), repeated(whole, "\x00"), repeated(whole[:-1] or whole)]
+    for before, piece in pumps(tree, flags, ""):
+        for ending in ("", "\x00", "!x"):
+            seeds.append((before + repeated(piece))[: LENGTH - len(ending)] + ending)
+        seeds.append(repeated(before + piece * 3))
+    distinct = list(dict.fromkeys(seeds))
+    return distinct[:: max(1, len(distinct) // most)]
+
+
+def pumps(tree: Any, flags: int, before: str) -> Iterator[tuple[str, str]]:
+    for operation, value in tree:
+        if operation in (code.MAX_REPEAT, code.MIN_REPEAT, code.POSSESSIVE_REPEAT):
+            if value[1] > 8:
+                pieces = dict.fromkeys(example(value[2], flags, choice) for choice in range(8))
+                yield from ((before, piece) for piece in (*pieces, "".join(pieces)) if piece)
+            yield from pumps(value[2], flags, before)
+        elif operation is code.SUBPATTERN:
+            yield from pumps(value[3], flags, before)
+        elif operation is code.ATOMIC_GROUP:
+            yield from pumps(value, flags, before)
+        elif operation is code.BRANCH:
+            for branch in value[1]:
+                yield from pumps(branch, flags, before)
+        elif operation in (code.ASSERT, code.ASSERT_NOT):
+            yield from pumps(value[1], flags, before)
+        before += example([(operation, value)], flags, 0)
+
+
+def example(tree: Any, flags: int, choice: int) -> str:
+    """Return a text that the tree matches, or nearly so; `choice` picks among what it allows."""
+    said = ""
+    for operation, value in tree:
+        if characters := allowed(operation, value, flags):
+            said += characters[choice % len(characters)]
+        elif operation in (code.MAX_REPEAT, code.MIN_REPEAT, code.POSSESSIVE_REPEAT):
+            said += example(value[2], flags, choice) * max(value[0], 1)
+        elif operation is code.SUBPATTERN:
+            said += example(value[3], flags, choice)
+        elif operation is code.ATOMIC_GROUP:
+            said += example(value, flags, choice)
+        elif operation is code.BRANCH:
+            said += example(value[1][choice % len(value[1])], flags, choice)
+    return said
+
+
+def allowed(operation: Any, value: Any, flags: int) -> list[str]:
+    if operation is code.LITERAL:
+        return [chr(value)]
+    if operation is code.NOT_LITERAL:
+        return [each for each in PROBES if ord(each) != value]
+    if operation is code.ANY:
+        return [each for each in PROBES if each != "\n" or flags & re.DOTALL]
+    if operation is code.IN:
+        first = [
+            chr(part[0] if kind is code.RANGE else part)
+            for kind, part in value
+            if kind in (code.LITERAL, code.RANGE)
+        ]
+        return [each for each in PROBES if in_class(value, each)] or first
+    return []
+
+
+CATEGORIES: dict[Any, Callable[[str], bool]] = {
+    code.CATEGORY_DIGIT: str.isdigit,
+    code.CATEGORY_NOT_DIGIT: lambda each: not each.isdigit(),
+    code.CATEGORY_SPACE: str.isspace,
+    code.CATEGORY_NOT_SPACE: lambda each: not each.isspace(),
+    code.CATEGORY_WORD: lambda each: each.isalnum() or each == "_",
+    code.CATEGORY_NOT_WORD: lambda each: not (each.isalnum() or each == "_"),
+}
+
+
+def in_class(parts: Any, character: str) -> bool:
+    held = False
+    for kind, part in parts:
+        if kind is code.LITERAL:
+            held |= ord(character) == part
+        elif kind is code.RANGE:
+            held |= part[0] <= ord(character) <= part[1]
+        elif kind is code.CATEGORY:
+            held |= CATEGORIES[part](character)
+    return bool(held != (parts[0][0] is code.NEGATE))
+
+
+def ways(pattern: re.Pattern[Any]) -> dict[str, Callable[[Any], object]]:
+    nothing = b"" if isinstance(pattern.pattern, bytes) else ""
+    return {
+        "finditer": lambda text: sum(1 for _ in pattern.finditer(text)),
+        "fullmatch": pattern.fullmatch,
+        "search": pattern.search,
+        "match": pattern.match,
+        "sub": lambda text: pattern.sub(nothing, text),
+    }
+
+
+def seconds(call: Callable[[Any], object], text: object, *, at_most: float) -> float:
+    """Return the processor time that a call takes; one that would take longer is broken off."""
+
+    def stop(_: int, __: FrameType | None) -> None:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    started = time.thread_time()
+    try:
+        signal.setitimer(signal.ITIMER_VIRTUAL, at_most)
+        call(text)
+    except _TooLong:
+        return at_most
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+    return time.thread_time() - started
+
+
+def best(call: Callable[[Any], object], text: object) -> float:
+    return min(seconds(call, text, at_most=4 * LIMIT) for _ in range(3))
+
+
+def slow(held: Held, seeds: list[str]) -> str:
+    """Name the first call that takes too long: above the limit, or growing faster than its text."""
+    calls = ways(held.pattern)
+    for seed in seeds:
+        text: Any = seed.encode() if isinstance(held.pattern.pattern, bytes) else seed
+        # These two cost the most: a search is the beginning of finding all, and a match that of a whole one.
+        suspect = max(seconds(calls[name], text, at_most=LIMIT) for name in ("finditer", "fullmatch"))
+        if suspect < LIMIT / 10:
+            continue
+        for name, call in calls.items():
+            whole, half = best(call, text), best(call, text[: len(text) // 4] + text[-len(text) // 4 :])
+            if whole >= LIMIT or (whole > LIMIT / 5 and whole > 3 * half):
+                return f"{name}: {whole * 1000:.0f} ms, half of it {half * 1000:.0f} ms, {seed[:24]!r}…{seed[-8:]!r}"
+    return ""
+
+
+@pytest.mark.parametrize("held", PATTERNS, ids=lambda held: held.place)
+def test_a_pattern_takes_linear_time_over_hostile_text(held: Held) -> None:
+    assert slow(held, common_seeds() + own_seeds(held.pattern, most=40)) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("held", PATTERNS, ids=lambda held: held.place)
+def test_a_pattern_takes_linear_time_over_much_hostile_text(held: Held) -> None:
+    assert slow(held, common_seeds() + more_seeds() + own_seeds(held.pattern, most=2_000)) == ""
+
+
+def test_the_seeds_are_many_and_find_what_is_quadratic_or_worse() -> None:
+    assert len(common_seeds()) >= 100
+    for bad in (
+        r"\A(?:\d+[.)]?)+ ",
+        r"\s+x",
+        r"\w+(?:[-.]\w+)+",
+        r"(?:<!--.*?-->\s*)*<html",
+        r"[-:]*\|?[-:]*$",
+    ):
+        assert slow(Held("", re.compile(bad)), common_seeds() + own_seeds(re.compile(bad), most=40)), bad
+
+
+def test_patterns_are_found_wherever_they_stand() -> None:
+    places = {held.place for held in PATTERNS}
+    assert {
+        "app.language.asked._PATTERNS",
+        "eval.metrics.refusal._REFUSALS",
+        "app.smalltalk._PATTERNS",
+    } <= places
+    assert "app.answer.extractive_text._EMPHASIS" in places
+    assert len(PATTERNS) > 200
+
+
+def test_patterns_stand_at_the_head_of_their_file_where_they_are_tested() -> None:
+    hidden = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for room in ROOMS
+        for path in sorted((ROOT / room).rglob("*.py"))
+        if path.parent.name != "sample" and str(path.relative_to(ROOT)) not in BY_THE_OPERATOR
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call) and _asks_re(call.func)
+    ]
+    assert sorted(set(hidden)) == []
+
+
+def _asks_re(called: ast.expr) -> bool:
+    return (
+        isinstance(called, ast.Attribute)
+        and isinstance(called.value, ast.Name)
+        and called.value.id == "re"
+        and called.attr in CALLS
+    )
+
+
+def test_patterns_come_from_one_module_that_is_imported_under_its_name() -> None:
+    """Another name, or another engine, would slip past the tests above."""
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    assert not [
+                        a for a in node.names if a.name == "regex" or (a.name == "re" and a.asname)
+                    ], path
+                if isinstance(node, ast.ImportFrom):
+                    assert node.module not in ("re", "regex"), path

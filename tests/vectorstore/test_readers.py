@@ -1,0 +1,117 @@
+"""Readers outlive compaction, and a backup that takes the place of an index."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.contract.test_readers import ANYONE, HR, OPERATOR, PAY, PLAN, at, commit, seen, with_readers
+from tests.vectorstore.conftest import OpenStore
+from tests.vectorstore.sample import sample
+from vectorstore.embedded.readers import NOBODY, both
+from vectorstore.embedded.rescue import set_aside
+from vectorstore.embedded.upkeep import Upkeep
+from vectorstore.errors import StoreDamaged
+from vectorstore.types import Generation
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "admitted"),
+    [
+        ((), (), ()),
+        (("hr",), (), ("hr",)),
+        ((), ("hr",), ("hr",)),
+        (("hr", "board"), ("board",), ("board",)),
+        (("hr",), ("board",), (NOBODY,)),
+    ],
+)
+def test_two_lists_admit_whom_both_admit(
+    first: tuple[str, ...], second: tuple[str, ...], admitted: tuple[str, ...]
+) -> None:
+    assert both(frozenset(first), frozenset(second)) == frozenset(admitted)
+
+
+def test_compaction_opens_nothing(folder: Path, open_index: OpenStore) -> None:
+    store = open_index()
+    commit(store, PAY, PLAN)
+    commit(store, with_readers(PAY, "hr"))
+    commit(store, without=("pay.md",))
+    Upkeep(folder).compact(keep=2)
+    store.rollback(Generation(2))
+    for snapshot in at(store, None):
+        assert not seen(snapshot, ANYONE)
+        assert seen(snapshot, HR)
+
+
+@pytest.mark.parametrize("ending", ["stands", "is gone", "has other words"])
+def test_a_restored_backup_has_the_readers_of_the_index_that_it_replaces(
+    folder: Path, open_index: OpenStore, tmp_path: Path, ending: str
+) -> None:
+    store, upkeep = open_index(), Upkeep(folder)
+    commit(store, PAY, PLAN)
+    upkeep.back_up(tmp_path / "backup.db")
+    commit(store, with_readers(PAY, "hr"))
+    if ending == "is gone":
+        commit(store, without=("pay.md",))
+    if ending == "has other words":
+        commit(store, sample("pay.md", "Other words.", readers=frozenset({"hr"})))
+    upkeep.restore(tmp_path / "backup.db")
+    for number in (None, 1):
+        for snapshot in at(store, number):
+            assert not seen(snapshot, ANYONE)
+            assert seen(snapshot, HR)
+            assert seen(snapshot, ANYONE, PLAN.document)
+    store.rollback(Generation(1))
+    for snapshot in at(store, None):
+        assert not seen(snapshot, ANYONE)
+    assert store.verify().sound
+
+
+def test_what_was_deleted_before_a_backup_is_not_opened_by_a_rollback_after_it(
+    folder: Path, open_index: OpenStore, tmp_path: Path
+) -> None:
+    store, upkeep = open_index(), Upkeep(folder)
+    commit(store, PAY, PLAN)
+    commit(store, without=("pay.md",))
+    upkeep.back_up(tmp_path / "backup.db")
+    commit(store, with_readers(PAY, "hr"))
+    upkeep.restore(tmp_path / "backup.db")
+    store.rollback(Generation(1))
+    for snapshot in at(store, None):
+        assert not seen(snapshot, ANYONE)
+        assert seen(snapshot, HR)
+
+
+def test_on_an_empty_machine_the_readers_of_the_backup_stand(
+    folder: Path, open_index: OpenStore, tmp_path: Path
+) -> None:
+    store = open_index()
+    commit(store, PAY, with_readers(PLAN, "hr"))
+    Upkeep(folder).back_up(tmp_path / "backup.db")
+    fresh = Upkeep(tmp_path / "fresh")
+    fresh.restore(tmp_path / "backup.db")
+    for snapshot in at(fresh.store, None):
+        assert seen(snapshot, ANYONE)
+        assert not seen(snapshot, ANYONE, PLAN.document)
+    fresh.close()
+
+
+def test_an_index_whose_readers_cannot_be_read_is_replaced_only_if_that_is_said(
+    folder: Path, open_index: OpenStore, tmp_path: Path
+) -> None:
+    store = open_index()
+    commit(store, PAY)
+    Upkeep(folder).back_up(tmp_path / "backup.db")
+    opened = store.opened()
+    assert opened is not None
+    with opened.database.connection() as connection:
+        connection.run("UPDATE documents SET readers = 'hr\"]'")
+    store.close()
+    with pytest.raises(StoreDamaged, match="--accept-readers"):
+        set_aside(folder, tmp_path / "backup.db", accept_readers=False)
+    assert (folder / "index.db").exists()
+    assert set_aside(folder, tmp_path / "backup.db", accept_readers=True)
+    upkeep = Upkeep(folder)
+    upkeep.restore(tmp_path / "backup.db")
+    for snapshot in at(upkeep.store, None):
+        assert seen(snapshot, OPERATOR)
+    upkeep.close()
