@@ -138,7 +138,8 @@ async def chat(
         while erasures != runs.erasures:  # nothing that was erased meanwhile goes into the question
             erasures = runs.erasures
             earlier = await asyncio.to_thread(service.records.history, conversation, owner=grant.key)
-        said = [*await still_readable(earlier, service=service, grant=grant), *said]
+            readable = await still_readable(earlier, service=service, grant=grant)
+        said = [*readable, *said]
     question = question_of(said, grant=grant, settings=service.settings, knobs=body)
     run = await runs.begin(question, resumable=True, owner=grant.key)
     return native(run, runs=runs, request=request, service=service, grant=grant)

@@ -16,7 +16,7 @@ from vectorstore.types import DocumentId
 async def find_run(run_id: str, *, runs: Runs, service: Service, grant: Grant) -> Run:
     """Return a caller's run; raises NotFound, also where it holds what the caller may no longer read."""
     run = await runs.find(run_id, owner=grant.key)
-    if not await may_see(documents_of(run), service=service, grant=grant):
+    if not await may_see(documents_of(run), service=service, grant=grant) or run.erased:
         raise NotFound(f"There is no run {run_id!r}.", "Runs are kept for ten minutes.")
     return run
 

@@ -66,9 +66,13 @@ class Records:
         if self._engine.dialect.name == "sqlite":
             sql.event.listen(self._engine, "connect", _durable)
         try:
-            _tables.create_all(self._engine)
-            with self._engine.begin() as connection:
-                _take_over(connection)
+            found = set(sql.inspect(self._engine).get_table_names())
+            if "explanations" in found or not found.issuperset(_tables.tables):
+                with self._engine.begin() as connection:
+                    if connection.dialect.name == "sqlite":  # of several that open it first, one makes it
+                        connection.exec_driver_sql("BEGIN IMMEDIATE")
+                    _tables.create_all(connection)
+                    _take_over(connection)
         except SQLAlchemyError as error:
             raise Unavailable(
                 f"The records database ({self._engine.url.render_as_string(hide_password=True)}) cannot be opened.",

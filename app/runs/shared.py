@@ -228,8 +228,6 @@ class SharedRuns(Runs):
         self._wake.set()
 
     async def _announce(self, run: Run) -> None:
-        if run.erased:
-            return
         about = About(
             host=self._host,
             owner=run.owner,

@@ -58,7 +58,9 @@ def left_of(words: Sequence[str], folder: Path) -> list[str]:
 
 def told(searched: str) -> Explained:
     stage = Stage("dense", 1, 0.123456789)
-    found = Considered(1, ChunkId("c"), DocumentId("d"), "T", "u", ("H",), None, 0.987654321, (stage,))
+    found = Considered(
+        1, ChunkId("c"), DocumentId("doc_handbook"), "T", "u", ("H",), None, 0.987654321, (stage,)
+    )
     return Explained(searched, Generation(1), 0.5, 0.4, candidates=(found,) * 20)
 
 
@@ -114,8 +116,10 @@ def walk(folder: Path, seed: int, steps: int) -> int:
     return erased
 
 
-def test_whatever_came_before_a_deletion_leaves_no_byte_in_any_file(tmp_path: Path) -> None:
-    assert walk(tmp_path, 0, 150) > 30
+@pytest.mark.parametrize("seed", [8, 11])
+def test_whatever_came_before_a_deletion_leaves_no_byte_in_any_file(tmp_path: Path, seed: int) -> None:
+    """In both walks SQLite leaves copies of moved rows, which the deletion of these rows does not overwrite."""
+    assert walk(tmp_path, seed, 90) > 20
 
 
 @pytest.mark.slow
@@ -191,6 +195,20 @@ def test_records_of_an_earlier_version_are_taken_over(tmp_path: Path) -> None:
     with opened(tmp_path) as records:
         add(records, "r2", "c1", "And then?", "More.")
         assert records.forget("c1", owner="k1") == 2
+
+
+def test_processes_that_open_the_records_at_once_make_them_once(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    program = """
+import sys, time
+from pathlib import Path
+from app.runs.records import Records, records_url
+time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
+Records(records_url("", Path(sys.argv[1]))).close()
+"""
+    arguments = [sys.executable, "-c", program, str(folder), str(time.time() + 3.0)]
+    opening = [subprocess.Popen(arguments, cwd=ROOT) for _ in range(4)]
+    assert [process.wait(60) for process in opening] == [0, 0, 0, 0]
 
 
 def moved(monkeypatch: pytest.MonkeyPatch, days: float) -> None:
@@ -373,7 +391,11 @@ def test_what_is_being_written_or_read_when_its_conversation_is_deleted_ends_at_
             run = response.headers["x-run-id"]
             lines = response.iter_lines()
             next(line for line in lines if "text-delta" in line)
-            assert httpx.delete(f"{served.url}/v1/conversations/chat1", timeout=20).status_code == 200
+            erased = httpx.delete(f"{served.url}/v1/conversations/chat1", timeout=20)
+            assert (erased.status_code, erased.json()) == (
+                200,
+                {"runs": 0},
+            )  # none is recorded in the first place
             rest = list(lines)
         assert any('"type":"abort"' in line for line in rest)
         assert not any(f"said-{WORDS[-1]}" in line for line in rest)
