@@ -62,7 +62,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "inert": inert,
     "transcript": answered,
     "identifiers": identifiers,
-    "distinct": lambda text: Distinct(text),
+    "distinct": Distinct,
 }
 # One of each kind of seed, mixed ones too.
 SEEDS = [(seed * 5)[:LENGTH] for seed in common_seeds()[::3]] + [
