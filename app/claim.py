@@ -17,7 +17,7 @@ Age: TypeAlias = Literal["newer", "older"]
 MARKER = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 
 
-_LONGEST = 4_000
+_LONGEST = 2_000
 """Characters of a sentence that are checked: it is done while the answer streams, and more is no sentence."""
 
 

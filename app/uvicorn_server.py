@@ -98,6 +98,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.address = ""
         self.idle = False
         self._in_head = True
+        self._head_ended = False
         self._head_bytes = 0
         self._unread = (0, self.since)
 
@@ -118,19 +119,21 @@ class BoundedProtocol(HttpToolsProtocol):
         if not was_in_head and not self.cycle.response_complete and self in self._crowd.waiting:
             self.since = self.loop.time()
             self._crowd.heard(self)
+        self._head_ended = False
         super().data_received(data)
-        self._head_bytes += len(data) if was_in_head else 0
+        # What came with the end of a head is mostly body.
+        self._head_bytes += len(data) if was_in_head and not self._head_ended else 0
         if self._in_head and self._head_bytes > HEAD_BYTES:
             self.cut(431)
 
     def on_message_begin(self) -> None:
-        """Begin to count the head."""
-        self._in_head, self._head_bytes = True, 0
+        """Begin to count the head: there is something of it."""
+        self._in_head, self._head_bytes = True, 1
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Give the body its time."""
-        self._in_head, self._head_bytes = False, 0
+        self._in_head, self._head_ended, self._head_bytes = False, True, 0
         self.since = self.loop.time()
         super().on_headers_complete()
 

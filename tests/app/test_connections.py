@@ -1,6 +1,7 @@
 """Half-open connections against a real server process: they end, and lock nobody out."""
 
 import contextlib
+import json
 import resource
 import signal
 import socket
@@ -279,3 +280,10 @@ def test_twelve_hundred_half_open_connections_end_within_35_seconds(unfinished: 
         f"1,200 half-open: /healthz took {slowest * 1_000:.0f} ms at most, the last ended after {last:.1f} s"
     )
     assert slowest < 0.5
+
+
+def test_a_long_body_after_a_short_head_is_no_long_head(short: Running) -> None:
+    body = json.dumps({"query": "x" * 500_000}).encode()
+    with httpx.Client(base_url=f"http://127.0.0.1:{short[0]}") as client:
+        statuses = [client.post("/v1/search", content=body).status_code for _ in range(5)]
+    assert 431 not in statuses

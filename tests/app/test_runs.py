@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.events import Cancelled, Done, Event, Failed, Started, Status, Text
+from app.problems import TooMany
 from app.question import Question
 from app.runs.run import Run
 from app.runs.runs import RunLimits, Runs
@@ -223,6 +224,22 @@ def test_more_runs_than_slots_and_queue_are_refused_and_the_queue_moves_on() -> 
         assert all(run.ending == Done() for run in started)
         await asyncio.gather(*(runs.stopped(run) for run in started))
         again = runs.start(QUESTION, resumable=True)
+        assert (await read(again))[-1] == Done()
+        await runs.stopped(again)
+
+    together(test)
+
+
+def test_one_owner_does_not_take_every_place() -> None:
+    async def test() -> None:
+        runs = Runs(ScriptedTurn((*BEGUN, 0.05, Done())), limits=RunLimits(concurrent=3, of_one_owner=2))
+        started = [runs.start(QUESTION, resumable=True, owner="anna") for _ in range(2)]
+        with pytest.raises(TooMany):
+            runs.start(QUESTION, resumable=True, owner="anna")
+        started.append(runs.start(QUESTION, resumable=True, owner="bob"))
+        await asyncio.gather(*(read(run) for run in started))
+        await asyncio.gather(*(runs.stopped(run) for run in started))
+        again = runs.start(QUESTION, resumable=True, owner="anna")
         assert (await read(again))[-1] == Done()
         await runs.stopped(again)
 
