@@ -18,9 +18,9 @@ from ingest.parse.failure import Unparsable
 _CLOSED_BY: Final = {"---": ("---", "..."), "+++": ("+++",)}
 _LONGEST: Final = 64_000
 _HEAD_LINES: Final = 60
-_FENCE = re.compile(r"[ \t]*\w?[^\w\s|>][^\w\s|>]+\w?[ \t]*(?:yaml|toml|json)?[ \t]*\Z", re.I)
-_CODE = re.compile(r"[ \t]*(?:```|~~~)")
-_KEY_LINE = re.compile(r"""["']?[\w.-]+["']?[ \t]*[:=]|#""")
+_FENCE = re.compile(r"\A[ \t]*\w?[^\w\s|>][^\w\s|>]+\w?[ \t]*(?:yaml|toml|json)?[ \t]*\Z", re.I)
+_CODE = re.compile(r"\A[ \t]*(?:```|~~~)")
+_KEY_LINE = re.compile(r"""\A(?:["']?[\w.-]{1,60}["']?[ \t]*[:=]|#)""")
 _HEAD_LINE = re.compile(r"""[ \t]|[#{}\[\]<!-]|\.\. |["':]?[\w.-]{1,40}["']?[ \t]*[:=]""")
 _REFUSED: Final = (
     "Its front matter cannot be read and may name readers. Correct it: a line of ---, then `key: value` lines "
