@@ -18,10 +18,10 @@ from ingest.parse.failure import Unparsable
 _CLOSED_BY: Final = {"---": ("---", "..."), "+++": ("+++",)}
 _LONGEST: Final = 64_000
 _HEAD_LINES: Final = 60
-_FENCE = re.compile(r"\A[ \t]*+\w?[^\w\s|>][^\w\s|>]++\w?[ \t]*+(?:yaml|toml|json)?[ \t]*+\Z", re.I)
-_CODE = re.compile(r"\A[ \t]*+(?:```|~~~)")
-_KEY_LINE = re.compile(r"""\A(?:["']?[\w.-]++["']?[ \t]*+[:=]|#)""")
-_HEAD_LINE = re.compile(r"""\A(?:[ \t]|[#{}\[\]<!-]|\.\. |["':]?[\w.-]{1,40}["']?[ \t]*+[:=])""")
+_FENCE = re.compile(r"\A\w?[^\w\s|>][^\w\s|>]+\w?[ \t]{0,3}(?:yaml|toml|json)?\Z", re.I)
+_CODE = re.compile(r"\A[ \t]*(?:```|~~~)")
+_KEY_LINE = re.compile(r"""\A(?:["']?[\w.-]{1,60}["']?[ \t]*[:=]|#)""")
+_HEAD_LINE = re.compile(r"""[ \t]|[#{}\[\]<!-]|\.\. |["':]?[\w.-]{1,40}["']?[ \t]*[:=]""")
 _REFUSED: Final = (
     "Its front matter cannot be read and may name readers. Correct it: a line of ---, then `key: value` lines "
     "with values that hold a colon in quotes, then a line of ---."
@@ -121,7 +121,7 @@ def _head(text: str) -> Iterator[list[str]]:
         if code:
             continue
         if line.strip():
-            fence = _FENCE.match(line) is not None
+            fence = _FENCE.match(line.strip()) is not None
             if not prose and not fence and not _HEAD_LINE.match(line):
                 yield block
                 prose = True
