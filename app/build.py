@@ -12,14 +12,14 @@ from app.answer.answerer import LanguageModel
 from app.answer.extractive import ExtractiveAnswerer
 from app.answerable import Answerability, decide
 from app.calibration import live_tau
-from app.condense import by_model, standalone
+from app.condense import by_model, by_words
 from app.events import Event
 from app.explain_search import ExplainedSearch, Fit, explain_search
 from app.keys import Keys
 from app.pack import pack
 from app.page_pictures import PagePictures
 from app.parts import Health, Service, ServiceSettings
-from app.question import Message, Question
+from app.question import Question
 from app.remembering import RememberingEmbedder
 from app.retrieve import Retrieved, Retriever
 from app.runs.records import Records, records_url
@@ -75,7 +75,7 @@ def build(store_settings: StoreSettings, answer_settings: AnswerSettings) -> Par
     model = build_answerer(answer_settings) if answer_settings.llm_model else None
     turn = Turn(
         retriever=retriever,
-        condense=partial(by_model, model.complete) if model else _condense_offline,
+        condense=partial(by_model, model.complete) if model else by_words,
         decide=_decide(remembering, answer_settings.answer_threshold),
         answerer=model or extractive,
         check=partial(
@@ -226,6 +226,8 @@ def build_service(
             openwebui_events=serve_settings.openwebui_events,
             max_concurrent_runs=serve_settings.max_concurrent_runs,
             max_queued_runs=serve_settings.max_queued_runs,
+            max_caller_runs=serve_settings.max_caller_runs,
+            max_caller_searches=serve_settings.max_caller_searches,
             top_k=answer_settings.top_k,
             mcp=find_spec("mcp") is not None,
             static_dir=Path(__file__).parent / "widget",
@@ -237,7 +239,3 @@ def build_service(
 
 def _uploads(parts: Parts, store_settings: StoreSettings, ingest_settings: IngestSettings) -> Uploads:
     return Uploads(parts.store, parts.embedder, data_dir=store_settings.data_dir, settings=ingest_settings)
-
-
-async def _condense_offline(question: str, history: Sequence[Message]) -> str:
-    return standalone(question, history).text

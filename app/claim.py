@@ -17,6 +17,10 @@ Age: TypeAlias = Literal["newer", "older"]
 MARKER = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 
 
+_LONGEST = 4_000
+"""Characters of a sentence that are checked: it is done while the answer streams, and more is no sentence."""
+
+
 def lead(age: Age, document: Document, language: str) -> str:
     """Say whose words follow where two documents disagree: the title, and the date as the language writes it."""
     dated = document.modified.date() if document.modified else None
@@ -30,7 +34,7 @@ def claim(text: str, start: int, end: int, passages: Sequence[Passage]) -> str:
         if first < end and last > position:
             kept += text[position : max(first, position)]
             position = min(last, end)
-    bare = unquoted(MARKER.sub("", kept + text[position:end]).strip())
+    bare = unquoted(MARKER.sub("", kept + text[position : min(end, position + _LONGEST)]).strip())
     return bare if any(character.isalnum() for character in bare) else ""
 
 

@@ -1,5 +1,6 @@
 """Make a follow-up stand alone: by a language model, or by carrying over what the conversation is about."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ _TAIL = re.compile(
     r"(?:,? (?:right|then|though|please|of course|no|correct|what do you think|how do you think)){1,6}+(?=\W{0,12}\Z)",
     re.IGNORECASE,
 )
+_LONGEST = 8_000
+"""Characters of a model's wording that are a question."""
 _DIGITS = re.compile(r"\d++")
 _THIN = 9.0
 """Summed rarity of a question's own content below which it hardly says what it is about."""
@@ -89,9 +92,16 @@ async def by_model(
     conversation = "\n".join(f"{message.role}: {message.text[:800]}" for message in history[-6:])
     prompt = load("condense").fill(conversation=conversation, question=question)
     try:
-        return (await complete(prompt)).strip() or standalone(question, history).text
+        if said := (await complete(prompt)).strip():
+            return said[:_LONGEST]
     except ModelFailure:
-        return standalone(question, history).text
+        pass
+    return await by_words(question, history)
+
+
+async def by_words(question: str, history: Sequence[Message]) -> str:
+    """Carry words over, in a thread: a conversation may be long."""
+    return (await asyncio.to_thread(standalone, question, history)).text
 
 
 def _bare(question: str) -> str:

@@ -49,5 +49,7 @@ def follow_ups(
 
 def _tells(heading: str, asked: frozenset[str]) -> bool:
     """Say whether a heading names a subject, and one that the question did not ask about already."""
+    if not 0 < len(heading) <= _LONGEST:
+        return False
     stems = read(heading).stems
-    return 0 < len(heading) <= _LONGEST and total(stems) >= _TOLD and not stems <= asked
+    return total(stems) >= _TOLD and not stems <= asked

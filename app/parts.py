@@ -54,6 +54,8 @@ class ServiceSettings:
     link_seconds: float = 86_400.0
     max_concurrent_runs: int = 64
     max_queued_runs: int = 256
+    max_caller_runs: int = 160
+    max_caller_searches: int = 16
     grace_seconds: float = 15.0
     top_k: int = 6
     static_dir: Path | None = None

@@ -39,6 +39,10 @@ class UnknownModel(NotFound):
     """There is no model of this name."""
 
 
+class TooMany(Busy):
+    """One caller asks more at the same time than one may."""
+
+
 class Conflict(BadInput):
     """What is asked for clashes with the state of things."""
 
@@ -64,6 +68,7 @@ _TABLE: Final[tuple[tuple[type[FootnoteError], int, str], ...]] = (
     (BadInput, 400, "bad_input"),
     (Unauthenticated, 401, "invalid_api_key"),
     (NotAllowed, 403, "not_allowed"),
+    (TooMany, 429, "too_many"),
     (Busy, 503, "busy"),
     (EmbedderMismatch, 503, "embedder_mismatch"),
     (StoreDamaged, 503, "store_damaged"),
@@ -95,6 +100,7 @@ _TITLES: Final[dict[int, str]] = {
     413: "Too large",
     415: "Unsupported media type",
     422: "Cannot be used",
+    429: "Too many at once",
     502: "The language model failed",
     503: "Not available now",
     504: "The language model was too slow",
@@ -106,7 +112,9 @@ def problem_of(error: FootnoteError) -> Problem:
     for kind, status, code in _TABLE:
         if isinstance(error, kind):
             parameter = "model" if kind is UnknownModel else None
-            return Problem(status, code, str(error), parameter, retry_after=2 if status == 503 else None)
+            return Problem(
+                status, code, str(error), parameter, retry_after=2 if status in {429, 503} else None
+            )
     return Problem(500, "internal", str(error))
 
 

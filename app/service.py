@@ -24,6 +24,7 @@ from app.api import (
     uploads,
     viewer,
 )
+from app.api.at_once import AtOnce
 from app.api.mcp_route import McpRoute
 from app.middleware import Bodies, FrontDoor
 from app.parts import Health, Service, ServiceSettings
@@ -87,6 +88,7 @@ def create_app(service: Service) -> FastAPI:
     )
     application.state.service = service
     application.state.runs = runs
+    application.state.at_once = AtOnce(settings.max_caller_searches)
     if mcp:
         application.router.routes.append(mcp.route)
     for router in _ROUTERS:
@@ -118,6 +120,7 @@ def _runs(service: Service) -> Runs:
     limits = RunLimits(
         concurrent=settings.max_concurrent_runs,
         queued=settings.max_queued_runs,
+        of_one_owner=settings.max_caller_runs,
         grace_seconds=settings.grace_seconds,
     )
     if settings.runs_url:

@@ -57,6 +57,17 @@ class ServeSettings(FootnoteSettings):
     max_queued_runs: int = Field(
         default=256, description="Answers that may wait; beyond it the service answers 503."
     )
+    max_caller_runs: int = Field(
+        default=160,
+        ge=1,
+        description="Answers of one caller (a key) being written or waiting; beyond it that caller gets 429.",
+    )
+    max_caller_searches: int = Field(
+        default=16,
+        ge=1,
+        description="Searches and embeddings of one caller (a key; without keys an address) at the same time; four "
+        "times as many wait, and beyond them that caller gets 429.",
+    )
     records_url: str = Field(
         default="",
         description="Database of conversations and feedback (any SQLAlchemy URL); empty: records.db in the data folder.",

@@ -22,7 +22,7 @@ from app.ground import read_ahead
 from app.language.phrases import language_of, say
 from app.language.reading import read
 from app.language.subquestions import subquestions
-from app.pack import pack
+from app.pack import Packed, pack
 from app.question import Message, Question
 from app.retrieve import Retrieved, Retriever
 from app.smalltalk import housekeeping, reply
@@ -69,7 +69,7 @@ class Turn:
     async def _events(self, question: Question, run: str) -> AsyncGenerator[Event, None]:
         language = language_of(question.text)
         yield Started(run, question.conversation, self.answerer.name, time.time(), say("notice", language))
-        said = _without_documents(question)
+        said = await asyncio.to_thread(_without_documents, question)
         if said is not None:
             yield own_words(said)
             yield Done()
@@ -78,17 +78,14 @@ class Turn:
         try:
             yield Status("understanding")
             alone = await self.condense(question.text, question.history)
-            parts = subquestions(alone)
+            parts = await asyncio.to_thread(subquestions, alone)
             watch.lap("understanding")
             yield Status("retrieving", alone)
             found = await self._found(question, alone, parts)
             watch.lap("retrieving")
-            packed = pack(
-                found.passages, budget=self.context_tokens, most=self.passages, count=self.tokens.count
-            )
+            packed, unclear = await asyncio.to_thread(self._packed, alone, found)
             yield Sources(packed.passages)
             watch.lap("packing")
-            unclear = which(alone, found.hits)
             task = Task(replace(question, text=alone), packed.passages, found.hits, parts)
             async with Ahead() as ahead:
                 if packed.passages and not unclear and self._may_begin(parts):
@@ -137,6 +134,11 @@ class Turn:
             at=question.at,
             parts=parts if len(parts) > 1 else (),
         )
+
+    def _packed(self, alone: str, found: Retrieved) -> tuple[Packed, tuple[str, ...]]:
+        """Return what fits, and between which titles the question does not choose."""
+        packed = pack(found.passages, budget=self.context_tokens, most=self.passages, count=self.tokens.count)
+        return packed, which(alone, found.hits)
 
     def _may_begin(self, parts: Sequence[str]) -> bool:
         """Say whether the model can be asked before the decision: what it is asked does not hang on it.

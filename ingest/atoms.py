@@ -53,6 +53,18 @@ def atoms_of(blocks: Sequence[Block], text: str, *, tokens: TokenCount, limit: i
     return atoms
 
 
+def coarser(atoms: Sequence[Atom], *, least: int) -> list[Atom]:
+    """Take neighbours of one kind together until each weighs `least` tokens: each costs time, however small it is."""
+    found: list[Atom] = []
+    first, end, weight = atoms[0], atoms[0].end, atoms[0].weight
+    for atom in atoms[1:]:
+        if atom.kind != first.kind or atom.kind == "heading" or weight + atom.weight > least:
+            found.append(replace(first, end=end, weight=weight))
+            first, weight = atom, 0
+        end, weight = atom.end, weight + atom.weight
+    return [*found, replace(first, end=end, weight=weight)]
+
+
 def _cost_between(blocks: Sequence[Block], number: int, text: str) -> float:
     """Say what a cut in front of a block costs: a heading keeps its text, "as follows:" keeps its list.
 

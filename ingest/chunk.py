@@ -9,8 +9,9 @@ the later chunks of the section carry it in their context.
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-from ingest.atoms import Atom, atoms_of
+from ingest.atoms import Atom, atoms_of, coarser
 from ingest.cohesion import with_cohesion
 from ingest.extract import Extract
 from ingest.sections import Section, sections_of
@@ -19,17 +20,32 @@ from ingest.tokens import TokenCount
 from vectorstore.embed import Embedder
 from vectorstore.types import Chunk, Document, Span, chunk_id
 
-CHUNKER = "structure-2"
+CHUNKER = "structure-3"
 """Changes whenever the same text would give other chunks; part of every document's digest."""
 
 
+MOST_PASSAGES = 10_000
+"""Of one document: more than the longest text has that is read, where its passages have their usual size."""
+_MANY = 5_000
+"""Atoms of a section from which on very small ones are taken together."""
+_COARSE = 8
+"""Into how many parts of a passage they are taken together."""
+
+
 def chunks_of(
-    extract: Extract, document: Document, *, embedder: Embedder, target_tokens: int, overlap_tokens: int
+    extract: Extract,
+    document: Document,
+    *,
+    embedder: Embedder,
+    target_tokens: int,
+    overlap_tokens: int,
+    most: int = MOST_PASSAGES,
 ) -> list[Chunk]:
     """Cut a parsed document into chunks whose embedded text never exceeds `embedder.max_tokens`.
 
     `chunk.text` is exactly `extract.text` at `chunk.span`, and every character that is not white space is in
-    a chunk. `target_tokens` is the size aimed at, `overlap_tokens` the most that a cut block repeats.
+    a chunk, but for what comes after the first `most`. `target_tokens` is the size aimed at, `overlap_tokens`
+    the most that a cut block repeats.
     """
     cutter = _Cutter(extract, document.title, embedder, target=target_tokens, overlap=overlap_tokens)
     return [
@@ -42,7 +58,7 @@ def chunks_of(
             headings=piece.headings,
             context=piece.context,
         )
-        for position, piece in enumerate(cutter.pieces())
+        for position, piece in enumerate(islice(cutter.pieces(), most))
     ]
 
 
@@ -74,6 +90,8 @@ class _Cutter:
         limit = self._embedder.max_tokens - self._embedder.count_tokens(context)
         atoms = atoms_of(section.blocks, self._extract.text, tokens=self._tokens, limit=limit)
         target = min(self._target, limit)
+        if len(atoms) > _MANY:
+            atoms = coarser(atoms, least=target // _COARSE)
         if sum(atom.weight for atom in atoms) > target:
             atoms = with_cohesion(atoms, self._extract.text, reach=target // 2)
         for first, last in segments(atoms, target=target, limit=limit):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ingest.chunk import CHUNKER
+from ingest.chunk import CHUNKER, MOST_PASSAGES
 from ingest.discover import Discovery, Source
 from ingest.ledger import Grant, Ledger, PastFailure
 from ingest.limits import Limits
@@ -31,6 +31,7 @@ class Recipe:
     max_file_bytes: int = Limits().max_file_bytes
     ocr: str = ""
     """The languages that pages without a text layer are read in; empty when they are not."""
+    max_passages: int = MOST_PASSAGES
     override: bool = False
     """Whether front matter may also widen who reads, over rules."""
     groups: frozenset[str] | None = None
@@ -130,6 +131,7 @@ def _step(
         *(VERSIONS, recipe.chunk_tokens, recipe.chunk_overlap, _plain(rules), _plain(flags)),
         *([recipe.ocr] if recipe.ocr and _is_pdf(source.path) else []),
         *(["override"] if recipe.override else []),
+        *([recipe.max_passages] if recipe.max_passages != MOST_PASSAGES else []),
     )
     around = hashlib.sha256(json.dumps(circumstances, sort_keys=True).encode()).hexdigest()
     return Step(

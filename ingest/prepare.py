@@ -1,6 +1,7 @@
 """One parsed file made ready for the index: its document, its text and its chunks, or why not."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
@@ -11,6 +12,8 @@ from ingest.report import Failure
 from ingest.rules import NOBODY, Attributes, Readers, attributes_from, decide, said_by
 from vectorstore.embed import Embedder
 from vectorstore.types import Chunk, Document, document_id
+
+_LONGEST_TITLE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,23 @@ def prepare(
         embedder=embedder,
         target_tokens=recipe.chunk_tokens,
         overlap_tokens=recipe.chunk_overlap,
+        most=recipe.max_passages,
     )
     if not chunks:
         return Failure(uri, "no_text", "There is no text in the file.")
-    return Prepared(step, document, outcome.text, chunks, outcome.findings, readers.note)
+    findings = outcome.findings
+    if left := outcome.text[chunks[-1].span.end :].strip() if len(chunks) == recipe.max_passages else "":
+        findings = (*findings, _left_out(len(left), outcome, recipe.max_passages))
+        document = replace(document, metadata={**document.metadata, "findings": findings})
+    return Prepared(step, document, outcome.text, chunks, findings, readers.note)
+
+
+def _left_out(characters: int, extract: Extract, most: int) -> str:
+    share = math.ceil(100 * characters / len(extract.text))
+    return (
+        f"Only its first {most:,} passages were taken in; the last {characters:,} characters ({share} %) were "
+        "left out. Split the file, or raise max_passages."
+    )
 
 
 def _readers(step: Step, own: Attributes, *, before: Readers | None, override: bool) -> Readers:
@@ -85,7 +101,7 @@ def _document(
     return Document(
         id=document_id(tenant=tenant, uri=uri, digest=step.digest),
         uri=uri,
-        title=attributes.title or extract.title or PurePosixPath(uri).stem,
+        title=(attributes.title or extract.title or PurePosixPath(uri).stem)[:_LONGEST_TITLE],
         media_type=extract.media_type,
         digest=step.digest,
         modified=extract.modified or datetime.fromtimestamp(step.source.path.stat().st_mtime, UTC),

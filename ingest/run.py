@@ -161,6 +161,7 @@ class Ingestion:
             tenant=settings.tenant,
             rules=settings.rules,
             max_file_bytes=settings.limits().max_file_bytes,
+            max_passages=settings.max_passages,
             ocr=settings.ocr_recipe(),
             override=settings.front_matter_readers == "override",
         )

@@ -57,9 +57,9 @@ def _covering(extract: Extract) -> Iterator[Block]:
         gap = Span(done, block.span.start)
         if extract.text[gap.start : gap.end].strip():
             yield Block("paragraph", gap, headings)
-        span = Span(max(done, block.span.start), block.span.end)
-        if extract.text[span.start : span.end].strip():
-            yield from _paragraphs(replace(block, span=span), extract.text)
+        left = block if done <= block.span.start else replace(block, span=Span(done, block.span.end))
+        if extract.text[left.span.start : left.span.end].strip():
+            yield from _paragraphs(left, extract.text)
         done = max(done, block.span.end)
         headings = block.headings
 

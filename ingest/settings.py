@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from ingest.chunk import MOST_PASSAGES
 from ingest.limits import Limits
 from ingest.ocr import Tesseract
 from ingest.rules import Rule
@@ -33,6 +34,11 @@ class IngestSettings(FootnoteSettings):
     max_file_mb: int = Field(default=50, ge=1, description="Largest file that is read, in megabytes.")
     max_text_chars: int = Field(default=5_000_000, ge=1, description="Longest text of one document.")
     max_pages: int = Field(default=2_000, ge=1, description="Most pages of one document.")
+    max_passages: int = Field(
+        default=MOST_PASSAGES,
+        ge=1,
+        description="Most passages of one document; what comes after them is left out, and a finding says so.",
+    )
     parse_memory_mb: int = Field(default=1_024, ge=128, description="Memory that reading one file may take.")
     parse_cpu_seconds: int = Field(
         default=30, ge=1, description="Processor time that reading one file may take."

@@ -106,7 +106,7 @@ class _Folder:
             if any(other != name for other in self._near(plain)) and self._states_readers(name):
                 self.strays |= {document: name for document in self._near(plain) if document != name}
             return
-        meant = self._documents.like(plain[: match.start()].strip(string.punctuation + " "))
+        meant = self._documents.like(plain[: match.start()].strip(string.punctuation + string.whitespace))
         if (match["copy"] or match["spare"]) and any(each + SUFFIX in self.names for each in meant):
             self._spares.append(name)
             return

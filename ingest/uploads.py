@@ -223,6 +223,7 @@ class Uploads:
             groups=None if scope.unrestricted else scope.groups,
             rules=settings.rules,
             max_file_bytes=settings.limits().max_file_bytes,
+            max_passages=settings.max_passages,
             ocr=settings.ocr_recipe(),
             override=settings.front_matter_readers == "override",
         )

@@ -64,7 +64,7 @@ class AguiBody(BaseModel):
 @router.post(
     "/agui",
     summary="Ask as an AG-UI client does",
-    responses=event_stream("AG-UI events.", _EXAMPLE, *EVENTS) | problems(400, 401, 403, 413, 422, 503),
+    responses=event_stream("AG-UI events.", _EXAMPLE, *EVENTS) | problems(400, 401, 403, 413, 422, 429, 503),
     response_class=Response,
 )
 async def agui(

@@ -1,6 +1,5 @@
 """From a request's words to a Question: what is too much, what is too little, and the conversation before it."""
 
-import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
@@ -102,7 +101,7 @@ def conversation_of_caller(name: str | None, grant: Grant) -> str | None:
     """
     if not name or grant is LOCAL:
         return name or None
-    drawn = re.sub(r"[-_]", "", name.rpartition(":")[2])
+    drawn = name.rpartition(":")[2].replace("-", "").replace("_", "")
     kinds = [(c.isdigit(), c.isupper()) for c in drawn]
     changes = sum(one != other for one, other in pairwise(kinds))
     is_random = (

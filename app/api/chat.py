@@ -121,7 +121,7 @@ def native(
 @router.post(
     "/v1/chat",
     summary="Ask a question",
-    responses=_STREAM | problems(400, 401, 403, 413, 422, 503),
+    responses=_STREAM | problems(400, 401, 403, 413, 422, 429, 503),
     response_class=Response,
 )
 async def chat(

@@ -92,7 +92,7 @@ class Models(BaseModel):
     responses=event_stream(
         "With `stream`: chat.completion.chunk events. Without: one chat.completion.", _EXAMPLE, whole=True
     )
-    | problems(400, 401, 403, 404, 409, 413, 422, 500, 502, 503, 504, openai=True),
+    | problems(400, 401, 403, 404, 409, 413, 422, 429, 500, 502, 503, 504, openai=True),
     response_class=Response,
 )
 async def completions(

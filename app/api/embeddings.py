@@ -4,11 +4,12 @@ import base64
 from typing import Annotated, Literal
 
 import numpy as np
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from app.api.access import SearchGrant, ServiceIn
+from app.api.at_once import searching
 from app.api.examples import problems
 from app.problems import UnknownModel, Unprocessable
 from vectorstore.embed import Embedder
@@ -64,7 +65,8 @@ class Embeddings(BaseModel):
 @router.post(
     "/v1/embeddings",
     summary="Embed texts",
-    responses=problems(400, 401, 403, 404, 413, 422, 503, openai=True),
+    responses=problems(400, 401, 403, 404, 413, 422, 429, 503, openai=True),
+    dependencies=[Depends(searching)],
 )
 async def embeddings(body: EmbeddingsBody, service: ServiceIn, grant: SearchGrant) -> Embeddings:
     """Embed texts as documents are embedded; what is longer than the embedder reads is cut."""

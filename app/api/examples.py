@@ -50,6 +50,7 @@ _SENTENCES: Final[dict[int, str]] = {
     409: "The state of things forbids it.",
     413: "The question or the body is too large.",
     422: "The question is empty, or a field has a value that cannot be used.",
+    429: "The caller asks more at the same time than one may; try again after Retry-After seconds.",
     500: "Something broke on our side.",
     502: "The language model failed.",
     503: "Not available now; try again after Retry-After seconds.",

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from app.api.access import grant, may_search
+from app.api.at_once import AtOnce, caller_of
 from app.api.errors import response_to
 from app.api.links import viewer
 from app.keys import Grant
@@ -46,18 +47,19 @@ class McpRoute:
             granted = await may_search(await grant(request, self._service))
             # Read here: the vendor answers a body that is too large, too slow or cut off with a 500, and logs it.
             body = await request.body()
+            scope.setdefault("state", {})["grant"] = granted
+            unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+            async def again() -> Message:
+                return unread.pop() if unread else await receive()
+
+            at_once: AtOnce = request.app.state.at_once
+            async with at_once.place(caller_of(request, granted)):
+                await self._inner(scope, again, send)
         except FootnoteError as error:
             await response_to(problem_of(error), PATH)(scope, receive, send)
-            return
         except ClientDisconnect:
             return
-        scope.setdefault("state", {})["grant"] = granted
-        unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def again() -> Message:
-            return unread.pop() if unread else await receive()
-
-        await self._inner(scope, again, send)
 
     def _granted(self, request: Any) -> tuple[Grant, Viewer]:  # Any: the vendor hands its request on untyped
         granted: Grant = request.state.grant

@@ -94,7 +94,7 @@ class ResponseBody(BaseModel):
 @router.post(
     "/v1/responses",
     summary="Ask as a Responses client does",
-    responses=_STREAM | problems(400, 401, 403, 404, 409, 413, 422, 500, 502, 503, 504, openai=True),
+    responses=_STREAM | problems(400, 401, 403, 404, 409, 413, 422, 429, 500, 502, 503, 504, openai=True),
     response_class=Response,
 )
 async def create(

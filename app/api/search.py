@@ -3,11 +3,12 @@
 import time
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.access import SearchGrant, ServiceIn
 from app.api.asking import Knobs, question_of
+from app.api.at_once import searching
 from app.api.examples import problems
 from app.api.links import viewer
 from app.explain_search import ExplainedSearch
@@ -104,7 +105,10 @@ class Hits(BaseModel):
 
 
 @router.post(
-    "/v1/search", summary="Search the documents", responses=problems(400, 401, 403, 404, 413, 422, 503)
+    "/v1/search",
+    summary="Search the documents",
+    responses=problems(400, 401, 403, 404, 413, 422, 429, 503),
+    dependencies=[Depends(searching)],
 )
 async def search(body: SearchBody, request: Request, service: ServiceIn, grant: SearchGrant) -> Hits:
     """Find the chunks nearest to a question, by meaning and by words."""

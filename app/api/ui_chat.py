@@ -72,7 +72,7 @@ class UiChatBody(Knobs):
 @router.post(
     "/api/chat",
     summary="Ask as useChat does",
-    responses=_STREAM | problems(400, 401, 403, 413, 422, 503, short=True),
+    responses=_STREAM | problems(400, 401, 403, 413, 422, 429, 503, short=True),
     response_class=Response,
 )
 async def chat(

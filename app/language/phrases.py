@@ -45,6 +45,8 @@ _LETTERS = (
     ("pt", re.compile(r"[ãõ]")),
     ("pl", re.compile(r"[ąęłśżźćń]")),
 )
+_ENOUGH = 2_000
+"""Characters from which a language can be told."""
 _SHARED = Counter(word for telling in _TELLING.values() for word in telling)
 
 
@@ -53,6 +55,7 @@ def language_of(text: str) -> str:
 
     A function word that several languages have counts for each with its share.
     """
+    text = text[:_ENOUGH]
     for code, script in _SCRIPTS:
         if script.search(text):
             return code

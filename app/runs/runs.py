@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from app.events import Cancelled, Done, Event, Failed, Terminal, Text
 from app.guard import inert
+from app.problems import TooMany
 from app.question import Question
 from app.runs.run import Dialect, Reason, Run
 from vectorstore.errors import BadInput, Busy, FootnoteError, NotFound, Unavailable
@@ -36,6 +37,7 @@ class RunLimits:
 
     concurrent: int = 64
     queued: int = 256
+    of_one_owner: int = 160
     queue_seconds: float = 30.0
     kept: int = 2_000
     kept_seconds: float = 600.0
@@ -112,7 +114,7 @@ class Runs:
         background: bool = False,
         dialect: Dialect | None = None,
     ) -> Run:
-        """Begin answering; raises Busy when every slot and every place in the queue is taken.
+        """Begin answering; raises Busy when every slot and every place in the queue is taken, TooMany when one owner has many.
 
         A run stops when its last reader leaves; a resumable one only after a grace period, a background one
         not at all.
@@ -123,6 +125,8 @@ class Runs:
             raise Busy("This conversation is being erased.", "Ask again in a moment.")
         if self.active >= self._limits.concurrent + self._limits.queued:
             raise Busy("Too many questions are being answered.", "Ask again in a few seconds.")
+        if owner and sum(self._runs[run].owner == owner for run in self._tasks) >= self._limits.of_one_owner:
+            raise TooMany("Too many of your questions are being answered.", "Ask again in a few seconds.")
         self._forget()
         run = Run(question, owner=owner, resumable=resumable, background=background, dialect=dialect)
         self._added(run)

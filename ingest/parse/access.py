@@ -5,8 +5,10 @@ believes the document closed. Anything unclear is refused with a sentence, and t
 """
 
 import re
+import string
 import unicodedata
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Final
 
 import yaml
@@ -20,7 +22,7 @@ _OTHER_WORDS: Final = frozenset(
         *("trader", "traders", "grader", "graders", "loaders", "renters", "refers", "spreaders"),
     ]
 )
-"""English words one or two slips away from `readers`."""
+"""English words one or two slips away from `readers`: those one away count where their value may name groups."""
 _SAME_THING: Final = frozenset(
     ["acl", "acls", "access", "permission", "permissions", "permitted", "viewer", "viewers", "groups"]
 )
@@ -42,8 +44,9 @@ _EVERYONE: Final = frozenset(["all", "any", "anyone", "everyone", "everybody", "
 _WORDS = re.compile(r"[^\W\d_]+")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _STATEMENT = re.compile(
-    r"""[ \t]*(?:[+\u2013\u2014-]{2,}[ \t]*)?(?:[{"'<!>;,(][{"'<!>;,( \t-]{0,8})?:?(?P<key>[^\W_][\w-]{2,30})["']?[ \t]*[:=\[\uff1a]"""
+    r"""\A[ \t]*+(?:[+\u2013\u2014-]{2,}[^\w\n]{0,3})?(?:[{"'<!>;,(][{"'<!>;,( \t-]{0,8})?:?(?P<key>[^\W_][\w.-]{2,30})["']?[ \t]*+[:=\[\uff1a]"""
 )
+_COMMENT = re.compile(r"[\n#]")
 _BEFORE_A_COLON = re.compile(r"([^\s:=\uff1a]{2,40})[ \t]*[:=\uff1a]")
 _LONGEST_WORD: Final = 40
 _ADVICE: Final = "Write it like: readers: [hr, board]."
@@ -75,7 +78,13 @@ def read_yaml(text: str) -> object:
 def means_readers(key: str) -> bool:
     """Say whether a key is `readers`, a likely misspelling of it, or another word for the same thing."""
     words = _words(key)
-    return is_like_readers(key) or "".join(words) in _SAME_AS_WHOLE or not _SAME_THING.isdisjoint(words)
+    whole = "".join(words)
+    return (
+        is_like_readers(key)
+        or _slips(whole, _KEY) <= 1
+        or whole in _SAME_AS_WHOLE
+        or not _SAME_THING.isdisjoint(words)
+    )
 
 
 def is_like_readers(key: str) -> bool:
@@ -86,10 +95,11 @@ def is_like_readers(key: str) -> bool:
 
 def names_readers(text: str) -> bool:
     """Say whether a text that could not be read may have been meant to name readers."""
-    # a line break is also a slip, in the middle of a word
-    both = f"{text}\n\n{text.replace(chr(10), '')}"
-    keys = (match[1] for match in _BEFORE_A_COLON.finditer(both))
-    return any(map(_alike, _words(both))) or any(map(means_readers, keys))
+    words = _words(text)
+    # a blank or a line break may stand in the middle of a word
+    joined = (one + other for one, other in pairwise(words))
+    keys = (match[1] for match in _BEFORE_A_COLON.finditer(text))
+    return any(map(_alike, words)) or any(map(_misspells, joined)) or any(map(means_readers, keys))
 
 
 def states_readers(line: str) -> bool:
@@ -117,7 +127,8 @@ def readers_of(values: Mapping[str, object], *, text: str, where: str) -> tuple[
         raise Unparsable("metadata", f"{where} names readers twice. {_ADVICE}")
     if own:
         return _names(values[own[0]], where)
-    if any(states_readers(line.lstrip("# \t")) for line in text.splitlines()):
+    lines = (part.lstrip(string.punctuation + string.whitespace) for part in _COMMENT.split(text))
+    if any(map(states_readers, lines)):
         raise Unparsable(
             "metadata",
             f"{where} names readers in a comment or inside another value. Give them a line of their own, or none.",

@@ -6,6 +6,7 @@ would open what its author closed.
 """
 
 import re
+import string
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,10 +18,10 @@ from ingest.parse.failure import Unparsable
 _CLOSED_BY: Final = {"---": ("---", "..."), "+++": ("+++",)}
 _LONGEST: Final = 64_000
 _HEAD_LINES: Final = 60
-_FENCE = re.compile(r"[ \t]*\w?[^\w\s|>][^\w\s|>]+\w?[ \t]*(?:yaml|toml|json)?[ \t]*\Z", re.I)
-_CODE = re.compile(r"[ \t]*(?:```|~~~)")
-_KEY_LINE = re.compile(r"""["']?[\w.-]+["']?[ \t]*[:=]|#""")
-_HEAD_LINE = re.compile(r"""[ \t]|[#{}\[\]<!-]|\.\. |["':]?[\w.-]{1,40}["']?[ \t]*[:=]""")
+_FENCE = re.compile(r"\A[ \t]*+\w?[^\w\s|>][^\w\s|>]++\w?[ \t]*+(?:yaml|toml|json)?[ \t]*+\Z", re.I)
+_CODE = re.compile(r"\A[ \t]*+(?:```|~~~)")
+_KEY_LINE = re.compile(r"""\A(?:["']?[\w.-]++["']?[ \t]*+[:=]|#)""")
+_HEAD_LINE = re.compile(r"""\A(?:[ \t]|[#{}\[\]<!-]|\.\. |["':]?[\w.-]{1,40}["']?[ \t]*+[:=])""")
 _REFUSED: Final = (
     "Its front matter cannot be read and may name readers. Correct it: a line of ---, then `key: value` lines "
     "with values that hold a colon in quotes, then a line of ---."
@@ -128,7 +129,7 @@ def _head(text: str) -> Iterator[list[str]]:
             fenced = fenced or fence
             continue
         if fenced:
-            yield [each.lstrip("-+*#> \t") for each in block]
+            yield [each.lstrip(string.punctuation + string.whitespace) for each in block]
         elif not prose:
             yield block
         block, fenced = [], False

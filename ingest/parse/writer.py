@@ -11,6 +11,8 @@ from ingest.parse.failure import Unparsable
 from vectorstore.types import MetadataValue, Span
 
 _SEPARATOR = "\n\n"
+_LONGEST_TITLE = 500
+"""Characters of a heading that every passage under it carries; as text it stays whole."""
 _SENTENCE_ENDS = ".!?:;…。"
 
 
@@ -52,8 +54,8 @@ class ExtractWriter:
         while self._path and self._path[-1].level >= level:
             self._path.pop()
         self._add("heading", f"{'#' * level} {title}", level)
-        self._path.append(_Heading(level, title))
-        self.first_heading = self.first_heading or title
+        self._path.append(_Heading(level, title[:_LONGEST_TITLE]))
+        self.first_heading = self.first_heading or title[:_LONGEST_TITLE]
 
     def paragraph(self, text: str) -> None:
         """Add a paragraph; one that was cut by the page break before it is joined to its first half."""

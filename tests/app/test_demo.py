@@ -17,19 +17,23 @@ from tests.test_command_line import FOOTNOTE, environment_of, footnote, wait_unt
 @contextmanager
 def demo(folder: Path, command: str = FOOTNOTE, **environment: str) -> Iterator[str]:
     """Run `footnote demo` on a free port and yield its address once it is ready."""
-    process = subprocess.Popen(
-        [command, "demo", "--port", "0"],
-        cwd=folder,
-        env=environment_of(**environment),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    log = folder.parent / "demo.log"
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [command, "demo", "--port", "0"],
+            cwd=folder,
+            env=environment_of(**environment),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
     assert process.stdout is not None
     impatient = threading.Timer(240, process.kill)
     impatient.start()
     try:
-        address = next(line.split()[-1] for line in process.stdout if "Chat page" in line).rstrip("/")
+        line = next((line for line in process.stdout if "Chat page" in line), "")
+        assert line, log.read_text()
+        address = line.split()[-1].rstrip("/")
         wait_until_ready(address)
         yield address
     finally:

@@ -1,12 +1,15 @@
 """Chunks keep to their section, to the embedder's limit and to the text."""
 
+import time
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.chunk import chunks_of
 from ingest.extract import Block, BlockKind, Extract
+from ingest.limits import Limits
 from tests.word_embedder import WordEmbedder
 from vectorstore.types import Chunk, Document, DocumentId, Span
 
@@ -222,3 +225,62 @@ def test_no_chunk_holds_text_of_two_sections(parts: list[tuple[BlockKind, str]])
             and max(block.span.start, chunk.span.start) < min(block.span.end, chunk.span.end)
         ]
         assert len({block.headings for block in inside}) <= 1
+
+
+SMALL_PIECES = {
+    "headings": lambda count: extract_of("heading", [f"# h{number}" for number in range(count)]),
+    "items of a list": lambda count: extract(("list", "\n".join(f"- {n % 10}" for n in range(count)))),
+    "rows of a table": lambda count: extract(
+        ("table", "| a | b |\n|---|---|\n" + "\n".join(f"| {n % 10} | b |" for n in range(count)))
+    ),
+    "paragraphs of one character": lambda count: extract_of("paragraph", ["a"] * count),
+    "lines of code": lambda count: extract(("code", "a\n" * count)),
+}
+
+
+def extract_of(kind: BlockKind, contents: list[str]) -> Extract:
+    """Build an extract of many blocks, in linear time."""
+    text, blocks, start = "\n\n".join(contents), [], 0
+    for content in contents:
+        blocks.append(Block(kind, Span(start, start + len(content)), (), 1 if kind == "heading" else 0))
+        start += len(content) + 2
+    return Extract(text=text, blocks=tuple(blocks))
+
+
+@pytest.mark.parametrize("pieces", SMALL_PIECES)
+def test_cutting_takes_linear_time_however_small_the_pieces(pieces: str) -> None:
+    half, whole = (SMALL_PIECES[pieces](count) for count in (20_000, 40_000))
+    assert seconds(whole) < 3 * seconds(half) + 0.1
+
+
+@pytest.mark.parametrize("pieces", SMALL_PIECES)
+@pytest.mark.slow
+def test_millions_of_small_pieces_are_cut_within_what_one_file_may_cost(pieces: str) -> None:
+    assert seconds(SMALL_PIECES[pieces](1_000_000)) < Limits().cpu_seconds
+
+
+@pytest.mark.parametrize("pieces", SMALL_PIECES)
+def test_what_is_cut_of_small_pieces_is_the_text(pieces: str) -> None:
+    parsed = SMALL_PIECES[pieces](7_000)
+    chunks = cut(parsed)
+    assert "".join("".join(chunk.text for chunk in chunks).split()) == "".join(parsed.text.split())
+    assert all(WordEmbedder(64).count_tokens(chunk.embedded_text) <= 64 for chunk in chunks)
+
+
+def seconds(parsed: Extract) -> float:
+    """Return the processor time of cutting, the better of two."""
+    return min(_seconds(parsed), _seconds(parsed))
+
+
+def _seconds(parsed: Extract) -> float:
+    started = time.thread_time()
+    cut(parsed, target=130, max_tokens=256)
+    return time.thread_time() - started
+
+
+def test_no_more_passages_are_cut_than_a_document_may_have() -> None:
+    parsed = SMALL_PIECES["headings"](200)
+    chunks = chunks_of(
+        parsed, DOCUMENT, embedder=WordEmbedder(64), target_tokens=30, overlap_tokens=0, most=50
+    )
+    assert chunks == cut(parsed)[:50]

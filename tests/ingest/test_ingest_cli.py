@@ -195,6 +195,36 @@ def test_index_that_is_being_written_is_busy(shell: Shell) -> None:
     assert shell.run("docs").stdout == "1 added, 1 unchanged\n"
 
 
+def test_what_may_have_closed_a_document_is_named_without_being_asked(shell: Shell) -> None:
+    shell.write(a="# A\n\nText.", b="---\ntitle: Pay: 2025\nreaders: [board]\n---\n\nPay.")
+    (shell.folder / "docs/a.md.meta.yml").write_text("readers: [board]\n")
+    for _ in range(2):
+        done = shell.run("docs", "--prune")
+        assert done.returncode == 1
+        assert "failed docs/a.md [metadata]: 'a.md.meta.yml'" in done.stderr
+        assert "failed docs/b.md [metadata]: Its front matter" in done.stderr
+    (shell.folder / "docs/a.md.meta.yml").rename(shell.folder / "docs/a.md.meta.yaml")
+    assert "1 added, 1 failed" in shell.run("docs").stdout
+    (shell.folder / "docs/a.md.meta.yaml").unlink()
+    kept = shell.run("docs")
+    assert "note   docs/a.md: Nothing says any more who may read it" in kept.stderr
+
+
+def test_watch_tells_of_a_side_car_that_is_misnamed(shell: Shell) -> None:
+    pytest.importorskip("watchfiles", reason="the watch extra is not installed")
+    shell.write(a="# A\n\nText.")
+    with shell.started("docs", "--watch") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "1 added\n"
+        while "Watching" not in process.stderr.readline():
+            assert process.poll() is None
+        (shell.folder / "docs/a.meta.yaml").write_text("readers: [board]\n")
+        assert "1 failed (docs/a.md: 'a.meta.yaml'" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+
+
 def test_watch_picks_up_a_change_and_ends_with_130(shell: Shell) -> None:
     pytest.importorskip("watchfiles", reason="the watch extra is not installed")
     shell.write(a="# A\n\nText.")

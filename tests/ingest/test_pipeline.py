@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -398,3 +398,16 @@ def test_report_is_plain_values(desk: Desk) -> None:
     content = json.loads(json.dumps(desk.ingest().as_json()))
     assert content["added"] == ["docs/a.md"]
     assert content["failed"][0]["uri"] == "docs/b.md"
+
+
+def test_what_comes_after_the_most_passages_is_left_out_and_told(desk: Desk) -> None:
+    desk.write(long_md="".join(f"# Rule {number}\n\nIt holds.\n\n" for number in range(40)))
+    report = desk.ingest(recipe=replace(RECIPE, max_passages=10))
+    told = "Only its first 10 passages were taken in; the last 658 characters (76 %) were left out."
+    assert [finding.message.partition(" Split")[0] for finding in report.findings] == [told]
+    with desk.store.snapshot() as snapshot:
+        (document,) = snapshot.documents(scope=OPERATOR)
+        assert len(snapshot.chunks(document.id)) == 10
+        assert str(document.metadata["findings"][0]).startswith(told)
+    # More of them is another document.
+    assert desk.ingest(recipe=replace(RECIPE, max_passages=11)).updated

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.ledger import Grant
+from ingest.parse.characters import clean, decode
+from ingest.parse.front_matter import split_front_matter
 from ingest.plan import Recipe
 from ingest.rules import NOBODY, Readers, Rule, decide
 from tests.ingest import slips
@@ -132,6 +134,18 @@ def test_ordinary_markdown_goes_in(desk: Desk, text: str) -> None:
     desk.write(a_md=text)
     assert desk.ingest().added == ["docs/a.md"]
     assert seen(desk) == ["docs/a.md"]
+
+
+def test_ordinary_handbooks_and_manuals_lose_nothing(shared_data: Path) -> None:
+    own = Path(__file__).parents[2] / "docs"
+    files = [
+        *(shared_data / "corpora").rglob("*.md"),
+        *(shared_data / "corpora").rglob("*.rst"),
+        *own.rglob("*.md"),
+    ]
+    assert len(files) > 2_000
+    for file in files:
+        split_front_matter(clean(decode(file.read_bytes()).text)[0])
 
 
 def test_what_was_closed_stays_closed_when_nothing_says_so_any_more(desk: Desk) -> None:

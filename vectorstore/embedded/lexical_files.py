@@ -112,6 +112,7 @@ def _extended(parent: Path, old: str, folder: Path, chunks: Iterable[IndexedChun
     files = {}
     for path in sorted(folder.iterdir()):
         if path.suffix in _LOCKS:
+            path.chmod(0o600)
             continue
         linked = known.get(f"{old}/{path.name}") if path.suffix not in _REWRITTEN else None
         if linked is None:

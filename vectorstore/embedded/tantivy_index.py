@@ -33,6 +33,8 @@ _MUCH = 500_000
 _MISSPELT_BOOST = 3.0
 """What a chunk gets for a word that the index lacks and that one of its own is one slip away from: less than a rare one."""
 _SHORTEST_MISSPELT = 5
+_MOST_MISSPELT = 8
+"""Each is looked for among all words of the index; of a question more are of another language, or of none."""
 _SLACK = 50
 """How much deeper than their share tells to look for chunks that a caller may see."""
 _SPARE = 10
@@ -159,7 +161,8 @@ class TantivyIndex:
         if readable is not None:
             terms = [term if self._is_held(term, readable) else _Term(0, []) for term in terms]
         misspelt = [word for word, term in zip(words, terms, strict=False) if not term.chunks]
-        terms += [self._nearly(word) for word in misspelt if _may_be_misspelt(word)]
+        unsure = [word for word in misspelt if _may_be_misspelt(word)]
+        terms += [self._nearly(word) for word in unsure[:_MOST_MISSPELT]]
         return [term for term in terms if term.parts]
 
     def _term(self, word: str, boosts: Mapping[str, float]) -> _Term:

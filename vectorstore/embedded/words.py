@@ -7,7 +7,7 @@ IDENTIFIER_PATTERN = r"\w+(?:[-._/:@#+]\w+)+|\w*\d\w*"
 
 For tantivy, whose patterns take linear time whatever they are.
 """
-_IDENTIFIER = re.compile(r"(?<!\w)(?:\w++(?:[-._/:@#+]\w++)++|[^\W\d]*+\d\w*+)")
+_IDENTIFIER = re.compile(r"(?<!\w)(?:\w++(?:[-./:@#+]\w++)++|\w[^\W_]*+_\w++|[^\W\d]*+\d\w*+)")
 """The same for Python, which would begin anew at every letter of a long word."""
 
 _MOST_WORDS = 64
