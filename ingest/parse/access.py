@@ -47,7 +47,7 @@ _STATEMENT = re.compile(
     r"""\A[ \t]*(?:[+\u2013\u2014-]{2,}[^\w\n]{0,3})?(?:[{"'<!>;,(][{"'<!>;,( \t-]{0,8})?:?(?P<key>[^\W_][\w.-]{2,30})["']?[ \t]*[:=\[\uff1a]"""
 )
 _COMMENT = re.compile(r"[\n#]")
-_BEFORE_A_COLON = re.compile(r"([^\s:=\uff1a]{2,40})[ \t]*[:=\uff1a]")
+_BEFORE_A_COLON = re.compile(r"([^\s:=\uff1a]{2,40})[ \t]*+[:=\uff1a]")
 _LONGEST_WORD: Final = 40
 _ADVICE: Final = "Write it like: readers: [hr, board]."
 
