@@ -216,7 +216,7 @@ def seconds(call: Callable[[Any], object], text: object, *, at_most: float) -> f
     def stop(_: int, __: FrameType | None) -> None:
         raise _TooLong
 
-    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.signal(signal.SIGVTALRM, stop)
     started = time.thread_time()
     try:
         signal.setitimer(signal.ITIMER_VIRTUAL, at_most)
@@ -225,7 +225,8 @@ def seconds(call: Callable[[Any], object], text: object, *, at_most: float) -> f
         return at_most
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
+        # Never the default again: where other threads run, a late signal would end the whole test run.
+        signal.signal(signal.SIGVTALRM, signal.SIG_IGN)
     return time.thread_time() - started
 
 

@@ -20,6 +20,8 @@ from vectorstore.types import DocumentId, Scope
 __all__ = ["library_at"]
 ADDRESS = ("acme", "plan.md")
 QUESTION = "What is the code word of the plan?"
+CONVERSATION = "b7Qm2xT9vKc41LwZ"
+"""A name that nobody guesses: others are anybody's."""
 
 
 @dataclass
@@ -109,14 +111,14 @@ def test_a_recorded_run_is_explained_as_long_as_all_behind_it_may_be_read(desk: 
 
 
 def test_a_conversation_forgets_what_may_no_longer_be_read(desk: Desk) -> None:
-    asked = desk.post("/v1/chat", message=QUESTION, conversation="c")
+    asked = desk.post("/v1/chat", message=QUESTION, conversation=CONVERSATION)
     assert desk.secret in asked.text
-    repeated = desk.post("/v1/chat", message="What did you say?", conversation="c")
+    repeated = desk.post("/v1/chat", message="What did you say?", conversation=CONVERSATION)
     assert desk.secret in repeated.text
     desk.restrict()
     # The second answer names no document, but it was drawn from the first.
     for question in ("What did you say?", "What was my last question?"):
-        assert desk.secret not in desk.post("/v1/chat", message=question, conversation="c").text
+        assert desk.secret not in desk.post("/v1/chat", message=question, conversation=CONVERSATION).text
     assert desk.get(f"/v1/runs/{repeated.headers['x-run-id']}/events").status_code == 404
 
 
@@ -142,17 +144,17 @@ def test_a_stream_that_is_being_written_is_not_taken_up_again_once_it_may_not_be
     slow = ScriptedTurn((*ANSWERED[:6], 5.0, *ANSWERED[6:]))
     of = service(slow, keys=tmp_path / "keys.json")
     with serve(of) as served, httpx.Client(base_url=served.url, headers=headers) as client:
-        body = {"id": "chat1", "messages": [{"role": "user", "content": "leave?"}]}
+        body = {"id": CONVERSATION, "messages": [{"role": "user", "content": "leave?"}]}
         with client.stream("POST", "/api/chat", json=body) as response:
             lines = response.iter_lines()
             while "text-delta" not in next(lines):
                 pass
-            with client.stream("GET", "/api/chat/chat1/stream") as taken_up:
+            with client.stream("GET", f"/api/chat/{CONVERSATION}/stream") as taken_up:
                 assert taken_up.status_code == 200
             store = of.store
             assert isinstance(store, MemoryStore)
             store.all.remove(HANDBOOK)
-            assert client.get("/api/chat/chat1/stream").status_code == 204
+            assert client.get(f"/api/chat/{CONVERSATION}/stream").status_code == 204
 
 
 def test_readiness_tells_no_counts_where_there_are_keys(tmp_path: Path) -> None:
