@@ -40,6 +40,8 @@ _SAME_AS_WHOLE: Final = frozenset(
         ),
     ]
 )
+_SAME_BEGINNINGS: Final = ("accessib", "allow", "authori", "permit", "restrict", "viewab", "visibl")
+"""How words begin that say who may see, as in `viewable_by`, `allow-read`, `restrict_to`."""
 _EVERYONE: Final = frozenset(["all", "any", "anyone", "everyone", "everybody", "free", "open", "public"])
 _WORDS = re.compile(r"[^\W\d_]+")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -49,6 +51,8 @@ _STATEMENT = re.compile(
 _COMMENT = re.compile(r"[\n#]")
 _BEFORE_A_COLON = re.compile(r"([^\s:=\uff1a]{2,40})[ \t]*+[:=\uff1a]")
 _LONGEST_WORD: Final = 40
+_LONGEST_NAME: Final = 5
+"""Words that the name of a group may have; more are a sentence."""
 _ADVICE: Final = "Write it like: readers: [hr, board]."
 
 
@@ -84,6 +88,7 @@ def means_readers(key: str) -> bool:
         or _slips(whole, _KEY) <= 1
         or whole in _SAME_AS_WHOLE
         or not _SAME_THING.isdisjoint(words)
+        or any(word.startswith(_SAME_BEGINNINGS) for word in words)
     )
 
 
@@ -105,7 +110,11 @@ def names_readers(text: str) -> bool:
 def states_readers(line: str) -> bool:
     """Say whether a line looks like `readers: …`, outside of where it would be read."""
     match = _STATEMENT.match(line)
-    return match is not None and _misspells("".join(_words(match["key"])))
+    if match is None or not _misspells("".join(_words(match["key"]))):
+        return False
+    # `Readers: please note that …` and `Readers: 12` name no groups.
+    items = line[match.end() :].split(",")
+    return not any(len(item.split()) > _LONGEST_NAME or item.strip().isdigit() for item in items)
 
 
 def readers_of(values: Mapping[str, object], *, text: str, where: str) -> tuple[str, ...] | None:

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.ledger import Grant
+from ingest.parse.access import readers_of, states_readers
 from ingest.parse.characters import clean, decode
+from ingest.parse.failure import Unparsable
 from ingest.parse.front_matter import split_front_matter
 from ingest.plan import Recipe
 from ingest.rules import NOBODY, Readers, Rule, decide
@@ -260,3 +262,25 @@ def test_nobody_reads_whom_neither_operator_nor_document_names(
     if operator is None and before and before.groups and (document is None or before.by_operator):
         assert readers
         assert readers <= before.groups or readers == NOBODY
+
+
+@pytest.mark.parametrize(
+    "key", ["viewable_by", "accessible-to", "allow_read", "restrict_to", "authorized", "permitted-for"]
+)
+def test_other_words_for_who_may_read_are_refused_where_they_name_groups(key: str) -> None:
+    with pytest.raises(Unparsable, match="does not decide who may read"):
+        readers_of({key: ["board"]}, text=f"{key}: [board]", where="The front matter")
+    assert readers_of({key: True}, text=f"{key}: true", where="The front matter") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "states"),
+    [
+        ("Readers: hr, the works council and board", True),
+        ("reders: [board]", True),
+        ("Readers: please note that the reading room opens at nine", False),
+        ("Readers: 12", False),
+    ],
+)
+def test_a_sentence_to_readers_or_their_number_names_no_groups(line: str, states: bool) -> None:
+    assert states_readers(line) is states
