@@ -142,3 +142,24 @@ def test_who_searches_more_at_once_than_one_may_is_told_when_to_come_back(addres
     assert sum(answer.status_code == 200 for answer in answers) >= 80
     assert refused[0].headers["retry-after"] == "2"
     assert refused[0].json()["code"] == "too_many"
+
+
+FAULTY = {
+    "/v1/chat": {"messages": [{"role": "user", "content": [1] * 1_900_000}]},
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": [{}] * 1_300_000}]},
+    "/v1/responses": {"input": [{"content": [1] * 1_900_000}]},
+    "/v1/search": {"query": "a", "where": {f"k{number}": {} for number in range(100_000)}},
+    "/v1/embeddings": {"input": [1] * 1_900_000},
+}
+
+
+@pytest.mark.parametrize("path", FAULTY)
+def test_a_body_with_a_million_faults_is_refused_before_they_are_counted(address: str, path: str) -> None:
+    body = json.dumps(FAULTY[path], separators=(",", ":")).encode()
+    assert len(body) < 4_000_000
+
+    async def work(client: httpx.AsyncClient) -> None:
+        said = await client.post(path, content=body, headers={"content-type": "application/json"})
+        assert said.status_code == 422, said.text
+
+    assert holds_up(address, work) < PATIENCE

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.keys import LOCAL, Grant
 from app.parts import ServiceSettings
@@ -21,6 +21,7 @@ Real: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 Words: TypeAlias = Annotated[str, Field(max_length=4_000)]
 """A text that is not shown to a model. Its bound also keeps half characters out, which pydantic lets through without."""
 Scalar: TypeAlias = Words | Whole | Real | bool
+_MOST_CONDITIONS: Final = 100
 KEPT_MESSAGES = 20
 """Older messages of a conversation are left out: clients send the whole of it every time."""
 
@@ -36,9 +37,17 @@ class ConditionBody(BaseModel):
     values: list[Scalar | None] = Field(min_length=1, max_length=1_000)
 
 
+def _few(conditions: object) -> object:
+    # Before they are read: a million that are wrong are a million sentences about what is wrong.
+    if isinstance(conditions, list | dict) and len(conditions) > _MOST_CONDITIONS:
+        raise ValueError(f"send at most {_MOST_CONDITIONS} conditions")
+    return conditions
+
+
 WhereBody: TypeAlias = Annotated[
     list[ConditionBody]
     | dict[Words, Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=1_000)]],
+    BeforeValidator(_few),
     Field(
         description="Conditions that must all hold; or, shorter, an object of field → value or values.",
         examples=[

@@ -1,10 +1,13 @@
 """Messages as clients send them: OpenAI's, the UI message shape, or one string."""
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.question import Message
+
+_MOST_MESSAGES: Final = 2_000
+_MOST_PARTS: Final = 10_000
 
 
 class _Loose(BaseModel):
@@ -18,15 +21,30 @@ class TextPart(_Loose):
     text: str | None = None
 
 
+Parts: TypeAlias = Annotated[list[TextPart], Field(max_length=_MOST_PARTS)]
+
+
 class ChatMessage(_Loose):
     """One message: `content` as OpenAI has it, or `parts` as the AI SDK has it."""
 
     role: Literal["user", "assistant", "system", "developer", "tool", "function", "data"]
-    content: str | list[TextPart] | None = None
-    parts: list[TextPart] | None = None
+    content: str | Parts | None = None
+    parts: Parts | None = None
 
 
-Messages: TypeAlias = Annotated[list[ChatMessage], Field(max_length=2_000)]
+def bounded(messages: object) -> object:
+    """Refuse what is far more than any conversation before it is looked at piece by piece, which takes seconds."""
+    if not isinstance(messages, list):
+        return messages
+    if len(messages) > _MOST_MESSAGES:
+        raise ValueError(f"send at most {_MOST_MESSAGES:,} messages")
+    held = (each.get(name) for each in messages if isinstance(each, dict) for name in ("content", "parts"))
+    if sum(len(parts) for parts in held if isinstance(parts, list)) > _MOST_PARTS:
+        raise ValueError(f"send at most {_MOST_PARTS:,} parts in all messages")
+    return messages
+
+
+Messages: TypeAlias = Annotated[list[ChatMessage], Field(max_length=_MOST_MESSAGES), BeforeValidator(bounded)]
 Anything: TypeAlias = Any  # Any: fields that are accepted and not read
 
 

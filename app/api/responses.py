@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from app.api.access import ChatGrant, RunsIn, ServiceIn
@@ -12,7 +12,7 @@ from app.api.completions import known_model
 from app.api.errors import response_to
 from app.api.examples import Responses, event_stream, problems
 from app.api.links import viewer
-from app.api.messages import ChatMessage, TextPart, conversation_of
+from app.api.messages import ChatMessage, Parts, bounded, conversation_of
 from app.api.replays import documents_of, find_run
 from app.api.streaming import RunStream, collected
 from app.events import Cancelled, Failed
@@ -53,7 +53,7 @@ class InputItem(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
     type: Words = "message"
     role: Literal["user", "assistant", "system", "developer"] | None = None
-    content: str | list[TextPart] | None = None
+    content: str | Parts | None = None
 
 
 class ResponseBody(BaseModel):
@@ -73,7 +73,7 @@ class ResponseBody(BaseModel):
             ]
         },
     )
-    input: str | Annotated[list[InputItem], Field(max_length=2_000)]
+    input: Annotated[str | Annotated[list[InputItem], Field(max_length=2_000)], BeforeValidator(bounded)]
     model: Words | None = None
     instructions: Annotated[
         str | None, Field(max_length=1_000_000, description="Accepted and shown, not followed.")
