@@ -9,9 +9,9 @@ from ingest.chunk import chunks_of
 from ingest.extract import Extract, ParseFailure
 from ingest.plan import Recipe, Step
 from ingest.report import Failure
-from ingest.rules import NOBODY, Attributes, Readers, attributes_from, decide, said_by
+from ingest.rules import Attributes, Readers, attributes_from, decide, said_by
 from vectorstore.embed import Embedder
-from vectorstore.types import Chunk, Document, document_id
+from vectorstore.types import NOBODY, Chunk, Document, document_id
 
 _LONGEST_TITLE = 500
 

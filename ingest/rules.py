@@ -18,10 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ingest.discover import Source
 from ingest.parse.access import is_readers
 from ingest.parse.metadata import plain_metadata
-from vectorstore.types import Document, MetadataValue
+from vectorstore.types import NOBODY, Document, MetadataValue, both
 
-NOBODY: Final = frozenset({"nobody, by two lists that share no group"})
-"""Readers of a document that no group may read: no key's group holds a comma, and an empty set is everyone."""
 SAID_BY: Final = "readers_said_by"
 """The metadata that tells whose word a document's readers are, so that silence later does not undo it."""
 _OPERATOR: Final = "operator"
@@ -134,7 +132,8 @@ def decide(
     allowed, wanted = operator or frozenset(), document or frozenset()
     if not allowed or not wanted:
         return Readers(allowed or wanted, by_operator=bool(allowed))
-    if shared := allowed & wanted:
+    shared = both(allowed, wanted)
+    if shared != NOBODY:
         return Readers(shared, by_operator=True)
     note = (
         f"Nobody may read it: its front matter names {_list(wanted)}, the rules, side-car or flags only "

@@ -20,7 +20,7 @@ from ingest.pipeline import ingest
 from ingest.plan import Plan, Recipe, make_plan
 from ingest.report import Failure
 from ingest.roots import printable
-from ingest.rules import NOBODY, Rule, decide, ruled
+from ingest.rules import Rule, decide, ruled
 from ingest.safe_path import safe_path
 from ingest.sandbox import ParserPool
 from ingest.settings import IngestSettings
@@ -28,7 +28,7 @@ from ingest.twins import Twins
 from vectorstore.embed import Embedder
 from vectorstore.errors import BadInput, Busy
 from vectorstore.store import Snapshot, Store
-from vectorstore.types import Condition, Document, Scope
+from vectorstore.types import NOBODY, Condition, Document, Scope
 
 Status: TypeAlias = Literal["added", "changed", "unchanged", "no_text", "failed"]
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NewType, TypeAlias
+from typing import Final, Literal, NewType, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -116,6 +116,17 @@ class Trace:
     dropped: tuple[Dropped, ...] = ()
 
 
+NOBODY: Final = frozenset({"(nobody)"})
+"""The readers where two lists that must both hold have none in common: an empty list would mean everyone."""
+
+
+def both(first: frozenset[str], second: frozenset[str]) -> frozenset[str]:
+    """Return the readers whom two lists admit; empty means everyone, in and out."""
+    if not first or not second:
+        return first or second
+    return first & second or NOBODY
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Who asks. Sees the tenant's documents without readers, and those with a reader among `groups`.
@@ -133,7 +144,7 @@ class Scope:
 
     def admits(self, readers: frozenset[str]) -> bool:
         """Say whether these readers of a document of the tenant include this caller."""
-        return self.unrestricted or not readers or bool(readers & self.groups)
+        return self.unrestricted or not readers or bool((readers & self.groups) - NOBODY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from ingest.parse.characters import clean, decode
 from ingest.parse.failure import Unparsable
 from ingest.parse.front_matter import split_front_matter
 from ingest.plan import Recipe
-from ingest.rules import NOBODY, Readers, Rule, decide
+from ingest.rules import Readers, Rule, decide
 from tests.ingest import slips
 from tests.ingest.test_pipeline import Desk, desk, pool
-from vectorstore.types import Scope
+from vectorstore.types import NOBODY, Scope
 
 __all__ = ["desk", "pool"]  # fixtures
 

@@ -7,11 +7,10 @@ import pytest
 from tests.contract.test_readers import ANYONE, HR, OPERATOR, PAY, PLAN, at, commit, seen, with_readers
 from tests.vectorstore.conftest import OpenStore
 from tests.vectorstore.sample import sample
-from vectorstore.embedded.readers import NOBODY, both
 from vectorstore.embedded.rescue import set_aside
 from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import StoreDamaged
-from vectorstore.types import Generation
+from vectorstore.types import NOBODY, Generation, Scope, both
 
 
 @pytest.mark.parametrize(
@@ -21,7 +20,7 @@ from vectorstore.types import Generation
         (("hr",), (), ("hr",)),
         ((), ("hr",), ("hr",)),
         (("hr", "board"), ("board",), ("board",)),
-        (("hr",), ("board",), (NOBODY,)),
+        (("hr",), ("board",), tuple(NOBODY)),
     ],
 )
 def test_two_lists_admit_whom_both_admit(
@@ -115,3 +114,10 @@ def test_an_index_whose_readers_cannot_be_read_is_replaced_only_if_that_is_said(
     for snapshot in at(upkeep.store, None):
         assert seen(snapshot, OPERATOR)
     upkeep.close()
+
+
+def test_a_group_that_is_called_like_nobody_reads_nothing_by_it() -> None:
+    scope = Scope(groups=NOBODY)
+    assert not scope.admits(both(frozenset({"hr"}), frozenset({"board"})))
+    assert Scope(groups=NOBODY | {"hr"}).admits(NOBODY | {"hr"})
+    assert Scope(unrestricted=True).admits(NOBODY)

@@ -9,19 +9,16 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from vectorstore.embedded import truth
 from vectorstore.embedded.database import Connection
 from vectorstore.errors import StoreDamaged
-from vectorstore.types import DocumentId, Scope
+from vectorstore.types import DocumentId, Scope, both
 
 Address: TypeAlias = tuple[str, str]
 """Tenant and uri."""
 Readers: TypeAlias = frozenset[str]
-
-NOBODY: Final = "(nobody)"
-"""The reader where two lists that must both hold have none in common: an empty list would mean everyone."""
 
 _STANDS = 1 << 62
 
@@ -76,13 +73,6 @@ def ruling(version: Version, history: Sequence[Version]) -> Readers:
     text = version.text()
     same = next(each for each in reversed(history) if each is version or each.text() == text)
     return both(newest, same.readers)
-
-
-def both(first: Readers, second: Readers) -> Readers:
-    """Return the readers whom two lists admit; empty means everyone, in and out."""
-    if not first or not second:
-        return first or second
-    return first & second or frozenset({NOBODY})
 
 
 def rulings(connection: Connection, rows: Sequence[int]) -> dict[int, Ruling]:
