@@ -10,6 +10,7 @@ import typer
 from app.commands.explained import explained_lines
 from app.events import Citations, Done, Event, Failed, Passage, SentenceChecked, Sources, Status, Text
 from app.explanation import explanation
+from app.language.quotation import quoted
 from app.question import Question
 from vectorstore.errors import BadInput, Unavailable
 from vectorstore.printable import printable, printable_json
@@ -115,7 +116,7 @@ class _Transcript:
         for passage in self._passages:
             if passage.number in cited:
                 typer.echo(f"[{passage.number}] {_place(passage)}")
-                typer.secho(f"    “{_short(cited[passage.number].quote)}”", dim=True)
+                typer.secho(f"    {quoted(_short(cited[passage.number].quote))}", dim=True)
         for sentence in self._doubtful if not self._refused else ():
             words = self._text[sentence.start : sentence.end]
             typer.secho(f"Not supported by the sources: {words}", err=True, fg="yellow")

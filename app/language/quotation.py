@@ -1,7 +1,8 @@
 """A document's words in what Footnote says: between quotation marks that they cannot end."""
 
 import re
-import unicodedata
+
+from vectorstore.printable import printable
 
 _SINGLE = "‘’‚‛'`´′‵"
 _MARKS = re.compile(f'["“”„‟«»＂〝〞〟❝❞❠⹂ˮ״″‶〃🙶🙷🙸{_SINGLE}]+')
@@ -11,9 +12,7 @@ _BEFORE = " ([{<–—-="
 _INCHES = ('"', "″", "''")
 _NOTHING = ('""', "''", "“”")
 _NUMBERED = re.compile(r"\[([^\[\]\w]*\d(?:\d|[^\[\]\w])*)\]")
-"""A number in brackets, which would be read as a citation: also once invisible characters in it are gone."""
-_JOINERS = "\u200c\u200d"
-_ISOLATED = "\u2068", "\u2069"
+"""A number in brackets, which would be read as a citation."""
 
 
 def quoted(text: str) -> str:
@@ -24,25 +23,18 @@ def quoted(text: str) -> str:
 def inside(text: str) -> str:
     """Return the text as it may stand between double quotation marks.
 
-    Marks within become single ones, numbers in brackets lose the form of a citation, white space and invisible
-    characters that could hide or move the closing mark go. Right-to-left text is isolated, or it would draw the
-    closing mark and the marker after it to its own side.
+    Marks within become single ones, numbers in brackets lose the form of a citation, line breaks become spaces, and
+    characters that could hide or move the closing mark go: what leaves is not made printable only afterwards.
     """
-    spaced = " ".join(text.split())
-    plain = "".join(
-        char for char in spaced if char in _JOINERS or unicodedata.category(char) not in ("Cc", "Cf")
-    )
-    single = _singled(_NUMBERED.sub(r"(\1)", plain)).strip()
-    if any(unicodedata.bidirectional(char) in ("R", "AL") for char in single):
-        return single.join(_ISOLATED)
-    return single
+    plain = " ".join(printable(text).split())
+    return _singled(_NUMBERED.sub(r"(\1)", plain))
 
 
 def unquoted(text: str) -> str:
     """Return what stands between the marks of a text that is one quotation; any other text as it is."""
     if len(text) < 2 or text[0] != "“" or text.find("”") != len(text) - 1:
         return text
-    return text[1:-1].strip("".join(_ISOLATED))
+    return text[1:-1]
 
 
 def _singled(text: str) -> str:

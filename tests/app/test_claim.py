@@ -1,12 +1,12 @@
 """What a sentence claims: not that Footnote says whose words follow."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
 import pytest
 
-from app.answer.answerer import Written
+from app.answer.answerer import Piece, Written
 from app.answer.extractive import ExtractiveAnswerer
 from app.claim import Age, claim, lead
 from app.events import Citations, Passage, SentenceChecked
@@ -102,3 +102,34 @@ def test_what_only_looks_like_a_lead_is_judged() -> None:
     ):
         assert claim(text, 0, len(text), [home]) == text
     assert claim("[1], [2].", 0, 9, [home]) == ""
+
+
+STEPS = passage("| Step | Note |\n|---|---|\n| A | Close the valve. Then wait. |", title="Steps")
+QUOTED = "“A, Note: Close the valve. Then wait.” [1]"
+
+
+def test_a_quotation_of_several_sentences_is_one_claim_with_its_marker() -> None:
+    transcript = Transcript([STEPS], check=demanding, allowed_links=())
+    events = [*transcript.feed(f"{QUOTED} “Steps.” [1]"), *transcript.finish()]
+    assert [(one.start, one.end) for one in events if isinstance(one, SentenceChecked)] == [
+        (0, len(QUOTED)),
+        (len(QUOTED) + 1, len(QUOTED) + 13),
+    ]
+    citations = next(event for event in events if isinstance(event, Citations)).citations
+    assert [one.claim for one in citations] == [(0, len(QUOTED)), (len(QUOTED) + 1, len(QUOTED) + 13)]
+    assert claim(QUOTED, 0, len(QUOTED), [STEPS]) == "A, Note: Close the valve. Then wait."
+
+
+def test_strict_mode_leaves_no_half_of_a_quotation() -> None:
+    def only_the_second(sentence: str, passages: Sequence[Passage]) -> Grounding:
+        held = "wait" in sentence and "valve" not in sentence
+        return replace(check(sentence, passages), verdict="supported" if held else "unsupported")
+
+    async def kept() -> list[object]:
+        async def pieces() -> AsyncGenerator[Piece, None]:
+            yield QUOTED
+            yield Written()
+
+        return [one async for one in supported_only(pieces(), passages=[STEPS], check=only_the_second)]
+
+    assert asyncio.run(kept()) == [Written(refused=True)]

@@ -85,7 +85,7 @@ def test_headings_list_items_table_rows_and_code_stand_alone() -> None:
         ("The “blue team” [1] has it. So.", ["The “blue team” [1] has it.", "So."]),
         ("Er sagt: „Ja. Nein.“ Dann geht er. Ende", ["Er sagt: „Ja. Nein.“ Dann geht er.", "Ende"]),
         ("He said “go. Then left.\nSo. On", ["He said “go. Then left.\nSo.", "On"]),
-        ("Ends with ” alone. “\u2068نعم. لا.\u2069” [1] Next", ["Ends with ” alone.", "“\u2068نعم. لا.\u2069” [1]", "Next"]),
+        ("Ends with ” alone. “نعم. لا؟” [1] Next", ["Ends with ” alone.", "“نعم. لا؟” [1]", "Next"]),
     ],
 )  # fmt: skip
 def test_a_quotation_in_an_answer_is_one_with_its_sentence(text: str, expected: list[str]) -> None:
