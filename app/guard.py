@@ -43,8 +43,9 @@ _MARKER = re.compile(r"\[\d{1,3}\]")
 _MARKER_BEGUN = re.compile(r"\[\d{0,3}\Z")
 _MARKS = frozenset("*_~")
 _ENTITY = r"&(?!(?:lt|gt|amp|quot|apos|nbsp|#39);)(?=(?:#[0-9]{1,9}|#[xX][0-9A-Fa-f]{1,8}|[A-Za-z][A-Za-z0-9]{0,40});)"
+_PAIRED = re.compile(r"[!-/:-@\\^_{-~]")
 _RISKY = re.compile(
-    rf"(?P<pair>\\[!-/:-@\\^_{{-~])|(?P<link>\](?=\())|(?P<image>!(?=\[))|(?P<label>\](?=:))|(?P<entity>{_ENTITY})|(?P<tildes>~{{3,}})"
+    rf"(?P<pair>\\{_PAIRED.pattern})|(?P<link>\](?=\())|(?P<image>!(?=\[))|(?P<label>\](?=:))|(?P<entity>{_ENTITY})|(?P<tildes>~{{3,}})"
 )
 _MARKUP = re.compile(r"<[A-Za-z/!?]|\]\(|\]:|!\[|&")
 _LEAD = re.compile(r"[\s>*+.)\d-]*")
@@ -334,7 +335,9 @@ class LinkGuard:
             lead = _LEAD.match(text)
             self._labelled = self._labelled or (lead is not None and text[lead.end()] == "[")
         self._marks = self._marks | _MARKS.intersection(text)
-        self._put(_RISKY.sub(self._mended, text))
+        # A pair may have been cut where a long word was.
+        paired = int(self._escaping and _PAIRED.match(text) is not None)
+        self._put(text[:paired] + _RISKY.sub(self._mended, text[paired:]))
 
     def _mended(self, found: re.Match[str]) -> str:
         match found.lastgroup:
