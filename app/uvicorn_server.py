@@ -22,6 +22,9 @@ _YOUNG: Final = 1 / 6
 """Many connections may come at once, and their first bytes lie unread: only those that waited for this part of their
 time count against an address."""
 
+_SPARE: Final = 1.5
+"""How many times its time a body has here: the service answers a late one with a sentence, and must come first."""
+
 
 def serve_with_uvicorn(
     application: "FastAPI", listener: socket.socket, limits: ConnectionLimits = LIMITS
@@ -153,7 +156,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def overdue(self, now: float) -> bool:
         """Say whether the client has had its time; where we do not read, it is not the client that is slow."""
-        return not self.flow.read_paused and now - self.since >= self._crowd.limits.seconds
+        is_asking = self.cycle is not None and not self.cycle.response_complete and not self._in_head
+        seconds = self._crowd.limits.seconds * (_SPARE if is_asking else 1)
+        return not self.flow.read_paused and now - self.since >= seconds
 
     def cut(self, status: int | None = None) -> None:
         """End the connection, with an answer where a request had begun and none was given."""
