@@ -7,36 +7,33 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from app import __version__, ground
+from app import __version__
 from app.answer.answerer import LanguageModel
-from app.answer.extractive import ExtractiveAnswerer
-from app.answerable import Answerability, decide
-from app.calibration import live_tau
-from app.condense import by_model, by_words
 from app.events import Event
-from app.explain_search import ExplainedSearch, Fit, explain_search
 from app.keys import Keys
-from app.pack import pack
-from app.page_pictures import PagePictures
-from app.parts import Health, Service, ServiceSettings
 from app.question import Question
-from app.remembering import RememberingEmbedder
-from app.retrieve import Retrieved, Retriever
+from app.reader.answerable import Answerability, decide
+from app.reader.extractive import ExtractiveAnswerer
 from app.runs.records import Records, records_url
 from app.runs.run import Run
+from app.service import Health, Service, ServiceSettings
 from app.settings import AnswerSettings, ServeSettings
-from app.tokens import TokenCounter, open_counter
-from app.turn import Turn
+from app.support import ground
+from app.support.calibration import live_tau
+from app.turn.explain_search import ExplainedSearch, Fit, explain_search
+from app.turn.remembering import RememberingEmbedder
+from app.turn.retrieve import Retrieved, Retriever, TokenCounter, open_counter, pack
+from app.turn.turn import Turn
+from app.understand.condense import by_model, by_words
+from ingest.confined.page_pictures import PagePictures
 from ingest.originals import Originals
 from ingest.settings import IngestSettings
 from ingest.uploads import Uploads
 from prompts.loader import load
-from vectorstore.embed import Embedder
-from vectorstore.embedders import open_embedder
-from vectorstore.open import open_store
-from vectorstore.pair_model import open_judge
-from vectorstore.refine import Refine
-from vectorstore.rerank import open_reranker
+from vectorstore.models.embed import Embedder
+from vectorstore.models.pair_model import open_judge
+from vectorstore.open import open_embedder, open_store
+from vectorstore.refine import Refine, open_reranker
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
 from vectorstore.types import Hit

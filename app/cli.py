@@ -22,13 +22,13 @@ COMMANDS: Final[dict[str, Entry]] = {
     "ingest": Entry("ingest.cli:ingest_command", "Add documents to the index."),
     "search": Entry("app.commands.search:search", "Show the passages found for a question."),
     "ask": Entry("app.commands.ask:ask", "Answer a question in the terminal, with numbered sources."),
-    "serve": Entry("app.main:serve", "Run the service."),
+    "serve": Entry("app.commands.serve:serve", "Run the service."),
     "demo": Entry("app.commands.demo:demo", "Ingest the sample handbook and serve it."),
     "docs": Entry("app.commands.docs:app", "List, show, remove and erase documents."),
     "index": Entry("app.commands.index:app", "Inspect, verify, roll back, compact, back up the index."),
-    "forget": Entry("app.commands.forget:forget", "Erase old conversations."),
+    "forget": Entry("app.commands.index:forget", "Erase old conversations."),
     "keys": Entry("app.commands.keys:app", "Create, list and revoke API keys."),
-    "mcp": Entry("app.commands.mcp:mcp", "Offer the documents to a desktop assistant over MCP."),
+    "mcp": Entry("app.commands.serve:mcp", "Offer the documents to a desktop assistant over MCP."),
     "eval": Entry("eval.cli:app", "Score answers against a set of questions."),
     "doctor": Entry("app.commands.doctor:doctor", "Check the installation and say what to do."),
     "config": Entry("app.commands.config:app", "Show the settings and where each comes from."),
@@ -62,7 +62,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:  # noqa: BLE001 - the command line's edge: no traceback reaches a user
-        from app.exit_codes import report
+        from app.commands.exit_codes import report
 
         sys.exit(report(error, debug=debug))
 

@@ -1,6 +1,6 @@
 """Errors as HTTP: one table from the error family to status codes, and the shape that each dialect reads.
 
-`app/api/errors.py` sends them; here is nothing of the web framework.
+`app/http/errors.py` sends them; here is nothing of the web framework.
 """
 
 import re

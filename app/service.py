@@ -1,128 +1,92 @@
-"""The web application: routes, limits and headers around a Service."""
+"""What the service is put together from: plain values and callables, so that a test passes fakes in a few lines."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
 
-from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
+from app.keys import Keys
+from app.question import Question
+from app.runs.records import Records
+from app.runs.runs import OnEnd, TurnFunction
+from app.turn.explain_search import ExplainedSearch
+from ingest.confined.page_pictures import PagePictures
+from ingest.uploads import Uploads
+from vectorstore.models.embed import Embedder
+from vectorstore.store import Store
+from vectorstore.types import Hit
 
-from app.api import (
-    agui,
-    chat,
-    completions,
-    docs_page,
-    documents,
-    embeddings,
-    errors,
-    feedback,
-    health,
-    pages,
-    responses,
-    run_explained,
-    search,
-    ui_chat,
-    uploads,
-    viewer,
-)
-from app.api.at_once import AtOnce
-from app.api.mcp_route import McpRoute
-from app.middleware import Bodies, FrontDoor
-from app.parts import Health, Service, ServiceSettings
-from app.runs.retention import swept
-from app.runs.runs import RunLimits, Runs
-from app.runs.shared import SharedRuns
-
-__all__ = ["Health", "Service", "ServiceSettings", "create_app"]
-
-_ROUTERS = (
-    chat.router,
-    run_explained.router,
-    completions.router,
-    responses.router,
-    ui_chat.router,
-    agui.router,
-    search.router,
-    embeddings.router,
-    feedback.router,
-    documents.router,
-    viewer.router,
-    health.router,
-    docs_page.router,
-    pages.router,
-)
-_EXPOSED = ["x-request-id", "x-run-id", "retry-after", "x-vercel-ai-ui-message-stream"]
+Search: TypeAlias = Callable[[Question], Awaitable[list[Hit]]]
+ExplainSearch: TypeAlias = Callable[[Question, str | None], Awaitable[ExplainedSearch]]
+"""(question, name of an expected document) → the search and everything it passed over."""
 
 
-def create_app(service: Service) -> FastAPI:
-    """Build the application. `app.state.runs` holds its runs."""
-    settings = service.settings
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether questions can be answered now; `detail` says what is missing."""
 
-    mcp = McpRoute(service) if settings.mcp else None
-    runs = _runs(service)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with (
-            mcp.running() if mcp else nullcontext(),
-            swept(service.records, days=settings.records_days),
-        ):
-            await runs.open()
-            try:
-                yield
-            finally:
-                if service.pictures is not None:
-                    service.pictures.close()
-            await runs.drain(0)
-            await runs.close()
-            if service.on_close is not None:
-                await service.on_close()
-
-    application = FastAPI(
-        title="Footnote",
-        version=service.version,
-        summary="Answers from your own documents, every sentence with its footnote.",
-        lifespan=lifespan,
-        # the stock pages load scripts from elsewhere
-        docs_url=None,
-        redoc_url=None,
-    )
-    application.state.service = service
-    application.state.runs = runs
-    application.state.at_once = AtOnce(settings.max_caller_searches)
-    if mcp:
-        application.router.routes.append(mcp.route)
-    for router in _ROUTERS:
-        application.include_router(router)
-    if service.uploads is not None:
-        application.include_router(uploads.router)
-    errors.install(application)
-    # the last added is the outermost
-    application.add_middleware(
-        Bodies,
-        limit=settings.max_body_bytes,
-        larger={"/v1/documents": settings.max_upload_bytes},
-        seconds=settings.request_seconds,
-    )
-    if settings.cors_origins:
-        application.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["authorization", "content-type", "last-event-id", "x-request-id"],
-            expose_headers=_EXPOSED,
-        )
-    application.add_middleware(FrontDoor)
-    return application
+    ready: bool
+    generation: int = 0
+    documents: int = 0
+    chunks: int = 0
+    detail: str = ""
 
 
-def _runs(service: Service) -> Runs:
-    settings = service.settings
-    limits = RunLimits(
-        concurrent=settings.max_concurrent_runs,
-        queued=settings.max_queued_runs,
-        of_one_owner=settings.max_caller_runs,
-        grace_seconds=settings.grace_seconds,
-    )
-    if settings.runs_url:
-        return SharedRuns(service.turn, url=settings.runs_url, limits=limits, on_end=service.on_end)
-    return Runs(service.turn, limits=limits, on_end=service.on_end)
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """What the routes need to know. Times in seconds, sizes in bytes or characters as named.
+
+    `base_url` is the address that links in citations start with; empty: the request's own.
+    """
+
+    base_url: str = ""
+    request_seconds: float = 30.0
+    cors_origins: tuple[str, ...] = ()
+    max_body_bytes: int = 4_000_000
+    max_upload_bytes: int = 100_000_000
+    max_question_chars: int = 8_000
+    inline_sources: Literal["off", "auto", "on"] = "off"
+    openwebui_events: bool = False
+    mcp: bool = False
+    heartbeat_seconds: float = 10.0
+    send_timeout_seconds: float = 30.0
+    drain_seconds: float = 20.0
+    link_seconds: float = 86_400.0
+    max_concurrent_runs: int = 64
+    max_queued_runs: int = 256
+    max_caller_runs: int = 160
+    max_caller_searches: int = 16
+    grace_seconds: float = 15.0
+    top_k: int = 6
+    static_dir: Path | None = None
+    records_days: int = 0
+    """How long answers are kept in the records; 0: until they are deleted."""
+    runs_url: str = ""
+    """Where runs are shared between replicas (redis://…); empty: kept in this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything behind the routes."""
+
+    turn: TurnFunction
+    search: Search
+    store: Store
+    keys: Keys
+    health: Callable[[], Health]
+    version: str
+    model_name: str
+    """What clients call this service in `model`."""
+    settings: ServiceSettings = ServiceSettings()
+    on_end: OnEnd | None = None
+    embedder: Embedder | None = None
+    on_close: Callable[[], Awaitable[None]] | None = None
+    """Called when the service ends, in its event loop."""
+    records: Records | None = None
+    explain_search: ExplainSearch | None = None
+    written_by: str = ""
+    """The answerer behind it, for `/version`."""
+    pictures: PagePictures | None = None
+    """Pages of PDFs as they look, for the viewer."""
+    uploads: Uploads | None = None
+    """Takes documents in and out; None: the service only reads."""

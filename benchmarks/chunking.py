@@ -19,12 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest.chunk import chunks_of
-from ingest.extract import Extract
-from ingest.limits import Limits
+from ingest.cut.chunk import chunks_of
+from ingest.extract import Extract, Limits
 from ingest.parse.dispatch import parse
-from vectorstore.embed import Embedder
-from vectorstore.embedders import open_embedder
+from vectorstore.models.embed import Embedder
+from vectorstore.open import open_embedder
 from vectorstore.types import Document, DocumentId, Vectors
 
 DATA = Path(__file__).parents[1] / "../shared/data/chunking"

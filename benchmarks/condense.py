@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from app.condense import standalone
 from app.question import Message
+from app.understand.condense import standalone
 from benchmarks.kept_vectors import KeptVectors
 from vectorstore.types import Vectors
 

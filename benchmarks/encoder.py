@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vectorstore.minilm_engine import Engine, open_engine
-from vectorstore.minilm_files import graph_file, model_folder
+from vectorstore.models.minilm_engine import Engine, open_engine
+from vectorstore.models.minilm_files import graph_file, model_folder
 
 ROOT = Path(__file__).parents[1]
 TRUTH = "sentence-transformers, torch float32"
@@ -149,7 +149,7 @@ def _measure(options: argparse.Namespace) -> None:
 
 def _open(path: str, cache: Path, *, threads: int) -> tuple[Embed, Embed]:
     if not path.startswith("sentence-transformers"):
-        from vectorstore.minilm import MiniLM
+        from vectorstore.models.minilm import MiniLM
 
         minilm = MiniLM(
             cache_dir=cache, threads=threads, engine="openvino" if "OpenVINO" in path else "onnxruntime"

@@ -30,8 +30,8 @@ import numpy as np
 
 from benchmarks.headers import opened, strip
 from benchmarks.ingest import mean_characters, run_ingest
-from vectorstore.embed import Embedder
-from vectorstore.embedders import open_embedder
+from vectorstore.models.embed import Embedder
+from vectorstore.open import open_embedder
 from vectorstore.store import Snapshot
 from vectorstore.types import Condition, Document, Hit, Scope
 

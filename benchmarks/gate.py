@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.baseline import baseline_of
-from eval.compare import GATED, Comparison, Rules, compare
-from eval.row import Row
+from eval.gate.baseline import baseline_of
+from eval.gate.compare import GATED, Comparison, Rules, compare
+from eval.metrics.row import Row
 
 METRICS = ("recall@5", "groundedness", "citation_recall", "abstention_accuracy", "must_include")
 _FRACTIONS = {"groundedness", "citation_recall"}

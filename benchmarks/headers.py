@@ -17,14 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.retrieve import passages_of
+from app.turn.retrieve import passages_of
 from benchmarks.ingest import ROOT, run_ingest
 from eval.cases import Case, load_cases
-from eval.generation.offline import Text, offline
+from eval.generation import Text, offline
 from eval.metrics.retrieval import holds
-from vectorstore.embed import Embedder
-from vectorstore.embedders import open_embedder
-from vectorstore.open import open_store
+from vectorstore.models.embed import Embedder
+from vectorstore.open import open_embedder, open_store
 from vectorstore.store import Snapshot, Store
 from vectorstore.types import Hit, Scope
 

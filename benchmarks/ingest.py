@@ -29,8 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vectorstore.embedders import open_embedder
-from vectorstore.open import open_store
+from vectorstore.open import open_embedder, open_store
 from vectorstore.types import Scope
 
 ROOT = Path(__file__).parents[1]

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vectorstore.embedders import open_embedder
+from vectorstore.open import open_embedder
 
 TEXT = {".md", ".rst", ".txt"}
 

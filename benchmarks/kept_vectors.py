@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vectorstore.embed import Embedder
-from vectorstore.embedders import open_embedder
+from vectorstore.models.embed import Embedder
+from vectorstore.open import open_embedder
 from vectorstore.types import Vector, Vectors
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from app.answer.extractive import ExtractiveAnswerer
 from app.events import Passage
 from app.language.sentences import sentence_spans
 from app.language.words import words
+from app.reader.extractive import ExtractiveAnswerer
 from benchmarks.kept_vectors import KeptVectors
 from vectorstore.types import Chunk, Document, Span, Vectors, chunk_id, document_id
 

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from app import answerable, rank
-from app.answer.extractive import ExtractiveAnswerer
 from app.events import Passage
-from app.language.asked import ask
-from app.rank import Candidate, Source
+from app.reader import answerable, rank
+from app.reader.asked import ask
+from app.reader.extractive import ExtractiveAnswerer
+from app.reader.rank import Candidate, Source
 from benchmarks.kept_vectors import KeptVectors
 from benchmarks.squad import Asked, found, open_index, questions
 from benchmarks.support import auroc, logistic

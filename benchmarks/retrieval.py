@@ -22,8 +22,7 @@ import numpy as np
 from benchmarks.kept_vectors import KeptVectors
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.open import open_store
-from vectorstore.refine import Refine
-from vectorstore.rerank import open_reranker
+from vectorstore.refine import Refine, open_reranker
 from vectorstore.types import Chunk, Document, DocumentId, Hit, Scope, Span, StageName, chunk_id
 
 DATA = Path(__file__).parents[1] / "../shared/data"

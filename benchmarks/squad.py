@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vectorstore.embed import Embedder
+from vectorstore.models.embed import Embedder
 from vectorstore.open import open_store
 from vectorstore.store import Store
 from vectorstore.types import Chunk, Document, Hit, Scope, Span, chunk_id, document_id

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from app import ground
-from app.language.rarity import total
 from app.language.reading import Reading, read, windows
 from app.language.sentences import sentence_spans
+from app.language.words import total
+from app.support import ground
 
 DATA = Path(__file__).parents[1] / "../shared/data/groundedness"
 Floats = npt.NDArray[np.float64]

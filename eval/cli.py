@@ -4,10 +4,8 @@ import typer
 
 from eval.commands.calibrate import calibrate
 from eval.commands.compare import compare
-from eval.commands.generate import generate
-from eval.commands.review import review
+from eval.commands.generate import generate, review
 from eval.commands.run import run
-from eval.commands.validate import validate
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -24,6 +22,5 @@ def evaluation() -> None:
 app.command(epilog=EXIT_CODES)(run)
 app.command(epilog=EXIT_CODES)(compare)
 app.command(epilog=EXIT_CODES)(calibrate)
-app.command(epilog=EXIT_CODES)(validate)
 app.command(epilog=EXIT_CODES)(generate)
 app.command(epilog=EXIT_CODES)(review)

@@ -1,6 +1,6 @@
 """An evaluation in one read: ask every case, score every outcome, average.
 
-What it means (gates, regressions, causes) is `eval/verdict.py`; how it is told is `eval/reports/report.py`.
+What it means (gates, regressions, causes) is `eval/gate/verdict.py`; how it is told is `eval/reports/report.py`.
 """
 
 import hashlib
@@ -11,18 +11,53 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from eval.cases import Case
-from eval.judge import Judge
-from eval.metrics.relevance import relevance
-from eval.metrics.system import system
-from eval.outcome import Outcome
-from eval.prices import Prices
-from eval.row import Row, make_row
-from eval.ruler import PLAIN, Ruler
-from eval.score import Score
-from eval.scorers import scores_of, versions
-from eval.summary import Mean, summarise
+from eval.judge.judge import Judge
+from eval.metrics.answer import answers_of
+from eval.metrics.outcome import NOT_APPLICABLE, Outcome, Score, ok
+from eval.metrics.row import Prices, Row, make_row
+from eval.metrics.ruler import PLAIN, Ruler
+from eval.metrics.scorers import scores_of, versions
+from eval.metrics.summary import Mean, summarise
 from eval.targets.target import Target
-from vectorstore.embed import Embedder
+from vectorstore.models.embed import Embedder
+
+
+def system(outcomes: Sequence[Outcome], prices: Prices | None = None) -> dict[str, float]:
+    """Return percentiles of the seconds to the first text and to the end, mean tokens, the share that broke.
+
+    With prices also the mean cost of an answer that tells its tokens.
+    """
+    found: dict[str, float] = {}
+    firsts = [o.first_text_seconds for o in outcomes if o.first_text_seconds is not None]
+    timed = [o.seconds for o in outcomes if o.seconds > 0]
+    for name, values in (("first text", firsts), ("answer", timed)):
+        if values:
+            found |= {f"{name}, p{share}": float(np.percentile(values, share)) for share in (50, 95)}
+    counted = [o for o in outcomes if o.input_tokens or o.output_tokens]
+    if counted:
+        found["tokens read, mean"] = float(np.mean([o.input_tokens for o in counted]))
+        found["tokens written, mean"] = float(np.mean([o.output_tokens for o in counted]))
+        if prices is not None and (prices.read or prices.written):
+            read, written = found["tokens read, mean"], found["tokens written, mean"]
+            found["cost of an answer, mean"] = (read * prices.read + written * prices.written) / 1_000_000
+    if outcomes:
+        found["errors, share"] = sum(bool(o.error) for o in outcomes) / len(outcomes)
+    return found
+
+
+def relevance(outcomes: Sequence[Outcome], embedder: Embedder) -> list[Score]:
+    """Return one score per outcome; refusals and empty answers have none."""
+    if len(outcomes) < 2:
+        return [NOT_APPLICABLE] * len(outcomes)
+    questions = embedder.embed_documents([outcome.case.question for outcome in outcomes])
+    answers = embedder.embed_documents(answers_of(outcomes))
+    nearness = answers @ questions.T
+    own = np.diagonal(nearness)
+    nearer = (nearness < own[:, None]).sum(axis=1) / (len(outcomes) - 1)
+    return [
+        NOT_APPLICABLE if outcome.refused or not outcome.answer.strip() else ok(float(share))
+        for outcome, share in zip(outcomes, nearer, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

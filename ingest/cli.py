@@ -1,25 +1,58 @@
 """`footnote ingest`: add, update and remove documents."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ingest.discover import Source
-from ingest.fetch import Fetcher
-from ingest.output import Output
 from ingest.plan import Plan
-from ingest.progress import display
+from ingest.progress import Output, display
 from ingest.report import Failure, Report
 from ingest.run import Ingestion, Request, no_documents, removes_much, stdin_source
 from ingest.settings import IngestSettings
-from ingest.url_list import FetchedSources, fetched_sources
-from ingest.watch import watch_paths
+from ingest.sources.discover import Source
+from ingest.sources.fetch import Fetcher
+from ingest.sources.url_list import FetchedSources, fetched_sources
 from vectorstore.errors import BadInput, FootnoteError
 from vectorstore.settings import StoreSettings
+
+if TYPE_CHECKING:
+    from threading import Event
+
+
+def watch_paths(
+    paths: Sequence[Path], again: Callable[[], None], *, data_dir: Path, stop: "Event | None" = None
+) -> None:
+    """Call `again` after each burst of changes, until interrupted or `stop` is set.
+
+    Hidden files and the index itself are not watched.
+    """
+    from watchfiles import Change, watch
+
+    own = data_dir.resolve()
+
+    def is_document(_: Change, changed: str) -> bool:
+        path = Path(changed)
+        return own not in path.parents and path != own and not path.name.startswith((".", "~$"))
+
+    # The first timeout comes when the watch stands: what changed before that is looked for once.
+    caught_up = False
+    changed = watch(
+        *paths,
+        watch_filter=is_document,
+        stop_event=stop,
+        raise_interrupt=True,
+        rust_timeout=1_000,
+        yield_on_timeout=True,
+    )
+    for changes in changed:
+        if changes or not caught_up:
+            caught_up = True
+            again()
+
 
 _FINDINGS = 1
 _INTERRUPTED = 130

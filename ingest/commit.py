@@ -1,16 +1,123 @@
 """The writing end: vectors for chunks, from the index where it has them, and one draft per batch."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
 
 import numpy as np
 
-from ingest.prepare import Prepared
-from vectorstore.embed import Embedder
+from ingest.cut.chunk import chunks_of
+from ingest.extract import Extract, ParseFailure
+from ingest.plan import Recipe, Step
+from ingest.report import Failure
+from ingest.sources.rules import Attributes, Readers, attributes_from, decide, said_by
 from vectorstore.errors import Busy
+from vectorstore.models.embed import Embedder
 from vectorstore.store import Draft, Store
-from vectorstore.types import Vector, Vectors
+from vectorstore.types import NOBODY, Chunk, Document, Vector, Vectors, document_id
+
+_LONGEST_TITLE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A document that only lacks its vectors."""
+
+    step: Step
+    document: Document
+    text: str
+    chunks: list[Chunk]
+    findings: tuple[str, ...]
+    note: str = ""
+    """What a person should know of who may read it."""
+
+
+def prepare(
+    step: Step,
+    outcome: Extract | ParseFailure,
+    *,
+    recipe: Recipe,
+    embedder: Embedder,
+    before: Readers | None = None,
+) -> Prepared | Failure:
+    """Turn a parser's outcome into a document with its chunks; one without any is a failure, never silent.
+
+    `before` is who may read the document as it stands in the index.
+    """
+    uri = step.source.uri
+    if isinstance(outcome, ParseFailure):
+        passed_over = outcome.reason == "unsupported" and not step.source.named
+        return Failure(uri, "skipped" if passed_over else outcome.reason, outcome.message)
+    own = attributes_from(outcome.metadata, readers=outcome.readers)
+    foreign = sorted(own.readers - recipe.groups) if own.readers and recipe.groups is not None else []
+    if foreign:
+        return Failure(
+            uri, "not_allowed", f"Its front matter names a group that is not yours: {foreign[0][:100]!r}."
+        )
+    readers = _readers(step, own, before=before, override=recipe.override)
+    if readers.groups == NOBODY and recipe.groups is not None:
+        return Failure(uri, "not_allowed", "Its front matter names readers that it may not have here.")
+    attributes = step.rules.under(own).under(step.flags)
+    document = _document(step, outcome, attributes=attributes, readers=readers, tenant=recipe.tenant)
+    chunks = chunks_of(
+        outcome,
+        document,
+        embedder=embedder,
+        target_tokens=recipe.chunk_tokens,
+        overlap_tokens=recipe.chunk_overlap,
+        most=recipe.max_passages,
+    )
+    if not chunks:
+        return Failure(uri, "no_text", "There is no text in the file.")
+    findings = outcome.findings
+    if left := outcome.text[chunks[-1].span.end :].strip() if len(chunks) == recipe.max_passages else "":
+        findings = (*findings, _left_out(len(left), outcome, recipe.max_passages))
+        document = replace(document, metadata={**document.metadata, "findings": findings})
+    return Prepared(step, document, outcome.text, chunks, findings, readers.note)
+
+
+def _left_out(characters: int, extract: Extract, most: int) -> str:
+    share = math.ceil(100 * characters / len(extract.text))
+    return (
+        f"Only its first {most:,} passages were taken in; the last {characters:,} characters ({share} %) were "
+        "left out. Split the file, or raise max_passages."
+    )
+
+
+def _readers(step: Step, own: Attributes, *, before: Readers | None, override: bool) -> Readers:
+    operator = step.rules.under(step.flags).readers
+    # Flags and side-car are the stronger word also where front matter overrides the rules.
+    return decide(operator, own.readers, before=before, override=override and step.flags.readers is None)
+
+
+def _document(
+    step: Step, extract: Extract, *, attributes: Attributes, readers: Readers, tenant: str
+) -> Document:
+    uri = step.source.uri
+    metadata = {**attributes.metadata, **said_by(readers)}
+    if extract.findings:
+        metadata["findings"] = extract.findings
+    if extract.by_ocr:
+        metadata["ocr_pages"] = tuple(map(str, extract.by_ocr))
+    if extract.page_labels:
+        metadata["page_labels"] = extract.page_labels
+    return Document(
+        id=document_id(tenant=tenant, uri=uri, digest=step.digest),
+        uri=uri,
+        title=(attributes.title or extract.title or PurePosixPath(uri).stem)[:_LONGEST_TITLE],
+        media_type=extract.media_type,
+        digest=step.digest,
+        modified=extract.modified or datetime.fromtimestamp(step.source.path.stat().st_mtime, UTC),
+        tenant=tenant,
+        readers=readers.groups,
+        pages=extract.pages,
+        metadata=metadata,
+    )
+
 
 _PATIENCE = 10.0
 """Seconds to wait for another writer: a service that takes an upload is done in one."""

@@ -1,10 +1,50 @@
 """What a parser hands back: the document's plain text and the blocks that structure it, or why it cannot."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
 from vectorstore.types import MetadataValue, Span
+
+
+@dataclass(frozen=True, slots=True)
+class OcrPages:
+    """What OCR made of a document's pages, from 1: their texts, and why others have none."""
+
+    texts: Mapping[int, str] = field(default_factory=dict)
+    failed: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file's bytes, its type by content, and its name (a hint only: it decides between dialects of text).
+
+    `ocr` is None when nobody has tried to read its pictures.
+    """
+
+    data: bytes
+    name: str
+    media_type: str
+    ocr: OcrPages | None = None
+
+
+def suffix_of(name: str) -> str:
+    """Return the name's ending without the dot, in lower case; empty when it has none."""
+    return name.rpartition(".")[2].lower() if "." in name else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that parsing one file may take; beyond any of them that file fails, and only that file."""
+
+    memory_bytes: int = 1 << 30
+    cpu_seconds: int = 30
+    wall_seconds: float = 60.0
+    max_file_bytes: int = 50_000_000
+    max_text_chars: int = 5_000_000
+    max_pages: int = 2_000
+
 
 BlockKind: TypeAlias = Literal["heading", "paragraph", "list", "table", "code"]
 
@@ -72,3 +112,13 @@ class ParseFailure:
     reason: FailureReason
     message: str
     unread: tuple[int, ...] = ()
+
+
+class Unparsable(Exception):
+    """Ends the parsing of one file. The worker turns it into a `ParseFailure`; it never crosses a process."""
+
+    def __init__(self, reason: FailureReason, message: str, *, unread: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.reason: FailureReason = reason
+        self.message = message
+        self.unread = unread

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from ingest.ledger import FILE_NAME, load_ledger, update_ledger
 from ingest.plan import content_of
-from ingest.roots import Root
-from ingest.safe_path import content_digest, safe_path
+from ingest.sources.ledger import FILE_NAME, load_ledger, update_ledger
+from ingest.sources.roots import Root, content_digest, safe_path
 from vectorstore.errors import BadInput
 from vectorstore.types import Document
 

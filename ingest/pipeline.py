@@ -7,30 +7,55 @@ embedded, so that the embedder is never idle. The index is locked only while a b
 keeps every batch before it, and a document that fails changes nothing.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 from typing import TypeAlias
 
-from ingest.ahead import read_ahead
-from ingest.behind import one_behind
-from ingest.commit import Committer
+from ingest.commit import Committer, Prepared, prepare
 from ingest.extract import Extract, ParseFailure
-from ingest.inspection import inspect
 from ingest.plan import Plan, Recipe
-from ingest.prepare import Prepared, prepare
 from ingest.progress import Listener, Progress, unheard
 from ingest.report import Failure, Finding, Report
-from ingest.rules import Readers, readers_of
+from ingest.sources.rules import Readers, readers_of
+from ingest.threads import one_behind, read_ahead
 from ingest.twins import Twins
-from vectorstore.embed import Embedder
 from vectorstore.errors import NotFound
+from vectorstore.models.embed import Embedder
 from vectorstore.store import Store
-from vectorstore.types import Scope, Vectors
+from vectorstore.types import Document, Scope, Vectors
+
+_TABLE_RULE = re.compile(r"^\|(?:[^\S\n]*+:?-++:?[^\S\n]*+\|)++[^\S\n]*+$", re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """A document's text in numbers. Pages count from 1; `unreadable` is how many characters stand for lost ones."""
+
+    characters: int
+    characters_per_page: tuple[int, ...]
+    pages_without_text: tuple[int, ...]
+    tables: int
+    unreadable: int
+
+
+def inspect(document: Document, text: str) -> Inspection:
+    """Look at a document's extracted text."""
+    per_page = tuple(len(text[start:end].strip()) for start, end in pairwise([*document.pages, len(text)]))
+    return Inspection(
+        characters=len(text),
+        characters_per_page=per_page if document.pages else (),
+        pages_without_text=tuple(number for number, count in enumerate(per_page, start=1) if not count),
+        tables=len(_TABLE_RULE.findall(text)),
+        unreadable=text.count("\ufffd"),
+    )
+
 
 ParseAll: TypeAlias = Callable[[Iterable[tuple[str, Path]]], Iterator[tuple[str, Extract | ParseFailure]]]
 """`ParserPool.parse_all`: (key, path) in, (key, outcome) out in any order."""

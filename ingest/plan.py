@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ingest.chunk import CHUNKER, MOST_PASSAGES
-from ingest.discover import Discovery, Source
-from ingest.ledger import Grant, Ledger, PastFailure
-from ingest.limits import Limits
+from ingest.cut.chunk import CHUNKER, MOST_PASSAGES
+from ingest.extract import Limits
 from ingest.report import Action, Failure, Report
-from ingest.rules import Attributes, Rule, attributes_from, ruled
-from ingest.safe_path import content_digest
-from ingest.side_cars import SideCars
+from ingest.sources.discover import Discovery, Source
+from ingest.sources.ledger import Grant, Ledger, PastFailure
+from ingest.sources.roots import content_digest
+from ingest.sources.rules import Attributes, Rule, attributes_from, ruled
+from ingest.sources.side_cars import SideCars
 from vectorstore.errors import BadInput, FootnoteError
 
 VERSIONS = (CHUNKER, "parse-3")

@@ -4,8 +4,78 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TypeAlias
+
+import typer
+
+from ingest.plan import Plan
+from ingest.report import Report
+from vectorstore.printable import printable, printable_json
+
+_LISTED = 20
+
+
+class Output:
+    """Prints plans and reports as the user wants them."""
+
+    def __init__(self, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+        self.quiet = quiet
+        self._as_json = as_json
+        self._verbose = verbose
+
+    def report(self, report: Report) -> None:
+        """Print what an ingest did."""
+        if self._as_json:
+            typer.echo(printable_json({"summary": report.summary(), **report.as_json()}))
+            return
+        if not self.quiet:
+            self._details(report)
+        typer.echo(report.summary())
+
+    def mixed(self, count: int, address: str, data_dir: Path) -> None:
+        """Say that answers will be made from the sample handbook too."""
+        typer.echo(f"{data_dir} also holds {count:,} documents of Footnote's sample handbook.", err=True)
+        typer.echo(f"  To keep them out of your answers: footnote docs rm {address}", err=True)
+
+    def plan(self, plan: Plan) -> None:
+        """Print what an ingest would do, one line per document."""
+        moves = {step.source.uri: step.moved_from for step in plan.steps if step.moved_from}
+        lines: list[tuple[str, str]] = [(step.action, step.source.uri) for step in plan.steps]
+        lines += [("remove", uri) for uri in plan.removals]
+        if self._as_json:
+            content = {
+                "plan": [{"action": action, "uri": uri} for action, uri in lines],
+                "unchanged": plan.unchanged,
+                "failed": [asdict(failure) for failure in plan.failed],
+            }
+            typer.echo(printable_json(content))
+            return
+        for action, uri in lines:
+            typer.echo(printable(f"{action:7}{uri}" + (f"  (from {moves[uri]})" if uri in moves else "")))
+        for failure in plan.failed:
+            typer.echo(printable(f"failed {failure.uri}: {failure.message}"), err=True)
+        typer.echo(f"{len(lines):,} to do, {plan.unchanged:,} unchanged; nothing was changed.", err=True)
+
+    def _details(self, report: Report) -> None:
+        most = None if self._verbose else _LISTED
+        # Who may read is at stake in these: each is named, however many there are.
+        access = [failure for failure in report.failed if failure.reason == "metadata"]
+        others = [failure for failure in report.failed if failure.reason != "metadata"]
+        for failure in access + others[:most]:
+            typer.echo(printable(f"failed {failure.uri} [{failure.reason}]: {failure.message}"), err=True)
+        hidden = len(others) - len(others[:most])
+        if hidden:
+            typer.echo(f"… and {hidden:,} more failures; --verbose lists all.", err=True)
+        for finding in report.findings:
+            if self._verbose or finding.urgent:
+                typer.echo(printable(f"note   {finding.uri}: {finding.message}"), err=True)
+        if self._verbose:
+            for uri, why in report.skipped.items():
+                typer.echo(printable(f"skipped {uri}: {why}"), err=True)
+        elif report.findings:
+            typer.echo(f"Findings: {len(report.findings):,}; --verbose lists them.", err=True)
 
 
 @dataclass(frozen=True, slots=True)

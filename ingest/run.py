@@ -9,23 +9,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
-from ingest.discover import Discovery, Filters, Source, discover
-from ingest.ledger import Grant, Ledger, load_ledger, update_ledger
+from ingest.confined.pool import ParserPool
 from ingest.pipeline import BatchSize, first_report, ingest
 from ingest.plan import Plan, Recipe, make_plan, remember
 from ingest.progress import Listener, unheard
 from ingest.report import Report
-from ingest.roots import Roots
-from ingest.safe_path import safe_path
 from ingest.sample import HANDBOOK
-from ingest.sandbox import ParserPool
 from ingest.settings import IngestSettings
+from ingest.sources.discover import Discovery, Filters, Source, discover
+from ingest.sources.ledger import Grant, Ledger, load_ledger, update_ledger
+from ingest.sources.roots import Roots, safe_path
+from ingest.sources.url_list import FetchedSources
 from ingest.twins import Twins
-from ingest.url_list import FetchedSources
-from vectorstore.embed import Embedder
-from vectorstore.embedders import open_embedder
 from vectorstore.errors import BadInput
-from vectorstore.open import open_store
+from vectorstore.models.embed import Embedder
+from vectorstore.open import open_embedder, open_store
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
 

@@ -5,10 +5,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from ingest.chunk import MOST_PASSAGES
-from ingest.limits import Limits
-from ingest.ocr import Tesseract
-from ingest.rules import Rule
+from ingest.confined.ocr import Tesseract
+from ingest.cut.chunk import MOST_PASSAGES
+from ingest.extract import Limits
+from ingest.sources.rules import Rule
 from vectorstore.configuration import FootnoteSettings
 
 

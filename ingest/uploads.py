@@ -13,20 +13,19 @@ from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, TypeAlias
 
-from ingest.discover import Discovery, Source
-from ingest.ledger import Grant, Ledger
+from ingest.confined.pool import ParserPool
 from ingest.originals import UPLOAD, Originals
 from ingest.pipeline import ingest
 from ingest.plan import Plan, Recipe, make_plan
 from ingest.report import Failure
-from ingest.roots import printable
-from ingest.rules import Rule, decide, ruled
-from ingest.safe_path import safe_path
-from ingest.sandbox import ParserPool
 from ingest.settings import IngestSettings
+from ingest.sources.discover import Discovery, Source
+from ingest.sources.ledger import Grant, Ledger
+from ingest.sources.roots import printable, safe_path
+from ingest.sources.rules import Rule, decide, ruled
 from ingest.twins import Twins
-from vectorstore.embed import Embedder
 from vectorstore.errors import BadInput, Busy
+from vectorstore.models.embed import Embedder
 from vectorstore.store import Snapshot, Store
 from vectorstore.types import NOBODY, Condition, Document, Scope
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from vectorstore.embed import Embedder
-from vectorstore.embedders import open_embedder
+from vectorstore.models.embed import Embedder
+from vectorstore.open import open_embedder
 
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")

@@ -87,7 +87,7 @@ def test_text_of_an_answer_is_made_where_it_is_made_inert_and_nowhere_else() -> 
     assert makers == {"transcript.py", "run_json.py"}
 
 
-@pytest.mark.parametrize("module", ["app.main", "app.cli"])
+@pytest.mark.parametrize("module", ["app.commands.serve", "app.cli"])
 def test_starting_loads_no_heavy_library(module: str) -> None:
     code = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

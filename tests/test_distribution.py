@@ -16,10 +16,10 @@ import pytest
 
 from app.configuration import CLASSES, OF_CLIENTS, settings
 from tests.test_command_line import environment_of, footnote
-from vectorstore.embedders import open_embedder
 from vectorstore.errors import Unavailable
-from vectorstore.minilm_files import SEALS, model_folder
-from vectorstore.rerank import open_reranker
+from vectorstore.models.minilm_files import SEALS, model_folder
+from vectorstore.open import open_embedder
+from vectorstore.refine import open_reranker
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("app", "eval", "ingest", "prompts", "vectorstore")
@@ -101,19 +101,19 @@ def test_nothing_that_is_committed_tells_anyone_to_install_the_stranger() -> Non
 
 
 def _mlflow(_: Path) -> object:
-    from eval.reports.mlflow_export import log_run
+    from eval.reports.ci import log_run
 
     return log_run(None, None, ROOT, tracking="")  # type: ignore[arg-type]
 
 
 def _granian(_: Path) -> object:
-    from app.http_server import serve_with_granian
+    from app.http.server import serve_with_granian
 
     return serve_with_granian(None, None)  # type: ignore[func-returns-value, arg-type]
 
 
 def _mcp(_: Path) -> object:
-    from app.mcp_server import mcp_server
+    from app.http.mcp_server import mcp_server
 
     return mcp_server(None, None)  # type: ignore[arg-type]
 
@@ -125,7 +125,7 @@ def _redis(_: Path) -> object:
 
 
 def _openvino(folder: Path) -> object:
-    from vectorstore.minilm import MiniLM
+    from vectorstore.models.minilm import MiniLM
 
     return MiniLM(cache_dir=folder, engine="openvino")
 
@@ -217,7 +217,7 @@ def build(folder: Path, out: Path) -> Path:
 
 
 def test_the_wheel_holds_every_committed_file_of_the_packages_but_what_is_left_out(tmp_path: Path) -> None:
-    left_out = ("eval/sample/baseline.json", "ingest/sample/make.py", "ingest/sample/sources/", "vectorstore/checker.onnx")  # fmt: skip
+    left_out = ("eval/sample/baseline.json", "ingest/sample/make.py", "ingest/sample/sources/", "vectorstore/models/checker.onnx")  # fmt: skip
     names = [path.relative_to(ROOT).as_posix() for path in tracked()]
     wanted = {name for name in names if name.startswith(tuple(f"{room}/" for room in ROOMS))}
     wanted = {name for name in wanted if not name.startswith(left_out)}
@@ -242,7 +242,9 @@ def test_the_weights_wheel_holds_the_published_files_and_their_licence(
         names = opened.namelist()
     assert [name for name in names if name.endswith(("LICENSE", "NOTICE"))]
     monkeypatch.syspath_prepend(tmp_path / "site")
-    monkeypatch.setattr("vectorstore.minilm_files._PLACES", (("footnote_rag_weights", "all-MiniLM-L6-v2"),))
+    monkeypatch.setattr(
+        "vectorstore.models.minilm_files._PLACES", (("footnote_rag_weights", "all-MiniLM-L6-v2"),)
+    )
     folder = model_folder()
     assert tmp_path in folder.parents
     for name, seal in SEALS.items():

@@ -5,22 +5,22 @@ from collections.abc import Callable
 
 import pytest
 
-from app.answer.extractive_text import written
-from app.claim import claim
-from app.condense import standalone
-from app.ground import Grounding, support
 from app.guard import inert
-from app.language.asked import ask
+from app.language.amounts import in_range
 from app.language.phrases import language_of
-from app.language.ranges import in_range
 from app.language.reading import lines, read, whole, windows
 from app.language.sentences import SentenceStream
-from app.language.subquestions import subquestions
 from app.question import Message
-from app.smalltalk import housekeeping
-from app.transcript import Transcript
+from app.reader.asked import ask
+from app.reader.extractive import written
+from app.support.claim import claim
+from app.support.ground import Grounding, support
+from app.turn.transcript import Transcript
+from app.understand.condense import standalone
+from app.understand.parts import subquestions
+from app.understand.smalltalk import housekeeping
 from tests.test_patterns import common_seeds
-from vectorstore.embedded.words import identifiers
+from vectorstore.embedded.projection.tantivy_index import identifiers
 from vectorstore.same import Distinct
 from vectorstore.types import Span
 

@@ -301,11 +301,11 @@ def test_the_seeds_are_many_and_find_what_is_quadratic_or_worse() -> None:
 def test_patterns_are_found_wherever_they_stand() -> None:
     places = {held.place for held in PATTERNS}
     assert {
-        "app.language.asked._PATTERNS",
+        "app.reader.asked._PATTERNS",
         "eval.metrics.refusal._REFUSALS",
-        "app.smalltalk._PATTERNS",
+        "app.understand.smalltalk._PATTERNS",
     } <= places
-    assert "app.answer.extractive_text._EMPHASIS" in places
+    assert "app.reader.extractive._EMPHASIS" in places
     assert len(PATTERNS) > 200
 
 

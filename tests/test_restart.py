@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 
 from tests.test_command_line import FOOTNOTE, environment_of, wait_until_ready
-from vectorstore.embedders import open_embedder
-from vectorstore.open import open_store
+from vectorstore.open import open_embedder, open_store
 from vectorstore.types import Chunk, Document, DocumentId, Span, chunk_id
 
 QUESTIONS = ("number seventeen", "which passage is number 42?", "passage about nothing")

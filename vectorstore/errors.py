@@ -12,6 +12,9 @@ FootnoteError
 Inner rooms raise these; `app/problems.py` maps them to HTTP, the command line to exit codes.
 """
 
+import shlex
+import sys
+
 
 class FootnoteError(Exception):
     """What happened (`what`, one sentence) and what to do (`hint`, one sentence or empty)."""
@@ -48,3 +51,12 @@ class StoreDamaged(FootnoteError):
 
 class Unavailable(FootnoteError):
     """Something this needs is down or missing: a model server, an optional extra."""
+
+
+def pip_install(*arguments: str) -> str:
+    """Return the sentence that has this Python's own pip fetch the named packages.
+
+    Footnote itself is never named: an extra of a distribution that pip does not find installed would be fetched
+    from whoever holds its name.
+    """
+    return f"Run: {shlex.join([sys.executable, '-m', 'pip', 'install', *arguments])}"

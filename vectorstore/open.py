@@ -4,7 +4,21 @@ from pathlib import Path
 
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.embedded.upkeep import Upkeep
+from vectorstore.models.embed import Embedder
 from vectorstore.refine import Refine
+
+DEFAULT = "all-MiniLM-L6-v2"
+
+
+def open_embedder(name: str = DEFAULT, *, cache_dir: Path) -> Embedder:
+    """Open the default embedder, or any sentence-transformers model; raises Unavailable."""
+    if name == DEFAULT:
+        from vectorstore.models.minilm import MiniLM
+
+        return MiniLM(cache_dir=cache_dir)
+    from vectorstore.models.sentence_transformer import SentenceTransformerEmbedder
+
+    return SentenceTransformerEmbedder(name)
 
 
 def open_store(

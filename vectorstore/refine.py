@@ -1,12 +1,33 @@
 """The last steps of a search, the same for every engine: rerank the best, leave out what says the same."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from itertools import islice
+from typing import TypeAlias
 
-from vectorstore.rerank import Rerank
+from vectorstore.errors import Unavailable, pip_install
 from vectorstore.same import Distinct
 from vectorstore.types import Dropped, Hit, Stage, Trace
+
+Rerank: TypeAlias = Callable[[str, Sequence[str]], Sequence[float]]
+"""(question, passages) → a score in [0, 1] for each passage, higher is better."""
+
+
+def open_reranker(name: str) -> Rerank | None:
+    """Prepare a cross-encoder by folder or name, loaded when first used; None for the empty name.
+
+    Raises Unavailable when the extra is not installed.
+    """
+    if not name:
+        return None
+    if find_spec("sentence_transformers") is None:
+        raise Unavailable(
+            f"The reranker {name!r} needs sentence-transformers.", pip_install("sentence-transformers")
+        )
+    from vectorstore.models.sentence_transformer import CrossEncoderReranker
+
+    return CrossEncoderReranker(name)
 
 
 @dataclass(frozen=True, slots=True)

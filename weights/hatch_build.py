@@ -8,7 +8,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-from vectorstore.minilm_files import SEALS, model_folder, sealed
+from vectorstore.models.minilm_files import SEALS, model_folder, sealed
 
 _FOLDER = "footnote_rag_weights/all-MiniLM-L6-v2"
 

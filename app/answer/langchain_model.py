@@ -6,8 +6,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
 from app.answer.answerer import ModelFailure, Piece, Written
-from app.answer.messages import chat_messages
-from app.answer.refusal import with_refusal
+from app.answer.messages import chat_messages, with_refusal
 from app.events import Passage
 from app.question import Message
 from vectorstore.errors import Unavailable

@@ -10,16 +10,98 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from app.answer.alarm import Alarm
 from app.answer.answerer import ModelFailure, Piece, Written
-from app.answer.messages import chat_messages
-from app.answer.refusal import with_refusal
-from app.answer.sse_lines import Lines
+from app.answer.messages import chat_messages, with_refusal
 from app.events import Passage
 from app.question import Message
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
+
+
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+
+class Alarm:
+    """Raises TimeoutError in whoever waits past what is set. The timer is moved only when it rings too early."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        self._waiting: asyncio.Task[object] | None = None
+        self._rung = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    @contextmanager
+    def set(self, due: float) -> Iterator[None]:
+        """Give what is awaited in the block until `due`, in the event loop's time."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - only a task can be cancelled
+        before = task.cancelling()
+        self._due, self._waiting = due, task
+        if self._timer is None or due < self._timer.when():
+            self._start()
+        try:
+            yield
+        except asyncio.CancelledError as error:
+            if self._rung and task.uncancel() <= before:
+                raise TimeoutError from error
+            raise
+        finally:
+            self._waiting = None
+
+    def _start(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._due, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._waiting is None:
+            return
+        if self._loop.time() < self._due:
+            self._start()
+            return
+        self._rung = True
+        self._waiting.cancel()
+
+
+class Lines:
+    """Takes bytes as they arrive; `done` once `[DONE]` or the end has come."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self.done = False
+
+    def feed(self, piece: bytes) -> Iterator[str]:
+        """Yield the data of every line that is complete; nothing after `[DONE]`."""
+        lines = (self._rest + piece).splitlines(keepends=True)
+        self._rest = lines.pop() if lines and not lines[-1].endswith((b"\n", b"\r")) else b""
+        for line in lines:
+            if not line.startswith(b"data:"):
+                continue
+            data = line[5:].decode(errors="replace").strip()
+            if data == "[DONE]":
+                self.done = True
+                return
+            yield data
+
+    def finish(self) -> Iterator[str]:
+        """Yield the data of a last line that no line break ended."""
+        yield from self.feed(b"\n")
+        self.done = True
+
 
 _REASONS: dict[str, Literal["stop", "length", "content_filter"]] = {
     "length": "length",

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.exit_codes import FINDINGS
+from app.commands.exit_codes import FINDINGS
 from vectorstore.errors import BadInput
 
 app = typer.Typer()

@@ -24,7 +24,7 @@ def demo(
 ) -> None:
     """Ingest the sample handbook, start the service, and say how to talk to it."""
     from app.build import build
-    from app.main import listen, run
+    from app.commands.serve import listen, run
     from app.settings import AnswerSettings, ServeSettings
 
     settings = ServeSettings().model_copy(update={} if port is None else {"port": port})

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from app import __version__
-from app.exit_codes import FINDINGS
+from app.commands.exit_codes import FINDINGS
 from vectorstore.errors import FootnoteError
 
 if TYPE_CHECKING:
     from app.answer.answerer import LanguageModel
-    from vectorstore.embed import Embedder
+    from vectorstore.models.embed import Embedder
 
 _PACKAGES = ("app", "eval", "ingest", "prompts", "vectorstore")
 _LIBRARIES = (
@@ -182,7 +182,7 @@ def _index(embedder: "Embedder") -> Finding:
 
 
 def _tokenizer(embedder: "Embedder") -> Finding:
-    from app.tokens import open_counter
+    from app.turn.retrieve import open_counter
 
     counter = open_counter(embedder)
     counter.count("ready")
@@ -197,9 +197,9 @@ def _tokenizer(embedder: "Embedder") -> Finding:
 
 
 def _checker() -> Finding:
-    from app.calibration import live_tau
     from app.settings import AnswerSettings
-    from vectorstore.pair_model import open_judge
+    from app.support.calibration import live_tau
+    from vectorstore.models.pair_model import open_judge
 
     settings = AnswerSettings()
     judge, tau = open_judge(settings.support_model), live_tau(settings)

@@ -1,17 +1,44 @@
 """`footnote index`: look at the index, check it, go back in time, keep it small, back it up."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.maintenance import documents, maintenance
 from ingest.originals import Originals
 from vectorstore.printable import printable
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Generation, GenerationInfo
+
+if TYPE_CHECKING:
+    from vectorstore.embedded.upkeep import Upkeep
+
+
+from app.runs.records import Records, records_url
+from app.settings import ServeSettings
+from vectorstore.errors import BadInput
+
+
+@contextmanager
+def maintenance() -> "Iterator[Upkeep]":
+    """Open the configured index for upkeep, which needs no embedder."""
+    from vectorstore.open import open_upkeep
+
+    upkeep = open_upkeep(StoreSettings().data_dir)
+    try:
+        yield upkeep
+    finally:
+        upkeep.close()
+
+
+def documents(count: int) -> str:
+    """Return `1 document`, or `2,000 documents`."""
+    return f"{count:,} document{'' if count == 1 else 's'}"
+
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -158,7 +185,7 @@ def restore(
     wait: Wait = False,
 ) -> None:
     """Replace the index by a backup; what has been erased since stays erased, who may read what stays as it is."""
-    from vectorstore.embedded.rescue import set_aside
+    from vectorstore.embedded.maintenance.backup import set_aside
 
     if aside := set_aside(StoreSettings().data_dir, file, accept_readers=accept_readers, wait=wait):
         typer.echo(
@@ -198,3 +225,26 @@ def reembed(wait: Wait = False) -> None:
 def _line(each: GenerationInfo) -> str:
     counts = f"{each.documents:>7,} documents  {each.chunks:>9,} chunks"
     return f"{each.number:>5}  {each.created:%Y-%m-%d %H:%M}  {counts}  {each.note}".rstrip()
+
+
+def forget(
+    days: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=36_500, help="Erase what was asked longer ago. Default: FOOTNOTE_RECORDS_DAYS."
+        ),
+    ] = None,
+) -> None:
+    """Erase conversations that are older than FOOTNOTE_RECORDS_DAYS, with the feedback on them."""
+    settings = ServeSettings()
+    days = days or settings.records_days
+    if not days:
+        raise BadInput(
+            "FOOTNOTE_RECORDS_DAYS is 0: conversations are kept until they are deleted.", "Give --days."
+        )
+    records = Records(records_url(settings.records_url, StoreSettings().data_dir))
+    try:
+        count = records.sweep(days)
+    finally:
+        records.close()
+    typer.echo(f"Erased {count:,} answer{'' if count == 1 else 's'} older than {days:,} days.", err=True)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from app.explain_search import ExplainedSearch, explain_search
 from app.question import Question
+from app.turn.explain_search import ExplainedSearch, explain_search
 from vectorstore.errors import BadInput
 from vectorstore.printable import printable, printable_json
 from vectorstore.types import Condition, Dropped, Generation, Hit, Scope, Where
@@ -65,7 +65,7 @@ def search(
 def _search(question: Question, expect: str | None) -> ExplainedSearch:
     from app.build import open_configured_embedder, open_configured_store, packing
     from app.settings import AnswerSettings
-    from app.tokens import open_counter
+    from app.turn.retrieve import open_counter
     from vectorstore.settings import StoreSettings
 
     settings = StoreSettings()

@@ -6,10 +6,12 @@ anew and the write-ahead log emptied. `PRAGMA user_version` counts the deletions
 yet; after a kill on the way, the next to open the file finishes.
 """
 
+import asyncio
 import json
+import logging
 import zlib
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -18,8 +20,8 @@ import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.events import Done, Event, Failed, Started, Text
-from app.explanation import Json, drawn_from, explanation
 from app.question import Message, Question
+from app.turn.explanation import Json, drawn_from, explanation
 from vectorstore.errors import NotFound, Unavailable
 
 Rating: TypeAlias = Literal["up", "down"]
@@ -278,3 +280,30 @@ def _take_over(connection: sql.Connection) -> None:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+_log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def swept(records: Records | None, *, days: int, every: float = 86_400.0) -> AsyncGenerator[None]:
+    """Erase what is older than so many days while the block runs, every so many seconds; with 0 days, nothing."""
+    if records is None or not days:
+        yield
+        return
+    task = asyncio.create_task(_sweep(records, days, every))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _sweep(records: Records, days: int, every: float) -> None:
+    while True:
+        try:
+            if count := await asyncio.to_thread(records.sweep, days):
+                _log.info("Erased %d answers older than %d days.", count, days)
+        except Unavailable as error:
+            _log.warning("Answers older than %d days are not all erased yet: %s", days, error)
+        await asyncio.sleep(every)

@@ -17,9 +17,8 @@ from weakref import WeakKeyDictionary
 
 from app.events import Event, Failed
 from app.question import Question
-from app.runs.board import Portion, RunBoard, conversation_hash
+from app.runs.board import About, Portion, RunBoard, conversation_hash
 from app.runs.run import Dialect, Reason, Run
-from app.runs.run_json import About
 from app.runs.runs import OnEnd, RunLimits, Runs, TurnFunction, report
 from vectorstore.errors import NotFound, Unavailable
 

@@ -14,9 +14,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from app.evidence import gather
 from app.language.reading import read
 from app.language.sentences import sentence_spans
+from app.support.ground import gather
 from benchmarks.checker.pairs import Pair
 from benchmarks.checker.sources import DATA
 

@@ -5,11 +5,11 @@ python -m benchmarks.checker.evidence
 
 import numpy as np
 
-from app.evidence import gather
-from app.language.rarity import total
 from app.language.reading import read
+from app.language.words import total
+from app.support.ground import gather
 from benchmarks.support import load
-from vectorstore.minilm_tokens import WordPieces
+from vectorstore.models.minilm import WordPieces
 
 BUDGETS = (480, 600, 700, 900, 1_000_000)
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vectorstore.minilm_graph import _FUSED, Weights, _Builder
-from vectorstore.pair_tokens import KINDS
+from vectorstore.models.minilm_graph import _FUSED, Weights, _Builder
+from vectorstore.models.pair_model import KINDS
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 

@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from app import ground
-from app.evidence import gather
 from app.language.reading import read
 from app.language.sentences import sentence_spans
+from app.support import ground
+from app.support.ground import gather
 from benchmarks.support import Labelled, Scored, auroc, balanced, best_threshold, load, logistic, prepare
 from benchmarks.support import fit as fit_ruler
-from vectorstore.pair_model import PairModel
+from vectorstore.models.pair_model import PairModel
 
 Floats = npt.NDArray[np.float64]
 Predict = Callable[[list[tuple[str, str]]], Floats]
@@ -59,8 +59,8 @@ def torch_predict(folder: Path, *, head: int = 0) -> Predict:
     from tokenizers import Tokenizer
 
     from benchmarks.checker.model import Checker, half_precision, padded
-    from vectorstore.minilm_files import tokenizer_definition
-    from vectorstore.pair_tokens import MAX_TOKENS, kinds
+    from vectorstore.models.minilm_files import tokenizer_definition
+    from vectorstore.models.pair_model import MAX_TOKENS, kinds
 
     torch.set_num_threads(1)
     model = Checker()

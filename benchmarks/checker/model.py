@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from transformers import AutoModel
 
-from vectorstore.minilm_files import model_folder
-from vectorstore.pair_tokens import KINDS
+from vectorstore.models.minilm_files import model_folder
+from vectorstore.models.pair_model import KINDS
 
 WIDTH = 384
 HIDDEN = 128
@@ -19,7 +19,7 @@ HIDDEN = 128
 class Checker(nn.Module):
     """Says how likely evidence supports a claim, which tokens it does not, and whether it answers a question.
 
-    `token_type_ids` are the tokens' kinds (vectorstore/pair_tokens.py). The verdict sees the first token, the claim's mean and the
+    `token_type_ids` are the tokens' kinds (vectorstore/models/pair_model.py). The verdict sees the first token, the claim's mean and the
     claim's largest activations: one unsupported word is enough.
     """
 

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from app.evidence import gather
 from app.language.reading import read
+from app.support.ground import gather
 from benchmarks.checker.corrupt import KINDS, Change, Pool, changes
 from benchmarks.checker.paraphrase import paraphrase
 from benchmarks.checker.partial import Told, clause_missing, part_missing

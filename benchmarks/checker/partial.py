@@ -11,9 +11,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from app.language.rarity import total
 from app.language.reading import read
-from app.language.words import word_set
+from app.language.words import total, word_set
 from benchmarks.checker.corrupt import CLAUSE
 from benchmarks.checker.paraphrase import (
     COORDINATED,

@@ -27,8 +27,8 @@ from torch.nn import functional
 
 from benchmarks.checker.model import Checker, half_precision, padded
 from benchmarks.support import auroc
-from vectorstore.minilm_files import tokenizer_definition
-from vectorstore.pair_tokens import MAX_TOKENS, kinds
+from vectorstore.models.minilm_files import tokenizer_definition
+from vectorstore.models.pair_model import MAX_TOKENS, kinds
 
 BATCH_TOKENS = 2_048
 TOKEN_LOSS = 0.3

@@ -10,14 +10,12 @@ import numpy as np
 import typer
 from typer import Option
 
-from app.answerable import calibrated_threshold
-from app.calibration import RULER, TRAINED, Calibration
-from app.ground import support
+from app.reader.answerable import calibrated_threshold
 from app.settings import AnswerSettings
+from app.support.calibration import RULER, TRAINED, Calibration
+from app.support.ground import support
 from eval.commands import options
-from eval.commands.validate import weakest
-from eval.labelled import Labelled, LabelledQuestion, load_labels
-from eval.statistics.agreement import (
+from eval.judge.agreement import (
     Estimate,
     Flags,
     Floats,
@@ -30,8 +28,9 @@ from eval.statistics.agreement import (
     kappa,
     reliability,
 )
+from eval.judge.labelled import Labelled, LabelledQuestion, load_labels, weakest
 from vectorstore.errors import BadInput
-from vectorstore.pair_model import open_judge
+from vectorstore.models.pair_model import open_judge
 
 LEAST = 50
 """Labels; with fewer a threshold is a guess."""
@@ -93,8 +92,8 @@ def _judge_scores(
     texts: Sequence[Labelled], model: str, url: str, cache: Path, *, cache_only: bool
 ) -> Floats:
     """Let the judge label every text; raises BadInput when it leaves one without a verdict."""
-    from eval.commands.judge_options import JudgeOptions, judging
-    from eval.judge import SUPPORT
+    from eval.commands.options import JudgeOptions, judging
+    from eval.judge.judge import SUPPORT
     from prompts.loader import load
 
     with judging(JudgeOptions(model, url, cache, cache_only)) as judge:
@@ -151,7 +150,7 @@ def _tell(**figures: Estimate) -> None:
 
 def _tell_corrected(pool: Path, scores: Floats, labels: Flags, tau: float) -> None:
     """Say what mean people would give to the sentences of a result, from what the checker gave."""
-    from eval.row import read_rows
+    from eval.metrics.row import read_rows
 
     said = [sentence.support >= tau for row in read_rows(pool) for sentence in row.sentences]
     if said:

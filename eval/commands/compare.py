@@ -7,17 +7,17 @@ from pathlib import Path
 
 import typer
 
-from eval.baseline import baseline_of, read_folder
 from eval.cases import Case, load_cases
 from eval.commands import options
 from eval.commands.configuration import Configuration, fill, opened, parse_configuration, ruler_of
-from eval.commands.metrics import check_metrics
+from eval.commands.options import check_metrics
 from eval.commands.run import SAMPLE, finish, leave, select
-from eval.compare import GATED, MIN_EFFECT, Rules
-from eval.compare import compare as compared
-from eval.ruler import Ruler
+from eval.gate.baseline import baseline_of, read_folder
+from eval.gate.compare import GATED, MIN_EFFECT, Rules
+from eval.gate.compare import compare as compared
+from eval.gate.verdict import Exit, judged
+from eval.metrics.ruler import Ruler
 from eval.run import Evaluation, evaluate, means_of
-from eval.verdict import Exit, judged
 from ingest.sample import HANDBOOK
 from ingest.settings import IngestSettings
 from vectorstore.errors import BadInput

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import SecretStr, ValidationError
 
-from app.calibration import live_tau, ruler_tau
 from app.settings import AnswerSettings
-from eval.ruler import Ruler, corpus_ruler
+from app.support.calibration import live_tau, ruler_tau
+from eval.metrics.ruler import Ruler, corpus_ruler
 from eval.targets.target import InProcess
 from ingest.settings import IngestSettings
 from prompts.loader import prompts_from

@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from typer import Option
 
-from eval.cases import Case
+from eval.cases import Case, load_cases
 from eval.commands import options
-from eval.generation.offline import Text, offline
+from eval.generation import Text, offline
 from vectorstore.errors import BadInput
 
 
@@ -71,9 +71,9 @@ def write_cases(cases: Sequence[Case], path: Path) -> None:
 
 def _modelled(texts: Sequence[Text], model: str, url: str, most: int) -> list[Case]:
     from app.settings import AnswerSettings
-    from eval.commands.judge_options import judge_key
-    from eval.generation.model import modelled
-    from eval.judge import openai_ask
+    from eval.commands.options import judge_key
+    from eval.generation import modelled
+    from eval.judge.judge import openai_ask
 
     settings = AnswerSettings()
     address = url or settings.llm_base_url or "https://api.openai.com/v1"
@@ -99,3 +99,70 @@ def _few(cases: Sequence[Case], most: int) -> list[Case]:
 
 def _names(uri: str, name: str) -> bool:
     return uri == name or uri.endswith(f"/{name}")
+
+
+_KEYS = "a accept · e edit · r reject · s skip · q quit"
+
+
+def review(
+    data: Annotated[Path, Option(help="Questions, one JSON object a line; changed in place.")],
+) -> None:
+    """Show every question that nobody has reviewed; each decision is written at once."""
+    cases = {case.id: case for case in load_cases(data)}
+    waiting = [case for case in cases.values() if not case.reviewed]
+    accepted = rejected = 0
+    for number, case in enumerate(waiting, start=1):
+        _show(case, f"{number} of {len(waiting)}")
+        decided = _decided(case)
+        if decided == "quit":
+            break
+        if isinstance(decided, Case):
+            cases[case.id] = decided
+            accepted += 1
+        elif decided == "reject":
+            del cases[case.id]
+            rejected += 1
+        write_cases(list(cases.values()), data)
+    left = sum(not case.reviewed for case in cases.values())
+    typer.echo(f"{accepted} accepted, {rejected} rejected, {left} left to review.")
+
+
+def _show(case: Case, place: str) -> None:
+    typer.echo(f"\n[{place}] {case.id}  {', '.join(case.tags)}")
+    typer.echo(f"  Question  {case.question}")
+    typer.echo(
+        f"  Answer    {case.reference or ('(not in the documents)' if not case.answerable else '(open)')}"
+    )
+    for evidence in case.evidence:
+        typer.echo(f"  Evidence  {evidence.doc}: {evidence.quote}")
+
+
+def _decided(shown: Case) -> Case | Literal["reject", "quit", "skip"]:
+    while True:
+        key = typer.prompt(_KEYS, default="s", show_default=False).strip().lower()[:1]
+        match key:
+            case "a":
+                return shown.model_copy(update={"reviewed": True})
+            case "e":
+                return _edited(shown)
+            case "r":
+                return "reject"
+            case "q":
+                return "quit"
+            case "s":
+                return "skip"
+
+
+def _edited(case: Case) -> Case:
+    question = typer.prompt("Question", default=case.question).strip()
+    answerable = typer.confirm("Do the documents answer it?", default=case.answerable)
+    reference = typer.prompt("Answer", default=case.reference).strip() if answerable else ""
+    return case.model_copy(
+        update={
+            "question": question or case.question,
+            "answerable": answerable,
+            "reference": reference,
+            "evidence": case.evidence if answerable else (),
+            "reviewed": True,
+        }
+    )

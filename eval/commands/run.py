@@ -1,29 +1,150 @@
 """`footnote eval run`: ask, score, judge, report, and set the exit code."""
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
-from eval.baseline import Baseline, baseline_of, load_baseline, save_baseline
-from eval.cases import Case, load_cases
+from app.settings import EvaluationSettings
+from eval.cases import Case, load_cases, load_quarantine
 from eval.commands import options
-from eval.commands.judge_options import JudgeOptions, check_gates, judging, parse_prices
-from eval.commands.metrics import check_metrics
-from eval.commands.source import chosen, embedder_of
-from eval.compare import GATED, MIN_EFFECT, Rules, compare
-from eval.gate import Threshold, load_thresholds, parse_threshold
-from eval.judge import Judge
-from eval.quarantine import load_quarantine
-from eval.quotes import check_quotes
+from eval.commands.configuration import Configuration
+from eval.commands.options import JudgeOptions, check_gates, check_metrics, judging, parse_prices
+from eval.gate.baseline import Baseline, baseline_of, load_baseline, save_baseline
+from eval.gate.compare import GATED, MIN_EFFECT, Change, Comparison, Rules, compare
+from eval.gate.thresholds import Threshold, load_thresholds, parse_threshold
+from eval.gate.verdict import Exit, Judgement, judged
+from eval.judge.judge import Judge
+from eval.reports.notes import notes, running
 from eval.run import Evaluation, evaluate
+from eval.targets.over_http import over_http
+from eval.targets.recorded import load_answers
 from eval.targets.target import Target
-from eval.verdict import Exit, Judgement, judged
 from ingest.sample import HANDBOOK
 from vectorstore.errors import BadInput
+from vectorstore.models.embed import Embedder
+from vectorstore.settings import StoreSettings
+from vectorstore.text_file import numbered_lines, read_text
+
+_SIGNS = {
+    "pass": "",
+    "better": "[green]better[/]",
+    "inconclusive": "[yellow]unclear[/]",
+    "fail": "[red]worse[/]",
+}
+
+
+def show(found: Evaluation, judgement: Judgement, *, console: Console | None = None) -> None:
+    """Print verdict, causes, means, and the gates that were missed."""
+    console = console or _console()
+    good = judgement.exit is Exit.PASSED
+    console.print(
+        f"[bold {'green' if good else 'red'}]{'✓' if good else '✗'} {escape(judgement.headline)}[/]"
+    )
+    for cause in judgement.causes:
+        console.print(f"  → {escape(cause)}")
+    console.print(_table(found, judgement.comparison))
+    for verdict in judgement.thresholds:
+        mark = "[green]✓[/]" if verdict.passed else "[red]✗[/]"
+        console.print(f"{mark} {escape(verdict.gate)}: {verdict.says}")
+    for line in (*notes(found, judgement), *running(found)):
+        console.print(escape(line), style="dim")
+
+
+def _console() -> Console:
+    """Open standard output; where that is a file or a CI log, tables may be wide."""
+    console = Console(soft_wrap=True)
+    return console if console.is_terminal else Console(soft_wrap=True, width=120)
+
+
+def _table(found: Evaluation, comparison: Comparison | None) -> Table:
+    changes = {change.metric: change for change in comparison.changes} if comparison else {}
+    table = Table(box=None, pad_edge=False)
+    for name in ("metric", "mean", "95 % interval", "cases"):
+        table.add_column(name, justify="left" if name == "metric" else "right", no_wrap=True)
+    if changes:
+        table.add_column("change", justify="right")
+        table.add_column("90 % interval", justify="right")
+        table.add_column("")
+    for name, mean in found.means.items():
+        row = [name, f"{mean.value:.3f}", f"{mean.low:.3f} – {mean.high:.3f}", str(mean.n)]
+        table.add_row(*row, *(_change(changes.get(name)) if changes else ()))
+    return table
+
+
+def _change(change: Change | None) -> tuple[str, ...]:
+    if change is None:
+        return "", "", ""
+    sign = _SIGNS[change.status] if change.gated or change.status != "fail" else "[yellow]worse[/]"
+    if not change.found.moved:
+        return "0", "", ""
+    return (
+        f"{change.after - change.before:+.3f}",
+        f"{change.interval[0]:+.3f} – {change.interval[1]:+.3f}",
+        sign,
+    )
+
+
+def chosen(*, answers: Path | None, url: str, model: str = "") -> Target | None:
+    """Return the target that the flags name, None for this process; raises BadInput for both at once."""
+    if answers is not None and url:
+        raise BadInput("--answers and --url name two sources of answers.", "Give one of them.")
+    if answers is not None:
+        return load_answers(answers)
+    if url:
+        return over_http(url, key=EvaluationSettings().eval_key.get_secret_value(), model=model)
+    return None
+
+
+def embedder_of(configuration: Configuration) -> Embedder:
+    """Open the configured embedder, which answer relevance is measured with."""
+    from app.build import open_configured_embedder
+
+    return open_configured_embedder(configuration.settings(StoreSettings))
+
+
+_WORD = re.compile(r"\w+")
+
+
+def check_quotes(cases: Sequence[Case], texts: Mapping[str, str], path: Path) -> None:
+    """Raise BadInput for the first quote that its document does not hold, word for word.
+
+    Case, punctuation and the bars of a table do not count. A document that is not in `texts` is not looked for:
+    that it is missing is a finding of the run.
+    """
+    spoken: dict[str, str] = {}
+    for case in cases:
+        for doc, quote in ((evidence.doc, evidence.quote) for evidence in case.evidence if evidence.quote):
+            uris = [uri for uri in texts if uri == doc or uri.endswith(f"/{doc}")]
+            for uri in uris:
+                spoken.setdefault(uri, _spoken(texts[uri]))
+            if uris and not any(_spoken(quote) in spoken[uri] for uri in uris):
+                raise BadInput(
+                    f"{path.name}, line {_line(path, case.id)}: evidence.quote: the document {doc!r} does not hold it.",
+                    "Copy the quote from the document.",
+                )
+
+
+def _line(path: Path, case: str) -> int:
+    return next((number for number, known in _ids(path) if known == case), 0)
+
+
+def _ids(path: Path) -> Iterator[tuple[int, object]]:
+    for number, line in numbered_lines(read_text(path)):
+        yield number, json.loads(line).get("id")
+
+
+def _spoken(text: str) -> str:
+    return f" {' '.join(_WORD.findall(text.lower()))} "
+
 
 SAMPLE = Path(__file__).parents[1] / "sample"
 
@@ -158,13 +279,12 @@ def judge_run(found: Evaluation, gates: Gate, before: Baseline | None) -> Judgem
 def finish(found: Evaluation, judgement: Judgement, out: Path, *, mlflow: str = "") -> None:
     """Write the report's files, show the tables, and log where that was asked for."""
     from eval.reports.report import write
-    from eval.reports.terminal import show
 
     write(found, judgement, out)
     show(found, judgement)
     typer.echo(f"Report: {out / 'report.html'}", err=True)
     if mlflow:
-        from eval.reports.mlflow_export import log_run
+        from eval.reports.ci import log_run
 
         typer.echo(f"MLflow run: {log_run(found, judgement, out, tracking=mlflow)}", err=True)
 

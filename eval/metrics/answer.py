@@ -4,13 +4,13 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from app.claim import claim
-from app.ground import Grounding, check
+from app.events import Passage
 from app.language.phrases import languages, say
 from app.language.sentences import sentence_spans
-from eval.outcome import Outcome
-from eval.ruler import PLAIN, Ruler
-from eval.score import NOT_APPLICABLE, Score, ok
+from app.support.claim import claim
+from app.support.ground import SUPPORTED, Grounding, check, support
+from eval.metrics.outcome import NOT_APPLICABLE, Outcome, Score, ok
+from eval.metrics.ruler import PLAIN, Ruler
 
 MARKER = re.compile(r"\[(\d{1,3})\]")
 """A citation in an answer, in Footnote's own form: the number of its passage."""
@@ -88,3 +88,61 @@ def _found(pattern: str, text: str) -> bool:
 def answers_of(outcomes: Sequence[Outcome]) -> list[str]:
     """Return the answers without markers, in order."""
     return [MARKER.sub("", outcome.answer) for outcome in outcomes]
+
+
+NAMES = ("citation_validity", "citation_recall", "citation_precision")
+_MOST = 3
+"""ALCE reads the first three citations of a sentence."""
+
+
+def citations(outcome: Outcome, ruler: Ruler = PLAIN) -> dict[str, Score]:
+    """Return validity, recall and precision.
+
+    Validity: markers that resolve to a passage whose quote stands verbatim at its offsets. Recall: sentences that
+    their cited passages support together. Precision: citations whose sentence is supported, and that support it
+    alone or without which it would not be.
+    """
+    spans = factual_spans(outcome)
+    if not spans:
+        return dict.fromkeys(NAMES, NOT_APPLICABLE)
+    markers = len(MARKER.findall(outcome.answer))
+    supported, useful, cited = 0, 0, 0
+    for start, end in spans:
+        passages = _cited(outcome, start, end)
+        needed = _needed(claimed(outcome, start, end), passages, ruler)
+        supported += needed is not None
+        useful += sum(needed or ())
+        cited += len(passages)
+    return {
+        "citation_validity": ok(min(1.0, sum(outcome.verbatim) / markers)) if markers else NOT_APPLICABLE,
+        "citation_recall": ok(supported / len(spans)),
+        "citation_precision": ok(useful / cited if cited else 0.0),
+    }
+
+
+def _cited(outcome: Outcome, start: int, end: int) -> list[Passage]:
+    """Return the passages that a sentence cites, those by markers in it and those tied to its words."""
+    known = {passage.number: passage for passage in outcome.passages}
+    numbers = [found.number for found in outcome.citations if found.claim[0] < end and start < found.claim[1]]
+    return [known[number] for number in dict.fromkeys(numbers) if number in known][:_MOST]
+
+
+def _needed(sentence: str, passages: Sequence[Passage], ruler: Ruler) -> list[bool] | None:
+    """Say of each passage whether it counts; None when they do not support the sentence together."""
+    if not passages:
+        return None
+    alone = [check(sentence, [passage], tau=ruler.tau).support >= SUPPORTED for passage in passages]
+    if any(alone):
+        return alone
+    if len(passages) == 1 or not _together(sentence, passages, ruler):
+        return None
+    return [
+        not _together(sentence, [other for other in passages if other is not passage], ruler)
+        for passage in passages
+    ]
+
+
+def _together(sentence: str, passages: Sequence[Passage], ruler: Ruler) -> bool:
+    joined = "\n\n".join(passage.text for passage in passages)
+    context = "\n".join(dict.fromkeys(passage.context for passage in passages if passage.context))
+    return support(sentence, joined, context=context, tau=ruler.tau) >= SUPPORTED

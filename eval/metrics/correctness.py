@@ -1,7 +1,7 @@
 """F. Correctness against a reference: how much of its wording the answer holds, rare words counting more.
 
 Each word weighs as much as it is rare in the chunks of the index that is asked, as it stands when the run begins;
-where there is no index to count in, in general English (`app/language/rarity.py`). On 280 judged pairs this F1 reaches a Pearson correlation of 0.53
+where there is no index to count in, in general English (`app/language/words.py`). On 280 judged pairs this F1 reaches a Pearson correlation of 0.53
 with human preference; humans among themselves 0.70.
 """
 
@@ -9,10 +9,27 @@ import math
 from collections import Counter
 
 from app.language.words import stem, words
+from app.support.ground import SUPPORTED, support
 from eval.metrics.answer import MARKER
-from eval.outcome import Outcome
-from eval.ruler import PLAIN, Ruler
-from eval.score import NOT_APPLICABLE, Score, ok
+from eval.metrics.outcome import NOT_APPLICABLE, Outcome, Score, ok
+from eval.metrics.ruler import PLAIN, Ruler
+
+
+def nuggets(outcome: Outcome, ruler: Ruler = PLAIN) -> dict[str, Score]:
+    """Return the weighted recall of nuggets, and the strict recall of vital ones."""
+    case = outcome.case
+    if not case.nuggets or not case.answerable:
+        return {"nugget_recall": NOT_APPLICABLE, "nugget_vital": NOT_APPLICABLE}
+    answer = "" if outcome.refused else MARKER.sub("", outcome.answer)
+    held = [support(nugget.text, answer, tau=ruler.tau) >= SUPPORTED for nugget in case.nuggets]
+    weights = [1.0 if nugget.vital else 0.5 for nugget in case.nuggets]
+    vital = [found for found, nugget in zip(held, case.nuggets, strict=True) if nugget.vital]
+    gained = sum(weight for weight, found in zip(weights, held, strict=True) if found)
+    return {
+        "nugget_recall": ok(gained / sum(weights)),
+        "nugget_vital": ok(sum(vital) / len(vital)) if vital else NOT_APPLICABLE,
+    }
+
 
 NAMES = ("answer_correctness", "answer_precision", "answer_recall")
 

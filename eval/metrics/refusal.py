@@ -4,8 +4,7 @@ import re
 from functools import lru_cache
 
 from app.language.phrases import languages, say
-from eval.outcome import Outcome
-from eval.score import NOT_APPLICABLE, Score, ok
+from eval.metrics.outcome import NOT_APPLICABLE, Outcome, Score, ok
 
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'"})
 _SOURCES = (

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 from app.events import Passage
 from eval.cases import Evidence
-from eval.outcome import Outcome
-from eval.score import NOT_APPLICABLE, Score, ok
+from eval.metrics.outcome import NOT_APPLICABLE, Outcome, Score, ok
 
 _COVERAGE = 0.8
 _WORD = re.compile(r"\w+")

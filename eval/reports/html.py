@@ -9,15 +9,13 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from eval.compare import GATED, Change, Comparison
+from eval.gate.compare import GATED, Change, Comparison
+from eval.gate.verdict import Exit, Judgement
+from eval.metrics.row import Row
+from eval.metrics.summary import Mean, counted
 from eval.reports.html_case import case_html
-from eval.reports.notes import LIMITS, headlines, notes
-from eval.reports.running import running
-from eval.reports.worst import lost, ordered
-from eval.row import Row
+from eval.reports.notes import LIMITS, headlines, lost, notes, ordered, running
 from eval.run import Evaluation
-from eval.summary import Mean, counted
-from eval.verdict import Exit, Judgement
 
 _PAGE = Path(__file__).parent / "page"
 _FILTERS = (

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from html import escape
 
-from eval.baseline import Before
+from eval.gate.baseline import Before
 from eval.metrics.answer import MARKER
-from eval.reports.worst import lost, shortcomings
-from eval.row import Row, Shown
+from eval.metrics.row import Row, Shown
+from eval.reports.notes import lost, shortcomings
 
 _PIECE = re.compile(r"\s+|\S+")
 _VERDICTS = {"supported", "partly", "unsupported"}

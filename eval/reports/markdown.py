@@ -4,13 +4,11 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from eval.compare import Comparison
-from eval.reports.notes import LIMITS, headlines, notes
-from eval.reports.running import running
-from eval.reports.worst import lost, ordered, shortcomings
-from eval.row import Row
+from eval.gate.compare import Comparison
+from eval.gate.verdict import Exit, Judgement
+from eval.metrics.row import Row
+from eval.reports.notes import LIMITS, headlines, lost, notes, ordered, running, shortcomings
 from eval.run import Evaluation
-from eval.verdict import Exit, Judgement
 
 _WORST = 8
 _MOST = 20

@@ -2,10 +2,63 @@
 
 from collections.abc import Sequence
 
-from eval.compare import Comparison
+from eval.gate.compare import Comparison
+from eval.gate.verdict import Judgement
+from eval.metrics.row import CHECKS, Row
+from eval.metrics.summary import counted
 from eval.run import Evaluation
-from eval.summary import counted
-from eval.verdict import Judgement
+
+
+def running(found: Evaluation) -> list[str]:
+    """Return a line each on the answers, the scorers and the judge, as far as they are known."""
+    took, lines = found.seconds, []
+    if "answer, p95" in took:
+        first = f", their first text {took['first text, p50']:.2f} s" if "first text, p50" in took else ""
+        lines.append(
+            f"Answers took {took['answer, p50']:.2f} s in the middle, {took['answer, p95']:.2f} s at the 95th percentile{first}."
+        )
+    if "tokens read, mean" in took:
+        cost = took.get("cost of an answer, mean")
+        price = "" if cost is None else f", {cost:.6f} an answer at --price"
+        lines.append(
+            f"{took['tokens read, mean']:.0f} tokens read and {took['tokens written, mean']:.0f} written an answer{price}."
+        )
+    if "scorers, CPU seconds" in took:
+        lines.append(f"The scorers took {took['scorers, CPU seconds']:.1f} s of processor time.")
+    if "judge, calls" in took:
+        lines.append(
+            f"The judge was asked {took['judge, calls']:.0f} times, {took['judge, from the cache']:.0f} verdicts came from "
+            f"the cache, cost {took['judge, cost']:.4f}."
+        )
+    if found.spread:
+        told = ", ".join(f"{name} {value:.3f}" for name, value in sorted(found.spread.items()))
+        lines.append(f"Between its repeats the judge varies within a case, on average, by: {told}.")
+    return lines
+
+
+_LOST = (*CHECKS, "hit@5", "groundedness", "citation_recall")
+
+
+def lost(row: Row) -> float:
+    """Return how much a case lacks of being perfect; a broken turn lacks everything."""
+    if row.error:
+        return float(len(_LOST))
+    return sum(1 - value for name in _LOST if (value := row.value(name)) is not None)
+
+
+def ordered(rows: Sequence[Row], comparison: Comparison | None) -> list[Row]:
+    """Return the rows, the worst first: what newly fails, then critical cases, then the most lost."""
+    flipped = {flip.id for flip in comparison.flips} if comparison else set()
+    return sorted(
+        rows, key=lambda row: (row.id not in flipped, not (row.critical and lost(row)), -lost(row), row.id)
+    )
+
+
+def shortcomings(row: Row) -> dict[str, float]:
+    """Return the scores that keep a case from being perfect, the checks first."""
+    found = {name: row.value(name) for name in _LOST}
+    return {name: value for name, value in found.items() if value is not None and value < 1}
+
 
 _HEADLINES = (
     ("Groundedness", "groundedness", "Share of sentences that the passages support. The checker finds additions; a sentence "

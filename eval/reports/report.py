@@ -5,15 +5,14 @@ import os
 import sys
 from pathlib import Path
 
-from eval.compare import Change, Comparison
-from eval.reports.annotations import annotations
+from eval.gate.compare import Change, Comparison
+from eval.gate.verdict import Judgement
+from eval.metrics.row import write_rows
+from eval.metrics.summary import Mean
+from eval.reports.ci import annotations, write_junit
 from eval.reports.html import html
-from eval.reports.junit import write_junit
 from eval.reports.markdown import markdown
-from eval.row import write_rows
 from eval.run import Evaluation
-from eval.summary import Mean
-from eval.verdict import Judgement
 
 
 def write(found: Evaluation, judgement: Judgement, folder: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from eval.cases import Case
-from eval.outcome import Outcome
+from eval.metrics.outcome import Outcome
 from eval.targets.recorded import Answer, outcome_of
 from vectorstore.errors import BadInput, FootnoteError, NotAllowed, Unavailable
 

@@ -24,7 +24,7 @@ from app.events import (
 )
 from app.question import Message, Question
 from eval.cases import Case
-from eval.outcome import Outcome
+from eval.metrics.outcome import Outcome
 from prompts.loader import load
 from vectorstore.types import Generation, Scope
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import yaml
 
-from ingest.parse.failure import Unparsable
+from ingest.extract import Unparsable
 
 _KEY: Final = "readers"
 _OTHER_WORDS: Final = frozenset(

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from ingest.parse.failure import Unparsable
+from ingest.extract import Unparsable
 
 # Invisible characters can hide instructions from the person who checks a document: zero-width, bidirectional
 # controls, the tag block, variation selectors supplement, interlinear annotations.

@@ -4,10 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from ingest.extract import Extract
-from ingest.limits import Limits
-from ingest.parse.failure import Unparsable
-from ingest.parse.source import Source
+from ingest.extract import Extract, Limits, Source, Unparsable
 from ingest.parse.writer import ExtractWriter
 from vectorstore.text_file import numbered_lines
 

@@ -5,10 +5,7 @@ from collections import Counter
 from io import StringIO
 from typing import Final
 
-from ingest.extract import Extract
-from ingest.limits import Limits
-from ingest.parse.failure import Unparsable
-from ingest.parse.source import Source
+from ingest.extract import Extract, Limits, Source, Unparsable
 from ingest.parse.writer import ExtractWriter
 
 _DELIMITERS: Final = (",", ";", "\t", "|")

@@ -4,33 +4,30 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Final, TypeAlias, cast
 
-from ingest.extract import Extract
-from ingest.limits import Limits
-from ingest.parse.failure import Unparsable
+from ingest.extract import Extract, Limits, OcrPages, Source, Unparsable
 from ingest.parse.sniff import sniff
-from ingest.parse.source import OcrPages, Source
 
 Parser: TypeAlias = Callable[[Source, Limits], Extract]
 
 PARSERS: Final = {
-    "text/markdown": "ingest.parse.markdown",
-    "text/x-rst": "ingest.parse.rst",
-    "text/html": "ingest.parse.html",
+    "text/markdown": "ingest.parse.marked.markdown",
+    "text/x-rst": "ingest.parse.marked.rst",
+    "text/html": "ingest.parse.html.html",
     "text/plain": "ingest.parse.plain",
-    "text/x-source": "ingest.parse.program",
+    "text/x-source": "ingest.parse.sniff",
     "application/xml": "ingest.parse.xml",
     "text/csv": "ingest.parse.delimited",
     "text/tab-separated-values": "ingest.parse.delimited",
     "application/json": "ingest.parse.data",
     "application/jsonl": "ingest.parse.data",
     "message/rfc822": "ingest.parse.mail",
-    "application/pdf": "ingest.parse.pdf",
-    "application/rtf": "ingest.parse.rtf",
-    "application/epub+zip": "ingest.parse.epub",
-    "application/vnd.oasis.opendocument.text": "ingest.parse.odt",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "ingest.parse.docx",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "ingest.parse.pptx",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "ingest.parse.xlsx",
+    "application/pdf": "ingest.parse.pdf.pdf",
+    "application/rtf": "ingest.parse.office.rtf",
+    "application/epub+zip": "ingest.parse.html.epub",
+    "application/vnd.oasis.opendocument.text": "ingest.parse.office.odt",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "ingest.parse.office.docx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "ingest.parse.office.pptx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "ingest.parse.office.xlsx",
 }
 """Media type → the module whose `parse` reads it; loaded only when such a file comes."""
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from ingest.extract import Unparsable
 from ingest.parse.access import names_readers, read_yaml, readers_of, states_readers
-from ingest.parse.failure import Unparsable
 
 _CLOSED_BY: Final = {"---": ("---", "..."), "+++": ("+++",)}
 _LONGEST: Final = 64_000

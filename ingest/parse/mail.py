@@ -5,12 +5,10 @@ from email.message import EmailMessage, Message
 from email.parser import BytesParser
 from typing import Final
 
-from ingest.extract import Extract
-from ingest.limits import Limits
-from ingest.parse.html import write_html
+from ingest.extract import Extract, Limits, Source
+from ingest.parse.html.html import write_html
 from ingest.parse.metadata import parse_date, plain_metadata
 from ingest.parse.plain import write_plain
-from ingest.parse.source import Source
 from ingest.parse.writer import ExtractWriter
 
 _SHOWN: Final = ("From", "To", "Cc", "Date")

@@ -3,12 +3,9 @@
 import re
 from textwrap import dedent
 
-from ingest.extract import Extract
-from ingest.limits import Limits
+from ingest.extract import Extract, Limits, Source
 from ingest.parse.front_matter import refuse_lost_readers
-from ingest.parse.source import Source
-from ingest.parse.wrapping import unwrapped, unwrapped_items
-from ingest.parse.writer import ExtractWriter
+from ingest.parse.writer import ExtractWriter, unwrapped, unwrapped_items
 
 _HEAD = 64_000
 _PARTS = re.compile(r"\n(?:[ \t]*+\n)++")

@@ -2,13 +2,109 @@
 
 import json
 import re
+import zipfile
+import zlib
+from io import BytesIO
 from typing import Final
 
-from ingest.parse.archive import office_type
+from ingest.extract import Extract, Limits, Source, Unparsable, suffix_of
 from ingest.parse.characters import decode
-from ingest.parse.failure import Unparsable
-from ingest.parse.program import SUFFIXES
-from ingest.parse.source import suffix_of
+from ingest.parse.writer import ExtractWriter
+
+SUFFIXES: Final = frozenset(
+    {
+        *("py", "pyi", "js", "mjs", "ts", "tsx", "jsx", "java", "kt", "go", "rs", "c", "h", "cc", "cpp", "hpp", "cs"),
+        *("rb", "php", "swift", "scala", "sh", "bash", "zsh", "ps1", "bat", "sql", "r", "lua", "pl", "css", "scss"),
+        *("yaml", "yml", "toml", "ini", "cfg", "conf", "env", "properties", "tf", "proto", "graphql", "diff", "patch"),
+    }
+)  # fmt: skip
+_MAX_LINES: Final = 60
+
+
+def parse(source: Source, limits: Limits) -> Extract:
+    """Read program text."""
+    writer = ExtractWriter(limits)
+    text = writer.clean(writer.decode(source.data)).expandtabs(4)
+    piece: list[str] = []
+    for line in text.split("\n"):
+        starts = bool(line) and not line[0].isspace() and bool(piece) and not piece[-1].strip()
+        if (starts and len(piece) > _MAX_LINES / 4) or len(piece) >= _MAX_LINES:
+            writer.block("code", "\n".join(piece))
+            piece = []
+        piece.append(line)
+    writer.block("code", "\n".join(piece))
+    return writer.finish(source.media_type, headed=False)
+
+
+_MAX_ENTRIES: Final = 10_000
+_MAX_INFLATED: Final = 200 << 20
+_MAX_RATIO: Final = 100
+_RATIO_FREE: Final = 16 << 20  # small parts of blanks compress far better than text, and cost nothing
+_STEP: Final = 1 << 20
+_BY_PART: Final = {
+    "word/document.xml": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "ppt/presentation.xml": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "xl/workbook.xml": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+_BY_MIMETYPE: Final = {
+    "application/epub+zip": "application/epub+zip",
+    "application/vnd.oasis.opendocument.text": "application/vnd.oasis.opendocument.text",
+}
+
+
+def office_type(data: bytes) -> str:
+    """Return the media type of a zip-based document, after checking that it is safe to unpack.
+
+    Raises:
+        Unparsable: damaged, encrypted, a bomb, or a zip of another kind.
+
+    """
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            _check(archive, len(data))
+            return _kind(archive)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
+        raise Unparsable("corrupt", "The file is damaged: its zip container cannot be unpacked.") from error
+    except RuntimeError as error:
+        raise Unparsable("encrypted", "The file is protected by a password; save it without one.") from error
+
+
+def _kind(archive: zipfile.ZipFile) -> str:
+    names = set(archive.namelist())
+    for part, media_type in _BY_PART.items():
+        if part in names:
+            return media_type
+    if "mimetype" in names:
+        declared = archive.read("mimetype").decode("ascii", "replace").strip()
+        if declared in _BY_MIMETYPE:
+            return _BY_MIMETYPE[declared]
+    raise Unparsable("unsupported", "The file is a zip archive; unpack it and ingest what it holds.")
+
+
+def _check(archive: zipfile.ZipFile, packed: int) -> None:
+    entries = archive.infolist()
+    if len(entries) > _MAX_ENTRIES:
+        raise Unparsable("too_large", f"The file unpacks to more than {_MAX_ENTRIES:,} parts.")
+    allowed = min(_MAX_INFLATED, max(_RATIO_FREE, packed * _MAX_RATIO))
+    inflated = 0
+    for entry in entries:
+        if entry.is_dir():
+            continue
+        inflated += _inflated_size(archive, entry, allowed=allowed - inflated)
+        if inflated > allowed:
+            raise Unparsable(
+                "too_large", f"The file unpacks to more than {allowed >> 20} MiB: it may be a zip bomb."
+            )
+
+
+def _inflated_size(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, *, allowed: int) -> int:
+    # The size that the header states may lie: only what really comes out counts.
+    size = 0
+    with archive.open(entry) as part:
+        while size <= allowed and (piece := part.read(_STEP)):
+            size += len(piece)
+    return size
+
 
 _TEXT_NAMES: Final = {
     "md": "text/markdown",

@@ -2,10 +2,8 @@
 
 from typing import Final
 
-from ingest.extract import Extract
-from ingest.limits import Limits
-from ingest.parse.markup import Element, read_xml
-from ingest.parse.source import Source
+from ingest.extract import Extract, Limits, Source
+from ingest.parse.html.markup import Element, read_xml
 from ingest.parse.writer import ExtractWriter
 
 _TITLES: Final = frozenset({"title", "head", "heading", "name"})

@@ -25,10 +25,10 @@ from app.events import (
     Text,
     Usage,
 )
+from app.http.application import create_app
 from app.keys import Keys
-from app.parts import Health, Service, ServiceSettings
 from app.question import Question
-from app.service import create_app
+from app.service import Health, Service, ServiceSettings
 from vectorstore.errors import NotFound
 from vectorstore.types import (
     Chunk,

@@ -13,8 +13,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.build import build, build_service
+from app.http.application import create_app
 from app.keys import Keys
-from app.service import create_app
 from app.settings import AnswerSettings, ServeSettings
 from tests.vectorstore.sample import Sample, put, sample
 from tests.word_embedder import WordEmbedder

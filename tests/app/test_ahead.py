@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from app.ahead import Ahead
 from app.answer.answerer import ModelFailure
 from app.events import Event, Text
+from app.turn.writing import Ahead
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.answerable import calibrated_threshold, decide, refusal_text
-from app.language.asked import ask
+from app.reader.answerable import calibrated_threshold, decide, refusal_text
+from app.reader.asked import ask
 from tests.app.passages import passage
 from tests.word_embedder import WordEmbedder
 from vectorstore.errors import BadInput

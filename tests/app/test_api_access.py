@@ -9,9 +9,9 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
+from app.http.application import create_app
 from app.keys import Keys, Right
-from app.parts import ServiceSettings
-from app.service import create_app
+from app.service import ServiceSettings
 from tests.app.edge import ANSWERED, ScriptedTurn, Served, serve, service
 from vectorstore.types import Scope
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from app.events import Cancelled, Failed, Text
-from app.parts import ServiceSettings
+from app.service import ServiceSettings
 from tests.app.edge import ANSWER, ANSWERED, ScriptedTurn, Served, serve, service
 
 LONG = 30.0

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api.asking import conversation_of_caller
+from app.http.asking import conversation_of_caller
 from app.keys import LOCAL, Grant, Keys
 from app.runs.records import Records
 from tests.app.edge import ANSWER, ANSWERED, ScriptedTurn, serve, service

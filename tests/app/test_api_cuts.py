@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from app.events import Done, Event, Text
-from app.parts import ServiceSettings
 from app.question import Question
+from app.service import ServiceSettings
 from tests.app.edge import ANSWERED, ScriptedTurn, Served, serve, service
 
 FRAME = re.compile(rb"id: (\d+)\ndata: [^\n]*\n\n")

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.api.view_page import page_at, render
+from app.http.view_page import page_at, render
 from app.keys import Keys, Right
-from app.parts import ServiceSettings
+from app.service import ServiceSettings
 from tests.app.edge import (
     HANDBOOK,
     HANDBOOK_TEXT,

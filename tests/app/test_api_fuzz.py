@@ -23,7 +23,7 @@ import sys, uvicorn
 from dataclasses import replace
 from pathlib import Path
 from app.build import build_service
-from app.service import create_app
+from app.http.application import create_app
 from app.settings import AnswerSettings, ServeSettings
 from ingest.settings import IngestSettings
 from tests.app.edge import ScriptedTurn

@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from app.events import Cancelled, Event, Failed, Text
-from app.parts import ServiceSettings
+from app.service import ServiceSettings
 from tests.app.edge import ANSWER, ANSWERED, ScriptedTurn, Served, serve, service
 
 LONG = 30.0

@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.explain_search import ExplainedSearch, explain_search
 from app.keys import Keys
-from app.pack import Packed
 from app.question import Question
+from app.turn.explain_search import ExplainedSearch, explain_search
+from app.turn.retrieve import Packed
 from tests.app.edge import Served, serve, service
 from tests.app.test_index_commands import HashedWords
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, one_chunk, put, sample

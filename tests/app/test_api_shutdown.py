@@ -13,14 +13,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SERVE = """
 import sys, uvicorn
-from app.parts import ServiceSettings
-from app.service import create_app
+from app.service import ServiceSettings
+from app.http.application import create_app
 from tests.app.edge import ANSWERED, ScriptedTurn, service
 turn = ScriptedTurn((*ANSWERED[:7], float(sys.argv[1]), *ANSWERED[7:]))
 app = create_app(service(turn, settings=ServiceSettings(drain_seconds=1.0, max_concurrent_runs=200)))
 if sys.argv[3] == "granian":
     import socket
-    from app.http_server import serve_with_granian
+    from app.http.server import serve_with_granian
     listener = socket.socket()
     listener.bind(("127.0.0.1", int(sys.argv[2])))
     serve_with_granian(app, listener)

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.parts import ServiceSettings
+from app.service import ServiceSettings
 from tests.app.edge import ANSWER, ANSWERED, ScriptedTurn, serve, service
 
 LONG = 30.0

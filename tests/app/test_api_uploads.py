@@ -17,11 +17,11 @@ import pytest
 
 from app.commands.index import compact
 from app.keys import Keys, Right
-from app.parts import ServiceSettings
 from app.runs.records import Records, records_url
+from app.service import ServiceSettings
 from ingest.originals import original_of
-from ingest.rules import Rule
 from ingest.settings import IngestSettings
+from ingest.sources.rules import Rule
 from ingest.uploads import Uploads
 from tests.app.edge import Served, serve, service
 from tests.word_embedder import WordEmbedder

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from app.answer.answerer import Written
-from app.answer.extractive import ExtractiveAnswerer
-from app.answerable import refusal_text
 from app.build import Parts, build
-from app.conversation import about_conversation
 from app.events import FollowUps, Passage, Sources, Text
-from app.follow_ups import follow_ups
 from app.question import Message, Question
+from app.reader.answerable import refusal_text
+from app.reader.extractive import ExtractiveAnswerer
 from app.settings import AnswerSettings
-from app.underspecified import asking_back
+from app.understand.condense import asking_back
+from app.understand.follow_ups import follow_ups
+from app.understand.smalltalk import about_conversation
 from ingest.run import Ingestion, Request
 from ingest.settings import IngestSettings
 from tests.app.passages import passage

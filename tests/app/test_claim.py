@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from app.answer.answerer import Piece, Written
-from app.answer.extractive import ExtractiveAnswerer
-from app.claim import Age, claim, lead
 from app.events import Citations, Passage, SentenceChecked
-from app.ground import Grounding, check
 from app.language.phrases import languages
 from app.language.sentences import sentence_spans
-from app.strict import supported_only
-from app.transcript import Transcript
+from app.reader.extractive import ExtractiveAnswerer
+from app.support.claim import Age, claim, lead
+from app.support.ground import Grounding, check
+from app.turn.transcript import Transcript
+from app.turn.writing import supported_only
 from tests.app.passages import passage
 from tests.word_embedder import WordEmbedder
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.answer.answerer import ModelFailure
-from app.condense import by_model, standalone
 from app.question import Message
+from app.understand.condense import by_model, standalone
 
 
 def _history(*questions: str) -> list[Message]:

@@ -22,10 +22,10 @@ from tests.app.test_api_shutdown import free_port, wait_until_ready
 ROOT = Path(__file__).parents[2]
 SERVE = """
 import resource, socket, sys
-from app.http_server import ConnectionLimits, serve_with_granian
-from app.parts import ServiceSettings
-from app.service import create_app
-from app.uvicorn_server import serve_with_uvicorn
+from app.http.server import ConnectionLimits, serve_with_granian
+from app.service import ServiceSettings
+from app.http.application import create_app
+from app.http.uvicorn_server import serve_with_uvicorn
 from tests.app.edge import ANSWERED, ScriptedTurn, service
 server, port, seconds, unfinished, descriptors = sys.argv[1], *map(float, sys.argv[2:])
 if descriptors:

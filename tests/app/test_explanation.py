@@ -12,13 +12,13 @@ import httpx
 import pytest
 
 from app.build import Parts
-from app.commands.explained import explained_lines
+from app.commands.ask import explained_lines
 from app.events import Considered, Event, Explained, Text, Timing
-from app.explanation import explanation
 from app.keys import Keys
 from app.question import Message, Question
 from app.runs.records import Records, records_url
 from app.runs.run import Run
+from app.turn.explanation import explanation
 from tests.app.edge import ANSWERED, ScriptedTurn, Served, serve, service
 from tests.handbook import small_handbook
 from vectorstore.errors import NotFound

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 import pytest
 
 from app.answer.answerer import Written
-from app.answer.extractive import ExtractiveAnswerer
-from app.answer.extractive_text import written
 from app.events import Passage
-from app.ground import check
-from app.language.asked import ask
 from app.language.reading import lines
 from app.language.sentences import sentence_spans
-from app.language.subquestions import own_words, subquestions
-from app.rank import Source, candidates
+from app.reader.asked import ask
+from app.reader.extractive import ExtractiveAnswerer, written
+from app.reader.rank import Source, candidates
+from app.support.ground import check
+from app.understand.parts import own_words, subquestions
 from tests.app.passages import passage
 from tests.word_embedder import WordEmbedder
 

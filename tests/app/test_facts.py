@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.ground import SUPPORTED, contradicts, support
 from app.language.amounts import amounts, number
 from app.language.facts import facts
 from app.language.reading import read
+from app.support.ground import SUPPORTED, contradicts, support
 
 MILLIONS = {10**3: "thousand", 10**6: "million", 10**9: "billion", 10**12: "trillion"}
 GERMAN = {10**3: "Tsd.", 10**6: "Mio.", 10**9: "Milliarden", 10**12: "Billionen"}

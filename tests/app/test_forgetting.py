@@ -20,11 +20,10 @@ import httpx
 import pytest
 
 from app.events import Considered, Done, Event, Explained, Started, Text
-from app.explanation import explanation
 from app.question import Message, Question
 from app.runs import records as module
-from app.runs.records import Records, records_url
-from app.runs.retention import swept
+from app.runs.records import Records, records_url, swept
+from app.turn.explanation import explanation
 from tests.app.edge import Served, serve, service
 from tests.app.test_api_shutdown import free_port, wait_until_ready
 from tests.handbook import small_handbook
@@ -439,9 +438,9 @@ def test_a_question_that_was_put_together_during_a_deletion_does_not_carry_what_
 SERVE = """
 import asyncio, sys, uvicorn
 from pathlib import Path
-from app.parts import ServiceSettings
+from app.service import ServiceSettings
 from app.runs.records import Records, records_url
-from app.service import create_app
+from app.http.application import create_app
 from tests.app.edge import service
 from tests.app.test_forgetting import Echo
 port, redis, folder = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3])

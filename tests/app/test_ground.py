@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.ground import SUPPORTED, check, contradicts, score, support
-from app.language.ranges import in_range
+from app.language.amounts import in_range
 from app.language.reading import joined, read, whole, windows
+from app.support.ground import SUPPORTED, check, contradicts, score, support
 from tests.app.passages import passage
 
 LEAVE = (

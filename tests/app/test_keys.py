@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from app.commands.keys import app
+from app.commands.serve import listen
 from app.keys import Keys
-from app.main import listen
 from app.settings import ServeSettings
 from vectorstore.errors import BadInput, NotAllowed, NotFound, StoreDamaged
 from vectorstore.settings import StoreSettings

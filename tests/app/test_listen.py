@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.main import listen
+from app.commands.serve import listen
 from app.settings import ServeSettings
 from vectorstore.errors import BadInput
 from vectorstore.settings import StoreSettings

@@ -7,13 +7,12 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from app import ground
 from app.events import Event, Failed
 from app.question import Question
 from app.runs.runs import RunLimits, Runs
-from app.stopwatch import Stopwatch
-from app.tokens import TokenCounter
-from app.writing import Task, Writing
+from app.support import ground
+from app.turn.retrieve import TokenCounter
+from app.turn.writing import Stopwatch, Task, Writing
 from tests.app.test_writing import LEAVE, QUESTION, Scripted
 
 

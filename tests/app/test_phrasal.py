@@ -2,9 +2,9 @@
 
 import pytest
 
-from app.language.asked import ask
 from app.language.phrasal import meant
 from app.language.reading import read
+from app.reader.asked import ask
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from app.api.chat import ChatBody
 from app.events import Cancelled, Failed
+from app.http.routes.chat import ChatBody
 from app.problems import openai_error, problem_details, problem_of, problem_of_ending, validation_sentence
 from vectorstore import errors
 from vectorstore.errors import FootnoteError

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.answer.extractive_text import written
-from app.claim import MARKER
 from app.guard import inert
 from app.language.quotation import inside, quoted, unquoted
 from app.language.reading import lines
 from app.language.sentences import sentence_spans
 from app.language.words import words
+from app.reader.extractive import written
+from app.support.claim import MARKER
 from vectorstore.printable import printable
 
 _PIECES = st.sampled_from(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from app.remembering import RememberingEmbedder
+from app.turn.remembering import RememberingEmbedder
 from tests.word_embedder import WordEmbedder
 
 

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from app.keys import Keys
 from app.question import Message, Question
-from app.runs.run_json import About, about_from_json, about_to_json
+from app.runs.board import About, about_from_json, about_to_json
 from tests.app.edge import ANSWERED, HANDBOOK, MemoryStore, ScriptedTurn, serve, service
 from tests.app.library import Caller, Library, library_at
 from tests.vectorstore.sample import put

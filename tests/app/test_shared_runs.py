@@ -18,9 +18,15 @@ from hypothesis import given
 
 from app.events import Cancelled, Done, Event, Failed, Text
 from app.question import Message, Question
-from app.runs.board import check_board
+from app.runs.board import (
+    About,
+    about_from_json,
+    about_to_json,
+    check_board,
+    events_from_json,
+    events_to_json,
+)
 from app.runs.run import Run
-from app.runs.run_json import About, about_from_json, about_to_json, events_from_json, events_to_json
 from app.runs.runs import RunLimits
 from app.runs.shared import SharedRuns, Timing
 from tests.app.dialects import turns
@@ -260,8 +266,8 @@ def test_a_redis_that_is_not_there_is_said_in_one_sentence() -> None:
 
 SERVE = """
 import sys, uvicorn
-from app.parts import ServiceSettings
-from app.service import create_app
+from app.service import ServiceSettings
+from app.http.application import create_app
 from tests.app.edge import ANSWERED, ScriptedTurn, service
 pause, port, redis = float(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 turn = ScriptedTurn([step for event in ANSWERED for step in (event, pause)])

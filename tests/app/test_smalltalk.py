@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.smalltalk import housekeeping, reply
+from app.understand.smalltalk import housekeeping, reply
 
 
 @pytest.mark.parametrize(

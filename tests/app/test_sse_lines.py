@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.answer.alarm import Alarm
-from app.answer.sse_lines import Lines
+from app.answer.openai_compatible import Alarm, Lines
 
 
 @pytest.fixture

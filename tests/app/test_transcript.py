@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.events import Citations, Event, Passage, SentenceChecked, Text
-from app.ground import check
-from app.transcript import Transcript
+from app.support.ground import check
+from app.turn.transcript import Transcript
 from vectorstore.types import Document, DocumentId, Span
 
 DOCUMENT = Document(DocumentId("doc_1"), "leave.md", "Leave", "text/markdown", "digest")

@@ -9,8 +9,8 @@ import pytest
 
 from app.build import Parts
 from app.events import Done, Event, Explained, Sources, Started, Status, Text
-from app.follow_ups import follow_ups
 from app.question import Message, Question
+from app.understand.follow_ups import follow_ups
 from tests.app.passages import passage
 from tests.handbook import small_handbook
 from vectorstore.types import Chunk, ChunkId, Hit, Scope

@@ -13,11 +13,11 @@ from dataclasses import replace
 import pytest
 
 from app.answer.openai_compatible import ModelLimits, OpenAICompatibleAnswerer
-from app.answerable import Answerability
 from app.build import Parts
 from app.events import Cancelled, Done, Event, Failed, Text
 from app.language.phrases import say
 from app.question import Question
+from app.reader.answerable import Answerability
 from app.runs.runs import RunLimits, Runs
 from tests.faulty_model import EITHER, FAULTS, FINE, FaultyModel, faulty_model
 from tests.handbook import small_handbook

@@ -8,15 +8,13 @@ from typing import Literal, TypeAlias
 
 import pytest
 
-from app import ground
 from app.answer.answerer import ModelFailure, Piece, Written
 from app.events import Done, Event, FailureCode, Passage, SentenceChecked, Text
 from app.language.phrases import say
 from app.question import Message, Question
-from app.stopwatch import Stopwatch
-from app.strict import supported_only
-from app.tokens import TokenCounter
-from app.writing import Task, Writing
+from app.support import ground
+from app.turn.retrieve import TokenCounter
+from app.turn.writing import Stopwatch, Task, Writing, supported_only
 from tests.app.passages import passage
 from vectorstore.types import Scope
 

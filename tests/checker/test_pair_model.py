@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
-from app.ground import check, support
+from app.support.ground import check, support
 from benchmarks.checker.export import export
 from tests.app.passages import passage
-from vectorstore import pair_model
 from vectorstore.errors import Unavailable
-from vectorstore.minilm_files import model_folder
-from vectorstore.pair_model import SHIPPED, PairModel, open_judge
-from vectorstore.pair_tokens import KINDS, MAX_TOKENS, kinds
+from vectorstore.models import pair_model
+from vectorstore.models.minilm_files import model_folder
+from vectorstore.models.pair_model import KINDS, MAX_TOKENS, SHIPPED, PairModel, kinds, open_judge
 
 LEAVE = (
     "Annual leave is 25 days. The manager approves every request within a week. The canteen opens at noon."

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.checker.__main__ import _finished, _mix
 from benchmarks.checker.pairs import Pair
 from benchmarks.checker.paraphrase import paraphrase
-from vectorstore.pair_model import open_judge
+from vectorstore.models.pair_model import open_judge
 
 ROOT = Path(__file__).parents[2]
 TEXT = "The council approved a budget of 45 million dollars. The harbour opens before dawn. Dogs may enter the park."

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.evidence import gather
 from app.language.reading import read
+from app.support.ground import gather
 from benchmarks.checker import edits
 from benchmarks.checker.corrupt import KINDS, Pool, changes
 from benchmarks.checker.pairs import Pair, generate
@@ -17,7 +17,7 @@ from benchmarks.checker.paraphrase import paraphrase
 from benchmarks.checker.partial import clause_missing, joined, part_missing
 from benchmarks.checker.sources import DATA, sources
 from benchmarks.checker.statements import statement, statements
-from vectorstore.pair_tokens import kinds
+from vectorstore.models.pair_model import kinds
 
 SENTENCES = (
     "In 1998, the council approved a budget of 45 million dollars for the northern district.",

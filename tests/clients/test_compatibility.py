@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app.events import Cancelled, Failed
-from app.parts import ServiceSettings
+from app.service import ServiceSettings
 from tests.app.edge import ANSWER, ANSWERED, ScriptedTurn, serve, service
 from tests.clients.matrix import CLIENTS, Client
 

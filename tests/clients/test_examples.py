@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from app.cli import COMMANDS, load
-from app.parts import ServiceSettings
+from app.service import ServiceSettings
 from tests.app.edge import Served, serve, service
 from tests.clients.matrix import HERE, ROOT
 from tests.word_embedder import WordEmbedder

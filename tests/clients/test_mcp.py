@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.keys import Keys
-from app.parts import ServiceSettings
+from app.service import ServiceSettings
 from tests.app.edge import serve, service
 from tests.app.hostile import status_of
 

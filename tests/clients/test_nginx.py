@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.parts import ServiceSettings
+from app.service import ServiceSettings
 from tests.app.edge import ANSWERED, ScriptedTurn, serve, service
 
 PAUSE = 0.2

@@ -4,7 +4,7 @@ from typing import Any
 
 from app.events import Passage
 from eval.cases import Case
-from eval.outcome import Outcome
+from eval.metrics.outcome import Outcome
 from eval.targets.recorded import Answer, outcome_of
 from vectorstore.types import Document, DocumentId, Span
 

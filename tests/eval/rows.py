@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from eval.baseline import baseline_of
-from eval.compare import GATED, Comparison, Rules, compare
-from eval.row import Row
+from eval.gate.baseline import baseline_of
+from eval.gate.compare import GATED, Comparison, Rules, compare
+from eval.metrics.row import Row
 from eval.run import Evaluation, means_of
 
 SCORERS = dict.fromkeys((*GATED, "citation_validity"), "1")

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.gate import World, failing
-from eval.compare import GATED
-from eval.statistics.bootstrap import detectable, holm, paired, reachable
+from eval.gate.bootstrap import detectable, holm, paired, reachable
+from eval.gate.compare import GATED
 
 
 def each(count: int) -> list[str]:

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from app import ground
-from app.calibration import Calibration, live_tau, ruler_tau
 from app.settings import AnswerSettings
+from app.support import ground
+from app.support.calibration import Calibration, live_tau, ruler_tau
 from eval.cli import app
-from eval.commands.judge_options import JudgeOptions, check_gates
-from eval.ruler import Ruler
-from eval.scorers import scores_of, versions
-from eval.statistics.agreement import Confusion, auroc, best_threshold, corrected_mean, kappa, reliability
+from eval.commands.options import JudgeOptions, check_gates
+from eval.judge.agreement import Confusion, auroc, best_threshold, corrected_mean, kappa, reliability
+from eval.metrics.ruler import Ruler
+from eval.metrics.scorers import scores_of, versions
 from tests.eval.outcomes import LEAVE, answered
 from tests.handbook import small_handbook
 from vectorstore.errors import BadInput, NotFound

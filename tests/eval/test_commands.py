@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from app.exit_codes import exit_code
+from app.commands.exit_codes import exit_code
 from eval.cli import app
 from eval.commands.configuration import Configuration, parse_configuration
-from eval.verdict import Exit
+from eval.gate.verdict import Exit
 from ingest.settings import IngestSettings
 from tests.handbook import write_documents
 from vectorstore.errors import BadInput, FootnoteError

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from app.calibration import Calibration
-from eval.baseline import load_baseline
-from eval.cases import load_cases
-from eval.gate import load_thresholds
-from eval.labelled import load_labels
-from eval.quarantine import load_quarantine
-from eval.row import read_rows, write_rows
+from app.support.calibration import Calibration
+from eval.cases import load_cases, load_quarantine
+from eval.gate.baseline import load_baseline
+from eval.gate.thresholds import load_thresholds
+from eval.judge.labelled import load_labels
+from eval.metrics.row import read_rows, write_rows
 from eval.targets.recorded import load_answers
 from tests.eval.rows import row
 from vectorstore.errors import BadInput

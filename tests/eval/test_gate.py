@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from eval.baseline import baseline_of, load_baseline, save_baseline
-from eval.compare import Rules
-from eval.gate import Threshold, load_thresholds, parse_threshold
-from eval.quarantine import load_quarantine
-from eval.verdict import Exit, judged
+from eval.cases import load_quarantine
+from eval.gate.baseline import baseline_of, load_baseline, save_baseline
+from eval.gate.compare import Rules
+from eval.gate.thresholds import Threshold, load_thresholds, parse_threshold
+from eval.gate.verdict import Exit, judged
 from tests.eval.rows import EXTRACTIVE, SCORERS, against, evaluation, row
 from vectorstore.errors import BadInput, NotFound
 

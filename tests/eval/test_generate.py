@@ -10,8 +10,7 @@ from typer.testing import CliRunner
 
 from eval.cases import load_cases
 from eval.cli import app
-from eval.generation.model import modelled
-from eval.generation.offline import Text, offline
+from eval.generation import Text, modelled, offline
 from tests.handbook import write_documents
 from vectorstore.errors import BadInput
 

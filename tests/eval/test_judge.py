@@ -12,9 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from eval.judge import SUPPORT, Judge, openai_ask, read_label
-from eval.judge_cache import open_cache
-from eval.prices import Prices
+from eval.judge.judge import SUPPORT, Judge, open_cache, openai_ask, read_label
+from eval.metrics.row import Prices
 from tests.eval.outcomes import LEAVE, answered
 from tests.scripted_model import scripted_model, serving
 

@@ -10,18 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.claim import lead
 from app.language.phrases import languages, say
-from eval.metrics.answer import factual_sentences
-from eval.metrics.citing import citations
-from eval.metrics.correctness import correctness
-from eval.metrics.nuggets import nuggets
+from app.support.claim import lead
+from eval.metrics.answer import citations, factual_sentences
+from eval.metrics.correctness import correctness, nuggets
+from eval.metrics.outcome import Outcome
 from eval.metrics.refusal import refusal, sounds_refused
-from eval.metrics.relevance import relevance
 from eval.metrics.retrieval import retrieval
-from eval.metrics.system import system
-from eval.outcome import Outcome
-from eval.scorers import scores_of
+from eval.metrics.scorers import scores_of
+from eval.run import relevance, system
 from tests.eval.outcomes import LEAVE, TRAVEL, answered
 from tests.word_embedder import WordEmbedder
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from eval.compare import Rules
-from eval.gate import Threshold
+from eval.gate.compare import Rules
+from eval.gate.thresholds import Threshold
+from eval.gate.verdict import judged
 from eval.reports.report import write
-from eval.verdict import judged
 from tests.eval.rows import evaluation, row
 
 mlflow = pytest.importorskip("mlflow", reason="needs the extra [mlflow]")
@@ -17,7 +17,7 @@ mlflow = pytest.importorskip("mlflow", reason="needs the extra [mlflow]")
 def test_a_run_is_logged_with_its_prompt_hash_and_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from eval.reports.mlflow_export import log_run
+    from eval.reports.ci import log_run
 
     monkeypatch.chdir(tmp_path)
     found = evaluation(

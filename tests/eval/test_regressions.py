@@ -18,22 +18,22 @@ from app.answer.answerer import Answerer, Piece
 from app.build import Parts, build
 from app.events import Passage
 from app.question import Message
-from app.retrieve import Retriever
 from app.settings import AnswerSettings
-from eval.baseline import baseline_of
+from app.turn.retrieve import Retriever
 from eval.cases import Case, load_cases
 from eval.commands.configuration import Configuration, in_process
-from eval.compare import Rules, compare
+from eval.gate.baseline import baseline_of
+from eval.gate.compare import Rules, compare
+from eval.gate.verdict import Exit, judged
 from eval.reports.markdown import markdown
 from eval.run import Evaluation, evaluate
-from eval.verdict import Exit, judged
 from ingest.run import Ingestion
 from ingest.run import Request as IngestRequest
 from ingest.sample.make import HANDBOOK
 from ingest.settings import IngestSettings
 from prompts.loader import prompts_from
 from tests.scripted_model import serving
-from vectorstore.embed import Embedder
+from vectorstore.models.embed import Embedder
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Vector, Vectors
 

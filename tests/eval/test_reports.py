@@ -13,22 +13,19 @@ import pytest
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from eval.baseline import read_folder
-from eval.compare import Rules
-from eval.gate import Threshold
-from eval.metrics.system import system
-from eval.prices import Prices
-from eval.reports.annotations import annotations
+from eval.commands.run import show
+from eval.gate.baseline import read_folder
+from eval.gate.compare import Rules
+from eval.gate.thresholds import Threshold
+from eval.gate.verdict import Exit, Judgement, judged
+from eval.metrics.row import Cited, Marked, Prices, Row, Shown, read_rows
+from eval.reports.ci import annotations
 from eval.reports.html import html
 from eval.reports.html_case import _gone
 from eval.reports.markdown import markdown
-from eval.reports.notes import notes
+from eval.reports.notes import notes, running
 from eval.reports.report import summary_json, write
-from eval.reports.running import running
-from eval.reports.terminal import show
-from eval.row import Cited, Marked, Row, Shown, read_rows
-from eval.run import Evaluation
-from eval.verdict import Exit, Judgement, judged
+from eval.run import Evaluation, system
 from tests.eval.outcomes import LEAVE, answered
 from tests.eval.rows import against, evaluation, row
 from vectorstore.errors import BadInput, NotFound

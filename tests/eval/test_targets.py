@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from eval.cases import Case, load_cases
-from eval.quotes import check_quotes
-from eval.scorers import scores_of
+from eval.commands.run import check_quotes
+from eval.metrics.scorers import scores_of
 from eval.targets.over_http import over_http, read_completion
 from eval.targets.recorded import load_answers
 from tests.app.edge import ANSWER, serve, service

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.commands.validate import measured, transferred
-from eval.labelled import Labelled
-from eval.published import answers_of_people, published
-from eval.wording import HELD_OUT, balanced, refusals, share
+from benchmarks.published import answers_of_people, published
+from benchmarks.validate import measured, transferred
+from benchmarks.wording import HELD_OUT, balanced, refusals, share
+from eval.judge.labelled import Labelled
 from vectorstore.errors import NotFound
 
 

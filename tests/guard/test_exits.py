@@ -15,8 +15,8 @@ from app.language.phrases import say
 from app.question import Message, Question
 from app.runs.runs import Runs
 from app.settings import AnswerSettings
-from app.smalltalk import housekeeping
-from app.transcript import own_words
+from app.turn.transcript import own_words
+from app.understand.smalltalk import housekeeping
 from app.wire.sources import markdown_list
 from ingest.run import Ingestion, Request
 from ingest.settings import IngestSettings

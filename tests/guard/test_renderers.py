@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import pytest
 
 from app.events import Passage, Text
-from app.ground import Grounding, check
-from app.transcript import Transcript
+from app.support.ground import Grounding, check
+from app.turn.transcript import Transcript
 from tests.app.test_transcript import PASSAGES
 from tests.guard import renderers
 from tests.guard.texts import ALLOWED, pieces, text

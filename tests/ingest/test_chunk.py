@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.chunk import chunks_of
-from ingest.extract import Block, BlockKind, Extract
-from ingest.limits import Limits
+from ingest.cut.chunk import chunks_of
+from ingest.extract import Block, BlockKind, Extract, Limits
 from tests.word_embedder import WordEmbedder
 from vectorstore.types import Chunk, Document, DocumentId, Span
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.discover import Discovery, Filters, discover
-from ingest.roots import Roots
+from ingest.sources.discover import Discovery, Filters, discover
+from ingest.sources.roots import Roots
 from vectorstore.errors import BadInput, NotFound
 
 

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.fetch import Fetcher, Unfetchable
-from ingest.public_address import is_public
+from ingest.sources.fetch import Fetcher, Unfetchable, is_public
 
 PAGE = b"<html><body><h1>Leave</h1><p>Staff get 25 days of annual leave.</p></body></html>"
 OUTSIDE, INSIDE = "127.0.0.2", "127.0.0.1"
@@ -257,7 +256,7 @@ def test_there_are_a_hundred_and_fifty_tricks() -> None:
 def test_a_list_of_urls_goes_in_and_what_fails_is_said(tmp_path: Path) -> None:
     from ingest.run import Ingestion, Request
     from ingest.settings import IngestSettings
-    from ingest.url_list import fetched_sources
+    from ingest.sources.url_list import fetched_sources
     from vectorstore.settings import StoreSettings
 
     with listening(OUTSIDE) as server:

@@ -64,7 +64,7 @@ class Shell:
 
 @pytest.fixture(scope="session")
 def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from vectorstore.embedders import open_embedder
+    from vectorstore.open import open_embedder
 
     cache = tmp_path_factory.mktemp("cache")
     open_embedder("all-MiniLM-L6-v2", cache_dir=cache)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.ledger import FILE_NAME, Grant, Ledger, PastFailure, load_ledger, update_ledger
-from ingest.roots import Root
+from ingest.sources.ledger import FILE_NAME, Grant, Ledger, PastFailure, load_ledger, update_ledger
+from ingest.sources.roots import Root
 from vectorstore.errors import BadInput
 
 

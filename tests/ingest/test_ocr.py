@@ -14,14 +14,11 @@ from typing import Any
 
 import pytest
 
-from ingest.extract import Extract, ParseFailure
-from ingest.limits import Limits
-from ingest.ocr import OcrFailed, Tesseract
+from ingest.confined.ocr import OcrFailed, Tesseract
+from ingest.confined.pool import ParserPool
+from ingest.extract import Extract, Limits, OcrPages, ParseFailure, Unparsable
 from ingest.parse.dispatch import parse
-from ingest.parse.failure import Unparsable
-from ingest.parse.source import OcrPages
 from ingest.picture import Picture
-from ingest.sandbox import ParserPool
 from ingest.settings import IngestSettings
 from tests.ingest.hostile import mutations
 
@@ -185,7 +182,7 @@ def test_page_that_takes_too_long_costs_only_itself(tmp_path: Path, monkeypatch:
 
 def let_shell_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start the program without confinement, which would forbid a stand-in its shell."""
-    from ingest import ocr
+    from ingest.confined import ocr
 
     start = "import sys, json, os; command = json.loads(sys.argv[-1]); os.execv(command[0], command)"
     monkeypatch.setattr(ocr, "_START", start)
@@ -249,7 +246,7 @@ def test_program_runs_confined(tmp_path: Path) -> None:
             "-I",
             "-c",
             "import sys, json; sys.path.append(sys.argv[1]); import os, pathlib\n"
-            "from ingest.confine import confine\nfrom ingest.limits import Limits\n"
+            "from ingest.confined.confine import confine\nfrom ingest.extract import Limits\n"
             f"confine(Limits(), also=[pathlib.Path({str(ocr._data)!r})])\n"
             f"print(os.listdir({str(ocr._data)!r}))\nprint(open({str(secret)!r}).read())",
             str(Path(__file__).parents[2]),

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.extract import Extract, ParseFailure
-from ingest.limits import Limits
-from ingest.sandbox import ParserPool
+from ingest.confined.pool import ParserPool
+from ingest.extract import Extract, Limits, ParseFailure
 from tests.ingest.hostile import bombs, encodings, entities, healthy, mutations
 
 TIGHT = Limits(cpu_seconds=4, wall_seconds=8, max_text_chars=1_000_000)

@@ -2,8 +2,7 @@
 
 from datetime import UTC, datetime
 
-from ingest.extract import Extract
-from ingest.limits import Limits
+from ingest.extract import Extract, Limits
 from ingest.parse.dispatch import parse
 
 

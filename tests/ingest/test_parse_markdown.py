@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.extract import Extract
-from ingest.limits import Limits
+from ingest.extract import Extract, Limits
 from ingest.parse.dispatch import parse
 
 CORPORA = Path(__file__).parents[2] / "../shared/data/corpora"

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from ingest.extract import Extract
-from ingest.limits import Limits
+from ingest.extract import Extract, Limits
 from ingest.parse.dispatch import parse
-from ingest.parse.number_format import shown
+from ingest.parse.office.xlsx import shown
 from tests.ingest.hostile import healthy
 
 

@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from ingest.extract import Extract
-from ingest.limits import Limits
+from ingest.extract import Extract, Limits, Unparsable
 from ingest.parse.dispatch import parse
-from ingest.parse.failure import Unparsable
 
 FILINGS = Path(__file__).parents[2] / "../shared/data/sec10q/docs"
 

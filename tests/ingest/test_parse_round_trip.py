@@ -4,8 +4,7 @@ from difflib import SequenceMatcher
 
 import pytest
 
-from ingest.extract import Extract
-from ingest.limits import Limits
+from ingest.extract import Extract, Limits
 from ingest.parse.dispatch import parse
 from tests.ingest.hostile import healthy
 

@@ -2,10 +2,8 @@
 
 import pytest
 
-from ingest.extract import Extract
-from ingest.limits import Limits
+from ingest.extract import Extract, Limits, Unparsable
 from ingest.parse.dispatch import parse
-from ingest.parse.failure import Unparsable
 
 HEAD = r"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Arial;}}{\info{\title Travel policy}{\author A. Author}}\f0 "
 ROW = r"\trowd\cellx1000\cellx2000 \intbl %s\cell %s\cell\row "

@@ -5,10 +5,8 @@ from html import escape
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.extract import Extract
-from ingest.limits import Limits
+from ingest.extract import Extract, Limits, Unparsable
 from ingest.parse.dispatch import parse
-from ingest.parse.failure import Unparsable
 
 WORD = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 SAFE_WORD = st.from_regex(r"[a-z]{1,9}", fullmatch=True)

@@ -11,17 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from ingest.discover import Filters, discover
-from ingest.extract import Extract, ParseFailure
-from ingest.ledger import Grant, Ledger
-from ingest.limits import Limits
+from ingest.confined.pool import ParserPool
+from ingest.extract import Extract, Limits, ParseFailure
 from ingest.pipeline import BatchSize, ParseAll, ingest
 from ingest.plan import Plan, Recipe, make_plan, remember
 from ingest.progress import Progress, unheard
 from ingest.report import Report
-from ingest.roots import Roots
-from ingest.rules import Rule
-from ingest.sandbox import ParserPool
+from ingest.sources.discover import Filters, discover
+from ingest.sources.ledger import Grant, Ledger
+from ingest.sources.roots import Roots
+from ingest.sources.rules import Rule
 from tests.word_embedder import WordEmbedder
 from vectorstore.errors import Busy
 from vectorstore.open import open_store
@@ -331,7 +330,7 @@ import sys
 from pathlib import Path
 from tests.ingest.test_pipeline import Desk, BatchSize
 from tests.word_embedder import WordEmbedder
-from ingest.sandbox import ParserPool
+from ingest.confined.pool import ParserPool
 from vectorstore.open import open_store
 docs, data = map(Path, sys.argv[1:])
 embedder = WordEmbedder()

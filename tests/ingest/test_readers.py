@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.ledger import Grant
+from ingest.extract import Unparsable
 from ingest.parse.access import readers_of, states_readers
 from ingest.parse.characters import clean, decode
-from ingest.parse.failure import Unparsable
 from ingest.parse.front_matter import split_front_matter
 from ingest.plan import Recipe
-from ingest.rules import Readers, Rule, decide
+from ingest.sources.ledger import Grant
+from ingest.sources.rules import Readers, Rule, decide
 from tests.ingest import slips
 from tests.ingest.test_pipeline import Desk, desk, pool
 from vectorstore.types import NOBODY, Scope

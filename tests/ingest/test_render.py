@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest.extract import Extract, ParseFailure
-from ingest.limits import Limits
+from ingest.confined.pool import ParserPool
+from ingest.confined.render import Renderer
+from ingest.extract import Extract, Limits, ParseFailure
 from ingest.parcel import LENGTH, BadParcel
-from ingest.parse.pdf_place import Letter, edges_of, squeezed
+from ingest.parse.pdf.place import Letter, edges_of, squeezed
 from ingest.picture import (
     MAX_PIXELS,
     Box,
@@ -23,8 +24,6 @@ from ingest.picture import (
     unpack_layout,
     unpack_picture,
 )
-from ingest.render import Renderer
-from ingest.sandbox import ParserPool
 from tests.ingest.hostile import bombs, mutations
 
 HANDBOOK = Path(__file__).parents[2] / "ingest" / "sample" / "handbook"

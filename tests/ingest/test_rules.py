@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest.discover import Source
+from ingest.extract import Unparsable
 from ingest.parse.access import is_like_readers, means_readers, readers_of
-from ingest.parse.failure import Unparsable
-from ingest.rules import Attributes, Rule, attributes_from, ruled
-from ingest.side_cars import SideCar, SideCars
+from ingest.sources.discover import Source
+from ingest.sources.rules import Attributes, Rule, attributes_from, ruled
+from ingest.sources.side_cars import SideCar, SideCars
 from vectorstore.errors import BadInput
 
 

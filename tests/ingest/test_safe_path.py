@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.safe_path import content_digest, safe_path
+from ingest.sources.roots import content_digest, safe_path
 from vectorstore.errors import BadInput
 
 TRICKS = [

@@ -16,11 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from ingest.confine import worker_environment
-from ingest.extract import Extract, ParseFailure
-from ingest.limits import Limits
+from ingest.confined.confine import worker_environment
+from ingest.confined.pool import ParserPool
+from ingest.extract import Extract, Limits, ParseFailure
 from ingest.parcel import LENGTH, BadParcel, pack, unpack
-from ingest.sandbox import ParserPool
 from vectorstore.errors import Unavailable
 
 SMALL = b"# Title\n\nSome text.\n"
@@ -41,7 +40,7 @@ def reason(outcome: Extract | ParseFailure) -> str:
 def confined(code: str) -> subprocess.CompletedProcess[str]:
     """Run code in a process that has given up what a worker gives up."""
     root = str(Path(__file__).parents[2])
-    start = f"import sys; sys.path.append({root!r})\nimport os, socket\nfrom ingest.confine import confine\nfrom ingest.limits import Limits\nconfine(Limits())\n"
+    start = f"import sys; sys.path.append({root!r})\nimport os, socket\nfrom ingest.confined.confine import confine\nfrom ingest.extract import Limits\nconfine(Limits())\n"
     return subprocess.run(
         [sys.executable, "-I", "-c", start + code],
         capture_output=True,
@@ -237,7 +236,7 @@ def test_confined_process_reads_no_file_of_the_user(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("canary")
     tried = confined(
-        "from ingest.landlock import allow_reading_only\nif not allow_reading_only([]):\n    print('no landlock')\n"
+        "from ingest.confined.confine import allow_reading_only\nif not allow_reading_only([]):\n    print('no landlock')\n"
         f"print(open({str(secret)!r}).read())"
     )
     if "no landlock" in tried.stdout:
@@ -249,7 +248,7 @@ def test_confined_process_reads_no_file_of_the_user(tmp_path: Path) -> None:
 def test_worker_that_cannot_start_is_our_fault_and_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from ingest import worker_process
+    from ingest.confined import worker_process
 
     monkeypatch.setattr(worker_process, "_START", "raise SystemExit('no such library')")
     with ParserPool(1) as pool, pytest.raises(Unavailable, match="no such library"):

@@ -7,8 +7,7 @@ from functools import cache
 
 import pytest
 
-from ingest.extract import Extract
-from ingest.limits import Limits
+from ingest.extract import Extract, Limits
 from ingest.parse.dispatch import parse
 from ingest.sample.make import HANDBOOK, Source, plain_text, sources
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from app.commands.docs import app as docs
-from ingest.inspection import inspect
+from ingest.pipeline import inspect
 from ingest.run import Ingestion, Request
 from ingest.settings import IngestSettings
-from ingest.shingles import alike, shingles, sketch_of
+from ingest.twins import alike, shingles, sketch_of
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Document, DocumentId
 

@@ -33,6 +33,6 @@ def open_index(folder: Path) -> Iterator[OpenStore]:
 def dense_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Run a test on a small index as it is, and once as if it were large enough to be coded."""
     if request.param == "codes":
-        monkeypatch.setattr("vectorstore.embedded.codes.CODED_FROM", 10)
-        monkeypatch.setattr("vectorstore.embedded.dense.EXACT_BELOW", 0)
+        monkeypatch.setattr("vectorstore.embedded.projection.codes.CODED_FROM", 10)
+        monkeypatch.setattr("vectorstore.embedded.projection.dense.EXACT_BELOW", 0)
     return str(request.param)

@@ -17,7 +17,7 @@ import numpy as np
 
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, put, sample
 from tests.vectorstore.tracing import Traced
-from vectorstore.embedded import codes
+from vectorstore.embedded.projection import codes
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.open import open_store

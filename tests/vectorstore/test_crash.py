@@ -122,7 +122,7 @@ def crash_everywhere(folder: Path, operation: str, *, every: int) -> None:
 def test_crash_at_some_steps_leaves_old_or_new(
     operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vectorstore.embedded.codes.CODED_FROM", 10)
+    monkeypatch.setattr("vectorstore.embedded.projection.codes.CODED_FROM", 10)
     crash_everywhere(tmp_path, operation, every=EVERY_SO_MANY[operation])
 
 
@@ -132,5 +132,5 @@ def test_crash_at_some_steps_leaves_old_or_new(
 def test_crash_at_every_step_leaves_old_or_new(
     operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vectorstore.embedded.codes.CODED_FROM", 10)
+    monkeypatch.setattr("vectorstore.embedded.projection.codes.CODED_FROM", 10)
     crash_everywhere(tmp_path, operation, every=1)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, find, put, sample
-from vectorstore.embedded import faiss_codes, tantivy_index
-from vectorstore.embedded.manifest import read_manifest
+from vectorstore.embedded.projection import faiss_codes, tantivy_index
+from vectorstore.embedded.projection.manifest import read_manifest
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.errors import EmbedderMismatch, FootnoteError
 from vectorstore.open import open_store
@@ -238,8 +238,8 @@ def test_lexical_projection_of_another_schema_is_made_anew(
     writing: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as earlier:
-        earlier.setattr("vectorstore.embedded.tantivy_index._schema", another_schema)
-        earlier.setattr("vectorstore.embedded.lexical_files.SCHEMA", tantivy_index.SCHEMA - 1)
+        earlier.setattr("vectorstore.embedded.projection.tantivy_index._schema", another_schema)
+        earlier.setattr("vectorstore.embedded.projection.lexical_files.SCHEMA", tantivy_index.SCHEMA - 1)
         build(tmp_path / "old")
     check_made_anew(tmp_path, writing=writing)
 
@@ -248,9 +248,9 @@ def test_lexical_projection_of_another_schema_is_made_anew(
 def test_codes_of_another_format_are_made_anew(
     writing: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vectorstore.embedded.codes.CODED_FROM", 2)
+    monkeypatch.setattr("vectorstore.embedded.projection.codes.CODED_FROM", 2)
     with monkeypatch.context() as earlier:
-        earlier.setattr("vectorstore.embedded.dense_files.FORMAT", faiss_codes.FORMAT - 1)
+        earlier.setattr("vectorstore.embedded.projection.dense_files.FORMAT", faiss_codes.FORMAT - 1)
         build(tmp_path / "old")
     check_made_anew(tmp_path, writing=writing)
 

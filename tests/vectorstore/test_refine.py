@@ -9,8 +9,7 @@ from tests.vectorstore.conftest import OpenStore
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, OPERATOR, embed, one_chunk, put
 from vectorstore.errors import Unavailable
 from vectorstore.open import open_store
-from vectorstore.refine import Refine
-from vectorstore.rerank import open_reranker
+from vectorstore.refine import Refine, open_reranker
 from vectorstore.types import Chunk, ChunkId, Document, DocumentId, Hit, Span, Stage
 
 LONG = (

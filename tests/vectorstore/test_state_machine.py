@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, find, put, sample
-from vectorstore.embedded import codes
+from vectorstore.embedded.projection import codes
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import NotFound

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, OPERATOR, Sample, find, put, sample, uris
-from vectorstore.embedded.meta import write_meta
-from vectorstore.embedded.scan import files_holding
+from vectorstore.embedded.maintenance.erasure import files_holding
 from vectorstore.embedded.store import EmbeddedStore
+from vectorstore.embedded.truth.seal import write_meta
 from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import BadInput, Busy, EmbedderMismatch, NotFound, StoreDamaged
 from vectorstore.open import open_store
@@ -157,7 +157,7 @@ def test_erasure_that_was_interrupted_is_finished_by_the_next_writer(
     commit(store, secret(1), secret(2))
     opened = store.opened()
     assert opened is not None
-    from vectorstore.embedded import erasure
+    from vectorstore.embedded.maintenance import erasure
 
     with opened.database.connection() as connection, connection.transaction():
         erasure.erase(connection, tenant="default", uris=[secret(1).document.uri], dimension=DIMENSION)
@@ -320,7 +320,7 @@ def other_embedding(texts: Sequence[str]) -> Vectors:
 def test_reembedding_goes_on_where_it_was_interrupted_and_switches_at_once(
     folder: Path, open_index: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vectorstore.embedded.reembed._BATCH", 10)
+    monkeypatch.setattr("vectorstore.embedded.upkeep._BATCH", 10)
     store = open_index()
     commit(store, *(sample(f"{n}.md", f"Fact {n}.") for n in range(35)))
     calls = []

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, put, sample
-from vectorstore.embedded import codes
+from vectorstore.embedded.projection import codes
 from vectorstore.errors import FootnoteError
 from vectorstore.open import open_store
 

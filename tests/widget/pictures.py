@@ -11,8 +11,8 @@ from typing import Any
 
 from app.build import build, build_service
 from app.commands.demo import ingest_sample
+from app.http.application import create_app
 from app.keys import Keys
-from app.service import create_app
 from app.settings import AnswerSettings, ServeSettings
 from ingest.settings import IngestSettings
 from tests.scripted_model import serving

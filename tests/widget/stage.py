@@ -35,10 +35,10 @@ from app.events import (
     Timing,
     Usage,
 )
-from app.parts import ServiceSettings
 from app.question import Question
 from app.runs.records import Records
 from app.runs.run import Run
+from app.service import ServiceSettings
 from tests.app.edge import MemoryStore, Served, serve, service
 from vectorstore.types import ChunkId, Document, DocumentId, Generation, Span
 from vectorstore.types import Stage as Ranked

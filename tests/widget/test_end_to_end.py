@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.build import build_service
-from app.service import create_app
+from app.http.application import create_app
 from app.settings import AnswerSettings, ServeSettings
 from tests.handbook import small_handbook
 from tests.scripted_model import serving

@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from app.keys import Keys
-from app.page_pictures import PagePictures
+from ingest.confined.page_pictures import PagePictures
+from ingest.confined.pool import ParserPool
 from ingest.extract import Extract
 from ingest.picture import Layout
-from ingest.sandbox import ParserPool
 from tests.app.edge import MemoryStore, serve, service
 from tests.widget.browser import Watched
 from tests.widget.driving import drawn

@@ -6,11 +6,11 @@ from threading import Lock
 
 import numpy as np
 
-from vectorstore.embedded import truth
-from vectorstore.embedded.arrays import Rows
 from vectorstore.embedded.conditions import admits, check
-from vectorstore.embedded.database import Connection
-from vectorstore.embedded.readers import rulings
+from vectorstore.embedded.truth import read as truth
+from vectorstore.embedded.truth.arrays import Rows
+from vectorstore.embedded.truth.database import Connection
+from vectorstore.embedded.truth.readers import rulings
 from vectorstore.types import Document, DocumentId, Generation, Scope, Where
 
 _KEPT_SELECTIONS = 64

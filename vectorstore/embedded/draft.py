@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from vectorstore.embedded import readers, seal, truth
-from vectorstore.embedded.database import Connection
-from vectorstore.embedded.meta import read_meta, tombstone
-from vectorstore.embedded.records import chunk_row, document_row, embedded_key, vector_bytes
-from vectorstore.embedded.truth import VISIBLE
+from vectorstore.embedded.truth import read as truth
+from vectorstore.embedded.truth import readers, seal
+from vectorstore.embedded.truth.database import Connection
+from vectorstore.embedded.truth.read import VISIBLE
+from vectorstore.embedded.truth.records import chunk_row, document_row, embedded_key, vector_bytes
+from vectorstore.embedded.truth.seal import read_meta, tombstone
 from vectorstore.errors import BadInput
 from vectorstore.types import Chunk, Document, Generation, Vectors
 

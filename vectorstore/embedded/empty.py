@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
-from vectorstore.embedded.truth import EMPTY_GENERATION
+from vectorstore.embedded.truth.read import EMPTY_GENERATION
 from vectorstore.errors import NotFound
 from vectorstore.types import (
     Chunk,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from vectorstore.embedded.files import private_folder
+from vectorstore.embedded.truth.files import private_folder
 from vectorstore.errors import Busy
 
 _WRITES = b"w"

@@ -8,16 +8,18 @@ from functools import partial
 from pathlib import Path
 from threading import Lock
 
-from vectorstore.embedded import create, projections, truth
-from vectorstore.embedded.database import Connection, Database
+from vectorstore.embedded import create
 from vectorstore.embedded.draft import EmbeddedDraft
 from vectorstore.embedded.empty import EmptySnapshot
-from vectorstore.embedded.finish import finish_erasure, is_under_way
 from vectorstore.embedded.lock import writer_lock
+from vectorstore.embedded.maintenance.erasure import finish_erasure, is_under_way
+from vectorstore.embedded.maintenance.verify import Verification, verify
 from vectorstore.embedded.opened import Opened, not_kept
-from vectorstore.embedded.projections import Kind
+from vectorstore.embedded.projection import projections
+from vectorstore.embedded.projection.projections import Kind
 from vectorstore.embedded.snapshot import EmbeddedSnapshot
-from vectorstore.embedded.verify import Verification, verify
+from vectorstore.embedded.truth import read as truth
+from vectorstore.embedded.truth.database import Connection, Database
 from vectorstore.errors import FootnoteError, NotFound
 from vectorstore.refine import Refine
 from vectorstore.types import Generation, GenerationInfo, Vector

@@ -8,21 +8,80 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from vectorstore.embedded import backup, create, difference, erasure, projections, reembed, retention
-from vectorstore.embedded.database import Connection
-from vectorstore.embedded.difference import Difference
-from vectorstore.embedded.erasure import Certificate
-from vectorstore.embedded.finish import finish_erasure, shrink
+from vectorstore.embedded import create
+from vectorstore.embedded.draft import forget
 from vectorstore.embedded.lock import writer_lock
-from vectorstore.embedded.manifest import read_manifest
+from vectorstore.embedded.maintenance import backup, erasure
+from vectorstore.embedded.maintenance.backup import reseal
+from vectorstore.embedded.maintenance.erasure import Certificate, files_holding, finish_erasure, shrink
+from vectorstore.embedded.maintenance.verify import Verification
 from vectorstore.embedded.opened import Opened, not_kept
-from vectorstore.embedded.retention import Compaction
-from vectorstore.embedded.scan import files_holding
+from vectorstore.embedded.projection import projections
+from vectorstore.embedded.projection.manifest import read_manifest
 from vectorstore.embedded.store import EmbeddedStore
-from vectorstore.embedded.truth import generation, head
-from vectorstore.embedded.verify import Verification
+from vectorstore.embedded.truth import read as truth
+from vectorstore.embedded.truth.database import Connection
+from vectorstore.embedded.truth.read import generation, head
+from vectorstore.embedded.truth.records import vector_bytes
+from vectorstore.embedded.truth.seal import next_epoch, read_meta, write_meta
 from vectorstore.errors import NotFound, Unavailable
 from vectorstore.types import Generation, GenerationInfo, Vectors
+
+_DEAD_SHARE = 0.2
+"""Above this share of purged chunks in the projections, making them anew pays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """What a compaction dropped. `rebuilt` says whether the search index had to be made anew."""
+
+    generations: int
+    documents: int
+    chunks: int
+    rebuilt: bool
+
+
+def compact(connection: Connection, *, keep: int, indexed: int) -> Compaction:
+    """Keep the newest `keep` generations; `indexed` is how many chunks the projections hold.
+
+    The caller holds the writer lock and is in a transaction.
+    """
+    newest = connection.rows("SELECT number FROM generations ORDER BY number DESC LIMIT ?", (max(keep, 1),))
+    oldest = newest[-1][0]
+    dropped = connection.run("DELETE FROM generations WHERE number < ?", (oldest,))
+    connection.run("DELETE FROM lives WHERE removed <= ?", (oldest,))
+    gone = connection.rows("SELECT row, chunks FROM documents WHERE row NOT IN (SELECT document FROM lives)")
+    forget(connection, [row[0] for row in gone])
+    left = connection.rows("SELECT count(*) FROM chunks")[0][0]
+    rebuilt = indexed - left > _DEAD_SHARE * indexed
+    if rebuilt:
+        next_epoch(connection)
+    return Compaction(dropped, len(gone), sum(row[1] for row in gone), rebuilt)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Documents by (tenant, uri): in the second generation only, in the first only, in both but not the same."""
+
+    added: tuple[tuple[str, str], ...]
+    removed: tuple[tuple[str, str], ...]
+    changed: tuple[tuple[str, str], ...]
+
+
+def difference(connection: Connection, first: Generation, second: Generation) -> Difference:
+    """Compare two kept generations."""
+    before, after = (_documents(connection, number) for number in (first, second))
+    both = before.keys() & after.keys()
+    return Difference(
+        added=tuple(sorted(after.keys() - before.keys())),
+        removed=tuple(sorted(before.keys() - after.keys())),
+        changed=tuple(sorted(key for key in both if before[key] != after[key])),
+    )
+
+
+def _documents(connection: Connection, generation: Generation) -> dict[tuple[str, str], int]:
+    sql = f"SELECT d.tenant, d.uri, d.row FROM documents d JOIN lives l ON l.document = d.row WHERE {truth.VISIBLE}"
+    return {(tenant, uri): row for tenant, uri, row in connection.rows(sql, (generation, generation))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +138,7 @@ class Upkeep:
             projections.catch_up(self._folder, connection, opened.kind)
             manifest = read_manifest(self._folder / "dense.json")
             with connection.transaction():
-                done = retention.compact(connection, keep=keep, indexed=manifest.count if manifest else 0)
+                done = compact(connection, keep=keep, indexed=manifest.count if manifest else 0)
             shrink(connection)
             projections.catch_up(self._folder, connection, opened.kind)
             return done
@@ -96,7 +155,7 @@ class Upkeep:
             for number in (first, second):
                 if generation(connection, number) is None:
                     raise not_kept(number)
-            return difference.difference(connection, first, second)
+            return difference(connection, first, second)
 
     def held(self) -> set[tuple[str, str, str]]:
         """Return tenant, uri and digest of every document that any kept generation shows."""
@@ -169,7 +228,7 @@ class Upkeep:
     ) -> int:
         """Give every kept chunk a vector of another embedder, then switch; goes on where it was interrupted."""
         with self._writing(wait) as (_, connection):
-            count = reembed.reembed(
+            count = reembed(
                 connection, embed=embed, fingerprint=fingerprint, dimension=dimension, on_progress=on_progress
             )
             shrink(connection)
@@ -211,3 +270,68 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 def _nothing() -> GenerationInfo:
     raise Unavailable("The index has no generation.", "Run `footnote index verify`.")
+
+
+Embed = Callable[[Sequence[str]], Vectors]
+
+_BATCH = 512
+_NEXT = "CREATE TABLE IF NOT EXISTS vectors_next (chunk INTEGER PRIMARY KEY, vector BLOB NOT NULL)"
+
+
+def reembed(
+    connection: Connection,
+    *,
+    embed: Embed,
+    fingerprint: str,
+    dimension: int,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Embed every kept chunk anew and switch in one commit; return how many were embedded now.
+
+    Batches are committed as they come: after an interruption it goes on from there. The caller holds the
+    writer lock.
+    """
+    _begin(connection, fingerprint)
+    total = int(connection.rows("SELECT count(*) FROM chunks")[0][0])
+    done = int(connection.rows("SELECT count(*) FROM vectors_next")[0][0])
+    embedded = 0
+    while batch := _missing(connection):
+        vectors = embed([text for _, text in batch])
+        with connection.transaction():
+            pairs = [(row, vector_bytes(vector)) for (row, _), vector in zip(batch, vectors, strict=True)]
+            connection.run_many("INSERT INTO vectors_next (chunk, vector) VALUES (?, ?)", pairs)
+        embedded += len(batch)
+        if on_progress is not None:
+            on_progress(done + embedded, total)
+    _switch(connection, fingerprint, dimension)
+    return embedded
+
+
+def _begin(connection: Connection, fingerprint: str) -> None:
+    with connection.transaction():
+        connection.run(_NEXT)
+        if read_meta(connection).get("next_fingerprint") != fingerprint:
+            connection.run("DELETE FROM vectors_next")
+            write_meta(connection, next_fingerprint=fingerprint)
+
+
+def _missing(connection: Connection) -> list[tuple[int, str]]:
+    rows = connection.rows(
+        "SELECT c.row, c.context, c.text FROM chunks c LEFT JOIN vectors_next n ON n.chunk = c.row"
+        " WHERE n.chunk IS NULL ORDER BY c.row LIMIT ?",
+        (_BATCH,),
+    )
+    return [(row, f"{context}\n{text}" if context else text) for row, context, text in rows]
+
+
+def _switch(connection: Connection, fingerprint: str, dimension: int) -> None:
+    with connection.transaction():
+        connection.run("DELETE FROM vectors")
+        connection.run(
+            "INSERT INTO vectors (chunk, vector) SELECT chunk, vector FROM vectors_next"
+            " WHERE chunk IN (SELECT row FROM chunks)"
+        )
+        connection.run("DROP TABLE vectors_next")
+        reseal(connection)
+        write_meta(connection, fingerprint=fingerprint, dimension=str(dimension), next_fingerprint=None)
+        next_epoch(connection)

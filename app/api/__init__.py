@@ -1,1 +1,0 @@
-"""HTTP routes: each translates a request into a call and its outcome into a response."""

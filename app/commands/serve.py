@@ -1,0 +1,144 @@
+"""`footnote serve`: run the service."""
+
+import ipaddress
+import socket
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from vectorstore.errors import BadInput, NotAllowed
+
+if TYPE_CHECKING:
+    from app.build import Parts
+    from app.settings import AnswerSettings, ServeSettings
+    from vectorstore.settings import StoreSettings
+
+
+_BACKLOG = 2_048
+"""Connections that wait to be taken up, as many as the servers allow."""
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (FOOTNOTE_HOST).")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Port to listen on (FOOTNOTE_PORT or PORT).")
+    ] = None,
+    server: Annotated[
+        Literal["uvicorn", "granian"] | None,
+        typer.Option(help="uvicorn, or granian for many streams at once (FOOTNOTE_SERVER)."),
+    ] = None,
+) -> None:
+    """Run the service until it is stopped."""
+    from app.build import build
+    from app.settings import AnswerSettings, ServeSettings
+    from vectorstore.settings import StoreSettings
+
+    given = {
+        key: value for key, value in (("host", host), ("port", port), ("server", server)) if value is not None
+    }
+    settings = ServeSettings().model_copy(update=given)
+    store_settings, answer_settings = StoreSettings(), AnswerSettings()
+    if settings.runs_url:
+        from app.runs.board import check_board
+
+        check_board(settings.runs_url)
+    listener = listen(settings, store_settings)
+    parts = build(store_settings, answer_settings)
+    run(parts, settings, answer_settings, store_settings, listener)
+
+
+def listen(settings: "ServeSettings", store_settings: "StoreSettings") -> socket.socket:
+    """Bind the address; raises NotAllowed for a public one without keys, BadInput for one in use.
+
+    Raises StoreDamaged when there were keys and their file is gone. Everything that can refuse a start is asked before the model is loaded.
+    """
+    from app.keys import Keys
+
+    is_closed = Keys(store_settings.data_dir / "keys.json").any_active()
+    if not is_closed and not _loopback(settings.host):
+        raise NotAllowed(
+            f"{settings.host} can be reached from other machines, and there is no API key.",
+            "Create one with `footnote keys create`, or listen on 127.0.0.1.",
+        )
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        # Now, not when the model is loaded: until somebody listens, others may bind the address as well.
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise BadInput(
+            f"Cannot listen on {settings.host}, port {settings.port}: {error.strerror or error}.",
+            "Choose another port with --port or PORT, or stop what uses it.",
+        ) from error
+    return listener
+
+
+def run(
+    parts: "Parts",
+    settings: "ServeSettings",
+    answer_settings: "AnswerSettings",
+    store_settings: "StoreSettings",
+    listener: socket.socket,
+) -> None:
+    """Serve on the bound socket until SIGINT, SIGTERM or SIGHUP, then drain."""
+    from app.build import build_service
+    from app.http.application import create_app
+    from app.http.server import ConnectionLimits, serve_with_granian
+    from app.http.uvicorn_server import serve_with_uvicorn
+    from ingest.settings import IngestSettings
+
+    ingest_settings = IngestSettings() if settings.uploads else None
+    service = build_service(parts, settings, answer_settings, store_settings, ingest_settings)
+    application = create_app(service)
+    host, port = listener.getsockname()[:2]
+    typer.echo(f"Footnote listens on http://{host}:{port}", err=True)
+    serve_with = serve_with_granian if settings.server == "granian" else serve_with_uvicorn
+    limits = ConnectionLimits(
+        seconds=settings.request_seconds,
+        unfinished=settings.max_unfinished_per_address,
+        most=settings.max_connections,
+    )
+    try:
+        serve_with(application, listener, limits)
+    finally:
+        parts.close()
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def mcp() -> None:
+    """Offer the documents to a desktop assistant: search and fetch over standard input and output."""
+    from typing import Any
+
+    from app.build import build, build_service
+    from app.http.mcp_server import mcp_server
+    from app.keys import RIGHTS, Grant
+    from app.settings import AnswerSettings, ServeSettings
+    from app.wire.sources import Viewer
+    from vectorstore.settings import StoreSettings
+    from vectorstore.types import Scope
+
+    serve_settings, answer_settings, store_settings = ServeSettings(), AnswerSettings(), StoreSettings()
+    base = serve_settings.base_url.rstrip("/") or f"http://127.0.0.1:{serve_settings.port}"
+    # Whoever can start this process can read the index: they are the operator.
+    operator = Grant("local", Scope(unrestricted=True), frozenset(RIGHTS))
+
+    def granted(_: Any) -> tuple[Grant, Viewer]:  # Any: there is no request over stdio
+        return operator, Viewer(base)
+
+    parts = build(store_settings, answer_settings)
+    try:
+        server = mcp_server(build_service(parts, serve_settings, answer_settings, store_settings), granted)
+        server.run("stdio")
+    finally:
+        parts.close()

@@ -1,0 +1,1 @@
+"""Over HTTP: who may call, what a request becomes, how a stream is sent."""

@@ -1,0 +1,165 @@
+"""Who may call: API keys, or, where no key was ever made, this machine itself and nobody else."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Final
+
+from fastapi import Depends, Request
+
+from app.keys import LOCAL, Grant, Right
+from app.problems import TooMany, Unauthenticated
+from app.runs.runs import Runs
+from app.service import Service
+from vectorstore.errors import NotAllowed
+
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOCAL_HOST: Final = re.compile(
+    r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{0,5})?", re.IGNORECASE | re.ASCII
+)
+_PASSED_ON: Final = (
+    "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip",
+    "cf-connecting-ip", "true-client-ip",
+)  # fmt: skip
+"""What proxies add. One that adds nothing cannot be told from a caller on this machine."""
+
+
+async def service(request: Request) -> Service:
+    """Return what the application was built with."""
+    found: Service = request.app.state.service
+    return found
+
+
+async def runs(request: Request) -> Runs:
+    """Return the application's runs."""
+    found: Runs = request.app.state.runs
+    return found
+
+
+ServiceIn = Annotated[Service, Depends(service)]
+RunsIn = Annotated[Runs, Depends(runs)]
+
+
+async def grant(request: Request, service: ServiceIn) -> Grant:
+    """Return what the caller may do; raises Unauthenticated or NotAllowed."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if service.keys.exist():
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise Unauthenticated("This needs an API key.", "Send `Authorization: Bearer fn_…`.")
+        return _checked(service, secret.strip())
+    # Clients must send something as a key; what it is does not matter until there are keys, except that one
+    # of ours which is unknown here is a mistake worth saying.
+    if secret.startswith("fn_"):
+        return _checked(service, secret.strip())
+    _refuse_strangers(request, service)
+    return LOCAL
+
+
+def _checked(service: Service, secret: str) -> Grant:
+    try:
+        return service.keys.check(secret)
+    except NotAllowed as error:
+        raise Unauthenticated(error.what, error.hint) from error
+
+
+def _refuse_strangers(request: Request, service: Service) -> None:
+    """Without keys: only this machine, under a local name, and no foreign page (DNS rebinding, CSRF)."""
+    client = request.client.host if request.client else "localhost"
+    if client not in LOOPBACK and not client.startswith("127."):
+        raise NotAllowed(
+            "Without API keys this service answers this machine only.", "Make one: footnote keys create."
+        )
+    if _LOCAL_HOST.fullmatch(request.headers.get("host", "")) is None:
+        raise NotAllowed(
+            "Without API keys this service answers to the names localhost and 127.0.0.1 only.",
+            "Use one of them, or make a key: footnote keys create.",
+        )
+    if any(name in request.headers for name in _PASSED_ON):
+        raise NotAllowed(
+            "Without API keys this service answers this machine only, and a proxy sent this for somebody else.",
+            "Make a key: footnote keys create.",
+        )
+    origin = request.headers.get("origin")
+    ours = f"{request.scope['scheme']}://{request.headers['host']}"
+    allowed = service.settings.cors_origins
+    if origin is not None and origin != ours and origin not in allowed and "*" not in allowed:
+        raise NotAllowed("This page may not use the service.", "List its origin in FOOTNOTE_CORS_ORIGINS.")
+
+
+def _demand(right: Right, granted: Grant) -> Grant:
+    if right not in granted.rights:
+        raise NotAllowed(f"This key has no right to {right}.", "Use a key made with that scope.")
+    return granted
+
+
+async def may_chat(granted: Annotated[Grant, Depends(grant)]) -> Grant:
+    """Demand the right to ask questions."""
+    return _demand("chat", granted)
+
+
+async def may_search(granted: Annotated[Grant, Depends(grant)]) -> Grant:
+    """Demand the right to search."""
+    return _demand("search", granted)
+
+
+async def may_read(granted: Annotated[Grant, Depends(grant)]) -> Grant:
+    """Demand the right to read documents."""
+    return _demand("documents", granted)
+
+
+async def may_write(granted: Annotated[Grant, Depends(grant)]) -> Grant:
+    """Demand the right to add and remove documents."""
+    return _demand("write", granted)
+
+
+ChatGrant = Annotated[Grant, Depends(may_chat)]
+SearchGrant = Annotated[Grant, Depends(may_search)]
+DocumentsGrant = Annotated[Grant, Depends(may_read)]
+WriteGrant = Annotated[Grant, Depends(may_write)]
+
+
+_WAITING = 4
+"""How many times as many may wait as may run."""
+
+
+class AtOnce:
+    """Places for the searches of each caller: so many run, some more wait, and those beyond are refused."""
+
+    def __init__(self, running: int) -> None:
+        self._running = running
+        self._places: dict[str, asyncio.Semaphore] = {}
+        self._held: dict[str, int] = {}
+
+    @asynccontextmanager
+    async def place(self, caller: str) -> AsyncIterator[None]:
+        """Wait for a place and hold it; raises TooMany when as many wait as may."""
+        held = self._held.get(caller, 0)
+        if held >= self._running * (1 + _WAITING):
+            raise TooMany(
+                f"You have {held:,} searches running or waiting.",
+                "Send the next when some have been answered.",
+            )
+        self._held[caller] = held + 1
+        places = self._places.setdefault(caller, asyncio.Semaphore(self._running))
+        try:
+            async with places:
+                yield
+        finally:
+            self._held[caller] -= 1
+            if not self._held[caller]:
+                del self._held[caller], self._places[caller]
+
+
+def caller_of(request: Request, granted: Grant) -> str:
+    """Name who asks: the key, or without keys the address."""
+    if granted is not LOCAL:
+        return granted.key
+    return request.client.host if request.client else ""
+
+
+async def searching(request: Request, granted: Annotated[Grant, Depends(grant)]) -> AsyncIterator[None]:
+    """Hold a place for a request that searches or embeds; raises TooMany."""
+    at_once: AtOnce = request.app.state.at_once
+    async with at_once.place(caller_of(request, granted)):
+        yield

@@ -1,0 +1,266 @@
+"""The web application: routes, limits and headers around a Service."""
+
+import asyncio
+import ipaddress
+import re
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, nullcontext
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.http import errors
+from app.http.access import AtOnce
+from app.http.errors import response_to
+from app.http.mcp_server import McpRoute
+from app.http.routes import (
+    agui,
+    chat,
+    completions,
+    docs_page,
+    documents,
+    embeddings,
+    feedback,
+    health,
+    pages,
+    responses,
+    run_explained,
+    search,
+    ui_chat,
+    uploads,
+    viewer,
+)
+from app.problems import Problem
+from app.runs.records import swept
+from app.runs.runs import RunLimits, Runs, report
+from app.runs.shared import SharedRuns
+from app.service import Health, Service, ServiceSettings
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+_HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[(?P<six>[0-9A-Fa-f:.]{2,45})\])(?::(?P<port>[0-9]{0,5}))?")
+_SECURITY: Final[tuple[tuple[str, str], ...]] = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+)
+_BYTES_PER_SECOND: Final = 500
+"""A body that comes more slowly than this on the whole is held back on purpose."""
+
+
+class FrontDoor:
+    """Gives every request an id (the caller's own where it is sane) and every response the security headers.
+
+    A `Host` that names no host is refused before anything reads it. What breaks inside ends here as a 500.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode(
+            "latin-1"
+        )
+        identity = given if _REQUEST_ID.match(given) else f"req_{secrets.token_hex(12)}"
+        scope.setdefault("state", {})["request_id"] = identity
+        has_begun = False
+
+        async def with_headers(message: Message) -> None:
+            nonlocal has_begun
+            if message["type"] == "http.response.start":
+                has_begun = True
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = identity
+                for name, value in _SECURITY:
+                    headers.setdefault(name, value)
+            await send(message)
+
+        if not _names_a_host(scope):
+            problem = Problem(400, "bad_host", "The Host header names no host. Send one, as `name:port`.")
+            await response_to(problem, scope["path"])(scope, receive, with_headers)
+            return
+        try:
+            await self._app(scope, receive, with_headers)
+        except Exception as error:  # noqa: BLE001 - the request's edge; a server would log the error's words
+            report(f"Request {identity} broke", error)
+            if not has_begun:
+                problem = Problem(500, "internal", f"Something went wrong on our side (request {identity}).")
+                await response_to(problem, scope["path"])(scope, receive, with_headers)
+
+
+class Bodies:
+    """Refuses bodies over a size, by their declared length or by the bytes that really come, and those that stall."""
+
+    def __init__(
+        self, app: ASGIApp, *, limit: int, larger: Mapping[str, int] | None = None, seconds: float = 30.0
+    ) -> None:
+        """`larger` is the size for single paths; `seconds` the longest silence in the midst of a body."""
+        self._app = app
+        self._limit = limit
+        self._larger = larger or {}
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._larger.get(scope["path"], self._limit)
+        declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        # 18 digits are more than any limit, and what has more need not be read as a number
+        if declared.isdigit() and (len(declared) > 18 or int(declared) > limit):
+            problem = Problem(413, "too_large", _sentence(limit))
+            await response_to(problem, scope["path"])(scope, receive, send)
+            return
+        taken, is_whole, has_begun, waited = 0, False, False, 0.0
+
+        async def bounded() -> Message:
+            nonlocal taken, is_whole, waited
+            if is_whole:
+                return await receive()
+            began = asyncio.get_running_loop().time()
+            patience = min(self._seconds, self._seconds + taken / _BYTES_PER_SECOND - waited)
+            try:
+                async with asyncio.timeout(max(0.0, patience)):
+                    message = await receive()
+            except TimeoutError:
+                if has_begun:
+                    return {"type": "http.disconnect"}
+                raise HTTPException(
+                    408, "The body did not come in time. Send it again.", {"Connection": "close"}
+                ) from None
+            waited += asyncio.get_running_loop().time() - began
+            taken += len(message.get("body", b""))
+            is_whole = not message.get("more_body", False)
+            if taken > limit:
+                # FastAPI turns any other exception from here into a 400.
+                raise HTTPException(413, _sentence(limit))
+            return message
+
+        async def watched(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        await self._app(scope, bounded, watched)
+
+
+def _names_a_host(scope: Scope) -> bool:
+    """Say whether the request names one host as the standard has it; an old client may name none."""
+    given = [value for name, value in scope["headers"] if name == b"host"]
+    found = _HOST.fullmatch(given[0]) if given else None
+    if found is None:
+        return not given or given == [b""]
+    try:
+        ipaddress.IPv6Address((found["six"] or b"::").decode())
+    except ValueError:
+        return False
+    return len(given) == 1 and int(found["port"] or 0) <= 65_535
+
+
+def _sentence(limit: int) -> str:
+    return f"The body is larger than {limit:,} bytes. Send less at once."
+
+
+__all__ = ["Health", "Service", "ServiceSettings", "create_app"]
+
+_ROUTERS = (
+    chat.router,
+    run_explained.router,
+    completions.router,
+    responses.router,
+    ui_chat.router,
+    agui.router,
+    search.router,
+    embeddings.router,
+    feedback.router,
+    documents.router,
+    viewer.router,
+    health.router,
+    docs_page.router,
+    pages.router,
+)
+_EXPOSED = ["x-request-id", "x-run-id", "retry-after", "x-vercel-ai-ui-message-stream"]
+
+
+def create_app(service: Service) -> FastAPI:
+    """Build the application. `app.state.runs` holds its runs."""
+    settings = service.settings
+
+    mcp = McpRoute(service) if settings.mcp else None
+    runs = _runs(service)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with (
+            mcp.running() if mcp else nullcontext(),
+            swept(service.records, days=settings.records_days),
+        ):
+            await runs.open()
+            try:
+                yield
+            finally:
+                if service.pictures is not None:
+                    service.pictures.close()
+            await runs.drain(0)
+            await runs.close()
+            if service.on_close is not None:
+                await service.on_close()
+
+    application = FastAPI(
+        title="Footnote",
+        version=service.version,
+        summary="Answers from your own documents, every sentence with its footnote.",
+        lifespan=lifespan,
+        # the stock pages load scripts from elsewhere
+        docs_url=None,
+        redoc_url=None,
+    )
+    application.state.service = service
+    application.state.runs = runs
+    application.state.at_once = AtOnce(settings.max_caller_searches)
+    if mcp:
+        application.router.routes.append(mcp.route)
+    for router in _ROUTERS:
+        application.include_router(router)
+    if service.uploads is not None:
+        application.include_router(uploads.router)
+    errors.install(application)
+    # the last added is the outermost
+    application.add_middleware(
+        Bodies,
+        limit=settings.max_body_bytes,
+        larger={"/v1/documents": settings.max_upload_bytes},
+        seconds=settings.request_seconds,
+    )
+    if settings.cors_origins:
+        application.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["authorization", "content-type", "last-event-id", "x-request-id"],
+            expose_headers=_EXPOSED,
+        )
+    application.add_middleware(FrontDoor)
+    return application
+
+
+def _runs(service: Service) -> Runs:
+    settings = service.settings
+    limits = RunLimits(
+        concurrent=settings.max_concurrent_runs,
+        queued=settings.max_queued_runs,
+        of_one_owner=settings.max_caller_runs,
+        grace_seconds=settings.grace_seconds,
+    )
+    if settings.runs_url:
+        return SharedRuns(service.turn, url=settings.runs_url, limits=limits, on_end=service.on_end)
+    return Runs(service.turn, limits=limits, on_end=service.on_end)

@@ -1,0 +1,87 @@
+"""Whether the service lives, whether it can answer, and which version it is."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel
+
+from app.http.access import RunsIn, ServiceIn, grant
+from vectorstore.errors import NotAllowed
+
+router = APIRouter(tags=["health"])
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: str = "ok"
+
+
+class Ready(BaseModel):
+    """Whether questions can be answered, and for callers with a key why not.
+
+    Counts are of all tenants' documents: they are told only where there are no keys, to this machine.
+    """
+
+    ready: bool
+    detail: str | None = None
+    generation: int | None = None
+    documents: int | None = None
+    chunks: int | None = None
+    active_runs: int | None = None
+
+
+class Version(BaseModel):
+    """What is running."""
+
+    name: str = "footnote"
+    version: str
+    model: str
+
+
+@router.get("/healthz", summary="Is the process alive?")
+async def healthz() -> Alive:
+    """Answer as long as the process does. Touches neither index nor model."""
+    return Alive()
+
+
+async def _is_known(request: Request, service: ServiceIn) -> bool:
+    try:
+        await grant(request, service)
+    except NotAllowed:
+        return False
+    return True
+
+
+@router.get(
+    "/readyz",
+    summary="Can it answer?",
+    responses={503: {"model": Ready, "description": "Not now."}},
+    response_model_exclude_none=True,
+)
+def readyz(
+    response: Response, service: ServiceIn, runs: RunsIn, is_known: Annotated[bool, Depends(_is_known)]
+) -> Ready:
+    """Say whether an index is loaded and the service is not shutting down. Never calls the language model."""
+    health = service.health()
+    ready = health.ready and not runs.draining
+    response.status_code = 200 if ready else 503
+    if not is_known:
+        return Ready(ready=ready)
+    detail = "The service is shutting down." if runs.draining else runs.trouble or health.detail
+    if service.keys.exist():
+        return Ready(ready=ready, detail=detail)
+    return Ready(
+        ready=ready,
+        detail=detail,
+        generation=health.generation,
+        documents=health.documents,
+        chunks=health.chunks,
+        active_runs=runs.active,
+    )
+
+
+@router.get("/version", summary="Which version is it?")
+async def version(service: ServiceIn) -> Version:
+    """Name the version and the model."""
+    return Version(version=service.version, model=service.written_by or service.model_name)

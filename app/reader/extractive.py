@@ -1,0 +1,98 @@
+"""Answer without a language model: the sentences of the passages that answer, quoted, each with its marker."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Sequence
+
+from app.answer.answerer import Piece, Written
+from app.events import Passage
+from app.language.quotation import quoted
+from app.language.reading import Line
+from app.question import Message
+from app.reader.asked import ask
+from app.reader.choice import Choice, choose
+from app.reader.rank import Source, rank
+from app.understand.parts import own_words, subquestions
+from ingest.parse.marked.markdown_inline import Marks
+from vectorstore.models.embed import Embedder
+
+_BULLET = re.compile(r"\A(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))\s++")
+_EMPHASIS = Marks(
+    re.compile(r"(?<!\\)\*|(?<![\w\\])_"),
+    {
+        "***": re.compile(r"(?<=[^\s\\])\*\*\*(?!\w)"),
+        "**": re.compile(r"(?<=[^\s\\])\*\*(?!\w)"),
+        "*": re.compile(r"(?<=[^\s\\])\*(?!\w)"),
+        "__": re.compile(r"(?<=[^\s\\])__(?!\w)"),
+        "_": re.compile(r"(?<=[^\s\\])_(?!\w)"),
+    },
+)
+_LINK = re.compile(r"!?\[([^\[\]\n]*+)\]\([^)\n]{0,1000}+\)")
+_NOTE = re.compile(r"\[\^\w{1,8}\]|(?<!\w)\[\d{1,3}\]")
+_ESCAPED = re.compile(r"\\([*_#+\-.!$~`<>|(){}\[\]])")
+_ENDED = re.compile(r"[.!?:…。！？؟۔।][\"'“”’»」』)*_]*\Z")
+_RULE = re.compile(r"\A[|\s:-]++\Z")
+
+
+def written(line: Line) -> str:
+    """Return the sentence as the answer says it, in quotation marks, ending in a full stop, question mark or colon."""
+    # White space first: emphasis and links go on over soft line breaks.
+    text = _row(line) if line.kind == "row" else _prose(" ".join(line.text.split()))
+    text = text.rstrip(" ;,\\")
+    return quoted(text if _ENDED.search(text[-8:]) else f"{text}.")
+
+
+def _prose(text: str) -> str:
+    """Take bullets, emphasis, link targets, footnote marks and the backslashes of escapes away."""
+    text = _LINK.sub(r"\1", _LINK.sub(r"\1", _BULLET.sub("", text.lstrip("> "))))
+    text = _NOTE.sub("", text)
+    text = _EMPHASIS.removed(_EMPHASIS.removed(text)).lstrip("# ").strip("*")
+    return _ESCAPED.sub(r"\1", text).replace("`", "")
+
+
+def _row(line: Line) -> str:
+    cells = _cells(line.text)
+    headers = next(
+        (
+            _cells(part)
+            for part in reversed(line.frame.split("\n"))
+            if part.startswith("|") and not _RULE.match(part)
+        ),
+        [],
+    )
+    filled = [place for place, cell in enumerate(cells) if cell and cell != "-"]
+    if len(headers) != len(cells) or len(filled) < 2:
+        return ", ".join(cells[place] for place in filled)
+    first, *rest = filled
+    named = [f"{headers[place]}: {cells[place]}" if headers[place] else cells[place] for place in rest]
+    return f"{cells[first]}, {', '.join(named)}"
+
+
+def _cells(row: str) -> list[str]:
+    return [_prose(cell.strip()) for cell in row.strip().strip("|").split("|")]
+
+
+class ExtractiveAnswerer:
+    """Composes an answer from the passages' own sentences."""
+
+    name = "extractive"
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+
+    async def write(
+        self, question: str, *, passages: Sequence[Passage], history: Sequence[Message]
+    ) -> AsyncGenerator[Piece, None]:
+        """Stream the answer sentence by sentence, each followed by its marker; refuse when no sentence is left."""
+        said: list[Choice] = []
+        sources = [Source(passage.text, passage.context) for passage in passages]
+        parts = subquestions(question)
+        for part in parts:
+            asked = ask(part)
+            most = 2 if len(parts) > 1 else 4 if asked.kind in ("list", "how_to") else 3
+            ranked = await asyncio.to_thread(rank, own_words(part), sources, embedder=self._embedder)
+            for choice in choose(asked, ranked, passages, said=said, most=most):
+                lead = " " if said else ""
+                said.append(choice)
+                yield f"{lead}{choice.lead}{written(choice.candidate.line)} [{choice.passage.number}]"
+        yield Written(refused=not said)

@@ -1,0 +1,1 @@
+"""Whether passages support what a sentence claims."""

@@ -1,0 +1,1 @@
+"""One question and its answer, from retrieval to the last event."""

@@ -1,0 +1,216 @@
+"""Find the passages for a question. The one place where async code crosses into threads."""
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+
+from app.events import Passage
+from app.language.phrasal import meant
+from app.language.words import fold
+from vectorstore.models.embed import Embedder
+from vectorstore.store import Snapshot, Store
+from vectorstore.types import Chunk, ChunkId, Generation, Hit, Scope, Span, Vector, Where
+
+_ENCODING = "o200k_base"
+_VOCABULARY = f"https://openaipublic.blob.core.windows.net/encodings/{_ENCODING}.tiktoken"
+_MARGIN = 1.25
+"""WordPiece counts run below byte-pair counts on code and rare words; the margin covers that."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCounter:
+    """Counts tokens; `name` says with which vocabulary, for `/healthz`."""
+
+    name: str
+    count: Callable[[str], int]
+
+
+def open_counter(embedder: Embedder) -> TokenCounter:
+    """Count with tiktoken where its vocabulary is on disk, else with the embedder's and a margin.
+
+    tiktoken downloads a missing vocabulary on first use, so its cache is looked at first.
+    """
+    if _vocabulary_file().is_file():
+        import tiktoken
+
+        encoding = tiktoken.get_encoding(_ENCODING)
+        return TokenCounter(
+            f"tiktoken {_ENCODING}",
+            _remembered(lambda text: len(encoding.encode(text, disallowed_special=()))),
+        )
+    return TokenCounter(
+        f"{embedder.name} tokenizer × {_MARGIN}",
+        _remembered(lambda text: int(len(embedder.token_offsets(text)) * _MARGIN) + 1),
+    )
+
+
+def _remembered(count: Callable[[str], int]) -> Callable[[str], int]:
+    """Count a passage once: the same ones are packed again and again, and a count takes near a millisecond."""
+    return lru_cache(maxsize=2_048)(count)
+
+
+def _vocabulary_file() -> Path:
+    """Return where tiktoken caches the vocabulary (its documented TIKTOKEN_CACHE_DIR, else a temporary folder)."""
+    folder = os.environ.get("TIKTOKEN_CACHE_DIR") or os.environ.get("DATA_GYM_CACHE_DIR")
+    root = Path(folder) if folder else Path(tempfile.gettempdir()) / "data-gym-cache"
+    return root / hashlib.sha1(_VOCABULARY.encode(), usedforsecurity=False).hexdigest()
+
+
+_OVERHEAD = 40
+"""Tokens that a passage's number, title and date cost around its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A passage that did not go in, and why."""
+
+    passage: Passage
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """The passages that an answer may be written from, numbered from 1, and those left out."""
+
+    passages: tuple[Passage, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def pack(passages: Sequence[Passage], *, budget: int, most: int, count: Callable[[str], int]) -> Packed:
+    """Keep the best passages that fit, at most `most`, without those that say the same. The first is always kept."""
+    kept: list[Passage] = []
+    left_out: list[LeftOut] = []
+    seen: dict[str, int] = {}
+    for passage in passages:
+        text = " ".join(passage.text.split())
+        cost = count(passage.text) + _OVERHEAD
+        reason = ""
+        if text in seen:
+            reason = f"says the same as passage {seen[text]}"
+        elif len(kept) == most:
+            reason = f"more than {most} passages"
+        elif kept and cost > budget:
+            reason = "does not fit the token budget"
+        if reason:
+            left_out.append(LeftOut(passage, reason))
+            continue
+        budget -= cost
+        kept.append(replace(passage, number=len(kept) + 1))
+        seen[text] = len(kept)
+    return Packed(tuple(kept), tuple(left_out))
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """What a search brought: hits best first, and the passages that neighbouring hits form."""
+
+    generation: Generation
+    hits: tuple[Hit, ...]
+    passages: tuple[Passage, ...]
+    vector: Vector
+    parts: tuple["Retrieved", ...] = ()
+    """What each part of a question in several parts brought, without passages of its own."""
+
+
+class Retriever:
+    """Searches the store with an embedded question."""
+
+    def __init__(self, store: Store, embedder: Embedder) -> None:
+        self._store = store
+        self._embedder = embedder
+
+    async def retrieve(
+        self,
+        text: str,
+        *,
+        scope: Scope,
+        where: Where = (),
+        limit: int,
+        at: Generation | None = None,
+        parts: Sequence[str] = (),
+    ) -> Retrieved:
+        """Return at most `limit` hits at a pinned generation (the newest when `at` is None).
+
+        `parts` are what the question asks one by one; each is searched too, and the best of all come first.
+        """
+        return await asyncio.to_thread(self._retrieve, (text, *parts), scope, where, limit, at)
+
+    def _retrieve(
+        self, texts: Sequence[str], scope: Scope, where: Where, limit: int, at: Generation | None
+    ) -> Retrieved:
+        vectors = [self._embedder.embed_query(text) for text in texts]
+        with self._store.snapshot(at) as snapshot:
+            found = [
+                snapshot.search(_with_meant(text), vector, scope=scope, where=where, limit=limit)
+                for text, vector in zip(texts, vectors, strict=True)
+            ]
+            hits = in_turn(found)[:limit]
+            generation = snapshot.generation
+            return Retrieved(
+                generation,
+                tuple(hits),
+                passages_of(hits, snapshot),
+                vectors[0],
+                tuple(
+                    Retrieved(generation, tuple(own), (), vector)
+                    for own, vector in zip(found[1:], vectors[1:], strict=True)
+                ),
+            )
+
+
+def _with_meant(text: str) -> str:
+    """Add the single words that documents use for the question's verbs of two words."""
+    return " ".join((text, *(verb.word for verb in meant(fold(text)))))
+
+
+def in_turn(rankings: Sequence[Sequence[Hit]]) -> list[Hit]:
+    """Merge rankings by taking the next best of each in turn; a chunk stands once."""
+    merged: dict[ChunkId, Hit] = {}
+    for place in range(max(map(len, rankings), default=0)):
+        for ranking in rankings:
+            if place < len(ranking):
+                merged.setdefault(ranking[place].chunk.id, ranking[place])
+    return list(merged.values())
+
+
+def passages_of(hits: Sequence[Hit], snapshot: Snapshot) -> tuple[Passage, ...]:
+    """Merge hits that are neighbours in their document, so that each passage reads as the document does.
+
+    Passages are ordered by their best hit and numbered from 1.
+    """
+    by_place = sorted(hits, key=lambda hit: (hit.document.id, hit.chunk.position))
+    runs: list[list[Hit]] = []
+    for _, group in groupby(by_place, key=lambda hit: hit.document.id):
+        for hit in group:
+            last = runs[-1][-1] if runs else None
+            adjoins = last is not None and last.document.id == hit.document.id
+            if adjoins and last is not None and hit.chunk.position == last.chunk.position + 1:
+                runs[-1].append(hit)
+            else:
+                runs.append([hit])
+    best = {hit.chunk.id: place for place, hit in enumerate(hits)}
+    runs.sort(key=lambda run: min(best[hit.chunk.id] for hit in run))
+    return tuple(_passage(number, run, snapshot) for number, run in enumerate(runs, start=1))
+
+
+def _passage(number: int, run: Sequence[Hit], snapshot: Snapshot) -> Passage:
+    chunks: list[Chunk] = [hit.chunk for hit in run]
+    document = run[0].document
+    span = Span(chunks[0].span.start, max(chunk.span.end for chunk in chunks), chunks[0].span.page)
+    text = chunks[0].text if len(chunks) == 1 else snapshot.text(document.id)[span.start : span.end]
+    return Passage(
+        number=number,
+        document=document,
+        span=span,
+        text=text,
+        chunks=tuple(chunk.id for chunk in chunks),
+        headings=chunks[0].headings,
+        context=chunks[0].context,
+        score=max(hit.score for hit in run),
+    )

@@ -1,0 +1,1 @@
+"""What is asked: follow-ups made to stand alone, parts, small talk, what to ask next."""

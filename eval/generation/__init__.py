@@ -1,1 +1,0 @@
-"""Test cases from a team's own documents."""

@@ -1,0 +1,84 @@
+"""Every metric of a single outcome, and a version for each: what it says about a fixed set of probes.
+
+A version made of behaviour changes when a scorer does, or the support checker under it, and stays when only its
+code is tidied. Scores of different versions are never compared.
+"""
+
+import hashlib
+
+from app.events import Citation, Passage
+from eval.cases import Case, Evidence, Nugget
+from eval.metrics.answer import citations, contents, groundedness
+from eval.metrics.correctness import NAMES as WEIGHED
+from eval.metrics.correctness import correctness, nuggets
+from eval.metrics.outcome import ERROR, Outcome, Score
+from eval.metrics.refusal import refusal
+from eval.metrics.retrieval import retrieval
+from eval.metrics.ruler import PLAIN, Ruler
+from vectorstore.types import Document, DocumentId, Span
+
+K = 5
+_TEXT = (
+    "Staff get 25 days of annual leave a year, interns get 12 days. Up to 5 days may be carried over. "
+    "They expire on 31 March. Taxis need the approval of a manager, and receipts are handed in within 30 days."
+)
+_ANSWERS = (
+    "Staff get 25 days of annual leave a year, interns get 12 days. [1] They expire on 31 March. [1]",
+    "Staff get 28 days of annual leave a year. [1] A manager approves a taxi beforehand. [1]",
+    "Receipts are handed in within a month, and up to 5 days can be taken into the next year. [1]",
+    "Interns get fewer days than staff. [1] The canteen serves lunch until two, which everybody likes.",
+    "Up to 5 days may not be carried over. [1] Leave expires on 31 December. [2]",
+    "They lapse at the end of March unless a manager has agreed to something else. [1]",
+)
+
+
+def scores_of(outcome: Outcome, ruler: Ruler = PLAIN) -> dict[str, Score]:
+    """Score one outcome by every metric that needs no other outcome; a broken turn scores `error` throughout."""
+    rows = (
+        retrieval(outcome, k=K),
+        groundedness(outcome, ruler),
+        citations(outcome, ruler),
+        refusal(outcome),
+        contents(outcome),
+        correctness(outcome, ruler),
+        nuggets(outcome, ruler),
+    )
+    scores = {name: score for row in rows for name, score in row.items()}
+    return dict.fromkeys(scores, ERROR) if outcome.error else scores
+
+
+def versions(ruler: Ruler = PLAIN) -> dict[str, str]:
+    """Return each metric's version. Words weigh as in general English here: a document more makes no new scorer."""
+    said: dict[str, list[str]] = {name: [ruler.words] for name in WEIGHED}
+    probed = Ruler(ruler.tau)
+    for probe in _probes():
+        for name, score in scores_of(probe, probed).items():
+            said.setdefault(name, []).append(f"{score.status} {score.value:.2f}")
+    return {
+        name: hashlib.sha256(" ".join(values).encode()).hexdigest()[:8]
+        for name, values in sorted(said.items())
+    }
+
+
+def _probes() -> list[Outcome]:
+    document = Document(DocumentId("doc_probe"), "probe.md", "Probe", "text/markdown", "0")
+    passage = Passage(1, document, Span(0, len(_TEXT)), _TEXT, ())
+    case = Case(
+        id="probe",
+        question="How many days of leave do I get, and when do they expire?",
+        reference="Staff get 25 days of leave; they expire on 31 March.",
+        evidence=(Evidence(doc="probe.md", quote="They expire on 31 March"), Evidence(doc="other.md")),
+        nuggets=(Nugget(text="25 days"), Nugget(text="expire on 31 March", vital=False)),
+        must_include=("25 days",),
+    )
+    answered = [_answered(case, answer, passage) for answer in _ANSWERS]
+    refused = [Outcome(case.model_copy(update={"answerable": a}), refused=True) for a in (True, False)]
+    return answered + refused
+
+
+def _answered(case: Case, answer: str, passage: Passage) -> Outcome:
+    """Give an answer one citation, over its first sentence, that rests on half support."""
+    end = answer.index(".") + 1
+    quote = _TEXT[:40]
+    cited = Citation(1, (end + 1, end + 4), (0, end), passage.document, Span(0, 40), quote, 0.5)
+    return Outcome(case, answer, passages=(passage,), citations=(cited,), verbatim=(True,))

@@ -1,0 +1,1 @@
+"""What touches foreign files: worker processes with limits of memory, time and reach."""

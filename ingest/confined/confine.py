@@ -1,0 +1,151 @@
+"""What a worker process gives up before it sees a file: privileges, network, files, memory, time."""
+
+import ctypes
+import mimetypes
+import os
+import resource
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from ingest.extract import Limits
+
+_CREATE_RULESET: Final = 444
+_ADD_RULE: Final = 445
+_RESTRICT_SELF: Final = 446
+_VERSION: Final = 1
+_PATH_BENEATH: Final = 1
+_EXECUTE: Final = 1 << 0
+_READ_FILE: Final = 1 << 2
+_READ_DIR: Final = 1 << 3
+_FIRST_VERSION_RIGHTS: Final = (1 << 13) - 1
+_LATER_RIGHTS: Final = {2: 1 << 13, 3: 1 << 14, 5: 1 << 15}  # refer, truncate, device ioctl
+_TCP: Final = 3  # bind and connect, since version 4
+_SCOPES: Final = 3  # abstract sockets and signals to others, since version 6
+
+
+class _Ruleset(ctypes.Structure):
+    _fields_ = (
+        ("handled_access_fs", ctypes.c_uint64),
+        ("handled_access_net", ctypes.c_uint64),
+        ("scoped", ctypes.c_uint64),
+    )
+
+
+class _PathBeneath(ctypes.Structure):
+    _pack_ = 1
+    _fields_ = (("allowed_access", ctypes.c_uint64), ("parent_fd", ctypes.c_int32))
+
+
+def allow_reading_only(paths: Iterable[Path]) -> bool:
+    """Take every right on files and TCP from this process for good, except to read below `paths`.
+
+    Returns whether the system does so; the caller has set no_new_privs before.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    version = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)
+    if version < 1:
+        return False
+    ruleset = _new_ruleset(libc, version)
+    if ruleset < 0:
+        return False
+    try:
+        for path in paths:
+            _allow(libc, ruleset, path)
+        return bool(libc.syscall(_RESTRICT_SELF, ruleset, 0) == 0)
+    finally:
+        os.close(ruleset)
+
+
+def _new_ruleset(libc: ctypes.CDLL, version: int) -> int:
+    rights = _FIRST_VERSION_RIGHTS
+    for since, right in _LATER_RIGHTS.items():
+        rights |= right if version >= since else 0
+    rules = _Ruleset(rights, _TCP if version >= 4 else 0, _SCOPES if version >= 6 else 0)
+    # an old kernel refuses the fields that it does not know
+    known = 24 if version >= 6 else 16 if version >= 4 else 8
+    return int(libc.syscall(_CREATE_RULESET, ctypes.byref(rules), ctypes.c_size_t(known), 0))
+
+
+def _allow(libc: ctypes.CDLL, ruleset: int, path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return
+    rights = _READ_FILE | _EXECUTE | (_READ_DIR if path.is_dir() else 0)
+    try:
+        rule = _PathBeneath(rights, descriptor)
+        libc.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(rule), 0)
+    finally:
+        os.close(descriptor)
+
+
+_PR_SET_NO_NEW_PRIVS: Final = 38
+_CLONE_NEWUSER: Final = 0x10000000
+_CLONE_NEWNET: Final = 0x40000000
+_MAX_OPEN_FILES: Final = 64
+_SYSTEM_LIBRARIES: Final = (
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/share/zoneinfo",
+    "/etc/ld.so.cache",
+)
+_OWN_PACKAGES: Final = ("ingest", "vectorstore")
+
+
+def confine(limits: Limits, *, also: Iterable[Path] = ()) -> None:
+    """Give up all that parsing does not need, except to read `also`. What the system does not permit is passed over."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        if libc.unshare(_CLONE_NEWNET) != 0:
+            libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+        allow_reading_only([*_readable(), *also])
+    _set(resource.RLIMIT_CORE, 0)
+    _set(resource.RLIMIT_FSIZE, 0)
+    _set(resource.RLIMIT_NOFILE, _MAX_OPEN_FILES)
+    _set(resource.RLIMIT_NPROC, 0)
+    _set(resource.RLIMIT_AS, limits.memory_bytes)
+
+
+def cpu_allowance(seconds: int) -> None:
+    """Allow this much processor time from now on; beyond it the kernel ends the process (SIGXCPU)."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds + 1, hard))
+
+
+def worker_environment() -> dict[str, str]:
+    """Return the environment of a worker: nothing of the parent's but where its libraries lie."""
+    kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
+    # numpy's threads each reserve memory that counts against the limit, and none is needed
+    return {"LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", **kept}
+
+
+def _readable() -> Iterator[Path]:
+    """Return where code lies: Python, its packages, system libraries, and our own two packages.
+
+    Not every folder that code is imported from: with an editable install that is the repository, with its
+    settings and data.
+    """
+    own = Path(__file__).resolve().parents[2]
+    yield from (own / name for name in _OWN_PACKAGES)
+    yield from map(Path, (*_SYSTEM_LIBRARIES, *mimetypes.knownfiles))  # openpyxl reads the known types
+    yield from (Path(entry) for entry in os.environ.get("LD_LIBRARY_PATH", "").split(":") if entry)
+    yield from (Path(sys.base_prefix) / "lib", Path(sys.prefix) / "lib")
+    for entry in map(Path, sys.path):
+        if entry.name in ("site-packages", "dist-packages") or entry.suffix == ".zip":
+            yield entry
+
+
+def _set(which: int, value: int) -> None:
+    _, hard = resource.getrlimit(which)
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    try:
+        resource.setrlimit(which, (value, value))
+    except (ValueError, OSError):  # macOS does not let RLIMIT_AS be lowered
+        return

@@ -1,0 +1,93 @@
+"""Pages of original files as pictures for the viewer: drawn when first asked for, kept while there is room."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from ingest.confined.render import Renderer, places_of
+from ingest.extract import ParseFailure
+from ingest.picture import Layout
+from vectorstore.errors import Busy, NotFound
+from vectorstore.types import Document, DocumentId, Span
+
+OriginalOf: TypeAlias = Callable[[Document], Path | None]
+"""Finds the file that a document was read from, or None where it is gone or has changed since."""
+
+WIDTH: Final = 1_400
+"""Pixels: a column of 700 on a screen of double density."""
+_ROOM: Final = 64 << 20
+_WAITING: Final = 16  # of the threads that serve all synchronous routes
+
+
+class PagePictures:
+    """Draws pages of PDFs in a confined process of its own; safe in threaded programs. `close` ends the process."""
+
+    def __init__(self, original_of: OriginalOf, *, room: int = _ROOM) -> None:
+        self._original_of = original_of
+        self._room = room
+        self._kept: OrderedDict[tuple[DocumentId, int], bytes] = OrderedDict()
+        self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(_WAITING)
+        self._renderer: Renderer | None = None
+
+    def layout(self, document: Document, text: str, span: Span | None) -> Layout | None:
+        """Return the pages' sizes and where the span stands on them; None where they cannot be shown."""
+        path = self._file(document)
+        if path is None:
+            return None
+        try:
+            with self._drawing() as renderer:
+                found = renderer.layout(path, places_of(text, document.pages, span) if span else ())
+        except Busy:
+            return None
+        is_same = isinstance(found, Layout) and len(found.sizes) == len(document.pages)
+        return found if is_same and isinstance(found, Layout) else None
+
+    def png(self, document: Document, page: int) -> bytes:
+        """Return a page (from 1) as a PNG file; raises NotFound, or Busy when too many are being drawn."""
+        key = (document.id, page)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        path = self._file(document)
+        if path is None or not 1 <= page <= len(document.pages):
+            raise NotFound(f"There is no picture of page {page}.", "Read the document's text instead.")
+        with self._drawing() as renderer:
+            drawn = renderer.picture(path, page, width=WIDTH)
+        if isinstance(drawn, ParseFailure):
+            raise NotFound(f"Page {page} cannot be drawn.", drawn.message)
+        return self._keep(key, drawn.png())
+
+    def close(self) -> None:
+        """End the process; it is started anew if it is needed again."""
+        with self._lock:
+            renderer, self._renderer = self._renderer, None
+            self._kept.clear()
+        if renderer is not None:
+            renderer.close()
+
+    def _file(self, document: Document) -> Path | None:
+        return self._original_of(document) if document.media_type == "application/pdf" else None
+
+    @contextmanager
+    def _drawing(self) -> Iterator[Renderer]:
+        if not self._places.acquire(blocking=False):
+            raise Busy("Too many pages are being drawn.", "Load the page again in a moment.")
+        try:
+            with self._lock:
+                self._renderer = self._renderer or Renderer()
+                renderer = self._renderer
+            yield renderer
+        finally:
+            self._places.release()
+
+    def _keep(self, key: tuple[DocumentId, int], png: bytes) -> bytes:
+        with self._lock:
+            self._kept[key] = png
+            while len(self._kept) > 1 and sum(map(len, self._kept.values())) > self._room:
+                self._kept.popitem(last=False)
+        return png

@@ -1,0 +1,106 @@
+"""The process that parses: it gives up what it does not need, then answers one file at a time.
+
+Started by `ingest.confined.worker_process` with a socket as its standard input. For each file it receives a JSON line
+with the file's name and an open descriptor (a second one where OCR has read its pages), and sends back a parcel: what the file says or, where the line asks
+for `places` or a `page`, where words stand or how a page looks. It ends when the socket closes.
+"""
+
+import array
+import json
+import os
+import socket
+import sys
+from typing import Any, Final, NamedTuple
+
+from ingest.confined.confine import confine, cpu_allowance
+from ingest.extract import Extract, Limits, OcrPages, ParseFailure, Unparsable
+from ingest.parcel import READY, pack
+from ingest.parse.dispatch import parse
+from ingest.parse.pdf.picture import layout_of, picture_of
+from ingest.picture import Layout, Picture, Place, pack_layout, pack_picture
+
+_MAX_REQUEST: Final = 16_384
+OUT_OF_MEMORY: Final = ParseFailure(
+    "out_of_memory", "Reading the file takes more memory than one file may use; split it."
+)
+
+
+class _Request(NamedTuple):
+    asked: dict[str, Any]  # Any: JSON from the parent
+    descriptors: list[int]
+
+
+def main() -> None:
+    """Serve until the parent closes the socket. The limits come as JSON in the first argument."""
+    limits = Limits(**json.loads(sys.argv[1]))
+    with socket.socket(fileno=0) as parent:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        confine(limits)
+        parent.sendall(READY)
+        # libraries write warnings about damaged files; nobody reads them, and a full pipe would block
+        os.dup2(nowhere, 2)
+        while (request := _receive(parent)) is not None:
+            cpu_allowance(limits.cpu_seconds)
+            outcome = _outcome(request, limits)
+            parent.sendall(_parcel(outcome))
+            del outcome
+
+
+def _receive(parent: socket.socket) -> _Request | None:
+    message, ancillary, _, _ = parent.recvmsg(_MAX_REQUEST, socket.CMSG_SPACE(2 * array.array("i").itemsize))
+    if not message:
+        return None
+    descriptors = array.array("i")
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(content)
+    return _Request(json.loads(message), list(descriptors))
+
+
+def _outcome(request: _Request, limits: Limits) -> Extract | Layout | Picture | ParseFailure:
+    try:
+        data, *beside = [_content(each, limits.max_file_bytes + 1) for each in request.descriptors]
+        return _answer(request.asked, data, limits, ocr=_ocr_pages(beside[0]) if beside else None)
+    except Unparsable as failure:
+        return ParseFailure(failure.reason, failure.message, failure.unread)
+    except MemoryError:
+        return OUT_OF_MEMORY
+    except RecursionError:
+        return ParseFailure("corrupt", "The file is nested too deeply to be read.")
+    # the edge: a parser may raise anything on a damaged file, and it must cost this file only
+    except Exception as error:  # noqa: BLE001
+        return ParseFailure(
+            "corrupt",
+            f"The file is damaged or not what its type says ({type(error).__name__}); open it and save it again.",
+        )
+
+
+def _content(descriptor: int, most: int) -> bytes:
+    with open(descriptor, "rb") as file:
+        return file.read(most)
+
+
+def _ocr_pages(body: bytes) -> OcrPages:
+    texts, failed = ({int(page): said for page, said in each.items()} for each in json.loads(body))
+    return OcrPages(texts, failed)
+
+
+def _answer(
+    asked: dict[str, Any], data: bytes, limits: Limits, *, ocr: OcrPages | None
+) -> Extract | Layout | Picture:
+    if "page" in asked:
+        return picture_of(data, asked["page"], limits, width=asked["width"])
+    if "places" in asked:
+        return layout_of(data, [Place(*place) for place in asked["places"]], limits)
+    return parse(data, name=asked["name"], limits=limits, ocr=ocr)
+
+
+# after the failure's own frames are gone: where memory ran out, they hold what is left of it
+def _parcel(outcome: Extract | Layout | Picture | ParseFailure) -> bytes:
+    match outcome:
+        case Layout():
+            return pack_layout(outcome)
+        case Picture():
+            return pack_picture(outcome)
+        case _:
+            return pack(outcome)

@@ -1,0 +1,1 @@
+"""Text cut into chunks along its structure."""

@@ -1,0 +1,177 @@
+"""The inside of Markdown blocks: links to their text, images to their description, tags away; code untouched."""
+
+import html
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ingest.parse.writer import ExtractWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Which marks there are: `opening` finds where one may open; `closing` holds each, tried in order, by what closes it.
+
+    A mark opens before something that is no white space, and closes on the same line.
+    """
+
+    opening: re.Pattern[str]
+    closing: Mapping[str, re.Pattern[str]]
+
+    def removed(self, text: str) -> str:
+        """Return the text without the pairs of marks; what stands between them stays as it is."""
+        return "\n".join(map(self._removed, text.split("\n")))
+
+    def _removed(self, line: str) -> str:
+        kept: list[str] = []
+        done = at = 0
+        closers: dict[str, int] = {}
+        while opens := self.opening.search(line, at):
+            at = opens.start() + 1
+            for mark, closing in self.closing.items():
+                inner = opens.start() + len(mark)
+                if not line.startswith(mark, opens.start()) or not line[inner : inner + 1].strip():
+                    continue
+                # The nearest closer serves every mark before it, so that none is looked for twice.
+                if closers.get(mark, 0) <= inner:
+                    found = closing.search(line, inner + 1)
+                    closers[mark] = found.start() if found else len(line)
+                end = closers[mark]
+                if end < len(line):
+                    kept += [line[done : opens.start()], line[inner:end]]
+                    done = at = end + len(mark)
+                    break
+        return "".join((*kept, line[done:]))
+
+
+_MARK = re.compile(r"^ *+(?P<fence>`{3,}+|~{3,}+)|`++", re.M)
+
+
+def with_code(source: str, shown: Callable[[str], str]) -> str:
+    """Return the source with each piece of code, its marks included, as `shown` gives it."""
+    marks = list(_MARK.finditer(source))
+    parts: list[str] = []
+    done = 0
+    for mark, closer in zip(marks, _closers(marks), strict=True):
+        if closer and mark.start() >= done:
+            parts += [source[done : mark.start()], shown(source[mark.start() : closer.end()])]
+            done = closer.end()
+    return "".join((*parts, source[done:]))
+
+
+def _closers(marks: Sequence[re.Match[str]]) -> list[re.Match[str] | None]:
+    """Return for each mark what closes it: the next fence as long, else the next back-quotes of its number."""
+    closers: list[re.Match[str] | None] = []
+    quotes: dict[str, re.Match[str]] = {}
+    fences: dict[str, list[re.Match[str]]] = {"`": [], "~": []}
+    for mark in reversed(marks):
+        closer = None
+        if fence := mark["fence"]:
+            after = fences[fence[0]]
+            while after and len(after[-1]["fence"]) < len(fence):
+                after.pop()
+            closer = after[-1] if after else None
+            after.append(mark)
+        run = mark[0].lstrip(" ")
+        closers.append(closer or (quotes.get(run) if run[0] == "`" else None))
+        quotes[run] = mark
+    return closers[::-1]
+
+
+_MAX_SHOWN_LINK = 80
+_CODE_MARK = "\ue0ff"  # private use: stands for a piece of code while the prose around it is cleaned
+_ASIDE = re.compile(f"{_CODE_MARK}(\\d+){_CODE_MARK}")
+_BRACKETED = r"\[(?P<text>(?:[^\[\]\\]|\\.|\[[^\[\]]*+\])*+)\]"
+_LINK = re.compile(
+    _BRACKETED + r"\(\s*+(?P<target><[^>\n]{0,2000}+>|(?:[^()\s]|\([^()\s]*+\))*+)"
+    r"(?:\s++(?:\"[^\"]{0,1000}+\"|'[^']{0,1000}+'|\([^)]{0,1000}+\)))?\s*+\)(?:\{[^}\n]{0,500}+\})?"
+)
+_IMAGE = re.compile("!" + _LINK.pattern)
+_REFERENCE = re.compile(r"(?P<image>!?)" + _BRACKETED + r"\[(?P<label>[^\[\]]*+)\]")
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
+_TEMPLATES = (("{{<", ">}}"), ("{{%", "%}}"), ("{%", "%}"), ("{*", "*}"))
+_ATTRIBUTES = re.compile(r"\{:[^{}\n]*+\}")
+_BREAK = re.compile(r"<br\s*+/?>", re.I)
+_TAG = re.compile(
+    r"</?(?:a|abbr|aside|b|big|blockquote|caption|center|cite|code|dd|del|details|dfn|div|dl|dt|em|figcaption|"
+    r"figure|font|h[1-6]|hr|i|iframe|img|ins|kbd|li|mark|ol|p|picture|pre|q|s|samp|section|small|source|span|"
+    r"strong|sub|summary|sup|table|tbody|td|tfoot|th|thead|tr|tt|u|ul|var|video|wbr)(?:\s[^<>]*)?/?>",
+    re.I,
+)
+_ANCHOR = re.compile(r"(?<!\s)\s*+\{\s*+[#.:][^{}\n]*+\}\s*+\Z")
+_MARKS = Marks(
+    re.compile(r"[*_~`]"),
+    {mark: re.compile(rf"(?<=\S){re.escape(mark)}") for mark in ("**", "__", "~~", "*", "`")},
+)
+_SHOWN = re.compile(r"\[([^\[\]]*+)\]\(https?://[^)\s]{0,200}+\)")
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+
+
+class MarkdownInline:
+    """Cleans the text of blocks; knows the reference links that the document defines."""
+
+    def __init__(self, environment: dict[str, object], writer: ExtractWriter) -> None:
+        references = environment.get("references")
+        self._references: dict[str, dict[str, str]] = references if isinstance(references, dict) else {}
+        self._writer = writer
+
+    def text(self, source: str) -> str:
+        """Return the block's source without markup that is not content; code stays as it is."""
+        if not any(mark in source for mark in "[<{&"):
+            return source
+        code: list[str] = []
+
+        def put_aside(piece: str) -> str:
+            code.append(piece)
+            return f"{_CODE_MARK}{len(code) - 1}{_CODE_MARK}"
+
+        prose = self._prose(with_code(source.replace(_CODE_MARK, ""), put_aside))
+        return _ASIDE.sub(lambda match: code[int(match[1])], prose)
+
+    def title(self, source: str) -> str:
+        """Return a heading as plain words."""
+        title = self.text(_ANCHOR.sub("", source))
+        title = _SHOWN.sub(r"\1", title)
+        for _ in range(3):
+            title = _MARKS.removed(title)
+        return _ESCAPE.sub(r"\1", title)
+
+    def _prose(self, source: str) -> str:
+        source = _COMMENT.sub("", source)
+        for begins, ends in _TEMPLATES:
+            source = _without(source, begins, ends)
+        source = _ATTRIBUTES.sub("", source)
+        source = _IMAGE.sub(lambda match: match["text"].strip(), source)  # first: it may stand inside a link
+        source = _REFERENCE.sub(self._reference, _LINK.sub(self._link, source))
+        source = _TAG.sub("", _BREAK.sub(" ", source))
+        return html.unescape(source) if "&" in source else source
+
+    def _link(self, match: re.Match[str]) -> str:
+        target = match["target"].strip("<>")
+        text = match["text"].strip()
+        return self._shown(text, target)
+
+    def _reference(self, match: re.Match[str]) -> str:
+        label = " ".join((match["label"] or match["text"]).split()).upper()
+        if label not in self._references:
+            return match[0]
+        if match["image"]:
+            return match["text"]
+        return self._shown(match["text"], self._references[label].get("href", ""))
+
+    def _shown(self, text: str, target: str) -> str:
+        """Keep an address that a reader could follow and read; a path inside the source tells nothing."""
+        self._writer.link(target)
+        if target.startswith(("http://", "https://")) and len(target) <= _MAX_SHOWN_LINK:
+            same = target.split("://", 1)[1].rstrip("/") == text.removeprefix("https://").rstrip("/")
+            return target if same or not text else f"[{text}]({target})"
+        return text
+
+
+def _without(text: str, begins: str, ends: str) -> str:
+    """Leave out what stands between two marks, with them."""
+    kept, done = [], 0
+    while (start := text.find(begins, done)) >= 0 and (end := text.find(ends, start + len(begins))) >= 0:
+        kept.append(text[done:start])
+        done = end + len(ends)
+    return "".join((*kept, text[done:]))

@@ -1,0 +1,288 @@
+"""Tables on a PDF page: by the lines that are drawn, else by columns that numbers and short texts form."""
+
+import re
+from typing import Final, NamedTuple
+
+from ingest.parse.pdf.page import Row, Word
+
+
+class Column(NamedTuple):
+    """A column of a table: from where to where, in points."""
+
+    left: float
+    right: float
+
+    @property
+    def middle(self) -> float:
+        """The column's centre."""
+        return (self.left + self.right) / 2
+
+
+def header_cells(rows: list[Row], columns: list[Column]) -> list[str]:
+    """Return one header for each column: the headings over it, from top to bottom."""
+    cells = [""] * len(columns)
+    for row in rows:
+        if len(row.runs) == 1 and row.text.startswith("("):  # the units, of the whole table
+            cells[0] = f"{cells[0]} {row.text}".strip()
+            continue
+        label = [run for run in row.runs if run.right <= columns[1].left and column_of(run, columns) == 0]
+        values = [run for run in row.runs if run not in label]
+        for run in label:
+            cells[0] = f"{cells[0]} {run.text}".strip()
+        for run, over in zip(values, _spans(values, columns), strict=True):
+            for at in over:
+                cells[at] = f"{cells[at]} {run.text}".strip()
+    return cells
+
+
+def column_of(run: Word, columns: list[Column]) -> int:
+    """Return the column that a run stands in: the first that it overlaps, else the nearest."""
+    overlaps = [min(run.right, column.right) - max(run.left, column.left) for column in columns]
+    first = next((at for at, overlap in enumerate(overlaps) if overlap > 0), None)
+    if first is not None:
+        return first
+    return max(range(len(columns)), key=lambda at: overlaps[at])
+
+
+def _spans(runs: list[Word], columns: list[Column]) -> list[list[int]]:
+    """Return the columns under each heading of one row."""
+    count = len(columns) - 1
+    if runs and count % len(runs) == 0 and count > len(runs):
+        each = count // len(runs)
+        groups = [list(range(1 + at * each, 1 + (at + 1) * each)) for at in range(len(runs))]
+        if all(
+            _is_centred(run, [columns[at] for at in group]) for run, group in zip(runs, groups, strict=True)
+        ):
+            return groups
+    return [_overlapped(run, columns) for run in runs]
+
+
+def _is_centred(run: Word, columns: list[Column]) -> bool:
+    left, right = columns[0].left, columns[-1].right
+    middle = (run.left + run.right) / 2
+    return abs(middle - (left + right) / 2) < 0.2 * (right - left)
+
+
+def _overlapped(run: Word, columns: list[Column]) -> list[int]:
+    middles = [at for at, column in enumerate(columns) if run.left <= column.middle <= run.right]
+    return middles or [column_of(run, columns)]
+
+
+_GLUED_BEFORE: Final = re.compile(r"[$€£¥(]{1,2}|US\$|[-–—]?\$")
+_LAST_SIGN: Final = re.compile(r"\A(.*\S)\s++([$€£¥])\Z")
+_TWO_SUMS: Final = re.compile(r"\A(\(?[\d,.]++\)?(?: ?%)?) ++([$€£¥] ?\(?[\d,.]++\)?)\Z")
+_GLUED_AFTER: Final = re.compile(r"[)%]{1,2}|pts?|bps|x|\)\s*%")
+_VALUE: Final = re.compile(
+    r"\A(?:[-–—(+]?\s*+(?:[$€£¥]\s*+)?\(?-?[\d.,]++\s*+(?:\)\s*+)?(?:%|x|pts?|bps|M|B|K)?\)?|[-–—]++|N/?[AM]|\*++|NM)\Z",
+    re.I,
+)
+_YEAR: Final = re.compile(r"(?:19|20)\d\d")
+_BULLET: Final = re.compile(r"[•◦▪‣●○■□–—\-·o§]|\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,4})[.)]")
+_MAX_LABEL_ROWS: Final = 3
+_MAX_CELL_WORDS: Final = 14
+_MAX_HEADER_ROWS: Final = 6
+
+
+class FoundTable(NamedTuple):
+    """Rows `start` to `end` (exclusive) of a stretch are this table."""
+
+    start: int
+    end: int
+    cells: list[list[str]]
+
+
+def find_tables(rows: list[Row], *, width: float) -> list[FoundTable]:
+    """Find the tables in a stretch of rows that have no lines drawn around them. `width` is the page's.
+
+    The first row of `cells` is the header; it is empty where the page has none.
+    """
+    tables: list[FoundTable] = []
+    at = 0
+    joined = [joined_row(row) for row in rows]
+    while at < len(rows):
+        end = _table_end(joined, at, width=width)
+        found = _read(joined, at, end) if end - at >= 2 else None
+        if found is None:
+            at += 1
+        else:
+            tables.append(found)
+            at = found.end
+    return tables
+
+
+def joined_row(row: Row) -> Row:
+    """Return the row with currency and percent signs joined to their numbers, bullets to their text."""
+    runs: list[Word] = []
+    parts = [part for run in row.runs for part in _parted(run)]
+    for run in parts:
+        before = runs[-1] if runs else None
+        if before is None:
+            runs.append(run)
+        elif _GLUED_BEFORE.fullmatch(before.text):
+            # a number stands where its digits stand: its sign may hang far to the left
+            runs[-1] = _joined(before, run, left=run.left)
+        elif _GLUED_AFTER.fullmatch(run.text) or (
+            len(runs) == 1 and len(parts) == 2 and _BULLET.fullmatch(before.text)
+        ):
+            runs[-1] = _joined(before, run, left=before.left)
+        else:
+            runs.append(run)
+    return Row(runs)
+
+
+def _parted(run: Word) -> list[Word]:
+    """Part "12 % $" and "2,466 $ 2": a currency sign belongs to the number behind it."""
+    match = _LAST_SIGN.fullmatch(run.text) or _TWO_SUMS.fullmatch(run.text)
+    if not match:
+        return [run]
+    at = run.right - (run.right - run.left) * len(match[2]) / len(run.text)
+    return [
+        Word(match[1], run.left, at - 1, run.top, run.bottom, run.bold),
+        Word(match[2], at, run.right, run.top, run.bottom, run.bold),
+    ]
+
+
+def _joined(before: Word, run: Word, *, left: float) -> Word:
+    space = "" if _GLUED_AFTER.fullmatch(run.text) and run.text != "%" else " "
+    text = before.text + space + run.text
+    if _BULLET.fullmatch(before.text):  # bullets come from fonts of their own, in any size
+        return Word(text, left, run.right, run.top, run.bottom, run.bold)
+    top, bottom = min(before.top, run.top), max(before.bottom, run.bottom)
+    return Word(text, left, run.right, top, bottom, before.bold and run.bold)
+
+
+def _table_end(rows: list[Row], start: int, *, width: float) -> int:
+    """Return the end of the run of rows that may be one table: cells side by side, labels between."""
+    if len(rows[start].runs) < 2 or _is_justified(rows[start]):
+        return start
+    end, at, labels = start + 1, start + 1, 0
+    while at < len(rows):
+        row, above = rows[at], rows[at - 1]
+        if row.top - above.bottom > 3.5 * row.size:
+            break
+        if len(row.runs) >= 2:
+            labels, end = 0, at + 1
+        else:
+            labels += 1
+            if labels > _MAX_LABEL_ROWS or _is_prose(rows, at, width=width):
+                break
+        at += 1
+    return end
+
+
+def _is_justified(row: Row) -> bool:
+    """Say whether the gaps of a row are those of prose set to full width."""
+    lower = sum(run.text[0].islower() for run in row.runs)
+    return len(row.runs) >= 5 and lower >= len(row.runs) / 2
+
+
+def _is_prose(rows: list[Row], at: int, *, width: float) -> bool:
+    """Say whether a row alone is too wide for a label; one that goes on in a row with values may be wide."""
+    row, below = rows[at], rows[at + 1] if at + 1 < len(rows) else None
+    if row.right - row.left <= 0.62 * width:
+        return False
+    ends = row.text.rstrip().endswith((".", ":", "!", "?"))
+    return ends or below is None or len(below.runs) < 2 or below.top - row.bottom > 0.5 * row.size
+
+
+def _read(rows: list[Row], start: int, end: int) -> FoundTable | None:
+    chosen = rows[start:end]
+    columns = _columns(chosen)
+    if len(columns) < 2:
+        return None
+    grid = [_cells(row, columns) for row in chosen]
+    # lines above that only fill the first column stand over the table, not in it; units are part of it
+    above = next((at for at, row in enumerate(grid) if any(row[1:])), 0)
+    above -= above > 0 and grid[above - 1][0].startswith("(") and not _is_body(grid[above])
+    if not _is_table(grid[above:], chosen[above:]):
+        return None
+    body = next((at for at in range(above, len(grid)) if _is_body(grid[at])), above)
+    if body - above > _MAX_HEADER_ROWS:
+        body = above + 1
+    while body > above and not any(grid[body - 1][1:]) and grid[body][0][:1].islower():
+        body -= 1  # the first line of a long label
+    header = header_cells(chosen[above:body], columns)
+    return FoundTable(start + above, end, [header, *_merged(grid[body:])])
+
+
+def _columns(rows: list[Row]) -> list[Column]:
+    """Return the columns that the fullest rows form: where their runs overlap, the same column."""
+    most = max(len(row.runs) for row in rows)
+    model = [row for row in rows if len(row.runs) >= max(2, 0.7 * most)]
+    # long headings may bridge two columns; figures don't
+    figures = [row for row in model if sum(_is_figure(run.text) for run in row.runs) >= 2]
+    model = figures if len(figures) >= 2 else model
+    spans = sorted((run.left, run.right) for row in model for run in row.runs)
+    columns: list[Column] = []
+    for left, right in spans:
+        if columns and left < columns[-1].right:
+            columns[-1] = Column(columns[-1].left, max(columns[-1].right, right))
+        else:
+            columns.append(Column(left, right))
+    return columns
+
+
+def _cells(row: Row, columns: list[Column]) -> list[str]:
+    cells = [""] * len(columns)
+    if len(row.runs) == 1 and not _VALUE.fullmatch(row.text):
+        # alone between the columns it is a label for the rows below, wherever it is set
+        starts = any(abs(row.left - column.left) < 4 for column in columns)
+        cells[column_of(row.runs[0], columns) if starts else 0] = row.text
+        return cells
+    for run in row.runs:
+        at = column_of(run, columns)
+        cells[at] = f"{cells[at]} {run.text}".strip()
+    return cells
+
+
+def _is_table(grid: list[list[str]], rows: list[Row]) -> bool:
+    filled = [sum(bool(cell) for cell in row) for row in grid]
+    beside = sum(count >= 2 for count in filled)
+    cells = [cell for row in grid for cell in row if cell]
+    values = sum(bool(_VALUE.fullmatch(cell)) for cell in cells)
+    long = sum(len(cell.split()) > _MAX_CELL_WORDS for row in grid for cell in row[1:])
+    if beside < 2 or beside < 0.4 * len(grid):
+        return False
+    if values >= 0.25 * len(cells):
+        return True
+    # without numbers the columns must be clear: enough rows, and not the gaps of justified prose
+    return beside >= 3 and long <= 0.2 * len(grid) and _is_aligned(rows)
+
+
+def _is_aligned(rows: list[Row]) -> bool:
+    starts: dict[int, int] = {}
+    parted = [row for row in rows if len(row.runs) >= 2]
+    for row in parted:
+        for run in row.runs[1:]:
+            starts[round(run.left / 4)] = starts.get(round(run.left / 4), 0) + 1
+    return max(starts.values(), default=0) >= 0.6 * len(parted)
+
+
+def _merged(grid: list[list[str]]) -> list[list[str]]:
+    """Join the lines of a cell that was broken: a row without values that goes on in lower case."""
+    merged: list[list[str]] = []
+    for row in grid:
+        if merged and _goes_on(merged[-1], row):
+            merged[-1] = [f"{above} {cell}".strip() for above, cell in zip(merged[-1], row, strict=True)]
+        else:
+            merged.append(list(row))
+    return merged
+
+
+def _goes_on(above: list[str], row: list[str]) -> bool:
+    above_values = [cell for cell in above[1:] if cell]
+    values = [cell for cell in row[1:] if cell]
+    if row[0] and row[0][0].islower() and (not values or not above_values):
+        return not above[0].endswith(":") or not above_values
+    text_only = values and not any(_VALUE.fullmatch(cell) for cell in values)
+    return bool(not row[0] and above[0] and text_only and any(cell[0].islower() for cell in values))
+
+
+def _is_body(row: list[str]) -> bool:
+    values = [cell for cell in row[1:] if cell]
+    return bool(row[0]) and (any(map(_is_figure, values)) or row[0].endswith(":"))
+
+
+def _is_figure(text: str) -> bool:
+    """Say whether a cell holds a value, not a year as headings do."""
+    return bool(_VALUE.fullmatch(text)) and not _YEAR.fullmatch(text)

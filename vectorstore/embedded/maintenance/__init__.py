@@ -1,0 +1,1 @@
+"""Maintenance: verify, erase, back up, reembed."""

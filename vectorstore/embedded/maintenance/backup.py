@@ -1,0 +1,192 @@
+"""One file that holds the whole truth, and the way back from it."""
+
+import os
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vectorstore.embedded.lock import writer_lock
+from vectorstore.embedded.maintenance import erasure
+from vectorstore.embedded.maintenance.verify import damage_of
+from vectorstore.embedded.truth import read as truth
+from vectorstore.embedded.truth import readers, seal
+from vectorstore.embedded.truth.database import Connection, Database, create_file, table_names
+from vectorstore.embedded.truth.files import sync_folder
+from vectorstore.embedded.truth.readers import Address, Version, histories
+from vectorstore.embedded.truth.records import CHUNK_COLUMNS, DOCUMENT_COLUMNS, readers_row
+from vectorstore.embedded.truth.seal import read_meta, write_meta
+from vectorstore.errors import BadInput, NotFound, StoreDamaged
+
+
+def reseal(connection: Connection) -> None:
+    """Seal every document and generation anew; the caller is in a transaction."""
+    seals = {}
+    for place, *document in connection.rows(f"SELECT d.row, {DOCUMENT_COLUMNS} FROM documents d"):
+        chunks = f"SELECT {CHUNK_COLUMNS} FROM chunks c WHERE c.document = ? ORDER BY c.position"
+        vectors = "SELECT v.vector FROM vectors v JOIN chunks c ON c.row = v.chunk WHERE c.document = ? ORDER BY c.position"
+        seals[place] = seal.document_seal(
+            tuple(document),
+            text=truth.text_of(connection, place) or "",
+            chunks=connection.each(chunks, (place,)),
+            vectors=(row[0] for row in connection.each(vectors, (place,))),
+        )
+    connection.run_many(
+        "UPDATE documents SET seal = ? WHERE row = ?", [(value, row) for row, value in seals.items()]
+    )
+    columns = "number, created, note, documents, chunks, last_chunk"
+    for row in connection.rows(f"SELECT {columns} FROM generations"):
+        total = seal.EMPTY
+        for place in truth.visible_rows(connection, row[0]):
+            total = seal.plus(total, document=place, document_seal=seals[place])
+        connection.run(
+            "UPDATE generations SET seal = ?, mark = ? WHERE number = ?",
+            (total, seal.mark((*row, total)), row[0]),
+        )
+
+
+_FILES = ("-wal", "-shm", "")
+"""The journals first: one left behind would be taken for the next index's."""
+
+
+def set_aside(folder: Path, source: Path, *, accept_readers: bool, wait: bool = False) -> Path | None:
+    """Move an index that cannot be read out of the way of the backup `source`; return where it lies now.
+
+    None where it can be read: then it still tells what has been erased since, and who may read what. Where it does
+    not, those could read again who could when the backup was made: raises StoreDamaged, unless `accept_readers`.
+    Raises NotFound, BadInput, Busy.
+    """
+    path = folder / "index.db"
+    if not path.exists():
+        return None
+    check_source(source)
+    with writer_lock(folder / "index.lock", wait=wait):
+        if _readable(path):
+            return None
+        if not accept_readers:
+            raise StoreDamaged(
+                "The index cannot be read, and so nothing tells who may read which document today.",
+                "Add --accept-readers to let everybody read again what they could when the backup was made.",
+            )
+        aside = f"{path.name}.damaged-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        for suffix in _FILES:
+            left = path.with_name(path.name + suffix)
+            if left.exists():
+                left.rename(path.with_name(aside + suffix))
+        sync_folder(folder)
+        return path.with_name(aside)
+
+
+def _readable(path: Path) -> bool:
+    """Say whether what a restore needs of the index can be read."""
+    database = Database(path)
+    try:
+        with database.connection() as connection:
+            read_meta(connection)
+            truth.head(connection)
+            connection.rows("SELECT hash FROM tombstones")
+            histories(connection)
+    # A flipped bit can make a value another type, or absent.
+    except (StoreDamaged, LookupError, TypeError, ValueError):
+        return path.stat().st_size == 0
+    finally:
+        database.close()
+    return True
+
+
+_MAGIC = b"SQLite format 3\0"
+
+
+def back_up(connection: Connection, target: Path) -> None:
+    """Write a consistent copy, whoever reads or writes meanwhile; an older backup of the name is replaced whole.
+
+    Raises BadInput where the name is that of a file which is no backup, or of an index itself.
+    """
+    if target.exists() and not _is_backup(target):
+        raise BadInput(f"{str(target)!r} is there already and is no backup.", "Choose another name.")
+    fresh = target.with_name(f".{target.name}.{os.getpid()}.new")
+    fresh.unlink(missing_ok=True)
+    create_file(fresh)
+    try:
+        connection.copy_into(fresh)
+        with fresh.open("rb") as file:
+            os.fsync(file.fileno())
+        fresh.replace(target)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    sync_folder(target.parent)
+
+
+def check_source(source: Path) -> None:
+    """Raise NotFound or BadInput for what is no backup at first sight."""
+    if not source.is_file():
+        raise NotFound(f"There is no backup at {str(source)!r}.")
+    with source.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise BadInput(f"{str(source)!r} is not a backup of an index.")
+
+
+def _is_backup(path: Path) -> bool:
+    real = path.resolve()
+    live = real.name == "index.db" and real.with_name("index.lock").exists()
+    return not live and {"meta", "generations"} <= table_names(real)
+
+
+def restore(connection: Connection, source: Path, *, scratch: Path) -> int:
+    """Put a backup in the place of the index, in one transaction; return how many erasures were repeated.
+
+    Who may read a document that the index knows stays as it is. The backup is checked before anything changes. The caller holds the writer lock. Raises NotFound, BadInput
+    (not a backup) or StoreDamaged.
+    """
+    check_source(source)
+    here = read_meta(connection)
+    stones = connection.rows("SELECT hash FROM tombstones")
+    known = readers.histories(connection)
+    create_file(scratch)
+    try:
+        scratch.write_bytes(source.read_bytes())
+        database = Database(scratch)
+        try:
+            with database.connection() as copy:
+                repeated = _prepare(copy, source, here=here, stones=stones, known=known)
+                copy.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            database.close()
+        connection.copy_from(scratch)
+    finally:
+        for leftover in scratch.parent.glob(f"{scratch.name}*"):
+            leftover.unlink(missing_ok=True)
+    return repeated
+
+
+def _prepare(
+    copy: Connection,
+    source: Path,
+    *,
+    here: dict[str, str],
+    stones: list[tuple],  # type: ignore[type-arg]
+    known: dict[Address, list[Version]],
+) -> int:
+    """Check the copy, give it a new identity, today's readers, and erase from it what has been erased since."""
+    problems = damage_of(copy)
+    if problems:
+        raise StoreDamaged(f"The backup {str(source)!r} is damaged: {problems[0]}", "Use another one.")
+    with copy.transaction():
+        there = read_meta(copy)
+        epoch = max(int(here.get("epoch", "0")), int(there["epoch"])) + 1
+        # The salt must be the one that the tombstones were made with.
+        if stones and here["salt"] != there["salt"]:
+            copy.run("DELETE FROM tombstones")
+        salt = here["salt"] if stones else there["salt"]
+        write_meta(copy, index=secrets.token_hex(8), epoch=str(epoch), salt=salt)
+        copy.run_many("INSERT OR REPLACE INTO tombstones (hash) VALUES (?)", stones)
+        _keep_readers(copy, known)
+        return erasure.replay(copy, dimension=int(there["dimension"]))
+
+
+def _keep_readers(copy: Connection, known: dict[Address, list[Version]]) -> None:
+    changed = readers.changed_by(known, readers.histories(copy))
+    if changed:
+        rows = [(readers_row(names), row) for row, names in changed.items()]
+        copy.run_many("UPDATE documents SET readers = ? WHERE row = ?", rows)
+        reseal(copy)

@@ -1,0 +1,165 @@
+"""Checking an index: every value against its seal, every projection against its manifest and the truth."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vectorstore.embedded.projection import projections
+from vectorstore.embedded.projection.projections import Kind, Projections
+from vectorstore.embedded.truth import read as truth
+from vectorstore.embedded.truth import seal
+from vectorstore.embedded.truth.database import Connection
+from vectorstore.embedded.truth.records import CHUNK_COLUMNS, DOCUMENT_COLUMNS, embedded_key
+from vectorstore.embedded.truth.seal import SEAL, meta_seal, read_meta
+from vectorstore.errors import StoreDamaged
+
+_SELF_QUERIES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was checked, and what is wrong, one sentence each.
+
+    `damage` is in the truth, and only a backup or a new ingest mends it; `stale` is in the projections, which
+    are rebuilt by the next search.
+    """
+
+    generations: int
+    documents: int
+    chunks: int
+    damage: tuple[str, ...]
+    stale: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.damage and not self.stale
+
+
+def verify(folder: Path, connection: Connection, kind: Kind) -> Verification:
+    """Read and check everything. Takes about as long as reading the files."""
+    damage = damage_of(connection)
+    stale = [] if damage else list(_stale(folder, connection, kind))
+    counts = [0, 0, 0]
+    for number, table in enumerate(("generations", "documents", "chunks")):
+        try:
+            row = connection.one(f"SELECT count(*) FROM {table}")
+            counts[number] = row[0] if row else 0
+        except StoreDamaged as error:
+            damage.append(error.what)
+    generations, documents, chunks = counts
+    return Verification(generations, documents, chunks, tuple(damage), tuple(stale))
+
+
+def damage_of(connection: Connection) -> list[str]:
+    """Check the truth; return what is wrong, one sentence each."""
+    return list(_checks(connection))
+
+
+def _checks(connection: Connection) -> Iterator[str]:
+    checks = (_pages, _meta, _documents, _orphans, _generations)
+    for check in checks:
+        try:
+            yield from check(connection)
+        except StoreDamaged as error:
+            yield error.what
+        # A flipped bit can make a value another type, a NULL, or absent.
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            yield f"A value in the index cannot be read ({type(error).__name__})."
+
+
+def _pages(connection: Connection) -> Iterator[str]:
+    for row in connection.rows("PRAGMA integrity_check(20)"):
+        if row[0] != "ok":
+            yield f"SQLite: {row[0]}"
+    for row in connection.rows("PRAGMA foreign_key_check"):
+        yield f"SQLite: row {row[1]} of {row[0]!r} belongs to nothing in {row[2]!r}."
+
+
+def _meta(connection: Connection) -> Iterator[str]:
+    facts = read_meta(connection)
+    if facts.get(SEAL) != meta_seal(facts):
+        yield "The facts about the index differ from their seal."
+
+
+def _documents(connection: Connection) -> Iterator[str]:
+    rows = connection.rows(f"SELECT d.row, d.seal, d.chunks, {DOCUMENT_COLUMNS} FROM documents d")
+    for place, sealed, count, *document in rows:
+        text = truth.text_of(connection, place)
+        chunks = connection.rows(
+            f"SELECT c.row, {CHUNK_COLUMNS} FROM chunks c WHERE c.document = ? ORDER BY c.position", (place,)
+        )
+        vectors = connection.rows(
+            "SELECT v.vector FROM vectors v JOIN chunks c ON c.row = v.chunk WHERE c.document = ?"
+            " ORDER BY c.position",
+            (place,),
+        )
+        found = seal.document_seal(
+            tuple(document),
+            text=text or "",
+            chunks=(chunk[1:] for chunk in chunks),
+            vectors=(vector[0] for vector in vectors),
+        )
+        if text is None or len(chunks) != count or len(vectors) != count or found != sealed:
+            yield f"The document in row {place} ({document[1]!r}) differs from its seal."
+
+
+def _orphans(connection: Connection) -> Iterator[str]:
+    """Look for rows that belong to nothing, and embedding keys that are not those of their text."""
+    pairs = (("chunks", "document"), ("texts", "document"), ("lives", "document"))
+    for table, column in pairs:
+        sql = f"SELECT count(*) FROM {table} WHERE {column} NOT IN (SELECT row FROM documents)"
+        row = connection.one(sql)
+        if row and row[0]:
+            yield f"{row[0]} rows of {table!r} belong to no document."
+    row = connection.one("SELECT count(*) FROM vectors WHERE chunk NOT IN (SELECT row FROM chunks)")
+    if row and row[0]:
+        yield f"{row[0]} vectors belong to no chunk."
+    for place, context, text, key in connection.each("SELECT row, context, text, embedded FROM chunks"):
+        if embedded_key(f"{context}\n{text}" if context else text) != key:
+            yield f"The embedding key of chunk row {place} is not that of its text."
+
+
+def _generations(connection: Connection) -> Iterator[str]:
+    seals = {row[0]: row[1:] for row in connection.rows("SELECT row, seal, chunks FROM documents")}
+    columns = "number, created, note, documents, chunks, last_chunk, seal"
+    for *row, mark in connection.rows(f"SELECT {columns}, mark FROM generations ORDER BY number"):
+        number, documents, chunks, sealed = row[0], row[3], row[4], row[6]
+        visible = truth.visible_rows(connection, number)
+        if not seals.keys() >= set(visible):
+            yield f"Generation {number} shows documents that the index does not have."
+            continue
+        total = seal.EMPTY
+        for place in visible:
+            total = seal.plus(total, document=place, document_seal=seals[place][0])
+        counted = sum(seals[place][1] for place in visible)
+        if seal.mark(tuple(row)) != mark or total != sealed or (documents, chunks) != (len(visible), counted):
+            yield f"Generation {number} differs from its seal."
+
+
+def _stale(folder: Path, connection: Connection, kind: Kind) -> Iterator[str]:
+    loaded = projections.load(folder, connection, kind, last=None)
+    head = truth.head(connection)
+    if loaded is None:
+        # An index that nothing was ever put in has nothing to search.
+        if head.last_chunk:
+            yield "The search index is missing or damaged."
+        return
+    if loaded.covered.last_chunk < head.last_chunk:
+        yield f"The search index ends at generation {loaded.covered.generation} of {head.generation}."
+        return
+    yield from _differences(connection, loaded)
+
+
+def _differences(connection: Connection, loaded: Projections) -> Iterator[str]:
+    kept = np.fromiter((row[0] for row in connection.each("SELECT row FROM chunks ORDER BY row")), np.int64)
+    if not np.isin(kept, loaded.dense.rows).all():
+        yield "The dense search index lacks chunks that the index has."
+    if loaded.lexical.count != len(loaded.dense.rows):
+        yield "The dense and the lexical search index hold different numbers of chunks."
+    for row in kept[:: max(1, len(kept) // _SELF_QUERIES)].tolist():
+        content = connection.one("SELECT vector FROM vectors WHERE chunk = ?", (row,))
+        if content is None or not loaded.dense.holds(row, content[0]):
+            yield f"The dense search index holds another vector for chunk row {row} than the index."

@@ -1,0 +1,1 @@
+"""The projections: dense and lexical, derived from the truth."""

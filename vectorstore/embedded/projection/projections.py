@@ -1,0 +1,176 @@
+"""Both projections, held to the truth: loaded when they are sound, caught up when behind, else rebuilt."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from vectorstore.embedded.projection.dense import Dense
+from vectorstore.embedded.projection.dense_files import DenseBatch, extend_dense, load_dense, of_this_format
+from vectorstore.embedded.projection.lexical_files import (
+    Lexical,
+    extend_lexical,
+    folders_of,
+    load_lexical,
+    of_this_schema,
+)
+from vectorstore.embedded.projection.manifest import (
+    Covered,
+    Manifest,
+    damaged_files,
+    read_manifest,
+    sweep,
+    whole_blocks,
+    write_manifest,
+)
+from vectorstore.embedded.projection.tantivy_index import TantivyIndex
+from vectorstore.embedded.truth import read as truth
+from vectorstore.embedded.truth.database import Connection
+
+_BATCH = 20_000
+
+
+Indexes: TypeAlias = tuple[Dense, TantivyIndex | None]
+"""What a tenant's search reads: the vectors of all, and its own words; None where it has no chunks at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Projections:
+    """What a search reads: every chunk up to `covered.last_chunk`, whatever generation it belongs to."""
+
+    covered: Covered
+    dense: Dense
+    lexical: Lexical
+    manifests: tuple[Manifest, Manifest]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The index that projections must belong to."""
+
+    index: str
+    fingerprint: str
+    dimension: int
+    recall_target: float = 0.99
+
+
+def load(folder: Path, connection: Connection, kind: Kind, *, last: Projections | None) -> Projections | None:
+    """Open the projections on disk, be they current or behind; None unless both are sound and ours."""
+    manifests = _usable(folder, "dense", connection, kind), _usable(folder, "lexical", connection, kind)
+    dense_manifest, lexical_manifest = manifests
+    if dense_manifest is None or lexical_manifest is None:
+        return None
+    before = (last.manifests[0], last.dense) if last else None
+    dense = load_dense(folder, dense_manifest, dimension=kind.dimension, last=before)
+    lexical = load_lexical(folder, lexical_manifest, trusted=last.manifests[1] if last else None)
+    if dense is None or lexical is None:
+        return None
+    covered = min((dense_manifest.covered, lexical_manifest.covered), key=lambda each: each.last_chunk)
+    return Projections(covered, dense, lexical, (dense_manifest, lexical_manifest))
+
+
+def catch_up(folder: Path, connection: Connection, kind: Kind) -> None:
+    """Bring both projections on disk up to the newest commit; the caller holds the writer lock."""
+    wanted = _coverage(connection, kind)
+    _catch_up_dense(folder, connection, kind, wanted)
+    _catch_up_lexical(folder, connection, kind, wanted)
+
+
+def _catch_up_dense(folder: Path, connection: Connection, kind: Kind, wanted: Covered) -> None:
+    manifest = _usable(folder, "dense", connection, kind)
+    if manifest is None or manifest.covered.last_chunk < wanted.last_chunk:
+        manifest = manifest if _sound(folder, manifest) else None
+        start = manifest.covered.last_chunk if manifest else 0
+        batches = _batches(connection, start, wanted.last_chunk, kind.dimension)
+        manifest = extend_dense(
+            folder,
+            manifest,
+            batches,
+            covered=wanted,
+            dimension=kind.dimension,
+            recall_target=kind.recall_target,
+        )
+    elif manifest.covered != wanted:
+        write_manifest(folder / "dense.json", replace(manifest, covered=wanted))
+    sweep(folder, "dense", keep={manifest.folder})
+
+
+def _catch_up_lexical(folder: Path, connection: Connection, kind: Kind, wanted: Covered) -> None:
+    before = manifest = _usable(folder, "lexical", connection, kind)
+    if manifest is None or manifest.covered.last_chunk < wanted.last_chunk:
+        before = manifest = manifest if _sound(folder, manifest) else None
+        start = manifest.covered.last_chunk if manifest else 0
+        rows = truth.chunk_rows(connection, after=start, until=wanted.last_chunk)
+        chunks = {tenant: truth.indexed_chunks(connection, own) for tenant, own in rows.items()}
+        manifest = extend_lexical(folder, manifest, chunks, covered=wanted)
+    elif manifest.covered != wanted:
+        write_manifest(folder / "lexical.json", replace(manifest, covered=wanted))
+    # The state before this one stays for a moment: somebody may be opening it.
+    sweep(folder, "lexical", keep=folders_of(manifest) | (folders_of(before) if before else set()))
+
+
+def discard(folder: Path) -> None:
+    """Forget both projections; the next catch-up rebuilds them from the truth."""
+    for name in ("dense", "lexical"):
+        (folder / f"{name}.json").unlink(missing_ok=True)
+        sweep(folder, name, keep=set())
+
+
+def discard_damaged(folder: Path, connection: Connection, kind: Kind) -> list[str]:
+    """Forget those projections that do not hold what they claim; return their names."""
+    bad = []
+    for name in ("dense", "lexical"):
+        manifest = _usable(folder, name, connection, kind)
+        if manifest is not None and damaged_files(folder / manifest.folder, manifest):
+            bad.append(name)
+            (folder / f"{name}.json").unlink(missing_ok=True)
+    return bad
+
+
+def _usable(folder: Path, name: str, connection: Connection, kind: Kind) -> Manifest | None:
+    """Return the manifest when what it claims to cover is a commit of this very truth."""
+    manifest = read_manifest(folder / f"{name}.json")
+    if manifest is None or manifest.kind != name:
+        return None
+    if not (of_this_schema if name == "lexical" else of_this_format)(manifest):
+        return None
+    covered = manifest.covered
+    if (covered.index, covered.fingerprint) != (kind.index, kind.fingerprint):
+        return None
+    now = _coverage(connection, kind)
+    if covered.epoch != now.epoch:
+        return None
+    return manifest if covered.mark == _mark(connection, covered.generation) else None
+
+
+def _sound(folder: Path, manifest: Manifest | None) -> bool:
+    """Say whether the files can be built upon: new seals must never cover old damage.
+
+    Whole blocks of a file that only grows keep their seals, and so need no reading here.
+    """
+    if manifest is None:
+        return False
+    trusted = whole_blocks(manifest) if manifest.kind == "dense" else None
+    return not damaged_files(folder / manifest.folder, manifest, trusted=trusted)
+
+
+def _coverage(connection: Connection, kind: Kind) -> Covered:
+    head = truth.head(connection)
+    mark = _mark(connection, head.generation)
+    return Covered(kind.index, kind.fingerprint, head.epoch, head.generation, mark, head.last_chunk)
+
+
+def _mark(connection: Connection, generation: int) -> str:
+    row = connection.one("SELECT mark FROM generations WHERE number = ?", (generation,))
+    return row[0].hex() if row else ""
+
+
+def _batches(connection: Connection, after: int, until: int, dimension: int) -> Iterator[DenseBatch]:
+    while after < until:
+        rows, owners, vectors = truth.vectors_between(
+            connection, after=after, until=until, dimension=dimension, limit=_BATCH
+        )
+        if not len(rows):
+            return
+        yield DenseBatch(rows, owners, vectors)
+        after = int(rows[-1])

@@ -1,0 +1,1 @@
+"""Embedders and what else runs on tokens."""
