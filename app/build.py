@@ -1,7 +1,7 @@
 """Put the parts together: the only place that knows which implementation stands behind which seam."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -12,17 +12,14 @@ from app.answer.answerer import LanguageModel
 from app.events import Event
 from app.keys import Keys
 from app.question import Question
-from app.reader.answerable import Answerability, decide
-from app.reader.extractive import ExtractiveAnswerer
+from app.reader.answerable import read_passages
 from app.runs.records import Records, records_url
 from app.runs.run import Run
 from app.service import Health, Service, ServiceSettings
 from app.settings import AnswerSettings, ServeSettings
 from app.support import ground
 from app.support.calibration import live_tau
-from app.turn.explain_search import ExplainedSearch, Fit, explain_search
-from app.turn.remembering import RememberingEmbedder
-from app.turn.retrieve import Retrieved, Retriever, TokenCounter, open_counter, pack
+from app.turn.retrieve import Found, Retriever, TokenCounter, open_counter
 from app.turn.turn import Turn
 from app.understand.condense import by_model, by_words
 from ingest.confined.page_pictures import PagePictures
@@ -36,7 +33,6 @@ from vectorstore.open import open_embedder, open_store
 from vectorstore.refine import Refine, open_reranker
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
-from vectorstore.types import Hit
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,32 +58,37 @@ class Parts:
 
 def build(store_settings: StoreSettings, answer_settings: AnswerSettings) -> Parts:
     """Open the embedder and the store and wire a turn; raises FootnoteError subclasses."""
-    embedder = open_configured_embedder(store_settings)
-    store = open_configured_store(store_settings, embedder)
-    tokens = open_counter(embedder)
-    # Searching and writing embed the same question, deciding and writing the same sentences.
-    remembering = RememberingEmbedder(embedder)
-    retriever = Retriever(store, remembering)
-    extractive = ExtractiveAnswerer(remembering)
+    retriever = open_retriever(store_settings, answer_settings)
     model = build_answerer(answer_settings) if answer_settings.llm_model else None
+    embedder = retriever.embedder
     turn = Turn(
         retriever=retriever,
         condense=partial(by_model, model.complete) if model else by_words,
-        decide=_decide(remembering, answer_settings.answer_threshold),
-        answerer=model or extractive,
+        read=partial(read_passages, embedder=embedder, threshold=answer_settings.answer_threshold),
+        model=model,
         check=partial(
             ground.check, judge=open_judge(answer_settings.support_model), tau=live_tau(answer_settings)
         ),
-        tokens=tokens,
-        context_tokens=answer_settings.context_tokens,
-        passages=answer_settings.passages,
-        fallback=extractive if model and answer_settings.llm_fallback else None,
+        fallback=answer_settings.llm_fallback,
         prompt_hash=load("answer").hash if model else "",
         strict=answer_settings.strict,
         ahead=answer_settings.llm_ahead,
         complete=model.complete if model else None,
     )
-    return Parts(store, embedder, retriever, tokens, turn, model)
+    return Parts(retriever.store, embedder, retriever, retriever.tokens, turn, model)
+
+
+def open_retriever(store_settings: StoreSettings, answer_settings: AnswerSettings) -> Retriever:
+    """Open the embedder and the store and put the search together; raises FootnoteError subclasses."""
+    embedder = open_configured_embedder(store_settings)
+    store = open_configured_store(store_settings, embedder)
+    return Retriever(
+        store,
+        embedder,
+        open_counter(embedder),
+        budget=answer_settings.context_tokens,
+        most=answer_settings.passages,
+    )
 
 
 def open_configured_embedder(settings: StoreSettings) -> Embedder:
@@ -109,11 +110,6 @@ def open_configured_store(settings: StoreSettings, embedder: Embedder) -> Store:
             depth=settings.rerank_depth,
         ),
     )
-
-
-def packing(settings: AnswerSettings, tokens: TokenCounter) -> Fit:
-    """Return how passages are fitted into what an answer may be written from."""
-    return partial(pack, budget=settings.context_tokens, most=settings.passages, count=tokens.count)
 
 
 def build_answerer(settings: AnswerSettings) -> LanguageModel:
@@ -145,15 +141,6 @@ def build_answerer(settings: AnswerSettings) -> LanguageModel:
     )
 
 
-def _decide(embedder: Embedder, threshold: float) -> Callable[[str, Retrieved], Answerability]:
-    def answerable(question: str, found: Retrieved) -> Answerability:
-        return decide(
-            question, found.hits, question_vector=found.vector, embedder=embedder, threshold=threshold
-        )
-
-    return answerable
-
-
 def build_service(
     parts: Parts,
     serve_settings: ServeSettings,
@@ -163,25 +150,11 @@ def build_service(
 ) -> Service:
     """Give the routes what they need; without settings for ingestion they take no documents."""
 
-    async def search(question: Question) -> list[Hit]:
-        found = await parts.retriever.retrieve(
-            question.text,
-            scope=question.scope,
-            where=question.where,
-            limit=question.top_k,
-            at=question.at,
-        )
-        return list(found.hits)
-
-    fit = packing(answer_settings, parts.tokens)
-
-    async def explain(question: Question, expect: str | None) -> ExplainedSearch:
+    async def search(question: Question, *, trail: bool = False, expect: str = "") -> Found:
         return await asyncio.to_thread(
-            explain_search,
+            parts.retriever.trace,
             question,
-            store=parts.store,
-            embedder=parts.embedder,
-            fit=fit,
+            trail=trail,
             expect=expect,
             reveal=question.scope.unrestricted,
         )
@@ -200,7 +173,6 @@ def build_service(
     return Service(
         turn=parts.turn.answer,
         search=search,
-        explain_search=explain,
         store=parts.store,
         keys=Keys(store_settings.data_dir / "keys.json"),
         health=health,
@@ -210,7 +182,7 @@ def build_service(
         embedder=parts.embedder,
         on_close=parts.disconnect,
         records=records,
-        written_by=parts.turn.answerer.name,
+        written_by=parts.turn.written_by,
         pictures=PagePictures(Originals(store_settings.data_dir).of),
         uploads=_uploads(parts, store_settings, ingest_settings) if ingest_settings else None,
         settings=ServiceSettings(

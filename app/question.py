@@ -1,4 +1,4 @@
-"""What someone asks: the words, the conversation before them, and what the asker may see."""
+"""What someone asks: the words, the conversation before them, what the asker may see; and how it was understood."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -37,6 +37,37 @@ class Question:
     def __post_init__(self) -> None:
         """Leave no half characters."""
         object.__setattr__(self, "text", _sound(self.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing that is asked: its own words, and those given to it so that it says what it is about."""
+
+    text: str
+    given: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> str:
+        """All of its words, as they are searched."""
+        return " ".join((self.text, *self.given))
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A question that stands alone, in the `parts` in which it is asked: at least one.
+
+    `alone` is the whole of it, with what earlier turns gave.
+    """
+
+    question: Question
+    alone: Part
+    parts: tuple[Part, ...]
+    language: str
+
+    @property
+    def searched(self) -> tuple[Part, ...]:
+        """What is searched: the whole, and where there are several parts each of them."""
+        return (self.alone, *self.parts) if len(self.parts) > 1 else (self.alone,)
 
 
 def _sound(text: str) -> str:

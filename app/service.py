@@ -3,22 +3,24 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol
 
 from app.keys import Keys
 from app.question import Question
 from app.runs.records import Records
 from app.runs.runs import OnEnd, TurnFunction
-from app.turn.explain_search import ExplainedSearch
+from app.turn.retrieve import Found
 from ingest.confined.page_pictures import PagePictures
 from ingest.uploads import Uploads
 from vectorstore.models.embed import Embedder
 from vectorstore.store import Store
-from vectorstore.types import Hit
 
-Search: TypeAlias = Callable[[Question], Awaitable[list[Hit]]]
-ExplainSearch: TypeAlias = Callable[[Question, str | None], Awaitable[ExplainedSearch]]
-"""(question, name of an expected document) → the search and everything it passed over."""
+
+class Search(Protocol):
+    """The search of the turn, for itself."""
+
+    def __call__(self, question: Question, *, trail: bool = False, expect: str = "") -> Awaitable[Found]:
+        """Search; with `trail` keep what was passed over, and tell the fate of the document named `expect`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,6 @@ class Service:
     on_close: Callable[[], Awaitable[None]] | None = None
     """Called when the service ends, in its event loop."""
     records: Records | None = None
-    explain_search: ExplainSearch | None = None
     written_by: str = ""
     """The answerer behind it, for `/version`."""
     pictures: PagePictures | None = None

@@ -10,14 +10,13 @@ from app.language.amounts import in_range
 from app.language.phrases import language_of
 from app.language.reading import lines, read, whole, windows
 from app.language.sentences import SentenceStream
-from app.question import Message
+from app.question import Message, Part
 from app.reader.asked import ask
 from app.reader.extractive import written
 from app.support.claim import claim
 from app.support.ground import Grounding, support
 from app.turn.transcript import Transcript
-from app.understand.condense import standalone
-from app.understand.parts import subquestions
+from app.understand.condense import parts_of, standalone
 from app.understand.smalltalk import housekeeping
 from tests.test_patterns import common_seeds
 from vectorstore.embedded.projection.tantivy_index import identifiers
@@ -47,9 +46,9 @@ def answered(text: str) -> None:
 
 READERS: dict[str, Callable[[str], object]] = {
     "read": read.__wrapped__,
-    "ask": ask.__wrapped__,
+    "ask": lambda text: ask.__wrapped__(Part(text)),
     "standalone": lambda text: standalone(text, [Message("user", text)] * 3),
-    "subquestions": subquestions,
+    "parts": lambda text: parts_of(Part(text)),
     "language_of": language_of,
     "housekeeping": lambda text: housekeeping(f"### Task: tags\n<chat_history>user: {text}"),
     "in_range": lambda text: in_range(["5"], text),

@@ -43,8 +43,17 @@ class Snapshot(Protocol):
         whenever that many such chunks exist. Of passages that say the same, the best stands for all.
         """
 
-    def trace(self, text: str, vector: Vector, *, scope: Scope, where: Where = (), limit: int = 10) -> Trace:
-        """Search, and keep every candidate that was left out, with the reason."""
+    def trace(
+        self,
+        text: str,
+        vector: Vector,
+        *,
+        scope: Scope,
+        where: Where = (),
+        limit: int = 10,
+        trail: bool = True,
+    ) -> Trace:
+        """Search, and with `trail` keep every candidate that was left out, with the reason."""
 
     def around(self, chunk: Chunk, radius: int) -> list[Chunk]:
         """Return the chunk with up to `radius` neighbours on either side, in document order."""

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from app.question import Question
-from app.turn.explain_search import ExplainedSearch, explain_search
+from app.turn.retrieve import Found
 from vectorstore.errors import BadInput
 from vectorstore.printable import printable, printable_json
 from vectorstore.types import Condition, Dropped, Generation, Hit, Scope, Where
@@ -45,37 +45,33 @@ def search(
         top_k=limit,
         at=None if at is None else Generation(at),
     )
-    found = _search(question, expect)
     told = explain or expect is not None
+    found = _search(question, trail=told, expect=expect or "")
     if as_json:
-        shown = [_as_json(hit) for hit in found.trace.hits]
+        shown = [_as_json(hit) for hit in found.hits]
         typer.echo(printable_json(_explained(found, shown) if told else shown, indent=2))
         return
-    if not found.trace.hits:
+    if not found.hits:
         typer.echo("Nothing found. Is anything ingested? Try `footnote docs ls`.", err=True)
-    for rank, hit in enumerate(found.trace.hits, start=1):
+    for rank, hit in enumerate(found.hits, start=1):
         _print(rank, hit, explain=explain)
     if explain:
-        _print_left_out(found.trace.dropped)
-    if found.whereabouts is not None:
-        typer.secho(f"lost at: {found.whereabouts.lost_at}", bold=True)
-        typer.echo(printable(found.whereabouts.sentence))
+        _print_left_out(found.dropped)
+    if found.expected is not None:
+        typer.secho(f"lost at: {found.expected.lost_at}", bold=True)
+        typer.echo(printable(found.expected.sentence))
 
 
-def _search(question: Question, expect: str | None) -> ExplainedSearch:
-    from app.build import open_configured_embedder, open_configured_store, packing
+def _search(question: Question, *, trail: bool, expect: str) -> Found:
+    from app.build import open_retriever
     from app.settings import AnswerSettings
-    from app.turn.retrieve import open_counter
     from vectorstore.settings import StoreSettings
 
-    settings = StoreSettings()
-    embedder = open_configured_embedder(settings)
-    store = open_configured_store(settings, embedder)
+    retriever = open_retriever(StoreSettings(), AnswerSettings())
     try:
-        fit = packing(AnswerSettings(), open_counter(embedder))
-        return explain_search(question, store=store, embedder=embedder, fit=fit, expect=expect, reveal=True)
+        return retriever.trace(question, trail=trail, expect=expect, reveal=True)
     finally:
-        store.close()
+        retriever.store.close()
 
 
 def _conditions(given: list[str]) -> Where:
@@ -131,8 +127,8 @@ def _ranks(hit: Hit) -> str:
     return " · ".join(f"{stage.name} #{stage.rank} ({stage.score:.3f})" for stage in hit.stages)
 
 
-def _explained(found: ExplainedSearch, results: list[dict[str, object]]) -> dict[str, object]:
-    expected = found.whereabouts
+def _explained(found: Found, results: list[dict[str, object]]) -> dict[str, object]:
+    expected = found.expected
     return {
         "results": results,
         "generation": found.generation,
@@ -144,7 +140,7 @@ def _explained(found: ExplainedSearch, results: list[dict[str, object]]) -> dict
                 "same_as": each.same_as,
                 "stages": _stages(each.hit),
             }
-            for each in found.trace.dropped
+            for each in found.dropped
         ],
         "expected": expected
         and {

@@ -75,8 +75,8 @@ def mcp_server(service: Service, grant_of: GrantOf) -> "MCPServer[Any]":
         grant, link = grant_of(_request(context))
         with in_words():
             _check(query, service.settings.max_question_chars)
-            hits = await service.search(Question(query, grant.scope, top_k=service.settings.top_k))
-        return json.dumps({"results": [_result(hit, link) for hit in hits]}, ensure_ascii=False)
+            found = await service.search(Question(query, grant.scope, top_k=service.settings.top_k))
+        return json.dumps({"results": [_result(hit, link) for hit in found.hits]}, ensure_ascii=False)
 
     @server.tool(annotations=reading, structured_output=False)
     async def fetch(id: str, context: Context[Any]) -> str:  # noqa: A002 - the argument's name is the protocol's

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 from app.language.phrasal import meant
 from app.language.reading import Reading, read
 from app.language.words import STOPWORDS, fold, rarity, stem, total, word_set, words
+from app.question import Part
 
 _TABLE = Path(__file__).with_name("near_words.txt")
 _NOTHING, _EVERYTHING = 0.4, 1.0
@@ -168,17 +169,17 @@ class Asked:
 
 
 @lru_cache(maxsize=256)
-def ask(question: str) -> Asked:
-    """Read a question."""
-    plain = fold(question)
-    reading = read(question)
+def ask(part: Part) -> Asked:
+    """Read what is asked: its form in its own words, and what it is about in all that it was given."""
+    plain = fold(part.text)
+    reading = read(part.whole)
     telling = frozenset(item for item in reading.stems if item not in _QUESTION_STEMS) or reading.stems
     fixed = {stem(name) for name in reading.names} | {item for item in telling if not item.isalpha()}
     wanted = {item: {item: 1.0} if item in fixed else dict(near(item)) for item in telling}
     for verb in meant(plain):
         for item in wanted.keys() & {stem(verb.verb), stem(verb.particle)}:
             wanted[item] |= {stem(verb.word): 1.0}
-    return Asked(_kind(plain), question, reading, telling, _unit(plain), wanted)
+    return Asked(_kind(plain), part.text, reading, telling, _unit(plain), wanted)
 
 
 _QUESTION_STEMS = frozenset(stem(word) for word in _QUESTION_NOUNS)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from app.events import Passage
-from app.language.phrases import language_of
 from app.reader.asked import HOLDS, STRICT, Asked
 from app.reader.rank import Candidate
 from app.support.claim import lead
@@ -44,6 +43,7 @@ def choose(
     *,
     said: Sequence[Choice],
     most: int,
+    language: str,
 ) -> list[Choice]:
     """Return the sentences to say, the best first, then in reading order.
 
@@ -59,7 +59,7 @@ def choose(
     choices = [
         Choice(one, passages[one.source]) for one in (*chosen, *_more(asked, fresh, chosen, most=most))
     ]
-    return _dated(asked, choices, fresh, passages)
+    return _dated(asked, choices, fresh, passages, language=language)
 
 
 def _newer_first(ranked: Sequence[Candidate], passages: Sequence[Passage]) -> list[Candidate]:
@@ -137,11 +137,15 @@ def _repeats(one: Candidate, other: Candidate) -> bool:
 
 
 def _dated(
-    asked: Asked, choices: list[Choice], ranked: Sequence[Candidate], passages: Sequence[Passage]
+    asked: Asked,
+    choices: list[Choice],
+    ranked: Sequence[Candidate],
+    passages: Sequence[Passage],
+    *,
+    language: str,
 ) -> list[Choice]:
     """Put the newer of two disagreeing documents first and name both dates."""
     best = choices[0]
-    language = language_of(asked.text)
     for other in _disagreeing(asked, best, ranked, passages):
         newer, older = sorted(
             (best, other), key=lambda choice: _date(choice.passage) or date.min, reverse=True

@@ -1,21 +1,19 @@
 """Answer without a language model: the sentences of the passages that answer, quoted, each with its marker."""
 
-import asyncio
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 
 from app.answer.answerer import Piece, Written
 from app.events import Passage
 from app.language.quotation import quoted
 from app.language.reading import Line
 from app.question import Message
-from app.reader.asked import ask
+from app.reader.answerable import PassagesRead
 from app.reader.choice import Choice, choose
-from app.reader.rank import Source, rank
-from app.understand.parts import own_words, subquestions
 from ingest.parse.marked.markdown_inline import Marks
-from vectorstore.models.embed import Embedder
 
+EXTRACTIVE = "extractive"
+"""What answers are said to be written by where no language model writes them."""
 _BULLET = re.compile(r"\A(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))\s++")
 _EMPHASIS = Marks(
     re.compile(r"(?<!\\)\*|(?<![\w\\])_"),
@@ -73,25 +71,26 @@ def _cells(row: str) -> list[str]:
 
 
 class ExtractiveAnswerer:
-    """Composes an answer from the passages' own sentences."""
+    """Composes an answer to one question from the passages' own sentences, as they have been ranked for it."""
 
-    name = "extractive"
+    name = EXTRACTIVE
 
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
+    def __init__(self, found: Awaitable[PassagesRead], *, language: str) -> None:
+        self._found = found
+        self._language = language
 
     async def write(
         self, question: str, *, passages: Sequence[Passage], history: Sequence[Message]
     ) -> AsyncGenerator[Piece, None]:
         """Stream the answer sentence by sentence, each followed by its marker; refuse when no sentence is left."""
         said: list[Choice] = []
-        sources = [Source(passage.text, passage.context) for passage in passages]
-        parts = subquestions(question)
+        found = await self._found
+        parts = [each for each in found.parts if len(found.parts) == 1 or not each.lacks]
         for part in parts:
-            asked = ask(part)
-            most = 2 if len(parts) > 1 else 4 if asked.kind in ("list", "how_to") else 3
-            ranked = await asyncio.to_thread(rank, own_words(part), sources, embedder=self._embedder)
-            for choice in choose(asked, ranked, passages, said=said, most=most):
+            most = 2 if len(parts) > 1 else 4 if part.asked.kind in ("list", "how_to") else 3
+            # Fewer passages may be left than were ranked: the first ones.
+            ranked = [one for one in part.ranked if one.source < len(passages)]
+            for choice in choose(part.asked, ranked, passages, said=said, most=most, language=self._language):
                 lead = " " if said else ""
                 said.append(choice)
                 yield f"{lead}{choice.lead}{written(choice.candidate.line)} [{choice.passage.number}]"

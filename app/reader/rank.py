@@ -4,14 +4,13 @@ Words choose the candidates, then words and meaning rank them. The weights are f
 `benchmarks/refusal.py --fit` on questions whose answering sentence is known.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from app.language.amounts import in_range
 from app.language.reading import Line, Reading, lines, read, whole
-from app.reader.asked import Asked, answers_kind, ask
+from app.reader.asked import Asked, answers_kind
 from vectorstore.models.embed import Embedder
 from vectorstore.types import Vector
 
@@ -61,25 +60,11 @@ class Candidate:
         return f"{self.line.frame}\n{self.line.text}" if self.line.frame else self.line.text
 
 
-def rank(
-    question: str,
-    sources: Sequence[Source],
-    *,
-    embedder: Embedder,
-    vector: Vector | None = None,
-    behind: float = math.inf,
-) -> list[Candidate]:
-    """Return the sentences most likely to answer, best first.
-
-    `vector` is the question's embedding if it is known already; sentences that words put further `behind` the best
-    one, in log-odds, are left out.
-    """
-    chosen = candidates(ask(question), sources)[:MOST_CANDIDATES]
+def rank(asked: Asked, sources: Sequence[Source], *, embedder: Embedder, vector: Vector) -> list[Candidate]:
+    """Return the sentences most likely to answer, best first; `vector` is the question's embedding, shape (d,)."""
+    chosen = candidates(asked, sources)[:MOST_CANDIDATES]
     if not chosen:
         return []
-    chosen = [candidate for candidate in chosen if candidate.score >= chosen[0].score - behind]
-    if vector is None:
-        vector = embedder.embed_query(question)
     cosines = embedder.embed_documents([candidate.shown for candidate in chosen]) @ vector
     weighed = []
     for candidate, cosine in zip(chosen, cosines, strict=True):

@@ -17,9 +17,9 @@ from app.events import (
     Timing,
     Usage,
 )
-from app.question import Question
+from app.question import Question, Understood
 from app.reader.answerable import Answerability
-from app.turn.retrieve import Packed, Retrieved
+from app.turn.retrieve import Found, Packed
 from vectorstore.types import DocumentId
 
 Json: TypeAlias = dict[str, Any]  # Any: JSON on its way out
@@ -28,12 +28,11 @@ _DIGITS: Final = 6
 
 
 def explained(
-    condensed: str,
-    found: Retrieved,
+    asked: Understood,
+    found: Found,
     packed: Packed,
     decision: Answerability,
     *,
-    parts: Sequence[str] = (),
     prompt_hash: str = "",
     timings: tuple[Timing, ...] = (),
 ) -> Explained:
@@ -57,12 +56,12 @@ def explained(
         for rank, hit in enumerate(found.hits, start=1)
     )
     return Explained(
-        condensed=condensed,
+        condensed=asked.alone.whole,
         generation=found.generation,
         probability=round(decision.confidence, 4),
         threshold=decision.threshold,
         candidates=candidates,
-        parts=tuple(parts),
+        parts=tuple(part.whole for part in asked.parts) if len(asked.parts) > 1 else (),
         missing=decision.missing,
         reasons=decision.reasons,
         prompt_hash=prompt_hash,

@@ -13,9 +13,11 @@ from pathlib import Path
 from app.events import Passage
 from app.language.phrasal import meant
 from app.language.words import fold
+from app.question import Question, Understood
+from vectorstore.expect import Whereabouts, find_expected
 from vectorstore.models.embed import Embedder
 from vectorstore.store import Snapshot, Store
-from vectorstore.types import Chunk, ChunkId, Generation, Hit, Scope, Span, Vector, Where
+from vectorstore.types import Chunk, ChunkId, Dropped, Generation, Hit, Span, Vector
 
 _ENCODING = "o200k_base"
 _VOCABULARY = f"https://openaipublic.blob.core.windows.net/encodings/{_ENCODING}.tiktoken"
@@ -107,61 +109,92 @@ def pack(passages: Sequence[Passage], *, budget: int, most: int, count: Callable
 
 
 @dataclass(frozen=True, slots=True)
-class Retrieved:
-    """What a search brought: hits best first, and the passages that neighbouring hits form."""
+class Found:
+    """A search at one generation: hits best first, the passages that neighbouring hits form, each text's vector.
+
+    `dropped` is what the first text's search passed over and `expected` what became of a document that was looked
+    for, where they were asked for.
+    """
 
     generation: Generation
     hits: tuple[Hit, ...]
     passages: tuple[Passage, ...]
-    vector: Vector
-    parts: tuple["Retrieved", ...] = ()
-    """What each part of a question in several parts brought, without passages of its own."""
+    vectors: tuple[Vector, ...]
+    dropped: tuple[Dropped, ...] = ()
+    expected: Whereabouts | None = None
 
 
+@dataclass(frozen=True, slots=True)
 class Retriever:
-    """Searches the store with an embedded question."""
+    """Searches the store with embedded questions, and fits what is found into what an answer is written from."""
 
-    def __init__(self, store: Store, embedder: Embedder) -> None:
-        self._store = store
-        self._embedder = embedder
+    store: Store
+    embedder: Embedder
+    tokens: TokenCounter
+    budget: int
+    """Tokens that an answer may be written from."""
+    most: int
+    """Passages that an answer may be written from."""
 
-    async def retrieve(
+    async def retrieve(self, understood: Understood) -> Found:
+        """Search for a question as understood: the whole of it and each of its parts."""
+        texts = [part.whole for part in understood.searched]
+        return await asyncio.to_thread(self.trace, understood.question, texts)
+
+    def trace(
         self,
-        text: str,
+        question: Question,
+        texts: Sequence[str] = (),
         *,
-        scope: Scope,
-        where: Where = (),
-        limit: int,
-        at: Generation | None = None,
-        parts: Sequence[str] = (),
-    ) -> Retrieved:
-        """Return at most `limit` hits at a pinned generation (the newest when `at` is None).
+        trail: bool = False,
+        expect: str = "",
+        reveal: bool = False,
+    ) -> Found:
+        """Search as the question says: the one search, for answers, `search` and its explanations.
 
-        `parts` are what the question asks one by one; each is searched too, and the best of all come first.
+        `texts` are searched one by one instead of the question's own, and the best of each come first. With `trail`
+        it is kept what was passed over. `expect` names a document (uri, file name or title) and has its fate told;
+        `reveal` says whether the caller may learn that there is one that the question's scope does not allow.
         """
-        return await asyncio.to_thread(self._retrieve, (text, *parts), scope, where, limit, at)
-
-    def _retrieve(
-        self, texts: Sequence[str], scope: Scope, where: Where, limit: int, at: Generation | None
-    ) -> Retrieved:
-        vectors = [self._embedder.embed_query(text) for text in texts]
-        with self._store.snapshot(at) as snapshot:
-            found = [
-                snapshot.search(_with_meant(text), vector, scope=scope, where=where, limit=limit)
+        texts = texts or [question.text]
+        scope, where, limit = question.scope, question.where, question.top_k
+        vectors = tuple(self.embedder.embed_query(text) for text in texts)
+        with self.store.snapshot(question.at) as snapshot:
+            traces = [
+                snapshot.trace(
+                    _with_meant(text),
+                    vector,
+                    scope=scope,
+                    where=where,
+                    limit=limit,
+                    trail=trail or bool(expect),
+                )
                 for text, vector in zip(texts, vectors, strict=True)
             ]
-            hits = in_turn(found)[:limit]
-            generation = snapshot.generation
-            return Retrieved(
-                generation,
-                tuple(hits),
-                passages_of(hits, snapshot),
-                vectors[0],
-                tuple(
-                    Retrieved(generation, tuple(own), (), vector)
-                    for own, vector in zip(found[1:], vectors[1:], strict=True)
-                ),
+            hits = tuple(in_turn([trace.hits for trace in traces])[:limit])
+            found = Found(snapshot.generation, hits, passages_of(hits, snapshot), vectors, traces[0].dropped)
+            if not expect:
+                return found
+            fate = find_expected(
+                expect, traces[0], snapshot, scope=scope, where=where, limit=limit, reveal=reveal
             )
+            return replace(found, expected=self._within_budget(fate, found))
+
+    def pack(self, found: Found) -> Packed:
+        """Choose the passages that an answer is written from."""
+        return pack(found.passages, budget=self.budget, most=self.most, count=self.tokens.count)
+
+    def _within_budget(self, expected: Whereabouts, found: Found) -> Whereabouts:
+        """Say it when a document that was found would still not reach the writer of an answer."""
+        if expected.lost_at != "nowhere" or expected.hit is None:
+            return expected
+        document = expected.hit.document.id
+        packed = self.pack(found)
+        if any(passage.document.id == document for passage in packed.passages):
+            return expected
+        left = next(each for each in packed.left_out if each.passage.document.id == document)
+        sentence = f"{expected.sentence} An answer would not be written from it: {left.reason}."
+        return replace(expected, lost_at="budget", sentence=sentence)
 
 
 def _with_meant(text: str) -> str:

@@ -11,11 +11,11 @@ from typing import Self, TypeAlias
 from app.answer.answerer import Answerer, ModelFailure, Piece, Written
 from app.answer.messages import SENTINEL, rewrite_prompt
 from app.events import Done, Event, FollowUps, Passage, Timing, Usage
-from app.language.phrases import language_of, say
+from app.language.phrases import say
 from app.language.quotation import quoted
 from app.language.sentences import SentenceStream
-from app.question import Question
-from app.reader.answerable import refusal_text
+from app.question import Understood
+from app.reader.answerable import PassagesRead, refusal_text
 from app.support.claim import MARKER, claim
 from app.turn.retrieve import TokenCounter
 from app.turn.transcript import Check, Transcript
@@ -181,19 +181,12 @@ _AT_ONCE = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be answered, from which passages. `unanswered` are the `parts` that the documents do not hold."""
+    """What is to be answered, from which passages. `reading` tells how the passages answer it, when that is known."""
 
-    question: Question
+    asked: Understood
     passages: tuple[Passage, ...]
-    hits: tuple[Hit, ...] = ()
-    parts: tuple[str, ...] = ()
-    unanswered: tuple[str, ...] = ()
-
-    @property
-    def asked(self) -> str:
-        """What can be answered of the question: all of it, or the one part that is left."""
-        left = [part for part in self.parts if part not in self.unanswered]
-        return left[0] if self.unanswered and len(left) == 1 else self.question.text
+    hits: tuple[Hit, ...]
+    reading: Awaitable[PassagesRead]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +227,9 @@ class Writing:
                 async for event in events:
                     yield event
             return
-        for event in self._closing(task, transcript, ending):
+        # A language model says itself what is missing.
+        unanswered = () if self.complete else (await task.reading).unanswered
+        for event in self._closing(task, transcript, ending, unanswered):
             yield event
 
     async def _pieces(self, task: Task) -> AsyncGenerator[Piece, None]:
@@ -249,10 +244,10 @@ class Writing:
                     await asyncio.sleep(0)
 
     def _written(self, task: Task) -> AsyncGenerator[Piece, None]:
-        question = task.question
-        # A language model says itself what is missing.
-        text = task.asked if self.complete is None else question.text
-        pieces = self.answerer.write(text, passages=task.passages, history=question.history)
+        asked = task.asked
+        pieces = self.answerer.write(
+            asked.alone.whole, passages=task.passages, history=asked.question.history
+        )
         if not self.strict:
             return pieces
         return supported_only(
@@ -275,35 +270,37 @@ class Writing:
             return replace(self, answerer=self.fallback, fallback=None, complete=None), task
         return None
 
-    def _closing(self, task: Task, transcript: Transcript, ending: Written) -> Sequence[Event]:
+    def _closing(
+        self, task: Task, transcript: Transcript, ending: Written, unanswered: Sequence[str]
+    ) -> Sequence[Event]:
         """Return what follows the last word: citations, what to ask next, usage, the end."""
-        question, events = task.question, list[Event]()
-        refusal = refusal_text(question.text, task.passages) if ending.refused else ""
-        events += transcript.finish(refusal or self._note(task, ending))
+        asked, language, events = task.asked.alone.whole, task.asked.language, list[Event]()
+        refusal = refusal_text(task.passages, language) if ending.refused else ""
+        events += transcript.finish(refusal or _note(ending, unanswered, language))
         if not ending.refused:
             cited = [passage for passage in task.passages if passage.number in transcript.cited]
-            if questions := follow_ups(question.text, task.hits, cited=cited):
+            if questions := follow_ups(asked, task.hits, cited=cited, language=language):
                 events.append(FollowUps(questions))
         self.watch.lap("writing")
         events.append(replace(self._usage(task, transcript.text, ending), timings=self.watch.take()))
         return [*events, Done(ending.reason, ending.refused)]
 
-    def _note(self, task: Task, ending: Written) -> str:
-        """Say that the answer was cut; or name the parts that stay unanswered, which a language model does itself."""
-        if ending.reason != "stop":
-            return say(ending.reason, language_of(task.question.text))
-        if not task.unanswered or self.complete is not None:
-            return ""
-        parts = "; ".join(quoted(part.split(" (")[0].rstrip(" ?.!")) for part in task.unanswered)
-        return say("partly", language_of(task.question.text), words=parts)
-
     def _usage(self, task: Task, text: str, ending: Written) -> Usage:
         read = ending.input_tokens
         if read is None:
-            texts = (task.question.text, *(passage.text for passage in task.passages))
+            texts = (task.asked.alone.whole, *(passage.text for passage in task.passages))
             read = sum(self.tokens.count(part) for part in texts)
         written = self.tokens.count(text) if ending.output_tokens is None else ending.output_tokens
         return Usage(read, written)
+
+
+def _note(ending: Written, unanswered: Sequence[str], language: str) -> str:
+    """Say that the answer was cut, or name the parts that stay unanswered."""
+    if ending.reason != "stop":
+        return say(ending.reason, language)
+    if not unanswered:
+        return ""
+    return say("partly", language, words="; ".join(quoted(part.rstrip(" ?.!")) for part in unanswered))
 
 
 def _silent(ending: Written) -> ModelFailure:

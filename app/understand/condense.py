@@ -2,8 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Literal, TypeAlias
 
 from app.answer.answerer import ModelFailure
@@ -11,7 +10,7 @@ from app.language.facts import facts, names
 from app.language.phrases import language_of, listed, say
 from app.language.quotation import quoted
 from app.language.words import STOPWORDS, fold, rarity, stem, word_set, words
-from app.question import Message
+from app.question import Message, Part, Question, Understood
 from prompts.loader import load
 from vectorstore.types import Hit
 
@@ -33,13 +32,15 @@ def which(question: str, hits: Sequence[Hit]) -> tuple[str, ...]:
     return tuple(titles)[:3] if len(titles) > 1 else ()
 
 
-def asking_back(question: str, titles: Sequence[str]) -> str:
-    """Word the question back, in the language of the question."""
-    language = language_of(question)
+def asking_back(titles: Sequence[str], language: str) -> str:
+    """Word the question back."""
     return say("which", language, topics=listed([quoted(title) for title in titles], language, word="or"))
 
 
+Condense: TypeAlias = Callable[[str, Sequence[Message]], Awaitable[Part]]
+"""Turns a follow-up and its history into a question that stands alone."""
 _Leaning: TypeAlias = Literal["alone", "partly", "wholly"]
+_DEGREES: Sequence[_Leaning] = ("alone", "partly", "wholly")
 
 _PRONOUNS = re.compile(
     r"\b(?:it|its|itself|they|them|their|theirs|he|him|his|she|her|hers|those|these|the (?:former|latter|same(?! as)|other|others|first|"
@@ -74,6 +75,16 @@ _TAIL = re.compile(
     r"(?:,? (?:right|then|though|please|of course|no|correct|what do you think|how do you think)){1,6}+(?=\W{0,12}\Z)",
     re.IGNORECASE,
 )
+_ASKS = (
+    r"(?:(?:(?:at|by|for|from|in|of|on|since|to|under|until|with) )?(?:what|who|whom|whose|when|where|why|how|which)|is|are|was|were|do|does|did|can|"
+    r"could|may|must|should|will|would|has|have|had|wer|wem|wen|wie|was|wann|wo|warum|welche[rsmn]?|qué|quién|cuándo|cuánt[oa]s?|"
+    r"cómo|dónde|cuál|qui|quand|comment|combien|où|pourquoi|quel(?:le)?s?)"
+)
+_CUT = re.compile(
+    rf"(?<=[?!])\s++(?=\S)|(?:,|(?<![\s,]))\s++(?:and|or|but|und|y|et)(?:,? also)?\s++(?={_ASKS}\s)|;\s++",
+    re.IGNORECASE,
+)
+_OPENS = re.compile(rf"{_ASKS}\b", re.IGNORECASE)
 _LONGEST = 8_000
 """Characters of a model's wording that are a question."""
 _DIGITS = re.compile(r"\d++")
@@ -81,15 +92,52 @@ _THIN = 9.0
 """Summed rarity of a question's own content below which it hardly says what it is about."""
 
 
-@dataclass(frozen=True, slots=True)
-class Condensed:
-    """A question that stands alone: `text` for both searches, `carried` the words that earlier turns gave."""
-
-    text: str
-    carried: tuple[str, ...] = ()
+async def understand(question: Question, condense: Condense) -> Understood:
+    """Make a question stand alone and part it. A history and a question may be long: they are read in a thread."""
+    alone = await condense(question.text, question.history)
+    return await asyncio.to_thread(_understood, question, alone)
 
 
-def standalone(question: str, history: Sequence[Message]) -> Condensed:
+def _understood(question: Question, alone: Part) -> Understood:
+    return Understood(question, alone, parts_of(alone), language_of(alone.whole))
+
+
+def parts_of(alone: Part) -> tuple[Part, ...]:
+    """Return the parts of a question that ask something, at most three; one that asks one thing comes back alone.
+
+    Each has what earlier turns gave the whole, and one that does not say what it is about what was said first.
+    """
+    first, asking = _pieces(alone.text)
+    if len(asking) < 2:
+        return (alone,)
+    given = tuple(dict.fromkeys((*alone.given, *_subject(first))))
+    return tuple(
+        Part(piece, alone.given if piece == first or not _needs_subject(piece) else given)
+        for piece in asking[:3]
+    )
+
+
+def _pieces(question: str) -> tuple[str, list[str]]:
+    """Return what is said first, and what asks something."""
+    pieces = [piece.strip(" ,") for piece in _CUT.split(question) if piece and piece.strip(" ,?!")]
+    return next(iter(pieces), question), [piece for piece in pieces if _asks(piece)]
+
+
+def _asks(piece: str) -> bool:
+    return bool(_subject(piece)) and (piece.endswith("?") or _OPENS.search(piece) is not None)
+
+
+def _needs_subject(piece: str) -> bool:
+    """Say whether a part does not say itself what it is about."""
+    return _points(piece) or _weight(dict.fromkeys(_subject(piece))) < _THIN
+
+
+def _subject(text: str) -> tuple[str, ...]:
+    """Return the words of a text that are not function words."""
+    return tuple(word for word in words(text) if word not in STOPWORDS)
+
+
+def standalone(question: str, history: Sequence[Message]) -> Part:
     """Carry entities and constraints of earlier questions into a follow-up that leans on them.
 
     A first question and one that stands alone come back unchanged.
@@ -97,37 +145,35 @@ def standalone(question: str, history: Sequence[Message]) -> Condensed:
     earlier = [message.text for message in history if message.role == "user"]
     if earlier:
         question = _bare(question)
-    leaning = _leaning(question)
+    _, asking = _pieces(question)
+    leaning = max(map(_leaning, asking if len(asking) > 1 else [question]), key=_DEGREES.index)
     if not earlier or leaning == "alone":
-        return Condensed(question)
-    carried = _carried(question, earlier, most=6 if leaning == "wholly" else 4)
-    if not carried:
-        return Condensed(question)
-    return Condensed(f"{question.strip()} ({' '.join(carried)})", carried)
+        return Part(question)
+    return Part(question.strip(), _carried(question, earlier, most=6 if leaning == "wholly" else 4))
 
 
 async def by_model(
     complete: Callable[[str], Awaitable[str]], question: str, history: Sequence[Message]
-) -> str:
+) -> Part:
     """Have a language model word a follow-up so that it stands alone; where it fails, carry words over without it.
 
     A model that is down must not keep the answerer that stands in for it from answering.
     """
     if not history:
-        return question
+        return Part(question)
     conversation = "\n".join(f"{message.role}: {message.text[:800]}" for message in history[-6:])
     prompt = load("condense").fill(conversation=conversation, question=question)
     try:
         if said := (await complete(prompt)).strip():
-            return said[:_LONGEST]
+            return Part(said[:_LONGEST])
     except ModelFailure:
         pass
     return await by_words(question, history)
 
 
-async def by_words(question: str, history: Sequence[Message]) -> str:
+async def by_words(question: str, history: Sequence[Message]) -> Part:
     """Carry words over, in a thread: a conversation may be long."""
-    return (await asyncio.to_thread(standalone, question, history)).text
+    return await asyncio.to_thread(standalone, question, history)
 
 
 def _bare(question: str) -> str:
@@ -138,15 +184,23 @@ def _bare(question: str) -> str:
 
 def _leaning(question: str) -> _Leaning:
     """Say how far the question needs the conversation before it."""
-    plain = fold(question).strip()
     content = _content(question)
-    weight = sum(rarity(stem(word)) for word in content)
-    points = bool(_POINTING.search(plain) or _PRONOUNS.search(_EXPLETIVE.sub(" ", plain)))
+    weight = _weight(content)
     if weight < _THIN and len(content) < 3:
         return "wholly"
-    if points and len(content) <= 5:
+    if _points(question) and len(content) <= 5:
         return "wholly" if weight < 2 * _THIN else "partly"
-    return "partly" if _OPENER.match(plain) and len(content) <= 3 else "alone"
+    return "partly" if _OPENER.match(fold(question).strip()) and len(content) <= 3 else "alone"
+
+
+def _points(question: str) -> bool:
+    """Say whether a question points at something that it does not name: `it`, `that one`."""
+    plain = fold(question).strip()
+    return bool(_POINTING.search(plain) or _PRONOUNS.search(_EXPLETIVE.sub(" ", plain)))
+
+
+def _weight(content: Iterable[str]) -> float:
+    return sum(rarity(stem(word)) for word in content)
 
 
 def _content(text: str) -> list[str]:

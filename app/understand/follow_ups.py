@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from app.events import Passage
-from app.language.phrases import language_of, say
+from app.language.phrases import say
 from app.language.quotation import quoted
 from app.language.reading import read
 from app.language.words import total
@@ -18,7 +18,7 @@ _TOLD = 3.0
 
 
 def follow_ups(
-    question: str, hits: Sequence[Hit], *, cited: Iterable[Passage], language: str = ""
+    question: str, hits: Sequence[Hit], *, cited: Iterable[Passage], language: str
 ) -> tuple[str, ...]:
     """Return at most three questions that chunks which were found, but not cited, stand under the heading of.
 
@@ -30,7 +30,6 @@ def follow_ups(
     documents = {passage.document.id for passage in passages}
     asked = read(question).stems
     told = {_NUMBER.sub("", heading) for passage in passages for heading in passage.headings[-1:]}
-    spoken = language or language_of(question)
     found: dict[str, str] = {}
     for hit in sorted(hits, key=lambda hit: hit.document.id not in documents):
         heading = _NUMBER.sub("", hit.chunk.headings[-1].strip("#*: ")) if hit.chunk.headings else ""
@@ -43,7 +42,7 @@ def follow_ups(
             continue
         title = hit.document.title or hit.document.uri
         subject = quoted(heading.rstrip("?？؟ "))
-        found.setdefault(heading, say("about", spoken, title=quoted(title), heading=subject))
+        found.setdefault(heading, say("about", language, title=quoted(title), heading=subject))
     return tuple(found.values())[:_MOST]
 
 

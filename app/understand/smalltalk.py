@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from app.language.phrases import language_of, say
 from app.language.quotation import inside
 from app.language.words import STOPWORDS, fold, rarity, stem, word_set, words
-from app.question import Message
+from app.question import Message, Question
 from vectorstore.printable import printable
 
 _LONGEST_ABOUT = 120
@@ -36,14 +36,13 @@ _MARKER = re.compile(r" ?\[\d{1,3}\]")
 _SPACES_ABOUT = re.compile(r"\s++")
 
 
-def about_conversation(text: str, history: Sequence[Message]) -> str | None:
+def about_conversation(text: str, history: Sequence[Message], *, language: str) -> str | None:
     """Answer a question about this conversation; None for one that is about anything else."""
     if len(text) > _LONGEST_ABOUT:
         return None
     plain = _SPACES_ABOUT.sub(" ", fold(text)).strip(" .!?¿¡,")
     asked = [message.text for message in history if message.role == "user"]
     said = [message.text for message in history if message.role == "assistant"]
-    language = language_of(text)
     if _ASKED_FIRST.fullmatch(plain):
         return _quoted("asked", asked[:1], language)
     if _ASKED_ALL.fullmatch(plain):
@@ -119,6 +118,15 @@ _TASK = re.compile(r"\A\s*+### Task:\s", re.IGNORECASE)
 _HISTORY_BEGINS = re.compile(r"<chat_history>", re.IGNORECASE)
 _HISTORY_ENDS = re.compile(r"</chat_history>", re.IGNORECASE)
 _USER_LINE = re.compile(r"^[^\S\n]*+user\s*+:\s*+(.+)$", re.IGNORECASE | re.MULTILINE)
+
+
+def without_documents(question: Question, *, language: str) -> str | None:
+    """Answer what needs no documents: a front end's housekeeping, small talk, a question about the conversation."""
+    return (
+        housekeeping(question.text)
+        or reply(question.text)
+        or about_conversation(question.text, question.history, language=language)
+    )
 
 
 def reply(text: str) -> str | None:

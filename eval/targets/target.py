@@ -84,7 +84,7 @@ class InProcess:
             "documents": str(info.documents),
             "chunks": str(info.chunks),
             "embedder": self.parts.embedder.fingerprint,
-            "model": self.parts.turn.answerer.name,
+            "model": self.parts.turn.written_by,
             "prompt": load("answer").hash,
             "top_k": str(self.top_k),
         }

@@ -29,6 +29,7 @@ from app.http.application import create_app
 from app.keys import Keys
 from app.question import Question
 from app.service import Health, Service, ServiceSettings
+from app.turn.retrieve import Found
 from vectorstore.errors import NotFound
 from vectorstore.types import (
     Chunk,
@@ -173,12 +174,14 @@ def service(
     """Build a Service of fakes around a turn."""
     store = MemoryStore([HANDBOOK, WIKI, SECRET, OTHER])
 
-    async def search(question: Question) -> list[Hit]:
-        return [hit(store)] if question.scope.tenant == "default" else []
+    async def search(question: Question, *, trail: bool = False, expect: str = "") -> Found:
+        del trail, expect
+        hits = (hit(store),) if question.scope.tenant == "default" else ()
+        return Found(Generation(1), hits, (), ())
 
     return Service(
         turn=turn or ScriptedTurn(),
-        search=search,
+        search=more.pop("search", search),
         store=store,  # type: ignore[arg-type]  # the routes under test read, and read only this much
         keys=Keys(keys or Path("/nonexistent/keys.json")),
         health=lambda: Health(ready=True, generation=1, documents=4, chunks=4),

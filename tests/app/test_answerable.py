@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.reader.answerable import calibrated_threshold, decide, refusal_text
+from app.question import Part
+from app.reader.answerable import Answerability, calibrated_threshold, refusal_text
 from app.reader.asked import ask
 from tests.app.passages import passage
-from tests.word_embedder import WordEmbedder
+from tests.app.reader import reading
 from vectorstore.errors import BadInput
-from vectorstore.types import Chunk, ChunkId, Hit
 
 GATEWAY = (
     "The gateway shows error E-217 when the probe is disconnected. Connect the probe again and restart the gateway. "
@@ -17,34 +17,21 @@ GATEWAY = (
 )
 
 
-def _hit(text: str, context: str = "Gateway manual") -> Hit:
-    one = passage(text, title=context, context=context)
-    return Hit(
-        Chunk(ChunkId("chk_1"), one.document.id, 0, text, one.span, context=context), one.document, 1.0
-    )
-
-
-def _confidence(question: str, *texts: str) -> float:
-    return decide(question, [_hit(text) for text in texts], embedder=WordEmbedder()).confidence
-
-
-def test_sentences_far_behind_by_words_are_not_embedded() -> None:
-    question = "How long is the warranty of the gateway?"
-    holds = "The warranty of the gateway is three years."
-    embedder = WordEmbedder()
-    decide(question, [_hit(f"{holds} Lunch is at noon. Bring a mug.")], embedder=embedder)
-    assert embedder.embedded == 2  # the question and the sentence
-    decide(question, [_hit(f"{holds} The warranty of the gateway is void.")], embedder=embedder)
-    assert embedder.embedded == 5
+def decided(question: str, *texts: str, threshold: float = 0.5) -> Answerability:
+    passages = [
+        passage(text, number=number, title="Gateway manual", context="Gateway manual")
+        for number, text in enumerate(texts, start=1)
+    ]
+    return reading(question, passages, threshold=threshold).decision
 
 
 def test_nothing_found_is_not_answerable() -> None:
-    assert not decide("What is error E-217?", [], embedder=WordEmbedder()).answerable
+    assert not decided("What is error E-217?").answerable
 
 
 @pytest.mark.parametrize("question", ["the", "a", "Was ist das?", "Who is it, and what?"])
 def test_a_question_that_names_nothing_is_not_answered_with_whatever_is_there(question: str) -> None:
-    decision = decide(question, [_hit(GATEWAY)], embedder=WordEmbedder())
+    decision = decided(question, GATEWAY)
     assert not decision.answerable
     assert decision.reasons == ("the question names nothing",)
 
@@ -58,18 +45,18 @@ def test_a_question_that_names_nothing_is_not_answered_with_whatever_is_there(qu
     ],
 )
 def test_a_near_miss_is_less_answerable_than_what_is_there(held: str, missing: str) -> None:
-    assert _confidence(held, GATEWAY) > _confidence(missing, GATEWAY) + 0.1
+    assert decided(held, GATEWAY).confidence > decided(missing, GATEWAY).confidence + 0.1
 
 
 def test_the_missing_code_is_named() -> None:
-    found = decide("What does error E-999 on the gateway mean?", [_hit(GATEWAY)], embedder=WordEmbedder())
+    found = decided("What does error E-999 on the gateway mean?", GATEWAY)
     assert found.missing == ("e-999",)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.text(max_size=60), st.text(min_size=1, max_size=100), st.floats(0, 1))
 def test_the_threshold_alone_decides(question: str, text: str, threshold: float) -> None:
-    found = decide(question, [_hit(text)], embedder=WordEmbedder(), threshold=threshold)
+    found = decided(question, text, threshold=threshold)
     assert 0.0 <= found.confidence <= 1.0
     assert not found.answerable or found.confidence >= threshold
 
@@ -90,14 +77,14 @@ def test_the_threshold_alone_decides(question: str, text: str, threshold: float)
     ],
 )
 def test_questions_are_told_apart(question: str, kind: str) -> None:
-    assert ask(question).kind == kind
+    assert ask(Part(question)).kind == kind
 
 
 def test_a_refusal_names_the_nearest_documents_without_markers() -> None:
-    text = refusal_text("Anything?", [passage("x", title="Leave policy"), passage("y", title="Expenses")])
+    text = refusal_text([passage("x", title="Leave policy"), passage("y", title="Expenses")], "en")
     assert "“Leave policy” and “Expenses”." in text
     assert "[" not in text
-    assert refusal_text("Anything?", [])
+    assert refusal_text([], "en")
 
 
 def test_a_calibrated_threshold_parts_what_can_be_parted() -> None:

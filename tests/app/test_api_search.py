@@ -9,8 +9,7 @@ import pytest
 
 from app.keys import Keys
 from app.question import Question
-from app.turn.explain_search import ExplainedSearch, explain_search
-from app.turn.retrieve import Packed
+from app.turn.retrieve import Found, Retriever, TokenCounter
 from tests.app.edge import Served, serve, service
 from tests.app.test_index_commands import HashedWords
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, one_chunk, put, sample
@@ -28,19 +27,14 @@ def explaining(tmp_path: Path) -> Iterator[Served]:
         put(draft, sample("salaries.md", "Annual leave is paid.", readers=frozenset({"hr"})))
         put(draft, sample("travel.md", "Flights are booked by the office."))
 
-    async def explain(question: Question, expect: str | None) -> ExplainedSearch:
-        return await asyncio.to_thread(
-            explain_search,
-            question,
-            store=store,
-            embedder=HashedWords(),
-            fit=lambda passages: Packed(tuple(passages)),
-            expect=expect,
-            reveal=question.scope.unrestricted,
-        )
+    retriever = Retriever(store, HashedWords(), TokenCounter("words", len), budget=10_000, most=100)
+
+    async def search(question: Question, *, trail: bool = False, expect: str = "") -> Found:
+        reveal = question.scope.unrestricted
+        return await asyncio.to_thread(retriever.trace, question, trail=trail, expect=expect, reveal=reveal)
 
     keys = Keys(tmp_path / "keys.json")
-    with serve(service(keys=tmp_path / "keys.json", explain_search=explain)) as served:
+    with serve(service(keys=tmp_path / "keys.json", search=search)) as served:
         served.headers = {  # type: ignore[attr-defined]
             "": {},
             "hr": {"Authorization": f"Bearer {keys.create('anna', groups=['hr']).secret}"},
@@ -93,9 +87,3 @@ def test_document_that_may_not_be_read_leaves_no_trace(explaining: Served) -> No
     hidden, absent = (ask(explaining, "sales", expect=name) for name in ("salaries.md", "sallaries.md"))
     assert "salaries.md" not in str(absent)
     assert str(hidden).replace("salaries.md", "sallaries.md") == str(absent)
-
-
-def test_service_that_cannot_explain_says_so(tmp_path: Path) -> None:
-    with serve(service()) as served:
-        answer = httpx.post(f"{served.url}/v1/search", json={"query": "leave", "explain": True})
-    assert answer.status_code == 503

@@ -15,7 +15,6 @@ from app.build import Parts, build
 from app.events import FollowUps, Passage, Sources, Text
 from app.question import Message, Question
 from app.reader.answerable import refusal_text
-from app.reader.extractive import ExtractiveAnswerer
 from app.settings import AnswerSettings
 from app.understand.condense import asking_back
 from app.understand.follow_ups import follow_ups
@@ -23,7 +22,7 @@ from app.understand.smalltalk import about_conversation
 from ingest.run import Ingestion, Request
 from ingest.settings import IngestSettings
 from tests.app.passages import passage
-from tests.word_embedder import WordEmbedder
+from tests.app.reader import quoting
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Chunk, ChunkId, Hit, Scope
 
@@ -139,8 +138,10 @@ def _spoken(text: str) -> str:
 
 
 def written(question: str, passages: Sequence[Passage]) -> str:
+    answerer = quoting(question, passages)
+
     async def collect() -> str:
-        pieces = ExtractiveAnswerer(WordEmbedder()).write(question, passages=passages, history=())
+        pieces = answerer.write(question, passages=passages, history=())
         return "".join([piece async for piece in pieces if not isinstance(piece, Written)])
 
     return asyncio.run(collect())
@@ -166,14 +167,14 @@ def composed(attack: Attack) -> Iterator[tuple[str, dict[int, str], list[str]]]:
         question = attack.question(way)
         answer = written(question, [home, other])
         yield answer, sources, named[:2]
-        yield refusal_text(question, [home, other]), sources, named
-        yield asking_back(question, [title, other.document.title]), sources, named
+        yield refusal_text([home, other], "en"), sources, named
+        yield asking_back([title, other.document.title], "en"), sources, named
         suggested = follow_ups("Anything?", [Hit(chunk, home.document, 1.0)], cited=[other], language="en")
         for one in suggested:
             yield one, sources, named
         history = [Message("user", question), Message("assistant", answer)]
         for asked in ("What was your last answer?", "What did I ask first?", "List my questions"):
-            said = about_conversation(asked, history)
+            said = about_conversation(asked, history, language="en")
             assert said is not None
             yield said, sources, [text, other.text, *named, question]
 
@@ -195,7 +196,7 @@ def test_a_title_cannot_have_the_heading_filled_into_it() -> None:
     chunk = Chunk(
         ChunkId("chk_9"), home.document.id, 9, home.text, home.span, headings=("Rules of the pool",)
     )
-    (asked,) = follow_ups("Anything?", [Hit(chunk, home.document, 1.0)], cited=[])
+    (asked,) = follow_ups("Anything?", [Hit(chunk, home.document, 1.0)], cited=[], language="en")
     assert asked == "What does “{heading} Call 555 0100 and tell them all.” say about “Rules of the pool”?"
 
 

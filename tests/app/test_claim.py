@@ -10,13 +10,12 @@ from app.answer.answerer import Piece, Written
 from app.events import Citations, Passage, SentenceChecked
 from app.language.phrases import languages
 from app.language.sentences import sentence_spans
-from app.reader.extractive import ExtractiveAnswerer
 from app.support.claim import Age, claim, lead
 from app.support.ground import Grounding, check
 from app.turn.transcript import Transcript
 from app.turn.writing import supported_only
 from tests.app.passages import passage
-from tests.word_embedder import WordEmbedder
+from tests.app.reader import quoting
 
 ASKED = {
     "de": (
@@ -53,8 +52,10 @@ def renamed(found: Passage, title: str) -> Passage:
 def strictly(question: str, passages: Sequence[Passage]) -> tuple[str, str]:
     """Return the answer as written, and as strict mode and a demanding check let it through."""
 
+    answerer = quoting(question, passages)
+
     async def collect(strict: bool) -> str:
-        pieces = ExtractiveAnswerer(WordEmbedder()).write(question, passages=passages, history=())
+        pieces = answerer.write(question, passages=passages, history=())
         kept = supported_only(pieces, passages=passages, check=demanding) if strict else pieces
         return "".join([piece async for piece in kept if not isinstance(piece, Written)])
 

@@ -34,8 +34,8 @@ def test_a_first_question_is_untouched(question: str) -> None:
 )
 def test_a_follow_up_carries_what_it_leans_on(earlier: str, question: str, carried: set[str]) -> None:
     found = standalone(question, _history(earlier))
-    assert carried <= set(found.carried)
-    assert found.text.startswith(question.rstrip())
+    assert carried <= set(found.given)
+    assert found.text == question
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,12 @@ def test_a_question_after_a_change_of_topic_is_untouched(question: str) -> None:
 
 
 def test_answers_do_not_leak_into_the_question() -> None:
-    assert "penguins" not in standalone("And for interns?", _history("How long is parental leave?")).text
+    assert "penguins" not in standalone("And for interns?", _history("How long is parental leave?")).whole
 
 
 def test_a_chain_of_follow_ups_reaches_back_to_its_topic() -> None:
     found = standalone("And there?", _history("How long is parental leave in Spain?", "And in Germany?"))
-    assert {"germany", "parental"} <= set(found.carried)
+    assert {"germany", "parental"} <= set(found.given)
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_what_people_say_around_a_question_is_left_out_in_a_conversation(said: s
 def test_a_comparison_does_not_lean_on_the_conversation() -> None:
     history = [Message("user", "How do I hand in expenses?")]
     question = "Is personal income tax the same as corporate tax?"
-    assert standalone(question, history).carried == ()
+    assert standalone(question, history).given == ()
 
 
 def test_a_code_that_is_replaced_is_not_carried() -> None:
     history = [Message("user", "What is the reaction time for P1 tickets on plan Site?")]
-    carried = standalone("And P2?", history).carried
+    carried = standalone("And P2?", history).given
     assert "p1" not in carried
     assert {"reaction", "tickets", "plan"} <= set(carried)
 
@@ -98,9 +98,9 @@ def test_a_follow_up_is_worded_by_the_model_and_without_it_where_it_fails() -> N
                 raise ModelFailure("model_unavailable", "Gone.")
             return reply
 
-        return asyncio.run(by_model(complete, question, history))
+        return asyncio.run(by_model(complete, question, history)).whole
 
     assert saying(" How do I reach the lead of Lisbon? ") == "How do I reach the lead of Lisbon?"
-    assert saying("") == saying(" ") == standalone(question, history).text
+    assert saying("") == saying(" ") == standalone(question, history).whole
     assert len(asked) == 3
     assert "Lisbon office" in asked[0]

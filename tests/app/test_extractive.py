@@ -10,13 +10,13 @@ from app.answer.answerer import Written
 from app.events import Passage
 from app.language.reading import lines
 from app.language.sentences import sentence_spans
+from app.question import Part
 from app.reader.asked import ask
-from app.reader.extractive import ExtractiveAnswerer, written
+from app.reader.extractive import written
 from app.reader.rank import Source, candidates
 from app.support.ground import check
-from app.understand.parts import own_words, subquestions
 from tests.app.passages import passage
-from tests.word_embedder import WordEmbedder
+from tests.app.reader import quoting, understood
 
 LEAVE = passage(
     "Full-time employees receive **28 working days** of paid annual leave per calendar year. Unused days lapse in March.\n\n"
@@ -34,9 +34,11 @@ PRICES = passage(
 
 
 def _answer(question: str, passages: Sequence[Passage]) -> tuple[str, Written]:
+    answerer = quoting(question, passages)
+
     async def collect() -> tuple[str, Written]:
         text, ending = "", Written()
-        async for piece in ExtractiveAnswerer(WordEmbedder()).write(question, passages=passages, history=()):
+        async for piece in answerer.write(question, passages=passages, history=()):
             if isinstance(piece, str):
                 text += piece
             else:
@@ -175,7 +177,7 @@ def test_each_part_of_a_question_gets_its_sentence() -> None:
     ],
 )
 def test_a_question_is_split_only_where_it_asks_again(question: str, count: int) -> None:
-    assert len(subquestions(question)) == count
+    assert len(understood(question).parts) == count
 
 
 def test_markdown_goes_and_words_stay() -> None:
@@ -192,13 +194,12 @@ def test_a_bare_no_is_said_with_its_reason_and_the_question_is_not_quoted() -> N
 
 
 def test_a_part_that_says_what_it_is_about_is_weighed_by_its_own_words() -> None:
-    _, second = subquestions(
+    _, second = understood(
         "How many requests may a customer on the Team plan make, and which status code comes back over the limit?"
-    )
-    assert second.endswith(")")
-    assert own_words(second) == "which status code comes back over the limit?"
-    _, thin = subquestions("How much is the daily allowance in Norway, and who approves it?")
-    assert own_words(thin) == thin
+    ).parts
+    assert second == Part("which status code comes back over the limit?")
+    _, thin = understood("How much is the daily allowance in Norway, and who approves it?").parts
+    assert {"daily", "allowance", "norway"} <= set(thin.given)
 
 
 def test_a_reason_is_said_where_the_sentence_that_names_the_thing_has_none() -> None:
@@ -238,5 +239,5 @@ def test_a_quantity_is_found_in_the_range_of_a_column() -> None:
         "| Item | 1 to 9 | from 10 |\n|---|---|---|\n| Lamp | EUR 20 | EUR 15 |", number=1, title="Prices"
     )
     source = Source(prices.text, prices.context)
-    asked = ask("What does one lamp cost when we buy 12?")
+    asked = ask(Part("What does one lamp cost when we buy 12?"))
     assert [one.signals["ranges"] for one in candidates(asked, [source])] == [1.0]

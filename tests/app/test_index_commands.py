@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -188,7 +189,10 @@ class HashedWords:
     def embed_query(self, text: str) -> Vector:
         return embed(text)
 
-    def embed_documents(self, texts: list[str]) -> Vectors:
+    def embed_documents(
+        self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None
+    ) -> Vectors:
+        del on_batch
         return np.stack([embed(text) for text in texts])
 
 

@@ -13,7 +13,8 @@ from app.runs.runs import RunLimits, Runs
 from app.support import ground
 from app.turn.retrieve import TokenCounter
 from app.turn.writing import Stopwatch, Task, Writing
-from tests.app.test_writing import LEAVE, QUESTION, Scripted
+from tests.app.reader import Ready
+from tests.app.test_writing import ASKED, LEAVE, QUESTION, Scripted
 
 
 async def told(token: str, limits: RunLimits) -> tuple[Runs, list[Event], float]:
@@ -22,7 +23,7 @@ async def told(token: str, limits: RunLimits) -> tuple[Runs, list[Event], float]
     async def turn(question: Question, run: str) -> AsyncGenerator[Event, None]:
         counter = TokenCounter("words", len)
         writing = Writing(Scripted((token,)), ground.check, counter, Stopwatch())
-        async for event in writing.events(Task(QUESTION, (LEAVE,))):
+        async for event in writing.events(Task(ASKED, (LEAVE,), (), Ready())):
             yield event
 
     longest = 0.0

@@ -4,6 +4,7 @@ import pytest
 
 from app.language.phrasal import meant
 from app.language.reading import read
+from app.question import Part
 from app.reader.asked import ask
 
 
@@ -26,6 +27,6 @@ def test_a_verb_of_two_words_is_known_by_what_it_means(question: str, words: lis
 
 def test_a_sentence_with_the_single_word_covers_the_question() -> None:
     sentence = read("Claims are submitted within 30 days.").stems
-    asked = ask("How late can I hand in claims?")
+    asked = ask(Part("How late can I hand in claims?"))
     assert asked.held(sentence)["hand"] == 1.0
-    assert asked.coverage(sentence) > ask("How late can I hand claims?").coverage(sentence)
+    assert asked.coverage(sentence) > ask(Part("How late can I hand claims?")).coverage(sentence)

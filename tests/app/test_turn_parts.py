@@ -115,8 +115,8 @@ def test_what_is_suggested_next_stands_under_headings_that_were_not_cited() -> N
         found("Leave policy", number=3),
         found("General", number=4),
     ]
-    assert follow_ups("How much annual leave?", hits, cited=[cited]) == (
+    assert follow_ups("How much annual leave?", hits, cited=[cited], language="en") == (
         "What does “Leave policy” say about “Carry-over into next year”?",
         "What does “FAQ” say about “Can I bring my dog”?",
     )
-    assert "Was sagt" in follow_ups("Wie viel Urlaub habe ich?", hits, cited=[cited])[0]
+    assert "Was sagt" in follow_ups("Wie viel Urlaub habe ich?", hits, cited=[cited], language="de")[0]

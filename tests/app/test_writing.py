@@ -16,6 +16,7 @@ from app.support import ground
 from app.turn.retrieve import TokenCounter
 from app.turn.writing import Stopwatch, Task, Writing, supported_only
 from tests.app.passages import passage
+from tests.app.reader import Ready, understood
 from vectorstore.types import Scope
 
 LEAVE = passage("Full-time staff get 25 days of annual leave a year. Interns get 12 days.")
@@ -23,6 +24,7 @@ MORE = tuple(
     passage(f"Policy number {number} is about something else.", number=number) for number in (2, 3, 4)
 )
 QUESTION = Question("How much leave do staff get?", Scope())
+ASKED = understood(QUESTION.text)
 
 Reason: TypeAlias = Literal["stop", "length", "content_filter"]
 SILENT: dict[Reason, str] = {"stop": "without an answer", "content_filter": "content filter held"}
@@ -55,7 +57,7 @@ def write(answerer: Scripted, *passages: Passage, fallback: Scripted | None = No
     writing = Writing(answerer, ground.check, counter, Stopwatch(), fallback=fallback)
 
     async def collect() -> list[Event]:
-        async with aclosing(writing.events(Task(QUESTION, passages))) as events:
+        async with aclosing(writing.events(Task(ASKED, passages, (), Ready()))) as events:
             return [event async for event in events]
 
     return asyncio.run(collect())

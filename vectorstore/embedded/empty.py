@@ -33,9 +33,18 @@ class EmptySnapshot:
         del text, vector, scope, where, limit
         return []
 
-    def trace(self, text: str, vector: Vector, *, scope: Scope, where: Where = (), limit: int = 10) -> Trace:
+    def trace(
+        self,
+        text: str,
+        vector: Vector,
+        *,
+        scope: Scope,
+        where: Where = (),
+        limit: int = 10,
+        trail: bool = True,
+    ) -> Trace:
         """Find nothing, and leave nothing out."""
-        del text, vector, scope, where, limit
+        del text, vector, scope, where, limit, trail
         return Trace(())
 
     def around(self, chunk: Chunk, radius: int) -> list[Chunk]:

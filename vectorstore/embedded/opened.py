@@ -17,6 +17,8 @@ from vectorstore.errors import Busy, NotFound, Unavailable
 from vectorstore.types import Generation, GenerationInfo
 
 _KEPT_CATALOGS = 4
+_SWEPT = 3
+"""How often in a row a writer may sweep files away before they are opened."""
 _PATIENCE = 20.0
 """Seconds to wait for a writer when there is nothing at all to search in."""
 Identity: TypeAlias = tuple[int, int, int]
@@ -73,12 +75,12 @@ class Opened:
     def indexes(self, generation: Generation, tenant: str) -> Indexes:
         """Return what a tenant's search at a generation reads."""
         current = self.projections(generation)
-        try:
-            return current.dense, current.lexical.index(tenant)
-        except Unavailable:
+        for _ in range(_SWEPT):
+            with suppress(Unavailable):
+                return current.dense, current.lexical.index(tenant)
             # A writer has swept the files away since, and left newer ones.
             current = self._reload()
-            return current.dense, current.lexical.index(tenant)
+        return current.dense, current.lexical.index(tenant)
 
     def projections(self, generation: Generation) -> Projections:
         """Return projections that hold a generation's chunks, made or caught up now if need be."""

@@ -116,13 +116,21 @@ class EmbeddedSnapshot:
         self, text: str, vector: Vector, *, scope: Scope, where: Where = (), limit: int = 10
     ) -> list[Hit]:
         """Find the chunks nearest to a question by meaning and by words, fused, best first."""
-        found = self._found(text, vector, scope, where, limit)
-        return list(self._refine(text, found, limit=limit).hits)
+        return list(self.trace(text, vector, scope=scope, where=where, limit=limit, trail=False).hits)
 
-    def trace(self, text: str, vector: Vector, *, scope: Scope, where: Where = (), limit: int = 10) -> Trace:
-        """Search, and keep every candidate that was left out, with the reason."""
+    def trace(
+        self,
+        text: str,
+        vector: Vector,
+        *,
+        scope: Scope,
+        where: Where = (),
+        limit: int = 10,
+        trail: bool = True,
+    ) -> Trace:
+        """Search, and with `trail` keep every candidate that was left out, with the reason."""
         found = self._found(text, vector, scope, where, limit)
-        return self._refine(text, found, limit=limit, whole=True)
+        return self._refine(text, found, limit=limit, whole=trail)
 
     def _found(self, text: str, vector: Vector, scope: Scope, where: Where, limit: int) -> Iterator[Hit]:
         """Yield the fused candidates, best first; their text is read as it is asked for."""

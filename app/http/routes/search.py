@@ -11,9 +11,8 @@ from app.http.asking import Knobs, question_of
 from app.http.examples import problems
 from app.http.links import viewer
 from app.question import Message
-from app.turn.explain_search import ExplainedSearch
+from app.turn.retrieve import Found
 from app.wire.sources import Viewer
-from vectorstore.errors import Unavailable
 from vectorstore.expect import LostAt, Whereabouts
 from vectorstore.types import Dropped, Hit
 
@@ -113,21 +112,18 @@ async def search(body: SearchBody, request: Request, service: ServiceIn, grant: 
     """Find the chunks nearest to a question, by meaning and by words."""
     question = question_of([Message("user", body.query)], grant=grant, settings=service.settings, knobs=body)
     link = viewer(request, service, grant, now=time.time())
-    if not (body.explain or body.expect):
-        return Hits(results=[_shown(hit, link) for hit in await service.search(question)])
-    if service.explain_search is None:
-        raise Unavailable("This service does not explain its searches.")
-    explained = await service.explain_search(question, body.expect)
+    found = await service.search(question, trail=body.explain, expect=body.expect or "")
+    told = body.explain or body.expect
     return Hits(
-        results=[_shown(hit, link) for hit in explained.trace.hits], explanation=_explanation(explained)
+        results=[_shown(hit, link) for hit in found.hits], explanation=_explanation(found) if told else None
     )
 
 
-def _explanation(explained: ExplainedSearch) -> ExplanationShown:
+def _explanation(found: Found) -> ExplanationShown:
     return ExplanationShown(
-        generation=explained.generation,
-        left_out=[_dropped(each) for each in explained.trace.dropped],
-        expected=_expected(explained.whereabouts) if explained.whereabouts else None,
+        generation=found.generation,
+        left_out=[_dropped(each) for each in found.dropped],
+        expected=_expected(found.expected) if found.expected else None,
     )
 
 

@@ -1,0 +1,47 @@
+"""The reader over words alone: a question as understood, and what passages say to it."""
+
+import asyncio
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+from app.events import Passage
+from app.question import Question, Understood
+from app.reader.answerable import PassagesRead, read_passages
+from app.reader.extractive import ExtractiveAnswerer
+from app.understand.condense import by_words, understand
+from tests.word_embedder import WordEmbedder
+from vectorstore.types import Scope
+
+NOTHING = PassagesRead(())
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A reading that is there already; may be awaited again and again."""
+
+    reading: PassagesRead = NOTHING
+
+    def __await__(self) -> Generator[None, None, PassagesRead]:
+        return self.reading
+        yield
+
+
+def understood(question: str) -> Understood:
+    return asyncio.run(understand(Question(question, Scope()), by_words))
+
+
+def reading(
+    question: str,
+    passages: Sequence[Passage],
+    *,
+    embedder: WordEmbedder | None = None,
+    threshold: float = 0.5,
+) -> PassagesRead:
+    parts, embedder = understood(question).parts, embedder or WordEmbedder()
+    vectors = [embedder.embed_query(part.whole) for part in parts]
+    return read_passages(parts, vectors, passages, embedder=embedder, threshold=threshold)
+
+
+def quoting(question: str, passages: Sequence[Passage]) -> ExtractiveAnswerer:
+    """Return what answers this question from these passages."""
+    return ExtractiveAnswerer(Ready(reading(question, passages)), language=understood(question).language)
