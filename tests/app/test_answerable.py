@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from app.reader.answerable import calibrated_threshold, decide, refusal_text
 from app.reader.asked import ask
 from tests.app.passages import passage
-from tests.word_embedder import WordEmbedder
+from tests.fakes.word_embedder import WordEmbedder
 from vectorstore.errors import BadInput
 from vectorstore.types import Chunk, ChunkId, Hit
 

@@ -23,7 +23,7 @@ from app.understand.smalltalk import about_conversation
 from ingest.run import Ingestion, Request
 from ingest.settings import IngestSettings
 from tests.app.passages import passage
-from tests.word_embedder import WordEmbedder
+from tests.fakes.word_embedder import WordEmbedder
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Chunk, ChunkId, Hit, Scope
 

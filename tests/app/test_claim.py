@@ -16,7 +16,7 @@ from app.support.ground import Grounding, check
 from app.turn.transcript import Transcript
 from app.turn.writing import supported_only
 from tests.app.passages import passage
-from tests.word_embedder import WordEmbedder
+from tests.fakes.word_embedder import WordEmbedder
 
 ASKED = {
     "de": (

@@ -16,7 +16,7 @@ from app.reader.rank import Source, candidates
 from app.support.ground import check
 from app.understand.parts import own_words, subquestions
 from tests.app.passages import passage
-from tests.word_embedder import WordEmbedder
+from tests.fakes.word_embedder import WordEmbedder
 
 LEAVE = passage(
     "Full-time employees receive **28 working days** of paid annual leave per calendar year. Unused days lapse in March.\n\n"

@@ -3,7 +3,7 @@
 import numpy as np
 
 from app.turn.remembering import RememberingEmbedder
-from tests.word_embedder import WordEmbedder
+from tests.fakes.word_embedder import WordEmbedder
 
 
 def test_a_question_and_sentences_met_before_reach_no_model() -> None:
