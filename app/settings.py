@@ -150,8 +150,8 @@ class AnswerSettings(FootnoteSettings):
     )
     support_model: str = Field(
         default="",
-        description="The trained support checker that is heard beside the lexical one: shipped, or a file made by "
-        "benchmarks.checker (.onnx); empty: the lexical one alone.",
+        description="A trained support checker that is heard beside the lexical one: a file that benchmarks.checker "
+        "made (.onnx); empty: the lexical one alone.",
     )
     calibration: str = Field(
         default="",

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -58,40 +58,39 @@ _FINDINGS = 1
 _INTERRUPTED = 130
 
 
+Paths: TypeAlias = Annotated[
+    list[str] | None, typer.Argument(help="Files and folders, or - for standard input.")
+]
+Include: TypeAlias = Annotated[
+    list[str] | None, typer.Option(metavar="GLOB", help="Only these files of a folder, such as '*.pdf'.")
+]
+Exclude: TypeAlias = Annotated[
+    list[str] | None, typer.Option(metavar="GLOB", help="Not these, such as 'archive/'.")
+]
+_GROUPS = "Groups that may read these documents, now and in later runs; '' is all."
+Groups: TypeAlias = Annotated[str | None, typer.Option(metavar="GROUP,…", help=_GROUPS)]
+_URLS = "Also fetch these URLs, one on a line (needs FOOTNOTE_URL_HOSTS)."
+Urls: TypeAlias = Annotated[Path | None, typer.Option(metavar="FILE", help=_URLS)]
+Again: TypeAlias = Annotated[bool, typer.Option(help="Try again what failed and has not changed since.")]
+Strict: TypeAlias = Annotated[bool, typer.Option(help="Exit with 1 for findings too, not only for failures.")]
+
+
 def ingest_command(
-    paths: Annotated[
-        list[str] | None, typer.Argument(help="Files and folders, or - for standard input.")
-    ] = None,
+    paths: Paths = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plan, change nothing.")] = False,
     prune: Annotated[bool, typer.Option(help="Remove documents whose files are gone.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Prune without asking, however much.")] = False,
-    include: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Only these files of a folder, such as '*.pdf'.")
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Not these, such as 'archive/'.")
-    ] = None,
-    acl: Annotated[
-        str | None,
-        typer.Option(
-            metavar="GROUP,…", help="Groups that may read these documents, now and in later runs; '' is all."
-        ),
-    ] = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    acl: Groups = None,
     collection: Annotated[str | None, typer.Option(help="Collection that these documents belong to.")] = None,
-    urls: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Also fetch these URLs, one on a line (needs FOOTNOTE_URL_HOSTS)."),
-    ] = None,
+    urls: Urls = None,
     name: Annotated[str, typer.Option(help="File name of standard input, such as notes.md.")] = "",
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes that read documents.")] = None,
-    retry_failed: Annotated[
-        bool, typer.Option(help="Try again what failed and has not changed since.")
-    ] = False,
+    retry_failed: Again = False,
     watch: Annotated[bool, typer.Option(help="Go on, and ingest again whenever a file changes.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait while another process writes the index.")] = False,
-    strict: Annotated[
-        bool, typer.Option(help="Exit with 1 for findings too, not only for failures.")
-    ] = False,
+    strict: Strict = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of the summary.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no list of failures.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Every finding and skipped file.")] = False,
@@ -104,19 +103,12 @@ def ingest_command(
     readers, tags, a language; a .footnoteignore lists what to leave out.
     """
     paths = paths or []
-    files = tuple(Path(path) for path in paths if path != "-")
-    if not paths and urls is None:
-        raise BadInput("There is nothing to ingest.", "Name files or folders, or a list with --urls.")
-    if watch and (len(files) < len(paths) or urls is not None):
-        what = "Standard input" if len(files) < len(paths) else "A list of URLs"
-        raise BadInput(f"{what} cannot be watched.", "Name a folder.")
+    files = _files(paths, urls, watch=watch)
     request = Request(
         files,
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
-        readers=None
-        if acl is None
-        else frozenset(group.strip() for group in acl.split(",") if group.strip()),
+        readers=None if acl is None else frozenset(filter(None, map(str.strip, acl.split(",")))),
         collection=collection,
         prune=prune,
         retry_failed=retry_failed,
@@ -142,6 +134,16 @@ def ingest_command(
         raise typer.Exit(_INTERRUPTED)
     if report.failed or (strict and report.findings):
         raise typer.Exit(_FINDINGS)
+
+
+def _files(paths: list[str], urls: Path | None, *, watch: bool) -> tuple[Path, ...]:
+    files = tuple(Path(path) for path in paths if path != "-")
+    if not paths and urls is None:
+        raise BadInput("There is nothing to ingest.", "Name files or folders, or a list with --urls.")
+    if watch and (len(files) < len(paths) or urls is not None):
+        what = "Standard input" if len(files) < len(paths) else "A list of URLs"
+        raise BadInput(f"{what} cannot be watched.", "Name a folder.")
+    return files
 
 
 @contextmanager

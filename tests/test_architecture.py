@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import COMMANDS, load
+from tests.house import LONG_FILE, LONG_FUNCTION, House
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("app", "eval", "ingest", "prompts", "vectorstore")
@@ -59,13 +60,55 @@ def test_a_vendor_is_imported_where_it_is_wrapped_and_nowhere_else(vendor: str) 
     assert len(files) <= 1, files
 
 
-def test_no_file_outgrows_its_subject() -> None:
-    long = {
-        str(path.relative_to(ROOT)): n
-        for path in sources()
-        if (n := len(path.read_text().splitlines())) > 400
+@pytest.fixture(scope="module")
+def house() -> House:
+    return House()
+
+
+def test_no_file_outgrows_its_subject(house: House) -> None:
+    assert {path: lines for path, lines in house.lines.items() if lines > LONG_FILE} == {}
+
+
+def test_no_function_outgrows_a_screen(house: House) -> None:
+    assert house.long_functions == {}
+
+
+def test_the_house_gets_no_more_rooms(house: House) -> None:
+    """Whoever adds a file finds one to take away."""
+    assert len(house.lines) <= 280
+
+
+@pytest.mark.parametrize(("package", "most"), [("app", 14), ("ingest", 18), ("vectorstore", 14), ("eval", 6)])
+def test_the_top_of_a_package_holds_only_what_every_stage_needs(
+    house: House, package: str, most: int
+) -> None:
+    assert house.top(package) <= most
+
+
+def test_what_is_counted_is_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "app/turn").mkdir(parents=True)
+    (tmp_path / "eval").mkdir()
+    for path, text in {
+        "app/__init__.py": "",
+        "app/turn/__init__.py": "",
+        "app/turn/long.py": "def long() -> None:\n" + "    pass\n" * LONG_FUNCTION,
+        "app/turn/short.py": "def short() -> None:\n" + "    pass\n" * (LONG_FUNCTION - 1),
+        "app/asked.py": "import os.path\nfrom app.turn import short\nfrom app.turn.long import long\n",
+        "eval/run.py": "def run() -> None:\n    import app.turn.long\n    import app.turn.long as again\n",
+    }.items():
+        (tmp_path / path).write_text(text)
+    house = House(tmp_path)
+    assert house.long_functions == {"app.turn.long.long": LONG_FUNCTION + 1}
+    assert house.arrows == {
+        ("app.asked", "app.turn.short"),
+        ("app.asked", "app.turn.long"),
+        ("eval.run", "app.turn.long"),
     }
-    assert long == {}
+    assert house.crumbs() == ["app/turn/short.py"]
+    counted = house.figures()
+    assert (counted["files"], counted["files at the top of app"]) == (6, 2)
+    assert (counted["arrows in app"], counted["arrows in app, room to room"]) == (2, 1)
+    assert counted["arrows between packages"] == 1
 
 
 def test_nothing_unpickles_or_evaluates() -> None:

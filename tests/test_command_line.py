@@ -16,8 +16,8 @@ import pytest
 
 from app import __version__
 from app.configuration import check, settings
-from tests.handbook import write_documents
-from tests.scripted_model import scripted_model
+from tests.fakes.handbook import write_documents
+from tests.fakes.scripted_model import scripted_model
 from vectorstore.errors import BadInput
 
 FOOTNOTE = str(Path(sys.executable).parent / "footnote")

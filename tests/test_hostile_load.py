@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import httpx
 import pytest
 
-from tests.handbook import DOCUMENTS
+from tests.fakes.handbook import DOCUMENTS
 from tests.test_command_line import footnote, served
 
 PATIENCE = 0.5

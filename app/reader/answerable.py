@@ -1,6 +1,6 @@
 """Whether the passages hold an answer: one calibrated probability, and what is missing.
 
-The weights are fitted by `benchmarks/refusal.py --fit`; the setting `answer_threshold` is compared with the
+The weights are fitted by `benchmarks/answers/refusal.py --fit`; the setting `answer_threshold` is compared with the
 probability.
 """
 

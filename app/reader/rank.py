@@ -1,7 +1,7 @@
 """Which sentences of the passages answer the question: candidates, what speaks for each, one score.
 
 Words choose the candidates, then words and meaning rank them. The weights are fitted by
-`benchmarks/refusal.py --fit` on questions whose answering sentence is known.
+`benchmarks/answers/refusal.py --fit` on questions whose answering sentence is known.
 """
 
 from collections.abc import Mapping, Sequence

@@ -95,7 +95,7 @@ _WEIGHTS = {
     "coverage": 3.6, "pairs": 0.8, "run": 0.1, "names": 0.5, "facts": 4.0, "counted": 0.6, "negation": -0.8, "opposites": -1.0,
     "rarest_missing": -0.5, "length": -0.2,
 }  # fmt: skip
-"""Fitted by `benchmarks/support.py --fit` on WiCE, but for `facts`, `negation` and `opposites`: it holds few slips of that kind."""
+"""Fitted by `benchmarks/answers/support.py --fit` on WiCE, but for `facts`, `negation` and `opposites`: it holds few slips of that kind."""
 _CEILING = _BIAS + sum(max(0.0, weight) for weight in _WEIGHTS.values())
 OPPOSITES = {
     first: second

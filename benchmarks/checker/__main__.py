@@ -34,8 +34,8 @@ def main() -> None:
     run = ["--seed", arguments.seed, "--threads", arguments.threads, "--device", arguments.device]
     epochs = ["--epochs", str(arguments.epochs)]
     steps: list[tuple[Path, list[str]]] = [
-        (pairs, ["pairs", "--out", str(pairs), "--count", str(arguments.count)]),
-        (edits, ["edits", "--out", str(edits)]),
+        (pairs, ["pairs", "--out", f"{pairs}.part", "--count", str(arguments.count)]),
+        (edits, ["edits", "--out", f"{edits}.part"]),
         (
             out / "first/facts.json",
             ["train", "--pairs", str(pairs), "--out", str(out / "first"), "--tasks", "support", *epochs, *run],
@@ -54,6 +54,8 @@ def main() -> None:
     for made, command in steps:
         if not _finished(made):
             _run(command, out / "measured.txt" if command[0] == "measure" else None)
+            if (part := out / f"{made.name}.part").is_file():
+                part.rename(made)
     mix = _mix((out / "measured.txt").read_text(encoding="utf-8"))
     _run(["export", "--model", str(out / "mean"), "--out", str(out / "checker.onnx"), "--mix", *mix], None)
 

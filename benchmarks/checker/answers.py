@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.answers.support import auroc, interval
 from benchmarks.checker.measure import torch_predict
 from benchmarks.checker.pairs import SEED, Pair, question_pair
 from benchmarks.checker.sources import paragraphs
-from benchmarks.support import auroc, interval
 
 
 def pairs(draw: random.Random) -> list[Pair]:

@@ -23,8 +23,17 @@ from app.language.reading import read
 from app.language.sentences import sentence_spans
 from app.support import ground
 from app.support.ground import gather
-from benchmarks.support import Labelled, Scored, auroc, balanced, best_threshold, load, logistic, prepare
-from benchmarks.support import fit as fit_ruler
+from benchmarks.answers.support import (
+    Labelled,
+    Scored,
+    auroc,
+    balanced,
+    best_threshold,
+    load,
+    logistic,
+    prepare,
+)
+from benchmarks.answers.support import fit as fit_ruler
 from vectorstore.models.pair_model import PairModel
 
 Floats = npt.NDArray[np.float64]

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from app.language.sentences import sentence_spans
-from benchmarks.squad import FILE
+from benchmarks.answers.squad import FILE
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 _CORPORA = {"handbook-18f": ".md", "handbook-sourcegraph": ".md", "docs-prometheus": ".md", "docs-fastapi": ".md", "peps": ".rst"}  # fmt: skip

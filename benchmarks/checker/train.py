@@ -25,8 +25,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from benchmarks.answers.support import auroc
 from benchmarks.checker.model import Checker, half_precision, padded
-from benchmarks.support import auroc
 from vectorstore.models.minilm_files import tokenizer_definition
 from vectorstore.models.pair_model import MAX_TOKENS, kinds
 

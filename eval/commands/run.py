@@ -198,49 +198,26 @@ def run(
 ) -> None:
     """Ask every question, score the answers, and fail when a gate is missed or something got worse."""
     sample = sample or data is None
-    every = load_cases(SAMPLE / "cases.jsonl" if data is None else data)
+    data = SAMPLE / "cases.jsonl" if data is None else data
+    every = load_cases(data)
     cases = select(every, tag or [])
-    rules = Rules(
-        metrics=tuple(gate) if gate else GATED,
-        min_effect=min_effect,
-        max_flips=max_flips,
-        quarantine=load_quarantine(quarantine, known={case.id for case in every}) if quarantine else None,
-        allow_unreviewed=allow_unreviewed,
-    )
-    gates = Gate(
-        tuple(_thresholds(fail_under or [], thresholds, sample=sample)),
-        baseline,
-        update=update_baseline,
-        require=require_baseline,
-        max_error_rate=max_error_rate,
-        rules=rules,
-    )
-    before = _baseline(gates)
-    _check_reviewed(cases, gates)
-    settings = [*(set_ or []), *([] if top_k is None else [f"top_k={top_k}"])]
-    elsewhere = chosen(answers=answers, url=url, model=url_model)
+    set_aside = load_quarantine(quarantine, known={case.id for case in every}) if quarantine else None
+    rules = Rules(tuple(gate or GATED), min_effect, max_flips, set_aside, allow_unreviewed)
+    limits = tuple(_thresholds(fail_under or [], thresholds, sample=sample))
+    gates = Gate(limits, baseline, update_baseline, require_baseline, max_error_rate, rules)
     judges = JudgeOptions(
         judge, judge_url, judge_cache, cache_only, judge_repeats, max_cost, judge_price, calibration
     )
-    gating = [*rules.metrics, *(threshold.metric for threshold in gates.thresholds)]
-    check_metrics(gating)
-    check_gates(gating, judges)
+    before = _baseline(gates)
+    _check_gates(cases, gates, judges)
+    settings = [*(set_ or []), *([] if top_k is None else [f"top_k={top_k}"])]
+    docs = HANDBOOK if sample else docs
+    elsewhere = chosen(answers=answers, url=url, model=url_model)
     with judging(judges) as judged_by:
-        found = _evaluated(
-            cases,
-            settings,
-            docs=HANDBOOK if sample else docs,
-            repeat=repeat,
-            elsewhere=elsewhere,
-            judge=judged_by,
-            price=price,
-            data=SAMPLE / "cases.jsonl" if data is None else data,
-        )
+        found = _evaluated(cases, settings, docs, repeat, elsewhere, judged_by, data, price)
     judgement = judge_run(found, gates, before)
     finish(found, judgement, out, mlflow=mlflow)
-    if gates.update and baseline is not None and not judgement.incomplete:
-        save_baseline(baseline_of(found.rows, found.fingerprint, found.scorers), baseline)
-        typer.echo(f"Baseline written: {baseline}", err=True)
+    _update_baseline(found, judgement, gates)
     leave(judgement, exit_zero=exit_zero)
 
 
@@ -299,13 +276,12 @@ def leave(judgement: Judgement, *, exit_zero: bool) -> None:
 def _evaluated(
     cases: Sequence[Case],
     settings: Sequence[str],
-    *,
     docs: Path | None,
     repeat: int,
-    elsewhere: Target | None = None,
-    judge: Judge | None = None,
-    data: Path | None = None,
-    price: str = "",
+    elsewhere: Target | None,
+    judge: Judge | None,
+    data: Path,
+    price: str,
 ) -> Evaluation:
     from eval.commands.configuration import opened, parse_configuration, ruler_of
 
@@ -316,7 +292,7 @@ def _evaluated(
         return evaluate(cases, elsewhere, embedder=embedder, ruler=ruler_of(configuration), **asked)
     with ExitStack() as stack:
         target = stack.enter_context(opened(configuration, docs=docs))
-        if data is not None and any(evidence.quote for case in cases for evidence in case.evidence):
+        if any(evidence.quote for case in cases for evidence in case.evidence):
             check_quotes(cases, target.texts(), data)
         ruler = ruler_of(configuration, target)
         return evaluate(cases, target, embedder=target.parts.embedder, ruler=ruler, **asked)
@@ -337,7 +313,13 @@ def _baseline(gates: Gate) -> Baseline | None:
     return load_baseline(gates.baseline)
 
 
-def _check_reviewed(cases: Sequence[Case], gates: Gate) -> None:
+def _update_baseline(found: Evaluation, judgement: Judgement, gates: Gate) -> None:
+    if gates.update and gates.baseline is not None and not judgement.incomplete:
+        save_baseline(baseline_of(found.rows, found.fingerprint, found.scorers), gates.baseline)
+        typer.echo(f"Baseline written: {gates.baseline}", err=True)
+
+
+def _check_gates(cases: Sequence[Case], gates: Gate, judges: JudgeOptions) -> None:
     gated = gates.thresholds or (gates.baseline is not None and not gates.update)
     if gated and not gates.rules.allow_unreviewed and not any(case.reviewed for case in cases):
         typer.echo(
@@ -346,3 +328,6 @@ def _check_reviewed(cases: Sequence[Case], gates: Gate) -> None:
             err=True,
         )
         raise typer.Exit(Exit.NO_CASES)
+    gating = [*gates.rules.metrics, *(threshold.metric for threshold in gates.thresholds)]
+    check_metrics(gating)
+    check_gates(gating, judges)

@@ -16,8 +16,8 @@ from app.build import build, build_service
 from app.http.application import create_app
 from app.keys import Keys
 from app.settings import AnswerSettings, ServeSettings
+from tests.fakes.word_embedder import WordEmbedder
 from tests.vectorstore.sample import Sample, put, sample
-from tests.word_embedder import WordEmbedder
 from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings

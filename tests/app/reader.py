@@ -9,7 +9,7 @@ from app.question import Question, Understood
 from app.reader.answerable import PassagesRead, read_passages
 from app.reader.extractive import ExtractiveAnswerer
 from app.understand.condense import by_words, understand
-from tests.word_embedder import WordEmbedder
+from tests.fakes.word_embedder import WordEmbedder
 from vectorstore.types import Scope
 
 NOTHING = PassagesRead(())

@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from tests.app.edge import Served, serve, service
-from tests.word_embedder import WordEmbedder
+from tests.fakes.word_embedder import WordEmbedder
 
 EMBEDDER = WordEmbedder()
 

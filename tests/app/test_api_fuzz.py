@@ -27,7 +27,7 @@ from app.http.application import create_app
 from app.settings import AnswerSettings, ServeSettings
 from ingest.settings import IngestSettings
 from tests.app.edge import ScriptedTurn
-from tests.handbook import small_handbook
+from tests.fakes.handbook import small_handbook
 from vectorstore.settings import StoreSettings
 folder = Path(sys.argv[2])
 settings = ServeSettings(max_concurrent_runs=100, max_queued_runs=10_000)

@@ -24,7 +24,7 @@ from ingest.settings import IngestSettings
 from ingest.sources.rules import Rule
 from ingest.uploads import Uploads
 from tests.app.edge import Served, serve, service
-from tests.word_embedder import WordEmbedder
+from tests.fakes.word_embedder import WordEmbedder
 from vectorstore.open import open_store, open_upkeep
 from vectorstore.store import Store
 from vectorstore.types import Document, Scope

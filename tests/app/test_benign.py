@@ -13,7 +13,7 @@ from app.guard import LinkGuard
 from app.question import Question
 from ingest.run import Ingestion, Request
 from ingest.settings import IngestSettings
-from tests.handbook import small_handbook
+from tests.fakes.handbook import small_handbook
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Scope
 

@@ -20,7 +20,7 @@ from app.runs.records import Records, records_url
 from app.runs.run import Run
 from app.turn.explanation import explanation
 from tests.app.edge import ANSWERED, ScriptedTurn, Served, serve, service
-from tests.handbook import small_handbook
+from tests.fakes.handbook import small_handbook
 from vectorstore.errors import NotFound
 from vectorstore.types import ChunkId, DocumentId, Generation, Scope, Stage
 

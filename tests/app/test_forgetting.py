@@ -26,8 +26,8 @@ from app.runs.records import Records, records_url, swept
 from app.turn.explanation import explanation
 from tests.app.edge import Served, serve, service
 from tests.app.test_api_shutdown import free_port, wait_until_ready
-from tests.handbook import small_handbook
-from tests.redis_server import RedisServer, redis_server
+from tests.fakes.handbook import small_handbook
+from tests.fakes.redis_server import RedisServer, redis_server
 from tests.test_command_line import FOOTNOTE, environment_of, footnote
 from vectorstore.errors import NotFound, Unavailable
 from vectorstore.types import ChunkId, DocumentId, Generation, Scope, Stage

@@ -8,7 +8,7 @@ import pytest
 from app.answer.answerer import ModelFailure, Piece, Written
 from app.answer.langchain_model import LangChainAnswerer, open_chat_model
 from app.events import Passage
-from tests.scripted_model import scripted_model
+from tests.fakes.scripted_model import scripted_model
 from vectorstore.errors import Unavailable
 from vectorstore.types import Document, DocumentId, Span
 

@@ -18,7 +18,7 @@ from ingest.run import Ingestion, Request
 from ingest.settings import IngestSettings
 from tests.app.test_index_commands import HashedWords
 from tests.app.test_turn import ask, text_of
-from tests.handbook import small_handbook
+from tests.fakes.handbook import small_handbook
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, one_chunk, put
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings

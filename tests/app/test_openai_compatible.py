@@ -10,8 +10,8 @@ import pytest
 from app.answer.answerer import ModelFailure, Piece, Written
 from app.answer.openai_compatible import ModelLimits, OpenAICompatibleAnswerer, _arrived
 from app.events import Passage
-from tests.faulty_model import faulty_model
-from tests.scripted_model import ScriptedModel, scripted_model
+from tests.fakes.faulty_model import faulty_model
+from tests.fakes.scripted_model import ScriptedModel, scripted_model
 from vectorstore.types import Document, DocumentId, Span
 
 DOCUMENT = Document(DocumentId("doc_1"), "leave.md", "Leave", "text/markdown", "digest")

@@ -32,7 +32,7 @@ from app.runs.shared import SharedRuns, Timing
 from tests.app.dialects import turns
 from tests.app.edge import ANSWER, ANSWERED, ScriptedTurn
 from tests.app.test_api_shutdown import free_port, wait_until_ready
-from tests.redis_server import RedisServer, redis_server
+from tests.fakes.redis_server import RedisServer, redis_server
 from vectorstore.errors import NotFound, Unavailable
 from vectorstore.types import Condition, Scope
 

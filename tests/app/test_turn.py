@@ -23,8 +23,8 @@ from app.events import (
     Usage,
 )
 from app.question import Message, Question
-from tests.handbook import small_handbook
-from tests.scripted_model import ScriptedModel, scripted_model
+from tests.fakes.handbook import small_handbook
+from tests.fakes.scripted_model import ScriptedModel, scripted_model
 from vectorstore.types import Scope
 
 LEAVE = "How many days of annual leave do full-time staff get?"

@@ -12,7 +12,7 @@ from app.events import Done, Event, Explained, Sources, Started, Status, Text
 from app.question import Message, Question
 from app.understand.follow_ups import follow_ups
 from tests.app.passages import passage
-from tests.handbook import small_handbook
+from tests.fakes.handbook import small_handbook
 from vectorstore.types import Chunk, ChunkId, Hit, Scope
 
 LEAVE = "How many days of annual leave do full-time staff get?"

@@ -19,8 +19,8 @@ from app.language.phrases import say
 from app.question import Question
 from app.reader.answerable import Answerability
 from app.runs.runs import RunLimits, Runs
-from tests.faulty_model import EITHER, FAULTS, FINE, FaultyModel, faulty_model
-from tests.handbook import small_handbook
+from tests.fakes.faulty_model import EITHER, FAULTS, FINE, FaultyModel, faulty_model
+from tests.fakes.handbook import small_handbook
 from vectorstore.types import Scope
 
 LIMITS = ModelLimits(connect=10, first_token=30, idle=30, total=60, retries=0)

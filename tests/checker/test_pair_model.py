@@ -1,6 +1,7 @@
 """The trained checker's way from weights to a verdict, with heads that nobody trained: the real graph, 8-bit, run."""
 
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,10 @@ from app.support.ground import check, support
 from benchmarks.checker.export import export
 from tests.app.passages import passage
 from vectorstore.errors import Unavailable
-from vectorstore.models import pair_model
 from vectorstore.models.minilm_files import model_folder
-from vectorstore.models.pair_model import KINDS, MAX_TOKENS, SHIPPED, PairModel, kinds, open_judge
+from vectorstore.models.pair_model import KINDS, MAX_TOKENS, PairModel, kinds, open_judge
 
+TRAINED = os.environ.get("FOOTNOTE_SUPPORT_MODEL", "")
 LEAVE = (
     "Annual leave is 25 days. The manager approves every request within a week. The canteen opens at noon."
 )
@@ -41,27 +42,17 @@ def graph(weights: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFacto
     return path
 
 
-def test_the_file_is_small_enough_to_ship(graph: Path) -> None:
+def test_the_file_is_small_enough_to_hand_on(graph: Path) -> None:
     assert graph.stat().st_size < 25_000_000
 
 
-def test_the_shipped_weights_judge() -> None:
-    judge = open_judge(SHIPPED)
+@pytest.mark.skipif(not TRAINED, reason="needs FOOTNOTE_SUPPORT_MODEL: a file that benchmarks.checker made")
+def test_a_trained_checker_tells_what_was_added_from_what_was_said() -> None:
+    judge = open_judge(TRAINED)
     assert judge is not None
     kept = judge("The manager approves each request within a week.", LEAVE, 1.0)
     lost = judge("The manager approves each request within a week, after a talk with the union.", LEAVE, 1.0)
     assert 0 < lost < kept < 1
-
-
-def test_other_weights_in_place_of_the_shipped_ones_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pair_model, "_FILE", tmp_path / "checker.onnx")
-    with pytest.raises(Unavailable, match="not part of this installation"):
-        open_judge(SHIPPED)
-    (tmp_path / "checker.onnx").write_bytes(b"other")
-    with pytest.raises(Unavailable, match="not the published file"):
-        open_judge(SHIPPED)
 
 
 def test_the_graph_computes_what_was_trained(tmp_path: Path) -> None:
@@ -106,6 +97,9 @@ def test_any_text_gets_a_verdict(graph: Path, claim: str) -> None:
 def test_a_missing_or_foreign_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="is not there"):
         open_judge(str(tmp_path / "none.onnx"))
+    with pytest.raises(Unavailable, match="comes with Footnote any more") as raised:
+        open_judge("shipped")
+    assert "python -m benchmarks.checker" in raised.value.hint
     assert open_judge("") is None
     foreign = tmp_path / "foreign.onnx"
     foreign.write_bytes(b"no model")

@@ -18,7 +18,7 @@ from app.cli import COMMANDS, load
 from app.service import ServiceSettings
 from tests.app.edge import Served, serve, service
 from tests.clients.matrix import HERE, ROOT
-from tests.word_embedder import WordEmbedder
+from tests.fakes.word_embedder import WordEmbedder
 
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", (ROOT / "docs/clients.md").read_text(), re.DOTALL | re.MULTILINE)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.gate import World, failing
+from benchmarks.answers.gate import World, failing
 from eval.gate.bootstrap import detectable, holm, paired, reachable
 from eval.gate.compare import GATED
 

@@ -19,7 +19,7 @@ from eval.judge.agreement import Confusion, auroc, best_threshold, corrected_mea
 from eval.metrics.ruler import Ruler
 from eval.metrics.scorers import scores_of, versions
 from tests.eval.outcomes import LEAVE, answered
-from tests.handbook import small_handbook
+from tests.fakes.handbook import small_handbook
 from vectorstore.errors import BadInput, NotFound
 
 TRUE = ("Full-time staff get 25 days of annual leave.", "Unused days expire on 31 March.")

@@ -13,7 +13,7 @@ from eval.cli import app
 from eval.commands.configuration import Configuration, parse_configuration
 from eval.gate.verdict import Exit
 from ingest.settings import IngestSettings
-from tests.handbook import write_documents
+from tests.fakes.handbook import write_documents
 from vectorstore.errors import BadInput, FootnoteError
 
 QUESTION = {

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from eval.cases import load_cases
 from eval.cli import app
 from eval.generation import Text, modelled, offline
-from tests.handbook import write_documents
+from tests.fakes.handbook import write_documents
 from vectorstore.errors import BadInput
 
 LEAVE = Text(

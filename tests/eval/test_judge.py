@@ -15,7 +15,7 @@ from starlette.routing import Route
 from eval.judge.judge import SUPPORT, Judge, open_cache, openai_ask, read_label
 from eval.metrics.row import Prices
 from tests.eval.outcomes import LEAVE, answered
-from tests.scripted_model import scripted_model, serving
+from tests.fakes.scripted_model import scripted_model, serving
 
 GOOD = answered("Full-time staff get 25 days. [1] Staff get a car. [1]", LEAVE)
 

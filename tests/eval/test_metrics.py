@@ -20,7 +20,7 @@ from eval.metrics.retrieval import retrieval
 from eval.metrics.scorers import scores_of
 from eval.run import relevance, system
 from tests.eval.outcomes import LEAVE, TRAVEL, answered
-from tests.word_embedder import WordEmbedder
+from tests.fakes.word_embedder import WordEmbedder
 
 REFUSALS = (
     "I could not find the answer in the documents I can search. The nearest are: Leave.",

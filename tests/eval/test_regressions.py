@@ -32,7 +32,7 @@ from ingest.run import Request as IngestRequest
 from ingest.sample.make import HANDBOOK
 from ingest.settings import IngestSettings
 from prompts.loader import prompts_from
-from tests.scripted_model import serving
+from tests.fakes.scripted_model import serving
 from vectorstore.models.embed import Embedder
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Vector, Vectors

@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.handbook import write_documents
-from tests.scripted_model import serving
+from tests.fakes.handbook import write_documents
+from tests.fakes.scripted_model import serving
 from tests.test_command_line import footnote, served
 
 LEAVE = {

@@ -16,7 +16,7 @@ from eval.targets.over_http import over_http, read_completion
 from eval.targets.recorded import load_answers
 from tests.app.edge import ANSWER, serve, service
 from tests.eval.outcomes import LEAVE
-from tests.scripted_model import serving
+from tests.fakes.scripted_model import serving
 from vectorstore.errors import BadInput, NotFound, Unavailable
 
 CASE = Case(id="leave", question="How much leave?")

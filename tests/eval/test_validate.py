@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.published import answers_of_people, published
-from benchmarks.validate import measured, transferred
-from benchmarks.wording import HELD_OUT, balanced, refusals, share
+from benchmarks.answers.published import answers_of_people, published
+from benchmarks.answers.validate import measured, transferred
+from benchmarks.answers.wording import HELD_OUT, balanced, refusals, share
 from eval.judge.labelled import Labelled
 from vectorstore.errors import NotFound
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ingest.cut.chunk import chunks_of
 from ingest.extract import Block, BlockKind, Extract, Limits
-from tests.word_embedder import WordEmbedder
+from tests.fakes.word_embedder import WordEmbedder
 from vectorstore.types import Chunk, Document, DocumentId, Span
 
 DOCUMENT = Document(DocumentId("doc_1"), "a.md", "Handbook", "text/markdown", "0")

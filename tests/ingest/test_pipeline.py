@@ -21,7 +21,7 @@ from ingest.sources.discover import Filters, discover
 from ingest.sources.ledger import Grant, Ledger
 from ingest.sources.roots import Roots
 from ingest.sources.rules import Rule
-from tests.word_embedder import WordEmbedder
+from tests.fakes.word_embedder import WordEmbedder
 from vectorstore.errors import Busy
 from vectorstore.open import open_store
 from vectorstore.store import Store
@@ -329,7 +329,7 @@ INGEST_UNTIL_KILLED = """
 import sys
 from pathlib import Path
 from tests.ingest.test_pipeline import Desk, BatchSize
-from tests.word_embedder import WordEmbedder
+from tests.fakes.word_embedder import WordEmbedder
 from ingest.confined.pool import ParserPool
 from vectorstore.open import open_store
 docs, data = map(Path, sys.argv[1:])

@@ -15,7 +15,7 @@ from app.http.application import create_app
 from app.keys import Keys
 from app.settings import AnswerSettings, ServeSettings
 from ingest.settings import IngestSettings
-from tests.scripted_model import serving
+from tests.fakes.scripted_model import serving
 from tests.widget.browser import chromium
 from tests.widget.driving import QUESTION, ask, chat, drawn, write
 from tests.widget.stage import stage

@@ -8,8 +8,8 @@ import pytest
 from app.build import build_service
 from app.http.application import create_app
 from app.settings import AnswerSettings, ServeSettings
-from tests.handbook import small_handbook
-from tests.scripted_model import serving
+from tests.fakes.handbook import small_handbook
+from tests.fakes.scripted_model import serving
 from tests.widget.browser import Watched
 from tests.widget.driving import answer, ask, chat
 from vectorstore.settings import StoreSettings

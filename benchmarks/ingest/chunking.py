@@ -6,7 +6,7 @@ when exactly the chunks that hold a marked range are found. Every splitter runs 
 embedder and exact search; LangChain's splitters get the size at which their chunks are, on average, as long as
 ours.
 
-    python -m benchmarks.chunking --target 128 --target 160 [--overlap 0] [--headers] [--cache FILE]
+    python -m benchmarks.ingest.chunking --target 128 --target 160 [--overlap 0] [--headers] [--cache FILE]
 """
 
 import argparse
@@ -26,7 +26,7 @@ from vectorstore.models.embed import Embedder
 from vectorstore.open import open_embedder
 from vectorstore.types import Document, DocumentId, Vectors
 
-DATA = Path(__file__).parents[1] / "../shared/data/chunking"
+DATA = Path(__file__).parents[2] / "../shared/data/chunking"
 RETRIEVED = 5
 
 Range = tuple[int, int]

@@ -1,6 +1,6 @@
 """Measure the default embedder beside sentence-transformers: speed, start, latency and agreement, in one run.
 
-    python benchmarks/encoder.py [--texts FOLDER] [--passages 400] [--words 160] [--threads N] [--rounds 2]
+    python -m benchmarks.ingest.encoder [--texts FOLDER] [--passages 400] [--words 160] [--threads N] [--rounds 2]
 
 Every path runs in a process of its own, one after the other, `rounds` times; the best round counts. CPU seconds
 stand beside wall time because other work on the machine slows only the latter. Cosine and top-10 are against
@@ -25,7 +25,7 @@ import numpy as np
 from vectorstore.models.minilm_engine import Engine, open_engine
 from vectorstore.models.minilm_files import graph_file, model_folder
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TRUTH = "sentence-transformers, torch float32"
 PATHS = (
     TRUTH,

@@ -1,10 +1,10 @@
 """What Footnote adds to a streaming model, in one run: Footnote, a bare model, and a ChatOpenAI gateway.
 
-    python -m benchmarks.stream [--server uvicorn|granian] [--only cold,one,two_hundred,thousand] [--out FILE]
+    python -m benchmarks.streams [--server uvicorn|granian] [--only cold,one,two_hundred,thousand] [--out FILE]
 
-Every server runs in a process of its own, one worker each, the model (benchmarks/stream_model.py) among them; so
+Every server runs in a process of its own, one worker each, the model (benchmarks/streams/model.py) among them; so
 does the load. Footnote searches the sample handbook, decides, packs, checks every sentence and resolves every
-marker; the gateway (benchmarks/stream_gateway.py) passes the question on and the tokens back. Questions are those
+marker; the gateway (benchmarks/streams/gateway.py) passes the question on and the tokens back. Questions are those
 of the sample evaluation, another one for every stream; no answer is refused, so that every question reaches the
 model.
 
@@ -33,9 +33,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ingest import descendants, proportional
+from benchmarks.ingest.speed import descendants, proportional
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -109,9 +109,9 @@ def servers(kind: str, folder: Path) -> Iterator[tuple[Server, Server, Server]]:
         cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **settings}, check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     with (
-        server("bare model", ["-m", "benchmarks.stream_model", str(ports[0])], ports[0]) as model,
+        server("bare model", ["-m", "benchmarks.streams.model", str(ports[0])], ports[0]) as model,
         server("Footnote", [*footnote, "serve", "--port", str(ports[1])], ports[1], **settings) as ours,
-        server("gateway", ["-m", "benchmarks.stream_gateway", str(ports[2])], ports[2], OPENAI_BASE_URL=base) as other,
+        server("gateway", ["-m", "benchmarks.streams.gateway", str(ports[2])], ports[2], OPENAI_BASE_URL=base) as other,
     ):  # fmt: skip
         yield model, ours, other
 
@@ -131,7 +131,7 @@ def load(
     plan = {"url": target.url, "clients": clients, "rounds": rounds, "spread": spread, "questions": questions}
     with tempfile.NamedTemporaryFile() as out:
         subprocess.run(
-            [sys.executable, "-m", "benchmarks.stream_load", json.dumps(plan)],
+            [sys.executable, "-m", "benchmarks.streams.load", json.dumps(plan)],
             cwd=ROOT,
             check=True,
             stdout=out,
@@ -230,7 +230,7 @@ def thousand(model: Server, ours: Server, questions: Sequence[str]) -> dict[str,
     plan = {"url": ours.url, "clients": clients, "rounds": 1, "spread": whole * 0.8, "questions": questions}
     with tempfile.NamedTemporaryFile() as out:
         loading = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.stream_load", json.dumps(plan)], cwd=ROOT, stdout=out
+            [sys.executable, "-m", "benchmarks.streams.load", json.dumps(plan)], cwd=ROOT, stdout=out
         )
         most = 0
         while loading.poll() is None:

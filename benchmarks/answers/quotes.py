@@ -1,7 +1,7 @@
 """Measure which sentences the extractive answer quotes, on ClapNQ: people's questions, passages, chosen sentences.
 
-    python -m benchmarks.quotes --cache FOLDER          # all 300 passages searched, six hits each
-    python -m benchmarks.quotes --cache FOLDER --given  # the right passage alone, as the data set has it
+    python -m benchmarks.answers.quotes --cache FOLDER          # all 300 passages searched, six hits each
+    python -m benchmarks.answers.quotes --cache FOLDER --given  # the right passage alone, as the data set has it
 
 The figure: of the sentences that annotators selected, the share that the answer's first three sentences quote.
 """
@@ -23,7 +23,7 @@ from app.reader.extractive import ExtractiveAnswerer
 from benchmarks.kept_vectors import KeptVectors
 from vectorstore.types import Chunk, Document, Span, Vectors, chunk_id, document_id
 
-FILE = Path(__file__).parents[1] / "../shared/data/clapnq/clapnq_dev_answerable.jsonl"
+FILE = Path(__file__).parents[2] / "../shared/data/clapnq/clapnq_dev_answerable.jsonl"
 _HITS = 6
 
 

@@ -1,7 +1,7 @@
 """How fast documents become searchable, against the bare encoder on the same chunks in the same run.
 
-    python benchmarks/ingest.py FOLDER… [--limit 60] [--together] [--peers PYTHON] [--unchanged 10000]
-    python benchmarks/ingest.py FOLDER --slice 500 --data FOLDER
+    python -m benchmarks.ingest.speed FOLDER… [--limit 60] [--together] [--peers PYTHON] [--unchanged 10000]
+    python -m benchmarks.ingest.speed FOLDER --slice 500 --data FOLDER
 
 Prints for every folder, or for all of them together: documents, chunks, and `footnote ingest` in a process of its
 own: the whole of it (Python, libraries and model loaded, the folder walked) and its pipeline alone (from the first
@@ -9,7 +9,7 @@ file read to the last commit), by the clock and in processor time with all worke
 call of `embed_documents` over the same chunks, the model loaded and warm. The ratio is the pipeline's throughput
 over the bare encoder's. Memory is the proportional set size of the process and its workers at its peak. Then a second
 run that changes nothing. `--peers` adds LangChain's loaders, RecursiveCharacterTextSplitter and FAISS wrapper, and
-Chroma, with the same model and chunks of the same mean length (benchmarks/ingest_peers.py).
+Chroma, with the same model and chunks of the same mean length (benchmarks/ingest/peers.py).
 """
 
 import argparse
@@ -32,7 +32,7 @@ from typing import Any
 from vectorstore.open import open_embedder, open_store
 from vectorstore.types import Scope
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def mean_characters(data: Path) -> float:
 
 def peer(python: Path, name: str, folder: Path, data: Path, *, chars: float) -> str:
     """Let LangChain or Chroma take in the same folder, in a process of its own; return a line about it."""
-    command = [str(python), str(ROOT / "benchmarks/ingest_peers.py"), name, str(folder)]
+    command = [str(python), str(ROOT / "benchmarks/ingest/peers.py"), name, str(folder)]
     command += ["--cache", str(data / "cache"), "--chars", str(chars)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     started, spent = time.monotonic(), children_cpu()

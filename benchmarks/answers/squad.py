@@ -11,7 +11,7 @@ from vectorstore.open import open_store
 from vectorstore.store import Store
 from vectorstore.types import Chunk, Document, Hit, Scope, Span, chunk_id, document_id
 
-FILE = Path(__file__).parents[1] / "../shared/data/squad2/dev-v2.0.json"
+FILE = Path(__file__).parents[2] / "../shared/data/squad2/dev-v2.0.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Retrieval quality through the store itself: nDCG of every stage on published test sets.
 
-    python -m benchmarks.retrieval --keep FOLDER           # SciFact, MT-RAG clapnq and fiqa
-    python -m benchmarks.retrieval scifact --split train
-    python -m benchmarks.retrieval --reranker FOLDER_OF_A_CROSS_ENCODER
+    python -m benchmarks.search.retrieval --keep FOLDER           # SciFact, MT-RAG clapnq and fiqa
+    python -m benchmarks.search.retrieval scifact --split train
+    python -m benchmarks.search.retrieval --reranker FOLDER_OF_A_CROSS_ENCODER
 
 Nothing is fitted on these queries: what is measured is what `footnote search` does, one chunk per passage.
 SciFact is measured at nDCG@10, MT-RAG with the last turn only at nDCG@5. Vectors are kept in the folder given by
@@ -25,7 +25,7 @@ from vectorstore.open import open_store
 from vectorstore.refine import Refine, open_reranker
 from vectorstore.types import Chunk, Document, DocumentId, Hit, Scope, Span, StageName, chunk_id
 
-DATA = Path(__file__).parents[1] / "../shared/data"
+DATA = Path(__file__).parents[2] / "../shared/data"
 STAGES: tuple[StageName, ...] = ("dense", "lexical", "fused", "reranked")
 OPERATOR = Scope(unrestricted=True)
 DEPTH = 100

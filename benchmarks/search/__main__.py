@@ -22,16 +22,16 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.kept_vectors import KeptVectors
-from benchmarks.peers import ENGINES
-from benchmarks.retrieval import DATA, TestSet, as_document, mtrag, scifact
-from benchmarks.search_one import NEAREST, PER_DOCUMENT, SHARES
-from benchmarks.search_report import plot, table
+from benchmarks.search.one import NEAREST, PER_DOCUMENT, SHARES
+from benchmarks.search.peers import ENGINES
+from benchmarks.search.report import plot, table
+from benchmarks.search.retrieval import DATA, TestSet, as_document, mtrag, scifact
 from vectorstore.types import Vectors
 
 DIMENSION = 384
 QUESTIONS = 200
 ADDED = 1_000
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def main() -> None:
@@ -44,7 +44,9 @@ def main() -> None:
     )
     parser.add_argument("--only", default="", help="engines, separated by commas")
     parser.add_argument("--keep", type=Path, help="folder for vectors, indexes and results")
-    parser.add_argument("--vectors", type=Path, help="folder that benchmarks.retrieval kept its vectors in")
+    parser.add_argument(
+        "--vectors", type=Path, help="folder that benchmarks.search.retrieval kept its vectors in"
+    )
     parser.add_argument("--passages", type=int, help="real passages to multiply; without it: all of them")
     parser.add_argument("--limit", type=float, default=600, help="seconds that an engine may take to build")
     parser.add_argument("--again", action="store_true", help="search again what has been built")
@@ -73,7 +75,7 @@ def run(engine: str, phase: str, *, python: str, folder: Path, limit: float, aga
     if phase == "search" and "why" in json.loads(built.read_text()):
         result.write_text(built.read_text())
         return
-    command = [python, "-m", "benchmarks.search_one", engine, phase, str(folder)]
+    command = [python, "-m", "benchmarks.search.one", engine, phase, str(folder)]
     try:
         done = subprocess.run(
             command, cwd=ROOT, timeout=limit, check=False, stderr=subprocess.PIPE, text=True

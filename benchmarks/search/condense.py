@@ -1,6 +1,6 @@
 """Measure what resolving follow-ups gains, on MT-RAG conversations with dense search (nDCG@5).
 
-    python -m benchmarks.condense --cache FOLDER [--sample 3000] [clapnq fiqa]
+    python -m benchmarks.search.condense --cache FOLDER [--sample 3000] [clapnq fiqa]
 
 Three ways to ask the last question: as it stands, condensed from the raw history, and as people rewrote it.
 `--sample N` searches the relevant passages and N others instead of all (quicker, easier).
@@ -21,7 +21,7 @@ from app.understand.condense import standalone
 from benchmarks.kept_vectors import KeptVectors
 from vectorstore.types import Vectors
 
-DATA = Path(__file__).parents[1] / "../shared/data/mtrag"
+DATA = Path(__file__).parents[2] / "../shared/data/mtrag"
 _BLOCK = 2_048
 
 

@@ -1,6 +1,6 @@
 """Twenty quarterly filings as PDF, and what is asked of them: is every page read, and is the right page found?
 
-    python -m benchmarks.filings [--data FOLDER] [--headers] [--beside]
+    python -m benchmarks.ingest.filings [--data FOLDER] [--headers] [--beside]
 
 Pages: each page's words against those that PDFium gives for it without any layout, in the same filing; a page's
 number is right when no neighbour's text in the index fits the raw page better than its own.
@@ -28,14 +28,14 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.headers import opened, strip
-from benchmarks.ingest import mean_characters, run_ingest
+from benchmarks.ingest.headers import opened, strip
+from benchmarks.ingest.speed import mean_characters, run_ingest
 from vectorstore.models.embed import Embedder
 from vectorstore.open import open_embedder
 from vectorstore.store import Snapshot
 from vectorstore.types import Condition, Document, Hit, Scope
 
-DATA = Path(__file__).parents[1] / "../shared/data/sec10q"
+DATA = Path(__file__).parents[2] / "../shared/data/sec10q"
 OPERATOR = Scope(unrestricted=True)
 K = 10
 MOST_PAGES = 5

@@ -14,8 +14,8 @@ from app.language.sentences import sentence_spans
 from app.language.words import total
 from app.settings import AnswerSettings
 from app.support.ground import SUPPORTED, support
-from benchmarks.published import published
-from benchmarks.wording import refusals
+from benchmarks.answers.published import published
+from benchmarks.answers.wording import refusals
 from eval.judge.agreement import Flags, Floats, auroc, balanced_accuracy, best_threshold, bootstrap
 from eval.judge.labelled import Labelled, weakest
 from vectorstore.errors import BadInput

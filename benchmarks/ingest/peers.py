@@ -1,8 +1,8 @@
 """LangChain's loaders, splitter and FAISS wrapper, or Chroma, from the same folder to the first search, as JSON.
 
-    PYTHONPATH=. PEERS/bin/python benchmarks/ingest_peers.py langchain|chroma FOLDER --cache FOLDER --chars 600
+    PYTHONPATH=. PEERS/bin/python -m benchmarks.ingest.peers langchain|chroma FOLDER --cache FOLDER --chars 600
 
-Run by `benchmarks/ingest.py --peers`, in the virtual environment of benchmarks/requirements.txt. The embedder is
+Run by `benchmarks/ingest/speed.py --peers`, in the virtual environment of benchmarks/requirements.txt. The embedder is
 Footnote's own, so that only what stands around it is compared; chunks are on average as long as Footnote's. The
 splitter's size is searched before the clock starts. Loading the model is in neither's time.
 """

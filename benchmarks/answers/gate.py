@@ -1,6 +1,6 @@
 """How often the regression gate cries wolf, and how often it hears one: simulated comparisons.
 
-`python -m benchmarks.gate [--comparisons 200]`. A language model's noise is simulated: on every metric one case in
+`python -m benchmarks.answers.gate [--comparisons 200]`. A language model's noise is simulated: on every metric one case in
 ten differs between two runs of the same code (`discordant`), and cases of one document move together. A case is
 answered once for all metrics, so that half of their luck is one (`together`); retrieval does not vary.
 """

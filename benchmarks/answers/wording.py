@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from app.language.phrases import languages, say
-from benchmarks.published import answers_of_people
+from benchmarks.answers.published import answers_of_people
 from eval.judge.agreement import Estimate
 from eval.metrics.refusal import sounds_refused
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.engine import Engine, Ids
+from benchmarks.search.engine import Engine, Ids
 from vectorstore.open import open_store
 from vectorstore.types import Chunk, Condition, Document, DocumentId, Hit, Scope, Span, Where, chunk_id
 

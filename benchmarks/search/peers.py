@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.engine import Engine, Ids, batches
+from benchmarks.search.engine import Engine, Ids, batches
 
 
 class FaissFlat(Engine):

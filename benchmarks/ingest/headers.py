@@ -1,6 +1,6 @@
 """What the context header is worth: hit@5 with it and without it, the same chunks, the same questions.
 
-    python -m benchmarks.headers [--handbook ../shared/data/corpora/handbook-18f] [--questions 300] [--keep FOLDER]
+    python -m benchmarks.ingest.headers [--handbook ../shared/data/corpora/handbook-18f] [--questions 300] [--keep FOLDER]
 
 A chunk is embedded, and searched by its words, with its document's title and heading path in front. Here every
 index is built twice, once with that header and once without; a hit is a chunk of the right document that holds four
@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.turn.retrieve import passages_of
-from benchmarks.ingest import ROOT, run_ingest
+from benchmarks.ingest.speed import ROOT, run_ingest
 from eval.cases import Case, load_cases
 from eval.generation import Text, offline
 from eval.metrics.retrieval import holds

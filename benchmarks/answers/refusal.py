@@ -1,7 +1,7 @@
 """Fit and measure what ranks sentences and what decides to refuse, on SQuAD 2.0 (half of the articles each).
 
-    python -m benchmarks.refusal --cache FOLDER         # figures, with a threshold from the fitting half
-    python -m benchmarks.refusal --cache FOLDER --fit   # print weights fitted on the fitting half
+    python -m benchmarks.answers.refusal --cache FOLDER         # figures, with a threshold from the fitting half
+    python -m benchmarks.answers.refusal --cache FOLDER --fit   # print weights fitted on the fitting half
 
 Three kinds of questions: answerable, unanswerable as SQuAD's authors wrote them (close to the paragraph on
 purpose), and withheld: an answerable one whose paragraph is taken out of the hits.
@@ -21,9 +21,9 @@ from app.reader import answerable, rank
 from app.reader.asked import ask
 from app.reader.extractive import ExtractiveAnswerer
 from app.reader.rank import Candidate, Source
+from benchmarks.answers.squad import Asked, found, open_index, questions
+from benchmarks.answers.support import auroc, logistic
 from benchmarks.kept_vectors import KeptVectors
-from benchmarks.squad import Asked, found, open_index, questions
-from benchmarks.support import auroc, logistic
 from vectorstore.types import Hit
 
 Floats = npt.NDArray[np.float64]

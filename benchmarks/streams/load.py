@@ -1,6 +1,6 @@
 """Many clients that read streams of chat completions, in a process of its own.
 
-    python -m benchmarks.stream_load '{"url": …, "clients": 200, "rounds": 3, "spread": 5.2, "questions": […]}'
+    python -m benchmarks.streams.load '{"url": …, "clients": 200, "rounds": 3, "spread": 5.2, "questions": […]}'
 
 Writes one JSON object: for every stream the seconds to its first text, to its end, the length of its text, and
 what went wrong. Clients begin evenly over `spread` seconds and ask `rounds` times without a pause.

@@ -1,6 +1,6 @@
 """What the two steps of a dense search cost: scanning one-bit codes, and ranking candidates by their vectors.
 
-    python -m benchmarks.scan FOLDER [--count 100000]
+    python -m benchmarks.search.scan FOLDER [--count 100000]
 
 FOLDER is one that `benchmarks.search` made its data in (FOLDER/vectors.npy, questions.npy). Each step is done in the
 way that ships and in the way it was done before; processor time of all threads, mean over the questions.

@@ -1,6 +1,6 @@
 """A language model that writes at a steady pace: an OpenAI-compatible server with almost no cost of its own.
 
-    python -m benchmarks.stream_model PORT
+    python -m benchmarks.streams.model PORT
 
 `POST /script` sets what every later answer is: {"first": 0.2, "pause": 0.05, "tokens": 100}, in seconds. Tokens are
 sent by the clock, so that one late token does not delay the next.

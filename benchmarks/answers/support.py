@@ -1,7 +1,7 @@
 """Fit and measure the support checker against human labels.
 
-    python -m benchmarks.support            # each set beside simpler measures
-    python -m benchmarks.support --fit      # print weights and bias fitted on WiCE
+    python -m benchmarks.answers.support            # each set beside simpler measures
+    python -m benchmarks.answers.support --fit      # print weights and bias fitted on WiCE
 
 Sets: WiCE claims (supported or not; partly counts as not) and SummEdits summaries in three domains (consistent
 or edited). A text of several sentences is supported as far as its weakest sentence. `fitted` weights and the
@@ -23,7 +23,7 @@ from app.language.sentences import sentence_spans
 from app.language.words import total
 from app.support import ground
 
-DATA = Path(__file__).parents[1] / "../shared/data/groundedness"
+DATA = Path(__file__).parents[2] / "../shared/data/groundedness"
 Floats = npt.NDArray[np.float64]
 _NAMES = tuple(ground._WEIGHTS)  # noqa: SLF001
 

@@ -1,6 +1,6 @@
 """What a team writes in an afternoon, to compare with: FastAPI, ChatOpenAI, no retrieval and no citations.
 
-OPENAI_BASE_URL=http://…/v1 python -m benchmarks.stream_gateway PORT
+OPENAI_BASE_URL=http://…/v1 python -m benchmarks.streams.gateway PORT
 """
 
 import json

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.engine import Engine
-from benchmarks.peers import ENGINES
+from benchmarks.search.engine import Engine
+from benchmarks.search.peers import ENGINES
 
 NEAREST = 10
 PER_DOCUMENT = 25
@@ -44,7 +44,7 @@ def main(name: str, phase: str, folder: Path) -> None:
 
 def _open(name: str, folder: Path) -> Engine:
     if name == "footnote":
-        from benchmarks.search_footnote import Footnote
+        from benchmarks.search.footnote import Footnote
 
         return Footnote(folder, 384)
     return ENGINES[name](folder, 384)

@@ -1,1 +1,0 @@
-"""A trained support checker: its training pairs, its training, its export, its measurement."""
