@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import reduce
 from itertools import groupby
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any, Literal
 
@@ -113,7 +114,25 @@ def _at(written: Any, place: str) -> float | None:
     value = reduce(
         lambda held, key: held.get(key) if isinstance(held, dict) else None, place.split("/"), written
     )
-    return None if value is None else float(value)
+    return None if value is None else _number(value)
+
+
+def _number(value: object) -> float:
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = nan
+    return number if isfinite(number) else sys.exit(f"{value!r} is no number that can stand for a figure.")
+
+
+def as_json(machines: dict[str, str], figures: list[Figure]) -> str:
+    """Return the JSON with a line for each figure, so that a difference shows which were renewed."""
+    head = {"renew": "`python -m benchmarks.figures --help` says how", "machines": machines}
+    told = ",\n".join(
+        f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()
+    )
+    lines = ",\n".join(f"  {json.dumps(asdict(each), ensure_ascii=False)}" for each in figures)
+    return f'{{\n{told},\n "figures": [\n{lines}\n ]\n}}\n'
 
 
 def _set(figures: list[Figure], given: str, machine: str, today: str) -> list[Figure]:
@@ -121,7 +140,7 @@ def _set(figures: list[Figure], given: str, machine: str, today: str) -> list[Fi
     if name not in {each.name for each in figures}:
         sys.exit(f"No figure is called {name!r}. There are: {', '.join(each.name for each in figures)}.")
     return [
-        replace(each, value=float(value), machine=machine, date=today) if each.name == name else each
+        replace(each, value=_number(value), machine=machine, date=today) if each.name == name else each
         for each in figures
     ]
 
@@ -145,9 +164,7 @@ def main() -> None:
     if given.set:
         figures = _set(figures, given.set, given.machine, today)
     if given.renew or given.set:
-        lines = ",\n".join(f"  {json.dumps(asdict(each), ensure_ascii=False)}" for each in figures)
-        told = json.dumps(machines, ensure_ascii=False)
-        RESULTS.write_text(f'{{\n "machines": {told},\n "figures": [\n{lines}\n ]\n}}\n', encoding="utf-8")
+        RESULTS.write_text(as_json(machines, figures), encoding="utf-8")
     text = page(machines, figures)
     if given.check:
         sys.exit(

@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 
 from app.cli import COMMANDS
-from benchmarks.figures import PAGE, ROOT, Figure, load, page, renewed
+from benchmarks.figures import PAGE, RESULTS, ROOT, Figure, as_json, load, page, renewed
 
 MACHINES, FIGURES = load()
 
 
 def test_the_page_is_what_the_results_say() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(MACHINES, FIGURES), "run `python -m benchmarks.figures`"
+
+
+def test_the_results_are_written_as_they_stand() -> None:
+    assert RESULTS.read_text(encoding="utf-8") == as_json(MACHINES, FIGURES)
 
 
 def test_every_figure_has_a_name_of_its_own_a_day_and_a_machine_that_is_described() -> None:
@@ -72,3 +76,11 @@ def test_a_machines_figure_is_not_renewed_by_another_machines_result(tmp_path: P
         new,
         replace(old, value=2.0, date="2026-12-01"),
     ]
+
+
+@pytest.mark.parametrize("value", ["not_applicable", "nan", "inf", ["0.9"], {"low": 0.1}])
+def test_what_is_no_number_renews_no_figure(tmp_path: Path, value: object) -> None:
+    result = tmp_path / "summary.json"
+    result.write_text(json.dumps({"mean": value}))
+    with pytest.raises(SystemExit, match="is no number"):
+        renewed([figure("x", source="summary.json#/mean")], result, "a", "2026-12-01")
