@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # Where it is set, each of the hundreds of processes that the tests start would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo install wheel dev test check lint types tests evaluate baseline clients full clean
+.PHONY: help demo install wheel dev test check lint types tests evaluate baseline clients full pages clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,10 @@ evaluate: dev  ## Score the answers to the sample questions and hold them agains
 
 baseline: dev  ## Make eval/sample/baseline.json anew, after a change for the better
 	@$(BIN)/footnote eval run --sample --baseline eval/sample/baseline.json --update-baseline
+
+pages: dev  ## Write the generated pages of docs/ anew, after a change of commands, settings or figures
+	@$(BIN)/python -m tests.docs.reference
+	@$(BIN)/python -m benchmarks.figures
 
 clean:  ## Remove the virtual environment and caches (never data)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -5,10 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from app.build import Parts, build
-from app.settings import AnswerSettings
+from app.build import Parts, build, build_service
+from app.http.application import create_app
+from app.settings import AnswerSettings, ServeSettings
 from ingest.run import Ingestion, Request
+from ingest.sample import HANDBOOK
 from ingest.settings import IngestSettings
+from tests.fakes.scripted_model import serving
 from vectorstore.settings import StoreSettings
 
 DOCUMENTS = {
@@ -43,5 +46,21 @@ def small_handbook(folder: Path, **answers: Any) -> Iterator[Parts]:
     parts = build(stored, AnswerSettings(**answers))
     try:
         yield parts
+    finally:
+        parts.close()
+
+
+@contextmanager
+def serving_sample(folder: Path, *files: str) -> Iterator[tuple[str, Any]]:
+    """Serve the sample handbook, or those files of it; yield the address and the application."""
+    stored = StoreSettings(data_dir=folder / "data")
+    ingestion = Ingestion(IngestSettings(), stored)
+    ingestion.carry_out(ingestion.plan(Request(tuple(HANDBOOK / file for file in files) or (HANDBOOK,))))
+    parts = build(stored, AnswerSettings())
+    service = build_service(parts, ServeSettings(), AnswerSettings(), stored, IngestSettings())
+    application = create_app(service)
+    try:
+        with serving(application) as home:
+            yield home, application
     finally:
         parts.close()
