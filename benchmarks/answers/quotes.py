@@ -19,6 +19,8 @@ import numpy as np
 from app.events import Passage
 from app.language.sentences import sentence_spans
 from app.language.words import words
+from app.question import Part
+from app.reader.answerable import read_passages
 from app.reader.extractive import ExtractiveAnswerer
 from benchmarks.kept_vectors import KeptVectors
 from vectorstore.types import Chunk, Document, Span, Vectors, chunk_id, document_id
@@ -70,10 +72,20 @@ def nearest(vectors: Vectors, question: int, query: Vectors, passages: list[Pass
     ]
 
 
-async def first_three(answerer: ExtractiveAnswerer, question: str, passages: list[Passage]) -> str:
+async def extract(question: str, passages: list[Passage], embedder: KeptVectors) -> str:
+    """Return what the extractive answerer says, whether or not the passages are held to answer."""
+    part = Part(question)
+    vector = embedder.embed_query(part.whole)
+    read = asyncio.get_running_loop().create_future()
+    read.set_result(read_passages([part], [vector], passages, embedder=embedder, threshold=0.0))
+    answerer = ExtractiveAnswerer(read, language="en")
+    pieces = answerer.write(question, passages=passages, history=())
+    return "".join([piece async for piece in pieces if isinstance(piece, str)])
+
+
+async def first_three(question: str, passages: list[Passage], embedder: KeptVectors) -> str:
     """Return the first three sentences of the answer."""
-    pieces = [p async for p in answerer.write(question, passages=passages, history=()) if isinstance(p, str)]
-    text = "".join(pieces)
+    text = await extract(question, passages, embedder)
     spans = sentence_spans(text, quotations=True)[:3]
     return text[: spans[-1][1]] if spans else ""
 
@@ -101,11 +113,10 @@ def main() -> None:
     passages = [row.passage for row in rows]
     vectors = embedder.embed_documents([f"{p.context}\n{p.text}" for p in passages])
     query = embedder.embed_documents([row.text for row in rows])
-    answerer = ExtractiveAnswerer(embedder)
     ours, baseline = [], []
     for number, row in enumerate(rows):
         given = [row.passage] if arguments.given else nearest(vectors, number, query, passages)
-        ours.append(share(asyncio.run(first_three(answerer, row.text, given)), row.selected))
+        ours.append(share(asyncio.run(first_three(row.text, given, embedder)), row.selected))
         lead = sentence_spans(given[0].text)[:3]
         baseline.append(share(given[0].text[: lead[-1][1]], row.selected))
     embedder.save()

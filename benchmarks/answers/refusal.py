@@ -17,10 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from app.events import Passage
+from app.question import Part
 from app.reader import answerable, rank
 from app.reader.asked import ask
-from app.reader.extractive import ExtractiveAnswerer
 from app.reader.rank import Candidate, Source
+from benchmarks.answers.quotes import extract
 from benchmarks.answers.squad import Asked, found, open_index, questions
 from benchmarks.answers.support import auroc, logistic
 from benchmarks.kept_vectors import KeptVectors
@@ -74,7 +75,10 @@ def _holds(hit: Hit, item: Asked) -> bool:
 
 def ranked(row: Row, embedder: KeptVectors) -> list[Candidate]:
     """Rank the sentences as the decision does."""
-    return rank.rank(row.asked.text, row.sources, embedder=embedder, behind=answerable.BEHIND)
+    question = Part(row.asked.text)
+    return rank.rank(
+        ask(question), row.sources, embedder=embedder, vector=embedder.embed_query(question.whole)
+    )
 
 
 def fit_rank(rows: Sequence[Row], embedder: KeptVectors) -> None:
@@ -82,7 +86,7 @@ def fit_rank(rows: Sequence[Row], embedder: KeptVectors) -> None:
     groups: list[tuple[Floats, int]] = []
     for row in rows:
         if row.fitting and row.kind == "answerable":
-            chosen = rank.candidates(ask(row.asked.text), row.sources)
+            chosen = rank.candidates(ask(Part(row.asked.text)), row.sources)
             right = [place for place, candidate in enumerate(chosen) if row.answers(candidate)]
             if right:
                 vector = embedder.embed_query(row.asked.text)
@@ -135,7 +139,7 @@ def decisions(rows: Sequence[Row], embedder: KeptVectors) -> tuple[Floats, Float
     table, baseline = [], []
     for row in rows:
         best = ranked(row, embedder)
-        signals = answerable.signals(ask(row.asked.text), best, row.sources) if best else {}
+        signals = answerable.signals(ask(Part(row.asked.text)), best, row.sources) if best else {}
         table.append([signals.get(name, 0.0) for name in answerable.WEIGHTS])
         stages = [hit.stage("dense") for hit in row.hits]
         baseline.append(max((stage.score for stage in stages if stage), default=0.0))
@@ -180,15 +184,13 @@ def report(name: str, values: Floats, kinds: npt.NDArray[np.str_], fitting: Flag
     return float(even)
 
 
-async def quoted(row: Row, answerer: ExtractiveAnswerer) -> bool:
+async def quoted(row: Row, embedder: KeptVectors) -> bool:
     """Say whether the written answer holds one of the right answers word for word."""
     passages = [
         Passage(n, hit.document, hit.chunk.span, hit.chunk.text, (hit.chunk.id,), context=hit.chunk.context)
         for n, hit in enumerate(row.hits, start=1)
     ]
-    text = "".join(
-        [p async for p in answerer.write(row.asked.text, passages=passages, history=()) if isinstance(p, str)]
-    )
+    text = await extract(row.asked.text, passages, embedder)
     return any(answer in text for answer in row.asked.answers)
 
 
@@ -219,8 +221,7 @@ def main() -> None:
     report("dense score", baseline, kinds, fitting)
     cut = report("shipped", shipped, kinds, fitting)
     held = [n for n, row in enumerate(rows) if row.kind == "answerable" and not row.fitting]
-    answerer = ExtractiveAnswerer(embedder)
-    right = np.array([asyncio.run(quoted(rows[n], answerer)) for n in held])
+    right = np.array([asyncio.run(quoted(rows[n], embedder)) for n in held])
     print(
         f"exact answer in the answer: {right.mean():.3f} of {len(held)} answerable when always answering, "
         f"{(right & (shipped[held] >= cut)).mean():.3f} with refusals at {cut:.2f}"

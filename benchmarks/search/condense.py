@@ -94,7 +94,7 @@ def ndcg(ids: list[str], order: list[int], relevant: frozenset[str], *, depth: i
 
 def condensed(turn: Turn) -> str:
     """Ask as the product does, with the earlier questions as history."""
-    return standalone(turn.turns[-1], [Message("user", text) for text in turn.turns[:-1]]).text
+    return standalone(turn.turns[-1], [Message("user", text) for text in turn.turns[:-1]]).whole
 
 
 WAYS: dict[str, Callable[[Turn], str]] = {
