@@ -400,7 +400,7 @@ def test_what_is_being_written_or_read_when_its_conversation_is_deleted_ends_at_
         assert not any(f"said-{WORDS[-1]}" in line for line in rest)
         assert shown_again(served.url, [(run, "1")], WORDS, "chat1") == []
         assert served.runs.active == 0
-        assert not served.runs._runs
+        assert not served.runs.board.runs
     assert left_of(WORDS, tmp_path) == []
 
 
