@@ -117,7 +117,7 @@ def test_nothing_unpickles_or_evaluates() -> None:
 
 
 def test_text_of_an_answer_is_made_where_it_is_made_inert_and_nowhere_else() -> None:
-    """`board.py` reads again what left before."""
+    """`redis_format.py` reads again what left before."""
     makers = set()
     for path in (ROOT / "app").rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -127,7 +127,7 @@ def test_text_of_an_answer_is_made_where_it_is_made_inert_and_nowhere_else() -> 
                 and getattr(node.func, "id", getattr(node.func, "attr", "")) == "Text"
             ):
                 makers.add(path.name)
-    assert makers == {"transcript.py", "board.py"}
+    assert makers == {"transcript.py", "redis_format.py"}
 
 
 @pytest.mark.parametrize("module", ["app.commands.serve", "app.cli"])

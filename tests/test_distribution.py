@@ -119,7 +119,7 @@ def _mcp(_: Path) -> object:
 
 
 def _redis(_: Path) -> object:
-    from app.runs.board import check_board
+    from app.runs.redis_format import check_board
 
     return check_board("redis://127.0.0.1:1")  # type: ignore[func-returns-value]
 

@@ -39,7 +39,7 @@ def serve(
     settings = ServeSettings().model_copy(update=given)
     store_settings, answer_settings = StoreSettings(), AnswerSettings()
     if settings.runs_url:
-        from app.runs.board import check_board
+        from app.runs.redis_format import check_board
 
         check_board(settings.runs_url)
     listener = listen(settings, store_settings)

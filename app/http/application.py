@@ -37,8 +37,8 @@ from app.http.routes import (
 )
 from app.problems import Problem
 from app.runs.records import swept
-from app.runs.runs import RunLimits, Runs, report
-from app.runs.shared import SharedRuns
+from app.runs.redis_board import RedisBoard
+from app.runs.runs import MemoryBoard, RunLimits, Runs, report
 from app.service import Health, Service, ServiceSettings
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
@@ -204,14 +204,14 @@ def create_app(service: Service) -> FastAPI:
             mcp.running() if mcp else nullcontext(),
             swept(service.records, days=settings.records_days),
         ):
-            await runs.open()
+            await runs.board.open()
             try:
                 yield
             finally:
                 if service.pictures is not None:
                     service.pictures.close()
             await runs.drain(0)
-            await runs.close()
+            await runs.board.close()
             if service.on_close is not None:
                 await service.on_close()
 
@@ -261,6 +261,5 @@ def _runs(service: Service) -> Runs:
         of_one_owner=settings.max_caller_runs,
         grace_seconds=settings.grace_seconds,
     )
-    if settings.runs_url:
-        return SharedRuns(service.turn, url=settings.runs_url, limits=limits, on_end=service.on_end)
-    return Runs(service.turn, limits=limits, on_end=service.on_end)
+    board = RedisBoard(settings.runs_url) if settings.runs_url else MemoryBoard()
+    return Runs(service.turn, board, limits=limits, on_end=service.on_end)

@@ -84,7 +84,7 @@ async def collected(run: Run, runs: Runs, request: Request) -> Sequence[Event]:
     async def leave() -> None:
         while (await request.receive())["type"] != "http.disconnect":
             pass
-        runs.cancel(run.id, "disconnect")
+        runs.cancel(run, "disconnect")
 
     with runs.reading(run):
         async with anyio.create_task_group() as group:

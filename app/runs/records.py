@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.events import Done, Event, Failed, Started, Text
 from app.question import Message, Question
-from app.turn.explanation import Json, drawn_from, explanation
+from app.turn.explanation import Explanation, drawn_from, explanation
 from vectorstore.errors import NotFound, Unavailable
 
 Rating: TypeAlias = Literal["up", "down"]
@@ -101,10 +101,10 @@ class Records:
         row |= {"id": run, "conversation": question.conversation, "owner": owner, "created": _now()}
         with self._engine.begin() as connection:
             connection.execute(_runs.insert(), row | {"question": question.text, "answer": "".join(answer)})
-            told = _packed(explanation(run, question, events))
+            told = _packed(explanation(run, question, events).model_dump(mode="json"))
             connection.execute(_explained.insert(), {"run": run, "told": told})
 
-    def explanation(self, run: str, *, owner: str) -> Json:
+    def explanation(self, run: str, *, owner: str) -> Explanation:
         """Return why a finished run answered as it did; raises NotFound for one that is not this owner's."""
         query = sql.select(_explained.c.told).join(_runs).where(_runs.c.id == run, _runs.c.owner == owner)
         with self._engine.connect() as connection:
@@ -256,13 +256,12 @@ def _left() -> Unavailable:
     )
 
 
-def _packed(told: Json) -> bytes:
+def _packed(told: object) -> bytes:
     return zlib.compress(json.dumps(told, separators=(",", ":")).encode(), 9)
 
 
-def _unpacked(told: bytes) -> Json:
-    found: Json = json.loads(zlib.decompress(told))
-    return found
+def _unpacked(told: bytes) -> Explanation:
+    return Explanation.model_validate(json.loads(zlib.decompress(told)))
 
 
 def _take_over(connection: sql.Connection) -> None:

@@ -5,8 +5,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from app.events import Cancelled, Done, Event, Failed, Sources, Terminal, Text
@@ -17,34 +16,39 @@ Dialect: TypeAlias = Mapping[str, str | bool | None]
 """What the route that started a run keeps in order to show it again."""
 
 
+@dataclass(eq=False)
 class Run:
-    """A buffer of events that any number of readers follow from any place. Filled by `Runs` alone."""
+    """A buffer of events that any number of readers follow from any place. Filled by `Runs`, and by a board that copies it.
 
-    def __init__(
-        self,
-        question: Question,
-        *,
-        owner: str = "",
-        resumable: bool = False,
-        background: bool = False,
-        dialect: Dialect | None = None,
-    ) -> None:
-        self.id = f"run_{secrets.token_hex(12)}"
-        self.question = question
-        self.owner = owner
-        self.resumable = resumable
-        self.background = background
-        self.created = time.time()
+    Its fields are what other processes must know of it before its events; `host` is the process that executes it.
+    """
+
+    question: Question
+    owner: str = ""
+    resumable: bool = False
+    background: bool = False
+    dialect: Dialect = field(default_factory=dict)
+    id: str = field(default_factory=lambda: f"run_{secrets.token_hex(12)}")
+    created: float = field(default_factory=time.time)
+    host: str = ""
+
+    def __post_init__(self) -> None:
+        """Begin without events or readers."""
         self.ended_at: float | None = None
         self.stop_reason: Reason | None = None
         self.readers = 0
-        self.dialect: Dialect = dialect or {}
+        self.read_elsewhere_until = 0.0
         self.on_append: Callable[[Run], None] | None = None
         self.erased = False
         self.answer_size = 0
-        self.size = len(question.text) + sum(len(message.text) for message in question.history)
+        self.size = len(self.question.text) + sum(len(message.text) for message in self.question.history)
         self._events: list[Event] = []
         self._waiting: set[asyncio.Future[None]] = set()
+
+    @property
+    def is_read(self) -> bool:
+        """Say whether somebody reads it here, or has lately said that he does elsewhere."""
+        return self.readers > 0 or self.read_elsewhere_until > time.monotonic()
 
     @property
     def ended(self) -> bool:
@@ -84,15 +88,6 @@ class Run:
                 return
             else:
                 await self._changed()
-
-    async def events(self, after: int = 0) -> AsyncGenerator[tuple[int, Event], None]:
-        """Yield (number, event) after number `after`, counted from 1, until the terminal one."""
-        number = after
-        async with aclosing(self.batches(after)) as batches:
-            async for batch in batches:
-                for event in batch:
-                    number += 1
-                    yield number, event
 
     async def wait_for_end(self, seconds: float) -> None:
         """Return when the run has ended, or after so many seconds."""

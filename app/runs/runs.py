@@ -8,10 +8,10 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from app.events import Cancelled, Done, Event, Failed, Terminal, Text
 from app.guard import inert
@@ -25,55 +25,157 @@ TurnFunction: TypeAlias = Callable[[Question, str], AsyncGenerator[Event, None]]
 OnEnd: TypeAlias = Callable[[Run, Sequence[Event]], Awaitable[None]]
 """Called once for every run after its terminal event; its failure is logged and harms nobody."""
 
-Conversation: TypeAlias = tuple[str, str]
-"""Its owner and its id."""
-
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """How many runs, for how long, how large. Times in seconds, sizes in characters."""
+    """How many runs at a time, and how large. Times in seconds, sizes in characters."""
 
     concurrent: int = 64
     queued: int = 256
     of_one_owner: int = 160
     queue_seconds: float = 30.0
-    kept: int = 2_000
-    kept_seconds: float = 600.0
-    kept_size: int = 64_000_000
     grace_seconds: float = 15.0
     answer_size: int = 1_000_000
 
 
-class Runs:
-    """Starts runs within limits, keeps them for a while, and stops them."""
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How much is kept of runs that have ended: how many, for how many seconds, how many characters."""
 
-    def __init__(
-        self, turn: TurnFunction, *, limits: RunLimits | None = None, on_end: OnEnd | None = None
-    ) -> None:
-        self._turn = turn
-        self._limits = limits or RunLimits()
-        self._on_end = on_end
-        self._slots = asyncio.Semaphore(self._limits.concurrent)
-        self._runs: dict[str, Run] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._graces: dict[str, asyncio.TimerHandle] = {}
-        self._erasing: list[Conversation] = []
-        self.erasures = 0
-        """How many erasures are over. What was read before one may not be begun with after it."""
-        self.draining = False
+    count: int = 2_000
+    seconds: float = 600.0
+    size: int = 64_000_000
+
+
+class Board(Protocol):
+    """The runs that clients can find, of one process or of all that share it; `process` is the one that sits here.
+
+    `trouble` is what is wrong with the board itself, in a sentence; empty when nothing is.
+    """
+
+    process: "Runs"
+    trouble: str
 
     async def open(self) -> None:
         """Begin; call it in the event loop that runs will live in."""
 
     async def close(self) -> None:
-        """End what `open` began, after `drain`."""
+        """End what `open` began, once the runs have ended; what they wrote last is still shown."""
 
-    @property
-    def trouble(self) -> str:
-        """What is wrong with the buffer itself, in a sentence; empty when nothing is."""
-        return ""
+    async def add(self, run: Run) -> None:
+        """Keep a run that has just begun here, and return when every process can find it, if that can be had."""
+
+    async def find(self, run: str, *, owner: str) -> Run | None:
+        """Return a run; None when it is unknown, forgotten, erased or another owner's. Raises Unavailable."""
+
+    async def latest(self, conversation: str, *, owner: str) -> Run | None:
+        """Return the newest run of a conversation, if it is still kept; raises Unavailable."""
+
+    async def stop(self, run: Run, reason: Reason) -> None:
+        """Have a run stopped that another process executes; return when it has ended, after 10 s at most."""
+
+    async def erase(self, conversation: str, *, owner: str) -> None:
+        """Stop and drop a conversation's runs, wherever they are executed; raises Unavailable when one may be left."""
+
+
+class MemoryBoard:
+    """The runs of one process, which nobody else sees."""
+
+    process: "Runs"
+    trouble = ""
+
+    def __init__(
+        self, retention: Retention | None = None, *, on_drop: Callable[[Run], None] = lambda run: None
+    ) -> None:
+        self._retention = retention or Retention()
+        self._on_drop = on_drop
+        self.runs: dict[str, Run] = {}
+
+    async def open(self) -> None:
+        """Do nothing: memory is there."""
+
+    async def close(self) -> None:
+        """Do nothing: memory goes with the process."""
+
+    async def add(self, run: Run) -> None:
+        """Keep a run, and no more of those before it than is to be kept."""
+        self._forget()
+        self.runs[run.id] = run
+
+    async def find(self, run: str, *, owner: str) -> Run | None:
+        """Return a run; None when it is unknown, forgotten, erased or another owner's."""
+        self._forget()
+        found = self.runs.get(run)
+        return found if found is not None and found.owner == owner and not found.erased else None
+
+    async def latest(self, conversation: str, *, owner: str) -> Run | None:
+        """Return the newest run of a conversation, if it is still kept."""
+        for run in reversed(self.runs.values()):
+            if run.owner == owner and run.question.conversation == conversation and not run.erased:
+                return run
+        return None
+
+    async def stop(self, run: Run, reason: Reason) -> None:
+        """Do nothing: no other process executes a run that stands here."""
+
+    async def erase(self, conversation: str, *, owner: str) -> None:
+        """Stop and drop a conversation's runs; raises Unavailable when one does not stop."""
+        await self.take_out(lambda run: (run.owner, run.question.conversation) == (owner, conversation))
+
+    async def take_out(self, is_meant: Callable[[Run], bool]) -> None:
+        """Stop and drop runs; raises Unavailable when one does not stop."""
+        runs = list(filter(is_meant, self.runs.values()))
+        going_on = await self.process.end(runs)
+        for run in runs:
+            if run not in going_on:
+                self._drop(run)
+        if going_on:
+            raise Unavailable("An answer in this conversation does not stop.", "Delete it again in a moment.")
+
+    def _forget(self) -> None:
+        """Drop ended runs that nobody reads: the too old, and the oldest while there is too much."""
+        oldest = time.monotonic() - self._retention.seconds
+        size = sum(run.size for run in self.runs.values())
+        for run in list(self.runs.values()):
+            if run.ended_at is None or run.readers:
+                continue
+            fits = len(self.runs) < self._retention.count and size <= self._retention.size
+            if fits and run.ended_at >= oldest:
+                # Those that began later are not looked at: there may be thousands, and this is done at every question.
+                return
+            size -= run.size
+            self._drop(run)
+
+    def _drop(self, run: Run) -> None:
+        if self.runs.pop(run.id, None):
+            self._on_drop(run)
+
+
+class Runs:
+    """Starts runs within limits, shows them on a board, and stops them."""
+
+    def __init__(
+        self,
+        turn: TurnFunction,
+        board: Board,
+        *,
+        limits: RunLimits | None = None,
+        on_end: OnEnd | None = None,
+    ) -> None:
+        self.board = board
+        board.process = self
+        self._turn = turn
+        self._limits = limits or RunLimits()
+        self._on_end = on_end
+        self._slots = asyncio.Semaphore(self._limits.concurrent)
+        self._tasks: dict[Run, asyncio.Task[None]] = {}
+        self._graces: dict[Run, asyncio.TimerHandle] = {}
+        self._erasing: list[tuple[str, str]] = []
+        self.erasures = 0
+        """How many erasures are over. What was read before one may not be begun with after it."""
+        self.draining = False
 
     @property
     def active(self) -> int:
@@ -89,32 +191,7 @@ class Runs:
         background: bool = False,
         dialect: Dialect | None = None,
     ) -> Run:
-        """Begin answering, as `start` does, and return when every replica can find the run."""
-        return self.start(question, resumable=resumable, owner=owner, background=background, dialect=dialect)
-
-    async def find(self, run: str, *, owner: str) -> Run:
-        """Return a run wherever it is executed; raises NotFound as `get` does."""
-        return self.get(run, owner=owner)
-
-    async def find_latest(self, conversation: str, *, owner: str) -> Run | None:
-        """Return the newest run of a conversation wherever it is executed, if it is still kept."""
-        return self.latest(conversation, owner=owner)
-
-    async def stop(self, run: Run, reason: Reason = "user") -> None:
-        """Stop a run wherever it is executed, and return when everything upstream of it is closed."""
-        self.cancel(run.id, reason)
-        await self.stopped(run)
-
-    def start(
-        self,
-        question: Question,
-        *,
-        resumable: bool,
-        owner: str = "",
-        background: bool = False,
-        dialect: Dialect | None = None,
-    ) -> Run:
-        """Begin answering; raises Busy when every slot and every place in the queue is taken, TooMany when one owner has many.
+        """Begin answering, and return when others can find the run; raises Busy when every slot and every place in the queue is taken, TooMany when one owner has many.
 
         A run stops when its last reader leaves; a resumable one only after a grace period, a background one
         not at all.
@@ -125,31 +202,21 @@ class Runs:
             raise Busy("This conversation is being erased.", "Ask again in a moment.")
         if self.active >= self._limits.concurrent + self._limits.queued:
             raise Busy("Too many questions are being answered.", "Ask again in a few seconds.")
-        if owner and sum(self._runs[run].owner == owner for run in self._tasks) >= self._limits.of_one_owner:
+        if owner and sum(run.owner == owner for run in self._tasks) >= self._limits.of_one_owner:
             raise TooMany("Too many of your questions are being answered.", "Ask again in a few seconds.")
-        self._forget()
-        run = Run(question, owner=owner, resumable=resumable, background=background, dialect=dialect)
-        self._added(run)
-        task = asyncio.create_task(self._execute(run), name=run.id)
-        self._tasks[run.id] = task
+        run = Run(question, owner, resumable, background, dialect or {})
+        task = self._tasks[run] = asyncio.create_task(self._execute(run), name=run.id)
         task.add_done_callback(lambda _: self._settle(run))
         self._expect_reader(run)
+        await self.board.add(run)
         return run
 
-    def get(self, run: str, *, owner: str | None = None) -> Run:
-        """Return a run; raises NotFound when it is unknown, forgotten, or another owner's."""
-        self._forget()
-        found = self._runs.get(run)
-        if found is None or found.erased or (owner is not None and found.owner != owner):
+    async def find(self, run: str, *, owner: str) -> Run:
+        """Return a run, wherever it is executed; raises NotFound when it is unknown, forgotten, or another owner's."""
+        found = await self.board.find(run, owner=owner)
+        if found is None:
             raise NotFound(f"There is no run {run!r}.", "Runs are kept for ten minutes.")
         return found
-
-    def latest(self, conversation: str, *, owner: str) -> Run | None:
-        """Return the newest run of a conversation, if it is still kept."""
-        for run in reversed(self._runs.values()):
-            if run.owner == owner and run.question.conversation == conversation and not run.erased:
-                return run
-        return None
 
     async def erase(self, conversation: str, *, owner: str, recorded: Callable[[], Awaitable[int]]) -> int:
         """Erase a conversation: its runs, and then, through `recorded`, what is kept of them; return the latter's count.
@@ -161,7 +228,7 @@ class Runs:
         self._erasing.append(erasing)
         try:
             try:
-                await self._take_out(conversation, owner=owner)
+                await self.board.erase(conversation, owner=owner)
             finally:
                 count = await recorded()
         finally:
@@ -169,31 +236,48 @@ class Runs:
             self.erasures += 1
         return count
 
-    def cancel(self, run: str, reason: Reason = "user") -> Run:
-        """Stop a run, and do nothing to one that has ended; raises NotFound."""
-        found = self.get(run)
-        task = self._tasks.get(run)
-        if not found.ended and found.stop_reason is None and task is not None:
-            found.stop_reason = reason
-            task.cancel()
-        return found
+    async def end(self, runs: Collection[Run]) -> Collection[Run]:
+        """Stop runs and leave nothing of them; return those that do not stop within ten seconds."""
+        tasks = {run: self._tasks[run] for run in runs if run in self._tasks}
+        try:
+            for run in runs:
+                self.cancel(run)
+                run.erase()
+            if tasks:
+                await asyncio.wait(tasks.values(), timeout=10)
+        finally:
+            self.erasures += 1
+        return [run for run, task in tasks.items() if not task.done()]
 
-    async def stopped(self, run: Run) -> None:
-        """Wait until a run that was cancelled has closed everything upstream of it."""
-        if task := self._tasks.get(run.id):
+    def cancel(self, run: Run, reason: Reason = "user") -> None:
+        """Stop a run that is executed here; one that has ended is being recorded, which is not broken off."""
+        task = self._tasks.get(run)
+        if not run.ended and run.stop_reason is None and task is not None:
+            run.stop_reason = reason
+            task.cancel()
+
+    async def stop(self, run: Run, reason: Reason = "user") -> None:
+        """Stop a run wherever it is executed, and return when everything upstream of it is closed."""
+        self.cancel(run, reason)
+        if task := self._tasks.get(run):
             await asyncio.wait([task], timeout=5)
+        elif not run.ended:
+            with self.reading(run):
+                await self.board.stop(run, reason)
 
     @contextmanager
     def reading(self, run: Run) -> Iterator[Run]:
-        """Count as a reader of the run: the last one to leave early stops it, as `start` says."""
+        """Count as a reader of the run: the last one to leave early stops it, as `begin` says."""
         self._drop_grace(run)
         run.readers += 1
         try:
             yield run
         finally:
             run.readers -= 1
-            if run.readers == 0 and not run.ended:
-                self._left(run)
+            if not run.is_read and not (run.resumable or run.background):
+                self.cancel(run, "disconnect")
+            elif not run.readers:
+                self._expect_reader(run)
 
     async def drain(self, seconds: float) -> None:
         """Take no new runs, give the running ones `seconds` to end, then end the rest with `shutdown`."""
@@ -205,59 +289,21 @@ class Runs:
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()), timeout=5)
 
-    async def _take_out(self, conversation: str, *, owner: str) -> None:
-        """Stop and drop a conversation's runs, wherever they are executed; raises Unavailable when that fails."""
-        await self._take_out_here(lambda run: (run.owner, run.question.conversation) == (owner, conversation))
-
-    async def _take_out_here(self, chosen: Callable[[Run], bool]) -> None:
-        runs = [run for run in self._runs.values() if chosen(run)]
-        tasks = {run.id: self._tasks[run.id] for run in runs if run.id in self._tasks}
-        for run in runs:
-            # One that has ended is being recorded, which cannot be broken off.
-            if run.id in tasks and not run.ended and run.stop_reason is None:
-                run.stop_reason = "user"
-                tasks[run.id].cancel()
-            run.erase()
-        if tasks:
-            await asyncio.wait(tasks.values(), timeout=10)
-        for run in runs:
-            if run.id in self._runs and run.id not in self._tasks:
-                self._dropped(run)
-        if any(run.id in self._tasks for run in runs):
-            raise Unavailable("An answer in this conversation does not stop.", "Delete it again in a moment.")
-
-    def _added(self, run: Run) -> None:
-        self._runs[run.id] = run
-
-    def _dropped(self, run: Run) -> None:
-        del self._runs[run.id]
-
-    def _read_elsewhere(self, run: Run) -> bool:
-        return False
-
-    def _left(self, run: Run) -> None:
-        if run.resumable or run.background or self._read_elsewhere(run):
-            self._expect_reader(run)
-        else:
-            self.cancel(run.id, "disconnect")
-
     def _expect_reader(self, run: Run) -> None:
-        """Stop the run if nobody reads it when the grace period is over."""
+        """Stop the run if nobody reads it when the grace period is over; a copy's own process sees to that."""
         self._drop_grace(run)
-        if not run.background:
+        if run in self._tasks and not run.background:
             loop = asyncio.get_running_loop()
-            self._graces[run.id] = loop.call_later(self._limits.grace_seconds, self._unread, run)
+            self._graces[run] = loop.call_later(self._limits.grace_seconds, self._unread, run)
 
     def _unread(self, run: Run) -> None:
-        self._drop_grace(run)
-        if run.readers == 0 and run.id in self._tasks:
-            if self._read_elsewhere(run):
-                self._expect_reader(run)
-            else:
-                self.cancel(run.id, "disconnect")
+        if run.is_read:
+            self._expect_reader(run)
+        else:
+            self.cancel(run, "disconnect")
 
     def _drop_grace(self, run: Run) -> None:
-        if timer := self._graces.pop(run.id, None):
+        if timer := self._graces.pop(run, None):
             timer.cancel()
 
     async def _execute(self, run: Run) -> None:
@@ -309,22 +355,8 @@ class Runs:
     def _settle(self, run: Run) -> None:
         """Close the books on a task, also on one that was cancelled before its first step."""
         run.append(Cancelled(run.stop_reason or "shutdown"))
-        self._tasks.pop(run.id, None)
+        self._tasks.pop(run, None)
         self._drop_grace(run)
-
-    def _forget(self) -> None:
-        """Drop ended runs that nobody reads: the too old, and the oldest while there is too much."""
-        oldest = time.monotonic() - self._limits.kept_seconds
-        size = sum(run.size for run in self._runs.values())
-        for run in list(self._runs.values()):
-            if run.ended_at is None or run.readers:
-                continue
-            fits = len(self._runs) < self._limits.kept and size <= self._limits.kept_size
-            if fits and run.ended_at >= oldest:
-                # Those that began later are not looked at: there may be thousands, and this is done at every question.
-                return
-            size -= run.size
-            self._dropped(run)
 
 
 def _failed(error: FootnoteError) -> Failed:

@@ -1,7 +1,10 @@
-"""Why a turn answered as it did: from its events to one plain JSON object."""
+"""Why a turn answered as it did: from its events to one object, which clients get as JSON."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.events import (
     Cancelled,
@@ -10,21 +13,180 @@ from app.events import (
     Event,
     Explained,
     Failed,
-    Passage,
     SentenceChecked,
     Sources,
     Started,
+    Terminal,
     Timing,
     Usage,
+    Verdict,
 )
 from app.question import Question, Understood
 from app.reader.answerable import Answerability
 from app.turn.retrieve import Found, Packed
 from vectorstore.types import DocumentId
 
-Json: TypeAlias = dict[str, Any]  # Any: JSON on its way out
 _DIGITS: Final = 6
 """Decimals of a score: what single precision holds. A seventh of what is kept of a run would be digits beyond it."""
+
+
+class Shown(BaseModel):
+    """Something as clients see it, read from what the service knows it as, or from JSON that was kept."""
+
+    model_config = ConfigDict(
+        from_attributes=True, populate_by_name=True, json_schema_serialization_defaults_required=True
+    )
+
+
+class StageShown(Shown):
+    """How one stage of the search ranked a chunk."""
+
+    name: str
+    rank: int
+    score: float
+
+
+def _to(digits: int) -> AfterValidator:
+    return AfterValidator(lambda score: round(score, digits))
+
+
+def _rounded(stages: list[StageShown]) -> list[StageShown]:
+    for stage in stages:
+        stage.score = round(stage.score, _DIGITS)
+    return stages
+
+
+class CandidateShown(Shown):
+    """A chunk that was found. `passage` is the one it went into; otherwise `dropped` says why not."""
+
+    rank: int
+    chunk_id: str = Field(validation_alias="chunk")
+    document_id: str = Field(validation_alias="document")
+    title: str
+    uri: str
+    headings: list[str]
+    page: int | None
+    score: Annotated[float, _to(_DIGITS)]
+    stages: Annotated[list[StageShown], AfterValidator(_rounded)]
+    passage: int | None
+    dropped: Annotated[str | None, BeforeValidator(lambda reason: reason or None)]
+
+
+class PassageShown(Shown):
+    """A passage that the answer was written from; offsets in the document's text."""
+
+    number: int
+    document_id: str = Field(validation_alias=AliasPath("document", "id"))
+    title: str = Field(validation_alias=AliasPath("document", "title"))
+    uri: str = Field(validation_alias=AliasPath("document", "uri"))
+    headings: list[str]
+    page: int | None = Field(validation_alias=AliasPath("span", "page"))
+    start: int = Field(validation_alias=AliasPath("span", "start"))
+    end: int = Field(validation_alias=AliasPath("span", "end"))
+    score: Annotated[float, _to(_DIGITS)]
+    chunk_ids: list[str] = Field(validation_alias="chunks")
+
+
+class AnswerabilityShown(Shown):
+    """How likely the passages hold an answer. Below `threshold` the question is refused."""
+
+    probability: float
+    threshold: float
+    missing: list[str]
+    reasons: list[str]
+
+
+class TimingShown(Shown):
+    """How long a stage took; `first_text` counts from the start."""
+
+    stage: str
+    ms: float
+
+
+class SentenceShown(Shown):
+    """A sentence of the answer, held against its sources; offsets in the answer."""
+
+    start: int
+    end: int
+    verdict: Verdict
+    support: Annotated[float, _to(4)]
+
+
+class UsageShown(Shown):
+    """Tokens read and written."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+class RunExplained(Shown):
+    """Everything that led to an answer. Lists are empty where the turn did not come so far."""
+
+    run: str
+    conversation: str = Field(validation_alias=AliasPath("asked", "conversation"))
+    model: str = Field("", validation_alias=AliasPath("started", "model"))
+    prompt_hash: str = Field("", validation_alias=AliasPath("searched", "prompt_hash"))
+    generation: int | None = Field(None, validation_alias=AliasPath("searched", "generation"))
+    status: Literal["running", "done", "failed", "cancelled"]
+    error: str | None
+    refused: bool
+    question: str = Field(validation_alias=AliasPath("asked", "text"))
+    condensed: str = Field(
+        validation_alias=AliasChoices(AliasPath("searched", "condensed"), AliasPath("asked", "text"))
+    )
+    parts: list[str] = Field([], validation_alias=AliasPath("searched", "parts"))
+    answerability: AnswerabilityShown | None = Field(None, validation_alias="searched")
+    timings: list[TimingShown]
+    candidates: list[CandidateShown] = Field([], validation_alias=AliasPath("searched", "candidates"))
+    passages: list[PassageShown] = Field([], validation_alias=AliasPath("sources", "passages"))
+    sentences: list[SentenceShown]
+    usage: UsageShown | None
+
+
+class Explanation(RunExplained):
+    """What is kept of a run's explanation: what clients get, and the documents behind the conversation before it."""
+
+    drawn_from: list[str] = []  # a run that was recorded before conversations said so has no word of them
+
+
+@dataclass
+class _Seen:
+    """A run's question, and of its events those that tell something."""
+
+    run: str
+    asked: Question
+    started: Started | None = None
+    searched: Explained | None = None
+    sources: Sources | None = None
+    sentences: list[SentenceChecked] = field(default_factory=list)
+    usage: Usage | None = None
+    ending: Terminal | None = None
+
+    @property
+    def status(self) -> str:
+        return type(self.ending).__name__.lower() if self.ending else "running"
+
+    @property
+    def error(self) -> str | None:
+        match self.ending:
+            case Failed():
+                return self.ending.code
+            case Cancelled():
+                return self.ending.reason
+            case _:
+                return None
+
+    @property
+    def refused(self) -> bool:
+        return isinstance(self.ending, Done) and self.ending.refused
+
+    @property
+    def timings(self) -> list[Timing]:
+        return [lap for told in (self.searched, self.usage) if told for lap in told.timings]
+
+    @property
+    def drawn_from(self) -> list[DocumentId]:
+        return sorted({each for message in self.asked.history for each in message.drawn_from})
 
 
 def explained(
@@ -69,124 +231,29 @@ def explained(
     )
 
 
-def explanation(run: str, question: Question, events: Iterable[Event]) -> Json:
+def explanation(run: str, question: Question, events: Iterable[Event]) -> Explanation:
     """Return what a run's events tell, without the documents' text; a run that is going on has status `running`."""
-    shown: Json = {
-        "run": run,
-        "conversation": question.conversation,
-        "model": "",
-        "prompt_hash": "",
-        "generation": None,
-        "status": "running",
-        "error": None,
-        "refused": False,
-        "question": question.text,
-        "condensed": question.text,
-        "parts": [],
-        "answerability": None,
-        "timings": [],
-        "candidates": [],
-        "passages": [],
-        "sentences": [],
-        "usage": None,
-        "drawn_from": sorted({each for message in question.history for each in message.drawn_from}),
-    }
+    seen = _Seen(run, question)
     for event in events:
-        _take(shown, event)
-    return shown
+        match event:
+            case Started():
+                seen.started = event
+            case Explained():
+                seen.searched = event
+            case Sources():
+                seen.sources = event
+            case SentenceChecked():
+                seen.sentences.append(event)
+            case Usage():
+                seen.usage = event
+            case Done() | Failed() | Cancelled():
+                seen.ending = event
+            case _:
+                pass
+    return Explanation.model_validate(seen)
 
 
-def drawn_from(told: Json) -> frozenset[DocumentId]:
+def drawn_from(told: Explanation) -> frozenset[DocumentId]:
     """Return the documents behind what an explanation tells, and behind the conversation before it."""
-    shown = [*told["candidates"], *told["passages"]]
-    # A run that was recorded before conversations said so has no word of them.
-    return frozenset([each["document_id"] for each in shown] + told.get("drawn_from", []))
-
-
-def _take(shown: Json, event: Event) -> None:
-    match event:
-        case Started():
-            shown["model"] = event.model
-        case Explained():
-            shown |= _explained(event)
-            shown["timings"] += _timings(event.timings)
-        case Sources(passages):
-            shown["passages"] = [_passage(passage) for passage in passages]
-        case SentenceChecked():
-            shown["sentences"].append(
-                {
-                    "start": event.start,
-                    "end": event.end,
-                    "verdict": event.verdict,
-                    "support": round(event.support, 4),
-                }
-            )
-        case Usage():
-            shown["usage"] = {"input_tokens": event.input_tokens, "output_tokens": event.output_tokens}
-            shown["timings"] += _timings(event.timings)
-        case Done() | Failed() | Cancelled():
-            _end(shown, event)
-        case _:
-            pass
-
-
-def _end(shown: Json, event: Done | Failed | Cancelled) -> None:
-    shown["status"] = type(event).__name__.lower()
-    if isinstance(event, Done):
-        shown["refused"] = event.refused
-    else:
-        shown["error"] = event.code if isinstance(event, Failed) else event.reason
-
-
-def _explained(event: Explained) -> Json:
-    return {
-        "condensed": event.condensed,
-        "parts": list(event.parts),
-        "generation": event.generation,
-        "prompt_hash": event.prompt_hash,
-        "answerability": {
-            "probability": event.probability,
-            "threshold": event.threshold,
-            "missing": list(event.missing),
-            "reasons": list(event.reasons),
-        },
-        "candidates": [_candidate(candidate) for candidate in event.candidates],
-    }
-
-
-def _candidate(found: Considered) -> Json:
-    return {
-        "rank": found.rank,
-        "chunk_id": found.chunk,
-        "document_id": found.document,
-        "title": found.title,
-        "uri": found.uri,
-        "headings": list(found.headings),
-        "page": found.page,
-        "score": round(found.score, _DIGITS),
-        "stages": [
-            {"name": stage.name, "rank": stage.rank, "score": round(stage.score, _DIGITS)}
-            for stage in found.stages
-        ],
-        "passage": found.passage,
-        "dropped": found.dropped or None,
-    }
-
-
-def _passage(passage: Passage) -> Json:
-    return {
-        "number": passage.number,
-        "document_id": passage.document.id,
-        "title": passage.document.title,
-        "uri": passage.document.uri,
-        "headings": list(passage.headings),
-        "page": passage.span.page,
-        "start": passage.span.start,
-        "end": passage.span.end,
-        "score": round(passage.score, _DIGITS),
-        "chunk_ids": list(passage.chunks),
-    }
-
-
-def _timings(timings: Sequence[Timing]) -> list[Json]:
-    return [{"stage": timing.stage, "ms": timing.ms} for timing in timings]
+    shown: list[CandidateShown | PassageShown] = [*told.candidates, *told.passages]
+    return frozenset(map(DocumentId, (*told.drawn_from, *(each.document_id for each in shown))))

@@ -5,21 +5,24 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
 
 from app.build import Parts
 from app.commands.ask import explained_lines
-from app.events import Considered, Event, Explained, Text, Timing
+from app.events import Considered, Event, Explained, SentenceChecked, Sources, Text, Timing
 from app.keys import Keys
 from app.question import Message, Question
 from app.runs.records import Records, records_url
 from app.runs.run import Run
-from app.turn.explanation import explanation
-from tests.app.edge import ANSWERED, ScriptedTurn, Served, serve, service
+from app.turn.explanation import Explanation, drawn_from, explanation
+from tests.app.dialects import turns
+from tests.app.edge import ANSWERED, PASSAGES, ScriptedTurn, Served, serve, service
 from tests.fakes.handbook import small_handbook
 from vectorstore.errors import NotFound
 from vectorstore.types import ChunkId, DocumentId, Generation, Scope, Stage
@@ -56,7 +59,7 @@ def explain(parts: Parts, text: str, *history: Message) -> tuple[list[Event], di
             return [event async for event in events]
 
     events = asyncio.run(collect())
-    return events, explanation("run_1", question, events)
+    return events, explanation("run_1", question, events).model_dump(mode="json")
 
 
 def test_a_turn_tells_what_it_searched_found_packed_and_wrote(handbook: Parts) -> None:
@@ -160,7 +163,7 @@ def test_the_records_keep_an_explanation_to_the_letter_in_less_than_half_the_byt
     events, told = explain(handbook, LEAVE)
     records = Records(records_url("", tmp_path))
     records.add("run_1", Question(LEAVE, Scope(), conversation="c1"), "k1", events)
-    assert records.explanation("run_1", owner="k1") == told
+    assert records.explanation("run_1", owner="k1").model_dump(mode="json") == told
     records.close()
     with sqlite3.connect(tmp_path / "records.db") as connection:
         (kept,) = connection.execute("SELECT length(told) FROM explained").fetchone()
@@ -177,6 +180,28 @@ def test_a_run_that_the_buffer_forgot_is_explained_from_the_records(tmp_path: Pa
     records.close()
     assert told.json()["condensed"] == "annual leave days"
     assert unknown.status_code == 404
+
+
+@given(events=turns())
+def test_an_explanation_is_read_from_its_json_as_it_was(events: list[Event]) -> None:
+    said = Message("assistant", "x", frozenset({DocumentId("doc_b"), DocumentId("doc_a")}))
+    told = explanation("run_x", Question("And?", Scope(), (said,), conversation="c1"), [TOLD, *events])
+    assert Explanation.model_validate(json.loads(json.dumps(told.model_dump(mode="json")))) == told
+    assert {"doc_a", "doc_b", "doc_handbook", "doc_wiki"} <= drawn_from(told)
+
+
+def test_scores_are_told_to_six_decimals_and_support_to_four() -> None:
+    long = 1 / 3
+    found = replace(TOLD.candidates[0], score=long, stages=(Stage("dense", 1, long),))
+    script = (
+        Sources((replace(PASSAGES[0], score=long),)),
+        replace(TOLD, candidates=(found,)),
+        SentenceChecked(0, 4, "partly", long),
+    )
+    told = explanation("run_x", Question("How much?", Scope()), script)
+    candidate, passage = told.candidates[0], told.passages[0]
+    assert [candidate.score, candidate.stages[0].score, passage.score] == [0.333333] * 3
+    assert told.sentences[0].support == 0.3333
 
 
 def test_the_terminal_shows_the_question_searched_the_ranks_and_what_was_left_out() -> None:

@@ -185,7 +185,9 @@ def test_records_of_an_earlier_version_are_taken_over(tmp_path: Path) -> None:
                INSERT INTO runs VALUES ('r1', 'c1', 'k1', '2026-01-01 00:00:00.000000', 'How much?', 'Much.', 'done',
                0, 'm', '[[1, "u", "quotedwords"]]');"""
         )
-        earlier.execute("INSERT INTO explanations VALUES ('r1', ?)", (json.dumps(shown),))
+        earlier.execute(
+            "INSERT INTO explanations VALUES ('r1', ?)", (json.dumps(shown.model_dump(mode="json")),)
+        )
     for _ in "ab":
         with opened(tmp_path) as records:
             assert records.explanation("r1", owner="k1") == shown
@@ -400,7 +402,7 @@ def test_what_is_being_written_or_read_when_its_conversation_is_deleted_ends_at_
         assert not any(f"said-{WORDS[-1]}" in line for line in rest)
         assert shown_again(served.url, [(run, "1")], WORDS, "chat1") == []
         assert served.runs.active == 0
-        assert not served.runs._runs
+        assert not served.runs.board.runs
     assert left_of(WORDS, tmp_path) == []
 
 

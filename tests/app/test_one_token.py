@@ -9,10 +9,11 @@ import pytest
 
 from app.events import Event, Failed
 from app.question import Question
-from app.runs.runs import RunLimits, Runs
+from app.runs.runs import MemoryBoard, RunLimits, Runs
 from app.support import ground
 from app.turn.retrieve import TokenCounter
 from app.turn.writing import Stopwatch, Task, Writing
+from tests.app.boards import read
 from tests.app.reader import Ready
 from tests.app.test_writing import ASKED, LEAVE, QUESTION, Scripted
 
@@ -36,9 +37,9 @@ async def told(token: str, limits: RunLimits) -> tuple[Runs, list[Event], float]
             longest = max(longest, time.thread_time() - started)
 
     watching = asyncio.create_task(watch())
-    runs = Runs(turn, limits=limits)
-    run = runs.start(QUESTION, resumable=True)
-    events = [event async for _, event in run.events()]
+    runs = Runs(turn, MemoryBoard(), limits=limits)
+    run = await runs.begin(QUESTION, resumable=True)
+    events = await read(runs, run)
     watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await watching

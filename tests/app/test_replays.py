@@ -11,7 +11,8 @@ from starlette.testclient import TestClient
 
 from app.keys import Keys
 from app.question import Message, Question
-from app.runs.board import About, about_from_json, about_to_json
+from app.runs.redis_format import run_from_json, run_to_json
+from app.runs.run import Run
 from tests.app.edge import ANSWERED, HANDBOOK, MemoryStore, ScriptedTurn, serve, service
 from tests.app.library import Caller, Library, library_at
 from tests.vectorstore.sample import put
@@ -104,7 +105,7 @@ def test_an_unreadable_run_looks_like_an_unknown_one(desk: Desk) -> None:
 
 def test_a_recorded_run_is_explained_as_long_as_all_behind_it_may_be_read(desk: Desk) -> None:
     run = desk.post("/v1/chat", message=QUESTION).headers["x-run-id"]
-    desk.runs._runs.clear()  # as after ten minutes
+    desk.runs.board.runs.clear()  # as after ten minutes
     assert desk.secret in desk.get(f"/v1/runs/{run}").text
     desk.restrict()
     assert desk.get(f"/v1/runs/{run}").status_code == 404
@@ -134,8 +135,7 @@ def test_a_chain_of_responses_forgets_what_may_no_longer_be_read(desk: Desk) -> 
 def test_what_a_message_was_drawn_from_reaches_other_replicas() -> None:
     said = Message("assistant", "Twelve.", frozenset({DocumentId("doc_b"), DocumentId("doc_a")}))
     question = Question("And then?", Scope(), history=(said,))
-    about = About("host", "owner", 0.0, True, False, {}, question)
-    assert about_from_json(about_to_json(about)).question.history == (said,)
+    assert run_from_json("run_1", run_to_json(Run(question))).question.history == (said,)
 
 
 def test_a_stream_that_is_being_written_is_not_taken_up_again_once_it_may_not_be_read(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
 
 import httpx
@@ -18,30 +18,22 @@ from hypothesis import given
 
 from app.events import Cancelled, Done, Event, Failed, Text
 from app.question import Message, Question
-from app.runs.board import (
-    About,
-    about_from_json,
-    about_to_json,
-    check_board,
-    events_from_json,
-    events_to_json,
-)
+from app.runs.redis_board import RedisBoard
+from app.runs.redis_format import check_board, events_from_json, events_to_json, run_from_json, run_to_json
 from app.runs.run import Run
-from app.runs.runs import RunLimits
-from app.runs.shared import SharedRuns, Timing
+from app.runs.runs import Retention
+from tests.app.boards import QUICK, Boards, begun, read
 from tests.app.dialects import turns
 from tests.app.edge import ANSWER, ANSWERED, ScriptedTurn
 from tests.app.test_api_shutdown import free_port, wait_until_ready
 from tests.fakes.redis_server import RedisServer, redis_server
-from vectorstore.errors import NotFound, Unavailable
+from vectorstore.errors import Unavailable
 from vectorstore.types import Condition, Scope
 
 ROOT = Path(__file__).parents[2]
 QUESTION = Question("How much leave?", Scope(), conversation="conv_1")
 BEGUN = (*ANSWERED[:5], Text("Staff "))
 FOREVER = 60.0
-QUICK = Timing(beat=0.1, alive=3.0, wait=0.1, gather=0.005, retry=0.1)
-"""A process that a busy machine holds up for a second or two is not dead."""
 FRAME = re.compile(rb"id: (\d+)\ndata: ([^\n]*)\n\n")
 
 
@@ -51,33 +43,8 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
         yield server
 
 
-def together(
-    redis: RedisServer,
-    turn: ScriptedTurn,
-    test: Callable[[SharedRuns, SharedRuns], Awaitable[None]],
-    *,
-    timing: Timing = QUICK,
-    limits: RunLimits | None = None,
-) -> None:
-    """Run a test with two replicas, of which the first executes `turn`; no task may be left behind."""
-
-    async def main() -> None:
-        async with AsyncExitStack() as stack:
-            pair = [SharedRuns(turn, url=redis.url, timing=timing, limits=limits) for _ in "ab"]
-            for runs in pair:
-                await runs.open()
-                stack.push_async_callback(runs.close)
-                stack.push_async_callback(runs.drain, 0)
-            await asyncio.wait_for(test(*pair), 30)
-        left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        assert left == []
-
-    asyncio.run(main())
-
-
-async def read(runs: SharedRuns, run: Run, after: int = 0) -> list[Event]:
-    with runs.reading(run):
-        return [event async for _, event in run.events(after)]
+def at(redis: RedisServer) -> Boards:
+    return Boards(lambda retention: RedisBoard(redis.url, retention=retention, timing=QUICK), is_shared=True)
 
 
 @given(events=turns())
@@ -93,8 +60,14 @@ def test_what_is_known_of_a_run_comes_back_as_it_was() -> None:
         history=(Message("user", "x"),),
         where=(Condition("n", "in", (True, 1, 1.5, "a")), Condition("n", "range", (1, None))),
     )
-    about = About("host", "anna", 1.5, True, False, {"model": "m", "previous": None, "flag": True}, question)
-    assert about_from_json(about_to_json(about)) == about
+    dialect = {"model": "m", "previous": None, "flag": True}
+    run = Run(question, "anna", True, False, dialect, "run_1", 1.5, "host")
+    run.append(Text("Staff "))
+    there = run_from_json("run_1", run_to_json(run))
+    assert [getattr(there, each.name) for each in fields(Run)] == [
+        getattr(run, each.name) for each in fields(Run)
+    ]
+    assert (there.recorded, there.size) == ([], run.size - len("Staff "))
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '[["Nothing",{}]]', '[["Done",{"reason":"?"}]]', "[[1]]", "{}"])
@@ -103,67 +76,7 @@ def test_json_that_another_version_wrote_is_refused_in_a_sentence(text: str) -> 
         with pytest.raises(Unavailable, match="cannot read"):
             events_from_json(text)
     with pytest.raises(Unavailable, match="same version"):
-        about_from_json(text)
-
-
-def test_another_replica_sees_every_event_in_order(redis: RedisServer) -> None:
-    turn = ScriptedTurn([step for event in ANSWERED for step in (event, 0.01)])
-
-    async def test(a: SharedRuns, b: SharedRuns) -> None:
-        run = await a.begin(QUESTION, resumable=True, owner="anna")
-        here, there = await asyncio.gather(read(a, run), read(b, await b.find(run.id, owner="anna")))
-        assert here == there
-        assert there[-1] == Done()
-        late = await b.find(run.id, owner="anna")
-        assert [await read(b, late, cut) for cut in range(len(here))] == [
-            here[cut:] for cut in range(len(here))
-        ]
-        assert (late.created, late.owner, late.question) == (run.created, "anna", QUESTION)
-
-    together(redis, turn, test)
-    assert len(turn.asked) == 1
-
-
-def test_a_run_is_stopped_through_another_replica(redis: RedisServer) -> None:
-    turn = ScriptedTurn((*BEGUN, FOREVER))
-
-    async def test(a: SharedRuns, b: SharedRuns) -> None:
-        run = await a.begin(QUESTION, resumable=True)
-        await anext(run.events(5))
-        latest = await b.find_latest("conv_1", owner="")
-        assert latest is not None
-        assert latest.id == run.id
-        began = time.monotonic()
-        await b.stop(latest)
-        assert latest.ending == run.ending == Cancelled("user")
-        assert time.monotonic() - began < 5
-
-    together(redis, turn, test)
-    assert turn.open == 0
-
-
-def test_another_owners_run_is_not_there(redis: RedisServer) -> None:
-    async def test(a: SharedRuns, b: SharedRuns) -> None:
-        run = await a.begin(QUESTION, resumable=True, owner="anna")
-        for owner, identity in (("bert", run.id), ("anna", "run_none")):
-            with pytest.raises(NotFound):
-                await b.find(identity, owner=owner)
-        assert await b.find_latest("conv_1", owner="bert") is None
-
-    together(redis, ScriptedTurn(), test)
-
-
-def test_a_reader_on_another_replica_keeps_a_run_going_and_its_leaving_stops_it(redis: RedisServer) -> None:
-    async def test(a: SharedRuns, b: SharedRuns) -> None:
-        run = await a.begin(QUESTION, resumable=True)
-        copy = await b.find(run.id, owner="")
-        with b.reading(copy):
-            await asyncio.sleep(3.0)
-            assert not run.ended
-        await asyncio.wait_for(run.wait_for_end(15), 20)
-        assert run.ending == Cancelled("disconnect")
-
-    together(redis, ScriptedTurn((*BEGUN, FOREVER)), test, limits=RunLimits(grace_seconds=2.0))
+        run_from_json("run_1", text)
 
 
 def test_a_cancellation_that_the_client_loses_does_not_keep_a_replica_from_closing(
@@ -171,73 +84,111 @@ def test_a_cancellation_that_the_client_loses_does_not_keep_a_replica_from_closi
 ) -> None:
     lost: list[str] = []
 
-    async def beat(host: str) -> None:
+    async def beat(*_: object, **__: object) -> None:
         try:
             await asyncio.sleep(FOREVER)
         except asyncio.CancelledError:
             if lost:
                 raise
-            lost.append(host)
+            lost.append("one")
 
-    async def test(a: SharedRuns, _: SharedRuns) -> None:
-        monkeypatch.setattr(a._board, "beat", beat)
+    boards = at(redis)
+
+    async def test() -> None:
+        a, _ = await boards.open(ScriptedTurn())
+        monkeypatch.setattr(a.board._client, "set", beat)  # type: ignore[attr-defined]
         await asyncio.sleep(0.3)
 
-    together(redis, ScriptedTurn(ANSWERED), test)
+    boards.together(test)
     assert len(lost) == 1
 
 
 def test_a_run_given_up_on_ends_once_for_everybody(redis: RedisServer) -> None:
     """A process that was paused for too long comes back and finds its run ended by others."""
+    boards = at(redis)
 
-    async def test(a: SharedRuns, b: SharedRuns) -> None:
+    async def test() -> None:
+        a, b = await boards.open(ScriptedTurn((*BEGUN, 0.3, Text("more"), FOREVER)))
         run = await a.begin(QUESTION, resumable=True)
-        await anext(run.events(5))
+        await begun(run, len(BEGUN))
         copies = [await b.find(run.id, owner="") for _ in "ab"]
-        for copy in copies:
-            await b._board.give_up(copy.id, Failed("internal", f"Gone, says {len(copies)}."))
+        for number, copy in enumerate(copies):
+            await b.board._give_up(copy, Failed("internal", f"Gone, says {number}."))  # type: ignore[attr-defined]
         ends = [(await read(b, copy))[-1] for copy in copies]
-        assert ends[0] == ends[1] == Failed("internal", "Gone, says 2.")
+        assert ends[0] == ends[1] == Failed("internal", "Gone, says 0.")
         await run.wait_for_end(5)
         assert run.ending == Cancelled("shutdown")
 
-    together(redis, ScriptedTurn((*BEGUN, 0.3, Text("more"), FOREVER)), test)
+    boards.together(test)
+
+
+def test_a_message_that_nobody_understands_harms_nobody(
+    redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    import redis as client
+
+    boards = at(redis)
+
+    async def test() -> None:
+        a, b = await boards.open(ScriptedTurn((*BEGUN, FOREVER)))
+        run = await a.begin(QUESTION, resumable=True)
+        with client.Redis.from_url(redis.url) as connection:
+            deadline = time.monotonic() + 10
+            for said in (
+                "{",
+                "[]",
+                "7",
+                '{"do":"stop"}',
+                '{"do":"erase","erasure":1}',
+                '{"do":"stop","run":[]}',
+            ):
+                while not connection.publish(f"footnote:process:{run.host}", said):
+                    assert time.monotonic() < deadline
+        await b.stop(await b.find(run.id, owner=""))
+        assert run.ending == Cancelled("user")
+
+    boards.together(test)
+    assert "broke" not in caplog.text
 
 
 def test_without_redis_answers_go_on_and_what_was_missed_is_written_later(tmp_path: Path) -> None:
     turn = ScriptedTurn([step for event in ANSWERED for step in (event, 0.02)])
     with redis_server(tmp_path) as redis:
+        boards = at(redis)
 
-        async def test(a: SharedRuns, b: SharedRuns) -> None:
+        async def test() -> None:
+            a, b = await boards.open(turn)
             before = await a.begin(QUESTION, resumable=True)
-            await anext(before.events(3))
+            await begun(before, 3)
             await asyncio.to_thread(redis.stop)
             assert (await read(a, before))[-1] == Done()
             during = await a.begin(QUESTION, resumable=True)
             assert (await read(a, during))[-1] == Done()
             with pytest.raises(Unavailable, match=r"Redis at 127.0.0.1:\d+.*FOOTNOTE_RUNS_URL"):
                 await b.find(during.id, owner="")
-            assert "Redis" in a.trouble
+            assert "Redis" in a.board.trouble
             await asyncio.to_thread(redis.start)
             deadline = time.monotonic() + 10
-            while (a.trouble or a._unwritten) and time.monotonic() < deadline:
+            while (a.board.trouble or a.board._unwritten) and time.monotonic() < deadline:  # type: ignore[attr-defined]
                 await asyncio.sleep(0.05)
             for run in (before, during):
                 assert (await b.find(run.id, owner="")).recorded == run.recorded
-            assert a.trouble == ""
+            assert a.board.trouble == ""
 
-        together(redis, turn, test)
+        boards.together(test)
 
 
 def test_what_a_run_leaves_in_redis_is_bounded_and_expires(redis: RedisServer) -> None:
     import redis as client
 
-    async def test(a: SharedRuns, _: SharedRuns) -> None:
+    boards = at(redis)
+
+    async def test() -> None:
+        a, _ = await boards.open(ScriptedTurn(), retention=Retention(count=2, seconds=30))
         runs = []
         for _ in range(4):
             run = await a.begin(QUESTION, resumable=True)
             await read(a, run)
-            await a.stopped(run)
             runs.append(run)
         deadline = time.monotonic() + 20
         oldest, newest = f"footnote:run:{runs[0].id}", f"footnote:run:{runs[-1].id}:events"
@@ -251,7 +202,7 @@ def test_what_a_run_leaves_in_redis_is_bounded_and_expires(redis: RedisServer) -
             assert lasting == []
             assert 0 < connection.ttl(newest) <= 30
 
-    together(redis, ScriptedTurn(), test, limits=RunLimits(kept=2, kept_seconds=30))
+    boards.together(test)
 
 
 def test_a_redis_that_is_not_there_is_said_in_one_sentence() -> None:

@@ -18,7 +18,7 @@ from app.events import Cancelled, Done, Event, Failed, Text
 from app.language.phrases import say
 from app.question import Question
 from app.reader.answerable import Answerability
-from app.runs.runs import RunLimits, Runs
+from app.runs.runs import MemoryBoard, RunLimits, Runs
 from tests.fakes.faulty_model import EITHER, FAULTS, FINE, FaultyModel, faulty_model
 from tests.fakes.handbook import small_handbook
 from vectorstore.types import Scope
@@ -63,7 +63,9 @@ class Asking:
             for kind in (*FINE, *EITHER, *FAULTS, REFUSES)
         }
         self._turn = replace(parts.turn, decide=lambda *_: Answerability(True, 1.0))
-        self.runs = Runs(self._answer, limits=RunLimits(concurrent=16, queued=2_000, queue_seconds=300))
+        self.runs = Runs(
+            self._answer, MemoryBoard(), limits=RunLimits(concurrent=16, queued=2_000, queue_seconds=300)
+        )
 
     async def _answer(self, question: Question, run: str) -> AsyncGenerator[Event, None]:
         turn = replace(self._turn, answerer=self._answerers[question.conversation])
@@ -73,14 +75,14 @@ class Asking:
 
     async def ask(self, kind: str) -> tuple[list[Event], float]:
         """Return a run's events, and the seconds from the first of them to the last."""
-        run = self.runs.start(replace(QUESTION, conversation=kind), resumable=True)
+        run = await self.runs.begin(replace(QUESTION, conversation=kind), resumable=True)
         events: list[Event] = []
         began = time.monotonic()
         with self.runs.reading(run):
-            async for _, event in run.events():
+            async for batch in run.batches():
                 began = began if events else time.monotonic()
-                events.append(event)
-        await self.runs.stopped(run)
+                events.extend(batch)
+        await self.runs.stop(run)
         return events, time.monotonic() - began
 
     async def close(self) -> None:

@@ -13,13 +13,14 @@ from app.build import Parts, build
 from app.events import Event, Failed, FollowUps, Started, Status, Text
 from app.language.phrases import say
 from app.question import Message, Question
-from app.runs.runs import Runs
+from app.runs.runs import MemoryBoard, Runs
 from app.settings import AnswerSettings
 from app.turn.transcript import own_words
 from app.understand.smalltalk import housekeeping
 from app.wire.sources import markdown_list
 from ingest.run import Ingestion, Request
 from ingest.settings import IngestSettings
+from tests.app.boards import read
 from tests.app.edge import ANSWERED
 from tests.guard import renderers
 from tests.guard.texts import text as hostile
@@ -125,8 +126,8 @@ def test_a_failure_that_names_a_document_is_inert() -> None:
         yield
 
     async def ended() -> Event:
-        run = Runs(broken).start(Question("?", Scope()), resumable=True)
-        return [event async for _, event in run.events()][-1]
+        runs = Runs(broken, MemoryBoard())
+        return (await read(runs, await runs.begin(Question("?", Scope()), resumable=True)))[-1]
 
     failed = asyncio.run(ended())
     assert isinstance(failed, Failed)

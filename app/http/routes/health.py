@@ -68,7 +68,7 @@ def readyz(
     response.status_code = 200 if ready else 503
     if not is_known:
         return Ready(ready=ready)
-    detail = "The service is shutting down." if runs.draining else runs.trouble or health.detail
+    detail = "The service is shutting down." if runs.draining else runs.board.trouble or health.detail
     if service.keys.exist():
         return Ready(ready=ready, detail=detail)
     return Ready(

@@ -11,6 +11,7 @@ from app.http.asking import Knobs, question_of
 from app.http.examples import problems
 from app.http.links import viewer
 from app.question import Message
+from app.turn.explanation import StageShown
 from app.turn.retrieve import Found
 from app.wire.sources import Viewer
 from vectorstore.expect import LostAt, Whereabouts
@@ -40,14 +41,6 @@ class SearchBody(Knobs):
             examples=["handbook.pdf"],
         ),
     ] = None
-
-
-class StageShown(BaseModel):
-    """How one stage of the search ranked the hit."""
-
-    name: str
-    rank: int
-    score: float
 
 
 class HitShown(BaseModel):
@@ -139,7 +132,7 @@ def _dropped(dropped: Dropped) -> DroppedShown:
         uri=document.uri,
         reason=dropped.reason,
         same_as=dropped.same_as,
-        stages=_stages(dropped.hit),
+        stages=[StageShown.model_validate(stage) for stage in dropped.hit.stages],
     )
 
 
@@ -157,9 +150,5 @@ def _shown(hit: Hit, link: Viewer) -> HitShown:
         page=chunk.span.page,
         headings=list(chunk.headings),
         score=hit.score,
-        stages=_stages(hit),
+        stages=[StageShown.model_validate(stage) for stage in hit.stages],
     )
-
-
-def _stages(hit: Hit) -> list[StageShown]:
-    return [StageShown(name=stage.name, rank=stage.rank, score=stage.score) for stage in hit.stages]

@@ -121,7 +121,7 @@ async def stop(chat_id: ChatId, runs: RunsIn, grant: ChatGrant) -> dict[str, boo
 async def _written_in(chat_id: str, runs: Runs, grant: Grant) -> Run | None:
     """Return the run that is being written in a chat of the caller's."""
     conversation = conversation_of_caller(chat_id, grant)
-    run = await runs.find_latest(conversation, owner=grant.key) if conversation else None
+    run = await runs.board.latest(conversation, owner=grant.key) if conversation else None
     return None if run is None or run.ended else run
 
 
