@@ -5,9 +5,12 @@ to be an Extract before anybody uses it.
 """
 
 import json
+import math
 import struct
+from collections.abc import Callable
+from dataclasses import asdict, fields
 from datetime import datetime
-from typing import Final, cast, get_args
+from typing import Any, Final, TypeVar, cast, get_args
 
 from ingest.extract import Block, BlockKind, Extract, FailureReason, ParseFailure
 from vectorstore.types import MetadataValue, Span
@@ -18,17 +21,23 @@ READY: Final = b"ready"
 _KINDS: Final = frozenset(get_args(BlockKind))
 _REASONS: Final = frozenset(get_args(FailureReason))
 _MAX_MESSAGE: Final = 500
+_MAX_NUMBER: Final = 1 << 31
+_Read = TypeVar("_Read")
 
 
 class BadParcel(Exception):
     """What arrived is not what a worker sends."""
 
 
+def framed(*parts: bytes) -> bytes:
+    """Return the parts as one parcel, its length in front."""
+    return b"".join([LENGTH.pack(sum(map(len, parts))), *parts])
+
+
 def pack(outcome: Extract | ParseFailure) -> bytes:
     """Return the outcome as bytes, its length in front."""
-    content = _failure(outcome) if isinstance(outcome, ParseFailure) else _extract(outcome)
-    body = json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
-    return LENGTH.pack(len(body)) + body
+    content = asdict(outcome) if isinstance(outcome, ParseFailure) else _plain(outcome)
+    return framed(json.dumps(content, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def unpack(body: bytes) -> Extract | ParseFailure:
@@ -38,49 +47,44 @@ def unpack(body: bytes) -> Extract | ParseFailure:
         BadParcel: not JSON, not of the agreed shape, or spans that do not fit the text.
 
     """
+    return read(body, _read_extract)
+
+
+def read(body: bytes, shape: Callable[[dict[str, Any]], _Read]) -> _Read | ParseFailure:
+    """Return what `shape` makes of a parcel's content, or the failure that it holds.
+
+    Raises:
+        BadParcel: not JSON, or `shape` raises one of what a wrong value may raise.
+
+    """
+    # Unlike json.loads it refuses half characters, which no index could store; a worker starts faster without it.
+    from pydantic_core import from_json
+
     try:
-        content = json.loads(body)
-        outcome = read_failure(content) if "reason" in content else _read_extract(content)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        content = from_json(body, allow_inf_nan=False)
+        return _read_failure(content) if "reason" in content else shape(content)
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         raise BadParcel(str(error)[:_MAX_MESSAGE]) from error
-    return outcome
 
 
-def _failure(failure: ParseFailure) -> dict[str, object]:
-    return {"reason": failure.reason, "message": failure.message, "unread": failure.unread}
+def _plain(extract: Extract) -> dict[str, object]:
+    content = {each.name: getattr(extract, each.name) for each in fields(extract)}
+    content["modified"] = extract.modified.isoformat() if extract.modified else None
+    content["blocks"] = [
+        [block.kind, block.span.start, block.span.end, block.span.page, block.headings, block.level]
+        for block in extract.blocks
+    ]
+    return content
 
 
-def _extract(extract: Extract) -> dict[str, object]:
-    return {
-        "text": extract.text,
-        "blocks": [
-            [block.kind, block.span.start, block.span.end, block.span.page, block.headings, block.level]
-            for block in extract.blocks
-        ],
-        "title": extract.title,
-        "media_type": extract.media_type,
-        "modified": extract.modified.isoformat() if extract.modified else None,
-        "pages": extract.pages,
-        "metadata": extract.metadata,
-        "readers": extract.readers,
-        "findings": extract.findings,
-        "page_labels": extract.page_labels,
-        "links": extract.links,
-        "unread": extract.unread,
-        "by_ocr": extract.by_ocr,
-    }
-
-
-def read_failure(content: dict[str, object]) -> ParseFailure:
-    """Return the failure that a parcel's content holds; raises KeyError, TypeError or ValueError."""
+def _read_failure(content: dict[str, Any]) -> ParseFailure:
     reason, message = content["reason"], _string(content["message"])
     if reason not in _REASONS:
         raise ValueError("unknown reason")
-    unread = tuple(_number(value) for value in _list(content.get("unread", [])))
-    return ParseFailure(cast(FailureReason, reason), message[:_MAX_MESSAGE], unread)
+    return ParseFailure(reason, message[:_MAX_MESSAGE], _numbers(content.get("unread", [])))
 
 
-def _read_extract(content: dict[str, object]) -> Extract:
+def _read_extract(content: dict[str, Any]) -> Extract:
     text = _string(content["text"])
     modified, readers = content["modified"], content["readers"]
     pages = _offsets(content["pages"], len(text))
@@ -89,7 +93,7 @@ def _read_extract(content: dict[str, object]) -> Extract:
         blocks=_read_blocks(content["blocks"], len(text)),
         title=_string(content["title"]),
         media_type=_string(content["media_type"]),
-        modified=datetime.fromisoformat(_string(modified)) if modified is not None else None,
+        modified=None if modified is None else datetime.fromisoformat(modified),
         pages=pages,
         metadata=_read_metadata(content["metadata"]),
         readers=None if readers is None else _strings(readers),
@@ -121,14 +125,13 @@ def _read_metadata(values: object) -> dict[str, MetadataValue]:
     if not isinstance(values, dict):
         raise TypeError("metadata is not an object")
     return {
-        _string(key): _strings(value) if isinstance(value, list) else _scalar(value)
-        for key, value in values.items()
+        key: _strings(value) if isinstance(value, list) else _scalar(value) for key, value in values.items()
     }
 
 
 def _offsets(values: object, length: int) -> tuple[int, ...]:
-    offsets = tuple(_number(value) for value in _list(values))
-    if list(offsets) != sorted(offsets) or any(not 0 <= offset <= length for offset in offsets):
+    offsets = _numbers(values)
+    if list(offsets) != sorted(offsets) or (offsets and offsets[-1] > length):
         raise ValueError("pages do not fit the document")
     return offsets
 
@@ -149,13 +152,18 @@ def _string(value: object) -> str:
     return value
 
 
+def _numbers(value: object) -> tuple[int, ...]:
+    return tuple(_number(item) for item in _list(value))
+
+
 def _number(value: object) -> int:
-    if not isinstance(value, int):
+    """Return a place, a page or a level: none is below zero, and none so large that an index cannot store it."""
+    if type(value) is not int or not 0 <= value < _MAX_NUMBER:
         raise TypeError("not a number")
     return value
 
 
 def _scalar(value: object) -> str | int | float | bool:
-    if not isinstance(value, str | int | float):
+    if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
         raise TypeError("not a plain value")
     return value

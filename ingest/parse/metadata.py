@@ -1,5 +1,6 @@
 """What a document says about itself, reduced to plain values."""
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -37,8 +38,10 @@ def parse_date(value: object) -> datetime | None:
 
 def _plain(value: object) -> MetadataValue | None:
     match value:
-        case bool() | int() | float():
+        case bool() | int():
             return value
+        case float():
+            return value if math.isfinite(value) else None
         case str():
             return _text(value)
         case datetime() | date():
