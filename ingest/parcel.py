@@ -9,7 +9,7 @@ import math
 import struct
 from collections.abc import Callable
 from dataclasses import asdict, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar, cast, get_args
 
 from ingest.extract import Block, BlockKind, Extract, FailureReason, ParseFailure
@@ -93,7 +93,7 @@ def _read_extract(content: dict[str, Any]) -> Extract:
         blocks=_read_blocks(content["blocks"], len(text)),
         title=_string(content["title"]),
         media_type=_string(content["media_type"]),
-        modified=None if modified is None else datetime.fromisoformat(modified),
+        modified=None if modified is None else _moment(modified),
         pages=pages,
         metadata=_read_metadata(content["metadata"]),
         readers=None if readers is None else _strings(readers),
@@ -127,6 +127,13 @@ def _read_metadata(values: object) -> dict[str, MetadataValue]:
     return {
         key: _strings(value) if isinstance(value, list) else _scalar(value) for key, value in values.items()
     }
+
+
+def _moment(value: str) -> datetime:
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is not None:
+        moment.astimezone(UTC)  # filters compare it in UTC, which has no moment for each of year 1 and 9999
+    return moment
 
 
 def _offsets(values: object, length: int) -> tuple[int, ...]:

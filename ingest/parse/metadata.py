@@ -27,7 +27,15 @@ def plain_metadata(values: Mapping[str, object]) -> dict[str, MetadataValue]:
 
 
 def parse_date(value: object) -> datetime | None:
-    """Read a date as documents write it; without a zone it counts as UTC. None when it is none."""
+    """Read a date as documents write it; without a zone it counts as UTC. None when it is none that UTC has."""
+    try:
+        found = _parse(value)
+        return found.astimezone(UTC) and found if found else None
+    except OverflowError:
+        return None
+
+
+def _parse(value: object) -> datetime | None:
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, date):

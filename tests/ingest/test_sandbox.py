@@ -24,6 +24,7 @@ from ingest.confined.confine import worker_environment
 from ingest.confined.pool import ParserPool
 from ingest.extract import Block, Extract, Limits, ParseFailure
 from ingest.parcel import LENGTH, BadParcel, pack, unpack
+from ingest.parse.dispatch import parse
 from vectorstore.errors import Unavailable
 from vectorstore.types import MetadataValue, Span
 
@@ -276,6 +277,8 @@ GOOD = json.loads(pack(Extract("Title", (), metadata={"a": ("b",)}, pages=(0,)))
         {"metadata": {"a": {"b": 1}}},
         {"findings": [1]},
         {"modified": "yesterday"},
+        {"modified": 5},
+        {"modified": "0001-01-01T00:00:00+14:00"},
         {"reason": "because", "message": "x"},
         {"title": None},
         {"title": "half a \ud83d"},
@@ -307,6 +310,12 @@ def test_a_number_that_is_none_stands_in_no_parcel(tmp_path: Path) -> None:
     assert isinstance(outcome, Extract)
     assert outcome.metadata["kept"] == 2.5
     assert not {"score", "most", "least"} & set(outcome.metadata)
+
+
+@pytest.mark.parametrize("said", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_date_that_utc_does_not_have_is_none(said: str) -> None:
+    front = f"---\ndate: {said}\n---\n\nText.\n".encode()
+    assert parse(front, name="a.md", limits=Limits()).modified is None
 
 
 _WORDS = st.text(max_size=9)
