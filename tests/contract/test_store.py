@@ -335,7 +335,7 @@ def test_all_conditions_must_hold(store: Store) -> None:
     ],
 )
 def test_condition_with_wrong_values_is_bad_input(store: Store, condition: Condition) -> None:
-    fill(store, LEAVE)
+    fill(store, *NOTES)
     with store.snapshot() as snapshot, pytest.raises(BadInput):
         find(snapshot, "leave", where=(condition,))
 

@@ -166,7 +166,7 @@ def traced() -> Iterator[list[str]]:
         yield order
     finally:
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]  # the stub does not know that None ends it
+        threading.setprofile(None)
         order += called
 
 
