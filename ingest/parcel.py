@@ -23,6 +23,7 @@ _REASONS: Final = frozenset(get_args(FailureReason))
 _MAX_MESSAGE: Final = 500
 _MAX_NUMBER: Final = 1 << 31
 _Read = TypeVar("_Read")
+_Kind = TypeVar("_Kind")
 
 
 class BadParcel(Exception):
@@ -78,28 +79,28 @@ def _plain(extract: Extract) -> dict[str, object]:
 
 
 def _read_failure(content: dict[str, Any]) -> ParseFailure:
-    reason, message = content["reason"], _string(content["message"])
+    reason, message = content["reason"], _one(str, content["message"])
     if reason not in _REASONS:
         raise ValueError("unknown reason")
-    return ParseFailure(reason, message[:_MAX_MESSAGE], _numbers(content.get("unread", [])))
+    return ParseFailure(reason, message[:_MAX_MESSAGE], _all(int, content.get("unread", [])))
 
 
 def _read_extract(content: dict[str, Any]) -> Extract:
-    text = _string(content["text"])
+    text = _one(str, content["text"])
     modified, readers = content["modified"], content["readers"]
     pages = _offsets(content["pages"], len(text))
     return Extract(
         text=text,
         blocks=_read_blocks(content["blocks"], len(text)),
-        title=_string(content["title"]),
-        media_type=_string(content["media_type"]),
+        title=_one(str, content["title"]),
+        media_type=_one(str, content["media_type"]),
         modified=None if modified is None else _moment(modified),
         pages=pages,
         metadata=_read_metadata(content["metadata"]),
-        readers=None if readers is None else _strings(readers),
-        findings=_strings(content["findings"]),
-        page_labels=_strings(content["page_labels"]),
-        links=_strings(content["links"]),
+        readers=None if readers is None else _all(str, readers),
+        findings=_all(str, content["findings"]),
+        page_labels=_all(str, content["page_labels"]),
+        links=_all(str, content["links"]),
         unread=_offsets(content["unread"], len(pages)),
         by_ocr=_offsets(content["by_ocr"], len(pages)),
     )
@@ -109,15 +110,14 @@ def _read_blocks(values: object, length: int) -> tuple[Block, ...]:
     blocks: list[Block] = []
     paths: dict[tuple[str, ...], tuple[str, ...]] = {}
     after = 0
-    for value in _list(values):
-        kind, first, last, page, headings, level = _list(value)
-        start, end = _number(first), _number(last)
+    for kind, first, last, page, headings, level in _all(list, values):
+        start, end = _one(int, first), _one(int, last)
         if kind not in _KINDS or not after <= start <= end <= length:
             raise ValueError("a block does not fit the text")
         after = end
-        path = _strings(headings)
-        span = Span(start, end, _number(page) if page is not None else None)
-        blocks.append(Block(cast(BlockKind, kind), span, paths.setdefault(path, path), _number(level)))
+        path = _all(str, headings)
+        span = Span(start, end, _one(int, page) if page is not None else None)
+        blocks.append(Block(cast(BlockKind, kind), span, paths.setdefault(path, path), _one(int, level)))
     return tuple(blocks)
 
 
@@ -125,7 +125,7 @@ def _read_metadata(values: object) -> dict[str, MetadataValue]:
     if not isinstance(values, dict):
         raise TypeError("metadata is not an object")
     return {
-        key: _strings(value) if isinstance(value, list) else _scalar(value) for key, value in values.items()
+        key: _all(str, value) if isinstance(value, list) else _scalar(value) for key, value in values.items()
     }
 
 
@@ -137,36 +137,20 @@ def _moment(value: str) -> datetime:
 
 
 def _offsets(values: object, length: int) -> tuple[int, ...]:
-    offsets = _numbers(values)
+    offsets = _all(int, values)
     if list(offsets) != sorted(offsets) or (offsets and offsets[-1] > length):
         raise ValueError("pages do not fit the document")
     return offsets
 
 
-def _list(value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise TypeError("not a list")
-    return value
+def _all(kind: type[_Kind], values: object) -> tuple[_Kind, ...]:
+    return tuple([_one(kind, value) for value in _one(list, values)])
 
 
-def _strings(value: object) -> tuple[str, ...]:
-    return tuple(_string(item) for item in _list(value))
-
-
-def _string(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a string")
-    return value
-
-
-def _numbers(value: object) -> tuple[int, ...]:
-    return tuple(_number(item) for item in _list(value))
-
-
-def _number(value: object) -> int:
-    """Return a place, a page or a level: none is below zero, and none so large that an index cannot store it."""
-    if type(value) is not int or not 0 <= value < _MAX_NUMBER:
-        raise TypeError("not a number")
+def _one(kind: type[_Kind], value: object) -> _Kind:
+    """Return a value of just this kind; a number is a place, a page or a level, and none that no index could store."""
+    if type(value) is not kind or (isinstance(value, int) and not 0 <= value < _MAX_NUMBER):
+        raise TypeError(f"no {kind.__name__} that is expected")
     return value
 
 

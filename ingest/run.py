@@ -3,7 +3,7 @@
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -132,17 +132,9 @@ class Ingestion:
     def _embedder(self) -> Embedder:
         return open_embedder(self._stored.embedder, cache_dir=self._data_dir / "cache")
 
-    @contextmanager
-    def _store(self, embedder: Embedder | None = None) -> Iterator[Store]:
-        store = open_store(
-            self._data_dir,
-            embedder_fingerprint=embedder.fingerprint if embedder else None,
-            dimension=embedder.dimension if embedder else None,
-        )
-        try:
-            yield store
-        finally:
-            store.close()
+    def _store(self, embedder: Embedder | None = None) -> closing[Store]:
+        fingerprint, dimension = (embedder.fingerprint, embedder.dimension) if embedder else (None, None)
+        return closing(open_store(self._data_dir, embedder_fingerprint=fingerprint, dimension=dimension))
 
     def _note_flags(self, request: Request, found: Discovery) -> None:
         if request.readers is None and request.collection is None:
