@@ -1,8 +1,8 @@
 """`footnote ingest`: add, update and remove documents."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -146,28 +146,22 @@ def _files(paths: list[str], urls: Path | None, *, watch: bool) -> tuple[Path, .
     return files
 
 
-@contextmanager
-def _stdin(paths: list[str], name: str, settings: IngestSettings) -> Iterator[Source | None]:
+def _stdin(paths: list[str], name: str, settings: IngestSettings) -> AbstractContextManager[Source | None]:
     if "-" not in paths:
-        yield None
-        return
-    with stdin_source(sys.stdin.buffer, name, max_bytes=settings.limits().max_file_bytes) as source:
-        yield source
+        return nullcontext()
+    return stdin_source(sys.stdin.buffer, name, max_bytes=settings.limits().max_file_bytes)
 
 
-@contextmanager
-def _fetched(urls: Path | None, settings: IngestSettings) -> Iterator[FetchedSources | None]:
+def _fetched(urls: Path | None, settings: IngestSettings) -> AbstractContextManager[FetchedSources | None]:
     if urls is None:
-        yield None
-        return
+        return nullcontext()
     hosts = settings.fetch_hosts()
     if not hosts:
         raise BadInput(
             "Documents are not fetched by URL unless their hosts are listed.",
             "Set FOOTNOTE_URL_HOSTS, for example to docs.example.org.",
         )
-    with fetched_sources(urls, Fetcher(hosts)) as fetched:
-        yield fetched
+    return fetched_sources(urls, Fetcher(hosts))
 
 
 def _confirm(plan: Plan) -> None:

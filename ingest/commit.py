@@ -3,8 +3,8 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
@@ -13,9 +13,10 @@ import numpy as np
 from ingest.cut.chunk import chunks_of
 from ingest.extract import Extract, ParseFailure
 from ingest.plan import Recipe, Step
-from ingest.report import Failure
+from ingest.report import Failure, Finding, Report, inspect
 from ingest.sources.rules import Attributes, Readers, attributes_from, decide, said_by
-from vectorstore.errors import Busy
+from ingest.twins import Twins
+from vectorstore.errors import Busy, NotFound
 from vectorstore.models.embed import Embedder
 from vectorstore.store import Draft, Store
 from vectorstore.types import NOBODY, Chunk, Document, Vector, Vectors, document_id
@@ -119,68 +120,124 @@ def _document(
     )
 
 
+@dataclass(slots=True)
+class Batch:
+    """What is committed at once: documents, and files among them that could not be read."""
+
+    documents: list[Prepared] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    chunks: int = 0
+
+    @property
+    def files(self) -> int:
+        """How many files it stands for."""
+        return len(self.documents) + len(self.failed)
+
+    def add(self, outcome: Prepared | Failure) -> None:
+        """Take in what became of one more file."""
+        if isinstance(outcome, Failure):
+            self.failed.append(outcome)
+        else:
+            self.documents.append(outcome)
+            self.chunks += len(outcome.chunks)
+
+    def report_to(self, report: Report) -> None:
+        """Note what has been committed, and what has failed."""
+        for ready in self.documents:
+            uri = ready.document.uri
+            report.note_written(uri, ready.step.action, moved_from=ready.step.moved_from)
+            report.findings += [Finding(uri, finding) for finding in ready.findings]
+            if ready.note:
+                report.findings.append(Finding(uri, ready.note, urgent=True))
+            seen = inspect(ready.document, ready.text)
+            report.documents[uri] = {**seen.in_numbers(), "chunks": len(ready.chunks)}
+        for failure in self.failed:
+            report.note_failure(failure)
+        report.chunks += self.chunks
+
+
 _PATIENCE = 10.0
 """Seconds to wait for another writer: a service that takes an upload is done in one."""
 
 
+@dataclass(slots=True)
 class Committer:
-    """Embeds documents and publishes them, batch by batch; the next may be embedded while one is published."""
+    """Embeds documents and publishes them, batch by batch; the next may be embedded while one is published.
 
-    def __init__(self, store: Store, embedder: Embedder, *, tenant: str, wait: bool = False) -> None:
-        self._store = store
-        self._embedder = embedder
-        self._tenant = tenant
-        self._wait = wait
-        # The batch before may not be committed yet when the next is embedded.
-        self._last: dict[str, Vector] = {}
+    What is published goes into `report`, with the `twins` that it has in the index.
+    """
+
+    store: Store
+    embedder: Embedder
+    report: Report
+    tenant: str
+    wait: bool = False
+    twins: Twins | None = None
+    # The batch before may not be committed yet when the next is embedded.
+    _last: dict[str, Vector] = field(default_factory=dict)
 
     def vectors(self, documents: Sequence[Prepared], *, on_embedded: Callable[[int], None]) -> Vectors:
         """Embed what neither the index nor the call before has a vector for; `on_embedded` hears how many that are."""
         texts = [chunk.embedded_text for ready in documents for chunk in ready.chunks]
         row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-        rows = np.empty((len(row_of), self._embedder.dimension), np.float32)
-        known = {**self._last, **self._store.cached_vectors(list(row_of))}
+        rows = np.empty((len(row_of), self.embedder.dimension), np.float32)
+        known = {**self._last, **self.store.cached_vectors(list(row_of))}
         missing = [text for text in row_of if text not in known]
         for text in row_of.keys() & known.keys():
             rows[row_of[text]] = known[text]
         if missing:
-            embedded = self._embedder.embed_documents(missing, on_batch=on_embedded)
+            embedded = self.embedder.embed_documents(missing, on_batch=on_embedded)
             rows[[row_of[text] for text in missing]] = embedded
         self._last = dict(zip(row_of, rows, strict=True))
         return rows[[row_of[text] for text in texts]]
 
-    def put(self, documents: Sequence[Prepared], vectors: Vectors) -> None:
-        """Add or replace documents in one generation, with the vectors of all their chunks in order."""
-        if not documents:
-            return
+    def publish(self, batch: Batch, vectors: Vectors) -> None:
+        """Commit a batch, with the vectors of all its chunks in order, and report it."""
+        if batch.documents:
+            self._put(batch.documents, vectors)
+        batch.report_to(self.report)
+        if self.twins is not None:
+            self._note_twins(batch.documents, self.twins)
+
+    def _put(self, documents: Sequence[Prepared], vectors: Vectors) -> None:
+        """Add or replace documents in one generation."""
         with self._draft() as draft:
             start = 0
             for ready in documents:
                 end = start + len(ready.chunks)
                 draft.put(ready.document, text=ready.text, chunks=ready.chunks, vectors=vectors[start:end])
                 if ready.step.moved_from:
-                    draft.remove(tenant=self._tenant, uri=ready.step.moved_from)
+                    draft.remove(tenant=self.tenant, uri=ready.step.moved_from)
                 start = end
+
+    def _note_twins(self, documents: Sequence[Prepared], twins: Twins) -> None:
+        twins.note((ready.document.id, ready.text) for ready in documents)
+        with self.store.snapshot() as snapshot:
+            for ready in documents:
+                # One that has been replaced meanwhile is somebody else's to report.
+                with suppress(NotFound):
+                    if found := twins.of(ready.document, snapshot):
+                        shares = {each.document.uri: each.share for each in found}
+                        self.report.note_twins(ready.document.uri, shares)
 
     def remove(self, uris: Sequence[str]) -> list[str]:
         """Remove the documents at these addresses in one generation; return those that were there."""
         if not uris:
             return []
         with self._draft() as draft:
-            return [uri for uri in uris if draft.remove(tenant=self._tenant, uri=uri)]
+            return [uri for uri in uris if draft.remove(tenant=self.tenant, uri=uri)]
 
     @contextmanager
     def _draft(self) -> Iterator[Draft]:
-        with ExitStack() as stack:
-            yield self._open_draft(stack)
-
-    def _open_draft(self, stack: ExitStack) -> Draft:
         """Open a draft, letting another writer finish its commit first."""
         patient_until = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                return stack.enter_context(self._store.draft(note="ingest", wait=self._wait))
-            except Busy:
-                if time.monotonic() > patient_until:
-                    raise
-                time.sleep(0.05)
+        with ExitStack() as stack:
+            while True:
+                try:
+                    draft = stack.enter_context(self.store.draft(note="ingest", wait=self.wait))
+                    break
+                except Busy:
+                    if time.monotonic() > patient_until:
+                        raise
+                    time.sleep(0.05)
+            yield draft

@@ -5,9 +5,12 @@ to be an Extract before anybody uses it.
 """
 
 import json
+import math
 import struct
-from datetime import datetime
-from typing import Final, cast, get_args
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar, cast, get_args
 
 from ingest.extract import Block, BlockKind, Extract, FailureReason, ParseFailure
 from vectorstore.types import MetadataValue, Span
@@ -18,17 +21,24 @@ READY: Final = b"ready"
 _KINDS: Final = frozenset(get_args(BlockKind))
 _REASONS: Final = frozenset(get_args(FailureReason))
 _MAX_MESSAGE: Final = 500
+_MAX_NUMBER: Final = 1 << 31
+_Read = TypeVar("_Read")
+_Kind = TypeVar("_Kind")
 
 
 class BadParcel(Exception):
     """What arrived is not what a worker sends."""
 
 
+def framed(*parts: bytes) -> bytes:
+    """Return the parts as one parcel, its length in front."""
+    return b"".join([LENGTH.pack(sum(map(len, parts))), *parts])
+
+
 def pack(outcome: Extract | ParseFailure) -> bytes:
     """Return the outcome as bytes, its length in front."""
-    content = _failure(outcome) if isinstance(outcome, ParseFailure) else _extract(outcome)
-    body = json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
-    return LENGTH.pack(len(body)) + body
+    content = asdict(outcome) if isinstance(outcome, ParseFailure) else _plain(outcome)
+    return framed(json.dumps(content, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def unpack(body: bytes) -> Extract | ParseFailure:
@@ -38,64 +48,59 @@ def unpack(body: bytes) -> Extract | ParseFailure:
         BadParcel: not JSON, not of the agreed shape, or spans that do not fit the text.
 
     """
+    return read(body, _read_extract)
+
+
+def read(body: bytes, shape: Callable[[dict[str, Any]], _Read]) -> _Read | ParseFailure:
+    """Return what `shape` makes of a parcel's content, or the failure that it holds.
+
+    Raises:
+        BadParcel: not JSON, or `shape` raises one of what a wrong value may raise.
+
+    """
+    # Unlike json.loads it refuses half characters, which no index could store; a worker starts faster without it.
+    from pydantic_core import from_json
+
     try:
-        content = json.loads(body)
-        outcome = read_failure(content) if "reason" in content else _read_extract(content)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        content = from_json(body, allow_inf_nan=False)
+        return _read_failure(content) if "reason" in content else shape(content)
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         raise BadParcel(str(error)[:_MAX_MESSAGE]) from error
-    return outcome
 
 
-def _failure(failure: ParseFailure) -> dict[str, object]:
-    return {"reason": failure.reason, "message": failure.message, "unread": failure.unread}
+def _plain(extract: Extract) -> dict[str, object]:
+    content = {each.name: getattr(extract, each.name) for each in fields(extract)}
+    content["modified"] = extract.modified.isoformat() if extract.modified else None
+    content["blocks"] = [
+        [block.kind, block.span.start, block.span.end, block.span.page, block.headings, block.level]
+        for block in extract.blocks
+    ]
+    return content
 
 
-def _extract(extract: Extract) -> dict[str, object]:
-    return {
-        "text": extract.text,
-        "blocks": [
-            [block.kind, block.span.start, block.span.end, block.span.page, block.headings, block.level]
-            for block in extract.blocks
-        ],
-        "title": extract.title,
-        "media_type": extract.media_type,
-        "modified": extract.modified.isoformat() if extract.modified else None,
-        "pages": extract.pages,
-        "metadata": extract.metadata,
-        "readers": extract.readers,
-        "findings": extract.findings,
-        "page_labels": extract.page_labels,
-        "links": extract.links,
-        "unread": extract.unread,
-        "by_ocr": extract.by_ocr,
-    }
-
-
-def read_failure(content: dict[str, object]) -> ParseFailure:
-    """Return the failure that a parcel's content holds; raises KeyError, TypeError or ValueError."""
-    reason, message = content["reason"], _string(content["message"])
+def _read_failure(content: dict[str, Any]) -> ParseFailure:
+    reason, message = content["reason"], _one(str, content["message"])
     if reason not in _REASONS:
         raise ValueError("unknown reason")
-    unread = tuple(_number(value) for value in _list(content.get("unread", [])))
-    return ParseFailure(cast(FailureReason, reason), message[:_MAX_MESSAGE], unread)
+    return ParseFailure(reason, message[:_MAX_MESSAGE], _all(int, content.get("unread", [])))
 
 
-def _read_extract(content: dict[str, object]) -> Extract:
-    text = _string(content["text"])
+def _read_extract(content: dict[str, Any]) -> Extract:
+    text = _one(str, content["text"])
     modified, readers = content["modified"], content["readers"]
     pages = _offsets(content["pages"], len(text))
     return Extract(
         text=text,
         blocks=_read_blocks(content["blocks"], len(text)),
-        title=_string(content["title"]),
-        media_type=_string(content["media_type"]),
-        modified=datetime.fromisoformat(_string(modified)) if modified is not None else None,
+        title=_one(str, content["title"]),
+        media_type=_one(str, content["media_type"]),
+        modified=None if modified is None else _moment(modified),
         pages=pages,
         metadata=_read_metadata(content["metadata"]),
-        readers=None if readers is None else _strings(readers),
-        findings=_strings(content["findings"]),
-        page_labels=_strings(content["page_labels"]),
-        links=_strings(content["links"]),
+        readers=None if readers is None else _all(str, readers),
+        findings=_all(str, content["findings"]),
+        page_labels=_all(str, content["page_labels"]),
+        links=_all(str, content["links"]),
         unread=_offsets(content["unread"], len(pages)),
         by_ocr=_offsets(content["by_ocr"], len(pages)),
     )
@@ -105,15 +110,14 @@ def _read_blocks(values: object, length: int) -> tuple[Block, ...]:
     blocks: list[Block] = []
     paths: dict[tuple[str, ...], tuple[str, ...]] = {}
     after = 0
-    for value in _list(values):
-        kind, first, last, page, headings, level = _list(value)
-        start, end = _number(first), _number(last)
+    for kind, first, last, page, headings, level in _all(list, values):
+        start, end = _one(int, first), _one(int, last)
         if kind not in _KINDS or not after <= start <= end <= length:
             raise ValueError("a block does not fit the text")
         after = end
-        path = _strings(headings)
-        span = Span(start, end, _number(page) if page is not None else None)
-        blocks.append(Block(cast(BlockKind, kind), span, paths.setdefault(path, path), _number(level)))
+        path = _all(str, headings)
+        span = Span(start, end, _one(int, page) if page is not None else None)
+        blocks.append(Block(cast(BlockKind, kind), span, paths.setdefault(path, path), _one(int, level)))
     return tuple(blocks)
 
 
@@ -121,41 +125,36 @@ def _read_metadata(values: object) -> dict[str, MetadataValue]:
     if not isinstance(values, dict):
         raise TypeError("metadata is not an object")
     return {
-        _string(key): _strings(value) if isinstance(value, list) else _scalar(value)
-        for key, value in values.items()
+        key: _all(str, value) if isinstance(value, list) else _scalar(value) for key, value in values.items()
     }
 
 
+def _moment(value: str) -> datetime:
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is not None:
+        moment.astimezone(UTC)  # filters compare it in UTC, which has no moment for each of year 1 and 9999
+    return moment
+
+
 def _offsets(values: object, length: int) -> tuple[int, ...]:
-    offsets = tuple(_number(value) for value in _list(values))
-    if list(offsets) != sorted(offsets) or any(not 0 <= offset <= length for offset in offsets):
+    offsets = _all(int, values)
+    if list(offsets) != sorted(offsets) or (offsets and offsets[-1] > length):
         raise ValueError("pages do not fit the document")
     return offsets
 
 
-def _list(value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise TypeError("not a list")
-    return value
+def _all(kind: type[_Kind], values: object) -> tuple[_Kind, ...]:
+    return tuple([_one(kind, value) for value in _one(list, values)])
 
 
-def _strings(value: object) -> tuple[str, ...]:
-    return tuple(_string(item) for item in _list(value))
-
-
-def _string(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a string")
-    return value
-
-
-def _number(value: object) -> int:
-    if not isinstance(value, int):
-        raise TypeError("not a number")
+def _one(kind: type[_Kind], value: object) -> _Kind:
+    """Return a value of just this kind; a number is a place, a page or a level, and none that no index could store."""
+    if type(value) is not kind or (isinstance(value, int) and not 0 <= value < _MAX_NUMBER):
+        raise TypeError(f"no {kind.__name__} that is expected")
     return value
 
 
 def _scalar(value: object) -> str | int | float | bool:
-    if not isinstance(value, str | int | float):
+    if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
         raise TypeError("not a plain value")
     return value

@@ -9,10 +9,10 @@ import math
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from ingest.extract import ParseFailure
-from ingest.parcel import LENGTH, BadParcel, read_failure
+from ingest.parcel import BadParcel, framed, read
 
 MAX_PIXELS: Final = 4_000_000
 OCR_DPI: Final = 300
@@ -23,6 +23,7 @@ MAX_PICTURE_BYTES: Final = 3 * MAX_PIXELS + 1_000
 MAX_OCR_BYTES: Final = 3 * OCR_PIXELS + 1_000
 _MAX_POINTS: Final = 20_000.0
 _MAX_BOXES: Final = 500
+_SIZE: Final = struct.Struct(">II")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,46 +81,38 @@ class Picture:
 def pack_layout(layout: Layout) -> bytes:
     """Return the layout as bytes, its length in front."""
     boxes = [[box.page, box.left, box.top, box.right, box.bottom] for box in layout.boxes]
-    body = json.dumps({"sizes": layout.sizes, "boxes": boxes[:_MAX_BOXES]}).encode()
-    return LENGTH.pack(len(body)) + body
+    return framed(json.dumps({"sizes": layout.sizes, "boxes": boxes[:_MAX_BOXES]}).encode())
 
 
 def unpack_layout(body: bytes) -> Layout | ParseFailure:
     """Return the layout that `body` (without its length) holds, or why there is none; raises BadParcel."""
-    try:
-        content = json.loads(body)
-        if "reason" in content:
-            return read_failure(content)
-        sizes = tuple((_points(width), _points(height)) for width, height in content["sizes"])
-        boxes = tuple(_box(values, sizes) for values in content["boxes"][:_MAX_BOXES])
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise BadParcel(str(error)[:500]) from error
-    return Layout(sizes, boxes)
+    return read(body, _read_layout)
 
 
 def pack_picture(picture: Picture) -> bytes:
     """Return the picture as bytes, its length in front."""
-    header = struct.pack(">II", picture.width, picture.height)
-    return LENGTH.pack(len(header) + len(picture.pixels)) + header + picture.pixels
+    return framed(_SIZE.pack(picture.width, picture.height), picture.pixels)
 
 
 def unpack_picture(body: bytes, *, most: int = MAX_PIXELS) -> Picture | ParseFailure:
     """Return the picture that `body` (without its length) holds, or why there is none; raises BadParcel."""
-    if len(body) < 8:
+    if len(body) < _SIZE.size:
         raise BadParcel("no picture")
     if body.startswith(b"{"):
-        return _failure(body)
-    width, height = struct.unpack(">II", body[:8])
-    if not 0 < width * height <= most or len(body) != 8 + 3 * width * height:
+        return read(body, _read_nothing)
+    width, height = _SIZE.unpack_from(body)
+    if not 0 < width * height <= most or len(body) != _SIZE.size + 3 * width * height:
         raise BadParcel("not as large as it says")
-    return Picture(width, height, body[8:])
+    return Picture(width, height, body[_SIZE.size :])
 
 
-def _failure(body: bytes) -> ParseFailure:
-    try:
-        return read_failure(json.loads(body))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise BadParcel(str(error)[:500]) from error
+def _read_layout(content: dict[str, Any]) -> Layout:
+    sizes = tuple((_points(width), _points(height)) for width, height in content["sizes"])
+    return Layout(sizes, tuple(_box(values, sizes) for values in content["boxes"][:_MAX_BOXES]))
+
+
+def _read_nothing(_: dict[str, Any]) -> Picture:
+    raise BadParcel("no picture")
 
 
 def _part(name: bytes, body: bytes) -> bytes:

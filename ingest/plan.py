@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ingest.cut.chunk import CHUNKER, MOST_PASSAGES
 from ingest.extract import Limits
-from ingest.report import Action, Failure, Report
+from ingest.report import Action, Failure, Finding, Report
 from ingest.sources.discover import Discovery, Source
 from ingest.sources.ledger import Grant, Ledger, PastFailure
 from ingest.sources.roots import content_digest
@@ -66,6 +66,13 @@ class Plan:
     skipped: dict[str, str] = field(default_factory=dict)
     duplicates: dict[str, str] = field(default_factory=dict)
     """A document → another one with the same content."""
+
+    def report(self) -> Report:
+        """Begin a report with what is known before anything is read."""
+        twins = [Finding(uri, f"Has the same content as {other}.") for uri, other in self.duplicates.items()]
+        return Report(
+            unchanged=self.unchanged, failed=list(self.failed), skipped=dict(self.skipped), findings=twins
+        )
 
 
 def make_plan(

@@ -4,12 +4,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import TypeAlias
 
 import typer
 
+from ingest.commit import Batch
 from ingest.plan import Plan
 from ingest.report import Report
 from vectorstore.printable import printable, printable_json
@@ -92,6 +94,44 @@ class Progress:
 
 
 Listener: TypeAlias = Callable[[Progress], None]
+
+
+@dataclass(slots=True)
+class Teller:
+    """Counts documents for the listener; those of the batch that is being embedded by the share that is done.
+
+    One batch is embedded in one thread while the one before is written in another.
+    """
+
+    report: Report
+    total: int
+    listener: Listener
+    before: int = 0
+    in_batch: int = 0
+    documents: int = 0
+    committed: int = 0
+    lock: Lock = field(default_factory=Lock)
+
+    def embedded(self, chunks: int, *, batch: Batch) -> None:
+        """Count passages of this batch that have their vectors."""
+        self.report.embedded += chunks
+        self.in_batch += chunks
+        self.documents = self.before + len(batch.documents) * self.in_batch // batch.chunks
+        self._tell()
+
+    def ready(self, batch: Batch) -> None:
+        """Count a batch that has all its vectors."""
+        self.before += batch.files
+        self.documents, self.in_batch = self.before, 0
+
+    def written(self, batch: Batch) -> None:
+        """Count a batch that is committed."""
+        self.committed += batch.files
+        self._tell()
+
+    def _tell(self) -> None:
+        with self.lock:
+            self.listener(Progress(self.documents, self.committed, self.total, self.report.embedded))
 
 
 def unheard(_: Progress) -> None:

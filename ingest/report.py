@@ -1,8 +1,14 @@
 """What an ingest did, in numbers and in one line, and what it could not read."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any, Literal, TypeAlias
+
+from vectorstore.types import Document
+
+_TABLE_RULE = re.compile(r"^\|(?:[^\S\n]*+:?-++:?[^\S\n]*+\|)++[^\S\n]*+$", re.M)
 
 Action: TypeAlias = Literal["add", "update", "move"]
 """What becomes of a document: new, replaced at its address, or the same under a new address."""
@@ -100,3 +106,36 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """Return plain values for `--json`."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """A document's text in numbers. Pages count from 1; `unreadable` is how many characters stand for lost ones."""
+
+    characters: int
+    characters_per_page: tuple[int, ...]
+    pages_without_text: tuple[int, ...]
+    tables: int
+    unreadable: int
+
+    def in_numbers(self) -> dict[str, int]:
+        """Return it as a report counts it, page by page left out."""
+        return {
+            "pages": len(self.characters_per_page),
+            "pages_without_text": len(self.pages_without_text),
+            "characters": self.characters,
+            "unreadable": self.unreadable,
+            "tables": self.tables,
+        }
+
+
+def inspect(document: Document, text: str) -> Inspection:
+    """Look at a document's extracted text."""
+    per_page = tuple(len(text[start:end].strip()) for start, end in pairwise([*document.pages, len(text)]))
+    return Inspection(
+        characters=len(text),
+        characters_per_page=per_page if document.pages else (),
+        pages_without_text=tuple(number for number, count in enumerate(per_page, start=1) if not count),
+        tables=len(_TABLE_RULE.findall(text)),
+        unreadable=text.count("\ufffd"),
+    )

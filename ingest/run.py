@@ -3,15 +3,14 @@
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
-from ingest.confined.pool import ParserPool
-from ingest.pipeline import BatchSize, first_report, ingest
-from ingest.plan import Plan, Recipe, make_plan, remember
+from ingest.pipeline import take_in
+from ingest.plan import Plan, make_plan, remember
 from ingest.progress import Listener, unheard
 from ingest.report import Report
 from ingest.sample import HANDBOOK
@@ -20,7 +19,6 @@ from ingest.sources.discover import Discovery, Filters, Source, discover
 from ingest.sources.ledger import Grant, Ledger, load_ledger, update_ledger
 from ingest.sources.roots import Roots, safe_path
 from ingest.sources.url_list import FetchedSources
-from ingest.twins import Twins
 from vectorstore.errors import BadInput
 from vectorstore.models.embed import Embedder
 from vectorstore.open import open_embedder, open_store
@@ -79,7 +77,7 @@ class Ingestion:
         plan = make_plan(
             found,
             self._indexed(),
-            recipe=self._recipe(),
+            recipe=self._settings.recipe(),
             ledger=self._ledger,
             prune=request.prune,
             retry_failed=request.retry_failed,
@@ -92,24 +90,19 @@ class Ingestion:
         """Do what a plan says; remember folders, flags and failures for the next run."""
         self._ledger = update_ledger(self._data_dir, self._keep)
         if not plan.steps and not plan.removals:
-            return first_report(plan)
-        settings = self._settings
+            return plan.report()
         embedder = self._embedder
-        twins = Twins(self._data_dir)
-        reading = ParserPool(settings.jobs(), settings.limits(), ocr=settings.tesseract())
-        with reading as pool, self._store(embedder) as store:
-            report = ingest(
+        with self._store(embedder) as store:
+            report = take_in(
                 plan,
+                self._settings.recipe(),
                 store=store,
                 embedder=embedder,
-                parse_all=pool.parse_all,
-                recipe=self._recipe(),
-                batch_size=BatchSize(settings.commit_chunks, settings.commit_documents),
+                settings=self._settings,
+                data_dir=self._data_dir,
                 wait=wait,
                 progress=progress,
-                twins=twins,
             )
-        twins.save()
         self._ledger = update_ledger(self._data_dir, lambda ledger: remember(ledger, plan, report))
         return report
 
@@ -139,30 +132,9 @@ class Ingestion:
     def _embedder(self) -> Embedder:
         return open_embedder(self._stored.embedder, cache_dir=self._data_dir / "cache")
 
-    @contextmanager
-    def _store(self, embedder: Embedder | None = None) -> Iterator[Store]:
-        store = open_store(
-            self._data_dir,
-            embedder_fingerprint=embedder.fingerprint if embedder else None,
-            dimension=embedder.dimension if embedder else None,
-        )
-        try:
-            yield store
-        finally:
-            store.close()
-
-    def _recipe(self) -> Recipe:
-        settings = self._settings
-        return Recipe(
-            chunk_tokens=settings.chunk_tokens,
-            chunk_overlap=settings.chunk_overlap,
-            tenant=settings.tenant,
-            rules=settings.rules,
-            max_file_bytes=settings.limits().max_file_bytes,
-            max_passages=settings.max_passages,
-            ocr=settings.ocr_recipe(),
-            override=settings.front_matter_readers == "override",
-        )
+    def _store(self, embedder: Embedder | None = None) -> closing[Store]:
+        fingerprint, dimension = (embedder.fingerprint, embedder.dimension) if embedder else (None, None)
+        return closing(open_store(self._data_dir, embedder_fingerprint=fingerprint, dimension=dimension))
 
     def _note_flags(self, request: Request, found: Discovery) -> None:
         if request.readers is None and request.collection is None:

@@ -8,6 +8,7 @@ from pydantic import Field
 from ingest.confined.ocr import Tesseract
 from ingest.cut.chunk import MOST_PASSAGES
 from ingest.extract import Limits
+from ingest.plan import Recipe
 from ingest.sources.rules import Rule
 from vectorstore.configuration import FootnoteSettings
 
@@ -79,6 +80,23 @@ class IngestSettings(FootnoteSettings):
         if not self.ocr:
             return None
         return Tesseract(self.ocr_languages, seconds=self.ocr_page_seconds, most_pages=self.ocr_pages)
+
+    def recipe(self, tenant: str | None = None, *, groups: frozenset[str] | None = None) -> Recipe:
+        """Return what decides a document's passages, in this tenant or the one that is set.
+
+        `groups` are those that the document's own text may name as its readers; None when it may name any.
+        """
+        return Recipe(
+            chunk_tokens=self.chunk_tokens,
+            chunk_overlap=self.chunk_overlap,
+            tenant=self.tenant if tenant is None else tenant,
+            groups=groups,
+            rules=self.rules,
+            max_file_bytes=self.limits().max_file_bytes,
+            max_passages=self.max_passages,
+            ocr=self.ocr_recipe(),
+            override=self.front_matter_readers == "override",
+        )
 
     def ocr_recipe(self) -> str:
         """Return what decides how such pages are read: empty while none can be."""

@@ -1,11 +1,11 @@
-"""Reads an iterator in a thread of its own, a little ahead of whoever consumes it."""
+"""What runs beside the embedder: reading a little ahead of it, and writing one behind."""
 
-import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Generic, TypeAlias, TypeVar
+from queue import SimpleQueue
+from typing import TypeAlias, TypeVar
 
 Task: TypeAlias = Callable[[], None]
 
@@ -37,59 +37,47 @@ T = TypeVar("T")
 _PATIENCE = 1.0
 
 
+class _End:
+    pass
+
+
 @contextmanager
 def read_ahead(items: Iterator[T], *, at_most: int = 1) -> Iterator[Iterator[T]]:
     """Yield an iterator over the same items, of which `at_most` wait ready.
 
     What `items` raises is raised here. Leaving the block early stops the thread at its next item, which is
-    not waited for long: Ctrl-C must not hang on a slow file.
+    not waited for long: Ctrl-C must not hang on a slow file, as it would with an executor's thread.
     """
-    reader = _Reader(items, at_most)
-    thread = threading.Thread(target=reader.run, name="read-ahead", daemon=True)
-    thread.start()
-    try:
-        yield reader.items()
-    finally:
-        reader.stop()
-        thread.join(_PATIENCE)
+    ready: SimpleQueue[T | BaseException | _End] = SimpleQueue()
+    room = threading.Semaphore(at_most)
+    left = threading.Event()
 
-
-class _End:
-    pass
-
-
-class _Reader(Generic[T]):
-    def __init__(self, source: Iterator[T], at_most: int) -> None:
-        self._source = source
-        self._ready: queue.Queue[T | BaseException | _End] = queue.Queue(at_most)
-        self._stopped = threading.Event()
-
-    def run(self) -> None:
+    def read() -> None:
         try:
-            for item in self._source:
-                self._put(item)
-                if self._stopped.is_set():
-                    return
-            self._put(_End())
+            for item in items:
+                room.acquire()
+                if left.is_set():
+                    break
+                ready.put(item)
+            ready.put(_End())
         except BaseException as error:  # noqa: BLE001 - carried to the consumer's thread, not swallowed
-            self._put(error)
+            ready.put(error)
         finally:
-            if isinstance(self._source, Generator):
-                self._source.close()
+            if isinstance(items, Generator):
+                items.close()
 
-    def _put(self, item: T | BaseException | _End) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._ready.put(item, timeout=0.1)
-                return
-            except queue.Full:
-                continue
-
-    def items(self) -> Iterator[T]:
-        while not isinstance(item := self._ready.get(), _End):
+    def made() -> Iterator[T]:
+        while not isinstance(item := ready.get(), _End):
             if isinstance(item, BaseException):
                 raise item
+            room.release()
             yield item
 
-    def stop(self) -> None:
-        self._stopped.set()
+    thread = threading.Thread(target=read, name="read-ahead", daemon=True)
+    thread.start()
+    try:
+        yield made()
+    finally:
+        left.set()
+        room.release()
+        thread.join(_PATIENCE)

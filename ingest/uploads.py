@@ -13,9 +13,8 @@ from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, TypeAlias
 
-from ingest.confined.pool import ParserPool
 from ingest.originals import UPLOAD, Originals
-from ingest.pipeline import ingest
+from ingest.pipeline import take_in
 from ingest.plan import Plan, Recipe, make_plan
 from ingest.report import Failure
 from ingest.settings import IngestSettings
@@ -23,7 +22,6 @@ from ingest.sources.discover import Discovery, Source
 from ingest.sources.ledger import Grant, Ledger
 from ingest.sources.roots import printable, safe_path
 from ingest.sources.rules import Rule, decide, ruled
-from ingest.twins import Twins
 from vectorstore.errors import BadInput, Busy
 from vectorstore.models.embed import Embedder
 from vectorstore.store import Snapshot, Store
@@ -159,7 +157,8 @@ class Uploads:
     def _ingested(
         self, sources: Sequence[Source], *, scope: Scope, readers: frozenset[str] | None
     ) -> dict[str, Uploaded]:
-        recipe = self._recipe(scope)
+        groups = None if scope.unrestricted else scope.groups
+        recipe = self._settings.recipe(scope.tenant, groups=groups)
         with self._store.snapshot() as before:
             known = {one.uri: _at(before, one.uri, scope.tenant) for one in sources}
             indexed = before.digests(tenant=scope.tenant)
@@ -170,18 +169,14 @@ class Uploads:
             readers={uri: document.readers for uri, document in known.items() if document},
             given=readers,
         )
-        twins = Twins(self._data_dir)
-        jobs = min(self._settings.jobs(), len(plan.steps))
-        with ParserPool(jobs, self._settings.limits(), ocr=self._settings.tesseract()) as pool:
-            report = ingest(
-                plan,
-                store=self._store,
-                embedder=self._embedder,
-                parse_all=pool.parse_all,
-                recipe=recipe,
-                twins=twins,
-            )
-        twins.save()
+        report = take_in(
+            plan,
+            recipe,
+            store=self._store,
+            embedder=self._embedder,
+            settings=self._settings,
+            data_dir=self._data_dir,
+        )
         failures = {failure.uri: failure for failure in report.failed}
         refused = {one.relative: _refused(failures[one.uri], one) for one in sources if one.uri in failures}
         return refused | self._kept(
@@ -212,20 +207,6 @@ class Uploads:
                 chunks = len(after.chunks(new.id)) if new else 0
                 verdicts[source.relative] = Uploaded(source.relative, status, uri, new, chunks)
         return verdicts
-
-    def _recipe(self, scope: Scope) -> Recipe:
-        settings = self._settings
-        return Recipe(
-            chunk_tokens=settings.chunk_tokens,
-            chunk_overlap=settings.chunk_overlap,
-            tenant=scope.tenant,
-            groups=None if scope.unrestricted else scope.groups,
-            rules=settings.rules,
-            max_file_bytes=settings.limits().max_file_bytes,
-            max_passages=settings.max_passages,
-            ocr=settings.ocr_recipe(),
-            override=settings.front_matter_readers == "override",
-        )
 
 
 def _planned(

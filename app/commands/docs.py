@@ -9,7 +9,7 @@ import typer
 
 from app.commands.index import documents, maintenance
 from ingest.originals import Originals, forget_uris
-from ingest.pipeline import Inspection, inspect
+from ingest.report import Inspection, inspect
 from ingest.twins import Twin, Twins
 from vectorstore.errors import NotFound
 from vectorstore.printable import printable, printable_json

@@ -76,7 +76,7 @@ class ParserPool:
         for thread in self._threads:
             thread.join()
         for process in self._processes:
-            process.release()
+            process.stop()
         if self._folder is not None:
             self._folder.cleanup()
 

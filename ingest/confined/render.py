@@ -56,7 +56,7 @@ class Renderer:
         """End the process, in the middle of a page if need be."""
         self._process.close()
         with self._turn:
-            self._process.release()
+            self._process.stop()
         self._folder.cleanup()
 
 

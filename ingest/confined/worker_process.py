@@ -105,10 +105,6 @@ class WorkerProcess:
             if self._process is not None:
                 self._process.kill()
 
-    def release(self) -> None:
-        """Free what the process held. Called when nobody uses it any more."""
-        self.stop()
-
     def _ask(
         self, asked: dict[str, object], given: list[int], *, most: int, read: Callable[[bytes], _Answer]
     ) -> _Answer | ParseFailure:

@@ -1,5 +1,6 @@
 """What a document says about itself, reduced to plain values."""
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -26,7 +27,15 @@ def plain_metadata(values: Mapping[str, object]) -> dict[str, MetadataValue]:
 
 
 def parse_date(value: object) -> datetime | None:
-    """Read a date as documents write it; without a zone it counts as UTC. None when it is none."""
+    """Read a date as documents write it; without a zone it counts as UTC. None when it is none that UTC has."""
+    try:
+        found = _parse(value)
+        return found.astimezone(UTC) and found if found else None
+    except OverflowError:
+        return None
+
+
+def _parse(value: object) -> datetime | None:
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, date):
@@ -37,8 +46,10 @@ def parse_date(value: object) -> datetime | None:
 
 def _plain(value: object) -> MetadataValue | None:
     match value:
-        case bool() | int() | float():
+        case bool() | int():
             return value
+        case float():
+            return value if math.isfinite(value) else None
         case str():
             return _text(value)
         case datetime() | date():

@@ -326,10 +326,16 @@ def test_all_conditions_must_hold(store: Store) -> None:
 
 @pytest.mark.parametrize(
     "condition",
-    [Condition("year", "eq", ()), Condition("year", "range", (1,)), Condition("uri", "prefix", ())],
+    [
+        Condition("year", "eq", ()),
+        Condition("year", "range", (1,)),
+        Condition("uri", "prefix", ()),
+        Condition("modified", "range", ("0001-01-01T00:00:00+14:00", None)),
+        Condition("modified", "range", (None, "9999-12-31T23:59:59-12:00")),
+    ],
 )
 def test_condition_with_wrong_values_is_bad_input(store: Store, condition: Condition) -> None:
-    fill(store, LEAVE)
+    fill(store, *NOTES)
     with store.snapshot() as snapshot, pytest.raises(BadInput):
         find(snapshot, "leave", where=(condition,))
 

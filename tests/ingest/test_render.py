@@ -144,6 +144,8 @@ def test_parcels_come_out_as_they_went_in() -> None:
         b'{"sizes": [[1, 1]]}',
         b'{"sizes": [[NaN, 1]], "boxes": []}',
         b'{"sizes": [[1e9, 1]], "boxes": []}',
+        b'{"sizes": [[1%s, 1]], "boxes": []}' % (b"0" * 400),
+        b'{"sizes": [[9, 9]], "boxes": [[1, 0, 0, 1%s, 1]]}' % (b"0" * 400),
         b'{"sizes": [[9, 9]], "boxes": [[2, 0, 0, 1, 1]]}',
         b'{"sizes": [[9, 9]], "boxes": [[1, 0, 0, NaN, 1]]}',
         b'{"sizes": [[9, 9]], "boxes": [[1, 5, 0, 5, 1]]}',

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import random
 import signal
@@ -12,15 +13,20 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingest.confined.confine import worker_environment
 from ingest.confined.pool import ParserPool
-from ingest.extract import Extract, Limits, ParseFailure
+from ingest.extract import Block, Extract, Limits, ParseFailure
 from ingest.parcel import LENGTH, BadParcel, pack, unpack
+from ingest.parse.dispatch import parse
 from vectorstore.errors import Unavailable
+from vectorstore.types import MetadataValue, Span
 
 SMALL = b"# Title\n\nSome text.\n"
 # about half a second of work for the parser: many short paragraphs with links
@@ -271,8 +277,24 @@ GOOD = json.loads(pack(Extract("Title", (), metadata={"a": ("b",)}, pages=(0,)))
         {"metadata": {"a": {"b": 1}}},
         {"findings": [1]},
         {"modified": "yesterday"},
+        {"modified": 5},
+        {"modified": "0001-01-01T00:00:00+14:00"},
         {"reason": "because", "message": "x"},
         {"title": None},
+        {"title": "half a \ud83d"},
+        {"findings": ["\udfff"]},
+        {"metadata": {"\ud800": "x"}},
+        {"metadata": {"a": math.nan}},
+        {"metadata": {"a": -math.inf}},
+        {"readers": ["hr", "\ud800"]},
+        {"blocks": [["paragraph", 0, 5, 1 << 90, [], 0]]},
+        {"blocks": [["paragraph", 0, 5, -1, [], 0]]},
+        {"blocks": [["heading", 0, 5, None, [], -1]]},
+        {"blocks": [["heading", False, 5, None, [], 1]]},
+        {"blocks": [["heading", 0, 5, None, ["\udc00"], 1]]},
+        {"pages": [True]},
+        {"reason": "corrupt", "message": "x", "unread": [-1]},
+        {"reason": "corrupt", "message": "\ud800"},
     ],
 )
 def test_parcel_of_another_shape_is_refused(change: dict[str, object]) -> None:
@@ -281,7 +303,56 @@ def test_parcel_of_another_shape_is_refused(change: dict[str, object]) -> None:
         unpack(json.dumps(GOOD | change).encode())
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"\xff", b"{", b"[" * 100_000])
+def test_a_number_that_is_none_stands_in_no_parcel(tmp_path: Path) -> None:
+    front = b"---\nscore: .nan\nmost: .inf\nleast: -.inf\nhuge: 1e999\nkept: 2.5\n---\n\nText.\n"
+    with ParserPool(1) as pool:
+        [(_, outcome)] = pool.parse_all(files(tmp_path, {"a.md": front}))
+    assert isinstance(outcome, Extract)
+    assert outcome.metadata["kept"] == 2.5
+    assert not {"score", "most", "least"} & set(outcome.metadata)
+
+
+@pytest.mark.parametrize("said", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_date_that_utc_does_not_have_is_none(said: str) -> None:
+    front = f"---\ndate: {said}\n---\n\nText.\n".encode()
+    assert parse(front, name="a.md", limits=Limits()).modified is None
+
+
+_WORDS = st.text(max_size=9)
+
+
+@given(
+    _WORDS,
+    st.dictionaries(_WORDS, st.one_of(_WORDS, st.booleans(), st.integers(), st.lists(_WORDS).map(tuple))),
+    st.lists(_WORDS).map(tuple),
+    st.none() | st.datetimes(timezones=st.sampled_from([None, UTC])),
+)
+def test_what_a_parser_hands_back_arrives_as_it_was(
+    text: str, metadata: dict[str, MetadataValue], words: tuple[str, ...], modified: datetime | None
+) -> None:
+    blocks = (Block("list", Span(0, len(text), 1), words, 2), Block("code", Span(len(text), len(text))))
+    extract = Extract(
+        text,
+        blocks,
+        modified=modified,
+        pages=(0,),
+        metadata=metadata,
+        readers=words,
+        findings=words,
+        by_ocr=(1,),
+    )
+    assert unpack(pack(extract)[LENGTH.size :]) == extract
+    failure = ParseFailure("corrupt", text, (1, 2))
+    assert unpack(pack(failure)[LENGTH.size :]) == failure
+
+
+def test_half_a_character_in_a_document_is_replaced_and_moves_nothing() -> None:
+    arrived = unpack(pack(Extract("a\ud800b", (Block("paragraph", Span(0, 3)),)))[LENGTH.size :])
+    assert isinstance(arrived, Extract)
+    assert (arrived.text, arrived.blocks[0].span) == ("a?b", Span(0, 3))
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"\xff", b"{", b"[" * 100_000, b'"reason"', b"7"])
 def test_parcel_that_is_no_object_is_refused(body: bytes) -> None:
     with pytest.raises(BadParcel):
         unpack(body)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from app.commands.docs import app as docs
-from ingest.pipeline import inspect
+from ingest.report import inspect
 from ingest.run import Ingestion, Request
 from ingest.settings import IngestSettings
 from ingest.twins import alike, shingles, sketch_of

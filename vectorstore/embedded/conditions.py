@@ -94,8 +94,8 @@ def _in_utc(value: str) -> str:
         return value
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError as error:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError) as error:
         raise BadInput(
             f"{value!r} is not a time.", "Write it as 2026-03-01 or 2026-03-01T09:30:00Z."
         ) from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
