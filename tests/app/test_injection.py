@@ -51,7 +51,7 @@ def attacked(orders: list[Injection], folder: Path) -> tuple[Counter[str], list[
 
 async def asked(parts: Parts, orders: list[Injection]) -> tuple[Counter[str], list[str]]:
     model = ObeyingModel()
-    turn = replace(parts.turn, answerer=model)
+    turn = replace(parts.turn, model=model)
     obeyed: Counter[str] = Counter()
     leaks: list[str] = []
     for order in orders:

@@ -16,8 +16,9 @@ from app.answer.openai_compatible import ModelLimits, OpenAICompatibleAnswerer
 from app.build import Parts
 from app.events import Cancelled, Done, Event, Failed, Text
 from app.language.phrases import say
-from app.question import Question
-from app.reader.answerable import Answerability
+from app.question import Part, Question
+from app.reader.answerable import Answerability, PartRead, PassagesRead
+from app.reader.asked import ask
 from app.runs.runs import MemoryBoard, RunLimits, Runs
 from tests.fakes.faulty_model import EITHER, FAULTS, FINE, FaultyModel, faulty_model
 from tests.fakes.handbook import small_handbook
@@ -30,6 +31,7 @@ IN_VAIN = frozenset(
     {"hangs before the headers", "hangs after the headers", "stalls in the middle", "never ends"}
 )
 REFUSES = "refuses the connection"
+ANSWERABLE = PassagesRead((PartRead(Part(""), ask(Part("")), (), Answerability(True, 1.0)),))
 NOWHERE = "http://127.0.0.1:9/v1"
 QUESTION = Question("How many days of annual leave do full-time staff get?", Scope())
 NOTED = {
@@ -62,13 +64,13 @@ class Asking:
             )
             for kind in (*FINE, *EITHER, *FAULTS, REFUSES)
         }
-        self._turn = replace(parts.turn, decide=lambda *_: Answerability(True, 1.0))
+        self._turn = replace(parts.turn, read=lambda *_: ANSWERABLE)
         self.runs = Runs(
             self._answer, MemoryBoard(), limits=RunLimits(concurrent=16, queued=2_000, queue_seconds=300)
         )
 
     async def _answer(self, question: Question, run: str) -> AsyncGenerator[Event, None]:
-        turn = replace(self._turn, answerer=self._answerers[question.conversation])
+        turn = replace(self._turn, model=self._answerers[question.conversation])
         async with aclosing(turn.answer(question, run)) as events:
             async for event in events:
                 yield event
