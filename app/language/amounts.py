@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
-from app.language.words import fold
+from vectorstore.language.words import fold
 
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _RANGE_NUMBER = r"(\d{1,15}(?:[.,' ]\d{3}){0,5}(?:[.,]\d{1,15})?)"

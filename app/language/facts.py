@@ -8,7 +8,7 @@ from functools import lru_cache
 from operator import itemgetter
 
 from app.language.amounts import SCALES, Amount, amounts, scaled
-from app.language.words import fold
+from vectorstore.language.words import fold
 
 _JOINED = re.compile(r"[\w./+-]++")
 _CODE_BEGINS = re.compile(r"(?<![\w-])[^\W_]")

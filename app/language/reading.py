@@ -7,8 +7,8 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from app.language.facts import Facts, facts, names, together
-from app.language.sentences import sentence_spans
-from app.language.words import fold, stems, terms, word_set, words
+from vectorstore.language.sentences import sentence_spans
+from vectorstore.language.words import fold, stems, terms, word_set, words
 
 _NEGATIONS = word_set(
     "not no never without cannot none neither nor except unless nicht kein keine nie sin nunca"

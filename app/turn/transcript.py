@@ -21,9 +21,9 @@ from app.events import (
     Text,
 )
 from app.guard import LinkGuard, inert
-from app.language.sentences import SentenceStream
 from app.support.claim import claim
 from app.support.ground import Grounding
+from vectorstore.language.sentences import SentenceStream
 from vectorstore.printable import Printable
 
 _GROUP = re.compile(r" {0,60}\[(?=[\d,\s]{1,60}\])(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")

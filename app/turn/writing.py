@@ -13,13 +13,13 @@ from app.answer.messages import SENTINEL, rewrite_prompt
 from app.events import Done, Event, FollowUps, Passage, Timing, Usage
 from app.language.phrases import say
 from app.language.quotation import quoted
-from app.language.sentences import SentenceStream
 from app.question import Understood
 from app.reader.answerable import PassagesRead, refusal_text
 from app.support.claim import MARKER, claim
 from app.turn.retrieve import TokenCounter
 from app.turn.transcript import Check, Transcript
 from app.understand.follow_ups import follow_ups
+from vectorstore.language.sentences import SentenceStream
 from vectorstore.types import Hit
 
 Rewrite: TypeAlias = Callable[[str, Sequence[Passage]], Awaitable[str]]

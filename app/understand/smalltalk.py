@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from app.language.phrases import language_of, say
 from app.language.quotation import inside
-from app.language.words import STOPWORDS, fold, rarity, stem, word_set, words
 from app.question import Message, Question
+from vectorstore.language.words import STOPWORDS, fold, rarity, stem, word_set, words
 from vectorstore.printable import printable
 
 _LONGEST_ABOUT = 120

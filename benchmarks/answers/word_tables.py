@@ -1,6 +1,6 @@
 """Make the two word tables of `app/`: stems by frequency, and each stem's nearest stems by meaning.
 
-    python -m benchmarks.answers.word_tables --cache FOLDER     # writes app/language/common_words.txt and app/reader/near_words.txt
+    python -m benchmarks.answers.word_tables --cache FOLDER     # writes vectorstore/language/common_words.txt and app/reader/near_words.txt
 
 Counts come from the passages of MT-RAG and the open handbooks and documentation in ../shared/data; nearness is the
 cosine of the default embedder's vectors of single words.
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from app.language.words import STOPWORDS, parts, stem, words
 from benchmarks.kept_vectors import KeptVectors
+from vectorstore.language.words import STOPWORDS, parts, stem, words
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 APP = Path(__file__).parents[2] / "app"

@@ -6,11 +6,11 @@ from functools import lru_cache
 
 from app.events import Passage
 from app.language.phrases import languages, say
-from app.language.sentences import sentence_spans
 from app.support.claim import claim
 from app.support.ground import SUPPORTED, Grounding, check, support
 from eval.metrics.outcome import NOT_APPLICABLE, Outcome, Score, ok
 from eval.metrics.ruler import PLAIN, Ruler
+from vectorstore.language.sentences import sentence_spans
 
 MARKER = re.compile(r"\[(\d{1,3})\]")
 """A citation in an answer, in Footnote's own form: the number of its passage."""

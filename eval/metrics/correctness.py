@@ -1,18 +1,18 @@
 """F. Correctness against a reference: how much of its wording the answer holds, rare words counting more.
 
 Each word weighs as much as it is rare in the chunks of the index that is asked, as it stands when the run begins;
-where there is no index to count in, in general English (`app/language/words.py`). On 280 judged pairs this F1 reaches a Pearson correlation of 0.53
+where there is no index to count in, in general English (`vectorstore/language/words.py`). On 280 judged pairs this F1 reaches a Pearson correlation of 0.53
 with human preference; humans among themselves 0.70.
 """
 
 import math
 from collections import Counter
 
-from app.language.words import stem, words
 from app.support.ground import SUPPORTED, support
 from eval.metrics.answer import MARKER
 from eval.metrics.outcome import NOT_APPLICABLE, Outcome, Score, ok
 from eval.metrics.ruler import PLAIN, Ruler
+from vectorstore.language.words import stem, words
 
 
 def nuggets(outcome: Outcome, ruler: Ruler = PLAIN) -> dict[str, Score]:

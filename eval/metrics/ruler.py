@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from app.language.words import rarity, stem, words
 from app.support.ground import SUPPORTED
+from vectorstore.language.words import rarity, stem, words
 
 _FEW = 50
 """Chunks; of fewer, how often a word occurs tells little."""

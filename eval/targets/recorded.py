@@ -14,13 +14,13 @@ from typing import Annotated
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from app.events import Citation, Passage, SentenceChecked
-from app.language.sentences import sentence_spans
 from app.support.ground import check
 from eval.cases import Case
 from eval.metrics.answer import MARKER
 from eval.metrics.outcome import Outcome
 from eval.metrics.refusal import sounds_refused
 from vectorstore.errors import BadInput, NotFound
+from vectorstore.language.sentences import sentence_spans
 from vectorstore.text_file import numbered_lines, read_text
 from vectorstore.types import Document, DocumentId, Span
 

@@ -8,7 +8,7 @@ one with the sentence that it stands in, however many it holds itself.
 import re
 from typing import Literal, TypeAlias
 
-from app.language.words import word_set
+from vectorstore.language.words import word_set
 
 _Line: TypeAlias = Literal["prose", "whole", "code"]
 
