@@ -7,6 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from app.language.reading import lines
+from app.reader.extractive import written
+from ingest.extract import Limits
+from ingest.parse.plain import write_plain
+from ingest.parse.writer import ExtractWriter
+from vectorstore.language.marks import cited, unmarked
+from vectorstore.language.sentences import SentenceStream, sentence_spans
+from vectorstore.language.words import MONTHS, NEGATIONS, NUMBERS, terms
+
 ROOT = Path(__file__).parents[1]
 ROOMS = ("app", "eval", "ingest", "prompts", "vectorstore")
 MARKS = "vectorstore/language/marks.py"
@@ -92,3 +101,52 @@ BEFORE = {
 def test_the_telltales_find_the_copies_that_there_once_were(kind: str) -> None:
     missed = [text for text in BEFORE[kind] if not re.search(TELLTALES[kind][0], text)]
     assert missed == []
+
+
+@pytest.mark.parametrize(
+    "mark",
+    ["-", "*", "+", "•", "▪", "‣", "–", "·", "●", "□", "1.", "12)", "(3)", "a)", "(b)", "B)", "iv)", "(ii)"],
+)
+def test_an_item_is_one_for_every_reader(mark: str) -> None:
+    text = f"{mark} Bring your badge"
+    assert [line.kind for line in lines(text)] == ["item"]
+    assert written(lines(text)[0]) == "“Bring your badge.”"
+    assert len(sentence_spans(f"What we ask of guests\n{text}\n{text}")) == 3
+    writer = ExtractWriter(Limits())
+    write_plain(f"{text}\n{text}", writer)
+    assert [block.kind for block in writer.finish("text/plain").blocks] == ["list"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A. Smith wrote it", "I. e. the badge", "-5 degrees", "*bold* words", "1999. It was", "3.5 hours"],
+)
+def test_what_only_looks_like_an_item_is_none(text: str) -> None:
+    assert [line.kind for line in lines(text)] == ["prose"] * len(lines(text))
+
+
+@pytest.mark.parametrize(
+    "marker", ["[1]", "[12][3]", "[1, 2]", "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]", "[1 ,\t2]"]
+)
+def test_a_marker_belongs_to_its_sentence_however_it_arrives(marker: str) -> None:
+    text = f"The cap is 50 euros. {marker} It is paid monthly {marker}. Ask HR."
+    whole = sentence_spans(text)
+    assert [unmarked(text[start:end]) for start, end in whole] == [
+        "The cap is 50 euros.",
+        "It is paid monthly.",
+        "Ask HR.",
+    ]
+    stream = SentenceStream()
+    assert [span for character in text for span in stream.feed(character)] + stream.finish() == whole
+    assert cited(text) == 2 * [int(number) for number in re.findall(r"\d+", marker)]
+
+
+def test_small_numbers_months_and_negations_have_each_their_word() -> None:
+    assert terms("7 laptops") == terms("seven laptops")
+    assert {NUMBERS[word] for word in ("zero", "twelve", "zwei", "third")} == {0, 12, 2, 3}
+    assert {
+        MONTHS[name] for name in ("march", "märz", "mars", "marzo", "março", "maart", "marzec", "mar")
+    } == {3}
+    assert set(MONTHS.values()) == set(range(1, 13))
+    assert NEGATIONS.isdisjoint(MONTHS)
+    assert NEGATIONS.isdisjoint(NUMBERS)
