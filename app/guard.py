@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterable
 
 from app.address import GIVEN_AWAY, OPENERS, address
+from vectorstore.language.marks import MARKER, MARKER_BEGUN
 from vectorstore.printable import JOINERS, Printable
 
 _LONGEST = 1_024
@@ -39,8 +40,6 @@ _UNSPACED = (
 )
 _WORD = re.compile(rf"[^\s<>`|{_UNSPACED}]{{1,{_LONGEST}}}")
 _PLAIN = re.compile(rf"(?:[^\W_]{{1,40}},? )+|[{_UNSPACED}]+|[^\S\n]+|[\n>|]")
-_MARKER = re.compile(r"\[\d{1,3}\]")
-_MARKER_BEGUN = re.compile(r"\[\d{0,3}\Z")
 _MARKS = frozenset("*_~")
 _ENTITY = r"&(?!(?:lt|gt|amp|quot|apos|nbsp|#39);)(?=(?:#[0-9]{1,9}|#[xX][0-9A-Fa-f]{1,8}|[A-Za-z][A-Za-z0-9]{0,40});)"
 _PAIRED = re.compile(r"[!-/:-@\\^_{-~]")
@@ -271,7 +270,7 @@ class LinkGuard:
     def _word(self, word: str, follow: str, *, complete: bool) -> int:
         """Let out a word, its addresses as code spans, its markers as they are; return how much of it."""
         done = 0
-        for marker in _MARKER.finditer(word):
+        for marker in MARKER.finditer(word):
             self._segment(word[done : marker.start()], "[", marker.start() - done)
             self._text(marker[0])
             done = marker.end()
@@ -279,7 +278,7 @@ class LinkGuard:
         if complete:
             return done + self._segment(rest, follow, len(rest))
         # Neither a marker nor an entity may be cut.
-        rest = _MARKER_BEGUN.sub("", rest)
+        rest = MARKER_BEGUN.sub("", rest)
         end = max(0, len(rest) - _OVERLAP)
         end = max(0, rest.find("&", max(0, end - _OVERLAP), end)) or end
         return done + self._segment(rest, "…", end)

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from app.language.sentences import sentence_spans
-from app.language.words import STOPWORDS, rarity, stem, words
 from app.support.ground import SUPPORTED, support
 from eval.cases import Case, Evidence
 from eval.judge.judge import Ask
 from prompts.loader import load
 from vectorstore.errors import FootnoteError
+from vectorstore.language.sentences import sentence_spans
+from vectorstore.language.words import STOPWORDS, rarity, stem, words
 
 _HEADING = re.compile(r"\A#{1,6}\s++(?P<text>.+)\Z")
 _ANSWER = re.compile(r"\A(?:\*\*)?A[:.](?:\*\*)?\s*+")

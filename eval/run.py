@@ -13,9 +13,8 @@ import numpy as np
 from eval.cases import Case
 from eval.judge.judge import Judge
 from eval.metrics.answer import answers_of
-from eval.metrics.outcome import NOT_APPLICABLE, Outcome, Score, ok
+from eval.metrics.outcome import NOT_APPLICABLE, PLAIN, Outcome, Ruler, Score, ok
 from eval.metrics.row import Prices, Row, make_row
-from eval.metrics.ruler import PLAIN, Ruler
 from eval.metrics.scorers import scores_of, versions
 from eval.metrics.summary import Mean, summarise
 from eval.targets.target import Target

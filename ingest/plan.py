@@ -16,7 +16,7 @@ from ingest.sources.rules import Attributes, Rule, attributes_from, ruled
 from ingest.sources.side_cars import SideCars
 from vectorstore.errors import BadInput, FootnoteError
 
-VERSIONS = (CHUNKER, "parse-3")
+VERSIONS = (CHUNKER, "parse-4")
 """Both change whenever the same file would give another text or other chunks."""
 
 

@@ -1,14 +1,13 @@
 """Finds documents that say nearly the same as another, across runs."""
 
 import os
-import re
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import accumulate, islice
+from itertools import accumulate
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vectorstore.errors import NotFound
+from vectorstore.language.words import words
 from vectorstore.store import Snapshot
 from vectorstore.types import Document, DocumentId, Scope
 
@@ -23,10 +23,11 @@ Sketch: TypeAlias = npt.NDArray[np.uint64]
 """Shape (8,): one number for each band."""
 BANDS: Final = 8
 
-_WORD = re.compile(r"\w+")
 _RUN: Final = 5
 _FEWEST: Final = 20
 _MOST: Final = 50_000
+_LONGEST: Final = 16
+"""Characters of a word and what parts it from the next, of a text whose end is not looked at."""
 _ROWS: Final = 4
 _PIECE: Final = 4_096
 _PRIME: Final = np.uint64((1 << 31) - 1)
@@ -38,11 +39,11 @@ _MIX: Final = _dice.integers(1, 1 << 63, _ROWS, dtype=np.uint64) | np.uint64(1)
 
 def shingles(text: str) -> frozenset[int]:
     """Return the hashes of a text's runs of five words; none when there are too few to tell texts apart."""
-    words = [match[0].casefold() for match in islice(_WORD.finditer(text), _MOST)]
-    if len(words) < _FEWEST:
+    spoken = words(text[: _MOST * _LONGEST])[:_MOST]
+    if len(spoken) < _FEWEST:
         return frozenset()
     # Cut out of one string of bytes: joining each run anew takes most of the time.
-    line = " ".join(words).encode("utf-8", "replace")
+    line = " ".join(spoken).encode("utf-8", "replace")
     ends = list(accumulate(len(word) + 1 for word in line.split(b" ")))
     return frozenset(
         zlib.crc32(line[start : end - 1]) for start, end in zip([0, *ends], ends[_RUN - 1 :], strict=False)
@@ -123,7 +124,7 @@ class Twins:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, draft = tempfile.mkstemp(dir=self._path.parent, prefix=f".{_FILE}.")
             with os.fdopen(handle, "wb") as file:
-                np.savez(file, ids=np.array(self._ids, dtype="S32"), bands=self._bands)
+                np.savez(file, ids=np.array(self._ids, dtype="S32"), sketches=self._bands)
             Path(draft).replace(self._path)
 
     def _candidates(self, row: int, snapshot: Snapshot, tenant: str) -> Iterator[Document]:
@@ -145,7 +146,7 @@ class Twins:
         try:
             with np.load(self._path, allow_pickle=False) as kept:
                 ids = [DocumentId(each.decode("ascii")) for each in kept["ids"].tolist()]
-                bands = kept["bands"]
+                bands = kept["sketches"]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return [], nothing
         if bands.shape != (len(ids), BANDS) or bands.dtype != np.uint64:

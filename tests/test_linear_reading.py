@@ -9,7 +9,6 @@ from app.guard import inert
 from app.language.amounts import in_range
 from app.language.phrases import language_of
 from app.language.reading import lines, read, whole, windows
-from app.language.sentences import SentenceStream
 from app.question import Message, Part
 from app.reader.asked import ask
 from app.reader.extractive import written
@@ -20,6 +19,7 @@ from app.understand.condense import parts_of, standalone
 from app.understand.smalltalk import housekeeping
 from tests.test_patterns import common_seeds
 from vectorstore.embedded.projection.tantivy_index import identifiers
+from vectorstore.language.sentences import SentenceStream
 from vectorstore.same import Distinct
 from vectorstore.types import Span
 

@@ -1,11 +1,11 @@
 """Passages that say the same in the same words: copies, and copies with a changed header or a typing error."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from vectorstore.language.words import EXCEPTIONS, negates, words
 from vectorstore.types import Hit
 
 _ALIKE = 0.9
@@ -14,11 +14,8 @@ _SPELLED = 0.9
 """Least likeness of a word and its misspelling; `employee` and `employer` have 0.875."""
 _SHORTEST = 12
 """Passages of fewer words must be the same word for word."""
-_TURNS_MEANING = frozenset(
-    ("not", "no", "never", "none", "nor", "neither", "without", "except", "unless", "only", "cannot")
-)
+_TURNS_MEANING = EXCEPTIONS | {"only"}
 _BITS = 512
-_WORD = re.compile(r"\w+", re.UNICODE)
 
 
 class Distinct:
@@ -30,13 +27,13 @@ class Distinct:
     """
 
     def __init__(self, question: str) -> None:
-        self._asked = frozenset(_words(question))
+        self._asked = frozenset(words(question))
         self._kept: list[_Passage] = []
 
     def take(self, hit: Hit, *, keep: bool = True) -> Hit | None:
         """Return the kept hit that says the same; without one, return None and `keep` this one."""
-        words = _words(hit.chunk.text) or [hit.chunk.text]
-        passage = _Passage(hit, words, _mask(words))
+        spoken = words(hit.chunk.text) or [hit.chunk.text]
+        passage = _Passage(hit, spoken, _mask(spoken))
         twin = next((each.hit for each in self._kept if self._same(each, passage)), None)
         if twin is None and keep:
             self._kept.append(passage)
@@ -63,11 +60,16 @@ class Distinct:
         return _holds(first.words, second.words) or _spelled_alike(here, there)
 
     def _matters(self, word: str) -> bool:
-        return word in self._asked or word in _TURNS_MEANING or any(letter.isdigit() for letter in word)
+        return (
+            word in self._asked
+            or negates(word)
+            or word in _TURNS_MEANING
+            or any(letter.isdigit() for letter in word)
+        )
 
 
 def _holds(first: Sequence[str], second: Sequence[str]) -> bool:
-    short, long = sorted((f" {' '.join(words)} " for words in (first, second)), key=len)
+    short, long = sorted((f" {' '.join(spoken)} " for spoken in (first, second)), key=len)
     return short in long
 
 
@@ -91,19 +93,15 @@ class _Passage:
 
     @property
     def context(self) -> frozenset[str]:
-        return frozenset(_words(" ".join((self.hit.document.title, *self.hit.chunk.headings))))
+        return frozenset(words(" ".join((self.hit.document.title, *self.hit.chunk.headings))))
 
     @property
     def triples(self) -> frozenset[tuple[str, ...]]:
         return frozenset(zip(self.words, self.words[1:], self.words[2:], strict=False))
 
 
-def _mask(words: Sequence[str]) -> int:
+def _mask(spoken: Sequence[str]) -> int:
     bits = bytearray(_BITS)
-    for word in words:
+    for word in spoken:
         bits[hash(word) % _BITS] = 1
     return int.from_bytes(bits, "little")
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())

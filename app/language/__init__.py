@@ -1,1 +1,1 @@
-"""What a text says, without a model: words, sentences, facts, and what a question asks for."""
+"""What a question and a claim say, without a model: facts, amounts, readings, and what Footnote says itself."""

@@ -7,13 +7,12 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
-from app.language.words import fold
+from vectorstore.language.words import MONTHS, fold
 
-_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _RANGE_NUMBER = r"(\d{1,15}(?:[.,' ]\d{3}){0,5}(?:[.,]\d{1,15})?)"
 _SIGN = r"(?:[a-z€$£]{1,3} ?)?"
 _UNIT = r"(?: ?[a-z%€$£°]{1,7})?"
-_END = rf"(?! ?%|[:.,]?\d| ?(?:{_MONTHS})|-\d)"
+_END = rf"(?! ?%|[:.,]?\d| ?(?:{'|'.join(MONTHS)})\b|-\d)"
 """Not a share, a time of day or a date."""
 _RANGE_BETWEEN = re.compile(
     rf"(?<![\w.:-]){_SIGN}{_RANGE_NUMBER}(?!:){_UNIT} ?(?:to|-|and|bis|until) ?{_SIGN}{_RANGE_NUMBER}(?![\w-]){_END}"

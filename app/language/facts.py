@@ -8,7 +8,8 @@ from functools import lru_cache
 from operator import itemgetter
 
 from app.language.amounts import SCALES, Amount, amounts, scaled
-from app.language.words import fold
+from vectorstore.language.marks import BULLET_SIGNS
+from vectorstore.language.words import MONTHS, NUMBERS, fold
 
 _JOINED = re.compile(r"[\w./+-]++")
 _CODE_BEGINS = re.compile(r"(?<![\w-])[^\W_]")
@@ -24,41 +25,10 @@ _DIGIT = re.compile(r"\d")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _ACRONYM = re.compile(r"(?<![\w-])[A-Z][A-Z0-9]{1,7}(?![\w])")
 _NAME = re.compile(r"(?<![\w.])[A-Z](?:(?![a-z])[^\W\d_])*+[a-z][\w’'-]*+")
+_BEGINS = f".!?:;\n|#>-{BULLET_SIGNS}"
 _MAY_OR_MARCH = re.compile(r"(?<=[\w,] )(?:May|March|Mai|Mar)\b|\b(?:May|March|Mar)(?= \d)")
 
-_MONTHS = {
-    name: month
-    for month, names in enumerate(
-        (
-            "january jan januar enero janvier", "february feb februar febrero février",
-            "march mar märz marzo mars", "april apr abril avril", "may mai mayo", "june jun juni junio juin",
-            "july jul juli julio juillet", "august aug agosto août", "september sep sept septiembre septembre",
-            "october oct oktober octubre octobre", "november nov noviembre novembre",
-            "december dec dezember diciembre décembre",
-        ),
-        start=1,
-    )
-    for name in names.split()
-}  # fmt: skip
-_NUMBER_WORDS = {
-    word: str(value)
-    for words, values in (
-        (
-            "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-            "seventeen eighteen nineteen twenty",
-            range(21),
-        ),
-        (
-            "thirty forty fifty sixty seventy eighty ninety hundred thousand",
-            (30, 40, 50, 60, 70, 80, 90, 100, 1000),
-        ),
-        ("once twice", (1, 2)),
-        ("first second third fourth fifth sixth seventh eighth ninth tenth", range(1, 11)),
-        ("eins zwei drei vier fünf sechs sieben acht neun zehn", range(1, 11)),
-    )
-    for word, value in zip(words.split(), values, strict=True)
-}
-_COUNTING = _NUMBER_WORDS.keys() | SCALES.keys()
+_COUNTING = NUMBERS.keys() | SCALES.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +91,12 @@ def facts(text: str) -> Facts:
     plain = rest = fold(text)
     codes: set[str] = set()
     held: list[Amount] = []
-    ordinals = {f"{part} {_NUMBER_WORDS.get(nth, nth[:1])}" for nth, part in _NTH.findall(plain)}
+    ordinals = {f"{part} {NUMBERS.get(nth, nth[:1])}" for nth, part in _NTH.findall(plain)}
     if _DIGIT.search(plain):
         held, codes, rest = _figures(plain)
         ordinals |= {f"quarter {quarter}" for quarter in _QUARTER.findall(plain)} | _days(text)
     tokens = _LETTERS.findall(rest)
-    months = {f"month {_MONTHS[word]}" for word in _month_words(text, tokens)}
+    months = {f"month {MONTHS[word]}" for word in _month_words(text, tokens)}
     counted, scales = _spoken(tokens)
     found = Facts(
         frozenset([amount.value for amount in held]),
@@ -226,12 +196,12 @@ def _spoken(tokens: list[str]) -> tuple[set[str], set[str]]:
             continue
         before = tokens[place - 1] if place else ""
         following = tokens[place + 1] if place + 1 < len(tokens) else ""
-        if word in SCALES and before in _NUMBER_WORDS:
+        if word in SCALES and before in NUMBERS:
             continue
         if word in SCALES:
             scales.add(str(SCALES[word]))
-        if word in _NUMBER_WORDS:
-            counted.add(scaled(_NUMBER_WORDS[word], SCALES.get(following, 1)))
+        if word in NUMBERS:
+            counted.add(scaled(str(NUMBERS[word]), SCALES.get(following, 1)))
     return counted, scales
 
 
@@ -239,19 +209,17 @@ def _days(text: str) -> set[str]:
     """Return each day of a month, as `9 November` or `November 9th`."""
     found = [(match[1], match[2]) for match in _DAY_MONTH.finditer(text)]
     found += [(match[2], match[1]) for match in _MONTH_DAY.finditer(text)]
-    return {f"day {int(day)} of {_MONTHS[month.lower()]}" for day, month in found if month.lower() in _MONTHS}
+    return {f"day {int(day)} of {MONTHS[month.lower()]}" for day, month in found if month.lower() in MONTHS}
 
 
 def _spelt(date: re.Match[str]) -> str:
-    month = next(name for name, number in _MONTHS.items() if number == int(date[2]))
+    month = next(name for name, number in MONTHS.items() if number == int(date[2]))
     return f"{int(date[3])} {month.title()} {date[1]}"
 
 
 def _month_words(text: str, tokens: list[str]) -> list[str]:
     """Return the words that name a month; `may` and `march` only where they are capitalised mid-sentence."""
-    found = [
-        word for word in tokens if word in _MONTHS and word not in ("may", "march", "mar", "mars", "mai")
-    ]
+    found = [word for word in tokens if word in MONTHS and word not in ("may", "march", "mar", "mars", "mai")]
     if "Ma" not in text:
         return found
     return found + [match[0].lower() for match in _MAY_OR_MARCH.finditer(text)]
@@ -265,6 +233,6 @@ def names(text: str) -> frozenset[str]:
         before = match.start() - 1
         while before >= 0 and text[before] in " \t\"'“‘(*_":
             before -= 1
-        if before >= 0 and text[before] not in ".!?:;\n|#>-•":
+        if before >= 0 and text[before] not in _BEGINS:
             found.add(match[0].lower().removesuffix("'s").removesuffix("’s"))
     return frozenset(found)

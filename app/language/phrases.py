@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from app.language.words import fold, word_set, words
+from vectorstore.language.words import fold, word_set, words
 
 _TABLE = Path(__file__).with_name("phrases.toml")
 _PLACE = re.compile(r"\{([a-z]+)\}")

@@ -7,18 +7,13 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from app.language.facts import Facts, facts, names, together
-from app.language.sentences import sentence_spans
-from app.language.words import fold, stems, terms, word_set, words
+from vectorstore.language.marks import BULLETED, ITEM, NUMBERED
+from vectorstore.language.sentences import sentence_spans
+from vectorstore.language.words import EXCEPTIONS, fold, negates, stems, terms, words
 
-_NEGATIONS = word_set(
-    "not no never without cannot none neither nor except unless nicht kein keine nie sin nunca"
-)
 _HEADING = re.compile(r"#{1,6}\s")
 _RULE = re.compile(r"\A[\s:|]*+-[\s:|-]*+\Z")
 _BARE = re.compile(r"(?:yes|no|ja|nein|sí|oui|non)[.!]", re.IGNORECASE)
-_BULLET = re.compile(r"[-*+•◦▪–]\s")
-_NUMBERED = re.compile(r"\d{1,3}[.)]\s")
-_ITEM = re.compile(rf"{_BULLET.pattern}|{_NUMBERED.pattern}|\(?[a-z]\)\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +98,7 @@ def read(text: str) -> Reading:
         facts=facts(text),
         names=names(text),
         words=frozenset(spoken),
-        negated=any(word in _NEGATIONS or word.endswith("n't") for word in spoken),
+        negated=any(negates(word) or word in EXCEPTIONS for word in spoken),
         plain=" ".join(fold(text).replace("*", "").split()),
         spoken=f" {' '.join(spoken)} ",
     )
@@ -176,7 +171,7 @@ def lines(text: str, context: str = "") -> tuple[Line, ...]:
         kind = _kind(sentence)
         if kind == "row" and _kind(following) == "rule":
             kind = "header"
-        elif _BULLET.match(following) and _is_title(sentence) and kind in ("prose", "item"):
+        elif BULLETED.match(following) and _is_title(sentence) and kind in ("prose", "item"):
             kind = "title"
         under = above.take(sentence, kind, begins=text[start - 1 : start] in ("", "\n"))
         frame = "\n".join(part for part in (context, above.heading, under) if part)
@@ -214,14 +209,14 @@ class _Above:
             self._lead = sentence if sentence.endswith(":") else ""
             under, self._asked = self._asked, sentence if sentence.rstrip("*_ ").endswith("?") else ""
             return under
-        if _NUMBERED.match(sentence) and _is_title(self._lead):
+        if NUMBERED.match(sentence) and _is_title(self._lead):
             self._lead = ""
         return self._lead
 
 
 def _is_title(sentence: str) -> bool:
     """Say whether a line can be what the bullets under it are about."""
-    return bool(sentence) and sentence[-1] not in ".:;,!?" and not _BULLET.match(sentence)
+    return bool(sentence) and sentence[-1] not in ".:;,!?" and not BULLETED.match(sentence)
 
 
 def _with_reasons(spans: list[tuple[int, int]], text: str) -> list[tuple[int, int]]:
@@ -243,4 +238,4 @@ def _kind(sentence: str) -> str:
         return "heading"
     if _RULE.match(sentence) and not any(character.isalnum() for character in sentence):
         return "rule"
-    return "item" if _ITEM.match(sentence) else "prose"
+    return "item" if ITEM.match(sentence) else "prose"

@@ -13,12 +13,12 @@ from app.events import Passage
 from app.language.phrases import listed, say
 from app.language.quotation import quoted
 from app.language.reading import Reading, joined, lines, read, whole
-from app.language.words import UNKNOWN, fold, rarity
 from app.question import Part
 from app.reader.asked import HOLDS, STRICT, Asked, ask
 from app.reader.rank import Candidate, Source, rank
 from app.support.ground import OPPOSITES
 from vectorstore.errors import BadInput
+from vectorstore.language.words import UNKNOWN, fold, rarity
 from vectorstore.models.embed import Embedder
 from vectorstore.types import Vector
 

@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 
 from app.language.phrasal import meant
 from app.language.reading import Reading, read
-from app.language.words import STOPWORDS, fold, rarity, stem, total, word_set, words
 from app.question import Part
+from vectorstore.language.words import STOPWORDS, fold, rarity, stem, total, word_set, words
 
 _TABLE = Path(__file__).with_name("near_words.txt")
 _NOTHING, _EVERYTHING = 0.4, 1.0

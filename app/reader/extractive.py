@@ -11,10 +11,10 @@ from app.question import Message
 from app.reader.answerable import PassagesRead
 from app.reader.choice import Choice, choose
 from ingest.parse.marked.markdown_inline import Marks
+from vectorstore.language.marks import ITEM, MARKER
 
 EXTRACTIVE = "extractive"
 """What answers are said to be written by where no language model writes them."""
-_BULLET = re.compile(r"\A(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))\s++")
 _EMPHASIS = Marks(
     re.compile(r"(?<!\\)\*|(?<![\w\\])_"),
     {
@@ -26,7 +26,7 @@ _EMPHASIS = Marks(
     },
 )
 _LINK = re.compile(r"!?\[([^\[\]\n]*+)\]\([^)\n]{0,1000}+\)")
-_NOTE = re.compile(r"\[\^\w{1,8}\]|(?<!\w)\[\d{1,3}\]")
+_NOTE = re.compile(rf"\[\^\w{{1,8}}\]|(?<!\w){MARKER.pattern}")
 _ESCAPED = re.compile(r"\\([*_#+\-.!$~`<>|(){}\[\]])")
 _ENDED = re.compile(r"[.!?:…。！？؟۔।][\"'“”’»」』)*_]*\Z")
 _RULE = re.compile(r"\A[|\s:-]++\Z")
@@ -42,7 +42,7 @@ def written(line: Line) -> str:
 
 def _prose(text: str) -> str:
     """Take bullets, emphasis, link targets, footnote marks and the backslashes of escapes away."""
-    text = _LINK.sub(r"\1", _LINK.sub(r"\1", _BULLET.sub("", text.lstrip("> "))))
+    text = _LINK.sub(r"\1", _LINK.sub(r"\1", ITEM.sub("", text.lstrip("> "))))
     text = _NOTE.sub("", text)
     text = _EMPHASIS.removed(_EMPHASIS.removed(text)).lstrip("# ").strip("*")
     return _ESCAPED.sub(r"\1", text).replace("`", "")

@@ -1,6 +1,5 @@
 """What a sentence of an answer claims: without its markers, the marks of a quote, and Footnote's own words before it."""
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import lru_cache
@@ -10,12 +9,10 @@ from app.events import Passage
 from app.guard import inert
 from app.language.phrases import languages, say
 from app.language.quotation import quoted, unquoted
+from vectorstore.language.marks import unmarked
 from vectorstore.types import Document
 
 Age: TypeAlias = Literal["newer", "older"]
-
-MARKER = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
-
 
 _LONGEST = 2_000
 """Characters of a sentence that are checked: it is done while the answer streams, and more is no sentence."""
@@ -34,7 +31,7 @@ def claim(text: str, start: int, end: int, passages: Sequence[Passage]) -> str:
         if first < end and last > position:
             kept += text[position : max(first, position)]
             position = min(last, end)
-    bare = unquoted(MARKER.sub("", kept + text[position : min(end, position + _LONGEST)]).strip())
+    bare = unquoted(unmarked(kept + text[position : min(end, position + _LONGEST)]).strip())
     return bare if any(character.isalnum() for character in bare) else ""
 
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from app.events import Passage, Verdict
 from app.language.reading import Line, Reading, Window, lines, read, whole, windows
-from app.language.words import rarity, total
+from vectorstore.language.words import rarity, total
 from vectorstore.types import Span
 
 BUDGET = 480

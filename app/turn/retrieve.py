@@ -12,9 +12,9 @@ from pathlib import Path
 
 from app.events import Passage
 from app.language.phrasal import meant
-from app.language.words import fold
 from app.question import Question, Understood
 from vectorstore.expect import Whereabouts, find_expected
+from vectorstore.language.words import fold
 from vectorstore.models.embed import Embedder
 from vectorstore.store import Snapshot, Store
 from vectorstore.types import Chunk, ChunkId, Dropped, Generation, Hit, Span, Vector

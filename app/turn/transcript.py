@@ -21,16 +21,16 @@ from app.events import (
     Text,
 )
 from app.guard import LinkGuard, inert
-from app.language.sentences import SentenceStream
 from app.support.claim import claim
 from app.support.ground import Grounding
+from vectorstore.language.marks import MARKER, MARKER_BEGUN, numbers
+from vectorstore.language.sentences import SentenceStream
 from vectorstore.printable import Printable
 
-_GROUP = re.compile(r" {0,60}\[(?=[\d,\s]{1,60}\])(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
-_UNFINISHED = re.compile(r"\s{0,60}\[[\d,\s]{0,60}\Z|\s{1,60}\Z")
+_GROUP = re.compile(rf" {{0,60}}{MARKER.pattern}")
+_UNFINISHED = re.compile(rf"\s{{0,60}}{MARKER_BEGUN.pattern}|\s{{1,60}}\Z")
 _REACH = 130
 """More characters than an unfinished marker may have, with the space before it."""
-_OPENED = re.compile(r"\[[\d,\s]{0,60}\Z")
 
 
 class Markers:
@@ -61,11 +61,11 @@ class Markers:
         out, position = [""], 0
         for group in _GROUP.finditer(text):
             out.append(text[position : group.start()])
-            known = [number for number in map(int, group[1].split(",")) if number in self._known]
+            known = [number for number in numbers(group) if number in self._known]
             if known:
                 spaces = group[0].partition("[")[0]
                 out.append(spaces + "".join(f"[{number}]" for number in known))
-            elif _OPENED.search((self._tail + "".join(out[-8:]))[-_REACH:]):
+            elif MARKER_BEGUN.search((self._tail + "".join(out[-8:]))[-_REACH:]):
                 # What stands around a dropped marker must not close up to another one.
                 out.append("…")
             position = group.end()
@@ -76,8 +76,6 @@ class Markers:
 
 
 Check: TypeAlias = Callable[[str, Sequence[Passage]], Grounding]
-
-_SHOWN = re.compile(r"\[(\d{1,3})\]")
 
 
 def own_words(text: str) -> Text:
@@ -159,9 +157,10 @@ class Transcript:
         before = self._markers[-1].end if self._markers else 0
         seen = max(before, len(self.text) - 4)
         self.text += delta
-        for shown in _SHOWN.finditer(self.text, seen):
-            if int(shown[1]) in self._passages:
-                self._markers.append(_Marker(int(shown[1]), shown.start(), shown.end()))
+        for shown in MARKER.finditer(self.text, seen):
+            self._markers += [
+                _Marker(number, *shown.span()) for number in numbers(shown) if number in self._passages
+            ]
         yield Text(delta)
         for start, end in self._sentences.feed(delta):
             yield from self._closed(start, end)

@@ -13,13 +13,14 @@ from app.answer.messages import SENTINEL, rewrite_prompt
 from app.events import Done, Event, FollowUps, Passage, Timing, Usage
 from app.language.phrases import say
 from app.language.quotation import quoted
-from app.language.sentences import SentenceStream
 from app.question import Understood
 from app.reader.answerable import PassagesRead, refusal_text
-from app.support.claim import MARKER, claim
+from app.support.claim import claim
 from app.turn.retrieve import TokenCounter
 from app.turn.transcript import Check, Transcript
 from app.understand.follow_ups import follow_ups
+from vectorstore.language.marks import cited
+from vectorstore.language.sentences import SentenceStream
 from vectorstore.types import Hit
 
 Rewrite: TypeAlias = Callable[[str, Sequence[Passage]], Awaitable[str]]
@@ -73,10 +74,9 @@ def _supported(text: str, span: tuple[int, int], passages: Sequence[Passage], ch
     claimed = claim(text, *span, passages)
     if not claimed:
         return True
-    markers = MARKER.findall(text[slice(*span)])
-    numbers = {int(number) for marker in markers for number in marker.split(",")}
-    cited = [passage for passage in passages if passage.number in numbers]
-    return check(claimed, cited or list(passages)).verdict == "supported"
+    numbers = cited(text[slice(*span)])
+    named = [passage for passage in passages if passage.number in numbers]
+    return check(claimed, named or list(passages)).verdict == "supported"
 
 
 def _lead(text: str, start: int) -> str:

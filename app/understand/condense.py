@@ -9,9 +9,9 @@ from app.answer.answerer import ModelFailure
 from app.language.facts import facts, names
 from app.language.phrases import language_of, listed, say
 from app.language.quotation import quoted
-from app.language.words import STOPWORDS, fold, rarity, stem, word_set, words
 from app.question import Message, Part, Question, Understood
 from prompts.loader import load
+from vectorstore.language.words import STOPWORDS, fold, rarity, stem, word_set, words
 from vectorstore.types import Hit
 
 _TELLS_LITTLE = 5.0

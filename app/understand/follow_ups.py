@@ -7,7 +7,7 @@ from app.events import Passage
 from app.language.phrases import say
 from app.language.quotation import quoted
 from app.language.reading import read
-from app.language.words import total
+from vectorstore.language.words import total
 from vectorstore.types import ChunkId, Hit
 
 _NUMBER = re.compile(r"\A(?:\d++[.)]?)++ ")

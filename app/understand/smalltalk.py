@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from app.language.phrases import language_of, say
 from app.language.quotation import inside
-from app.language.words import STOPWORDS, fold, rarity, stem, word_set, words
 from app.question import Message, Question
+from vectorstore.language.marks import unmarked
+from vectorstore.language.words import STOPWORDS, fold, rarity, stem, word_set, words
 from vectorstore.printable import printable
 
 _LONGEST_ABOUT = 120
@@ -32,7 +33,6 @@ _SAID = re.compile(
     r"(?:kannst du |können sie )?(?:das |die antwort )(?:bitte )?wiederholen|was hast du (?:gerade )?gesagt|"
     r"(?:peux-tu |pouvez-vous )?répéter(?: s'il (?:te|vous) plaît)?|qu'as-tu dit|(?:puedes )?repetir(?:lo)?|qué (?:has dicho|dijiste)"
 )
-_MARKER = re.compile(r" ?\[\d{1,3}\]")
 _SPACES_ABOUT = re.compile(r"\s++")
 
 
@@ -58,7 +58,7 @@ def _quoted(phrase: str, texts: Sequence[str], language: str) -> str:
     if not texts:
         return say("nothing_said", language)
     # The markers of an earlier answer name passages that this one does not have.
-    bare = [_MARKER.sub("", text).strip() for text in texts]
+    bare = [unmarked(text).strip() for text in texts]
     said = ["\n".join(map(inside, text.splitlines())) for text in bare]
     if len(said) == 1:
         return say(phrase, language, words=f"“{said[0]}”")

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from app.events import Passage
-from app.language.sentences import sentence_spans
-from app.language.words import words
 from app.question import Part
 from app.reader.answerable import read_passages
 from app.reader.extractive import ExtractiveAnswerer
 from benchmarks.kept_vectors import KeptVectors
+from vectorstore.language.sentences import sentence_spans
+from vectorstore.language.words import words
 from vectorstore.types import Chunk, Document, Span, Vectors, chunk_id, document_id
 
 FILE = Path(__file__).parents[2] / "../shared/data/clapnq/clapnq_dev_answerable.jsonl"

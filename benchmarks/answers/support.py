@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from app.language.reading import Reading, read, windows
-from app.language.sentences import sentence_spans
-from app.language.words import total
 from app.support import ground
+from vectorstore.language.sentences import sentence_spans
+from vectorstore.language.words import total
 
 DATA = Path(__file__).parents[2] / "../shared/data/groundedness"
 Floats = npt.NDArray[np.float64]

@@ -10,8 +10,6 @@ import typer
 from typer import Option
 
 from app.language.reading import read
-from app.language.sentences import sentence_spans
-from app.language.words import total
 from app.settings import AnswerSettings
 from app.support.ground import SUPPORTED, support
 from benchmarks.answers.published import published
@@ -19,6 +17,8 @@ from benchmarks.answers.wording import refusals
 from eval.judge.agreement import Flags, Floats, auroc, balanced_accuracy, best_threshold, bootstrap
 from eval.judge.labelled import Labelled, weakest
 from vectorstore.errors import BadInput
+from vectorstore.language.sentences import sentence_spans
+from vectorstore.language.words import total
 from vectorstore.models.embed import Embedder
 
 Scorer: TypeAlias = Callable[[Sequence[Labelled]], Floats]

@@ -1,6 +1,6 @@
-"""Make the two word tables of `app/`: stems by frequency, and each stem's nearest stems by meaning.
+"""Make the two word tables: stems by frequency, and each stem's nearest stems by meaning.
 
-    python -m benchmarks.answers.word_tables --cache FOLDER     # writes app/language/common_words.txt and app/reader/near_words.txt
+    python -m benchmarks.answers.word_tables --cache FOLDER     # writes vectorstore/language/common_words.txt and app/reader/near_words.txt
 
 Counts come from the passages of MT-RAG and the open handbooks and documentation in ../shared/data; nearness is the
 cosine of the default embedder's vectors of single words.
@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from app.language.words import STOPWORDS, parts, stem, words
 from benchmarks.kept_vectors import KeptVectors
+from vectorstore.language.words import STOPWORDS, parts, stem, words
 
 DATA = Path(__file__).parents[2] / "../shared/data"
-APP = Path(__file__).parents[2] / "app"
+HOUSE = Path(__file__).parents[2]
 COMMON, KNOWN = 5_000, 9_000
 NEAREST, LEAST = 5, 0.6
 _LINK = re.compile(r"https?://\S+|\]\([^)]*\)")
@@ -60,7 +60,9 @@ def main() -> None:
         for part in seen:
             forms.setdefault(stem(part), Counter())[part] += 1
     ranked = [item for item, count in documents.most_common() if count >= 4 and not _VULGAR.search(item)]
-    (APP / "language/common_words.txt").write_text("\n".join(ranked[:COMMON]) + "\n", encoding="utf-8")
+    (HOUSE / "vectorstore/language/common_words.txt").write_text(
+        "\n".join(ranked[:COMMON]) + "\n", encoding="utf-8"
+    )
     known = ranked[:KNOWN]
     embedder = KeptVectors(folder)
     vectors = embedder.embed_documents([forms[item].most_common(1)[0][0] for item in known])
@@ -75,7 +77,7 @@ def main() -> None:
         ]
         if near:
             lines.append(" ".join((item, *near)))
-    (APP / "reader/near_words.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (HOUSE / "app/reader/near_words.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

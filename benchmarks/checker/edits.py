@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from app.language.reading import read
-from app.language.sentences import sentence_spans
 from app.support.ground import gather
 from benchmarks.checker.pairs import Pair
 from benchmarks.checker.sources import DATA
+from vectorstore.language.sentences import sentence_spans
 
 HELD_OUT = "sales_call"
 """The domain that no training sees, chosen before anything was measured: news is most like what is trained on."""

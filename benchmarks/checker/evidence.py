@@ -6,9 +6,9 @@ python -m benchmarks.checker.evidence
 import numpy as np
 
 from app.language.reading import read
-from app.language.words import total
 from app.support.ground import gather
 from benchmarks.answers.support import load
+from vectorstore.language.words import total
 from vectorstore.models.minilm import WordPieces
 
 BUDGETS = (480, 600, 700, 900, 1_000_000)

@@ -20,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 
 from app.language.reading import read
-from app.language.sentences import sentence_spans
 from app.support import ground
 from app.support.ground import gather
 from benchmarks.answers.support import (
@@ -34,6 +33,7 @@ from benchmarks.answers.support import (
     prepare,
 )
 from benchmarks.answers.support import fit as fit_ruler
+from vectorstore.language.sentences import sentence_spans
 from vectorstore.models.pair_model import PairModel
 
 Floats = npt.NDArray[np.float64]

@@ -4,8 +4,8 @@ import random
 import re
 from collections.abc import Callable
 
-from app.language.words import word_set
 from benchmarks.checker.lexicon import SYNONYMS, forms, groups
+from vectorstore.language.words import word_set
 
 PARENTHESIS = re.compile(r"\s*\([^()]{2,80}\)")
 RELATIVE = re.compile(r", (?:which|who|where|whose)\b[^,;:.]{8,90}(?:,|(?=\.\Z))")

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.language.reading import read
-from app.language.words import total, word_set
 from benchmarks.checker.corrupt import CLAUSE
 from benchmarks.checker.paraphrase import (
     COORDINATED,
@@ -23,6 +22,7 @@ from benchmarks.checker.paraphrase import (
     paraphrase,
     synonyms,
 )
+from vectorstore.language.words import total, word_set
 
 _DETAIL = re.compile(
     r",? (?:in|on|at|by|from|with|near|under|of|for|to|against|during|through) (?:the |a |an |his |her |its )?"

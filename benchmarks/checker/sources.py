@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from app.language.sentences import sentence_spans
 from benchmarks.answers.squad import FILE
+from vectorstore.language.sentences import sentence_spans
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 _CORPORA = {"handbook-18f": ".md", "handbook-sourcegraph": ".md", "docs-prometheus": ".md", "docs-fastapi": ".md", "peps": ".rst"}  # fmt: skip

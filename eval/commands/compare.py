@@ -16,7 +16,7 @@ from eval.gate.baseline import baseline_of, read_folder
 from eval.gate.compare import GATED, MIN_EFFECT, Rules
 from eval.gate.compare import compare as compared
 from eval.gate.verdict import Exit, judged
-from eval.metrics.ruler import Ruler
+from eval.metrics.outcome import Ruler
 from eval.run import Evaluation, evaluate, means_of
 from ingest.sample import HANDBOOK
 from ingest.settings import IngestSettings

@@ -12,7 +12,7 @@ from pydantic import SecretStr, ValidationError
 
 from app.settings import AnswerSettings
 from app.support.calibration import live_tau, ruler_tau
-from eval.metrics.ruler import Ruler, corpus_ruler
+from eval.metrics.outcome import Ruler, corpus_ruler
 from eval.targets.target import InProcess
 from ingest.settings import IngestSettings
 from prompts.loader import prompts_from

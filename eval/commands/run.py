@@ -1,7 +1,6 @@
 """`footnote eval run`: ask, score, judge, report, and set the exit code."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from eval.targets.recorded import load_answers
 from eval.targets.target import Target
 from ingest.sample import HANDBOOK
 from vectorstore.errors import BadInput
+from vectorstore.language.words import words
 from vectorstore.models.embed import Embedder
 from vectorstore.settings import StoreSettings
 from vectorstore.text_file import numbered_lines, read_text
@@ -111,9 +111,6 @@ def embedder_of(configuration: Configuration) -> Embedder:
     return open_configured_embedder(configuration.settings(StoreSettings))
 
 
-_WORD = re.compile(r"\w+")
-
-
 def check_quotes(cases: Sequence[Case], texts: Mapping[str, str], path: Path) -> None:
     """Raise BadInput for the first quote that its document does not hold, word for word.
 
@@ -143,7 +140,7 @@ def _ids(path: Path) -> Iterator[tuple[int, object]]:
 
 
 def _spoken(text: str) -> str:
-    return f" {' '.join(_WORD.findall(text.lower()))} "
+    return f" {' '.join(words(text))} "
 
 
 SAMPLE = Path(__file__).parents[1] / "sample"

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from app.language.sentences import sentence_spans
 from vectorstore.errors import BadInput, NotFound
+from vectorstore.language.sentences import sentence_spans
 from vectorstore.text_file import numbered_lines, read_text
 
 

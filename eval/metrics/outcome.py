@@ -1,10 +1,14 @@
-"""What came back for a case, in the terms that metrics need."""
+"""What metrics measure, a case's outcome; what with, a ruler; and what they say, a score."""
 
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from app.events import Citation, Passage, SentenceChecked
+from app.support.ground import SUPPORTED
 from eval.cases import Case
+from vectorstore.language.words import rarity, rarity_among, stem, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +48,31 @@ class Outcome:
     input_tokens: int = 0
     output_tokens: int = 0
     error: str = ""
+
+
+_FEW = 50
+"""Chunks; of fewer, how often a word occurs tells little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruler:
+    """`tau` is the support from which on a sentence counts; `weight` the rarity of a stem, and `words` where it is of."""
+
+    tau: float = SUPPORTED
+    weight: Callable[[str], float] = rarity
+    words: str = "general English"
+
+
+PLAIN = Ruler()
+
+
+def corpus_ruler(chunks: Iterable[str], *, tau: float = SUPPORTED) -> Ruler:
+    """Weigh stems by how few of the index's chunks hold them; by general English where those are under fifty."""
+    held: Counter[str] = Counter()
+    count = 0
+    for text in chunks:
+        held.update({stem(word) for word in words(text)})
+        count += 1
+    if count < _FEW:
+        return Ruler(tau)
+    return Ruler(tau, rarity_among(count, held), "corpus")

@@ -5,6 +5,9 @@ from functools import lru_cache
 
 from app.language.phrases import languages, say
 from eval.metrics.outcome import NOT_APPLICABLE, Outcome, Score, ok
+from vectorstore.language.marks import MARKER
+from vectorstore.language.sentences import sentence_spans
+from vectorstore.language.words import NEGATIONS
 
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'"})
 _SOURCES = (
@@ -13,7 +16,7 @@ _SOURCES = (
     r"documentations?|reports?|guides?|filings?)"
 )
 _NOT = r"(?:do(?:es)? not|did not|don't|doesn't|didn't|cannot|can't|could not|couldn't|(?:am|was|were|are) (?:not able|unable) to|wasn't able to|unable to)"
-_NEGATION = r"(?:not|cannot|\w+n't|no|none|neither|nor|nothing|never|nowhere|unable|without)"
+_NEGATION = rf"(?:{'|'.join(sorted(NEGATIONS))}|\w+n't|unable)"
 _TELLING = (
     r"(?:contain|mention|includ|specif|stat|provid|say|answer|address|cover|discuss|giv|hold|indicat|describ|explain|offer|"
     r"talk|speak|touch|reveal|disclos|confirm|den(?:y|ies)|list|nam(?:e|ing)|tell|refer|defin|elaborat|detail|clarif|show|identif|"
@@ -61,8 +64,6 @@ _REFUSALS = tuple(
         rf"\bnone of the (?:\w+ ){{0,3}}{_SOURCES}\b",
     )
 )
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s++(?!\[\d)")
-_MARKER = re.compile(r"\[\d")
 _OPENING = 260
 """A refusal says so at its start; what comes after may quote anything."""
 
@@ -95,8 +96,8 @@ def sounds_refused(answer: str) -> bool:
 def _first(text: str) -> str:
     """Return the opening up to its first marker's sentence: a cited statement is an answer."""
     opening = text[:_OPENING]
-    sentence = _SENTENCE_END.split(opening, maxsplit=2)
-    return " ".join(part for part in sentence[:2] if not _MARKER.search(part))
+    sentences = [opening[start:end] for start, end in sentence_spans(opening, quotations=True)[:2]]
+    return " ".join(sentence for sentence in sentences if not MARKER.search(sentence))
 
 
 @lru_cache(maxsize=1)

@@ -5,15 +5,14 @@ A passage is relevant when it is of the same document and holds at least 80 % of
 """
 
 import math
-import re
 from collections.abc import Sequence
 
 from app.events import Passage
 from eval.cases import Evidence
 from eval.metrics.outcome import NOT_APPLICABLE, Outcome, Score, ok
+from vectorstore.language.words import words
 
 _COVERAGE = 0.8
-_WORD = re.compile(r"\w+")
 
 
 def retrieval(outcome: Outcome, *, k: int) -> dict[str, Score]:
@@ -44,13 +43,9 @@ def holds(passage: Passage, evidence: Evidence) -> bool:
     uri = passage.document.uri
     if uri != evidence.doc and not uri.endswith(f"/{evidence.doc}"):
         return False
-    quote = _words(evidence.quote)
-    context = _words(passage.context)
-    return not quote or _in_order(quote, context + _words(passage.text)) >= _COVERAGE * len(quote)
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.lower())
+    quote = words(evidence.quote)
+    context = words(passage.context)
+    return not quote or _in_order(quote, context + words(passage.text)) >= _COVERAGE * len(quote)
 
 
 def _in_order(quote: Sequence[str], text: Sequence[str]) -> int:

@@ -8,13 +8,10 @@ import hashlib
 
 from app.events import Citation, Passage
 from eval.cases import Case, Evidence, Nugget
-from eval.metrics.answer import citations, contents, groundedness
-from eval.metrics.correctness import NAMES as WEIGHED
-from eval.metrics.correctness import correctness, nuggets
-from eval.metrics.outcome import ERROR, Outcome, Score
+from eval.metrics.answer import CORRECTNESS, citations, contents, correctness, groundedness, nuggets
+from eval.metrics.outcome import ERROR, PLAIN, Outcome, Ruler, Score
 from eval.metrics.refusal import refusal
 from eval.metrics.retrieval import retrieval
-from eval.metrics.ruler import PLAIN, Ruler
 from vectorstore.types import Document, DocumentId, Span
 
 K = 5
@@ -49,7 +46,7 @@ def scores_of(outcome: Outcome, ruler: Ruler = PLAIN) -> dict[str, Score]:
 
 def versions(ruler: Ruler = PLAIN) -> dict[str, str]:
     """Return each metric's version. Words weigh as in general English here: a document more makes no new scorer."""
-    said: dict[str, list[str]] = {name: [ruler.words] for name in WEIGHED}
+    said: dict[str, list[str]] = {name: [ruler.words] for name in CORRECTNESS}
     probed = Ruler(ruler.tau)
     for probe in _probes():
         for name, score in scores_of(probe, probed).items():

@@ -10,9 +10,9 @@ from difflib import SequenceMatcher
 from html import escape
 
 from eval.gate.baseline import Before
-from eval.metrics.answer import MARKER
 from eval.metrics.row import Row, Shown
 from eval.reports.notes import lost, shortcomings
+from vectorstore.language.marks import MARKER, numbers
 
 _PIECE = re.compile(r"\s+|\S+")
 _VERDICTS = {"supported", "partly", "unsupported"}
@@ -115,9 +115,9 @@ def _linked(text: str, row: Row, number: int) -> str:
     at = 0
     for marker in MARKER.finditer(text):
         pieces.append(escape(text[at : marker.start()]))
-        n = int(marker[1])
-        link = f'<a class="marker" href="#passage-{number}-{n}">{n}</a>'
-        pieces.append(link if n in known else f'<span class="unsupported">[{n}]</span>')
+        for n in numbers(marker):
+            link = f'<a class="marker" href="#passage-{number}-{n}">{n}</a>'
+            pieces.append(link if n in known else f'<span class="unsupported">[{n}]</span>')
         at = marker.end()
     return "".join([*pieces, escape(text[at:])])
 

@@ -14,13 +14,13 @@ from typing import Annotated
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from app.events import Citation, Passage, SentenceChecked
-from app.language.sentences import sentence_spans
 from app.support.ground import check
 from eval.cases import Case
-from eval.metrics.answer import MARKER
 from eval.metrics.outcome import Outcome
 from eval.metrics.refusal import sounds_refused
 from vectorstore.errors import BadInput, NotFound
+from vectorstore.language.marks import MARKER, numbers, unmarked
+from vectorstore.language.sentences import sentence_spans
 from vectorstore.text_file import numbered_lines, read_text
 from vectorstore.types import Document, DocumentId, Span
 
@@ -141,14 +141,14 @@ def _passage(place: int, read: Read) -> Passage:
 def _citations(said: Answer, passages: Sequence[Passage]) -> list[Citation]:
     known = {passage.number: passage for passage in passages}
     spans = sentence_spans(said.answer, quotations=True)
-    markers = [(int(match[1]), match.span()) for match in MARKER.finditer(said.answer)]
+    markers = [(number, match.span()) for match in MARKER.finditer(said.answer) for number in numbers(match)]
     places = markers or [(cite.n, (cite.start, cite.end)) for cite in said.citations]
     found = []
     for number, (start, end) in places:
         claim = next((span for span in spans if span[0] < max(end, start + 1) and start < span[1]), None)
         if number not in known or claim is None:
             continue
-        bare = MARKER.sub("", said.answer[claim[0] : claim[1]]).strip()
+        bare = unmarked(said.answer[claim[0] : claim[1]]).strip()
         rests = check(bare, [known[number]])
         document = known[number].document
         found.append(
@@ -159,7 +159,7 @@ def _citations(said: Answer, passages: Sequence[Passage]) -> list[Citation]:
 
 def _checked(answer: str, passages: Sequence[Passage]) -> list[SentenceChecked]:
     rests = [
-        (start, end, check(MARKER.sub("", answer[start:end]).strip(), passages))
+        (start, end, check(unmarked(answer[start:end]).strip(), passages))
         for start, end in sentence_spans(answer, quotations=True)
     ]
     return [SentenceChecked(start, end, found.verdict, found.support) for start, end, found in rests]

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ingest.extract import Block, BlockKind
+from vectorstore.language.marks import BULLET, ENUMERATOR
+from vectorstore.language.sentences import sentence_spans
 from vectorstore.models.embed import Embedder
 
 _CHARACTERS_PER_TOKEN = 16
@@ -49,12 +51,7 @@ _HEADING = 5.0
 _WHOLE = {"list": 0.6, "code": 1.5, "table": 0.3}
 """What cutting costs on top when the block would fit into one chunk."""
 
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])[」』”]*\s*|\n[^\S\n]*\n\s*")
-_ABBREVIATED = re.compile(
-    r"(?:(?:^|\n)\s{0,12}\d{1,3}|(?:^|[\s(\"“])(?:[A-Za-z]|e\.g|i\.e|cf|vs|etc|al|approx|ca|No|Nr|Fig|Eq|Sec|Art|Mr|Mrs|Ms|Dr|Prof|St"
-    r"|Inc|Ltd|Co|Corp|U\.S|z\.B|d\.h|bzw|Abs|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec))\.$"
-)
-_ITEM = re.compile(r"\n(?=[^\S\n]*(?:[-*+•‣◦–]|\(?(?:\d{1,4}|[A-Za-z])[.)])\s)")
+_ITEM = re.compile(rf"\n(?=[^\S\n]*(?:{BULLET}|{ENUMERATOR})\s)")
 _NEWLINE = re.compile(r"\n+")
 
 
@@ -144,12 +141,8 @@ def _cuts(block: Block, text: str) -> list[int]:
         case "table":
             found = [match.end() for match in _NEWLINE.finditer(inner)][2:]
         case _:
-            found = [match.end() for match in _SENTENCE_END.finditer(inner) if _ends(inner, match)]
+            found = [first for first, _ in sentence_spans(inner)]
     return [start + offset for offset in found if 0 < offset < end - start]
-
-
-def _ends(text: str, match: re.Match[str]) -> bool:
-    return not _ABBREVIATED.search(text, max(0, match.start() - 12), match.start())
 
 
 def _pieces(start: int, end: int, *, text: str, tokens: TokenCount, limit: int) -> Iterator[tuple[int, int]]:

@@ -120,7 +120,7 @@ def _walk_back(came_from: Sequence[int]) -> list[tuple[int, int]]:
     return ranges[::-1]
 
 
-CHUNKER = "structure-3"
+CHUNKER = "structure-4"
 """Changes whenever the same text would give other chunks; part of every document's digest."""
 
 

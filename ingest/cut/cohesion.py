@@ -5,7 +5,6 @@ compared (cosine, weighted by how rare a word is in the section).
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,14 +12,11 @@ from statistics import fmean, pstdev
 from typing import TypeAlias
 
 from ingest.cut.atoms import Atom
+from vectorstore.language.words import rarity_among, terms
 
 _WEIGHT = 0.4
 _LEAST, _MOST = -2.0, 1.5
 """Standard deviations from the section's mean that count at most."""
-
-_WORD = re.compile(r"\w{3,}")
-_STEM = 6
-"""Letters that stand for a word, so that its inflected forms count as one."""
 
 _Weighed: TypeAlias = tuple[dict[str, float], float]
 """Words by weight, and the length of that vector."""
@@ -31,7 +27,7 @@ def with_cohesion(atoms: Sequence[Atom], text: str, *, reach: int) -> list[Atom]
 
     Rows and lines of code keep their cost: they follow one another by other rules than prose.
     """
-    bags = [Counter(_words(text[atom.start : atom.end])) for atom in atoms]
+    bags = [Counter(terms(text[atom.start : atom.end])) for atom in atoms]
     rarity = _rarity(bags)
     words = [{word: count for word, count in bag.items() if word in rarity} for bag in bags]
     before = _gathered(atoms, words, rarity, reach=reach)
@@ -47,14 +43,11 @@ def with_cohesion(atoms: Sequence[Atom], text: str, *, reach: int) -> list[Atom]
     ]
 
 
-def _words(text: str) -> list[str]:
-    return [word[:_STEM] for word in _WORD.findall(text.lower())]
-
-
 def _rarity(words: Sequence[Mapping[str, int]]) -> dict[str, float]:
     """Weigh words by how few of the atoms hold them; one that stands in a single atom connects nothing."""
     holding = Counter(word for bag in words for word in bag)
-    return {word: math.log(len(words) / count) for word, count in holding.items() if count > 1}
+    weight = rarity_among(len(words), holding)
+    return {word: weight(word) for word, count in holding.items() if count > 1}
 
 
 def _gathered(

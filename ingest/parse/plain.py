@@ -6,12 +6,12 @@ from textwrap import dedent
 from ingest.extract import Extract, Limits, Source
 from ingest.parse.front_matter import refuse_lost_readers
 from ingest.parse.writer import ExtractWriter, unwrapped, unwrapped_items
+from vectorstore.language.marks import ITEM
 
 _HEAD = 64_000
 _PARTS = re.compile(r"\n(?:[ \t]*+\n)++")
 _RULE = re.compile(r"\A[=\-~*#_]{3,}+\Z")
 _NUMBERED = re.compile(r"\A(\d++(?:\.\d++)*+)\.?\s++[A-Z]")
-_ITEM = re.compile(r"\A\s*+(?:[-*•+]|\d{1,3}[.)])\s++\S")
 
 
 def parse(source: Source, limits: Limits) -> Extract:
@@ -45,7 +45,9 @@ def _write_part(part: str, writer: ExtractWriter) -> None:
         return
     if not lines or all(_RULE.fullmatch(line.strip()) for line in lines):
         return
-    is_list = sum(bool(_ITEM.match(line)) for line in lines) >= 2 or bool(_ITEM.match(lines[0]))
+    is_list = sum(bool(ITEM.match(line.lstrip())) for line in lines) >= 2 or bool(
+        ITEM.match(lines[0].lstrip())
+    )
     text = "\n".join(line.rstrip() for line in lines)
     if is_list:
         writer.block("list", unwrapped_items(text))
@@ -58,7 +60,7 @@ def _heading_level(line: str) -> int:
     if (
         len(line) > 80
         or line.endswith((".", ",", ";", "!", "?"))
-        or (_ITEM.match(line) and not _NUMBERED.match(line))
+        or (ITEM.match(line.lstrip()) and not _NUMBERED.match(line))
     ):
         return 0
     if match := _NUMBERED.match(line):

@@ -7,12 +7,12 @@ from typing import Final, NamedTuple
 
 from ingest.extract import Block, BlockKind, Extract, Limits, Unparsable
 from ingest.parse.characters import clean, decode
+from vectorstore.language.marks import LISTED
 from vectorstore.types import MetadataValue, Span
 
 _SHORTEST: Final = 45
 _LONGEST: Final = 140
 _HARD_BREAK = re.compile(r"(?:  |\\)\Z")
-_ITEM = re.compile(r"\A\s*+(?:[-*+•]|(?:\d{1,3}|[a-zA-Z]|#)[.)]|\((?:\d{1,3}|[a-zA-Z])\))(?:\s|$)")
 _FENCE = re.compile(r"\A\s*+(?:```|~~~)")
 _APART = re.compile(r"\A\s*+(?:\||>|#|:\s)")
 
@@ -31,7 +31,7 @@ def unwrapped_items(text: str) -> str:
     in_code = False
     for line in text.split("\n"):
         fence = bool(_FENCE.match(line))
-        starts = fence or in_code or not line.strip() or _ITEM.match(line) or _APART.match(line)
+        starts = fence or in_code or not line.strip() or LISTED.match(line) or _APART.match(line)
         if (
             not starts
             and lines

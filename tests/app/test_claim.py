@@ -9,13 +9,13 @@ import pytest
 from app.answer.answerer import Piece, Written
 from app.events import Citations, Passage, SentenceChecked
 from app.language.phrases import languages
-from app.language.sentences import sentence_spans
 from app.support.claim import Age, claim, lead
 from app.support.ground import Grounding, check
 from app.turn.transcript import Transcript
 from app.turn.writing import supported_only
 from tests.app.passages import passage
 from tests.app.reader import quoting
+from vectorstore.language.sentences import sentence_spans
 
 ASKED = {
     "de": (

@@ -9,7 +9,6 @@ import pytest
 from app.answer.answerer import Written
 from app.events import Passage
 from app.language.reading import lines
-from app.language.sentences import sentence_spans
 from app.question import Part
 from app.reader.asked import ask
 from app.reader.extractive import written
@@ -17,6 +16,7 @@ from app.reader.rank import Source, candidates
 from app.support.ground import check
 from tests.app.passages import passage
 from tests.app.reader import quoting, understood
+from vectorstore.language.sentences import sentence_spans
 
 LEAVE = passage(
     "Full-time employees receive **28 working days** of paid annual leave per calendar year. Unused days lapse in March.\n\n"

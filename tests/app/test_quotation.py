@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from app.guard import inert
 from app.language.quotation import inside, quoted, unquoted
 from app.language.reading import lines
-from app.language.sentences import sentence_spans
-from app.language.words import words
 from app.reader.extractive import written
-from app.support.claim import MARKER
+from vectorstore.language.marks import MARKER
+from vectorstore.language.sentences import sentence_spans
+from vectorstore.language.words import words
 from vectorstore.printable import printable
 
 _PIECES = st.sampled_from(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.language.sentences import SentenceStream, sentence_spans
+from vectorstore.language.sentences import SentenceStream, sentence_spans
 
 
 def _sentences(text: str) -> list[str]:

@@ -16,7 +16,7 @@ from app.support.calibration import Calibration, live_tau, ruler_tau
 from eval.cli import app
 from eval.commands.options import JudgeOptions, check_gates
 from eval.judge.agreement import Confusion, auroc, best_threshold, corrected_mean, kappa, reliability
-from eval.metrics.ruler import Ruler
+from eval.metrics.outcome import Ruler
 from eval.metrics.scorers import scores_of, versions
 from tests.eval.outcomes import LEAVE, answered
 from tests.fakes.handbook import small_handbook

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from app.language.phrases import languages, say
 from app.support.claim import lead
-from eval.metrics.answer import citations, factual_sentences
-from eval.metrics.correctness import correctness, nuggets
+from eval.metrics.answer import citations, correctness, factual_sentences, nuggets
 from eval.metrics.outcome import Outcome
 from eval.metrics.refusal import refusal, sounds_refused
 from eval.metrics.retrieval import retrieval

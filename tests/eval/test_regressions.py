@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from app.answer.answerer import Answerer, Piece
+from app.answer.answerer import Piece
 from app.build import Parts, build
 from app.events import Passage
 from app.question import Message
+from app.reader.extractive import ExtractiveAnswerer
 from app.settings import AnswerSettings
-from app.turn.retrieve import Retriever
 from eval.cases import Case, load_cases
 from eval.commands.configuration import Configuration, in_process
 from eval.gate.baseline import baseline_of
@@ -134,7 +134,7 @@ def test_refusals_switched_off_are_named(workshop: Workshop, opened: Callable[..
 def test_an_embedder_that_knows_nothing_is_named(workshop: Workshop, opened: Callable[..., Parts]) -> None:
     parts = opened()
     noise = Noise(parts.embedder)
-    turn = replace(parts.turn, retriever=Retriever(parts.store, noise))
+    turn = replace(parts.turn, retriever=replace(parts.retriever, embedder=noise))
     after = workshop.ask(replace(parts, embedder=noise, turn=turn))
     told = workshop.first_screen(after)
     assert "embedder: all-MiniLM-L6-v2" in told
@@ -142,10 +142,11 @@ def test_an_embedder_that_knows_nothing_is_named(workshop: Workshop, opened: Cal
     assert "Retrieval finds less" in told
 
 
-def test_shuffled_citations_are_named(workshop: Workshop, opened: Callable[..., Parts]) -> None:
-    parts = opened()
-    turn = replace(parts.turn, answerer=Shuffled(parts.turn.answerer))
-    told = workshop.first_screen(workshop.ask(replace(parts, turn=turn)))
+def test_shuffled_citations_are_named(
+    workshop: Workshop, opened: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.turn.turn.ExtractiveAnswerer", Shuffled)
+    told = workshop.first_screen(workshop.ask(opened()))
     assert "Citations are shuffled or missing" in told
 
 
@@ -209,20 +210,13 @@ class Noise:
         return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 
-@dataclass(frozen=True)
-class Shuffled:
-    """An answerer whose markers name the next passage in place of the right one."""
-
-    real: Answerer
-
-    @property
-    def name(self) -> str:
-        return self.real.name
+class Shuffled(ExtractiveAnswerer):
+    """Its markers name the next passage in place of the right one."""
 
     async def write(
         self, question: str, *, passages: Sequence[Passage], history: Sequence[Message]
     ) -> AsyncGenerator[Piece, None]:
-        async for piece in self.real.write(question, passages=passages, history=history):
+        async for piece in super().write(question, passages=passages, history=history):
             yield (
                 piece
                 if not isinstance(piece, str)

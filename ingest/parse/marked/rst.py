@@ -14,6 +14,7 @@ from ingest.parse.front_matter import refuse_lost_readers
 from ingest.parse.marked.rst_inline import RstInline, read_table
 from ingest.parse.metadata import parse_date, plain_metadata
 from ingest.parse.writer import ExtractWriter, unwrapped, unwrapped_items
+from vectorstore.language.marks import BULLET, BULLETED, LISTED
 from vectorstore.types import MetadataValue
 
 _ADORNMENT = re.compile(r"\A([!-/:-@\[-`{-~])\1*+\s*+\Z")
@@ -22,10 +23,9 @@ _FIELD = re.compile(r"\A:([^:\n`]++):(?:\s++(.*))?\Z")
 _DIRECTIVE = re.compile(r"\A\.\.\s++(?:\|[^|]++\|\s++)?([\w+.:-]+?)\s*+::(?:\s++(.*))?\Z")
 _TARGET = re.compile(r"(?:\.\. _|__ )")
 _NOTE = re.compile(r"\A\.\.\s++\[([^\]]++)\]\s*+(.*)\Z")
-_ITEM = re.compile(r"\A(?:[-*+•]|(?:\d{1,3}|[a-zA-Z]|#|[ivxIVX]{1,5})[.)]|\((?:\d{1,3}|[a-zA-Z])\))\s++\S")
 _GRID = re.compile(r"\A\+(?:[-=]++\+)++\s*+\Z")
 _SIMPLE = re.compile(r"\A=++(?:\s++=++)++\s*+\Z")
-_BULLET = re.compile(r"\A(\s*+)[*+•](?=\s)")
+_BULLET = re.compile(rf"\A(\s*+){BULLET}(?=\s)")
 _EMPTY_LINES = re.compile(r"\n{2,}+")
 _ROW_BEGINS = re.compile(r"\A\*\s++-\s?(.*)\Z")
 _CELL_BEGINS = re.compile(r"\A\s++-\s?(.*)\Z")
@@ -304,9 +304,9 @@ class _RstReader:
         return end
 
     def _list(self, lines: list[str], at: int, *, depth: int) -> int:
-        if not _ITEM.match(lines[at]):
+        if not LISTED.match(lines[at]):
             return 0
-        if not lines[at].startswith(("-", "*", "+", "•")) and not _is_enumeration(lines, at):
+        if not BULLETED.match(lines[at]) and not _is_enumeration(lines, at):
             return 0
         end = at
         while end < len(lines):
@@ -314,7 +314,7 @@ class _RstReader:
             while after < len(lines) and (lines[after].startswith(" ") or not lines[after].strip()):
                 after += 1
             end = after
-            if after >= len(lines) or not _ITEM.match(lines[after]):
+            if after >= len(lines) or not LISTED.match(lines[after]):
                 break
         items = [_BULLET.sub(r"\1-", line) for line in lines[at:end]]
         text = _EMPTY_LINES.sub("\n", "\n".join(items).strip())
@@ -349,7 +349,7 @@ class _RstReader:
 def _is_enumeration(lines: list[str], at: int) -> bool:
     # "A. Smith wrote" or "I. e." begin like items: the next line of an item is indented, empty or an item
     after = lines[at + 1] if at + 1 < len(lines) else ""
-    return not after.strip() or after.startswith(" ") or bool(_ITEM.match(after))
+    return not after.strip() or after.startswith(" ") or bool(LISTED.match(after))
 
 
 def _paragraph_end(lines: list[str], at: int) -> int:

@@ -8,11 +8,12 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ingest.parse.pdf.page import Row
 from ingest.parse.pdf.table import joined_row
+from vectorstore.language.marks import ENUMERATOR, PRINTED_BULLET
 
 PieceKind: TypeAlias = Literal["text", "item"]
 
 _STEP = re.compile(r"(\d{1,2}) (?=[A-Z][^\d]{2})")
-_BULLET = re.compile(r"(?:[•◦▪‣●○■□§]|[-–—o·](?=\s))\s*(?=\S)|(?=\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)]\s+\S)")
+_BULLET = re.compile(rf"{PRINTED_BULLET}\s*(?=\S)|(?=(?!\(?[A-Z#]){ENUMERATOR}\s+\S)")
 _SOFT: Final = "\u00ad"
 _CUT = re.compile(r"(?<!\w)(\w++)[-\u2010\u00ad]\Z")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")

@@ -4,6 +4,7 @@ import re
 from typing import Final, NamedTuple
 
 from ingest.parse.pdf.page import Row, Word
+from vectorstore.language.marks import ENUMERATOR, PRINTED_BULLET
 
 
 class Column(NamedTuple):
@@ -77,7 +78,7 @@ _VALUE: Final = re.compile(
     re.I,
 )
 _YEAR: Final = re.compile(r"(?:19|20)\d\d")
-_BULLET: Final = re.compile(r"[•◦▪‣●○■□–—\-·o§]|\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,4})[.)]")
+_BULLET: Final = re.compile(rf"{PRINTED_BULLET}|{ENUMERATOR}")
 _MAX_LABEL_ROWS: Final = 3
 _MAX_CELL_WORDS: Final = 14
 _MAX_HEADER_ROWS: Final = 6

@@ -8,7 +8,8 @@ one with the sentence that it stands in, however many it holds itself.
 import re
 from typing import Literal, TypeAlias
 
-from app.language.words import word_set
+from vectorstore.language.marks import ITEM, MARKER, MARKER_BEGUN
+from vectorstore.language.words import MONTHS, SHORT_MONTHS, word_set
 
 _Line: TypeAlias = Literal["prose", "whole", "code"]
 
@@ -16,15 +17,14 @@ _STOP = re.compile(r"[.!?…。！？\n]")
 _STOP_OR_QUOTE = re.compile(r"[.!?…。！？\n“”„]")
 _TERMINATORS = ".!?…。！？"
 _IDEOGRAPHIC = "。！？"
-_MARKER = r"(?:[ \t]{0,3}\[\d[\d, ]{0,20}\])"
-_AFTER = re.compile(rf"(?P<closers>[\"'”’»)*_]{{0,4}})(?P<markers>{_MARKER}{{0,8}})(?P<gap>[ \t]{{0,8}})")
-_MARKER_BEGUN = re.compile(r"\[[\d, ]{0,21}\Z")
+_AFTER = re.compile(
+    rf"(?P<closers>[\"'”’»)*_]{{0,4}})(?P<markers>(?:[ \t]{{0,3}}{MARKER.pattern}){{0,8}})(?P<gap>[ \t]{{0,8}})"
+)
 _NEXT_WORD = re.compile(r"[\"'“„«(]{0,2}(?P<word>[^\W\d_]{0,12})")
 _LINE_HEAD = 9
 _LONGEST = 8_000
 """A sentence that is longer, in characters, is cut."""
 _OWN_LINE = re.compile(r"#{1,6}(?:\s|\Z)|\||```|~~~|>")
-_LIST_ITEM = re.compile(r"(?:[-*+•◦▪–]|\d{1,3}[.)]|\(?[a-z]\))(?:\s|\Z)")
 _RULE = re.compile(r"(?:-{3,}|\*{3,}|_{3,}|={3,})")
 _DOTTED = re.compile(r"\A(?:[^\W\d_]\.)++[^\W\d_]\Z")
 
@@ -34,9 +34,8 @@ _NEVER_ENDS = word_set(
     "z.b bzw d.h u.a vgl str ggf inkl zzgl evtl abs ziff hr fr sog "
     "p.ej sr sra ud uds núm pág av m mme mlle"
 )
-_MAY_END = word_set(
-    "etc inc ltd co corp bros jr sr llc dept est al usw usf jan feb mar apr jun jul aug sep sept oct nov dec "
-    "min max incl excl ext tel ave blvd rd"
+_MAY_END = SHORT_MONTHS | word_set(
+    "etc inc ltd co corp bros jr sr llc dept est al usw usf min max incl excl ext tel ave blvd rd"
 )
 _NUMBERED = word_set("no nos nr fig figs sec secs art vol pp eq ch para abs ziff núm pág p")
 _STARTERS = word_set(
@@ -45,9 +44,8 @@ _STARTERS = word_set(
     "who what where how why which does do is are was were will can may must should employees staff "
     "der die das dies ein eine es im in wir sie er und aber el la los las un una en se y le les il elle nous"
 )
-_GERMAN_MONTHS = word_set(
-    "januar februar märz april mai juni juli august september oktober november dezember jahrhundert"
-)
+_DATED = MONTHS.keys() | {"jahrhundert"}
+"""What follows the full stop of an ordinal number: `9. November`."""
 
 
 def sentence_spans(text: str, *, quotations: bool = False) -> list[tuple[int, int]]:
@@ -137,7 +135,7 @@ class SentenceStream:
             self._line = "whole"
         else:
             self._line = "prose"
-        if self._line != "prose" or not head or _LIST_ITEM.match(head):
+        if self._line != "prose" or not head or ITEM.match(head):
             self._close(at)
         return True
 
@@ -213,9 +211,10 @@ class SentenceStream:
         following = text[end : end + 16]
         if not final and (len(following) < 16 and "\n" not in following):
             word = _NEXT_WORD.match(following)
-            open_ended = not following or word is None or word.end() == len(following)
-            if open_ended or _MARKER_BEGUN.match(following):
+            if not following or word is None or word.end() == len(following):
                 return False
+        if not final and MARKER_BEGUN.match(text, end):
+            return False
         if self._ends(at, after, following):
             self._close(after.end("markers"))
             self._at = max(self._start, at + 1)
@@ -251,7 +250,7 @@ class SentenceStream:
         if at_line_end:
             return word in _NEVER_ENDS or _is_list_number(before)
         if word.isdigit():
-            return _is_list_number(before) or following.lower() in _GERMAN_MONTHS
+            return _is_list_number(before) or following.lower() in _DATED
         if word in _NEVER_ENDS:
             return word not in _NUMBERED or self._text[at + 1 : at + 9].strip()[:1].isdigit()
         if (len(word) == 1 and word.isalpha() and word != "i") or word in _MAY_END or _DOTTED.match(word):

@@ -1,9 +1,10 @@
-"""Words as matching sees them: lower case, stemmed lightly, function words known, rarity estimated."""
+"""Words as all of Footnote sees them: where they begin and end, stems, rarity; negations, numbers and months by name."""
 
 import math
 import re
 import unicodedata
 from bisect import bisect_left
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -32,6 +33,61 @@ STOPWORDS = word_set(
 )
 
 
+NEGATIONS = word_set(
+    "not no never without cannot none neither nor nothing nowhere nicht kein keine nie sin nunca"
+)
+EXCEPTIONS = word_set("except unless")
+"""They turn what follows them, as negations do, but do not deny it."""
+
+
+def negates(word: str) -> bool:
+    """Say whether a word is a negation."""
+    return word in NEGATIONS or word.endswith("n't")
+
+
+NUMBERS = {
+    word: value
+    for words, values in (
+        (
+            "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+            "seventeen eighteen nineteen twenty",
+            range(21),
+        ),
+        (
+            "thirty forty fifty sixty seventy eighty ninety hundred thousand",
+            (30, 40, 50, 60, 70, 80, 90, 100, 1000),
+        ),
+        ("once twice", (1, 2)),
+        ("first second third fourth fifth sixth seventh eighth ninth tenth", range(1, 11)),
+        ("eins zwei drei vier fünf sechs sieben acht neun zehn", range(1, 11)),
+    )
+    for word, value in zip(words.split(), values, strict=True)
+}
+_SPELLED = {str(value): word for value, word in enumerate(tuple(NUMBERS)[:13]) if value > 1}
+"""Two to twelve are written in both ways; hard facts are compared by `app/language/facts.py`."""
+
+SHORT_MONTHS = word_set("jan feb mar apr jun jul aug sep sept oct okt nov dec dez")
+MONTHS = {
+    name: month
+    for month, names in enumerate(
+        (
+            "january jan januar januari enero janvier gennaio janeiro styczeń stycznia",
+            "february feb februar februari febrero février febbraio fevereiro luty lutego",
+            "march mar märz maart marzo mars março marzec", "april apr abril avril aprile kwiecień kwietnia",
+            "may mai mei mayo maggio maio maj maja", "june jun juni junio juin giugno junho czerwiec czerwca",
+            "july jul juli julio juillet luglio julho lipiec lipca",
+            "august aug augustus agosto août sierpień sierpnia",
+            "september sep sept septiembre septembre settembre setembro wrzesień września",
+            "october oct oktober okt octubre octobre ottobre outubro październik października",
+            "november nov noviembre novembre novembro listopad listopada",
+            "december dec dezember dez diciembre décembre dicembre dezembro grudzień grudnia",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}  # fmt: skip
+
+
 def words(text: str) -> list[str]:
     """Return the words in order, lower case, hyphens and inner dots kept."""
     return [match[0] for match in _WORD.finditer(fold(text))]
@@ -57,11 +113,6 @@ def fold(text: str) -> str:
     return text.lower()
 
 
-_SPELLED = {
-    "2": "two", "3": "three", "4": "four", "5": "five", "6": "six", "7": "seven", "8": "eight", "9": "nine", "10": "ten",
-    "11": "eleven", "12": "twelve",
-}  # fmt: skip
-"""Small numbers are written in both ways; hard facts are compared by `app/language/facts.py`."""
 _UNIFIED = str.maketrans("‘’‚“”„–—‐‑−\u00a0\u202f", "'''\"\"\"-----  ")
 
 
@@ -144,6 +195,15 @@ def total(stems: set[str] | frozenset[str]) -> float:
     """Return the stems' summed rarity."""
     table = _weights()
     return math.fsum([table.get(stem, UNKNOWN) for stem in stems])
+
+
+def rarity_among(passages: int, holding: Mapping[str, int]) -> Callable[[str], float]:
+    """Return a rarity like `rarity` that is counted: of so many passages, those `holding` each stem."""
+
+    def weight(stem: str) -> float:
+        return math.log((passages + 1) / (holding.get(stem, 0) + 0.5))
+
+    return weight
 
 
 @lru_cache(maxsize=1)
