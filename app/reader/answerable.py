@@ -15,7 +15,7 @@ from app.language.quotation import quoted
 from app.language.reading import Reading, joined, lines, read, whole
 from app.question import Part
 from app.reader.asked import HOLDS, STRICT, Asked, ask
-from app.reader.rank import Candidate, Source, rank
+from app.reader.rank import Candidate, rank
 from app.support.ground import OPPOSITES
 from vectorstore.errors import BadInput
 from vectorstore.language.words import UNKNOWN, fold, rarity
@@ -97,25 +97,24 @@ def read_passages(
 
     `vectors` are the parts' embeddings, each of shape (d,); `threshold` is the confidence below which they do not.
     """
-    sources = [Source(passage.text, passage.context) for passage in passages]
     read_: list[PartRead] = []
     for part, vector in zip(parts, vectors, strict=True):
         asked = ask(part)
-        ranked = rank(asked, sources, embedder=embedder, vector=vector)
-        read_.append(PartRead(part, asked, ranked, decide(asked, ranked, sources, threshold=threshold)))
+        ranked = rank(asked, passages, embedder=embedder, vector=vector)
+        read_.append(PartRead(part, asked, ranked, decide(asked, ranked, passages, threshold=threshold)))
     return PassagesRead(tuple(read_))
 
 
 def decide(
-    asked: Asked, ranked: Sequence[Candidate], sources: Sequence[Source], *, threshold: float
+    asked: Asked, ranked: Sequence[Candidate], passages: Sequence[Passage], *, threshold: float
 ) -> Answerability:
-    """Decide whether the ranked sentences of the sources hold an answer."""
-    missing = _missing(asked, sources)
+    """Decide whether the ranked sentences of the passages hold an answer."""
+    missing = _missing(asked, passages)
     if not ranked:
         return Answerability(False, 0.0, missing, ("nothing was found",), threshold)
     if not asked.telling:
         return Answerability(False, 0.0, missing, ("the question names nothing",), threshold)
-    found = signals(asked, ranked, sources)
+    found = signals(asked, ranked, passages)
     value = confidence(found)
     return Answerability(value >= threshold, value, missing, _reasons(found), threshold)
 
@@ -125,12 +124,12 @@ def confidence(found: Mapping[str, float]) -> float:
     return 1 / (1 + math.exp(-_BIAS - sum(WEIGHTS[name] * value for name, value in found.items())))
 
 
-def signals(asked: Asked, ranked: Sequence[Candidate], sources: Sequence[Source]) -> dict[str, float]:
+def signals(asked: Asked, ranked: Sequence[Candidate], passages: Sequence[Passage]) -> dict[str, float]:
     """Return what speaks for and against an answer in the best-ranked sentence and around it."""
     best = _best(asked, ranked)
-    source = sources[best.source]
-    near, passage = _near(best, source), whole(source.text, source.context)
-    everything = [whole(item.text, item.context) for item in sources]
+    home = passages[best.passage]
+    near, around = _near(best, home), whole(home.text, home.context)
+    everything = [whole(item.text, item.context) for item in passages]
     stems = frozenset[str]().union(*(reading.stems for reading in everything))
     spoken = frozenset[str]().union(*(reading.words for reading in everything))
     specifics = asked.specifics
@@ -144,7 +143,7 @@ def signals(asked: Asked, ranked: Sequence[Candidate], sources: Sequence[Source]
         "margin": min(5.0, best.score - ranked[1].score if len(ranked) > 1 else 5.0),
         "missing_in_sentence": 1 - asked.coverage(best.framed.stems),
         "missing_near": 1 - asked.coverage(near.stems),
-        "missing_in_passage": 1 - asked.coverage(passage.stems),
+        "missing_in_passage": 1 - asked.coverage(around.stems),
         "missing_anywhere": 1 - asked.coverage(stems),
         "rarest_missing_near": _rarest(asked, near.stems),
         "rarest_missing_anywhere": _rarest(asked, stems),
@@ -212,11 +211,11 @@ def _form(asked: Asked, ranked: Sequence[Candidate]) -> float:
     return min(5.0, ranked[0].score - max(fitting, default=-99.0))
 
 
-def _near(best: Candidate, source: Source) -> Reading:
+def _near(best: Candidate, passage: Passage) -> Reading:
     """Read the sentence with the one before and the one after it; a table's rows have nothing to do with each other."""
     if best.line.kind == "row":
         return best.framed
-    around = lines(source.text, source.context)[max(0, best.place - 1) : best.place + 2]
+    around = lines(passage.text, passage.context)[max(0, best.place - 1) : best.place + 2]
     return joined((read(best.line.frame), *(line.bare for line in around)))
 
 
@@ -230,10 +229,10 @@ def _rarest(asked: Asked, stems: frozenset[str]) -> float:
     return max(lacking, default=0.0) / UNKNOWN
 
 
-def _missing(asked: Asked, sources: Sequence[Source]) -> tuple[str, ...]:
+def _missing(asked: Asked, passages: Sequence[Passage]) -> tuple[str, ...]:
     held: set[str] = set()
-    for source in sources:
-        held |= whole(source.text, source.context).stems
+    for passage in passages:
+        held |= whole(passage.text, passage.context).stems
     absent = asked.telling - held
     return tuple(
         item for item in dict.fromkeys(asked.reading.order) if item in absent and rarity(item) >= _RARE

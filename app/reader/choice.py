@@ -57,26 +57,26 @@ def choose(
     best, *others = _best(asked, fresh, most=most)
     chosen = [best, *sorted(others, key=_place)]
     choices = [
-        Choice(one, passages[one.source]) for one in (*chosen, *_more(asked, fresh, chosen, most=most))
+        Choice(one, passages[one.passage]) for one in (*chosen, *_more(asked, fresh, chosen, most=most))
     ]
     return _dated(asked, choices, fresh, passages, language=language)
 
 
 def _newer_first(ranked: Sequence[Candidate], passages: Sequence[Passage]) -> list[Candidate]:
     """Raise the sentences of newer documents a little: rules are replaced more often than they are taken back."""
-    dates = {one.source: date_ for one in ranked if (date_ := _date(passages[one.source]))}
+    dates = {one.passage: date_ for one in ranked if (date_ := _date(passages[one.passage]))}
     if not dates:
         return list(ranked)
     newest = max(dates.values())
     aged = [
-        replace(one, score=one.score - _AGED * min(1.0, (newest - dates.get(one.source, newest)).days / 730))
+        replace(one, score=one.score - _AGED * min(1.0, (newest - dates.get(one.passage, newest)).days / 730))
         for one in ranked
     ]
     return sorted(aged, key=lambda one: -one.score)
 
 
 def _place(candidate: Candidate) -> tuple[int, int]:
-    return candidate.source, candidate.place
+    return candidate.passage, candidate.place
 
 
 def _best(asked: Asked, ranked: Sequence[Candidate], *, most: int) -> list[Candidate]:
@@ -100,7 +100,7 @@ def _more(
     """
     said = list(chosen)
     if asked.kind in _FORMED and not any(one.signals["kind"] >= HOLDS for one in said):
-        formed = (one for one in ranked if one.source == said[0].source and one.signals["kind"] >= HOLDS)
+        formed = (one for one in ranked if one.passage == said[0].passage and one.signals["kind"] >= HOLDS)
         said += [one for one in formed if not any(_repeats(one, other) for other in said)][:1]
     near = [one for one in _near_enough(asked, ranked) if not any(_repeats(one, other) for other in said)]
     if len(chosen) == most and _length(said) <= _SHORT:
@@ -123,7 +123,7 @@ def _length(said: Sequence[Candidate]) -> int:
 def _beside(one: Candidate, other: Candidate) -> bool:
     """Say whether the sentences follow each other; a table's rows have nothing to do with each other."""
     rows = "row" in (one.line.kind, other.line.kind)
-    return one.source == other.source and abs(one.place - other.place) == 1 and not rows
+    return one.passage == other.passage and abs(one.place - other.place) == 1 and not rows
 
 
 def _repeats(one: Candidate, other: Candidate) -> bool:
@@ -165,7 +165,7 @@ def _disagreeing(
 ) -> Iterator[Choice]:
     best_date = _date(best.passage)
     for one in ranked:
-        passage = passages[one.source]
+        passage = passages[one.passage]
         other_date = _date(passage)
         apart = passage.document.id != best.passage.document.id
         if not (apart and best_date and other_date) or best_date == other_date:

@@ -89,7 +89,7 @@ class ExtractiveAnswerer:
         for part in parts:
             most = 2 if len(parts) > 1 else 4 if part.asked.kind in ("list", "how_to") else 3
             # Fewer passages may be left than were ranked: the first ones.
-            ranked = [one for one in part.ranked if one.source < len(passages)]
+            ranked = [one for one in part.ranked if one.passage < len(passages)]
             for choice in choose(part.asked, ranked, passages, said=said, most=most, language=self._language):
                 lead = " " if said else ""
                 said.append(choice)

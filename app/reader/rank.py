@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from app.events import Passage
 from app.language.amounts import in_range
 from app.language.reading import Line, Reading, lines, read, whole
 from app.reader.asked import Asked, answers_kind
@@ -32,21 +33,13 @@ has neither headings nor tables."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A stretch of a document to answer from: its text, and the title and headings above it."""
-
-    text: str
-    context: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Candidate:
-    """A sentence that may answer, with what speaks for it. `source` and `place` (in its source) count from 0.
+    """A sentence that may answer, with what speaks for it. `passage` and `place` (in its passage) count from 0.
 
     Scores are log-odds against the other candidates of the same question; they compare within it only.
     """
 
-    source: int
+    passage: int
     place: int
     line: Line
     bare: Reading
@@ -60,9 +53,9 @@ class Candidate:
         return f"{self.line.frame}\n{self.line.text}" if self.line.frame else self.line.text
 
 
-def rank(asked: Asked, sources: Sequence[Source], *, embedder: Embedder, vector: Vector) -> list[Candidate]:
+def rank(asked: Asked, passages: Sequence[Passage], *, embedder: Embedder, vector: Vector) -> list[Candidate]:
     """Return the sentences most likely to answer, best first; `vector` is the question's embedding, shape (d,)."""
-    chosen = candidates(asked, sources)[:MOST_CANDIDATES]
+    chosen = candidates(asked, passages)[:MOST_CANDIDATES]
     if not chosen:
         return []
     cosines = embedder.embed_documents([candidate.shown for candidate in chosen]) @ vector
@@ -73,20 +66,20 @@ def rank(asked: Asked, sources: Sequence[Source], *, embedder: Embedder, vector:
     return sorted(weighed, key=lambda candidate: -candidate.score)
 
 
-def candidates(asked: Asked, sources: Sequence[Source]) -> list[Candidate]:
+def candidates(asked: Asked, passages: Sequence[Passage]) -> list[Candidate]:
     """Return every sentence that could answer, judged by words alone, best first. A sentence stands once."""
     found: list[Candidate] = []
     seen: set[str] = set()
     telling = [item for item in asked.reading.order if item in asked.telling]
     pairs = frozenset(pairwise(telling))
-    for at, source in enumerate(sources):
-        covered = asked.coverage(whole(source.text, source.context).stems)
+    for at, passage in enumerate(passages):
+        covered = asked.coverage(whole(passage.text, passage.context).stems)
         before: Line | None = None
-        for place, line in enumerate(lines(source.text, source.context)):
+        for place, line in enumerate(lines(passage.text, passage.context)):
             if _may_answer(line) and line.text not in seen:
                 seen.add(line.text)
                 found.append(
-                    _candidate(asked, line, before, pairs=pairs, covered=covered, source=at, place=place)
+                    _candidate(asked, line, before, pairs=pairs, covered=covered, passage=at, place=place)
                 )
             before = line
     return sorted(found, key=lambda candidate: -candidate.score)
@@ -110,7 +103,7 @@ def _candidate(
     *,
     pairs: frozenset[tuple[str, str]],
     covered: float,
-    source: int,
+    passage: int,
     place: int,
 ) -> Candidate:
     """Weigh one sentence; `pairs` are the question's telling words beside each other, `covered` is its passage's."""
@@ -128,12 +121,12 @@ def _candidate(
         "new": min(1.0, len(bare.stems - asked.reading.stems) / 4),
         "specifics": len(specifics & framed.facts.specifics) / len(specifics) if specifics else 0.5,
         "ranges": float(in_range(asked.numbers, _ranged(line))),
-        "place": 1 / (1 + source),
+        "place": 1 / (1 + passage),
         "length": min(1.0, len(bare.order) / 30),
         "short": float(len(bare.order) < 4 and line.kind != "row"),
         "key": _names_row(asked, line),
     }
-    return Candidate(source, place, line, bare, framed, signals, weigh(signals, WORD_WEIGHTS))
+    return Candidate(passage, place, line, bare, framed, signals, weigh(signals, WORD_WEIGHTS))
 
 
 def _ranged(line: Line) -> str:

@@ -20,7 +20,7 @@ from app.events import Passage
 from app.question import Part
 from app.reader import answerable, rank
 from app.reader.asked import ask
-from app.reader.rank import Candidate, Source
+from app.reader.rank import Candidate
 from benchmarks.answers.quotes import extract
 from benchmarks.answers.squad import Asked, found, open_index, questions
 from benchmarks.answers.support import auroc, logistic
@@ -41,14 +41,19 @@ class Row:
     fitting: bool
 
     @property
-    def sources(self) -> list[Source]:
-        return [Source(hit.chunk.text, hit.chunk.context) for hit in self.hits]
+    def passages(self) -> list[Passage]:
+        return [
+            Passage(
+                n, hit.document, hit.chunk.span, hit.chunk.text, (hit.chunk.id,), context=hit.chunk.context
+            )
+            for n, hit in enumerate(self.hits, start=1)
+        ]
 
     def answers(self, candidate: Candidate) -> bool:
         """Say whether the candidate holds one of the answers, at its place."""
         line = candidate.line
         inside = any(line.start <= start < line.end for start in self.asked.starts)
-        return inside and self.hits[candidate.source].document.uri == self.asked.paragraph
+        return inside and self.hits[candidate.passage].document.uri == self.asked.paragraph
 
 
 def load(embedder: KeptVectors, folder: Path) -> list[Row]:
@@ -77,7 +82,7 @@ def ranked(row: Row, embedder: KeptVectors) -> list[Candidate]:
     """Rank the sentences as the decision does."""
     question = Part(row.asked.text)
     return rank.rank(
-        ask(question), row.sources, embedder=embedder, vector=embedder.embed_query(question.whole)
+        ask(question), row.passages, embedder=embedder, vector=embedder.embed_query(question.whole)
     )
 
 
@@ -86,7 +91,7 @@ def fit_rank(rows: Sequence[Row], embedder: KeptVectors) -> None:
     groups: list[tuple[Floats, int]] = []
     for row in rows:
         if row.fitting and row.kind == "answerable":
-            chosen = rank.candidates(ask(Part(row.asked.text)), row.sources)
+            chosen = rank.candidates(ask(Part(row.asked.text)), row.passages)
             right = [place for place, candidate in enumerate(chosen) if row.answers(candidate)]
             if right:
                 vector = embedder.embed_query(row.asked.text)
@@ -139,7 +144,7 @@ def decisions(rows: Sequence[Row], embedder: KeptVectors) -> tuple[Floats, Float
     table, baseline = [], []
     for row in rows:
         best = ranked(row, embedder)
-        signals = answerable.signals(ask(Part(row.asked.text)), best, row.sources) if best else {}
+        signals = answerable.signals(ask(Part(row.asked.text)), best, row.passages) if best else {}
         table.append([signals.get(name, 0.0) for name in answerable.WEIGHTS])
         stages = [hit.stage("dense") for hit in row.hits]
         baseline.append(max((stage.score for stage in stages if stage), default=0.0))
@@ -186,11 +191,7 @@ def report(name: str, values: Floats, kinds: npt.NDArray[np.str_], fitting: Flag
 
 async def quoted(row: Row, embedder: KeptVectors) -> bool:
     """Say whether the written answer holds one of the right answers word for word."""
-    passages = [
-        Passage(n, hit.document, hit.chunk.span, hit.chunk.text, (hit.chunk.id,), context=hit.chunk.context)
-        for n, hit in enumerate(row.hits, start=1)
-    ]
-    text = await extract(row.asked.text, passages, embedder)
+    text = await extract(row.asked.text, row.passages, embedder)
     return any(answer in text for answer in row.asked.answers)
 
 

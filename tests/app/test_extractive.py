@@ -12,7 +12,7 @@ from app.language.reading import lines
 from app.question import Part
 from app.reader.asked import ask
 from app.reader.extractive import written
-from app.reader.rank import Source, candidates
+from app.reader.rank import candidates
 from app.support.ground import check
 from tests.app.passages import passage
 from tests.app.reader import quoting, understood
@@ -238,6 +238,5 @@ def test_a_quantity_is_found_in_the_range_of_a_column() -> None:
     prices = passage(
         "| Item | 1 to 9 | from 10 |\n|---|---|---|\n| Lamp | EUR 20 | EUR 15 |", number=1, title="Prices"
     )
-    source = Source(prices.text, prices.context)
     asked = ask(Part("What does one lamp cost when we buy 12?"))
-    assert [one.signals["ranges"] for one in candidates(asked, [source])] == [1.0]
+    assert [one.signals["ranges"] for one in candidates(asked, [prices])] == [1.0]
