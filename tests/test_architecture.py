@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -181,3 +182,11 @@ def test_texts_are_read_of_documents_that_a_snapshot_gave_for_the_caller() -> No
                 assert isinstance(node.args[0], ast.Attribute), f"{path}:{node.lineno}"
                 assert node.args[0].attr == "id", f"{path}:{node.lineno}"
     assert found > 5
+
+
+def test_the_page_names_every_file_at_the_top_of_app_and_every_room() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    top = [path.name for path in (ROOT / "app").glob("*.py") if path.name != "__init__.py"]
+    rooms = [path.parent.name for path in (ROOT / "app").glob("*/__init__.py")]
+    assert [name for name in top if f"`{name}`" not in page] == []
+    assert [name for name in rooms if not re.search(rf"\b{name}\b", page)] == []

@@ -8,6 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from app import cli
+from app.build import build_service
+from app.settings import AnswerSettings, ServeSettings
+from tests.app.edge import serve
+from tests.fakes.handbook import small_handbook, write_documents
+from vectorstore.settings import StoreSettings
+
 PAGE = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
 STEP = re.compile(r"^\d+\. `([\w.]+)`", re.MULTILINE)
 
@@ -37,3 +48,29 @@ def traced() -> Iterator[list[str]]:
         sys.setprofile(None)
         threading.setprofile(None)
         called += seen
+
+
+def assert_in_order(named: list[str], called: list[str]) -> None:
+    assert len(named) >= 15
+    places = [called.index(name) if name in called else name for name in named]
+    assert [place for place in places if isinstance(place, str)] == []
+    assert places == sorted(places, key=int), [name for _, name in sorted(zip(places, named, strict=True))]
+
+
+def test_a_question_walks_as_the_page_says(tmp_path: Path) -> None:
+    body = {"messages": [{"role": "user", "content": "How much leave do interns get?"}]}
+    with small_handbook(tmp_path) as parts:
+        stored = StoreSettings(data_dir=tmp_path / "data")
+        service = build_service(parts, ServeSettings(), AnswerSettings(), stored)
+        with traced() as called, serve(service) as served:
+            assert "12 days" in httpx.post(f"{served.url}/v1/chat", json=body).text
+    assert_in_order(walk("A question's way"), called)
+
+
+def test_a_document_walks_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOOTNOTE_DATA_DIR", str(tmp_path / "data"))
+    command = ["ingest", str(write_documents(tmp_path))]
+    with traced() as called:
+        done = CliRunner().invoke(cli.build(command), command)
+    assert done.exit_code == 0, done.output
+    assert_in_order(walk("A document's way"), called)
