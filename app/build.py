@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
 
 from app import __version__
 from app.answer.answerer import LanguageModel
@@ -15,8 +13,8 @@ from app.question import Question
 from app.reader.answerable import read_passages
 from app.runs.records import Records, records_url
 from app.runs.run import Run
-from app.service import Health, Service, ServiceSettings
-from app.settings import AnswerSettings, ServeSettings
+from app.service import Health, Service
+from app.settings import AnswerSettings, ModelSettings, Settings
 from app.support import ground
 from app.support.calibration import live_tau
 from app.turn.retrieve import Found, Retriever, TokenCounter, open_counter
@@ -24,13 +22,12 @@ from app.turn.turn import Turn
 from app.understand.condense import by_model, by_words
 from ingest.confined.page_pictures import PagePictures
 from ingest.originals import Originals
-from ingest.settings import IngestSettings
 from ingest.uploads import Uploads
 from prompts.loader import load
 from vectorstore.models.embed import Embedder
 from vectorstore.models.pair_model import open_judge
 from vectorstore.open import open_embedder, open_store
-from vectorstore.refine import Refine, open_reranker
+from vectorstore.refine import open_reranker
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
 
@@ -56,99 +53,61 @@ class Parts:
             await self.model.close()
 
 
-def build(store_settings: StoreSettings, answer_settings: AnswerSettings) -> Parts:
+def build(settings: Settings) -> Parts:
     """Open the embedder and the store and wire a turn; raises FootnoteError subclasses."""
-    retriever = open_retriever(store_settings, answer_settings)
-    model = build_answerer(answer_settings) if answer_settings.llm_model else None
+    answer = settings.answer
+    retriever = open_retriever(settings.store, answer)
+    model = build_answerer(settings.model) if settings.model.llm_model else None
     embedder = retriever.embedder
     turn = Turn(
         retriever=retriever,
         condense=partial(by_model, model.complete) if model else by_words,
-        read=partial(read_passages, embedder=embedder, threshold=answer_settings.answer_threshold),
+        read=partial(read_passages, embedder=embedder, threshold=answer.answer_threshold),
         model=model,
-        check=partial(
-            ground.check, judge=open_judge(answer_settings.support_model), tau=live_tau(answer_settings)
-        ),
-        fallback=answer_settings.llm_fallback,
+        check=partial(ground.check, judge=open_judge(answer.support_model), tau=live_tau(answer)),
+        fallback=settings.model.llm_fallback,
         prompt_hash=load("answer").hash if model else "",
-        strict=answer_settings.strict,
-        ahead=answer_settings.llm_ahead,
+        strict=answer.strict,
+        ahead=settings.model.llm_ahead,
         complete=model.complete if model else None,
     )
     return Parts(retriever.store, embedder, retriever, retriever.tokens, turn, model)
 
 
-def open_retriever(store_settings: StoreSettings, answer_settings: AnswerSettings) -> Retriever:
+def open_retriever(settings: StoreSettings, answer: AnswerSettings) -> Retriever:
     """Open the embedder and the store and put the search together; raises FootnoteError subclasses."""
-    embedder = open_configured_embedder(store_settings)
-    store = open_configured_store(store_settings, embedder)
+    embedder = open_configured_embedder(settings)
+    store = open_configured_store(settings, embedder)
     return Retriever(
-        store,
-        embedder,
-        open_counter(embedder),
-        budget=answer_settings.context_tokens,
-        most=answer_settings.passages,
+        store, embedder, open_counter(embedder), budget=answer.context_tokens, most=answer.passages
     )
 
 
 def open_configured_embedder(settings: StoreSettings) -> Embedder:
     """Open the embedder that the settings name."""
-    return open_embedder(settings.embedder, cache_dir=Path(settings.data_dir) / "cache")
+    return open_embedder(settings.embedder, cache_dir=settings.data_dir / "cache")
 
 
 def open_configured_store(settings: StoreSettings, embedder: Embedder) -> Store:
-    """Open the store that the settings describe."""
-    return open_store(
-        settings.data_dir,
-        embedder_fingerprint=embedder.fingerprint,
-        dimension=embedder.dimension,
-        dense_weight=settings.dense_weight,
-        recall_target=settings.recall_target,
-        refine=Refine(
-            distinct=settings.deduplicate,
-            rerank=open_reranker(settings.reranker),
-            depth=settings.rerank_depth,
-        ),
-    )
+    """Open the store that the settings describe, with the reranker that they name."""
+    return open_store(settings, embedder, rerank=open_reranker(settings.reranker))
 
 
-def build_answerer(settings: AnswerSettings) -> LanguageModel:
+def build_answerer(settings: ModelSettings) -> LanguageModel:
     """Open the language model that the settings name; LangChain for `provider:model` without an address."""
-    key = settings.llm_api_key.get_secret_value()
     if ":" in settings.llm_model and not settings.llm_base_url:
         from app.answer.langchain_model import LangChainAnswerer, open_chat_model
 
-        return LangChainAnswerer(
-            open_chat_model(settings.llm_model, api_key=key),
-            name=settings.llm_model,
-            first_token=settings.llm_first_token_seconds,
-            idle=settings.llm_idle_seconds,
-        )
-    from app.answer.openai_compatible import ModelLimits, OpenAICompatibleAnswerer
+        key = settings.llm_api_key.get_secret_value()
+        return LangChainAnswerer(open_chat_model(settings.llm_model, api_key=key), settings)
+    from app.answer.openai_compatible import OpenAICompatibleAnswerer
 
-    limits = ModelLimits(
-        first_token=settings.llm_first_token_seconds,
-        idle=settings.llm_idle_seconds,
-        total=settings.llm_total_seconds,
-        max_tokens=settings.llm_max_tokens,
-        temperature=settings.llm_temperature,
-    )
-    return OpenAICompatibleAnswerer(
-        base_url=settings.llm_base_url or "https://api.openai.com/v1",
-        model=settings.llm_model,
-        api_key=key,
-        limits=limits,
-    )
+    return OpenAICompatibleAnswerer(settings)
 
 
-def build_service(
-    parts: Parts,
-    serve_settings: ServeSettings,
-    answer_settings: AnswerSettings,
-    store_settings: StoreSettings,
-    ingest_settings: IngestSettings | None = None,
-) -> Service:
-    """Give the routes what they need; without settings for ingestion they take no documents."""
+def build_service(parts: Parts, settings: Settings) -> Service:
+    """Give the routes what they need."""
+    data_dir = settings.store.data_dir
 
     async def search(question: Question, *, trail: bool = False, expect: str = "") -> Found:
         return await asyncio.to_thread(
@@ -165,7 +124,7 @@ def build_service(
         detail = f"tokens counted with {parts.tokens.name}"
         return Health(True, info.number, info.documents, info.chunks, detail)
 
-    records = Records(records_url(serve_settings.records_url, store_settings.data_dir))
+    records = Records(records_url(settings.records.records_url, data_dir))
 
     async def record(run: Run, events: Sequence[Event]) -> None:
         await asyncio.to_thread(records.add, run.id, run.question, run.owner, events)
@@ -174,7 +133,7 @@ def build_service(
         turn=parts.turn.answer,
         search=search,
         store=parts.store,
-        keys=Keys(store_settings.data_dir / "keys.json"),
+        keys=Keys(data_dir / "keys.json"),
         health=health,
         version=__version__,
         model_name="footnote",
@@ -183,28 +142,9 @@ def build_service(
         on_close=parts.disconnect,
         records=records,
         written_by=parts.turn.written_by,
-        pictures=PagePictures(Originals(store_settings.data_dir).of),
-        uploads=_uploads(parts, store_settings, ingest_settings) if ingest_settings else None,
-        settings=ServiceSettings(
-            base_url=serve_settings.base_url.rstrip("/"),
-            request_seconds=serve_settings.request_seconds,
-            cors_origins=tuple(o.strip() for o in serve_settings.cors_origins.split(",") if o.strip()),
-            max_upload_bytes=serve_settings.max_upload_mb * 1_000_000,
-            max_question_chars=serve_settings.max_question_chars,
-            inline_sources=serve_settings.inline_sources,
-            openwebui_events=serve_settings.openwebui_events,
-            max_concurrent_runs=serve_settings.max_concurrent_runs,
-            max_queued_runs=serve_settings.max_queued_runs,
-            max_caller_runs=serve_settings.max_caller_runs,
-            max_caller_searches=serve_settings.max_caller_searches,
-            top_k=answer_settings.top_k,
-            mcp=find_spec("mcp") is not None,
-            static_dir=Path(__file__).parent / "widget",
-            records_days=serve_settings.records_days,
-            runs_url=serve_settings.runs_url,
-        ),
+        pictures=PagePictures(Originals(data_dir).of, settings.ingest.limits()),
+        uploads=Uploads(parts.store, parts.embedder, data_dir=data_dir, settings=settings.ingest)
+        if settings.serve.uploads
+        else None,
+        settings=settings,
     )
-
-
-def _uploads(parts: Parts, store_settings: StoreSettings, ingest_settings: IngestSettings) -> Uploads:
-    return Uploads(parts.store, parts.embedder, data_dir=store_settings.data_dir, settings=ingest_settings)

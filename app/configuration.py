@@ -7,25 +7,17 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from dotenv import dotenv_values
 from pydantic import AliasChoices, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from app.settings import AnswerSettings, EvaluationSettings, ServeSettings
-from ingest.settings import IngestSettings
+from app.settings import Settings
 from vectorstore.configuration import FootnoteSettings
 from vectorstore.errors import BadInput
-from vectorstore.settings import StoreSettings
 
-CLASSES: tuple[type[FootnoteSettings], ...] = (
-    StoreSettings,
-    IngestSettings,
-    ServeSettings,
-    AnswerSettings,
-    EvaluationSettings,
-)
+CLASSES: tuple[type[FootnoteSettings], ...] = tuple(get_type_hints(Settings).values())
 _PREFIX = "FOOTNOTE_"
 OF_CLIENTS = {"FOOTNOTE_URL"}
 """No settings: what docs/clients.md has programs beside Footnote read, from the same environment."""
@@ -40,7 +32,7 @@ _DOTENV = Path(".env")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. `names` are its environment variables, the strongest first."""
+    """One setting. `names` are its environment variables, the strongest first; `concern` is what its class rules."""
 
     key: str
     names: tuple[str, ...]
@@ -48,6 +40,7 @@ class Setting:
     default: str
     origin: str
     description: str
+    concern: str
 
 
 def settings() -> list[Setting]:
@@ -102,6 +95,7 @@ def _settings_of(kind: type[FootnoteSettings]) -> Iterator[Setting]:
         loaded = _loaded(kind)
     except BadInput:
         loaded = None
+    concern = (kind.__doc__ or "").partition("\n")[0]
     for key, field in kind.model_fields.items():
         names = _names(key, field)
         found = next(
@@ -109,7 +103,9 @@ def _settings_of(kind: type[FootnoteSettings]) -> Iterator[Setting]:
             str(_TOML) if key in written else "default",
         )
         value = getattr(loaded, key) if loaded else _raw(key, field, places)
-        yield Setting(key, names, _shown(value), _shown(field.default), found, field.description or "")
+        yield Setting(
+            key, names, _shown(value), _shown(field.default), found, field.description or "", concern
+        )
 
 
 def _raw(key: str, field: FieldInfo, places: list[tuple[str, Mapping[str, Any]]]) -> object:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from vectorstore.errors import BadInput, NotAllowed, NotFound, StoreDamaged
-from vectorstore.types import Scope
+from vectorstore.types import DEFAULT_TENANT, Scope
 
 Right: TypeAlias = Literal["chat", "search", "documents", "write"]
 READING: Final[tuple[Right, ...]] = ("chat", "search", "documents")
@@ -78,7 +78,7 @@ class Keys:
         self,
         name: str,
         *,
-        tenant: str = "default",
+        tenant: str = DEFAULT_TENANT,
         groups: Iterable[str] = (),
         scopes: Iterable[Right] = READING,
         expires: datetime | None = None,

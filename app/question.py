@@ -1,6 +1,6 @@
 """What someone asks: the words, the conversation before them, what the asker may see; and how it was understood."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from vectorstore.types import DocumentId, Generation, Scope, Where
@@ -30,7 +30,8 @@ class Question:
     scope: Scope
     history: tuple[Message, ...] = ()
     where: Where = ()
-    top_k: int = 6
+    top_k: int = field(kw_only=True)
+    """How many chunks are retrieved for it."""
     conversation: str = ""
     at: Generation | None = None
 

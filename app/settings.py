@@ -1,10 +1,13 @@
-"""Settings of the service and of the language model."""
+"""Settings of the service and of the language model, one class a concern; every default is written here."""
 
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 
+from ingest.settings import IngestSettings
 from vectorstore.configuration import FootnoteSettings
+from vectorstore.settings import StoreSettings
 
 
 class ServeSettings(FootnoteSettings):
@@ -24,17 +27,13 @@ class ServeSettings(FootnoteSettings):
         default="uvicorn",
         description="HTTP server; granian passes more streams per core and needs the extra [granian].",
     )
-    base_url: str = Field(
-        default="", description="Public address for links in citations; empty: taken from the request."
-    )
-    cors_origins: str = Field(
-        default="", description="Origins of pages that embed the widget, separated by commas."
-    )
-    max_question_chars: int = Field(default=8_000, description="Longest question accepted, in characters.")
     uploads: bool = Field(
         default=True, description="Take documents over HTTP; with keys, from those with the scope write."
     )
     max_upload_mb: int = Field(default=100, ge=1, description="Largest body of one upload, in megabytes.")
+    max_body_bytes: int = Field(
+        default=4_000_000, ge=1_000, description="Largest body of any other request, in bytes."
+    )
     max_connections: int = Field(
         default=8_192,
         ge=1,
@@ -51,16 +50,20 @@ class ServeSettings(FootnoteSettings):
         gt=0,
         description="Longest time for a request's first line and headers, and longest silence in its body.",
     )
-    max_concurrent_runs: int = Field(
-        default=64, description="Answers written at the same time; more wait in a queue."
+    heartbeat_seconds: float = Field(
+        default=10.0, gt=0, le=3_600, description="Time between the comments that keep a quiet stream open."
     )
-    max_queued_runs: int = Field(
-        default=256, description="Answers that may wait; beyond it the service answers 503."
+    send_timeout_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=3_600,
+        description="Longest time that a stream's reader may take nothing before it is cut off.",
     )
-    max_caller_runs: int = Field(
-        default=160,
-        ge=1,
-        description="Answers of one caller (a key) being written or waiting; beyond it that caller gets 429.",
+    drain_seconds: float = Field(
+        default=20.0,
+        ge=0,
+        le=3_600,
+        description="Time that answers being written have to end in when the service stops.",
     )
     max_caller_searches: int = Field(
         default=16,
@@ -68,6 +71,85 @@ class ServeSettings(FootnoteSettings):
         description="Searches and embeddings of one caller (a key; without keys an address) at the same time; four "
         "times as many wait, and beyond them that caller gets 429.",
     )
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """Return the largest body of one upload."""
+        return self.max_upload_mb * 1_000_000
+
+
+class ClientSettings(FootnoteSettings):
+    """What clients and browsers are given beside answers."""
+
+    base_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] = Field(
+        default="", description="Public address for links in citations; empty: taken from the request."
+    )
+    link_seconds: float = Field(
+        default=86_400.0,
+        ge=0,
+        le=31_536_000,
+        description="Time that a link in a citation opens its place without a key; 0: links carry no signature.",
+    )
+    cors_origins: str = Field(
+        default="", description="Origins of pages that embed the widget, separated by commas."
+    )
+    static_dir: str = Field(
+        default="", description="Folder with the files of the chat page and the widget; empty: as shipped."
+    )
+    mcp: bool = Field(default=True, description="Answer MCP at /mcp, where the extra [mcp] is installed.")
+    inline_sources: Literal["off", "auto", "on"] = Field(
+        default="off", description="Append a Markdown list of sources for clients that drop citations."
+    )
+    openwebui_events: bool = Field(default=False, description="Send Open WebUI its own citation events.")
+
+    def origins(self) -> list[str]:
+        """Return the origins whose pages may call the service."""
+        return [origin.strip() for origin in self.cors_origins.split(",") if origin.strip()]
+
+
+class RunSettings(FootnoteSettings):
+    """How many answers are written at the same time, for how long, and how long they are kept to be resumed."""
+
+    max_concurrent_runs: int = Field(
+        default=64, ge=1, description="Answers written at the same time; more wait in a queue."
+    )
+    max_queued_runs: int = Field(
+        default=256, ge=0, description="Answers that may wait; beyond it the service answers 503."
+    )
+    max_caller_runs: int = Field(
+        default=160,
+        ge=1,
+        description="Answers of one caller (a key) being written or waiting; beyond it that caller gets 429.",
+    )
+    queue_seconds: float = Field(
+        default=30.0, ge=0, le=3_600, description="Longest time that an answer may wait."
+    )
+    grace_seconds: float = Field(
+        default=15.0,
+        ge=0,
+        le=3_600,
+        description="Time that an answer goes on without a reader, so that a client can take it up again.",
+    )
+    kept_runs: int = Field(default=2_000, ge=1, description="Answers kept for clients that resume them.")
+    kept_seconds: float = Field(
+        default=600.0, ge=0, le=86_400, description="Time that an answer is kept for them after its end."
+    )
+    kept_chars: int = Field(
+        default=64_000_000, ge=1, description="Most characters of all the answers kept for them."
+    )
+    max_answer_chars: int = Field(
+        default=1_000_000, ge=1, description="Longest answer, in characters; a longer one fails."
+    )
+    runs_url: str = Field(
+        default="",
+        description="Redis (redis://host:6379/0) through which replicas share answers being written, so that any "
+        "of them can resume and stop each; empty: kept in the process. Needs the extra [redis].",
+    )
+
+
+class RecordSettings(FootnoteSettings):
+    """Where conversations and feedback are kept, and how long."""
+
     records_url: str = Field(
         default="",
         description="Database of conversations and feedback (any SQLAlchemy URL); empty: records.db in the data folder.",
@@ -79,63 +161,13 @@ class ServeSettings(FootnoteSettings):
         description="Days that conversations and feedback are kept; what is older is erased when the service starts "
         "and daily. 0: kept until it is deleted.",
     )
-    runs_url: str = Field(
-        default="",
-        description="Redis (redis://host:6379/0) through which replicas share answers being written, so that any "
-        "of them can resume and stop each; empty: kept in the process. Needs the extra [redis].",
-    )
-    inline_sources: Literal["off", "auto", "on"] = Field(
-        default="off", description="Append a Markdown list of sources for clients that drop citations."
-    )
-    openwebui_events: bool = Field(default=False, description="Send Open WebUI its own citation events.")
-
-
-class EvaluationSettings(FootnoteSettings):
-    """Keys that `footnote eval` sends."""
-
-    eval_key: SecretStr = Field(
-        default=SecretStr(""), description="Key that `footnote eval run --url` sends to the service it asks."
-    )
-    eval_judge_key: SecretStr = Field(
-        default=SecretStr(""),
-        description="Key for the model that judges answers; empty: FOOTNOTE_LLM_API_KEY.",
-    )
 
 
 class AnswerSettings(FootnoteSettings):
-    """How questions are answered, and by which model."""
+    """How questions are answered."""
 
-    llm_base_url: str = Field(
-        default="",
-        validation_alias=AliasChoices("FOOTNOTE_LLM_BASE_URL", "OPENAI_BASE_URL", "llm_base_url"),
-        description="Address of an OpenAI-compatible server; falls back to OPENAI_BASE_URL.",
-    )
-    llm_model: str = Field(
-        default="",
-        description="Model name there, or provider:model for LangChain. Empty: answers are composed from the "
-        "documents' own sentences, without a language model.",
-    )
-    llm_api_key: SecretStr = Field(
-        default=SecretStr(""),
-        validation_alias=AliasChoices("FOOTNOTE_LLM_API_KEY", "OPENAI_API_KEY", "llm_api_key"),
-        description="Key for the language model; falls back to OPENAI_API_KEY.",
-    )
-    llm_temperature: float = Field(
-        default=0.0, ge=0, le=2, description="Sampling temperature of the language model."
-    )
-    llm_max_tokens: int = Field(default=800, ge=1, description="Most tokens of one answer.")
-    llm_first_token_seconds: float = Field(
-        default=20.0, gt=0, description="Longest wait for the first token."
-    )
-    llm_idle_seconds: float = Field(default=15.0, gt=0, description="Longest pause between two tokens.")
-    llm_total_seconds: float = Field(default=120.0, gt=0, description="Longest time for one answer.")
-    llm_fallback: bool = Field(
-        default=False, description="Answer from the documents' own sentences when the language model is down."
-    )
-    llm_ahead: bool = Field(
-        default=True,
-        description="Ask the language model while it is still decided whether to refuse; a refused question costs a "
-        "request that is broken off.",
+    max_question_chars: int = Field(
+        default=8_000, ge=1, description="Longest question accepted, in characters."
     )
     strict: bool = Field(
         default=False,
@@ -164,3 +196,79 @@ class AnswerSettings(FootnoteSettings):
         le=1,
         description="Confidence below which a question is refused as not in the documents.",
     )
+
+
+class ModelSettings(FootnoteSettings):
+    """Which language model writes answers, and how long it may take."""
+
+    llm_base_url: str = Field(
+        default="",
+        validation_alias=AliasChoices("FOOTNOTE_LLM_BASE_URL", "OPENAI_BASE_URL", "llm_base_url"),
+        description="Address of an OpenAI-compatible server; falls back to OPENAI_BASE_URL.",
+    )
+    llm_model: str = Field(
+        default="",
+        description="Model name there, or provider:model for LangChain. Empty: answers are composed from the "
+        "documents' own sentences, without a language model.",
+    )
+    llm_api_key: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias=AliasChoices("FOOTNOTE_LLM_API_KEY", "OPENAI_API_KEY", "llm_api_key"),
+        description="Key for the language model; falls back to OPENAI_API_KEY.",
+    )
+    llm_temperature: float = Field(
+        default=0.0, ge=0, le=2, description="Sampling temperature of the language model."
+    )
+    llm_max_tokens: int = Field(default=800, ge=1, description="Most tokens of one answer.")
+    llm_connect_seconds: float = Field(default=5.0, gt=0, description="Longest time to connect.")
+    llm_retries: int = Field(
+        default=2,
+        ge=0,
+        le=10,
+        description="How often a request that failed before its first token is repeated.",
+    )
+    llm_first_token_seconds: float = Field(
+        default=20.0, gt=0, description="Longest wait for the first token."
+    )
+    llm_idle_seconds: float = Field(default=15.0, gt=0, description="Longest pause between two tokens.")
+    llm_total_seconds: float = Field(default=120.0, gt=0, description="Longest time for one answer.")
+    llm_fallback: bool = Field(
+        default=False, description="Answer from the documents' own sentences when the language model is down."
+    )
+    llm_ahead: bool = Field(
+        default=True,
+        description="Ask the language model while it is still decided whether to refuse; a refused question costs a "
+        "request that is broken off.",
+    )
+
+    @property
+    def address(self) -> str:
+        """The server's address; OpenAI's where none is set."""
+        return self.llm_base_url or "https://api.openai.com/v1"
+
+
+class EvaluationSettings(FootnoteSettings):
+    """Keys that `footnote eval` sends."""
+
+    eval_key: SecretStr = Field(
+        default=SecretStr(""), description="Key that `footnote eval run --url` sends to the service it asks."
+    )
+    eval_judge_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Key for the model that judges answers; empty: FOOTNOTE_LLM_API_KEY.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, a class a concern; what is not given comes from the environment."""
+
+    store: StoreSettings = field(default_factory=StoreSettings)
+    ingest: IngestSettings = field(default_factory=IngestSettings)
+    serve: ServeSettings = field(default_factory=ServeSettings)
+    client: ClientSettings = field(default_factory=ClientSettings)
+    runs: RunSettings = field(default_factory=RunSettings)
+    records: RecordSettings = field(default_factory=RecordSettings)
+    answer: AnswerSettings = field(default_factory=AnswerSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)

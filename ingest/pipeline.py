@@ -37,8 +37,8 @@ ParseAll: TypeAlias = Callable[[Iterable[tuple[str, Path]]], Iterator[tuple[str,
 class BatchSize:
     """What is committed at once, and so the most that an interruption loses."""
 
-    chunks: int = 2_000
-    documents: int = 200
+    chunks: int
+    documents: int
 
 
 def take_in(
@@ -78,7 +78,7 @@ def ingest(
     embedder: Embedder,
     parse_all: ParseAll,
     recipe: Recipe,
-    batch_size: BatchSize | None = None,
+    batch_size: BatchSize,
     wait: bool = False,
     progress: Listener = unheard,
     twins: Twins | None = None,
@@ -100,7 +100,7 @@ def ingest(
     try:
         before = _readers_before(plan, store, tenant=recipe.tenant)
         outcomes = _prepared(plan, parse_all, recipe=recipe, embedder=embedder, before=before)
-        with read_ahead(_batches(outcomes, batch_size or BatchSize())) as batches, one_behind() as write:
+        with read_ahead(_batches(outcomes, batch_size)) as batches, one_behind() as write:
             for batch in batches:
                 vectors = committer.vectors(batch.documents, on_embedded=partial(tell.embedded, batch=batch))
                 tell.ready(batch)

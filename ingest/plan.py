@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest.cut.chunk import CHUNKER, MOST_PASSAGES
-from ingest.extract import Limits
 from ingest.report import Action, Failure, Finding, Report
 from ingest.sources.discover import Discovery, Source
 from ingest.sources.ledger import Grant, Ledger, PastFailure
@@ -26,12 +25,12 @@ class Recipe:
 
     chunk_tokens: int
     chunk_overlap: int
-    tenant: str = "default"
+    max_file_bytes: int
+    max_passages: int
+    tenant: str
     rules: tuple[Rule, ...] = ()
-    max_file_bytes: int = Limits().max_file_bytes
     ocr: str = ""
     """The languages that pages without a text layer are read in; empty when they are not."""
-    max_passages: int = MOST_PASSAGES
     override: bool = False
     """Whether front matter may also widen who reads, over rules."""
     groups: frozenset[str] | None = None

@@ -133,8 +133,7 @@ class Ingestion:
         return open_embedder(self._stored.embedder, cache_dir=self._data_dir / "cache")
 
     def _store(self, embedder: Embedder | None = None) -> closing[Store]:
-        fingerprint, dimension = (embedder.fingerprint, embedder.dimension) if embedder else (None, None)
-        return closing(open_store(self._data_dir, embedder_fingerprint=fingerprint, dimension=dimension))
+        return closing(open_store(self._stored, embedder))
 
     def _note_flags(self, request: Request, found: Discovery) -> None:
         if request.readers is None and request.collection is None:

@@ -11,12 +11,13 @@ from ingest.extract import Limits
 from ingest.plan import Recipe
 from ingest.sources.rules import Rule
 from vectorstore.configuration import FootnoteSettings
+from vectorstore.types import DEFAULT_TENANT
 
 
 class IngestSettings(FootnoteSettings):
     """How documents are read and cut. Every default is written here and nowhere else."""
 
-    tenant: str = Field(default="default", description="Tenant that ingested documents belong to.")
+    tenant: str = Field(default=DEFAULT_TENANT, description="Tenant that ingested documents belong to.")
     chunk_tokens: int = Field(
         default=130, ge=16, le=8_192, description="Size aimed at for a passage, in the embedder's tokens."
     )
@@ -79,7 +80,12 @@ class IngestSettings(FootnoteSettings):
         """Return what reads pages without a text layer; None when OCR is off."""
         if not self.ocr:
             return None
-        return Tesseract(self.ocr_languages, seconds=self.ocr_page_seconds, most_pages=self.ocr_pages)
+        return Tesseract(
+            self.ocr_languages,
+            seconds=self.ocr_page_seconds,
+            most_pages=self.ocr_pages,
+            memory_bytes=self.limits().memory_bytes,
+        )
 
     def recipe(self, tenant: str | None = None, *, groups: frozenset[str] | None = None) -> Recipe:
         """Return what decides a document's passages, in this tenant or the one that is set.

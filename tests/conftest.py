@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from vectorstore.models.embed import Embedder
 from vectorstore.open import open_embedder
+from vectorstore.settings import DEFAULT_EMBEDDER
 
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
@@ -18,7 +19,7 @@ settings.load_profile("busy")
 @pytest.fixture(scope="session")
 def embedder(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
     """The default embedder, loaded once."""
-    return open_embedder(cache_dir=tmp_path_factory.mktemp("embedder"))
+    return open_embedder(DEFAULT_EMBEDDER, cache_dir=tmp_path_factory.mktemp("embedder"))
 
 
 @pytest.fixture(scope="session", autouse=True)

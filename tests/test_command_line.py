@@ -18,7 +18,9 @@ from app import __version__
 from app.configuration import check, settings
 from tests.fakes.handbook import write_documents
 from tests.fakes.scripted_model import scripted_model
+from tests.vectorstore.sample import Space
 from vectorstore.errors import BadInput
+from vectorstore.settings import StoreSettings
 
 FOOTNOTE = str(Path(sys.executable).parent / "footnote")
 
@@ -169,7 +171,7 @@ def test_an_index_of_another_embedder_refuses_and_loses_nothing(tmp_path: Path) 
     from vectorstore.open import open_store
     from vectorstore.types import Document, DocumentId
 
-    store = open_store(tmp_path / "data", embedder_fingerprint="another/model", dimension=8)
+    store = open_store(StoreSettings(data_dir=tmp_path / "data"), Space("another/model", 8))
     with store.draft() as draft:
         document = Document(DocumentId("doc_1"), "a.md", "A", "text/markdown", "1")
         draft.put(document, text="", chunks=[], vectors=np.empty((0, 8), np.float32))

@@ -16,6 +16,7 @@ import pytest
 
 from tests.test_command_line import FOOTNOTE, environment_of, wait_until_ready
 from vectorstore.open import open_embedder, open_store
+from vectorstore.settings import DEFAULT_EMBEDDER, StoreSettings
 from vectorstore.types import Chunk, Document, DocumentId, Span, chunk_id
 
 QUESTIONS = ("number seventeen", "which passage is number 42?", "passage about nothing")
@@ -24,11 +25,9 @@ PER_DOCUMENT = 50
 
 def build(folder: Path, chunks: int) -> None:
     """Make an index for the default embedder, of vectors drawn at random: none needs to be embedded."""
-    embedder = open_embedder(cache_dir=folder / "data" / "cache")
+    embedder = open_embedder(DEFAULT_EMBEDDER, cache_dir=folder / "data" / "cache")
     chance = np.random.default_rng(0)
-    store = open_store(
-        folder / "data", embedder_fingerprint=embedder.fingerprint, dimension=embedder.dimension
-    )
+    store = open_store(StoreSettings(data_dir=folder / "data"), embedder)
     with store.draft() as draft:
         for number in range(0, chunks, PER_DOCUMENT):
             name = DocumentId(f"doc-{number}")

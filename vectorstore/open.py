@@ -1,18 +1,17 @@
-"""Open the store that the settings ask for."""
+"""Open the store that the settings ask for: the one door to it, for search, ingestion and upkeep."""
 
 from pathlib import Path
 
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.embedded.upkeep import Upkeep
-from vectorstore.models.embed import Embedder
-from vectorstore.refine import Refine
+from vectorstore.models.embed import Embedder, Space
+from vectorstore.refine import Rerank
+from vectorstore.settings import DEFAULT_EMBEDDER, StoreSettings
 
-DEFAULT = "all-MiniLM-L6-v2"
 
-
-def open_embedder(name: str = DEFAULT, *, cache_dir: Path) -> Embedder:
+def open_embedder(name: str, *, cache_dir: Path) -> Embedder:
     """Open the default embedder, or any sentence-transformers model; raises Unavailable."""
-    if name == DEFAULT:
+    if name == DEFAULT_EMBEDDER:
         from vectorstore.models.minilm import MiniLM
 
         return MiniLM(cache_dir=cache_dir)
@@ -22,30 +21,16 @@ def open_embedder(name: str = DEFAULT, *, cache_dir: Path) -> Embedder:
 
 
 def open_store(
-    data_dir: Path,
-    *,
-    embedder_fingerprint: str | None,
-    dimension: int | None,
-    dense_weight: float = 0.65,
-    recall_target: float = 0.99,
-    refine: Refine | None = None,
+    settings: StoreSettings, space: Space | None, *, rerank: Rerank | None = None
 ) -> EmbeddedStore:
-    """Open the embedded store in a folder, which need not exist before the first draft.
+    """Open the embedded store in the data folder, which need not exist before the first draft.
 
-    Raises EmbedderMismatch when the index there holds vectors of another embedder. Without a fingerprint
-    the index is taken as it is: for maintenance, which embeds nothing. `refine` is what happens to the fused
-    candidates: a reranker, and leaving out what says the same.
+    `space` is the embedder, or what is known of it. Raises EmbedderMismatch when the index holds vectors of another
+    one; with None the index is taken as it is: for what embeds nothing.
     """
-    return EmbeddedStore(
-        data_dir,
-        embedder_fingerprint=embedder_fingerprint,
-        dimension=dimension,
-        dense_weight=dense_weight,
-        recall_target=recall_target,
-        refine=refine,
-    )
+    return EmbeddedStore(settings, space, rerank=rerank)
 
 
-def open_upkeep(data_dir: Path) -> Upkeep:
-    """Open the index in a folder for maintenance; needs no embedder."""
-    return Upkeep(data_dir)
+def open_upkeep(settings: StoreSettings) -> Upkeep:
+    """Open the index for maintenance; needs no embedder."""
+    return Upkeep(open_store(settings, None))

@@ -34,10 +34,10 @@ def open_reranker(name: str) -> Rerank | None:
 class Refine:
     """From fused candidates to the hits that are shown."""
 
-    distinct: bool = True
-    rerank: Rerank | None = None
-    depth: int = 50
+    distinct: bool
+    depth: int
     """How many candidates the reranker reads; never fewer than are wanted."""
+    rerank: Rerank | None = None
 
     def __call__(self, question: str, found: Iterable[Hit], *, limit: int, whole: bool = False) -> Trace:
         """Choose at most `limit` of the candidates, best first; with `whole`, account for all the others."""

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from vectorstore.configuration import FootnoteSettings
 
+DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
+
 
 class StoreSettings(FootnoteSettings):
     """Where the index lies and how it searches. Every default is written here and nowhere else."""
@@ -15,7 +17,7 @@ class StoreSettings(FootnoteSettings):
         description="Folder that holds the index and everything else that Footnote keeps.",
     )
     embedder: str = Field(
-        default="all-MiniLM-L6-v2",
+        default=DEFAULT_EMBEDDER,
         description="Embedding model. Another one than the default needs the extra [models].",
     )
     keep_generations: int = Field(

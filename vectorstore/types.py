@@ -21,6 +21,9 @@ Vectors: TypeAlias = npt.NDArray[np.float32]
 MetadataValue: TypeAlias = str | int | float | bool | tuple[str, ...]
 
 
+DEFAULT_TENANT = "default"
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """Where something stands in a document's extracted text: code points [start, end), and the page."""
@@ -45,7 +48,7 @@ class Document:
     media_type: str
     digest: str
     modified: datetime | None = None
-    tenant: str = "default"
+    tenant: str = DEFAULT_TENANT
     readers: frozenset[str] = frozenset()
     pages: tuple[int, ...] = ()
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
@@ -134,7 +137,7 @@ class Scope:
     `unrestricted` is the operator at the machine itself: every document of the tenant.
     """
 
-    tenant: str = "default"
+    tenant: str = DEFAULT_TENANT
     groups: frozenset[str] = frozenset()
     unrestricted: bool = False
 

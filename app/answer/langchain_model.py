@@ -9,6 +9,7 @@ from app.answer.answerer import ModelFailure, Piece, Written
 from app.answer.messages import chat_messages, with_refusal
 from app.events import Passage
 from app.question import Message
+from app.settings import ModelSettings
 from vectorstore.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -35,18 +36,14 @@ def open_chat_model(name: str, *, api_key: str = "") -> "BaseChatModel":
 class LangChainAnswerer:
     """Streams answers from a LangChain chat model."""
 
-    def __init__(
-        self, model: "BaseChatModel", *, name: str, first_token: float = 20.0, idle: float = 15.0
-    ) -> None:
+    def __init__(self, model: "BaseChatModel", settings: ModelSettings) -> None:
         self._model = model
-        self._name = name
-        self._first_token = first_token
-        self._idle = idle
+        self._settings = settings
 
     @property
     def name(self) -> str:
         """The model's name, as `provider:model`."""
-        return self._name
+        return self._settings.llm_model
 
     async def write(
         self, question: str, *, passages: Sequence[Passage], history: Sequence[Message]
@@ -69,7 +66,7 @@ class LangChainAnswerer:
         """Do nothing: LangChain's clients close with the process."""
 
     async def _pieces(self, messages: Sequence[tuple[str, str]]) -> AsyncGenerator[Piece, None]:
-        wait = self._first_token
+        wait = self._settings.llm_first_token_seconds
         tokens: tuple[int | None, int | None] = (None, None)
         # LangChain declares an iterator, but every model's astream is a generator, which must be closed.
         stream = cast("AsyncGenerator[AIMessageChunk, None]", self._model.astream(messages))
@@ -89,6 +86,6 @@ class LangChainAnswerer:
                 if usage := chunk.usage_metadata:
                     tokens = (usage["input_tokens"], usage["output_tokens"])
                 if text := str(chunk.text):
-                    wait = self._idle
+                    wait = self._settings.llm_idle_seconds
                     yield text
         yield Written(input_tokens=tokens[0], output_tokens=tokens[1])

@@ -14,6 +14,7 @@ from app.answer.answerer import ModelFailure, Piece, Written
 from app.answer.messages import chat_messages, with_refusal
 from app.events import Passage
 from app.question import Message
+from app.settings import ModelSettings
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -114,19 +115,6 @@ _OVERFLOW = re.compile(
 """How servers say that a prompt does not fit."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelLimits:
-    """Timeouts in seconds, and what the model may write."""
-
-    connect: float = 5.0
-    first_token: float = 20.0
-    idle: float = 15.0
-    total: float = 120.0
-    retries: int = 2
-    max_tokens: int = 800
-    temperature: float = 0.0
-
-
 @dataclass(slots=True)
 class _Arrived:
     """What one read brought: tokens that wait together go on together, so that a full house catches up."""
@@ -138,19 +126,16 @@ class _Arrived:
 
 
 class OpenAICompatibleAnswerer:
-    """Streams answers from `base_url`. Raw bytes are read: the typed stream costs five times the CPU."""
+    """Streams answers from the address set. Raw bytes are read: the typed stream costs five times the CPU."""
 
-    def __init__(self, *, base_url: str, model: str, api_key: str, limits: ModelLimits | None = None) -> None:
-        self._base_url = base_url
-        self._model = model
-        self._api_key = api_key
-        self._limits = limits or ModelLimits()
+    def __init__(self, settings: ModelSettings) -> None:
+        self._settings = settings
         self._client: AsyncOpenAI | None = None
 
     @property
     def name(self) -> str:
         """The model's name."""
-        return self._model
+        return self._settings.llm_model
 
     async def write(
         self, question: str, *, passages: Sequence[Passage], history: Sequence[Message]
@@ -175,21 +160,21 @@ class OpenAICompatibleAnswerer:
             await client.close()
 
     async def _pieces(self, messages: Sequence[Any]) -> AsyncGenerator[Piece, None]:
-        limits, loop = self._limits, asyncio.get_running_loop()
-        deadline = loop.time() + limits.total
+        settings, loop = self._settings, asyncio.get_running_loop()
+        deadline = loop.time() + settings.llm_total_seconds
         reason: str | None = None
         usage: object = None
         async with AsyncExitStack() as stack:
             arriving = await self._open(stack, messages)
             alarm = stack.enter_context(Alarm())
-            wait, written = limits.first_token, False
+            wait, written = settings.llm_first_token_seconds, False
             lines = Lines()
             while not lines.done:
                 piece = await _next(arriving, alarm, min(loop.time() + wait, deadline))
                 arrived = _arrived(lines.feed(piece) if piece is not None else lines.finish())
                 reason, usage = arrived.reason or reason, arrived.usage or usage
                 if arrived.text:
-                    wait, written = limits.idle, True
+                    wait, written = settings.llm_idle_seconds, True
                     yield arrived.text
                 if arrived.failure is not None:
                     raise arrived.failure
@@ -206,7 +191,7 @@ class OpenAICompatibleAnswerer:
     async def _open(self, stack: AsyncExitStack, messages: Sequence[Any]) -> AsyncIterator[bytes]:
         """Ask, and again where that may help and the answer may still begin in time."""
         client, loop, attempt = self._connected(), asyncio.get_running_loop(), 0
-        due = loop.time() + self._limits.first_token
+        due = loop.time() + self._settings.llm_first_token_seconds
         while True:
             try:
                 return await self._asked(stack, client, messages, due=due)
@@ -214,7 +199,7 @@ class OpenAICompatibleAnswerer:
                 jittered = random.uniform(0.4, 0.6) * 2**attempt  # noqa: S311 - parts askers, guards nothing
                 pause = jittered if failure.after is None else failure.after
                 hopeless = not failure.retryable or failure.code == "model_timeout"
-                if hopeless or attempt == self._limits.retries or loop.time() + pause >= due:
+                if hopeless or attempt == self._settings.llm_retries or loop.time() + pause >= due:
                     raise
             attempt += 1
             await asyncio.sleep(pause)
@@ -225,16 +210,16 @@ class OpenAICompatibleAnswerer:
         import httpx2
         import openai
 
-        limits = self._limits
+        settings = self._settings
         request = client.chat.completions.with_streaming_response.create(
-            model=self._model,
+            model=settings.llm_model,
             messages=(),
             # Past the client's typing, which takes a millisecond to walk through messages that need no change.
             extra_body={"messages": list(messages)},
             stream=True,
             stream_options={"include_usage": True},
-            max_tokens=limits.max_tokens,
-            temperature=limits.temperature,
+            max_tokens=settings.llm_max_tokens,
+            temperature=settings.llm_temperature,
         )
         try:
             async with asyncio.timeout_at(due):
@@ -242,7 +227,7 @@ class OpenAICompatibleAnswerer:
         except TimeoutError as error:
             raise _slow() from error
         except openai.APIStatusError as error:
-            raise _refused(error, self._base_url) from error
+            raise _refused(error, settings.address) from error
         except openai.APIConnectionError as error:
             # The aiohttp transport reports a refused connection as a connect timeout.
             if isinstance(error, openai.APITimeoutError) and not isinstance(
@@ -252,13 +237,13 @@ class OpenAICompatibleAnswerer:
             raise ModelFailure(
                 "model_unavailable",
                 "The language model cannot be reached.",
-                f"Nothing answers at {self._base_url}: start it, or correct FOOTNOTE_LLM_BASE_URL.",
+                f"Nothing answers at {settings.address}: start it, or correct FOOTNOTE_LLM_BASE_URL.",
             ) from error
         except Exception as error:  # the provider's edge: the transport lets errors of its own through
             raise ModelFailure(
                 "model_unavailable",
                 "The language model cannot be reached.",
-                f"What answers at {self._base_url} does not speak HTTP as it should.",
+                f"What answers at {settings.address} does not speak HTTP as it should.",
             ) from error
         return response.iter_bytes()
 
@@ -266,10 +251,11 @@ class OpenAICompatibleAnswerer:
         if self._client is None:
             from openai import AsyncOpenAI, DefaultAioHttpClient, Timeout
 
-            timeout = Timeout(self._limits.total, connect=self._limits.connect)
+            settings = self._settings
+            timeout = Timeout(settings.llm_total_seconds, connect=settings.llm_connect_seconds)
             self._client = AsyncOpenAI(
-                base_url=self._base_url,
-                api_key=self._api_key or "none",
+                base_url=settings.address,
+                api_key=settings.llm_api_key.get_secret_value() or "none",
                 max_retries=0,
                 timeout=timeout,
                 http_client=DefaultAioHttpClient(timeout=timeout),

@@ -72,19 +72,18 @@ def ask(
 ) -> None:
     """Answer a question from the ingested documents, with numbered sources."""
     from app.build import build
-    from app.settings import AnswerSettings
-    from vectorstore.settings import StoreSettings
+    from app.settings import Settings
 
     if not question.strip():
         raise BadInput(
             "The question is empty.", 'Write it in quotes: footnote ask "How much leave do I get?"'
         )
-    answer_settings = AnswerSettings()
-    parts = build(StoreSettings(), answer_settings)
+    settings = Settings()
+    parts = build(settings)
     asked = Question(
         question.strip(),
         Scope(unrestricted=True),
-        top_k=top_k or answer_settings.top_k,
+        top_k=top_k or settings.answer.top_k,
         at=None if at is None else Generation(at),
     )
     transcript = _Transcript(quiet=as_json)

@@ -25,16 +25,16 @@ def demo(
     """Ingest the sample handbook, start the service, and say how to talk to it."""
     from app.build import build
     from app.commands.serve import listen, run
-    from app.settings import AnswerSettings, ServeSettings
+    from app.settings import ServeSettings, Settings
 
-    settings = ServeSettings().model_copy(update={} if port is None else {"port": port})
-    store_settings, answer_settings = demo_store(), AnswerSettings()
-    listener = listen(settings, store_settings)
-    typer.echo(f"Sample handbook: {ingest_sample(store_settings)}", err=True)
-    parts = build(store_settings, answer_settings)
-    address = settings.base_url or "http://{}:{}".format(*listener.getsockname()[:2])
-    typer.echo(greeting(address, store_settings.data_dir))
-    run(parts, settings, answer_settings, store_settings, listener)
+    serve = ServeSettings().model_copy(update={} if port is None else {"port": port})
+    settings = Settings(store=demo_store(), serve=serve)
+    listener = listen(serve, settings.store)
+    typer.echo(f"Sample handbook: {ingest_sample(settings.store)}", err=True)
+    parts = build(settings)
+    address = settings.client.base_url or "http://{}:{}".format(*listener.getsockname()[:2])
+    typer.echo(greeting(address, settings.store.data_dir))
+    run(parts, settings, listener)
 
 
 def demo_store() -> "StoreSettings":

@@ -15,7 +15,7 @@ from vectorstore.errors import NotFound
 from vectorstore.printable import printable, printable_json
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Snapshot
-from vectorstore.types import Condition, Document, Generation, Scope
+from vectorstore.types import DEFAULT_TENANT, Condition, Document, Generation, Scope
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -28,7 +28,7 @@ Wait = Annotated[bool, typer.Option("--wait", help="Wait while another process w
 @app.command()
 def ls(
     prefix: Annotated[str, typer.Argument(help="Only documents whose uri begins so.")] = "",
-    tenant: Tenant = "default",
+    tenant: Tenant = DEFAULT_TENANT,
     at: At = None,
     as_json: Json = False,
 ) -> None:
@@ -48,7 +48,7 @@ def ls(
 @app.command()
 def show(
     uri: Annotated[str, typer.Argument(help="The document's uri, as `ls` shows it.")],
-    tenant: Tenant = "default",
+    tenant: Tenant = DEFAULT_TENANT,
     at: At = None,
     text: Annotated[bool, typer.Option("--text", help="Print the extracted text and nothing else.")] = False,
     as_json: Json = False,
@@ -83,7 +83,7 @@ def rm(
     uris: Annotated[
         list[str], typer.Argument(help="Documents to take out, by uri; with / at its end, all below it.")
     ],
-    tenant: Tenant = "default",
+    tenant: Tenant = DEFAULT_TENANT,
     wait: Wait = False,
 ) -> None:
     """Take documents out; earlier generations still hold them. `erase` leaves nothing."""
@@ -100,7 +100,7 @@ def rm(
 @app.command()
 def erase(
     uris: Annotated[list[str], typer.Argument(help="Documents to erase, by uri.")],
-    tenant: Tenant = "default",
+    tenant: Tenant = DEFAULT_TENANT,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     wait: Wait = False,
 ) -> None:

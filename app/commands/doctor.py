@@ -219,9 +219,9 @@ async def _say_ready(model: "LanguageModel") -> None:
 
 
 def _language_model() -> Finding:
-    from app.settings import AnswerSettings
+    from app.settings import ModelSettings
 
-    settings = AnswerSettings()
+    settings = ModelSettings()
     if not settings.llm_model:
         return Finding(
             "Language model",

@@ -12,14 +12,14 @@ import typer
 from ingest.originals import Originals
 from vectorstore.printable import printable
 from vectorstore.settings import StoreSettings
-from vectorstore.types import Generation, GenerationInfo
+from vectorstore.types import DEFAULT_TENANT, Generation, GenerationInfo
 
 if TYPE_CHECKING:
     from vectorstore.embedded.upkeep import Upkeep
 
 
 from app.runs.records import Records, records_url
-from app.settings import ServeSettings
+from app.settings import RecordSettings
 from vectorstore.errors import BadInput
 
 
@@ -28,7 +28,7 @@ def maintenance() -> "Iterator[Upkeep]":
     """Open the configured index for upkeep, which needs no embedder."""
     from vectorstore.open import open_upkeep
 
-    upkeep = open_upkeep(StoreSettings().data_dir)
+    upkeep = open_upkeep(StoreSettings())
     try:
         yield upkeep
     finally:
@@ -135,7 +135,9 @@ def diff(
         return
     for sign, changed in (("+", found.added), ("-", found.removed), ("~", found.changed)):
         for tenant, uri in changed:
-            typer.echo(printable(f"{sign} {uri}" + ("" if tenant == "default" else f"  (tenant {tenant})")))
+            typer.echo(
+                printable(f"{sign} {uri}" + ("" if tenant == DEFAULT_TENANT else f"  (tenant {tenant})"))
+            )
 
 
 @app.command()
@@ -236,7 +238,7 @@ def forget(
     ] = None,
 ) -> None:
     """Erase conversations that are older than FOOTNOTE_RECORDS_DAYS, with the feedback on them."""
-    settings = ServeSettings()
+    settings = RecordSettings()
     days = days or settings.records_days
     if not days:
         raise BadInput(

@@ -8,6 +8,7 @@ import typer
 
 from app.keys import READING, Key, Keys, Right
 from vectorstore.settings import StoreSettings
+from vectorstore.types import DEFAULT_TENANT
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -16,7 +17,7 @@ app = typer.Typer(no_args_is_help=True)
 def create(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
     *,
-    tenant: Annotated[str, typer.Option(help="Whose documents it sees.")] = "default",
+    tenant: Annotated[str, typer.Option(help="Whose documents it sees.")] = DEFAULT_TENANT,
     group: Annotated[
         list[str] | None, typer.Option(help="A group its holder belongs to; may be repeated.")
     ] = None,

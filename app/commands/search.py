@@ -8,7 +8,7 @@ from app.question import Question
 from app.turn.retrieve import Found
 from vectorstore.errors import BadInput
 from vectorstore.printable import printable, printable_json
-from vectorstore.types import Condition, Dropped, Generation, Hit, Scope, Where
+from vectorstore.types import DEFAULT_TENANT, Condition, Dropped, Generation, Hit, Scope, Where
 
 _LEFT_OUT_SHOWN = 10
 
@@ -21,7 +21,7 @@ def search(
         list[str] | None,
         typer.Option(help="Only documents with field=value, or field^=prefix; may be repeated."),
     ] = None,
-    tenant: Annotated[str, typer.Option(help="Whose documents.")] = "default",
+    tenant: Annotated[str, typer.Option(help="Whose documents.")] = DEFAULT_TENANT,
     group: Annotated[
         list[str] | None,
         typer.Option(help="Search as a member of this group would, not as the operator; may be repeated."),

@@ -10,7 +10,7 @@ from vectorstore.errors import BadInput, NotAllowed
 
 if TYPE_CHECKING:
     from app.build import Parts
-    from app.settings import AnswerSettings, ServeSettings
+    from app.settings import ServeSettings, Settings
     from vectorstore.settings import StoreSettings
 
 
@@ -30,21 +30,18 @@ def serve(
 ) -> None:
     """Run the service until it is stopped."""
     from app.build import build
-    from app.settings import AnswerSettings, ServeSettings
-    from vectorstore.settings import StoreSettings
+    from app.settings import ServeSettings, Settings
 
     given = {
         key: value for key, value in (("host", host), ("port", port), ("server", server)) if value is not None
     }
-    settings = ServeSettings().model_copy(update=given)
-    store_settings, answer_settings = StoreSettings(), AnswerSettings()
-    if settings.runs_url:
+    settings = Settings(serve=ServeSettings().model_copy(update=given))
+    if settings.runs.runs_url:
         from app.runs.redis_format import check_board
 
-        check_board(settings.runs_url)
-    listener = listen(settings, store_settings)
-    parts = build(store_settings, answer_settings)
-    run(parts, settings, answer_settings, store_settings, listener)
+        check_board(settings.runs.runs_url)
+    listener = listen(settings.serve, settings.store)
+    run(build(settings), settings, listener)
 
 
 def listen(settings: "ServeSettings", store_settings: "StoreSettings") -> socket.socket:
@@ -76,33 +73,19 @@ def listen(settings: "ServeSettings", store_settings: "StoreSettings") -> socket
     return listener
 
 
-def run(
-    parts: "Parts",
-    settings: "ServeSettings",
-    answer_settings: "AnswerSettings",
-    store_settings: "StoreSettings",
-    listener: socket.socket,
-) -> None:
+def run(parts: "Parts", settings: "Settings", listener: socket.socket) -> None:
     """Serve on the bound socket until SIGINT, SIGTERM or SIGHUP, then drain."""
     from app.build import build_service
     from app.http.application import create_app
-    from app.http.server import ConnectionLimits, serve_with_granian
+    from app.http.server import serve_with_granian
     from app.http.uvicorn_server import serve_with_uvicorn
-    from ingest.settings import IngestSettings
 
-    ingest_settings = IngestSettings() if settings.uploads else None
-    service = build_service(parts, settings, answer_settings, store_settings, ingest_settings)
-    application = create_app(service)
+    application = create_app(build_service(parts, settings))
     host, port = listener.getsockname()[:2]
     typer.echo(f"Footnote listens on http://{host}:{port}", err=True)
-    serve_with = serve_with_granian if settings.server == "granian" else serve_with_uvicorn
-    limits = ConnectionLimits(
-        seconds=settings.request_seconds,
-        unfinished=settings.max_unfinished_per_address,
-        most=settings.max_connections,
-    )
+    serve_with = serve_with_granian if settings.serve.server == "granian" else serve_with_uvicorn
     try:
-        serve_with(application, listener, limits)
+        serve_with(application, listener, settings.serve)
     finally:
         parts.close()
 
@@ -123,22 +106,21 @@ def mcp() -> None:
     from app.build import build, build_service
     from app.http.mcp_server import mcp_server
     from app.keys import RIGHTS, Grant
-    from app.settings import AnswerSettings, ServeSettings
+    from app.settings import Settings
     from app.wire.sources import Viewer
-    from vectorstore.settings import StoreSettings
     from vectorstore.types import Scope
 
-    serve_settings, answer_settings, store_settings = ServeSettings(), AnswerSettings(), StoreSettings()
-    base = serve_settings.base_url.rstrip("/") or f"http://127.0.0.1:{serve_settings.port}"
+    settings = Settings()
+    base = settings.client.base_url or f"http://127.0.0.1:{settings.serve.port}"
     # Whoever can start this process can read the index: they are the operator.
     operator = Grant("local", Scope(unrestricted=True), frozenset(RIGHTS))
 
     def granted(_: Any) -> tuple[Grant, Viewer]:  # Any: there is no request over stdio
         return operator, Viewer(base)
 
-    parts = build(store_settings, answer_settings)
+    parts = build(settings)
     try:
-        server = mcp_server(build_service(parts, serve_settings, answer_settings, store_settings), granted)
+        server = mcp_server(build_service(parts, settings), granted)
         server.run("stdio")
     finally:
         parts.close()

@@ -82,7 +82,7 @@ def _refuse_strangers(request: Request, service: Service) -> None:
         )
     origin = request.headers.get("origin")
     ours = f"{request.scope['scheme']}://{request.headers['host']}"
-    allowed = service.settings.cors_origins
+    allowed = service.settings.client.origins()
     if origin is not None and origin != ours and origin not in allowed and "*" not in allowed:
         raise NotAllowed("This page may not use the service.", "List its origin in FOOTNOTE_CORS_ORIGINS.")
 

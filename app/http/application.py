@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
+from importlib.util import find_spec
 from typing import Final
 
 from fastapi import FastAPI
@@ -38,8 +39,8 @@ from app.http.routes import (
 from app.problems import Problem
 from app.runs.records import swept
 from app.runs.redis_board import RedisBoard
-from app.runs.runs import MemoryBoard, RunLimits, Runs, report
-from app.service import Health, Service, ServiceSettings
+from app.runs.runs import MemoryBoard, Runs, report
+from app.service import Health, Service
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[(?P<six>[0-9A-Fa-f:.]{2,45})\])(?::(?P<port>[0-9]{0,5}))?")
@@ -100,7 +101,7 @@ class Bodies:
     """Refuses bodies over a size, by their declared length or by the bytes that really come, and those that stall."""
 
     def __init__(
-        self, app: ASGIApp, *, limit: int, larger: Mapping[str, int] | None = None, seconds: float = 30.0
+        self, app: ASGIApp, *, limit: int, larger: Mapping[str, int] | None = None, seconds: float
     ) -> None:
         """`larger` is the size for single paths; `seconds` the longest silence in the midst of a body."""
         self._app = app
@@ -170,7 +171,7 @@ def _sentence(limit: int) -> str:
     return f"The body is larger than {limit:,} bytes. Send less at once."
 
 
-__all__ = ["Health", "Service", "ServiceSettings", "create_app"]
+__all__ = ["Health", "Service", "create_app"]
 
 _ROUTERS = (
     chat.router,
@@ -195,14 +196,14 @@ def create_app(service: Service) -> FastAPI:
     """Build the application. `app.state.runs` holds its runs."""
     settings = service.settings
 
-    mcp = McpRoute(service) if settings.mcp else None
+    mcp = McpRoute(service) if settings.client.mcp and find_spec("mcp") else None
     runs = _runs(service)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with (
             mcp.running() if mcp else nullcontext(),
-            swept(service.records, days=settings.records_days),
+            swept(service.records, days=settings.records.records_days),
         ):
             await runs.board.open()
             try:
@@ -226,7 +227,7 @@ def create_app(service: Service) -> FastAPI:
     )
     application.state.service = service
     application.state.runs = runs
-    application.state.at_once = AtOnce(settings.max_caller_searches)
+    application.state.at_once = AtOnce(settings.serve.max_caller_searches)
     if mcp:
         application.router.routes.append(mcp.route)
     for router in _ROUTERS:
@@ -237,14 +238,14 @@ def create_app(service: Service) -> FastAPI:
     # the last added is the outermost
     application.add_middleware(
         Bodies,
-        limit=settings.max_body_bytes,
-        larger={"/v1/documents": settings.max_upload_bytes},
-        seconds=settings.request_seconds,
+        limit=settings.serve.max_body_bytes,
+        larger={"/v1/documents": settings.serve.max_upload_bytes},
+        seconds=settings.serve.request_seconds,
     )
-    if settings.cors_origins:
+    if origins := settings.client.origins():
         application.add_middleware(
             CORSMiddleware,
-            allow_origins=settings.cors_origins,
+            allow_origins=origins,
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["authorization", "content-type", "last-event-id", "x-request-id"],
             expose_headers=_EXPOSED,
@@ -254,12 +255,6 @@ def create_app(service: Service) -> FastAPI:
 
 
 def _runs(service: Service) -> Runs:
-    settings = service.settings
-    limits = RunLimits(
-        concurrent=settings.max_concurrent_runs,
-        queued=settings.max_queued_runs,
-        of_one_owner=settings.max_caller_runs,
-        grace_seconds=settings.grace_seconds,
-    )
-    board = RedisBoard(settings.runs_url) if settings.runs_url else MemoryBoard()
-    return Runs(service.turn, board, limits=limits, on_end=service.on_end)
+    settings = service.settings.runs
+    board = RedisBoard(settings) if settings.runs_url else MemoryBoard(settings)
+    return Runs(service.turn, board, settings, on_end=service.on_end)

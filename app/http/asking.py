@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from app.keys import LOCAL, Grant
 from app.problems import TooLarge, Unprocessable
 from app.question import Message, Question
-from app.service import ServiceSettings
+from app.settings import AnswerSettings
 from vectorstore.types import Condition, Generation, Where
 
 _MOST_MESSAGES: Final = 2_000
@@ -134,7 +134,7 @@ class Knobs(BaseModel):
 
 
 def question_of(
-    messages: Sequence[Message], *, grant: Grant, settings: ServiceSettings, knobs: Knobs | None = None
+    messages: Sequence[Message], *, grant: Grant, settings: AnswerSettings, knobs: Knobs | None = None
 ) -> Question:
     """Make a question of the last message and a history of those before it.
 

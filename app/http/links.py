@@ -31,7 +31,7 @@ def viewer(request: Request, service: Service, grant: Grant, *, now: float) -> V
 
     `now` is when the run was made, so that a replay of the run carries the same links.
     """
-    base = service.settings.base_url or str(request.base_url)
+    base = service.settings.client.base_url or str(request.base_url)
     return Viewer(base.rstrip("/"), _signer(service, grant, now))
 
 
@@ -64,10 +64,10 @@ def pictures_of(request: Request, service: Service, grant: Grant, document: Docu
 def _signer(
     service: Service, grant: Grant, now: float, until: int | None = None
 ) -> Callable[[Document, Mapping[str, str]], dict[str, str]] | None:
-    if not service.keys.exist() or service.settings.link_seconds <= 0:
+    if not service.keys.exist() or service.settings.client.link_seconds <= 0:
         return None
     secret = service.keys.signing_secret()
-    latest = int(now + service.settings.link_seconds)
+    latest = int(now + service.settings.client.link_seconds)
     expires = str(latest if until is None else min(until, latest))
 
     def sign(document: Document, place: Mapping[str, str]) -> dict[str, str]:

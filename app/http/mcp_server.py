@@ -74,8 +74,8 @@ def mcp_server(service: Service, grant_of: GrantOf) -> "MCPServer[Any]":
         """Find passages in the organisation's documents. Returns ids, titles and links, not their text."""
         grant, link = grant_of(_request(context))
         with in_words():
-            _check(query, service.settings.max_question_chars)
-            found = await service.search(Question(query, grant.scope, top_k=service.settings.top_k))
+            _check(query, service.settings.answer.max_question_chars)
+            found = await service.search(Question(query, grant.scope, top_k=service.settings.answer.top_k))
         return json.dumps({"results": [_result(hit, link) for hit in found.hits]}, ensure_ascii=False)
 
     @server.tool(annotations=reading, structured_output=False)

@@ -7,7 +7,6 @@ import os
 import resource
 import signal
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from vectorstore.errors import Unavailable, pip_install
@@ -16,25 +15,10 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from granian.server.embed import Server
 
-GRACE_SECONDS = 30
-"""How long running answers may take to end after SIGTERM."""
+    from app.settings import ServeSettings
+
 HEAD_BYTES: Final = 65_536
 """The longest head of a request: its first line and all its headers."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionLimits:
-    """How long a request's head, and each silence after it, may take; how many connections there may be.
-
-    `unfinished` is for one address: connections whose request has not come whole.
-    """
-
-    seconds: float = 30.0
-    unfinished: int = 256
-    most: int = 8_192
-
-
-LIMITS: Final = ConnectionLimits()
 
 
 def affordable(wanted: int) -> int:
@@ -53,9 +37,7 @@ def affordable(wanted: int) -> int:
     return max(1, min(wanted, free - min(256, free // 2)))
 
 
-def serve_with_granian(
-    application: "FastAPI", listener: socket.socket, limits: ConnectionLimits = LIMITS
-) -> None:
+def serve_with_granian(application: "FastAPI", listener: socket.socket, settings: "ServeSettings") -> None:
     """Serve on the socket's address until SIGINT, SIGTERM or SIGHUP, then drain; raises Unavailable without granian.
 
     granian ends a head that does not come, but counts no connections by address and makes no room: when there are
@@ -77,11 +59,11 @@ def serve_with_granian(
         port=port,
         interface=Interfaces.ASGI,
         backlog=2_048,
-        backpressure=affordable(limits.most),
+        backpressure=affordable(settings.max_connections),
         # In its other mode it waits without end for the bytes that tell the versions apart.
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(
-            header_read_timeout=int(limits.seconds * 1_000), max_buffer_size=HEAD_BYTES
+            header_read_timeout=int(settings.request_seconds * 1_000), max_buffer_size=HEAD_BYTES
         ),
         websockets=False,
         log_enabled=False,
@@ -119,6 +101,6 @@ async def _until_stopped(server: "Server", application: "FastAPI") -> None:
     await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     service = application.state.service
-    await application.state.runs.drain(service.settings.drain_seconds)
+    await application.state.runs.drain(service.settings.serve.drain_seconds)
     server.stop()  # type: ignore[no-untyped-call]
     await serving

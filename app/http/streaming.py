@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from app.events import Event
 from app.runs.run import Run
 from app.runs.runs import Runs
-from app.service import ServiceSettings
+from app.settings import ServeSettings
 from app.wire.frames import PING, Encoder
 
 _HEADERS: Final = {
@@ -33,7 +33,7 @@ class RunStream(EventSourceResponse):
         run: Run,
         *,
         runs: Runs,
-        settings: ServiceSettings,
+        settings: ServeSettings,
         after: int = 0,
         headers: Mapping[str, str] | None = None,
     ) -> None:

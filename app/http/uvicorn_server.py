@@ -6,32 +6,34 @@ timed by `app/http/application.py`, under every server.
 
 import asyncio
 import socket
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from app.http.server import GRACE_SECONDS, HEAD_BYTES, LIMITS, ConnectionLimits, affordable, prepare
+from app.http.server import HEAD_BYTES, affordable, prepare
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from app.settings import ServeSettings
 
 _YOUNG: Final = 1 / 6
 """Many connections may come at once, and their first bytes lie unread: only those that waited for this part of their
 time count against an address."""
 
+_AFTER_DRAIN: Final = 10
+"""Seconds that requests have beyond the time in which streams drain."""
+
 _SPARE: Final = 1.5
 """How many times its time a body has here: the service answers a late one with a sentence, and must come first."""
 
 
-def serve_with_uvicorn(
-    application: "FastAPI", listener: socket.socket, limits: ConnectionLimits = LIMITS
-) -> None:
+def serve_with_uvicorn(application: "FastAPI", listener: socket.socket, settings: "ServeSettings") -> None:
     """Serve on the bound socket until SIGINT, SIGTERM or SIGHUP; streams drain themselves (`app/http/streaming.py`)."""
     prepare()
-    crowd = Crowd(replace(limits, most=affordable(limits.most)))
+    crowd = Crowd(settings, most=affordable(settings.max_connections))
     config = uvicorn.Config(
         application,
         http=cast(
@@ -39,7 +41,7 @@ def serve_with_uvicorn(
         ),  # Any: it asks for a class, and only calls it
         ws="none",
         log_level="warning",
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=int(settings.drain_seconds) + _AFTER_DRAIN,
         server_header=False,
         date_header=False,
     )
@@ -49,8 +51,11 @@ def serve_with_uvicorn(
 class Crowd:
     """All connections of a server. Those that wait for a request, or for the rest of one, stand in order of silence."""
 
-    def __init__(self, limits: ConnectionLimits) -> None:
-        self.limits = limits
+    def __init__(self, settings: "ServeSettings", *, most: int) -> None:
+        self.seconds = settings.request_seconds
+        """How long a request's head, and each silence after it, may take."""
+        self._unfinished = settings.max_unfinished_per_address
+        self._most = most
         self.waiting: dict[BoundedProtocol, None] = {}
         self.all: set[BoundedProtocol] = set()
         self._sweeping: asyncio.TimerHandle | None = None
@@ -59,7 +64,7 @@ class Crowd:
         """Take a connection in; when there are too many, the one that waited longest makes room."""
         self.all.add(connection)
         self.waiting[connection] = None
-        if len(self.all) > self.limits.most:
+        if len(self.all) > self._most:
             next(iter(self.waiting)).cut()
         if self._sweeping is None:
             self._sweep(connection.loop)
@@ -80,14 +85,14 @@ class Crowd:
         for connection in list(self.waiting):
             if connection.overdue(now):
                 connection.cut(408)
-            elif not connection.idle and now - connection.since > self.limits.seconds * _YOUNG:
+            elif not connection.idle and now - connection.since > self.seconds * _YOUNG:
                 unfinished.setdefault(connection.address, []).append(connection)
         for those in unfinished.values():
-            for connection in those[: max(0, len(those) - self.limits.unfinished)]:
+            for connection in those[: max(0, len(those) - self._unfinished)]:
                 connection.cut()
         for connection in self.all - self.waiting.keys():
             connection.cut_if_unread(now)
-        self._sweeping = loop.call_later(self.limits.seconds / 15, self._sweep, loop) if self.all else None
+        self._sweeping = loop.call_later(self.seconds / 15, self._sweep, loop) if self.all else None
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -157,7 +162,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def overdue(self, now: float) -> bool:
         """Say whether the client has had its time; where we do not read, it is not the client that is slow."""
         is_asking = self.cycle is not None and not self.cycle.response_complete and not self._in_head
-        seconds = self._crowd.limits.seconds * (_SPARE if is_asking else 1)
+        seconds = self._crowd.seconds * (_SPARE if is_asking else 1)
         return not self.flow.read_paused and now - self.since >= seconds
 
     def cut(self, status: int | None = None) -> None:
@@ -176,5 +181,5 @@ class BoundedProtocol(HttpToolsProtocol):
         size = self.transport.get_write_buffer_size()
         if size == 0 or size != self._unread[0]:
             self._unread = (size, now)
-        elif now - self._unread[1] >= self._crowd.limits.seconds:
+        elif now - self._unread[1] >= self._crowd.seconds:
             self.cut()

@@ -163,7 +163,7 @@ def signals(asked: Asked, ranked: Sequence[Candidate], passages: Sequence[Passag
 
 
 def calibrated_threshold(
-    probabilities: Sequence[float], answerable: Sequence[bool], *, over_refusal: float = 0.07
+    probabilities: Sequence[float], answerable: Sequence[bool], *, over_refusal: float
 ) -> float:
     """Return the threshold that refuses most unanswerable questions and at most this share of answerable ones.
 

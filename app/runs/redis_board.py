@@ -32,7 +32,8 @@ from app.runs.redis_format import (
     run_to_json,
 )
 from app.runs.run import Reason, Run
-from app.runs.runs import MemoryBoard, Retention, Runs, report
+from app.runs.runs import MemoryBoard, Runs, report
+from app.settings import RunSettings
 from vectorstore.errors import Unavailable
 
 _MOST_ENTRIES: Final = 100_000
@@ -62,13 +63,13 @@ class RedisBoard:
 
     process: Runs
 
-    def __init__(self, url: str, *, retention: Retention | None = None, timing: Timing | None = None) -> None:
+    def __init__(self, settings: RunSettings, *, timing: Timing | None = None) -> None:
         self.trouble = ""
-        self._url = url
+        self._url = settings.runs_url
         self._timing = timing or Timing()
-        self._kept = int((retention or Retention()).seconds)
+        self._kept = int(settings.kept_seconds)
         self._host = secrets.token_hex(8)
-        self._ours = MemoryBoard(retention, on_drop=self._dropped)
+        self._ours = MemoryBoard(settings, on_drop=self._dropped)
         self._copies: WeakSet[Run] = WeakSet()
         self._written: dict[Run, int] = {}
         """How many events of each run of ours stand in Redis; before it is announced, -1."""
@@ -77,7 +78,7 @@ class RedisBoard:
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._client = client_of(url)
+        self._client = client_of(self._url)
 
     async def open(self) -> None:
         """Begin to write, to show signs of life and to listen."""

@@ -10,7 +10,6 @@ import time
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from app.events import Cancelled, Done, Event, Failed, Terminal, Text
@@ -18,6 +17,7 @@ from app.guard import inert
 from app.problems import TooMany
 from app.question import Question
 from app.runs.run import Dialect, Reason, Run
+from app.settings import RunSettings
 from vectorstore.errors import BadInput, Busy, FootnoteError, NotFound, Unavailable
 
 TurnFunction: TypeAlias = Callable[[Question, str], AsyncGenerator[Event, None]]
@@ -26,27 +26,6 @@ OnEnd: TypeAlias = Callable[[Run, Sequence[Event]], Awaitable[None]]
 """Called once for every run after its terminal event; its failure is logged and harms nobody."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class RunLimits:
-    """How many runs at a time, and how large. Times in seconds, sizes in characters."""
-
-    concurrent: int = 64
-    queued: int = 256
-    of_one_owner: int = 160
-    queue_seconds: float = 30.0
-    grace_seconds: float = 15.0
-    answer_size: int = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """How much is kept of runs that have ended: how many, for how many seconds, how many characters."""
-
-    count: int = 2_000
-    seconds: float = 600.0
-    size: int = 64_000_000
 
 
 class Board(Protocol):
@@ -86,10 +65,8 @@ class MemoryBoard:
     process: "Runs"
     trouble = ""
 
-    def __init__(
-        self, retention: Retention | None = None, *, on_drop: Callable[[Run], None] = lambda run: None
-    ) -> None:
-        self._retention = retention or Retention()
+    def __init__(self, settings: RunSettings, *, on_drop: Callable[[Run], None] = lambda run: None) -> None:
+        self._settings = settings
         self._on_drop = on_drop
         self.runs: dict[str, Run] = {}
 
@@ -136,12 +113,12 @@ class MemoryBoard:
 
     def _forget(self) -> None:
         """Drop ended runs that nobody reads: the too old, and the oldest while there is too much."""
-        oldest = time.monotonic() - self._retention.seconds
+        oldest = time.monotonic() - self._settings.kept_seconds
         size = sum(run.size for run in self.runs.values())
         for run in list(self.runs.values()):
             if run.ended_at is None or run.readers:
                 continue
-            fits = len(self.runs) < self._retention.count and size <= self._retention.size
+            fits = len(self.runs) < self._settings.kept_runs and size <= self._settings.kept_chars
             if fits and run.ended_at >= oldest:
                 # Those that began later are not looked at: there may be thousands, and this is done at every question.
                 return
@@ -160,16 +137,16 @@ class Runs:
         self,
         turn: TurnFunction,
         board: Board,
+        settings: RunSettings,
         *,
-        limits: RunLimits | None = None,
         on_end: OnEnd | None = None,
     ) -> None:
         self.board = board
         board.process = self
         self._turn = turn
-        self._limits = limits or RunLimits()
+        self._settings = settings
         self._on_end = on_end
-        self._slots = asyncio.Semaphore(self._limits.concurrent)
+        self._slots = asyncio.Semaphore(self._settings.max_concurrent_runs)
         self._tasks: dict[Run, asyncio.Task[None]] = {}
         self._graces: dict[Run, asyncio.TimerHandle] = {}
         self._erasing: list[tuple[str, str]] = []
@@ -200,9 +177,9 @@ class Runs:
             raise Busy("The service is shutting down.", "Ask again in a moment.")
         if (owner, question.conversation) in self._erasing:
             raise Busy("This conversation is being erased.", "Ask again in a moment.")
-        if self.active >= self._limits.concurrent + self._limits.queued:
+        if self.active >= self._settings.max_concurrent_runs + self._settings.max_queued_runs:
             raise Busy("Too many questions are being answered.", "Ask again in a few seconds.")
-        if owner and sum(run.owner == owner for run in self._tasks) >= self._limits.of_one_owner:
+        if owner and sum(run.owner == owner for run in self._tasks) >= self._settings.max_caller_runs:
             raise TooMany("Too many of your questions are being answered.", "Ask again in a few seconds.")
         run = Run(question, owner, resumable, background, dialect or {})
         task = self._tasks[run] = asyncio.create_task(self._execute(run), name=run.id)
@@ -294,7 +271,7 @@ class Runs:
         self._drop_grace(run)
         if run in self._tasks and not run.background:
             loop = asyncio.get_running_loop()
-            self._graces[run] = loop.call_later(self._limits.grace_seconds, self._unread, run)
+            self._graces[run] = loop.call_later(self._settings.grace_seconds, self._unread, run)
 
     def _unread(self, run: Run) -> None:
         if run.is_read:
@@ -324,7 +301,7 @@ class Runs:
     async def _answered(self, run: Run) -> Terminal:
         """Consume the turn in a slot and return its terminal event; a broken turn is a failed one."""
         try:
-            async with asyncio.timeout(self._limits.queue_seconds):
+            async with asyncio.timeout(self._settings.queue_seconds):
                 await self._slots.acquire()
         except TimeoutError:
             return Failed(
@@ -347,7 +324,10 @@ class Runs:
                     return Cancelled(run.stop_reason or "shutdown")
                 if isinstance(event, Done | Failed):
                     return event
-                if isinstance(event, Text) and run.answer_size + len(event.delta) > self._limits.answer_size:
+                if (
+                    isinstance(event, Text)
+                    and run.answer_size + len(event.delta) > self._settings.max_answer_chars
+                ):
                     return Failed("internal", "The answer grew past the limit and was cut.", retryable=False)
                 run.append(event)
         return Failed("internal", f"The answer ended before it was complete (run {run.id}).")

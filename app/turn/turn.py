@@ -43,6 +43,8 @@ class Turn:
     condense: Condense
     read: ReadPassages
     check: Check
+    ahead: bool
+    """Whether a language model is asked while it is still being decided whether the passages hold an answer."""
     model: Answerer | None = None
     """Writes the answer; None: it is quoted from the passages."""
     fallback: bool = False
@@ -52,8 +54,6 @@ class Turn:
     strict: bool = False
     """Whether sentences that the sources do not support are rewritten once, and else withheld."""
     complete: Complete | None = None
-    ahead: bool = True
-    """Whether a language model is asked while it is still being decided whether the passages hold an answer."""
 
     @property
     def written_by(self) -> str:

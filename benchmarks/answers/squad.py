@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vectorstore.models.embed import Embedder
 from vectorstore.open import open_store
+from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
 from vectorstore.types import Chunk, Document, Hit, Scope, Span, chunk_id, document_id
 
@@ -47,7 +48,7 @@ def questions() -> Iterator[Asked]:
 
 def open_index(folder: Path, embedder: Embedder) -> Store:
     """Open the index of all paragraphs, filling it first if it is empty."""
-    store = open_store(folder, embedder_fingerprint=embedder.fingerprint, dimension=embedder.dimension)
+    store = open_store(StoreSettings(data_dir=folder), embedder)
     if store.generations() and store.generations()[-1].documents:
         return store
     with store.draft() as draft:

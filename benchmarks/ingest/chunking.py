@@ -20,8 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from ingest.cut.chunk import chunks_of
-from ingest.extract import Extract, Limits
+from ingest.extract import Extract
 from ingest.parse.dispatch import parse
+from ingest.settings import IngestSettings
 from vectorstore.models.embed import Embedder
 from vectorstore.open import open_embedder
 from vectorstore.types import Document, DocumentId, Vectors
@@ -57,7 +58,7 @@ class Scores:
 
 def extracts() -> dict[str, Extract]:
     return {
-        file.stem: parse(file.read_bytes(), name=file.name, limits=Limits())
+        file.stem: parse(file.read_bytes(), name=file.name, limits=IngestSettings().limits())
         for file in sorted((DATA / "corpora").glob("*.md"))
     }
 

@@ -24,6 +24,7 @@ from eval.generation import Text, offline
 from eval.metrics.retrieval import holds
 from vectorstore.models.embed import Embedder
 from vectorstore.open import open_embedder, open_store
+from vectorstore.settings import StoreSettings
 from vectorstore.store import Snapshot, Store
 from vectorstore.types import Hit, Scope
 
@@ -44,7 +45,7 @@ class Found:
 
 @contextmanager
 def opened(data: Path, embedder: Embedder) -> Iterator[Store]:
-    store = open_store(data, embedder_fingerprint=embedder.fingerprint, dimension=embedder.dimension)
+    store = open_store(StoreSettings(data_dir=data), embedder)
     try:
         yield store
     finally:

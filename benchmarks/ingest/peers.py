@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vectorstore.open import open_embedder
+from vectorstore.settings import DEFAULT_EMBEDDER
 
 TEXT = {".md", ".rst", ".txt"}
 
@@ -103,7 +104,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--chars", type=float, required=True)
     options = parser.parse_args()
-    embedder = open_embedder(cache_dir=options.cache)
+    embedder = open_embedder(DEFAULT_EMBEDDER, cache_dir=options.cache)
     embedder.embed_documents(["warm"])
     files = files_of(options.folder)
     size = size_for(loaded([path for path in files if path.suffix in TEXT] or files[:1]), options.chars)

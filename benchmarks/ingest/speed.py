@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from vectorstore.open import open_embedder, open_store
+from vectorstore.settings import StoreSettings
 from vectorstore.types import Scope
 
 ROOT = Path(__file__).parents[2]
@@ -114,7 +115,7 @@ def children_cpu() -> float:
 def bare_speed(data: Path) -> tuple[float, float]:
     """Embed what the index holds once more with nothing around it; return chunks per second and per CPU second."""
     embedder = open_embedder("all-MiniLM-L6-v2", cache_dir=data / "cache")
-    store = open_store(data, embedder_fingerprint=embedder.fingerprint, dimension=embedder.dimension)
+    store = open_store(StoreSettings(data_dir=data), embedder)
     with store.snapshot() as snapshot:
         texts = [
             chunk.embedded_text
@@ -130,7 +131,7 @@ def bare_speed(data: Path) -> tuple[float, float]:
 
 
 def mean_characters(data: Path) -> float:
-    store = open_store(data, embedder_fingerprint=None, dimension=None)
+    store = open_store(StoreSettings(data_dir=data), None)
     with store.snapshot() as snapshot:
         lengths = [
             len(chunk.text)

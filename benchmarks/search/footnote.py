@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.search.engine import Engine, Ids
+from tests.vectorstore.sample import Space
 from vectorstore.open import open_store
+from vectorstore.settings import StoreSettings
 from vectorstore.types import Chunk, Condition, Document, DocumentId, Hit, Scope, Span, Where, chunk_id
 
 PER_DOCUMENT = 25
@@ -29,7 +31,7 @@ class Footnote(Engine):
         self._open()
 
     def _open(self) -> None:
-        self.store = open_store(self.folder, embedder_fingerprint="benchmark", dimension=self.dimension)
+        self.store = open_store(StoreSettings(data_dir=self.folder), Space("benchmark", self.dimension))
 
     def search(self, vector: np.ndarray, k: int, *, below: int | None = None) -> Ids:
         return [_id(hit) for hit in self._hits("", vector, k, below)]

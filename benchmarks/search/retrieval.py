@@ -22,7 +22,8 @@ import numpy as np
 from benchmarks.kept_vectors import KeptVectors
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.open import open_store
-from vectorstore.refine import Refine, open_reranker
+from vectorstore.refine import Rerank, open_reranker
+from vectorstore.settings import StoreSettings
 from vectorstore.types import Chunk, Document, DocumentId, Hit, Scope, Span, StageName, chunk_id
 
 DATA = Path(__file__).parents[2] / "../shared/data"
@@ -64,18 +65,21 @@ def main() -> None:
     stages = STAGES if options.reranker else STAGES[:-1]
     say(f"| set | questions | {' | '.join(stages)} |", "|---|" + "---:|" * (len(stages) + 1))
     # Copies stay: the judgements know each by its own name.
-    refine = Refine(distinct=False, rerank=open_reranker(options.reranker))
+    rerank = open_reranker(options.reranker)
     for name in options.sets:
         tests = scifact(options.split) if name == "scifact" else mtrag(name)
-        measure(tests, embedder, keep / name, refine=refine, stages=stages)
+        measure(tests, embedder, keep / name, rerank=rerank, stages=stages)
 
 
 def measure(
-    tests: TestSet, embedder: KeptVectors, folder: Path, *, refine: Refine, stages: tuple[StageName, ...]
+    tests: TestSet,
+    embedder: KeptVectors,
+    folder: Path,
+    *,
+    rerank: Rerank | None,
+    stages: tuple[StageName, ...],
 ) -> None:
-    store = open_store(
-        folder, embedder_fingerprint=embedder.fingerprint, dimension=embedder.dimension, refine=refine
-    )
+    store = open_store(StoreSettings(data_dir=folder, deduplicate=False), embedder, rerank=rerank)
     fill(store, tests, embedder)
     scores: dict[StageName, list[float]] = {stage: [] for stage in stages}
     with store.snapshot() as snapshot:

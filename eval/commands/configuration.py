@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import SecretStr, ValidationError
 
-from app.settings import AnswerSettings
+from app.settings import AnswerSettings, ModelSettings, Settings
 from app.support.calibration import live_tau, ruler_tau
 from eval.metrics.outcome import Ruler, corpus_ruler
 from eval.targets.target import InProcess
@@ -24,13 +24,14 @@ from vectorstore.types import Generation
 if TYPE_CHECKING:
     from app.build import Parts
 
-_CLASSES: tuple[type[FootnoteSettings], ...] = (StoreSettings, IngestSettings, AnswerSettings)
+_CLASSES: tuple[type[FootnoteSettings], ...] = (StoreSettings, IngestSettings, AnswerSettings, ModelSettings)
 _OWN = ("at", "prompts")
 _UNNAMED = frozenset(
-    ("data_dir", "keep_generations", "embedder", "top_k", "llm_model", "llm_base_url", "llm_api_key", "llm_fallback", "calibration")
+    ("data_dir", "keep_generations", "embedder", "top_k", "llm_model", "llm_base_url", "llm_api_key", "llm_fallback", "calibration",
+     "llm_retries", "max_question_chars")
 )  # fmt: skip
 """What a fingerprint leaves out: what the target names itself, where things lie, and what is secret."""
-Settings = TypeVar("Settings", bound=FootnoteSettings)
+Class = TypeVar("Class", bound=FootnoteSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Configuration:
     name: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
 
-    def settings(self, kind: type[Settings]) -> Settings:
+    def settings(self, kind: type[Class]) -> Class:
         """Return the settings of a room; raises BadInput for a value that does not fit."""
         own = {key: value for key, value in self.values.items() if key in kind.model_fields}
         try:
@@ -94,7 +95,7 @@ def opened(
         answers = configuration.settings(AnswerSettings)
         if folder := configuration.values.get("prompts"):
             stack.enter_context(prompts_from(_folder(folder)))
-        parts = build(stored, answers)
+        parts = build(Settings(store=stored, answer=answers, model=configuration.settings(ModelSettings)))
         stack.callback(parts.close)
         yield in_process(parts, configuration, top_k=answers.top_k)
 
@@ -103,7 +104,7 @@ def in_process(parts: "Parts", configuration: Configuration, *, top_k: int) -> I
     """Name in the target's fingerprint what the configuration sets."""
     named = {
         key: value
-        for kind in (StoreSettings, AnswerSettings)
+        for kind in (StoreSettings, AnswerSettings, ModelSettings)
         for key, value in _named(configuration.settings(kind))
     }
     cut = configuration.settings(IngestSettings)

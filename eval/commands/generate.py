@@ -70,15 +70,13 @@ def write_cases(cases: Sequence[Case], path: Path) -> None:
 
 
 def _modelled(texts: Sequence[Text], model: str, url: str, most: int) -> list[Case]:
-    from app.settings import AnswerSettings
+    from app.settings import ModelSettings
     from eval.commands.options import judge_key
     from eval.generation import modelled
     from eval.judge.judge import openai_ask
 
-    settings = AnswerSettings()
-    address = url or settings.llm_base_url or "https://api.openai.com/v1"
     dropped: Counter[str] = Counter()
-    ask = openai_ask(base_url=address, model=model, api_key=judge_key())
+    ask = openai_ask(base_url=url or ModelSettings().address, model=model, api_key=judge_key())
     cases = modelled(texts, ask, per_document=most, dropped=dropped)
     for reason, count in dropped.most_common():
         typer.echo(f"Dropped {count}: {reason}.", err=True)

@@ -10,7 +10,7 @@ from typing import Annotated, TypeAlias
 import typer
 from typer import Argument, Option
 
-from app.settings import AnswerSettings, EvaluationSettings
+from app.settings import EvaluationSettings, ModelSettings
 from app.support.calibration import Calibration
 from eval.judge.judge import NAMES, Judge, open_cache, openai_ask
 from eval.metrics.row import Prices
@@ -41,8 +41,7 @@ def judging(options: JudgeOptions) -> Iterator[Judge | None]:
     if not options.model:
         yield None
         return
-    settings = AnswerSettings()
-    url = options.url or settings.llm_base_url or "https://api.openai.com/v1"
+    url = options.url or ModelSettings().address
     ask = openai_ask(base_url=url, model=options.model, api_key=judge_key())
     with open_cache(options.cache) as cache:
         judge = Judge(
@@ -60,7 +59,7 @@ def judging(options: JudgeOptions) -> Iterator[Judge | None]:
 def judge_key() -> str:
     """Return the key for the judge's server; that of the language model when it has none of its own."""
     own = EvaluationSettings().eval_judge_key.get_secret_value()
-    return own or AnswerSettings().llm_api_key.get_secret_value()
+    return own or ModelSettings().llm_api_key.get_secret_value()
 
 
 def parse_prices(text: str, *, most: float) -> Prices:

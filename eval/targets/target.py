@@ -26,7 +26,7 @@ from app.question import Message, Question
 from eval.cases import Case
 from eval.metrics.outcome import Outcome
 from prompts.loader import load
-from vectorstore.types import Generation, Scope
+from vectorstore.types import DEFAULT_TENANT, Generation, Scope
 
 _SCOPE = Scope(unrestricted=True)
 
@@ -75,7 +75,7 @@ class InProcess:
     def fingerprint(self) -> Mapping[str, str]:
         """Two runs with the same fingerprint must give the same scores, but for a model that varies."""
         with self.parts.store.snapshot(self.at) as snapshot:
-            digests = snapshot.digests(tenant="default")
+            digests = snapshot.digests(tenant=DEFAULT_TENANT)
             info = snapshot.info()
         corpus = hashlib.sha256("\n".join(f"{uri} {digests[uri]}" for uri in sorted(digests)).encode())
         return {
@@ -92,7 +92,7 @@ class InProcess:
     def documents(self) -> frozenset[str]:
         """Return the index's uris."""
         with self.parts.store.snapshot(self.at) as snapshot:
-            return frozenset(snapshot.digests(tenant="default"))
+            return frozenset(snapshot.digests(tenant=DEFAULT_TENANT))
 
 
 async def answers(

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from ingest.extract import Limits
-
 _CREATE_RULESET: Final = 444
 _ADD_RULE: Final = 445
 _RESTRICT_SELF: Final = 446
@@ -96,7 +94,7 @@ _SYSTEM_LIBRARIES: Final = (
 _OWN_PACKAGES: Final = ("ingest", "vectorstore")
 
 
-def confine(limits: Limits, *, also: Iterable[Path] = ()) -> None:
+def confine(memory_bytes: int, *, also: Iterable[Path] = ()) -> None:
     """Give up all that parsing does not need, except to read `also`. What the system does not permit is passed over."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
@@ -108,7 +106,7 @@ def confine(limits: Limits, *, also: Iterable[Path] = ()) -> None:
     _set(resource.RLIMIT_FSIZE, 0)
     _set(resource.RLIMIT_NOFILE, _MAX_OPEN_FILES)
     _set(resource.RLIMIT_NPROC, 0)
-    _set(resource.RLIMIT_AS, limits.memory_bytes)
+    _set(resource.RLIMIT_AS, memory_bytes)
 
 
 def cpu_allowance(seconds: int) -> None:

@@ -8,14 +8,13 @@ import signal
 import subprocess
 import sys
 import threading
-from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
 
 from ingest.confined.confine import worker_environment
 from ingest.confined.worker_process import WorkerProcess
-from ingest.extract import Extract, Limits, OcrPages, ParseFailure
+from ingest.extract import Extract, OcrPages, ParseFailure
 from ingest.picture import MAX_OCR_BYTES, OCR_DPI, OCR_PIXELS, Picture, unpack_picture
 
 PROGRAM: Final = "tesseract"
@@ -39,11 +38,12 @@ class Tesseract:
     """
 
     def __init__(
-        self, languages: str = "eng", *, seconds: float = 30.0, most_pages: int = 200, program: str = PROGRAM
+        self, languages: str, *, seconds: float, most_pages: int, memory_bytes: int, program: str = PROGRAM
     ) -> None:
         self.most_pages = most_pages
         self._languages = languages
         self._seconds = seconds
+        self._memory_bytes = memory_bytes
         self._program = shutil.which(program)
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[bytes]] = set()
@@ -101,12 +101,12 @@ class Tesseract:
         return f"OCR took longer than {self._seconds:g} s"
 
     def _started(self) -> "subprocess.Popen[bytes]":
-        limits = Limits(cpu_seconds=max(int(self._seconds), 1))
+        limits = [self._memory_bytes, max(int(self._seconds), 1)]
         program = str(Path(self._program or PROGRAM).resolve())
         # one thread: pages are read side by side already. 1: find out which way the page is turned.
         command = [program, "stdin", "stdout", "-l", self._languages, "--psm", "1", "--dpi", str(OCR_DPI)]
         readable = [program, *([str(self._data)] if self._data else [])]
-        arguments = [[_CODE_ROOT, *filter(None, sys.path)], asdict(limits), readable, command]
+        arguments = [[_CODE_ROOT, *filter(None, sys.path)], limits, readable, command]
         kept = {name: os.environ[name] for name in ("TESSDATA_PREFIX",) if name in os.environ}
         with self._lock:
             if self._closed:

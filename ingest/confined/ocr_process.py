@@ -6,13 +6,11 @@ import sys
 from pathlib import Path
 
 from ingest.confined.confine import confine, cpu_allowance
-from ingest.extract import Limits
 
 
 def main() -> None:
-    """Confine this process and run the command. Arguments as JSON: limits, files it may read, the command."""
-    limits, readable, command = (json.loads(argument) for argument in sys.argv[1:])
-    given = Limits(**limits)
-    confine(given, also=map(Path, readable))
-    cpu_allowance(given.cpu_seconds)
+    """Confine this process and run the command. Arguments as JSON: bytes of memory and seconds, files it may read, the command."""
+    (memory_bytes, seconds), readable, command = (json.loads(argument) for argument in sys.argv[1:])
+    confine(memory_bytes, also=map(Path, readable))
+    cpu_allowance(seconds)
     os.execv(command[0], command)  # noqa: S606 - no shell, and the program's path is ours

@@ -4,11 +4,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from ingest.confined.render import Renderer, places_of
-from ingest.extract import ParseFailure
+from ingest.extract import Limits, ParseFailure
 from ingest.picture import Layout
 from vectorstore.errors import Busy, NotFound
 from vectorstore.types import Document, DocumentId, Span
@@ -18,6 +19,9 @@ OriginalOf: TypeAlias = Callable[[Document], Path | None]
 
 WIDTH: Final = 1_400
 """Pixels: a column of 700 on a screen of double density."""
+_CPU_SECONDS: Final = 10
+_WALL_SECONDS: Final = 20.0
+"""Less than a document may take: somebody waits for one page."""
 _ROOM: Final = 64 << 20
 _WAITING: Final = 16  # of the threads that serve all synchronous routes
 
@@ -25,8 +29,9 @@ _WAITING: Final = 16  # of the threads that serve all synchronous routes
 class PagePictures:
     """Draws pages of PDFs in a confined process of its own; safe in threaded programs. `close` ends the process."""
 
-    def __init__(self, original_of: OriginalOf, *, room: int = _ROOM) -> None:
+    def __init__(self, original_of: OriginalOf, limits: Limits, *, room: int = _ROOM) -> None:
         self._original_of = original_of
+        self._limits = replace(limits, cpu_seconds=_CPU_SECONDS, wall_seconds=_WALL_SECONDS)
         self._room = room
         self._kept: OrderedDict[tuple[DocumentId, int], bytes] = OrderedDict()
         self._lock = threading.Lock()
@@ -79,7 +84,7 @@ class PagePictures:
             raise Busy("Too many pages are being drawn.", "Load the page again in a moment.")
         try:
             with self._lock:
-                self._renderer = self._renderer or Renderer()
+                self._renderer = self._renderer or Renderer(self._limits)
                 renderer = self._renderer
             yield renderer
         finally:

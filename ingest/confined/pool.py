@@ -41,8 +41,8 @@ class ParserPool:
     file is reported; the others go on. With `ocr`, which it closes, pages without a text layer are read too.
     """
 
-    def __init__(self, workers: int, limits: Limits | None = None, *, ocr: Tesseract | None = None) -> None:
-        self._limits = limits or Limits()
+    def __init__(self, workers: int, limits: Limits, *, ocr: Tesseract | None = None) -> None:
+        self._limits = limits
         self._ocr = ocr
         self._workers = max(workers, 1)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()

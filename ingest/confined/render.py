@@ -22,7 +22,6 @@ from ingest.picture import (
 )
 from vectorstore.types import Span
 
-_LIMITS: Final = Limits(cpu_seconds=10, wall_seconds=20.0)
 _MAX_PLACES: Final = 8
 _MAX_CHARS: Final = 2_500  # of all places together: a request is one small message
 
@@ -33,7 +32,7 @@ class Renderer:
     Safe in threaded programs: one page at a time. `close` ends the process.
     """
 
-    def __init__(self, limits: Limits = _LIMITS) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="footnote-render-")
         self._process = WorkerProcess(limits, Path(self._folder.name))
         self._turn = threading.Lock()

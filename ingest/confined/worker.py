@@ -35,7 +35,7 @@ def main() -> None:
     limits = Limits(**json.loads(sys.argv[1]))
     with socket.socket(fileno=0) as parent:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        confine(limits)
+        confine(limits.memory_bytes)
         parent.sendall(READY)
         # libraries write warnings about damaged files; nobody reads them, and a full pipe would block
         os.dup2(nowhere, 2)

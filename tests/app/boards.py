@@ -10,13 +10,18 @@ import pytest
 from app.events import Event
 from app.runs.redis_board import RedisBoard, Timing
 from app.runs.run import Run
-from app.runs.runs import Board, MemoryBoard, OnEnd, Retention, RunLimits, Runs, TurnFunction
+from app.runs.runs import Board, MemoryBoard, OnEnd, Runs, TurnFunction
+from app.settings import RunSettings
 from tests.fakes.redis_server import redis_server
 
 QUICK = Timing(beat=0.1, alive=3.0, wait=0.1, gather=0.005, retry=0.1)
 """A process that a busy machine holds up for a second or two is not dead."""
 
-NewBoard = Callable[[Retention | None], Board]
+NewBoard = Callable[[RunSettings], Board]
+
+
+def redis_board(url: str, settings: RunSettings) -> Board:
+    return RedisBoard(settings.model_copy(update={"runs_url": url}), timing=QUICK)
 
 
 class Boards:
@@ -31,14 +36,14 @@ class Boards:
         self,
         turn: TurnFunction,
         *,
-        limits: RunLimits | None = None,
-        retention: Retention | None = None,
+        settings: RunSettings | None = None,
         on_end: OnEnd | None = None,
     ) -> tuple[Runs, Runs]:
         """Return the process that is asked and another that can find its runs, until the test is over."""
+        settings = settings or RunSettings()
         pair = []
         for _ in range(2 if self.is_shared else 1):
-            runs = Runs(turn, self._new(retention), limits=limits, on_end=on_end)
+            runs = Runs(turn, self._new(settings), settings, on_end=on_end)
             await runs.board.open()
             self._stack.push_async_callback(runs.board.close)
             self._stack.push_async_callback(runs.drain, 0)
@@ -63,7 +68,7 @@ def _in_memory(_: ExitStack, __: Path) -> NewBoard:
 
 def _in_redis(stack: ExitStack, folder: Path) -> NewBoard:
     server = stack.enter_context(redis_server(folder))
-    return lambda retention: RedisBoard(server.url, retention=retention, timing=QUICK)
+    return lambda settings: redis_board(server.url, settings)
 
 
 KINDS: Mapping[str, tuple[Callable[[ExitStack, Path], NewBoard], bool]] = {

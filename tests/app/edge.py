@@ -28,7 +28,8 @@ from app.events import (
 from app.http.application import create_app
 from app.keys import Keys
 from app.question import Question
-from app.service import Health, Service, ServiceSettings
+from app.service import Health, Service
+from app.settings import Settings
 from app.turn.retrieve import Found
 from vectorstore.errors import NotFound
 from vectorstore.types import (
@@ -169,7 +170,7 @@ def hit(store: MemoryStore) -> Hit:
 
 
 def service(
-    turn: Any = None, *, keys: Path | None = None, settings: ServiceSettings | None = None, **more: Any
+    turn: Any = None, *, keys: Path | None = None, settings: Settings | None = None, **more: Any
 ) -> Service:
     """Build a Service of fakes around a turn."""
     store = MemoryStore([HANDBOOK, WIKI, SECRET, OTHER])
@@ -187,7 +188,7 @@ def service(
         health=lambda: Health(ready=True, generation=1, documents=4, chunks=4),
         version="0.0-test",
         model_name="footnote",
-        settings=settings or ServiceSettings(),
+        settings=settings or Settings(),
         **more,
     )
 

@@ -15,11 +15,10 @@ from starlette.testclient import TestClient
 from app.build import build, build_service
 from app.http.application import create_app
 from app.keys import Keys
-from app.settings import AnswerSettings, ServeSettings
+from app.settings import ServeSettings, Settings
 from tests.fakes.word_embedder import WordEmbedder
 from tests.vectorstore.sample import Sample, put, sample
-from vectorstore.embedded.upkeep import Upkeep
-from vectorstore.open import open_store
+from vectorstore.open import open_store, open_upkeep
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
 from vectorstore.types import Generation, Scope
@@ -143,9 +142,7 @@ class Library:
         self.contents: dict[str, Address] = {}
         self.documents: list[str] = []
         self.runs: dict[str, list[str]] = {}
-        self.store: Store = open_store(
-            self.data, embedder_fingerprint=EMBEDDER.fingerprint, dimension=EMBEDDER.dimension
-        )
+        self.store: Store = open_store(StoreSettings(data_dir=self.data), EMBEDDER)
         keys = Keys(self.data / "keys.json")
         self.callers = [
             Caller(
@@ -234,18 +231,18 @@ class Library:
 
     def compact(self) -> None:
         keep = self.chance.randint(2, 12)
-        Upkeep(self.data).compact(keep=keep)
+        open_upkeep(StoreSettings(data_dir=self.data)).compact(keep=keep)
         self.model.compact(keep)
 
     def back_up(self) -> None:
         file = self._backups / f"{len(self.saved)}.db"
-        Upkeep(self.data).back_up(file)
+        open_upkeep(StoreSettings(data_dir=self.data)).back_up(file)
         self.saved.append((file, self.model.copy()))
 
     def restore(self) -> None:
         if self.saved:
             file, ledger = self.chance.choice(self.saved)
-            Upkeep(self.data).restore(file)
+            open_upkeep(StoreSettings(data_dir=self.data)).restore(file)
             self.model = ledger.restored_over(self.model)
 
     def change(self) -> str:
@@ -285,10 +282,11 @@ def library_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]
             library = Library(folder, random.Random(seed))
             library.write()
             stored = StoreSettings(data_dir=library.data)
-            parts = build(stored, AnswerSettings())
+            settings = Settings(store=stored, serve=ServeSettings(uploads=False))
+            parts = build(settings)
             stack.callback(parts.close)
             stack.callback(library.store.close)
-            service = build_service(parts, ServeSettings(), AnswerSettings(), stored)
+            service = build_service(parts, settings)
             return library, stack.enter_context(TestClient(create_app(service)))
 
         yield opened

@@ -27,7 +27,7 @@ class Ready:
 
 
 def understood(question: str) -> Understood:
-    return asyncio.run(understand(Question(question, Scope()), by_words))
+    return asyncio.run(understand(Question(question, Scope(), top_k=6), by_words))
 
 
 def reading(

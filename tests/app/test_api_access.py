@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 
 from app.http.application import create_app
 from app.keys import Keys, Right
-from app.service import ServiceSettings
+from app.settings import ClientSettings, Settings
 from tests.app.edge import ANSWERED, ScriptedTurn, Served, serve, service
 from vectorstore.types import Scope
 
@@ -197,7 +197,7 @@ def test_without_keys_this_machine_may_ask_and_only_under_a_local_name() -> None
 
 def test_without_keys_a_foreign_page_may_do_nothing() -> None:
     """Another port of this machine is another page: it might be anybody's."""
-    listed = ServiceSettings(cors_origins=("http://localhost:3000",))
+    listed = Settings(client=ClientSettings(cors_origins="http://localhost:3000"))
     with serve(service()) as served, serve(service(settings=listed)) as open_to_one:
         own = served.url
         port = own.rsplit(":", 1)[1]

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from app.events import Cancelled, Failed, Text
-from app.service import ServiceSettings
+from app.settings import AnswerSettings, ClientSettings, RunSettings, ServeSettings, Settings
 from tests.app.edge import ANSWER, ANSWERED, ScriptedTurn, Served, serve, service
 
 LONG = 30.0
@@ -18,7 +18,7 @@ LONG = 30.0
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    with serve(service(settings=ServiceSettings(max_body_bytes=500_000))) as running:
+    with serve(service(settings=Settings(serve=ServeSettings(max_body_bytes=500_000)))) as running:
         yield running
 
 
@@ -64,7 +64,7 @@ def test_every_shape_of_question_is_understood(body: Any) -> None:
         assert ask(served, body).status_code == 200
     assert turn.asked[0].text == "How much leave?"
     assert bool(turn.asked[0].where) == ("where" in body)
-    assert turn.asked[0].top_k == body.get("top_k", 6)
+    assert turn.asked[0].top_k == body.get("top_k", AnswerSettings().top_k)
 
 
 def test_the_conversation_before_the_question_comes_along_without_instructions(served: Served) -> None:
@@ -235,7 +235,7 @@ def test_a_run_that_is_not_there_is_not_found(served: Served) -> None:
 
 def test_a_full_house_answers_503_at_once_and_says_when_to_come_again() -> None:
     turn = ScriptedTurn((*ANSWERED[:6], LONG))
-    settings = ServiceSettings(max_concurrent_runs=1, max_queued_runs=0)
+    settings = Settings(runs=RunSettings(max_concurrent_runs=1, max_queued_runs=0))
     with (
         serve(service(turn, settings=settings)) as served,
         httpx.stream("POST", f"{served.url}/v1/chat", json={"message": "q"}) as first,
@@ -254,7 +254,7 @@ def test_a_full_house_answers_503_at_once_and_says_when_to_come_again() -> None:
 
 def test_heartbeats_come_between_frames_and_change_nothing() -> None:
     turn = ScriptedTurn((*ANSWERED[:6], 0.5, *ANSWERED[6:]))
-    with serve(service(turn, settings=ServiceSettings(heartbeat_seconds=0.1))) as served:
+    with serve(service(turn, settings=Settings(serve=ServeSettings(heartbeat_seconds=0.1)))) as served:
         body = ask(served).content
     assert body.count(b": ping\n") >= 3
     assert b": ping\n\n" not in body
@@ -283,7 +283,7 @@ def test_an_error_nobody_thought_of_is_500_with_the_id_and_nothing_inside() -> N
 
 
 def test_only_listed_origins_may_read_answers() -> None:
-    settings = ServiceSettings(cors_origins=("https://intranet.example",))
+    settings = Settings(client=ClientSettings(cors_origins="https://intranet.example"))
     with serve(service(settings=settings)) as served:
         ask_from = {"Origin": "https://intranet.example"}
         listed = httpx.get(f"{served.url}/healthz", headers=ask_from)

@@ -14,12 +14,12 @@ import pytest
 
 from app.events import Done, Event, Text
 from app.question import Question
-from app.service import ServiceSettings
+from app.settings import RunSettings, Settings
 from tests.app.edge import ANSWERED, ScriptedTurn, Served, serve, service
 
 FRAME = re.compile(rb"id: (\d+)\ndata: [^\n]*\n\n")
 AT_ONCE = 4  # the clients share the process, and so its lock, with the server
-SETTINGS = ServiceSettings(max_concurrent_runs=100, max_queued_runs=1_000)
+SETTINGS = Settings(runs=RunSettings(max_concurrent_runs=100, max_queued_runs=1_000))
 
 
 class TimedTurn:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.http.view_page import page_at, render
 from app.keys import Keys, Right
-from app.service import ServiceSettings
+from app.settings import ClientSettings, Settings
 from tests.app.edge import (
     HANDBOOK,
     HANDBOOK_TEXT,
@@ -238,7 +238,7 @@ def test_an_expired_link_is_closed_and_signing_can_be_switched_off(tmp_path: Pat
     keys = Keys(tmp_path / "keys.json")
     headers = {"Authorization": f"Bearer {keys.create('anna').secret}"}
     for seconds, signed in ((0.0, False), (0.5, True)):
-        settings = ServiceSettings(link_seconds=seconds)
+        settings = Settings(client=ClientSettings(link_seconds=seconds))
         with serve(service(keys=tmp_path / "keys.json", settings=settings)) as served:
             found = httpx.post(f"{served.url}/v1/search", json={"query": "q"}, headers=headers).json()[
                 "results"
@@ -251,7 +251,7 @@ def test_an_expired_link_is_closed_and_signing_can_be_switched_off(tmp_path: Pat
 
 
 def test_links_start_with_the_public_address_when_it_is_set() -> None:
-    with serve(service(settings=ServiceSettings(base_url="https://ask.example/"))) as served:
+    with serve(service(settings=Settings(client=ClientSettings(base_url="https://ask.example/")))) as served:
         found = httpx.post(f"{served.url}/v1/search", json={"query": "q"}).json()["results"]
     assert urlsplit(found[0]["url"])[:3] == ("https", "ask.example", "/v1/documents/doc_handbook/view")
 

@@ -24,16 +24,15 @@ from dataclasses import replace
 from pathlib import Path
 from app.build import build_service
 from app.http.application import create_app
-from app.settings import AnswerSettings, ServeSettings
-from ingest.settings import IngestSettings
+from app.settings import RunSettings, Settings
 from tests.app.edge import ScriptedTurn
 from tests.fakes.handbook import small_handbook
 from vectorstore.settings import StoreSettings
 folder = Path(sys.argv[2])
-settings = ServeSettings(max_concurrent_runs=100, max_queued_runs=10_000)
-stored = StoreSettings(data_dir=folder / "data")
+runs = RunSettings(max_concurrent_runs=100, max_queued_runs=10_000)
+settings = Settings(store=StoreSettings(data_dir=folder / "data"), runs=runs)
 with small_handbook(folder) as parts:
-    service = build_service(parts, settings, AnswerSettings(), stored, IngestSettings())
+    service = build_service(parts, settings)
     if sys.argv[3] == "scripted":
         service = replace(service, turn=ScriptedTurn())
     uvicorn.run(create_app(service), host="127.0.0.1", port=int(sys.argv[1]), log_level="error")

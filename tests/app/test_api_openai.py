@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from app.events import Cancelled, Event, Failed, Text
-from app.service import ServiceSettings
+from app.settings import ClientSettings, ServeSettings, Settings
 from tests.app.edge import ANSWER, ANSWERED, ScriptedTurn, Served, serve, service
 
 LONG = 30.0
@@ -68,7 +68,7 @@ def test_an_answer_in_one_piece_has_the_same_text_and_annotations(served: Served
 def test_pings_do_not_break_the_client() -> None:
     turn = ScriptedTurn((*ANSWERED[:6], 0.4, *ANSWERED[6:]))
     with (
-        serve(service(turn, settings=ServiceSettings(heartbeat_seconds=0.05))) as served,
+        serve(service(turn, settings=Settings(serve=ServeSettings(heartbeat_seconds=0.05)))) as served,
         client(served) as api,
     ):
         for create in (
@@ -158,7 +158,7 @@ def test_the_inline_model_lists_its_sources_in_the_text(served: Served) -> None:
     ("off", "curl/8.0", False), ("auto", "curl/8.0", True), ("auto", "OpenAI/Python 3.0", False), ("on", "x", True),
 ])  # fmt: skip
 def test_inline_sources_follow_the_setting(setting: Any, agent: str, inline: bool) -> None:
-    with serve(service(settings=ServiceSettings(inline_sources=setting))) as served:
+    with serve(service(settings=Settings(client=ClientSettings(inline_sources=setting)))) as served:
         url = f"{served.url}/v1/chat/completions"
         whole = httpx.post(url, json={"messages": QUESTION}, headers={"User-Agent": agent}).json()
     assert ("**Sources**" in whole["choices"][0]["message"]["content"]) == inline

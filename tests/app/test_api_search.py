@@ -12,15 +12,16 @@ from app.question import Question
 from app.turn.retrieve import Found, Retriever, TokenCounter
 from tests.app.edge import Served, serve, service
 from tests.app.test_index_commands import HashedWords
-from tests.vectorstore.sample import DIMENSION, FINGERPRINT, one_chunk, put, sample
+from tests.vectorstore.sample import SPACE, one_chunk, put, sample
 from vectorstore.open import open_store
+from vectorstore.settings import StoreSettings
 
 COPY = "Annual leave is twenty five days for everybody who works full time in any of the countries we are in."
 
 
 @pytest.fixture
 def explaining(tmp_path: Path) -> Iterator[Served]:
-    store = open_store(tmp_path / "data", embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+    store = open_store(StoreSettings(data_dir=tmp_path / "data"), SPACE)
     with store.draft() as draft:
         put(draft, one_chunk("one.md", COPY))
         put(draft, one_chunk("two.md", COPY))

@@ -13,11 +13,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SERVE = """
 import sys, uvicorn
-from app.service import ServiceSettings
+from app.settings import RunSettings, ServeSettings, Settings
 from app.http.application import create_app
 from tests.app.edge import ANSWERED, ScriptedTurn, service
 turn = ScriptedTurn((*ANSWERED[:7], float(sys.argv[1]), *ANSWERED[7:]))
-app = create_app(service(turn, settings=ServiceSettings(drain_seconds=1.0, max_concurrent_runs=200)))
+app = create_app(service(turn, settings=Settings(serve=ServeSettings(drain_seconds=1.0), runs=RunSettings(max_concurrent_runs=200))))
 if sys.argv[3] == "granian":
     import socket
     from app.http.server import serve_with_granian

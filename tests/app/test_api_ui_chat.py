@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.service import ServiceSettings
+from app.settings import RunSettings, Settings
 from tests.app.edge import ANSWER, ANSWERED, ScriptedTurn, serve, service
 
 LONG = 30.0
@@ -96,7 +96,7 @@ def test_resuming_replays_the_answer_from_its_start_and_asks_once() -> None:
 
 def test_a_chat_that_nobody_comes_back_to_is_stopped_after_its_grace() -> None:
     turn = ScriptedTurn((*ANSWERED[:6], LONG))
-    with serve(service(turn, settings=ServiceSettings(grace_seconds=2.0))) as served:
+    with serve(service(turn, settings=Settings(runs=RunSettings(grace_seconds=2.0)))) as served:
         with httpx.stream("POST", f"{served.url}/api/chat", json=body("q")) as response:
             next(line for line in response.iter_lines() if "text-delta" in line)
         assert not turn.closed.wait(0.5)

@@ -18,7 +18,7 @@ import pytest
 from app.commands.index import compact
 from app.keys import Keys, Right
 from app.runs.records import Records, records_url
-from app.service import ServiceSettings
+from app.settings import ServeSettings, Settings
 from ingest.originals import original_of
 from ingest.settings import IngestSettings
 from ingest.sources.rules import Rule
@@ -26,6 +26,7 @@ from ingest.uploads import Uploads
 from tests.app.edge import Served, serve, service
 from tests.fakes.word_embedder import WordEmbedder
 from vectorstore.open import open_store, open_upkeep
+from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
 from vectorstore.types import Document, Scope
 
@@ -72,9 +73,9 @@ def bearer(secret: str) -> dict[str, str]:
 
 
 @contextmanager
-def opened(data: Path, *, settings: ServiceSettings | None = None, **limits: Any) -> Iterator[Desk]:
+def opened(data: Path, *, settings: Settings | None = None, **limits: Any) -> Iterator[Desk]:
     embedder = WordEmbedder()
-    store = open_store(data, embedder_fingerprint=embedder.fingerprint, dimension=embedder.dimension)
+    store = open_store(StoreSettings(data_dir=data), embedder)
     uploads = Uploads(store, embedder, data_dir=data, settings=IngestSettings(chunk_tokens=32, **limits))
     keys = data / "keys.json"
     built = replace(service(keys=keys, settings=settings), store=store, uploads=uploads)
@@ -243,7 +244,7 @@ def test_tenants_do_not_meet(desk: Desk) -> None:
 
 @pytest.mark.parametrize("declared", [True, False])
 def test_too_much_is_refused(tmp_path: Path, declared: bool) -> None:
-    with opened(tmp_path, settings=ServiceSettings(max_upload_bytes=1_000_000)) as desk:
+    with opened(tmp_path, settings=Settings(serve=ServeSettings(max_upload_mb=1))) as desk:
         body = b"x" * 1_100_000
         if declared:
             assert desk.send(("long.txt", body)).status_code == 413
@@ -345,14 +346,13 @@ def test_the_file_goes_with_the_last_generation_that_shows_its_document(
 
 def test_the_file_of_a_folder_is_found_until_it_changes(tmp_path: Path) -> None:
     from ingest.run import Ingestion, Request
-    from vectorstore.settings import StoreSettings
 
     docs, data = tmp_path / "docs", tmp_path / "data"
     (docs / "hr").mkdir(parents=True)
     (docs / "hr/leave.md").write_bytes(LEAVE)
     ingestion = Ingestion(IngestSettings(), StoreSettings(data_dir=data))
     ingestion.carry_out(ingestion.plan(Request((docs,))))
-    upkeep = open_upkeep(data)
+    upkeep = open_upkeep(StoreSettings(data_dir=data))
     with upkeep.store.snapshot() as snapshot:
         [document] = snapshot.documents(scope=EVERYTHING)
     upkeep.close()

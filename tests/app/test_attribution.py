@@ -15,7 +15,7 @@ from app.build import Parts, build
 from app.events import FollowUps, Passage, Sources, Text
 from app.question import Message, Question
 from app.reader.answerable import refusal_text
-from app.settings import AnswerSettings
+from app.settings import AnswerSettings, Settings
 from app.understand.condense import asking_back
 from app.understand.follow_ups import follow_ups
 from app.understand.smalltalk import about_conversation
@@ -224,13 +224,13 @@ def ingested(made: Sequence[Attack], folder: Path, threshold: float) -> Parts:
     stored = StoreSettings(data_dir=folder / "data")
     ingestion = Ingestion(IngestSettings(), stored)
     ingestion.carry_out(ingestion.plan(Request((docs,))))
-    return build(stored, AnswerSettings(answer_threshold=threshold))
+    return build(Settings(store=stored, answer=AnswerSettings(answer_threshold=threshold)))
 
 
 async def asked(parts: Parts, question: str) -> tuple[str, tuple[Passage, ...]]:
     """Return everything that is shown of a turn, one line each, and what it may cite."""
     said, passages, suggested = "", tuple[Passage, ...](), tuple[str, ...]()
-    async with aclosing(parts.turn.answer(Question(question, Scope()), "run_1")) as events:
+    async with aclosing(parts.turn.answer(Question(question, Scope(), top_k=6), "run_1")) as events:
         async for event in events:
             if isinstance(event, Text):
                 said += event.delta

@@ -22,8 +22,8 @@ from tests.app.test_api_shutdown import free_port, wait_until_ready
 ROOT = Path(__file__).parents[2]
 SERVE = """
 import resource, socket, sys
-from app.http.server import ConnectionLimits, serve_with_granian
-from app.service import ServiceSettings
+from app.http.server import serve_with_granian
+from app.settings import ServeSettings, Settings
 from app.http.application import create_app
 from app.http.uvicorn_server import serve_with_uvicorn
 from tests.app.edge import ANSWERED, ScriptedTurn, service
@@ -34,9 +34,10 @@ listener = socket.socket()
 listener.bind(("127.0.0.1", int(port)))
 listener.listen(2_048)
 turn = ScriptedTurn((*ANSWERED[:6], 2.0, *ANSWERED[6:]))
-application = create_app(service(turn, settings=ServiceSettings(request_seconds=seconds, drain_seconds=5.0)))
+settings = ServeSettings(request_seconds=seconds, drain_seconds=5.0, max_unfinished_per_address=int(unfinished))
+application = create_app(service(turn, settings=Settings(serve=settings)))
 serve = serve_with_granian if server == "granian" else serve_with_uvicorn
-serve(application, listener, ConnectionLimits(seconds=seconds, unfinished=int(unfinished)))
+serve(application, listener, settings)
 """
 HEAD = b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 BEGINNINGS = (

@@ -146,7 +146,7 @@ def test_only_who_asked_is_told(tmp_path: Path) -> None:
 
 def test_the_records_keep_it_for_its_owner_until_the_conversation_is_forgotten(tmp_path: Path) -> None:
     records = Records(records_url("", tmp_path))
-    run = Run(Question("How much leave?", Scope(), conversation="c1"))
+    run = Run(Question("How much leave?", Scope(), conversation="c1", top_k=6))
     records.add(run.id, run.question, "k1", SCRIPT)
     assert records.explanation(run.id, owner="k1") == explanation(run.id, run.question, SCRIPT)
     with pytest.raises(NotFound):
@@ -162,7 +162,7 @@ def test_the_records_keep_an_explanation_to_the_letter_in_less_than_half_the_byt
 ) -> None:
     events, told = explain(handbook, LEAVE)
     records = Records(records_url("", tmp_path))
-    records.add("run_1", Question(LEAVE, Scope(), conversation="c1"), "k1", events)
+    records.add("run_1", Question(LEAVE, Scope(), conversation="c1", top_k=6), "k1", events)
     assert records.explanation("run_1", owner="k1").model_dump(mode="json") == told
     records.close()
     with sqlite3.connect(tmp_path / "records.db") as connection:
@@ -172,7 +172,7 @@ def test_the_records_keep_an_explanation_to_the_letter_in_less_than_half_the_byt
 
 def test_a_run_that_the_buffer_forgot_is_explained_from_the_records(tmp_path: Path) -> None:
     records = Records(records_url("", tmp_path))
-    run = Run(Question("How much leave?", Scope(), conversation="c1"))
+    run = Run(Question("How much leave?", Scope(), conversation="c1", top_k=6))
     records.add(run.id, run.question, "local", SCRIPT)
     with serve(service(records=records)) as served:
         told = httpx.get(f"{served.url}/v1/runs/{run.id}")
@@ -185,7 +185,9 @@ def test_a_run_that_the_buffer_forgot_is_explained_from_the_records(tmp_path: Pa
 @given(events=turns())
 def test_an_explanation_is_read_from_its_json_as_it_was(events: list[Event]) -> None:
     said = Message("assistant", "x", frozenset({DocumentId("doc_b"), DocumentId("doc_a")}))
-    told = explanation("run_x", Question("And?", Scope(), (said,), conversation="c1"), [TOLD, *events])
+    told = explanation(
+        "run_x", Question("And?", Scope(), (said,), conversation="c1", top_k=6), [TOLD, *events]
+    )
     assert Explanation.model_validate(json.loads(json.dumps(told.model_dump(mode="json")))) == told
     assert {"doc_a", "doc_b", "doc_handbook", "doc_wiki"} <= drawn_from(told)
 
@@ -198,14 +200,14 @@ def test_scores_are_told_to_six_decimals_and_support_to_four() -> None:
         replace(TOLD, candidates=(found,)),
         SentenceChecked(0, 4, "partly", long),
     )
-    told = explanation("run_x", Question("How much?", Scope()), script)
+    told = explanation("run_x", Question("How much?", Scope(), top_k=6), script)
     candidate, passage = told.candidates[0], told.passages[0]
     assert [candidate.score, candidate.stages[0].score, passage.score] == [0.333333] * 3
     assert told.sentences[0].support == 0.3333
 
 
 def test_the_terminal_shows_the_question_searched_the_ranks_and_what_was_left_out() -> None:
-    told = explanation("run_x", Question("How much leave?", Scope()), SCRIPT)
+    told = explanation("run_x", Question("How much leave?", Scope(), top_k=6), SCRIPT)
     shown = "\n".join(explained_lines(told))
     assert "searched for   annual leave days" in shown
     assert "answerable     0.90, answered at 0.40" in shown

@@ -65,7 +65,7 @@ def told(searched: str) -> Explained:
 
 def add(records: Records, run: str, conversation: str, asked: str, answer: str) -> None:
     events = [Started(run, conversation, "m", 0.0, ""), told(asked), Text(answer), Done()]
-    records.add(run, Question(asked, Scope(), conversation=conversation), "k1", events)
+    records.add(run, Question(asked, Scope(), conversation=conversation, top_k=6), "k1", events)
 
 
 class Conversations:
@@ -174,7 +174,7 @@ def test_a_deletion_that_was_killed_on_the_way_is_finished_by_the_next_to_open(
 
 
 def test_records_of_an_earlier_version_are_taken_over(tmp_path: Path) -> None:
-    shown = explanation("r1", Question("How much?", Scope(), conversation="c1"), [told("much")])
+    shown = explanation("r1", Question("How much?", Scope(), conversation="c1", top_k=6), [told("much")])
     with sqlite3.connect(tmp_path / "records.db") as earlier:
         earlier.executescript(
             """CREATE TABLE runs (id VARCHAR(64) PRIMARY KEY, conversation VARCHAR(128) NOT NULL,
@@ -440,7 +440,7 @@ def test_a_question_that_was_put_together_during_a_deletion_does_not_carry_what_
 SERVE = """
 import asyncio, sys, uvicorn
 from pathlib import Path
-from app.service import ServiceSettings
+from app.settings import RunSettings, Settings
 from app.runs.records import Records, records_url
 from app.http.application import create_app
 from tests.app.edge import service
@@ -449,7 +449,7 @@ port, redis, folder = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
 records = Records(records_url("", folder))
 async def record(run, events):
     await asyncio.to_thread(records.add, run.id, run.question, run.owner, events)
-app = create_app(service(Echo(0.05), records=records, on_end=record, settings=ServiceSettings(runs_url=redis)))
+app = create_app(service(Echo(0.05), records=records, on_end=record, settings=Settings(runs=RunSettings(runs_url=redis))))
 uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=5)
 """
 

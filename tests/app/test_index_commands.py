@@ -14,10 +14,11 @@ from app.commands import docs, index
 from app.commands.ask import ask
 from app.commands.search import search
 from ingest.originals import Originals
-from tests.vectorstore.sample import DIMENSION, FINGERPRINT, OPERATOR, embed, put, sample
+from tests.vectorstore.sample import DIMENSION, FINGERPRINT, OPERATOR, SPACE, embed, put, sample
 from vectorstore.embedded.lock import writer_lock
 from vectorstore.errors import BadInput, Busy, NotFound, StoreDamaged
 from vectorstore.open import open_store
+from vectorstore.settings import StoreSettings
 from vectorstore.types import Vector, Vectors
 
 
@@ -30,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def filled(folder: Path) -> Path:
-    store = open_store(folder, embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+    store = open_store(StoreSettings(data_dir=folder), SPACE)
     with store.draft(note="first") as draft:
         put(draft, sample("a.md", "Fact a. Another a.", readers=frozenset({"hr"})))
         put(draft, sample("b/b.md", "Fact b.", metadata={"year": 2026}))
@@ -137,7 +138,7 @@ def test_erase_asks_and_prints_a_certificate(filled: Path) -> None:
 
 
 def test_an_erasure_that_is_turned_away_leaves_the_kept_upload_where_it_is(filled: Path) -> None:
-    store = open_store(filled, embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+    store = open_store(StoreSettings(data_dir=filled), SPACE)
     with store.draft() as draft:
         put(draft, sample("upload/c.md", "Fact c."))
     with store.snapshot() as snapshot:

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from app.build import Parts, build
 from app.events import Text
 from app.question import Question
-from app.settings import AnswerSettings
+from app.settings import AnswerSettings, Settings
 from ingest.run import Ingestion, Request
 from ingest.settings import IngestSettings
 from tests.app.injections import CARRIERS, Injection, ObeyingModel, injections, write
@@ -42,7 +42,7 @@ def attacked(orders: list[Injection], folder: Path) -> tuple[Counter[str], list[
     stored = StoreSettings(data_dir=folder / "data")
     ingestion = Ingestion(IngestSettings(), stored)
     ingestion.carry_out(ingestion.plan(Request((docs,))))
-    parts = build(stored, AnswerSettings(answer_threshold=0.0))
+    parts = build(Settings(store=stored, answer=AnswerSettings(answer_threshold=0.0)))
     try:
         return asyncio.run(asked(parts, orders))
     finally:

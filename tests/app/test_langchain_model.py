@@ -8,6 +8,7 @@ import pytest
 from app.answer.answerer import ModelFailure, Piece, Written
 from app.answer.langchain_model import LangChainAnswerer, open_chat_model
 from app.events import Passage
+from app.settings import ModelSettings
 from tests.fakes.scripted_model import scripted_model
 from vectorstore.errors import Unavailable
 from vectorstore.types import Document, DocumentId, Span
@@ -22,7 +23,8 @@ def written(url: str, name: str = "answer") -> list[Piece]:
 
     async def collect() -> list[Piece]:
         model = ChatOpenAI(model=name, base_url=url, api_key="k", max_retries=0)
-        answerer = LangChainAnswerer(model, name=f"openai:{name}", first_token=2, idle=0.5)
+        settings = ModelSettings(llm_model=f"openai:{name}", llm_first_token_seconds=2, llm_idle_seconds=0.5)
+        answerer = LangChainAnswerer(model, settings)
         return [piece async for piece in answerer.write("How much?", passages=PASSAGES, history=())]
 
     with warnings.catch_warnings():

@@ -19,7 +19,7 @@ from ingest.settings import IngestSettings
 from tests.app.test_index_commands import HashedWords
 from tests.app.test_turn import ask, text_of
 from tests.fakes.handbook import small_handbook
-from tests.vectorstore.sample import DIMENSION, FINGERPRINT, one_chunk, put
+from tests.vectorstore.sample import SPACE, one_chunk, put
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
@@ -33,7 +33,7 @@ def understood(question: str, *earlier: str) -> Understood:
     history = tuple(
         Message(role, text) for said in earlier for role, text in (("user", said), ("assistant", "Yes [1]."))
     )  # type: ignore[arg-type]
-    return asyncio.run(understand(Question(question, Scope(), history=history), by_words))
+    return asyncio.run(understand(Question(question, Scope(), history=history, top_k=6), by_words))
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_explaining_a_search_of_the_sample_returns_what_the_search_returns(
     ingestion = Ingestion(IngestSettings(), stored)
     ingestion.carry_out(ingestion.plan(Request((ROOT / "ingest" / "sample" / "sources",))))
     questions = [*sample_questions(), "Who has to sign off a claim of 800 euros?", "My uncle passed away"]
-    store = open_store(tmp_path / "data", embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+    store = open_store(StoreSettings(data_dir=tmp_path / "data"), SPACE)
     assert_explained_is_searched(store, questions)
 
 
@@ -176,7 +176,7 @@ def test_explaining_500_searches_of_squad_returns_what_the_searches_return(
         for at, paragraph in enumerate(article["paragraphs"])
         if at % 4 == 0
     ]
-    store = open_store(tmp_path / "data", embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+    store = open_store(StoreSettings(data_dir=tmp_path / "data"), SPACE)
     with store.draft() as draft:
         for uri, paragraph in paragraphs:
             put(draft, one_chunk(uri, paragraph["context"]))

@@ -9,7 +9,8 @@ import pytest
 
 from app.events import Event, Failed
 from app.question import Question
-from app.runs.runs import MemoryBoard, RunLimits, Runs
+from app.runs.runs import MemoryBoard, Runs
+from app.settings import RunSettings
 from app.support import ground
 from app.turn.retrieve import TokenCounter
 from app.turn.writing import Stopwatch, Task, Writing
@@ -18,7 +19,7 @@ from tests.app.reader import Ready
 from tests.app.test_writing import ASKED, LEAVE, QUESTION, Scripted
 
 
-async def told(token: str, limits: RunLimits) -> tuple[Runs, list[Event], float]:
+async def told(token: str, limits: RunSettings) -> tuple[Runs, list[Event], float]:
     """Answer with one token; return the events and the most processor time that the loop was held for, in seconds."""
 
     async def turn(question: Question, run: str) -> AsyncGenerator[Event, None]:
@@ -37,7 +38,7 @@ async def told(token: str, limits: RunLimits) -> tuple[Runs, list[Event], float]
             longest = max(longest, time.thread_time() - started)
 
     watching = asyncio.create_task(watch())
-    runs = Runs(turn, MemoryBoard(), limits=limits)
+    runs = Runs(turn, MemoryBoard(limits), limits)
     run = await runs.begin(QUESTION, resumable=True)
     events = await read(runs, run)
     watching.cancel()
@@ -48,7 +49,7 @@ async def told(token: str, limits: RunLimits) -> tuple[Runs, list[Event], float]
 
 @pytest.mark.parametrize("bit", ["[", "`", "@", "x|", "<a ", "word ", "http://a.b "])
 def test_the_loop_goes_on_while_a_long_token_is_read(bit: str) -> None:
-    limits = RunLimits(answer_size=800_000)
+    limits = RunSettings(max_answer_chars=800_000)
     _, events, longest = asyncio.run(told(bit * (900_000 // len(bit)), limits))
     assert isinstance(events[-1], Failed)
     assert longest < 0.05
@@ -57,6 +58,6 @@ def test_the_loop_goes_on_while_a_long_token_is_read(bit: str) -> None:
 def test_a_token_beyond_the_limit_does_not_go_out() -> None:
     from app.events import Text
 
-    _, events, _ = asyncio.run(told("word " * 400_000, RunLimits(answer_size=100_000)))
+    _, events, _ = asyncio.run(told("word " * 400_000, RunSettings(max_answer_chars=100_000)))
     assert isinstance(events[-1], Failed)
     assert sum(len(event.delta) for event in events if isinstance(event, Text)) <= 100_000

@@ -8,16 +8,29 @@ from collections.abc import Iterator
 import pytest
 
 from app.answer.answerer import ModelFailure, Piece, Written
-from app.answer.openai_compatible import ModelLimits, OpenAICompatibleAnswerer, _arrived
+from app.answer.openai_compatible import OpenAICompatibleAnswerer, _arrived
 from app.events import Passage
+from app.settings import ModelSettings
 from tests.fakes.faulty_model import faulty_model
 from tests.fakes.scripted_model import ScriptedModel, scripted_model
 from vectorstore.types import Document, DocumentId, Span
 
 DOCUMENT = Document(DocumentId("doc_1"), "leave.md", "Leave", "text/markdown", "digest")
 PASSAGES = [Passage(1, DOCUMENT, Span(0, 32), "Staff get 25 days of leave.", chunks=())]
-LIMITS = ModelLimits(connect=5, first_token=10, idle=10, total=20, retries=0)
-HURRIED = ModelLimits(connect=5, first_token=0.4, idle=0.3, total=3, retries=0)
+LIMITS = ModelSettings(
+    llm_connect_seconds=5,
+    llm_first_token_seconds=10,
+    llm_idle_seconds=10,
+    llm_total_seconds=20,
+    llm_retries=0,
+)
+HURRIED = ModelSettings(
+    llm_connect_seconds=5,
+    llm_first_token_seconds=0.4,
+    llm_idle_seconds=0.3,
+    llm_total_seconds=3,
+    llm_retries=0,
+)
 """For servers that are waited for in vain; a busy machine may make others as slow."""
 
 
@@ -29,7 +42,11 @@ def model() -> Iterator[ScriptedModel]:
 
 def answerer(url: str, name: str = "answer") -> OpenAICompatibleAnswerer:
     limits = HURRIED if name in {"hangs", "stalls"} else LIMITS
-    return OpenAICompatibleAnswerer(base_url=url, model=name, api_key="k", limits=limits)
+    return OpenAICompatibleAnswerer(at(url, name, limits))
+
+
+def at(url: str, name: str, settings: ModelSettings) -> ModelSettings:
+    return settings.model_copy(update={"llm_base_url": url, "llm_model": name})
 
 
 async def written(answerer: OpenAICompatibleAnswerer) -> list[Piece]:
@@ -121,13 +138,13 @@ def test_each_fault_is_one_typed_failure(model: ScriptedModel, name: str, code: 
         asyncio.run(written(answerer(model.url, name)))
     assert failure.value.code == code
     assert failure.value.what.endswith(".")
-    assert time.monotonic() - started < LIMITS.total
+    assert time.monotonic() - started < LIMITS.llm_total_seconds
 
 
-def failing(kind: str, limits: ModelLimits) -> tuple[ModelFailure, int, float]:
+def failing(kind: str, limits: ModelSettings) -> tuple[ModelFailure, int, float]:
     """Return how a faulty server's answer fails, how often it was asked, and the seconds it took."""
     with faulty_model() as server:
-        writer = OpenAICompatibleAnswerer(base_url=server.url, model=kind, api_key="k", limits=limits)
+        writer = OpenAICompatibleAnswerer(at(server.url, kind, limits))
         started = time.monotonic()
         with pytest.raises(ModelFailure) as failure:
             asyncio.run(written(writer))
@@ -135,7 +152,9 @@ def failing(kind: str, limits: ModelLimits) -> tuple[ModelFailure, int, float]:
 
 
 def test_a_server_that_is_asked_too_much_is_not_waited_for_longer_than_an_answer_may_take() -> None:
-    failure, asked, took = failing("says 429, for long", ModelLimits(first_token=30, retries=2))
+    failure, asked, took = failing(
+        "says 429, for long", ModelSettings(llm_first_token_seconds=30, llm_retries=2)
+    )
     assert (failure.code, failure.after, failure.retryable, asked) == ("model_unavailable", 600, True, 1)
     assert "Ask again in 600 seconds." in failure.what
     assert took < 5
@@ -145,7 +164,7 @@ def test_a_server_that_is_asked_too_much_is_not_waited_for_longer_than_an_answer
     ("kind", "times"), [("says 500", 2), ("closes at once", 2), ("says 401", 1), ("says 422", 1)]
 )
 def test_only_what_may_go_better_is_tried_again(kind: str, times: int) -> None:
-    failure, asked, _ = failing(kind, ModelLimits(first_token=30, retries=1))
+    failure, asked, _ = failing(kind, ModelSettings(llm_first_token_seconds=30, llm_retries=1))
     assert asked == times
     assert failure.retryable is (times > 1)
 

@@ -21,7 +21,7 @@ def records(tmp_path: Path) -> Iterator[Records]:
 
 
 def asked(text: str) -> Question:
-    return Question(text, Scope(), conversation="c1")
+    return Question(text, Scope(), conversation="c1", top_k=6)
 
 
 def add(records: Records, run: str, text: str, answer: str, *, owner: str = "k1") -> None:

@@ -134,7 +134,7 @@ def test_a_chain_of_responses_forgets_what_may_no_longer_be_read(desk: Desk) -> 
 
 def test_what_a_message_was_drawn_from_reaches_other_replicas() -> None:
     said = Message("assistant", "Twelve.", frozenset({DocumentId("doc_b"), DocumentId("doc_a")}))
-    question = Question("And then?", Scope(), history=(said,))
+    question = Question("And then?", Scope(), history=(said,), top_k=6)
     assert run_from_json("run_1", run_to_json(Run(question))).question.history == (said,)
 
 

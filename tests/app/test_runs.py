@@ -18,14 +18,15 @@ from app.events import Cancelled, Done, Event, Failed, Started, Status, Text
 from app.problems import TooMany
 from app.question import Question
 from app.runs.run import Run
-from app.runs.runs import Retention, RunLimits, Runs
+from app.runs.runs import Runs
+from app.settings import RunSettings
 from tests.app.boards import Boards, begun, boards, read
 from tests.app.edge import ANSWERED, ScriptedTurn
 from vectorstore.errors import Busy, NotFound, Unavailable
 from vectorstore.types import Scope
 
 __all__ = ["boards"]
-QUESTION = Question("How much leave?", Scope(), conversation="conv_1")
+QUESTION = Question("How much leave?", Scope(), conversation="conv_1", top_k=6)
 BEGUN = (*ANSWERED[:5], Text("Staff "))
 FOREVER = 60.0
 PAUSED = ScriptedTurn([step for event in ANSWERED for step in (event, 0.01)])
@@ -223,7 +224,7 @@ def test_the_last_reader_to_leave_stops_a_run_that_cannot_be_resumed(boards: Boa
 
 def test_a_resumable_run_survives_its_grace_and_no_longer(boards: Boards) -> None:
     async def test() -> None:
-        here, _ = await boards.open(ScriptedTurn((*BEGUN, FOREVER)), limits=RunLimits(grace_seconds=1.5))
+        here, _ = await boards.open(ScriptedTurn((*BEGUN, FOREVER)), settings=RunSettings(grace_seconds=1.5))
         run = await here.begin(QUESTION, resumable=True)
         with here.reading(run):
             await begun(run)
@@ -239,7 +240,9 @@ def test_a_resumable_run_survives_its_grace_and_no_longer(boards: Boards) -> Non
 
 def test_a_reader_through_any_process_keeps_a_run_going_and_its_leaving_stops_it(boards: Boards) -> None:
     async def test() -> None:
-        here, there = await boards.open(ScriptedTurn((*BEGUN, FOREVER)), limits=RunLimits(grace_seconds=2.0))
+        here, there = await boards.open(
+            ScriptedTurn((*BEGUN, FOREVER)), settings=RunSettings(grace_seconds=2.0)
+        )
         run = await here.begin(QUESTION, resumable=True)
         copy = await there.find(run.id, owner="")
         with there.reading(copy):
@@ -254,7 +257,7 @@ def test_a_reader_through_any_process_keeps_a_run_going_and_its_leaving_stops_it
 def test_a_run_that_nobody_ever_reads_is_stopped_unless_it_is_in_the_background(boards: Boards) -> None:
     async def test() -> None:
         turn = ScriptedTurn((*BEGUN, 0.4, Done()))
-        here, _ = await boards.open(turn, limits=RunLimits(grace_seconds=0.05))
+        here, _ = await boards.open(turn, settings=RunSettings(grace_seconds=0.05))
         unread = await here.begin(QUESTION, resumable=False)
         background = await here.begin(QUESTION, resumable=False, background=True)
         await asyncio.gather(unread.wait_for_end(5), background.wait_for_end(5))
@@ -267,7 +270,7 @@ def test_a_run_that_nobody_ever_reads_is_stopped_unless_it_is_in_the_background(
 def test_more_runs_than_slots_and_queue_are_refused_and_the_queue_moves_on(boards: Boards) -> None:
     async def test() -> None:
         turn = ScriptedTurn((*BEGUN, 0.3, Done()))
-        here, _ = await boards.open(turn, limits=RunLimits(concurrent=2, queued=1))
+        here, _ = await boards.open(turn, settings=RunSettings(max_concurrent_runs=2, max_queued_runs=1))
         asking = [asyncio.create_task(here.begin(QUESTION, resumable=True)) for _ in range(4)]
         *started, refused = await asyncio.gather(*asking, return_exceptions=True)
         assert isinstance(refused, Busy)
@@ -286,7 +289,7 @@ def test_more_runs_than_slots_and_queue_are_refused_and_the_queue_moves_on(board
 def test_one_owner_does_not_take_every_place(boards: Boards) -> None:
     async def test() -> None:
         turn = ScriptedTurn((*BEGUN, 0.3, Done()))
-        here, _ = await boards.open(turn, limits=RunLimits(concurrent=3, of_one_owner=2))
+        here, _ = await boards.open(turn, settings=RunSettings(max_concurrent_runs=3, max_caller_runs=2))
         owners = ("anna", "anna", "anna", "bob")
         asking = [asyncio.create_task(here.begin(QUESTION, resumable=True, owner=owner)) for owner in owners]
         first, second, refused, other = await asyncio.gather(*asking, return_exceptions=True)
@@ -304,8 +307,8 @@ def test_one_owner_does_not_take_every_place(boards: Boards) -> None:
 def test_waiting_too_long_in_the_queue_is_said_and_frees_the_place(boards: Boards) -> None:
     async def test() -> None:
         turn = ScriptedTurn((*BEGUN, 0.4, Done()))
-        limits = RunLimits(concurrent=1, queued=1, queue_seconds=0.05)
-        here, _ = await boards.open(turn, limits=limits)
+        limits = RunSettings(max_concurrent_runs=1, max_queued_runs=1, queue_seconds=0.05)
+        here, _ = await boards.open(turn, settings=limits)
         first = await here.begin(QUESTION, resumable=True)
         second = await here.begin(QUESTION, resumable=True)
         await asyncio.gather(read(here, first), read(here, second))
@@ -319,7 +322,7 @@ def test_waiting_too_long_in_the_queue_is_said_and_frees_the_place(boards: Board
 def test_an_endless_answer_is_cut_and_says_so(boards: Boards) -> None:
     async def test() -> None:
         turn = ScriptedTurn([Text("x" * 100)] * 50)
-        here, _ = await boards.open(turn, limits=RunLimits(answer_size=1_000))
+        here, _ = await boards.open(turn, settings=RunSettings(max_answer_chars=1_000))
         run = await here.begin(QUESTION, resumable=True)
         assert isinstance((await read(here, run))[-1], Failed)
         assert run.answer_size <= 1_100
@@ -330,7 +333,7 @@ def test_an_endless_answer_is_cut_and_says_so(boards: Boards) -> None:
 
 def test_old_runs_are_forgotten_and_the_newest_kept(boards: Boards) -> None:
     async def test() -> None:
-        here, there = await boards.open(ScriptedTurn(), retention=Retention(count=3))
+        here, there = await boards.open(ScriptedTurn(), settings=RunSettings(kept_runs=3))
         started = []
         for _ in range(6):
             run = await here.begin(QUESTION, resumable=True)
@@ -349,7 +352,7 @@ def test_old_runs_are_forgotten_and_the_newest_kept(boards: Boards) -> None:
 def test_the_largest_answers_are_forgotten_first_when_there_is_too_much(boards: Boards) -> None:
     async def test() -> None:
         here, there = await boards.open(
-            ScriptedTurn((Text("x" * 1_000), Done())), retention=Retention(size=2_500)
+            ScriptedTurn((Text("x" * 1_000), Done())), settings=RunSettings(kept_chars=2_500)
         )
         started = []
         for _ in range(4):
@@ -365,7 +368,7 @@ def test_the_largest_answers_are_forgotten_first_when_there_is_too_much(boards: 
 
 def test_runs_past_their_time_are_gone(boards: Boards) -> None:
     async def test() -> None:
-        here, there = await boards.open(ScriptedTurn(), retention=Retention(seconds=1))
+        here, there = await boards.open(ScriptedTurn(), settings=RunSettings(kept_seconds=1))
         run = await here.begin(QUESTION, resumable=True)
         await read(here, run)
         assert await here.find(run.id, owner="") is run

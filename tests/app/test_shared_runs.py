@@ -18,11 +18,10 @@ from hypothesis import given
 
 from app.events import Cancelled, Done, Event, Failed, Text
 from app.question import Message, Question
-from app.runs.redis_board import RedisBoard
 from app.runs.redis_format import check_board, events_from_json, events_to_json, run_from_json, run_to_json
 from app.runs.run import Run
-from app.runs.runs import Retention
-from tests.app.boards import QUICK, Boards, begun, read
+from app.settings import RunSettings
+from tests.app.boards import Boards, begun, read, redis_board
 from tests.app.dialects import turns
 from tests.app.edge import ANSWER, ANSWERED, ScriptedTurn
 from tests.app.test_api_shutdown import free_port, wait_until_ready
@@ -31,7 +30,7 @@ from vectorstore.errors import Unavailable
 from vectorstore.types import Condition, Scope
 
 ROOT = Path(__file__).parents[2]
-QUESTION = Question("How much leave?", Scope(), conversation="conv_1")
+QUESTION = Question("How much leave?", Scope(), conversation="conv_1", top_k=6)
 BEGUN = (*ANSWERED[:5], Text("Staff "))
 FOREVER = 60.0
 FRAME = re.compile(rb"id: (\d+)\ndata: ([^\n]*)\n\n")
@@ -44,7 +43,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 
 def at(redis: RedisServer) -> Boards:
-    return Boards(lambda retention: RedisBoard(redis.url, retention=retention, timing=QUICK), is_shared=True)
+    return Boards(lambda settings: redis_board(redis.url, settings), is_shared=True)
 
 
 @given(events=turns())
@@ -184,7 +183,7 @@ def test_what_a_run_leaves_in_redis_is_bounded_and_expires(redis: RedisServer) -
     boards = at(redis)
 
     async def test() -> None:
-        a, _ = await boards.open(ScriptedTurn(), retention=Retention(count=2, seconds=30))
+        a, _ = await boards.open(ScriptedTurn(), settings=RunSettings(kept_runs=2, kept_seconds=30))
         runs = []
         for _ in range(4):
             run = await a.begin(QUESTION, resumable=True)
@@ -217,12 +216,12 @@ def test_a_redis_that_is_not_there_is_said_in_one_sentence() -> None:
 
 SERVE = """
 import sys, uvicorn
-from app.service import ServiceSettings
+from app.settings import ClientSettings, RunSettings, ServeSettings, Settings
 from app.http.application import create_app
 from tests.app.edge import ANSWERED, ScriptedTurn, service
 pause, port, redis = float(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 turn = ScriptedTurn([step for event in ANSWERED for step in (event, pause)])
-app = create_app(service(turn, settings=ServiceSettings(runs_url=redis, drain_seconds=1.0, base_url='https://footnote.example')))
+app = create_app(service(turn, settings=Settings(runs=RunSettings(runs_url=redis), serve=ServeSettings(drain_seconds=1.0), client=ClientSettings(base_url='https://footnote.example'))))
 uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=10)
 """
 

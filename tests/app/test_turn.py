@@ -44,7 +44,7 @@ def model() -> Iterator[ScriptedModel]:
 
 def ask(parts: Parts, text: str, *history: Message) -> list[Event]:
     async def collect() -> list[Event]:
-        question = Question(text, Scope(), history=history, conversation="c1")
+        question = Question(text, Scope(), history=history, conversation="c1", top_k=6)
         try:
             async with aclosing(parts.turn.answer(question, "run_1")) as events:
                 return [event async for event in events]
@@ -113,10 +113,10 @@ def test_a_follow_up_is_understood_from_the_conversation(handbook: Parts) -> Non
 
 def test_an_empty_index_refuses(tmp_path: Path) -> None:
     from app.build import build
-    from app.settings import AnswerSettings
+    from app.settings import Settings
     from vectorstore.settings import StoreSettings
 
-    parts = build(StoreSettings(data_dir=tmp_path / "none"), AnswerSettings())
+    parts = build(Settings(store=StoreSettings(data_dir=tmp_path / "none")))
     try:
         assert ask(parts, LEAVE)[-1] == Done(refused=True)
     finally:
@@ -158,7 +158,7 @@ def test_a_model_s_refusal_is_a_refusal(tmp_path: Path) -> None:
 
 def test_a_model_that_writes_ahead_of_a_refusal_is_broken_off_unseen(tmp_path: Path) -> None:
     async def until_closed(parts: Parts, model: ScriptedModel) -> list[Event]:
-        async with aclosing(parts.turn.answer(Question(LEAVE, Scope()), "run_1")) as events:
+        async with aclosing(parts.turn.answer(Question(LEAVE, Scope(), top_k=6), "run_1")) as events:
             found = [event async for event in events]
         left = time.monotonic()
         while model.open and time.monotonic() - left < 5:
@@ -209,7 +209,7 @@ def test_the_fallback_answers_when_the_model_is_down(tmp_path: Path, model: Scri
 
 def test_closing_a_turn_closes_the_model_s_connection(tmp_path: Path) -> None:
     async def leave(parts: Parts, model: ScriptedModel) -> float:
-        async with aclosing(parts.turn.answer(Question(LEAVE, Scope()), "run_1")) as events:
+        async with aclosing(parts.turn.answer(Question(LEAVE, Scope(), top_k=6), "run_1")) as events:
             async for event in events:
                 if isinstance(event, Text):
                     break

@@ -27,7 +27,7 @@ def handbook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
 
 def ask(parts: Parts, text: str, *history: Message) -> list[Event]:
     async def collect() -> list[Event]:
-        question = Question(text, Scope(), history=history, conversation="c1")
+        question = Question(text, Scope(), history=history, conversation="c1", top_k=6)
         async with aclosing(parts.turn.answer(question, "run_1")) as events:
             return [event async for event in events]
 

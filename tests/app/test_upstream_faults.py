@@ -12,20 +12,33 @@ from dataclasses import replace
 
 import pytest
 
-from app.answer.openai_compatible import ModelLimits, OpenAICompatibleAnswerer
+from app.answer.openai_compatible import OpenAICompatibleAnswerer
 from app.build import Parts
 from app.events import Cancelled, Done, Event, Failed, Text
 from app.language.phrases import say
 from app.question import Part, Question
 from app.reader.answerable import Answerability, PartRead, PassagesRead
 from app.reader.asked import ask
-from app.runs.runs import MemoryBoard, RunLimits, Runs
+from app.runs.runs import MemoryBoard, Runs
+from app.settings import ModelSettings, RunSettings
 from tests.fakes.faulty_model import EITHER, FAULTS, FINE, FaultyModel, faulty_model
 from tests.fakes.handbook import small_handbook
 from vectorstore.types import Scope
 
-LIMITS = ModelLimits(connect=10, first_token=30, idle=30, total=60, retries=0)
-HURRIED = ModelLimits(connect=2, first_token=2.0, idle=1.5, total=3.0, retries=0)
+LIMITS = ModelSettings(
+    llm_connect_seconds=10,
+    llm_first_token_seconds=30,
+    llm_idle_seconds=30,
+    llm_total_seconds=60,
+    llm_retries=0,
+)
+HURRIED = ModelSettings(
+    llm_connect_seconds=2,
+    llm_first_token_seconds=2.0,
+    llm_idle_seconds=1.5,
+    llm_total_seconds=3.0,
+    llm_retries=0,
+)
 """For servers that are waited for in vain; a busy machine may make others as slow."""
 IN_VAIN = frozenset(
     {"hangs before the headers", "hangs after the headers", "stalls in the middle", "never ends"}
@@ -33,7 +46,7 @@ IN_VAIN = frozenset(
 REFUSES = "refuses the connection"
 ANSWERABLE = PassagesRead((PartRead(Part(""), ask(Part("")), (), Answerability(True, 1.0)),))
 NOWHERE = "http://127.0.0.1:9/v1"
-QUESTION = Question("How many days of annual leave do full-time staff get?", Scope())
+QUESTION = Question("How many days of annual leave do full-time staff get?", Scope(), top_k=6)
 NOTED = {
     "stops at the length": f"\n\n{say('length')}",
     "filters": f"\n\n{say('content_filter')}",
@@ -47,7 +60,7 @@ def handbook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
         yield parts
 
 
-def limits_of(kind: str) -> ModelLimits:
+def limits_of(kind: str) -> ModelSettings:
     return HURRIED if kind in IN_VAIN else LIMITS
 
 
@@ -57,17 +70,15 @@ class Asking:
     def __init__(self, parts: Parts, model: FaultyModel) -> None:
         self._answerers = {
             kind: OpenAICompatibleAnswerer(
-                base_url=NOWHERE if kind == REFUSES else model.url,
-                model=kind,
-                api_key="k",
-                limits=limits_of(kind),
+                limits_of(kind).model_copy(
+                    update={"llm_base_url": NOWHERE if kind == REFUSES else model.url, "llm_model": kind}
+                )
             )
             for kind in (*FINE, *EITHER, *FAULTS, REFUSES)
         }
         self._turn = replace(parts.turn, read=lambda *_: ANSWERABLE)
-        self.runs = Runs(
-            self._answer, MemoryBoard(), limits=RunLimits(concurrent=16, queued=2_000, queue_seconds=300)
-        )
+        settings = RunSettings(max_concurrent_runs=16, max_queued_runs=2_000, queue_seconds=300)
+        self.runs = Runs(self._answer, MemoryBoard(settings), settings)
 
     async def _answer(self, question: Question, run: str) -> AsyncGenerator[Event, None]:
         turn = replace(self._turn, model=self._answerers[question.conversation])
@@ -120,7 +131,7 @@ def outcomes(parts: Parts, kinds: list[str]) -> Counter[str]:
                     broken.append((kind, ending, text))
                 ended[type(ending).__name__] += 1
                 slowest = max(slowest, took)
-                assert took < limits_of(kind).total + 5, kind  # the machine may be busy
+                assert took < limits_of(kind).llm_total_seconds + 5, kind  # the machine may be busy
             assert broken == []
             assert asking.runs.active == 0
         finally:

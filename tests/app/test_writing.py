@@ -23,7 +23,7 @@ LEAVE = passage("Full-time staff get 25 days of annual leave a year. Interns get
 MORE = tuple(
     passage(f"Policy number {number} is about something else.", number=number) for number in (2, 3, 4)
 )
-QUESTION = Question("How much leave do staff get?", Scope())
+QUESTION = Question("How much leave do staff get?", Scope(), top_k=6)
 ASKED = understood(QUESTION.text)
 
 Reason: TypeAlias = Literal["stop", "length", "content_filter"]

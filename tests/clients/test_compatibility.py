@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app.events import Cancelled, Failed
-from app.service import ServiceSettings
+from app.settings import ServeSettings, Settings
 from tests.app.edge import ANSWER, ANSWERED, ScriptedTurn, serve, service
 from tests.clients.matrix import CLIENTS, Client
 
@@ -29,7 +29,9 @@ def test_text_is_equal_and_citations_arrive_as_far_as_the_client_carries_them(
     client: Client, note: Note
 ) -> None:
     client.need()
-    with serve(service(ScriptedTurn(SLOW), settings=ServiceSettings(heartbeat_seconds=0.05))) as served:
+    with serve(
+        service(ScriptedTurn(SLOW), settings=Settings(serve=ServeSettings(heartbeat_seconds=0.05)))
+    ) as served:
         got = client.drive("read", served.url)
     assert got["text"] == ANSWER
     assert got["error"] is None
@@ -100,7 +102,9 @@ def test_streams_of_thirty_seconds_with_heartbeats_pass_in_every_client(note: No
     pauses = [step for event in ANSWERED for step in (event, 2.6)]
     installed = [client for client in CLIENTS if client.installed()]
     with (
-        serve(service(ScriptedTurn(pauses), settings=ServiceSettings(heartbeat_seconds=1.0))) as served,
+        serve(
+            service(ScriptedTurn(pauses), settings=Settings(serve=ServeSettings(heartbeat_seconds=1.0)))
+        ) as served,
         ThreadPoolExecutor(len(installed)) as pool,
     ):
         driving = [(client, pool.submit(client.drive, "read", served.url)) for client in installed]

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from app.cli import COMMANDS, load
-from app.service import ServiceSettings
+from app.settings import ClientSettings, Settings
 from tests.app.edge import Served, serve, service
 from tests.clients.matrix import HERE, ROOT
 from tests.fakes.word_embedder import WordEmbedder
@@ -79,7 +79,7 @@ def test_the_cursor_example_reaches_the_tools() -> None:
     entry = json.loads(blocks("json")[1])["mcpServers"]["footnote"]
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     headers = {"Accept": "application/json, text/event-stream", **entry["headers"]}
-    with serve(service(settings=ServiceSettings(mcp=True))) as running:
+    with serve(service(settings=Settings(client=ClientSettings(mcp=True)))) as running:
         answer = httpx.post(running.url + urlsplit(entry["url"]).path, json=call, headers=headers)
     assert {"search", "fetch"} == {tool["name"] for tool in answer.json()["result"]["tools"]}
 

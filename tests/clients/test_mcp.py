@@ -9,12 +9,12 @@ import httpx
 import pytest
 
 from app.keys import Keys
-from app.service import ServiceSettings
+from app.settings import ClientSettings, ServeSettings, Settings
 from tests.app.edge import serve, service
 from tests.app.hostile import status_of
 
 pytest.importorskip("mcp")
-SETTINGS = ServiceSettings(mcp=True)
+SETTINGS = Settings(client=ClientSettings(mcp=True))
 
 
 def ask(url: str, *, secret: str | None = None) -> tuple[set[str], Any, Any]:
@@ -81,7 +81,9 @@ def test_a_key_that_only_searches_fetches_passages_and_no_whole_documents(tmp_pa
 
 
 def test_a_body_that_does_not_come_whole_is_no_error_of_ours(caplog: pytest.LogCaptureFixture) -> None:
-    slow = ServiceSettings(mcp=True, request_seconds=0.3, max_body_bytes=1_000)
+    slow = Settings(
+        client=ClientSettings(mcp=True), serve=ServeSettings(request_seconds=0.3, max_body_bytes=1_000)
+    )
     head = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
     with serve(service(settings=slow)) as served:
         port = int(served.url.rsplit(":", 1)[1])

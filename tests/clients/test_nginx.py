@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.service import ServiceSettings
+from app.settings import ServeSettings, Settings
 from tests.app.edge import ANSWERED, ScriptedTurn, serve, service
 
 PAUSE = 0.2
@@ -71,7 +71,7 @@ def times(url: str, path: str) -> tuple[float, float]:
 @pytest.mark.parametrize("path", ["/v1/chat", "/api/chat", "/v1/chat/completions", "/v1/responses", "/agui"])
 def test_default_nginx_delays_the_first_token_by_less_than_50_ms(path: str, tmp_path: Path) -> None:
     turn = ScriptedTurn((*ANSWERED[:6], PAUSE, ANSWERED[6], PAUSE, *ANSWERED[7:]))
-    settings = ServiceSettings(heartbeat_seconds=5)
+    settings = Settings(serve=ServeSettings(heartbeat_seconds=5))
     with serve(service(turn, settings=settings)) as served, nginx(served.url, tmp_path) as proxied:
         direct = [times(served.url, path) for _ in range(5)]
         through = [times(proxied, path) for _ in range(5)]

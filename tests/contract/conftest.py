@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.vectorstore.sample import DIMENSION, FINGERPRINT
+from tests.vectorstore.sample import SPACE
 from vectorstore.open import open_store
+from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
 
 Open = Callable[[], Store]
 
 
 def _embedded(folder: Path) -> Store:
-    return open_store(folder, embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+    return open_store(StoreSettings(data_dir=folder), SPACE)
 
 
 ENGINES: dict[str, Callable[[Path], Store]] = {"embedded": _embedded}

@@ -19,7 +19,7 @@ from app.build import Parts, build
 from app.events import Passage
 from app.question import Message
 from app.reader.extractive import ExtractiveAnswerer
-from app.settings import AnswerSettings
+from app.settings import AnswerSettings, ModelSettings, Settings
 from eval.cases import Case, load_cases
 from eval.commands.configuration import Configuration, in_process
 from eval.gate.baseline import baseline_of
@@ -52,7 +52,13 @@ class Workshop:
     before: Evaluation
 
     def parts(self, **answers: object) -> Parts:
-        return build(StoreSettings(data_dir=self.folder), AnswerSettings(**answers))
+        return build(
+            Settings(
+                store=StoreSettings(data_dir=self.folder),
+                answer=AnswerSettings(**answers),
+                model=ModelSettings(**answers),
+            )
+        )
 
     def ask(
         self, parts: Parts, *, top_k: int = TOP_K, cases: Sequence[Case] = (), **values: str

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.build import Parts, build, build_service
 from app.http.application import create_app
-from app.settings import AnswerSettings, ServeSettings
+from app.settings import AnswerSettings, ModelSettings, Settings
 from ingest.run import Ingestion, Request
 from ingest.sample import HANDBOOK
 from ingest.settings import IngestSettings
@@ -39,11 +39,11 @@ def write_documents(folder: Path) -> Path:
 
 @contextmanager
 def small_handbook(folder: Path, **answers: Any) -> Iterator[Parts]:
-    """Ingest the policies and put the parts together; `answers` are AnswerSettings."""
+    """Ingest the policies and put the parts together; `answers` are AnswerSettings and ModelSettings."""
     stored = StoreSettings(data_dir=folder / "data")
     ingestion = Ingestion(IngestSettings(), stored)
     ingestion.carry_out(ingestion.plan(Request((write_documents(folder),))))
-    parts = build(stored, AnswerSettings(**answers))
+    parts = build(Settings(store=stored, answer=AnswerSettings(**answers), model=ModelSettings(**answers)))
     try:
         yield parts
     finally:
@@ -56,8 +56,9 @@ def serving_sample(folder: Path, *files: str) -> Iterator[tuple[str, Any]]:
     stored = StoreSettings(data_dir=folder / "data")
     ingestion = Ingestion(IngestSettings(), stored)
     ingestion.carry_out(ingestion.plan(Request(tuple(HANDBOOK / file for file in files) or (HANDBOOK,))))
-    parts = build(stored, AnswerSettings())
-    service = build_service(parts, ServeSettings(), AnswerSettings(), stored, IngestSettings())
+    settings = Settings(store=stored)
+    parts = build(settings)
+    service = build_service(parts, settings)
     application = create_app(service)
     try:
         with serving(application) as home:

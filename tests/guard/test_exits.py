@@ -14,7 +14,7 @@ from app.events import Event, Failed, FollowUps, Started, Status, Text
 from app.language.phrases import say
 from app.question import Message, Question
 from app.runs.runs import MemoryBoard, Runs
-from app.settings import AnswerSettings
+from app.settings import RunSettings, Settings
 from app.turn.transcript import own_words
 from app.understand.smalltalk import housekeeping
 from app.wire.sources import markdown_list
@@ -36,7 +36,7 @@ STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2066-\u
 
 def ask(parts: Parts, text: str, *history: Message) -> list[Event]:
     async def collect() -> list[Event]:
-        question = Question(text, Scope(unrestricted=True), history=history)
+        question = Question(text, Scope(unrestricted=True), history=history, top_k=6)
         async with aclosing(parts.turn.answer(question, "run_1")) as events:
             return [event async for event in events]
 
@@ -88,7 +88,7 @@ def hostile_documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_no_title_no_quote_and_no_question_is_live(hostile_documents: Path, question: str) -> None:
-    parts = build(StoreSettings(data_dir=hostile_documents / "data"), AnswerSettings())
+    parts = build(Settings(store=StoreSettings(data_dir=hostile_documents / "data")))
     try:
         told = sentences(ask(parts, question))
     finally:
@@ -98,7 +98,7 @@ def test_no_title_no_quote_and_no_question_is_live(hostile_documents: Path, ques
 
 
 def test_a_title_in_a_refusal_is_inert_and_readable(hostile_documents: Path) -> None:
-    parts = build(StoreSettings(data_dir=hostile_documents / "data"), AnswerSettings())
+    parts = build(Settings(store=StoreSettings(data_dir=hostile_documents / "data")))
     try:
         told = sentences(ask(parts, "How do I grow tomatoes?"))[0]
     finally:
@@ -110,7 +110,7 @@ def test_a_title_in_a_refusal_is_inert_and_readable(hostile_documents: Path) -> 
 
 
 def test_what_a_user_said_before_is_repeated_inert(hostile_documents: Path) -> None:
-    parts = build(StoreSettings(data_dir=hostile_documents / "data"), AnswerSettings())
+    parts = build(Settings(store=StoreSettings(data_dir=hostile_documents / "data")))
     try:
         history = (Message("user", "![x](http://evil.test) [1]"), Message("assistant", "No."))
         told = sentences(ask(parts, "What did I ask?", *history))
@@ -126,8 +126,8 @@ def test_a_failure_that_names_a_document_is_inert() -> None:
         yield
 
     async def ended() -> Event:
-        runs = Runs(broken, MemoryBoard())
-        return (await read(runs, await runs.begin(Question("?", Scope()), resumable=True)))[-1]
+        runs = Runs(broken, MemoryBoard(RunSettings()), RunSettings())
+        return (await read(runs, await runs.begin(Question("?", Scope(), top_k=6), resumable=True)))[-1]
 
     failed = asyncio.run(ended())
     assert isinstance(failed, Failed)

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.cut.chunk import chunks_of
-from ingest.extract import Block, BlockKind, Extract, Limits
+from ingest.extract import Block, BlockKind, Extract
 from tests.fakes.word_embedder import WordEmbedder
+from tests.ingest.limits import limits
 from vectorstore.types import Chunk, Document, DocumentId, Span
 
 DOCUMENT = Document(DocumentId("doc_1"), "a.md", "Handbook", "text/markdown", "0")
@@ -255,7 +256,7 @@ def test_cutting_takes_linear_time_however_small_the_pieces(pieces: str) -> None
 @pytest.mark.parametrize("pieces", SMALL_PIECES)
 @pytest.mark.slow
 def test_millions_of_small_pieces_are_cut_within_what_one_file_may_cost(pieces: str) -> None:
-    assert seconds(SMALL_PIECES[pieces](1_000_000)) < Limits().cpu_seconds
+    assert seconds(SMALL_PIECES[pieces](1_000_000)) < limits().cpu_seconds
 
 
 @pytest.mark.parametrize("pieces", SMALL_PIECES)

@@ -16,11 +16,12 @@ import pytest
 
 from ingest.confined.ocr import OcrFailed, Tesseract
 from ingest.confined.pool import ParserPool
-from ingest.extract import Extract, Limits, OcrPages, ParseFailure, Unparsable
+from ingest.extract import Extract, OcrPages, ParseFailure, Unparsable
 from ingest.parse.dispatch import parse
 from ingest.picture import Picture
 from ingest.settings import IngestSettings
 from tests.ingest.hostile import mutations
+from tests.ingest.limits import limits
 
 pytest.importorskip("reportlab", reason="needs reportlab")
 image = pytest.importorskip("PIL.Image", reason="needs Pillow")
@@ -34,7 +35,12 @@ SCANNED = [
     "Ring the bell twice after eleven in the evening.",
     "Lost keys cost forty pounds each.",
 ]
+OCR: dict[str, Any] = {"seconds": 30.0, "most_pages": 200, "memory_bytes": 1 << 30}
 Drawn = tuple[str, list[str]]
+
+
+def tesseract(languages: str = "eng", **given: Any) -> Tesseract:
+    return Tesseract(languages, **OCR | given)
 
 
 def scan(lines: list[str], *, turned: int = 0) -> Any:
@@ -67,7 +73,7 @@ def pdf(*pages: list[str] | Any) -> bytes:
 def read(folder: Path, data: bytes, *, ocr: Tesseract | None) -> Extract | ParseFailure:
     path = folder / "a.pdf"
     path.write_bytes(data)
-    with ParserPool(1, ocr=ocr) as pool:
+    with ParserPool(1, limits(), ocr=ocr) as pool:
         return dict(pool.parse_all([("a", path)]))["a"]
 
 
@@ -87,7 +93,7 @@ def page_text(extract: Extract, number: int) -> str:
 
 @needs_tesseract
 def test_picture_of_text_comes_back_with_its_words_on_its_page(tmp_path: Path) -> None:
-    extract = read(tmp_path, pdf(TYPED, scan(SCANNED), TYPED), ocr=Tesseract())
+    extract = read(tmp_path, pdf(TYPED, scan(SCANNED), TYPED), ocr=tesseract())
     assert isinstance(extract, Extract)
     assert page_text(extract, 2).split() == " ".join(SCANNED).split()
     assert page_text(extract, 1) == page_text(extract, 3) == TYPED[0]
@@ -104,14 +110,14 @@ def block_text(extract: Extract, block: Any) -> str:
 @needs_tesseract
 @pytest.mark.parametrize("turned", [90, 180])
 def test_page_scanned_the_wrong_way_round_is_read(tmp_path: Path, turned: int) -> None:
-    extract = read(tmp_path, pdf(scan(SCANNED * 4, turned=turned)), ocr=Tesseract())
+    extract = read(tmp_path, pdf(scan(SCANNED * 4, turned=turned)), ocr=tesseract())
     assert isinstance(extract, Extract), extract
     assert "spare keys" in extract.text
 
 
 @needs_tesseract
 def test_scan_without_any_text_layer_is_read_whole(tmp_path: Path) -> None:
-    extract = read(tmp_path, pdf(scan(SCANNED[:1]), scan(SCANNED[1:])), ocr=Tesseract())
+    extract = read(tmp_path, pdf(scan(SCANNED[:1]), scan(SCANNED[1:])), ocr=tesseract())
     assert isinstance(extract, Extract)
     assert extract.findings == ("Pages 1–2 were read by OCR.",)
     assert len(extract.pages) == 2
@@ -120,7 +126,7 @@ def test_scan_without_any_text_layer_is_read_whole(tmp_path: Path) -> None:
 
 @needs_tesseract
 def test_picture_without_words_is_said(tmp_path: Path) -> None:
-    extract = read(tmp_path, pdf(TYPED, image.new("L", (600, 800), 120)), ocr=Tesseract())
+    extract = read(tmp_path, pdf(TYPED, image.new("L", (600, 800), 120)), ocr=tesseract())
     assert isinstance(extract, Extract)
     assert extract.findings == ("Page 2 has no text layer; OCR found no words.",)
     assert extract.by_ocr == ()
@@ -142,12 +148,12 @@ def test_empty_page_is_no_finding(tmp_path: Path) -> None:
 
 
 def test_missing_program_is_said_in_one_sentence(tmp_path: Path) -> None:
-    ocr = Tesseract(program="no-such-program")
+    ocr = tesseract(program="no-such-program")
     extract = read(tmp_path, pdf(TYPED, scan(SCANNED)), ocr=ocr)
     why = "OCR needs the program `tesseract`, which is not installed."
     assert isinstance(extract, Extract)
     assert extract.findings == (f"Page 2 has no text layer; {why}",)
-    failure = read(tmp_path, pdf(scan(SCANNED)), ocr=Tesseract(program="no-such-program"))
+    failure = read(tmp_path, pdf(scan(SCANNED)), ocr=tesseract(program="no-such-program"))
     assert isinstance(failure, ParseFailure)
     assert failure.reason == "no_text"
     assert failure.message == f"No page of the PDF has a text layer (a scan?); {why}"
@@ -155,7 +161,7 @@ def test_missing_program_is_said_in_one_sentence(tmp_path: Path) -> None:
 
 @needs_tesseract
 def test_missing_language_is_said(tmp_path: Path) -> None:
-    extract = read(tmp_path, pdf(TYPED, scan(SCANNED)), ocr=Tesseract("eng+xyz"))
+    extract = read(tmp_path, pdf(TYPED, scan(SCANNED)), ocr=tesseract("eng+xyz"))
     assert isinstance(extract, Extract)
     assert "Tesseract has no data for xyz; it has eng" in extract.findings[0]
 
@@ -169,7 +175,7 @@ def test_a_language_that_is_installed_later_reads_the_documents_again() -> None:
 # Landlock lets no foreign script run: a stand-in is a system program
 @pytest.mark.skipif(not Path("/bin/sh").exists(), reason="needs a shell")
 def test_page_that_takes_too_long_costs_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = Tesseract(program=program(tmp_path, "exec sleep 60"), seconds=0.5)
+    slow = tesseract(program=program(tmp_path, "exec sleep 60"), seconds=0.5)
     let_shell_run(monkeypatch)
     started = time.monotonic()
     extract = read(tmp_path, pdf(TYPED, scan(SCANNED), TYPED), ocr=slow)
@@ -191,7 +197,7 @@ def let_shell_run(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_program_that_fails_is_said_and_costs_only_its_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = Tesseract(program=program(tmp_path, "echo no such thing >&2; exit 3"))
+    broken = tesseract(program=program(tmp_path, "echo no such thing >&2; exit 3"))
     let_shell_run(monkeypatch)
     extract = read(tmp_path, pdf(TYPED, scan(SCANNED)), ocr=broken)
     assert isinstance(extract, Extract)
@@ -199,7 +205,7 @@ def test_program_that_fails_is_said_and_costs_only_its_page(
 
 
 def test_only_so_many_pages_of_a_document_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = Tesseract(program=program(tmp_path, "cat >/dev/null; echo These words stand here."), most_pages=1)
+    told = tesseract(program=program(tmp_path, "cat >/dev/null; echo These words stand here."), most_pages=1)
     let_shell_run(monkeypatch)
     extract = read(tmp_path, pdf(TYPED, *[scan(SCANNED)] * 3), ocr=told)
     assert isinstance(extract, Extract)
@@ -211,7 +217,7 @@ def test_only_so_many_pages_of_a_document_are_read(tmp_path: Path, monkeypatch: 
 
 
 def test_closing_ends_a_page_that_is_being_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = Tesseract(program=program(tmp_path, f"touch {tmp_path}/started; exec sleep 60"))
+    slow = tesseract(program=program(tmp_path, f"touch {tmp_path}/started; exec sleep 60"))
     let_shell_run(monkeypatch)
     said: list[str] = []
 
@@ -238,7 +244,7 @@ def test_program_runs_confined(tmp_path: Path) -> None:
     """What reads the pixels has neither our environment nor our files."""
     secret = tmp_path / "secret.txt"
     secret.write_text("canary")
-    ocr = Tesseract()
+    ocr = tesseract()
     assert ocr.problem == ""
     tried = subprocess.run(
         [
@@ -246,8 +252,8 @@ def test_program_runs_confined(tmp_path: Path) -> None:
             "-I",
             "-c",
             "import sys, json; sys.path.append(sys.argv[1]); import os, pathlib\n"
-            "from ingest.confined.confine import confine\nfrom ingest.extract import Limits\n"
-            f"confine(Limits(), also=[pathlib.Path({str(ocr._data)!r})])\n"
+            "from ingest.confined.confine import confine\n"
+            f"confine(1 << 30, also=[pathlib.Path({str(ocr._data)!r})])\n"
             f"print(os.listdir({str(ocr._data)!r}))\nprint(open({str(secret)!r}).read())",
             str(Path(__file__).parents[2]),
         ],
@@ -266,7 +272,7 @@ def test_text_of_ocr_is_bounded_like_any_other() -> None:
         parse(
             pdf(scan(SCANNED)),
             name="a.pdf",
-            limits=Limits(max_text_chars=100),
+            limits=limits(max_text_chars=100),
             ocr=OcrPages({1: "word " * 100}),
         )
     assert failure.value.reason == "too_large"
@@ -277,8 +283,7 @@ def test_a_document_whose_scans_say_too_much_keeps_its_text_and_says_why(tmp_pat
     (tmp_path / "a.pdf").write_bytes(pdf(TYPED, scan(SCANNED)))
     plain = read(tmp_path, pdf(TYPED, scan(SCANNED)), ocr=None)
     assert isinstance(plain, Extract)
-    limits = Limits(max_text_chars=len(plain.text) + 5)
-    with ParserPool(1, limits, ocr=Tesseract()) as pool:
+    with ParserPool(1, limits(max_text_chars=len(plain.text) + 5), ocr=tesseract()) as pool:
         extract = dict(pool.parse_all([("a", tmp_path / "a.pdf")]))["a"]
     assert isinstance(extract, Extract)
     assert extract.text == plain.text
@@ -293,7 +298,7 @@ def check_damaged_scans(count: int, folder: Path) -> None:
     files["healthy.pdf"] = whole
     for name, data in files.items():
         (folder / name).write_bytes(data)
-    with ParserPool(2, Limits(cpu_seconds=8, wall_seconds=16), ocr=Tesseract(seconds=8)) as pool:
+    with ParserPool(2, limits(cpu_seconds=8, wall_seconds=16), ocr=tesseract(seconds=8)) as pool:
         found = dict(pool.parse_all((name, folder / name) for name in files))
     assert set(found) == set(files)
     for name, outcome in found.items():

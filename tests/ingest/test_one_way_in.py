@@ -84,9 +84,7 @@ def by_upload(
     files: dict[str, bytes], space: Path, readers: frozenset[str] | None
 ) -> dict[str, tuple[str, str]]:
     embedder = embedder_in(space)
-    store = open_store(
-        space / "data", embedder_fingerprint=embedder.fingerprint, dimension=embedder.dimension
-    )
+    store = open_store(StoreSettings(data_dir=space / "data"), embedder)
     uploads = Uploads(store, embedder, data_dir=space / "data", settings=IngestSettings())
     sent = [Upload(name, io.BytesIO(content)) for name, content in files.items()]
     shown = uploads.add(sent, scope=OPERATOR, readers=readers)
@@ -105,7 +103,7 @@ def embedder_in(space: Path) -> Embedder:
 
 def came(space: Path, failures: dict[str, tuple[str, str]]) -> Came:
     found = Came(failures=failures)
-    store = open_store(space / "data", embedder_fingerprint=None, dimension=None)
+    store = open_store(StoreSettings(data_dir=space / "data"), None)
     with store.snapshot() as snapshot:
         for document in snapshot.documents(scope=OPERATOR):
             name = Path(document.uri).name

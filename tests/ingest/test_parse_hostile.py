@@ -12,8 +12,9 @@ import pytest
 from ingest.confined.pool import ParserPool
 from ingest.extract import Extract, Limits, ParseFailure
 from tests.ingest.hostile import bombs, encodings, entities, healthy, mutations
+from tests.ingest.limits import limits
 
-TIGHT = Limits(cpu_seconds=4, wall_seconds=8, max_text_chars=1_000_000)
+TIGHT = limits(cpu_seconds=4, wall_seconds=8, max_text_chars=1_000_000)
 HEALTHY_EVERY = 4
 
 

@@ -2,15 +2,16 @@
 
 from datetime import UTC, datetime
 
-from ingest.extract import Extract, Limits
+from ingest.extract import Extract
 from ingest.parse.dispatch import parse
+from tests.ingest.limits import limits
 
 
 def page(body: str, head: str = "") -> Extract:
     return parse(
         f"<!doctype html><html lang=en><head>{head}</head><body>{body}</body></html>".encode(),
         name="a.html",
-        limits=Limits(),
+        limits=limits(),
     )
 
 
@@ -78,7 +79,7 @@ def test_declared_encoding_is_obeyed() -> None:
     data = "<html><head><meta charset=windows-1251></head><body><p>Отпуск двадцать дней</p></body></html>".encode(
         "cp1251"
     )
-    assert parse(data, name="a.html", limits=Limits()).text == "Отпуск двадцать дней"
+    assert parse(data, name="a.html", limits=limits()).text == "Отпуск двадцать дней"
 
 
 def test_deep_nesting_loses_no_text() -> None:

@@ -5,18 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from ingest.extract import Extract, Limits
+from ingest.extract import Extract
 from ingest.parse.dispatch import parse
+from tests.ingest.limits import limits
 
 CORPORA = Path(__file__).parents[2] / "../shared/data/corpora"
 
 
 def markdown(text: str) -> Extract:
-    return parse(text.encode(), name="a.md", limits=Limits())
+    return parse(text.encode(), name="a.md", limits=limits())
 
 
 def rst(text: str) -> Extract:
-    return parse(text.encode(), name="a.rst", limits=Limits())
+    return parse(text.encode(), name="a.rst", limits=limits())
 
 
 def kinds(extract: Extract) -> list[tuple[str, str]]:
@@ -166,6 +167,6 @@ def test_real_documentation_is_read_whole() -> None:
     ]
     for name in names:
         path = CORPORA / name
-        extract = parse(path.read_bytes(), name=path.name, limits=Limits())
+        extract = parse(path.read_bytes(), name=path.name, limits=limits())
         assert len(extract.text) > 0.8 * path.stat().st_size
         assert not extract.findings

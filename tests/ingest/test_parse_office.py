@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from ingest.extract import Extract, Limits
+from ingest.extract import Extract
 from ingest.parse.dispatch import parse
 from ingest.parse.office.xlsx import shown
 from tests.ingest.hostile import healthy
+from tests.ingest.limits import limits
 
 
 def saved(document: Any) -> bytes:
@@ -20,7 +21,7 @@ def saved(document: Any) -> bytes:
 
 
 def read(data: bytes, name: str) -> Extract:
-    return parse(data, name=name, limits=Limits())
+    return parse(data, name=name, limits=limits())
 
 
 def test_word_numbers_its_lists_and_merges_its_cells() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from ingest.extract import Extract, Limits, Unparsable
+from ingest.extract import Extract, Unparsable
 from ingest.parse.dispatch import parse
+from tests.ingest.limits import limits
 
 FILINGS = Path(__file__).parents[2] / "../shared/data/sec10q/docs"
 
@@ -24,7 +25,7 @@ def drawn(draw: Callable[[Any], object], **options: Any) -> bytes:
 
 
 def read(draw: Callable[[Any], object], **options: Any) -> Extract:
-    return parse(drawn(draw, **options), name="a.pdf", limits=Limits())
+    return parse(drawn(draw, **options), name="a.pdf", limits=limits())
 
 
 def lines(canvas: Any, texts: list[str], *, x: float = 72, y: float = 700, size: float = 11) -> None:
@@ -107,7 +108,7 @@ def test_cells_of_a_ruled_table_stay_whole_when_they_wrap() -> None:
     table.setStyle([("GRID", (0, 0), (-1, -1), 0.5, "black")])
     buffer = io.BytesIO()
     SimpleDocTemplate(buffer).build([table])
-    text = parse(buffer.getvalue(), name="a.pdf", limits=Limits()).text
+    text = parse(buffer.getvalue(), name="a.pdf", limits=limits()).text
     assert "| Steward | Answers for the data and its quality in every single system we run |" in text
 
 
@@ -242,7 +243,7 @@ def test_turned_pages_are_read_as_they_are_shown() -> None:
         page.rotate(angle)
         buffer = io.BytesIO()
         writer.write(buffer)
-        text = parse(buffer.getvalue(), name="a.pdf", limits=Limits()).text
+        text = parse(buffer.getvalue(), name="a.pdf", limits=limits()).text
         assert text.index("first line") < text.index("second line"), angle
 
 
@@ -260,13 +261,13 @@ def test_printed_page_numbers_are_kept_where_they_differ() -> None:
     writer.set_page_label(2, 3, style=PageLabelStyle.DECIMAL, start=1)
     buffer = io.BytesIO()
     writer.write(buffer)
-    assert parse(buffer.getvalue(), name="a.pdf", limits=Limits()).page_labels == ("i", "ii", "1", "2")
+    assert parse(buffer.getvalue(), name="a.pdf", limits=limits()).page_labels == ("i", "ii", "1", "2")
 
 
 def test_too_many_pages_are_refused() -> None:
     data = drawn(lambda canvas: [canvas.showPage() for _ in range(12)])
     with pytest.raises(Unparsable) as failure:
-        parse(data, name="a.pdf", limits=Limits(max_pages=10))
+        parse(data, name="a.pdf", limits=limits(max_pages=10))
     assert failure.value.reason == "too_large"
 
 
@@ -288,7 +289,7 @@ def test_too_many_pages_are_refused() -> None:
     ],
 )
 def test_figures_of_real_filings_stand_in_their_row_on_their_page(name: str, page: int, row: str) -> None:
-    assert row in page_text(parse((FILINGS / name).read_bytes(), name=name, limits=Limits()), page)
+    assert row in page_text(parse((FILINGS / name).read_bytes(), name=name, limits=limits()), page)
 
 
 def test_running_head_of_a_short_document_goes_and_bold_words_do_not_cut_a_paragraph() -> None:

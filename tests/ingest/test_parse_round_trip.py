@@ -4,9 +4,10 @@ from difflib import SequenceMatcher
 
 import pytest
 
-from ingest.extract import Extract, Limits
+from ingest.extract import Extract
 from ingest.parse.dispatch import parse
 from tests.ingest.hostile import healthy
+from tests.ingest.limits import limits
 
 WHOLE = [
     "a.md",
@@ -25,7 +26,7 @@ WITH_TABLE = [name for name in [*WHOLE, "a.csv", "a.json"] if name not in ("a.tx
 
 
 def read(name: str) -> Extract:
-    return parse(healthy.FILES[name](), name=name, limits=Limits())
+    return parse(healthy.FILES[name](), name=name, limits=limits())
 
 
 def tables(extract: Extract) -> list[list[list[str]]]:
@@ -82,10 +83,10 @@ def test_title_comes_back(name: str) -> None:
 def test_type_is_found_without_the_name(name: str) -> None:
     if name in ("a.csv", "a.txt"):
         pytest.skip("nothing in the content tells it from other text")
-    assert parse(healthy.FILES[name](), name="upload", limits=Limits()).media_type == read(name).media_type
+    assert parse(healthy.FILES[name](), name="upload", limits=limits()).media_type == read(name).media_type
 
 
 def test_name_that_lies_does_not_decide() -> None:
-    assert parse(healthy.pdf(), name="notes.md", limits=Limits()).media_type == "application/pdf"
-    assert parse(healthy.docx(), name="slides.pptx", limits=Limits()).text == read("a.docx").text
-    assert parse(healthy.html(), name="page.txt", limits=Limits()).media_type == "text/html"
+    assert parse(healthy.pdf(), name="notes.md", limits=limits()).media_type == "application/pdf"
+    assert parse(healthy.docx(), name="slides.pptx", limits=limits()).text == read("a.docx").text
+    assert parse(healthy.html(), name="page.txt", limits=limits()).media_type == "text/html"

@@ -2,15 +2,16 @@
 
 import pytest
 
-from ingest.extract import Extract, Limits, Unparsable
+from ingest.extract import Extract, Unparsable
 from ingest.parse.dispatch import parse
+from tests.ingest.limits import limits
 
 HEAD = r"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Arial;}}{\info{\title Travel policy}{\author A. Author}}\f0 "
 ROW = r"\trowd\cellx1000\cellx2000 \intbl %s\cell %s\cell\row "
 
 
 def read(body: str) -> Extract:
-    return parse((HEAD + body + "}").encode("ascii"), name="travel.rtf", limits=Limits())
+    return parse((HEAD + body + "}").encode("ascii"), name="travel.rtf", limits=limits())
 
 
 def test_paragraphs_and_their_title_come_back() -> None:

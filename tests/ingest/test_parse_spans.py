@@ -5,8 +5,9 @@ from html import escape
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.extract import Extract, Limits, Unparsable
+from ingest.extract import Extract, Unparsable
 from ingest.parse.dispatch import parse
+from tests.ingest.limits import limits
 
 WORD = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 SAFE_WORD = st.from_regex(r"[a-z]{1,9}", fullmatch=True)
@@ -63,7 +64,7 @@ def check(extract: Extract) -> None:
 
 def check_file(data: bytes, name: str) -> None:
     try:
-        extract = parse(data, name=name, limits=Limits())
+        extract = parse(data, name=name, limits=limits())
     except Unparsable as unparsable:
         failure = unparsable
     else:
@@ -94,4 +95,4 @@ def test_spans_are_exact_in_any_text(text: str, name: str) -> None:
 @given(st.lists(SAFE_WORD, min_size=1, max_size=40))
 def test_plain_words_of_markdown_come_back(words: list[str]) -> None:
     text = "\n\n".join(" ".join(words[at : at + 7]) for at in range(0, len(words), 7))
-    assert parse(text.encode(), name="a.md", limits=Limits()).text.split() == words
+    assert parse(text.encode(), name="a.md", limits=limits()).text.split() == words

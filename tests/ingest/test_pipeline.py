@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ingest.confined.pool import ParserPool
-from ingest.extract import Extract, Limits, ParseFailure
+from ingest.extract import Extract, ParseFailure
 from ingest.pipeline import BatchSize, ParseAll, ingest
 from ingest.plan import Plan, Recipe, make_plan, remember
 from ingest.progress import Progress, unheard
@@ -22,18 +22,23 @@ from ingest.sources.ledger import Grant, Ledger
 from ingest.sources.roots import Roots
 from ingest.sources.rules import Rule
 from tests.fakes.word_embedder import WordEmbedder
+from tests.ingest.limits import limits
 from vectorstore.errors import Busy
 from vectorstore.open import open_store
+from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
 from vectorstore.types import Document, Scope
 
 OPERATOR = Scope(unrestricted=True)
-RECIPE = Recipe(chunk_tokens=30, chunk_overlap=0)
+RECIPE = Recipe(
+    chunk_tokens=30, chunk_overlap=0, max_file_bytes=50_000_000, max_passages=10_000, tenant="default"
+)
+BATCHES = BatchSize(chunks=2_000, documents=200)
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[ParserPool]:
-    with ParserPool(1, Limits(wall_seconds=20)) as opened:
+    with ParserPool(1, limits(wall_seconds=20)) as opened:
         yield opened
 
 
@@ -67,7 +72,7 @@ class Desk:
         self,
         plan: Plan | None = None,
         *,
-        batch_size: BatchSize | None = None,
+        batch_size: BatchSize = BATCHES,
         progress: Callable[[Progress], None] = unheard,
         recipe: Recipe = RECIPE,
         **planning: bool,
@@ -99,9 +104,7 @@ def desk(tmp_path: Path, pool: ParserPool) -> Iterator[Desk]:
     docs = tmp_path / "docs"
     docs.mkdir()
     embedder = WordEmbedder()
-    store = open_store(
-        tmp_path / "data", embedder_fingerprint=embedder.fingerprint, dimension=embedder.dimension
-    )
+    store = open_store(StoreSettings(data_dir=tmp_path / "data"), embedder)
     yield Desk(docs, store, pool.parse_all, embedder)
     store.close()
 
@@ -225,7 +228,7 @@ def test_rules_front_matter_side_car_and_flags_set_the_readers(desk: Desk) -> No
     desk.write(hr__a_md="# A\n\nText.", hr__b_md=front, hr__c_md=front, d_md="# D\n\nText.", e__f_md=front)
     (desk.docs / "hr/c.md.meta.yaml").write_text("readers: [legal, board]\ntitle: Contract\n")
     desk.ledger.grants["docs/e/"] = Grant(frozenset({"night", "board"}), "ops")
-    recipe = Recipe(30, 0, rules=(Rule(path="hr/", readers=("hr", "board"), tags=("people",)),))
+    recipe = replace(RECIPE, rules=(Rule(path="hr/", readers=("hr", "board"), tags=("people",)),))
     desk.ingest(recipe=recipe)
     found = desk.documents()
     assert {uri: set(document.readers) for uri, document in found.items()} == {
@@ -243,7 +246,7 @@ def test_rules_front_matter_side_car_and_flags_set_the_readers(desk: Desk) -> No
 def test_changed_access_rule_reaches_documents_that_have_not_changed(desk: Desk) -> None:
     desk.write(hr__a_md="# A\n\nText.", b_md="# B\n\nText.")
     desk.ingest()
-    report = desk.ingest(recipe=Recipe(30, 0, rules=(Rule(path="hr/", readers=("hr",)),)))
+    report = desk.ingest(recipe=replace(RECIPE, rules=(Rule(path="hr/", readers=("hr",)),)))
     assert report.updated == ["docs/hr/a.md"]
     assert report.embedded == 0
     assert desk.documents()["docs/hr/a.md"].readers == {"hr"}
@@ -252,14 +255,14 @@ def test_changed_access_rule_reaches_documents_that_have_not_changed(desk: Desk)
 def test_other_chunk_size_cuts_anew(desk: Desk) -> None:
     desk.write(a_md="# A\n\n" + "This is a sentence of some length. " * 20)
     desk.ingest()
-    assert desk.ingest(recipe=Recipe(chunk_tokens=50, chunk_overlap=0)).updated == ["docs/a.md"]
+    assert desk.ingest(recipe=replace(RECIPE, chunk_tokens=50)).updated == ["docs/a.md"]
 
 
 def test_work_is_committed_in_batches(desk: Desk) -> None:
     for number in range(10):
         (desk.docs / f"{number}.md").write_text(f"# Document {number}\n\nText.")
     seen: list[Progress] = []
-    report = desk.ingest(batch_size=BatchSize(chunks=3), progress=seen.append)
+    report = desk.ingest(batch_size=replace(BATCHES, chunks=3), progress=seen.append)
     assert len(report.added) == 10
     assert len(desk.store.generations()) >= 4
     assert [step.documents for step in seen] == sorted(step.documents for step in seen)
@@ -269,7 +272,7 @@ def test_work_is_committed_in_batches(desk: Desk) -> None:
 def test_what_is_said_twice_is_embedded_once_though_its_commit_is_under_way(desk: Desk) -> None:
     for number in range(8):
         desk.write(**{f"{number}__same_md": "# Same\n\nText."})
-    report = desk.ingest(batch_size=BatchSize(documents=1))
+    report = desk.ingest(batch_size=replace(BATCHES, documents=1))
     assert (len(report.added), report.embedded) == (8, 1)
 
 
@@ -281,7 +284,7 @@ def test_interruption_keeps_what_was_committed(desk: Desk) -> None:
         if progress.committed >= 4:
             raise KeyboardInterrupt
 
-    report = desk.ingest(batch_size=BatchSize(chunks=2), progress=interrupt)
+    report = desk.ingest(batch_size=replace(BATCHES, chunks=2), progress=interrupt)
     assert report.interrupted
     assert report.summary().startswith("Interrupted")
     assert len(desk.documents()) == len(report.added) >= 4
@@ -308,7 +311,7 @@ def test_two_ingests_at_once_lose_nothing(desk: Desk, tmp_path: Path) -> None:
         each.write(**{f"n{number}_md": f"# {name} {number}\n\nText." for number in range(12)})
         desks.append(each)
     with ThreadPoolExecutor(3) as threads:
-        reports = list(threads.map(lambda each: each.ingest(batch_size=BatchSize(chunks=2)), desks))
+        reports = list(threads.map(lambda each: each.ingest(batch_size=replace(BATCHES, chunks=2)), desks))
     assert [len(report.added) for report in reports] == [12, 12, 12]
     assert len(desk.documents()) == 36
 
@@ -322,22 +325,25 @@ def test_parser_that_breaks_down_stops_the_run_with_its_error(desk: Desk) -> Non
     desk.write(a_md="# A\n\nText.", b_md="# B\n\nText.")
     desk.parse_all = broken
     with pytest.raises(OSError, match="no more processes"):
-        desk.ingest(batch_size=BatchSize(chunks=1))
+        desk.ingest(batch_size=replace(BATCHES, chunks=1))
 
 
 INGEST_UNTIL_KILLED = """
 import sys
 from pathlib import Path
-from tests.ingest.test_pipeline import Desk, BatchSize
+from dataclasses import replace
+from tests.ingest.test_pipeline import BATCHES, Desk
+from tests.ingest.limits import limits
+from vectorstore.settings import StoreSettings
 from tests.fakes.word_embedder import WordEmbedder
 from ingest.confined.pool import ParserPool
 from vectorstore.open import open_store
 docs, data = map(Path, sys.argv[1:])
 embedder = WordEmbedder()
-store = open_store(data, embedder_fingerprint=embedder.fingerprint, dimension=embedder.dimension)
-with ParserPool(1) as pool:
+store = open_store(StoreSettings(data_dir=data), embedder)
+with ParserPool(1, limits()) as pool:
     desk = Desk(docs, store, pool.parse_all, embedder)
-    desk.ingest(batch_size=BatchSize(chunks=4), progress=lambda p: print(p.committed, flush=True))
+    desk.ingest(batch_size=replace(BATCHES, chunks=4), progress=lambda p: print(p.committed, flush=True))
 print("done", flush=True)
 """
 
@@ -363,9 +369,7 @@ def test_kill_in_the_middle_leaves_a_whole_index(desk: Desk, tmp_path: Path, aft
     process.stdout.close()
 
     embedder = WordEmbedder()
-    store = open_store(
-        tmp_path / "killed", embedder_fingerprint=embedder.fingerprint, dimension=embedder.dimension
-    )
+    store = open_store(StoreSettings(data_dir=tmp_path / "killed"), embedder)
     killed = Desk(desk.docs, store, desk.parse_all, embedder)
     kept = killed.documents()
     assert len(kept) >= acknowledged

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,10 @@ from ingest.extract import Unparsable
 from ingest.parse.access import readers_of, states_readers
 from ingest.parse.characters import clean, decode
 from ingest.parse.front_matter import split_front_matter
-from ingest.plan import Recipe
 from ingest.sources.ledger import Grant
 from ingest.sources.rules import Readers, Rule, decide
 from tests.ingest import slips
-from tests.ingest.test_pipeline import Desk, desk, pool
+from tests.ingest.test_pipeline import RECIPE, Desk, desk, pool
 from vectorstore.types import NOBODY, Scope
 
 __all__ = ["desk", "pool"]  # fixtures
@@ -155,7 +155,7 @@ def test_what_was_closed_stays_closed_when_nothing_says_so_any_more(desk: Desk) 
     slips.write(desk.docs / "front", slips.front("readers: [board]"))
     (desk.docs / "hr").mkdir()
     (desk.docs / "hr/pay.md").write_text(slips.BODY)
-    ruled = Recipe(30, 0, rules=(Rule(path="hr/", readers=("board",)),))
+    ruled = replace(RECIPE, rules=(Rule(path="hr/", readers=("board",)),))
     desk.ingest(recipe=ruled)
     (desk.docs / "side/posts.txt.meta.yaml").unlink()
     (desk.docs / "front/posts.md").write_text(slips.BODY)
@@ -182,7 +182,7 @@ def test_front_matter_narrows_the_rules_and_never_widens_them(desk: Desk) -> Non
     for name, line in {"more": "[sales]", "all": "[]", "both": "[board, sales]", "less": "[chair]"}.items():
         desk.write(**{f"{name}_md": f"---\nreaders: {line}\n---\n{slips.BODY}"})
     rules = (Rule(path="*.md", readers=("board", "chair")),)
-    report = desk.ingest(recipe=Recipe(30, 0, rules=rules))
+    report = desk.ingest(recipe=replace(RECIPE, rules=rules))
     assert {uri: set(each.readers) for uri, each in desk.documents().items()} == {
         "docs/all.md": {"board", "chair"},
         "docs/both.md": {"board"},
@@ -192,7 +192,7 @@ def test_front_matter_narrows_the_rules_and_never_widens_them(desk: Desk) -> Non
     [finding] = [each for each in report.findings if each.urgent]
     assert finding.uri == "docs/more.md"
     assert "Nobody may read it" in finding.message
-    desk.ingest(recipe=Recipe(30, 0, rules=rules, override=True))
+    desk.ingest(recipe=replace(RECIPE, rules=rules, override=True))
     assert seen(desk) == ["docs/all.md", "docs/both.md", "docs/more.md"]
 
 
@@ -203,7 +203,7 @@ def test_only_front_matter_speaks_of_readers(desk: Desk) -> None:
     (desk.docs / "b.eml").write_text("From: a@b\nTo: c@d\nSubject: Pay\nReaders: sales\n\nPay.\n")
     (desk.docs / "c.json").write_text('{"readers": ["sales"], "tenant": "other", "text": "Pay."}')
     (desk.docs / "d.md").write_text("---\ntenant: other\nuri: x\nfindings: [none]\n---\nPay.")
-    desk.ingest(recipe=Recipe(30, 0, rules=(Rule(path="*", readers=("board",)),)))
+    desk.ingest(recipe=replace(RECIPE, rules=(Rule(path="*", readers=("board",)),)))
     found = desk.documents()
     assert {each.readers for each in found.values()} == {frozenset({"board"})}
     assert len(found) == 4

@@ -10,7 +10,7 @@ import pytest
 
 from ingest.confined.pool import ParserPool
 from ingest.confined.render import Renderer
-from ingest.extract import Extract, Limits, ParseFailure
+from ingest.extract import Extract, ParseFailure
 from ingest.parcel import LENGTH, BadParcel
 from ingest.parse.pdf.place import Letter, edges_of, squeezed
 from ingest.picture import (
@@ -25,6 +25,7 @@ from ingest.picture import (
     unpack_picture,
 )
 from tests.ingest.hostile import bombs, mutations
+from tests.ingest.limits import limits
 
 HANDBOOK = Path(__file__).parents[2] / "ingest" / "sample" / "handbook"
 PENSION = HANDBOOK / "hr" / "pension-plan.pdf"
@@ -32,7 +33,7 @@ PENSION = HANDBOOK / "hr" / "pension-plan.pdf"
 
 @pytest.fixture(scope="module")
 def renderer() -> Iterator[Renderer]:
-    made = Renderer()
+    made = Renderer(limits(cpu_seconds=10, wall_seconds=20.0))
     yield made
     made.close()
 
@@ -63,7 +64,7 @@ def test_every_block_of_the_sample_pdfs_is_found_on_its_page(renderer: Renderer)
     files = sorted(HANDBOOK.rglob("*.pdf"))
     assert files
     sought = found = 0
-    with ParserPool(1) as pool:
+    with ParserPool(1, limits()) as pool:
         for name, outcome in pool.parse_all((path.name, path) for path in files):
             assert isinstance(outcome, Extract), name
             path = next(path for path in files if path.name == name)
@@ -204,7 +205,7 @@ def test_damaged_files_are_drawn_or_refused_and_the_next_one_is_drawn(
 def test_a_bomb_costs_itself_and_nothing_else(tmp_path: Path, bomb: bombs.Bomb) -> None:
     path = tmp_path / "bomb.pdf"
     path.write_bytes(bomb.make())
-    made = Renderer(Limits(cpu_seconds=3, wall_seconds=6.0))
+    made = Renderer(limits(cpu_seconds=3, wall_seconds=6.0))
     try:
         assert isinstance(made.picture(path, 1, width=1_400), Picture | ParseFailure)
         assert isinstance(made.layout(path, [Place(1, "x")]), Layout | ParseFailure)

@@ -25,6 +25,7 @@ from ingest.confined.pool import ParserPool
 from ingest.extract import Block, Extract, Limits, ParseFailure
 from ingest.parcel import LENGTH, BadParcel, pack, unpack
 from ingest.parse.dispatch import parse
+from tests.ingest.limits import limits
 from vectorstore.errors import Unavailable
 from vectorstore.types import MetadataValue, Span
 
@@ -46,7 +47,7 @@ def reason(outcome: Extract | ParseFailure) -> str:
 def confined(code: str) -> subprocess.CompletedProcess[str]:
     """Run code in a process that has given up what a worker gives up."""
     root = str(Path(__file__).parents[2])
-    start = f"import sys; sys.path.append({root!r})\nimport os, socket\nfrom ingest.confined.confine import confine\nfrom ingest.extract import Limits\nconfine(Limits())\n"
+    start = f"import sys; sys.path.append({root!r})\nimport os, socket\nfrom ingest.confined.confine import confine\nconfine(1 << 30)\n"
     return subprocess.run(
         [sys.executable, "-I", "-c", start + code],
         capture_output=True,
@@ -59,7 +60,7 @@ def confined(code: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_file_comes_back_once_under_its_key(tmp_path: Path) -> None:
     wanted = files(tmp_path, {f"{at}.md": f"# Title {at}\n\nText {at}.".encode() for at in range(50)})
-    with ParserPool(2) as pool:
+    with ParserPool(2, limits()) as pool:
         found = dict(pool.parse_all(wanted))
     assert len(found) == 50
     for name, outcome in found.items():
@@ -76,7 +77,7 @@ def test_items_are_read_only_a_few_ahead(tmp_path: Path) -> None:
             read.append(at)
             yield str(at), path
 
-    with ParserPool(1) as pool:
+    with ParserPool(1, limits()) as pool:
         outcomes = pool.parse_all(items())
         next(outcomes)
         assert len(read) <= 5
@@ -90,20 +91,20 @@ def test_error_in_the_list_of_files_reaches_the_caller(tmp_path: Path) -> None:
         yield "a", path
         raise KeyError("gone")
 
-    with ParserPool(1) as pool, pytest.raises(KeyError):
+    with ParserPool(1, limits()) as pool, pytest.raises(KeyError):
         list(pool.parse_all(items()))
 
 
 def test_abandoned_batch_does_not_disturb_the_next(tmp_path: Path) -> None:
     wanted = files(tmp_path, {f"{at}.md": SMALL for at in range(20)})
-    with ParserPool(1) as pool:
+    with ParserPool(1, limits()) as pool:
         next(iter(pool.parse_all(wanted)))
         assert len(dict(pool.parse_all(wanted))) == 20
 
 
 def test_leaving_ends_the_workers_in_the_middle_of_a_file(tmp_path: Path) -> None:
     wanted = files(tmp_path, {"a.md": SMALL, "slow.md": SLOW * 20})
-    with ParserPool(1) as pool:
+    with ParserPool(1, limits()) as pool:
         next(pool.parse_all(wanted))
         process = pool._processes[0]._process
         assert process is not None
@@ -117,7 +118,7 @@ def test_works_while_other_threads_run(tmp_path: Path) -> None:
     found: list[int] = []
 
     def run() -> None:
-        with ParserPool(1) as pool:
+        with ParserPool(1, limits()) as pool:
             found.append(len(dict(pool.parse_all(wanted))))
 
     threads = [threading.Thread(target=run) for _ in range(3)]
@@ -131,15 +132,15 @@ def test_works_while_other_threads_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "limits", "wanted"),
     [
-        ("slow.md", SLOW * 40, Limits(wall_seconds=1), "timeout"),
-        ("busy.md", SLOW * 40, Limits(cpu_seconds=0, wall_seconds=30), "timeout"),
-        ("memory.md", SLOW * 8, Limits(memory_bytes=300 << 20), "out_of_memory"),
-        ("large.md", SLOW, Limits(max_file_bytes=1000), "too_large"),
-        ("long.md", SLOW, Limits(max_text_chars=1000), "too_large"),
-        ("picture.txt", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9, Limits(), "unsupported"),
-        ("empty.md", b" \n", Limits(), "no_text"),
-        ("broken.pdf", b"%PDF-1.7\nnothing more", Limits(), "corrupt"),
-        ("archive.zip", b"PK\x03\x04" + b"x" * 100, Limits(), "corrupt"),
+        ("slow.md", SLOW * 40, limits(wall_seconds=1), "timeout"),
+        ("busy.md", SLOW * 40, limits(cpu_seconds=0, wall_seconds=30), "timeout"),
+        ("memory.md", SLOW * 8, limits(memory_bytes=300 << 20), "out_of_memory"),
+        ("large.md", SLOW, limits(max_file_bytes=1000), "too_large"),
+        ("long.md", SLOW, limits(max_text_chars=1000), "too_large"),
+        ("picture.txt", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9, limits(), "unsupported"),
+        ("empty.md", b" \n", limits(), "no_text"),
+        ("broken.pdf", b"%PDF-1.7\nnothing more", limits(), "corrupt"),
+        ("archive.zip", b"PK\x03\x04" + b"x" * 100, limits(), "corrupt"),
     ],
 )
 def test_failure_has_its_reason_and_the_next_file_is_read(
@@ -161,7 +162,7 @@ def test_what_is_not_a_plain_file_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     folder.mkdir()
     paths = [(path.name, path) for path in (link, pipe, folder, gone, Path("/dev/zero"))]
-    with ParserPool(1) as pool:
+    with ParserPool(1, limits()) as pool:
         found = {name: reason(outcome) for name, outcome in pool.parse_all([*paths, real])}
     assert found.pop("real.md") == "ok"
     assert set(found.values()) == {"unreadable"}
@@ -170,7 +171,7 @@ def test_what_is_not_a_plain_file_is_not_opened(tmp_path: Path) -> None:
 def check_killed_workers(count: int, folder: Path) -> None:
     random_ = random.Random(7)
     wanted = files(folder, {f"{at}.md": SLOW for at in range(count * 2)})
-    with ParserPool(2) as pool:
+    with ParserPool(2, limits()) as pool:
         kills = 0
         found: dict[str, Extract | ParseFailure] = {}
         for name, outcome in pool.parse_all(wanted):
@@ -200,7 +201,7 @@ def test_fifty_killed_workers_cost_their_files_and_the_batch_goes_on(tmp_path: P
 
 def test_worker_sees_no_environment_of_its_parent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FOOTNOTE_LLM_API_KEY", "secret")
-    with ParserPool(1) as pool:
+    with ParserPool(1, limits()) as pool:
         dict(pool.parse_all(files(tmp_path, {"a.md": SMALL})))
         environment = Path(f"/proc/{pool._processes[0].pid}/environ")
         if not environment.exists():
@@ -257,7 +258,7 @@ def test_worker_that_cannot_start_is_our_fault_and_said(
     from ingest.confined import worker_process
 
     monkeypatch.setattr(worker_process, "_START", "raise SystemExit('no such library')")
-    with ParserPool(1) as pool, pytest.raises(Unavailable, match="no such library"):
+    with ParserPool(1, limits()) as pool, pytest.raises(Unavailable, match="no such library"):
         list(pool.parse_all(files(tmp_path, {"a.md": SMALL})))
 
 
@@ -305,7 +306,7 @@ def test_parcel_of_another_shape_is_refused(change: dict[str, object]) -> None:
 
 def test_a_number_that_is_none_stands_in_no_parcel(tmp_path: Path) -> None:
     front = b"---\nscore: .nan\nmost: .inf\nleast: -.inf\nhuge: 1e999\nkept: 2.5\n---\n\nText.\n"
-    with ParserPool(1) as pool:
+    with ParserPool(1, limits()) as pool:
         [(_, outcome)] = pool.parse_all(files(tmp_path, {"a.md": front}))
     assert isinstance(outcome, Extract)
     assert outcome.metadata["kept"] == 2.5
@@ -315,7 +316,7 @@ def test_a_number_that_is_none_stands_in_no_parcel(tmp_path: Path) -> None:
 @pytest.mark.parametrize("said", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
 def test_a_date_that_utc_does_not_have_is_none(said: str) -> None:
     front = f"---\ndate: {said}\n---\n\nText.\n".encode()
-    assert parse(front, name="a.md", limits=Limits()).modified is None
+    assert parse(front, name="a.md", limits=limits()).modified is None
 
 
 _WORDS = st.text(max_size=9)
@@ -359,4 +360,4 @@ def test_parcel_that_is_no_object_is_refused(body: bytes) -> None:
 
 
 def test_limits_survive_the_way_to_the_worker() -> None:
-    assert Limits(**json.loads(json.dumps(asdict(Limits(max_pages=7))))) == Limits(max_pages=7)
+    assert Limits(**json.loads(json.dumps(asdict(limits(max_pages=7))))) == limits(max_pages=7)

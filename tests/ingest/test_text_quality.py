@@ -7,9 +7,10 @@ from functools import cache
 
 import pytest
 
-from ingest.extract import Extract, Limits
+from ingest.extract import Extract
 from ingest.parse.dispatch import parse
 from ingest.sample.make import HANDBOOK, Source, plain_text, sources
+from tests.ingest.limits import limits
 
 SOURCES = list(sources())
 FORMATS = sorted({source.output.rpartition(".")[2] for source in SOURCES})
@@ -19,7 +20,7 @@ _MARKS = re.compile(r"\*\*|`|^#+ ", re.M)
 @cache
 def read(output: str) -> Extract:
     path = HANDBOOK / output
-    return parse(path.read_bytes(), name=path.name, limits=Limits())
+    return parse(path.read_bytes(), name=path.name, limits=limits())
 
 
 def words(text: str) -> list[str]:

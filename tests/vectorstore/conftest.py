@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.vectorstore.sample import DIMENSION, FINGERPRINT
+from tests.vectorstore.sample import SPACE
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.open import open_store
+from vectorstore.settings import StoreSettings
 
 OpenStore = Callable[[], EmbeddedStore]
 
@@ -21,7 +22,7 @@ def open_index(folder: Path) -> Iterator[OpenStore]:
     opened: list[EmbeddedStore] = []
 
     def reopen() -> EmbeddedStore:
-        opened.append(open_store(folder, embedder_fingerprint=FINGERPRINT, dimension=DIMENSION))
+        opened.append(open_store(StoreSettings(data_dir=folder), SPACE))
         return opened[-1]
 
     yield reopen

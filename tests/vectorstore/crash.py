@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.vectorstore.sample import DIMENSION, FINGERPRINT, put, sample
+from tests.vectorstore.sample import DIMENSION, SPACE, put, sample
 from tests.vectorstore.tracing import Traced
 from vectorstore.embedded.projection import codes
 from vectorstore.embedded.store import EmbeddedStore
-from vectorstore.embedded.upkeep import Upkeep
-from vectorstore.open import open_store
+from vectorstore.open import open_store, open_upkeep
+from vectorstore.settings import StoreSettings
 from vectorstore.types import Generation
 
 OTHER_FINGERPRINT = "another-embedder"
@@ -30,7 +30,7 @@ COMMITS = 5
 
 def open_index(folder: Path) -> EmbeddedStore:
     codes.CODED_FROM = 10
-    return open_store(folder / "data", embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+    return open_store(StoreSettings(data_dir=folder / "data"), SPACE)
 
 
 def base(folder: Path) -> None:
@@ -43,7 +43,7 @@ def base(folder: Path) -> None:
     with store.draft() as draft:
         put(draft, sample("0.md", "Fact 0 is another now."))
     store.close()
-    Upkeep(folder / "data").back_up(folder / "backup")
+    open_upkeep(StoreSettings(data_dir=folder / "data")).back_up(folder / "backup")
 
 
 def commit(folder: Path) -> None:
@@ -58,20 +58,20 @@ def rollback(folder: Path) -> None:
 
 
 def compact(folder: Path) -> None:
-    Upkeep(folder / "data").compact(keep=1)
+    open_upkeep(StoreSettings(data_dir=folder / "data")).compact(keep=1)
 
 
 def erase(folder: Path) -> None:
-    Upkeep(folder / "data").erase(["secret.md"])
+    open_upkeep(StoreSettings(data_dir=folder / "data")).erase(["secret.md"])
 
 
 def rebuild(folder: Path) -> None:
     codes.CODED_FROM = 10
-    Upkeep(folder / "data").rebuild()
+    open_upkeep(StoreSettings(data_dir=folder / "data")).rebuild()
 
 
 def restore(folder: Path) -> None:
-    Upkeep(folder / "data").restore(folder / "backup")
+    open_upkeep(StoreSettings(data_dir=folder / "data")).restore(folder / "backup")
 
 
 def reembed(folder: Path) -> None:
@@ -80,7 +80,9 @@ def reembed(folder: Path) -> None:
     def embed(texts: list[str]) -> np.ndarray:
         return np.eye(len(texts), DIMENSION, dtype=np.float32)
 
-    Upkeep(folder / "data").reembed(embed, fingerprint=OTHER_FINGERPRINT, dimension=DIMENSION)  # type: ignore[arg-type]
+    open_upkeep(StoreSettings(data_dir=folder / "data")).reembed(
+        embed, fingerprint=OTHER_FINGERPRINT, dimension=DIMENSION
+    )  # type: ignore[arg-type]
 
 
 OPERATIONS: dict[str, Callable[[Path], None]] = {

@@ -25,6 +25,17 @@ from vectorstore.types import (
 
 DIMENSION = 32
 FINGERPRINT = "hashed-words-1"
+
+
+@dataclass(frozen=True)
+class Space:
+    """What an index need know of an embedder."""
+
+    fingerprint: str = FINGERPRINT
+    dimension: int = DIMENSION
+
+
+SPACE = Space()
 OPERATOR = Scope(unrestricted=True)
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.vectorstore import crash
-from tests.vectorstore.sample import DIMENSION, FINGERPRINT, find, put, sample
+from tests.vectorstore.sample import FINGERPRINT, Space, find, put, sample
 from tests.vectorstore.tracing import why_not
+from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import EmbedderMismatch, NotFound
 from vectorstore.open import open_store, open_upkeep
+from vectorstore.settings import StoreSettings
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "can be traced")
 ROOT = Path(__file__).parents[2]
@@ -45,18 +47,19 @@ def crashes(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 def state(folder: Path) -> State:
     """All that can be told from outside: the generations, what stands in each, what is found."""
     for fingerprint in (FINGERPRINT, crash.OTHER_FINGERPRINT):
-        store = open_store(folder / "data", embedder_fingerprint=None, dimension=None)
+        store = open_store(StoreSettings(data_dir=folder / "data"), None)
         try:
             store.close()
-            store = open_store(folder / "data", embedder_fingerprint=fingerprint, dimension=DIMENSION)
+            store = open_store(StoreSettings(data_dir=folder / "data"), Space(fingerprint))
         except EmbedderMismatch:
             continue
         kept = [(each.number, each.documents, each.chunks) for each in store.generations() if each.number]
         with store.snapshot() as snapshot:
             digests = tuple(sorted(snapshot.digests(tenant="default").items()))
             texts = tuple(sorted({hit.chunk.text for hit in find(snapshot, "fact here secrets", limit=100)}))
-        verified = store.verify()
-        assert not verified.damage, verified
+        if store.opened() is not None:
+            verified = Upkeep(store).verify()
+            assert not verified.damage, verified
         store.close()
         return fingerprint, tuple(kept), digests, texts
     raise AssertionError("neither embedder's index")
@@ -64,18 +67,18 @@ def state(folder: Path) -> State:
 
 def goes_on(folder: Path) -> None:
     """The next writer works, and finishes what was begun."""
-    upkeep = open_upkeep(folder / "data")
+    upkeep = open_upkeep(StoreSettings(data_dir=folder / "data"))
     try:
         fingerprint = upkeep.info().embedder
     except NotFound:
         fingerprint = FINGERPRINT
     upkeep.close()
-    store = open_store(folder / "data", embedder_fingerprint=fingerprint, dimension=DIMENSION)
+    store = open_store(StoreSettings(data_dir=folder / "data"), Space(fingerprint))
     with store.draft() as draft:
         put(draft, sample("next.md", "The next commit works."))
     with store.snapshot() as snapshot:
         assert any("next commit" in hit.chunk.text for hit in find(snapshot, "the next commit works"))
-    assert store.verify().sound
+    assert Upkeep(store).verify().sound
     store.close()
 
 

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from tests.vectorstore import writer
-from tests.vectorstore.sample import DIMENSION, FINGERPRINT, find, put, sample
+from tests.vectorstore.sample import SPACE, find, put, sample
 from vectorstore.embedded.lock import writer_lock
 from vectorstore.embedded.store import EmbeddedStore
+from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import Busy
 from vectorstore.open import open_store
+from vectorstore.settings import StoreSettings
 from vectorstore.types import Condition
 
 OpenStore = Callable[[], EmbeddedStore]
@@ -41,7 +43,7 @@ def crowd(folder: Path, open_index: OpenStore, *, processes: int, rounds: int) -
         expected = set[str]().union(*(writer.expected(prefix, rounds) for prefix in prefixes))
         assert set(snapshot.digests(tenant="default")) == expected
         assert snapshot.info().documents == len(expected)
-    assert store.verify().sound
+    assert Upkeep(store).verify().sound
 
 
 def test_writers_at_once_lose_nothing(folder: Path, open_index: OpenStore) -> None:
@@ -190,7 +192,7 @@ sys.exit(main(*sys.argv[1:]))
 
 
 def full_disks(folder: Path, open_index: OpenStore, sizes: list[int]) -> None:
-    store = open_store(folder, embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+    store = open_store(StoreSettings(data_dir=folder), SPACE)
     with store.draft() as draft:
         put(draft, sample("before.md", "This was here before."))
     store.close()
@@ -208,7 +210,7 @@ def full_disks(folder: Path, open_index: OpenStore, sizes: list[int]) -> None:
             assert "before." in find(snapshot, "this was here before")[0].chunk.text
         with again.draft() as draft:
             put(draft, sample("next.md", f"The next commit works: {number}."))
-        assert again.verify().sound
+        assert Upkeep(again).verify().sound
         again.close()
     assert failed >= len(sizes) // 2
 

@@ -10,19 +10,21 @@ from typing import Any
 
 import pytest
 
-from tests.vectorstore.sample import DIMENSION, FINGERPRINT, find, put, sample
+from tests.vectorstore.sample import FINGERPRINT, SPACE, Space, find, put, sample
 from vectorstore.embedded.projection import faiss_codes, tantivy_index
 from vectorstore.embedded.projection.manifest import read_manifest
 from vectorstore.embedded.store import EmbeddedStore
+from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import EmbedderMismatch, FootnoteError
 from vectorstore.open import open_store
+from vectorstore.settings import StoreSettings
 
 QUESTIONS = ("Fact 3 is here.", "what about sentence 7", "ERR-12", "nothing of the kind")
 Answers = list[list[tuple[str, float]]]
 
 
 def build(folder: Path) -> None:
-    store = open_store(folder, embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+    store = open_store(StoreSettings(data_dir=folder), SPACE)
     for commit in range(3):
         with store.draft() as draft:
             for number in range(commit * 10, commit * 10 + 10):
@@ -56,9 +58,9 @@ def projection_files(folder: Path) -> list[Path]:
 def built(tmp_path: Path, dense_kind: str) -> tuple[Path, Answers]:
     del dense_kind
     build(tmp_path / "built")
-    store = open_store(tmp_path / "built", embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+    store = open_store(StoreSettings(data_dir=tmp_path / "built"), SPACE)
     golden = answers(store)
-    assert store.verify().sound
+    assert Upkeep(store).verify().sound
     store.close()
     return tmp_path / "built", golden
 
@@ -72,12 +74,12 @@ def damaged(built: Path, tmp_path: Path, rounds: int) -> Iterator[tuple[Path, ra
 
 
 def reopen(folder: Path) -> EmbeddedStore:
-    return open_store(folder, embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+    return open_store(StoreSettings(data_dir=folder), SPACE)
 
 
 def check_noticed_and_mended(folder: Path, golden: Answers, *, writing: bool) -> None:
     store = reopen(folder)
-    verification = store.verify()
+    verification = Upkeep(store).verify()
     assert verification.stale
     assert not verification.damage
     if writing:
@@ -90,7 +92,7 @@ def check_noticed_and_mended(folder: Path, golden: Answers, *, writing: bool) ->
         assert found == [[text for text, _ in each] for each in golden]
     else:
         assert answers(store) == golden
-    assert store.verify().sound
+    assert Upkeep(store).verify().sound
     store.close()
 
 
@@ -170,7 +172,7 @@ def truth_flips(built: Path, golden: Answers, tmp_path: Path, rounds: int) -> No
         flip_bit(path, chance, in_use=True)
         try:
             store = reopen(copy)
-            sound = store.verify().sound
+            sound = Upkeep(store).verify().sound
         except (FootnoteError, EmbedderMismatch):
             noticed += 1
             continue
@@ -198,7 +200,7 @@ def test_index_of_another_embedder_is_refused_with_a_way_out(
 ) -> None:
     build(folder)
     with pytest.raises(EmbedderMismatch) as caught:
-        open_store(folder, embedder_fingerprint="another", dimension=DIMENSION)
+        open_store(StoreSettings(data_dir=folder), Space("another"))
     assert FINGERPRINT in caught.value.what
     assert "footnote" in caught.value.hint
     with open_index().snapshot() as snapshot:
@@ -211,7 +213,7 @@ def test_empty_index_of_another_embedder_is_taken_over(folder: Path) -> None:
         put(draft, sample("a.md", "A."))
         draft.remove(tenant="default", uri="a.md")
     store.close()
-    other = open_store(folder, embedder_fingerprint="another", dimension=DIMENSION)
+    other = open_store(StoreSettings(data_dir=folder), Space("another"))
     with other.snapshot() as snapshot:
         assert find(snapshot, "a") == []
     with other.draft() as draft:

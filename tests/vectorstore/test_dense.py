@@ -16,6 +16,7 @@ from vectorstore.embedded.projection.manifest import Covered, Manifest
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.embedded.truth.arrays import Allowed, Half, allowed_of
 from vectorstore.embedded.truth.files import write_atomically
+from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.types import Vector
 
 COUNT = 5_000
@@ -148,7 +149,7 @@ def test_index_that_grows_past_every_limit_answers_the_same(
                     assert best.chunk == made.chunks[0]
                 coded = opened.projections(snapshot.generation).dense.codes
                 kinds.add((type(coded).__name__, isinstance(coded, RaBitQCodes) and coded.probes > 0))
-    assert store.verify().sound
+    assert Upkeep(store).verify().sound
     assert {("HalfCodes", False), ("RaBitQCodes", False)} <= kinds
 
 

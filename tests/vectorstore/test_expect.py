@@ -6,13 +6,13 @@ from contextlib import contextmanager
 import pytest
 
 from tests.vectorstore.conftest import OpenStore
-from tests.vectorstore.sample import DIMENSION, FINGERPRINT, embed, one_chunk, put, sample
+from tests.vectorstore.sample import SPACE, embed, one_chunk, put, sample
 from vectorstore.embedded import snapshot as snapshots
 from vectorstore.embedded.snapshot import EmbeddedSnapshot
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.expect import Whereabouts, find_expected
 from vectorstore.open import open_store
-from vectorstore.refine import Refine
+from vectorstore.settings import StoreSettings
 from vectorstore.types import Condition, Scope, Where
 
 COPY = "Annual leave is twenty five days a year for everybody who works full time at Acme in any country."
@@ -141,10 +141,9 @@ def test_document_that_one_search_had_and_both_together_had_not_is_fused_out(ope
 def test_document_that_the_reranker_put_back_is_said(open_index: OpenStore) -> None:
     open_index()
     store = open_store(
-        open_index().folder,
-        embedder_fingerprint=FINGERPRINT,
-        dimension=DIMENSION,
-        refine=Refine(rerank=lambda _, passages: [0.1 if "best" in text else 0.9 for text in passages]),
+        StoreSettings(data_dir=open_index().folder),
+        SPACE,
+        rerank=lambda _, passages: [0.1 if "best" in text else 0.9 for text in passages],
     )
     with store.draft() as draft:
         put(draft, one_chunk("best.md", "The best answer about leave."))

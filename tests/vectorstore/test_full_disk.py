@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.vectorstore import writer
-from tests.vectorstore.sample import DIMENSION, FINGERPRINT, find, put, sample
+from tests.vectorstore.sample import SPACE, find, put, sample
+from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import Unavailable
 from vectorstore.open import open_store
+from vectorstore.settings import StoreSettings
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,7 +33,7 @@ def small_disk(folder: Path, size: int) -> Iterator[Path]:
 def fill_up(disk: Path, prefix: str) -> None:
     """Commit until the disk is full; the process that serves goes on, and room makes writing work again."""
     folder = disk / "data"
-    serving = open_store(folder, embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+    serving = open_store(StoreSettings(data_dir=folder), SPACE)
     with serving.draft() as draft:
         put(draft, sample("before.md", "This was here before."))
     with serving.snapshot() as snapshot:
@@ -47,7 +49,7 @@ def fill_up(disk: Path, prefix: str) -> None:
         assert "before." in find(snapshot, "this was here before")[0].chunk.text
     # SQLite needs a little room for a process that opens the index anew; without it, it is told so.
     with suppress(Unavailable):
-        open_store(folder, embedder_fingerprint=FINGERPRINT, dimension=DIMENSION).close()
+        open_store(StoreSettings(data_dir=folder), SPACE).close()
     (disk / "ballast").unlink()
     with serving.draft() as draft:
         put(draft, sample("next.md", "The next commit works."))
@@ -55,7 +57,7 @@ def fill_up(disk: Path, prefix: str) -> None:
         there = {uri for uri in snapshot.digests(tenant="default") if uri.startswith(prefix)}
         assert there == writer.expected(prefix, max(acknowledged, 0))
         assert find(snapshot, "the next commit works")[0].document.uri == "next.md"
-    assert serving.verify().sound
+    assert Upkeep(serving).verify().sound
     serving.close()
 
 

@@ -11,10 +11,12 @@ import pytest
 
 from tests.vectorstore import crash
 from tests.vectorstore.powerloss import Disk
-from tests.vectorstore.sample import DIMENSION, FINGERPRINT, find, put, sample
+from tests.vectorstore.sample import SPACE, find, put, sample
 from tests.vectorstore.test_crash import ROOT
 from tests.vectorstore.tracing import Step, why_not
+from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.open import open_store
+from vectorstore.settings import StoreSettings
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "can be traced")
 
@@ -60,7 +62,7 @@ def lose_power(history: list[Step], folder: Path, *, states: int, seed: int) -> 
 
 
 def check(data: Path, *, acknowledged: int, case: str) -> None:
-    store = open_store(data, embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+    store = open_store(StoreSettings(data_dir=data), SPACE)
     with store.snapshot() as snapshot:
         there = set(snapshot.digests(tenant="default"))
         assert there in (documents(acknowledged), documents(acknowledged + 1)), case
@@ -70,7 +72,7 @@ def check(data: Path, *, acknowledged: int, case: str) -> None:
             assert best.chunk.text == f"The latest is {commits - 1}.", case
     with store.draft() as draft:
         put(draft, sample("next.md", "The next commit works."))
-    verified = store.verify()
+    verified = Upkeep(store).verify()
     assert verified.sound, (case, verified)
     store.close()
 

@@ -10,6 +10,8 @@ from tests.vectorstore.sample import sample
 from vectorstore.embedded.maintenance.backup import set_aside
 from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import StoreDamaged
+from vectorstore.open import open_upkeep
+from vectorstore.settings import StoreSettings
 from vectorstore.types import NOBODY, Generation, Scope, both
 
 
@@ -34,7 +36,7 @@ def test_compaction_opens_nothing(folder: Path, open_index: OpenStore) -> None:
     commit(store, PAY, PLAN)
     commit(store, with_readers(PAY, "hr"))
     commit(store, without=("pay.md",))
-    Upkeep(folder).compact(keep=2)
+    open_upkeep(StoreSettings(data_dir=folder)).compact(keep=2)
     store.rollback(Generation(2))
     for snapshot in at(store, None):
         assert not seen(snapshot, ANYONE)
@@ -45,7 +47,7 @@ def test_compaction_opens_nothing(folder: Path, open_index: OpenStore) -> None:
 def test_a_restored_backup_has_the_readers_of_the_index_that_it_replaces(
     folder: Path, open_index: OpenStore, tmp_path: Path, ending: str
 ) -> None:
-    store, upkeep = open_index(), Upkeep(folder)
+    store, upkeep = open_index(), open_upkeep(StoreSettings(data_dir=folder))
     commit(store, PAY, PLAN)
     upkeep.back_up(tmp_path / "backup.db")
     commit(store, with_readers(PAY, "hr"))
@@ -62,13 +64,13 @@ def test_a_restored_backup_has_the_readers_of_the_index_that_it_replaces(
     store.rollback(Generation(1))
     for snapshot in at(store, None):
         assert not seen(snapshot, ANYONE)
-    assert store.verify().sound
+    assert Upkeep(store).verify().sound
 
 
 def test_what_was_deleted_before_a_backup_is_not_opened_by_a_rollback_after_it(
     folder: Path, open_index: OpenStore, tmp_path: Path
 ) -> None:
-    store, upkeep = open_index(), Upkeep(folder)
+    store, upkeep = open_index(), open_upkeep(StoreSettings(data_dir=folder))
     commit(store, PAY, PLAN)
     commit(store, without=("pay.md",))
     upkeep.back_up(tmp_path / "backup.db")
@@ -85,8 +87,8 @@ def test_on_an_empty_machine_the_readers_of_the_backup_stand(
 ) -> None:
     store = open_index()
     commit(store, PAY, with_readers(PLAN, "hr"))
-    Upkeep(folder).back_up(tmp_path / "backup.db")
-    fresh = Upkeep(tmp_path / "fresh")
+    open_upkeep(StoreSettings(data_dir=folder)).back_up(tmp_path / "backup.db")
+    fresh = open_upkeep(StoreSettings(data_dir=tmp_path / "fresh"))
     fresh.restore(tmp_path / "backup.db")
     for snapshot in at(fresh.store, None):
         assert seen(snapshot, ANYONE)
@@ -99,7 +101,7 @@ def test_an_index_whose_readers_cannot_be_read_is_replaced_only_if_that_is_said(
 ) -> None:
     store = open_index()
     commit(store, PAY)
-    Upkeep(folder).back_up(tmp_path / "backup.db")
+    open_upkeep(StoreSettings(data_dir=folder)).back_up(tmp_path / "backup.db")
     opened = store.opened()
     assert opened is not None
     with opened.database.connection() as connection:
@@ -109,7 +111,7 @@ def test_an_index_whose_readers_cannot_be_read_is_replaced_only_if_that_is_said(
         set_aside(folder, tmp_path / "backup.db", accept_readers=False)
     assert (folder / "index.db").exists()
     assert set_aside(folder, tmp_path / "backup.db", accept_readers=True)
-    upkeep = Upkeep(folder)
+    upkeep = open_upkeep(StoreSettings(data_dir=folder))
     upkeep.restore(tmp_path / "backup.db")
     for snapshot in at(upkeep.store, None):
         assert seen(snapshot, OPERATOR)

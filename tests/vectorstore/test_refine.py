@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.vectorstore.conftest import OpenStore
-from tests.vectorstore.sample import DIMENSION, FINGERPRINT, OPERATOR, embed, one_chunk, put
+from tests.vectorstore.sample import OPERATOR, SPACE, embed, one_chunk, put
 from vectorstore.errors import Unavailable
 from vectorstore.open import open_store
 from vectorstore.refine import Refine, open_reranker
+from vectorstore.settings import StoreSettings
 from vectorstore.types import Chunk, ChunkId, Document, DocumentId, Hit, Span, Stage
 
 LONG = (
@@ -40,7 +41,9 @@ def names(hits: Sequence[Hit]) -> list[str]:
     ],
 )
 def test_a_copy_is_left_out_and_named(other: str) -> None:
-    trace = Refine()("may I work from home?", [hit("a", LONG), hit("b", other)], limit=5)
+    trace = Refine(distinct=True, depth=50)(
+        "may I work from home?", [hit("a", LONG), hit("b", other)], limit=5
+    )
     assert names(trace.hits) == ["a"]
     [dropped] = trace.dropped
     assert (dropped.hit.document.uri, dropped.reason, dropped.same_as) == ("b", "duplicate", "a#0")
@@ -68,21 +71,21 @@ def test_what_differs_in_fact_is_kept(other: str, question: str) -> None:
     # Long enough that a single word is a small share of it.
     rest = " ".join(f"{word} and so on" for word in LONG.split()[:30])
     found = [hit("a", f"{LONG} {rest}"), hit("b", f"{other} {rest}" if len(other) > 50 else other)]
-    trace = Refine()(question, found, limit=5)
+    trace = Refine(distinct=True, depth=50)(question, found, limit=5)
     assert names(trace.hits) == ["a", "b"]
     assert not trace.dropped
 
 
 def test_same_words_under_the_heading_that_is_asked_for_are_kept() -> None:
     found = [hit("a", LONG, headings=("Germany",)), hit("b", LONG, headings=("France",))]
-    assert names(Refine()("home office in France", found, limit=5).hits) == ["a", "b"]
-    assert names(Refine()("home office", found, limit=5).hits) == ["a"]
+    assert names(Refine(distinct=True, depth=50)("home office in France", found, limit=5).hits) == ["a", "b"]
+    assert names(Refine(distinct=True, depth=50)("home office", found, limit=5).hits) == ["a"]
 
 
 @pytest.mark.parametrize("text", ["…", "☎ ☎", "東京"])
 def test_short_and_wordless_passages_are_compared_as_they_are(text: str) -> None:
     found = [hit("a", text), hit("b", text), hit("c", text + "!!—"), hit("d", "another thing")]
-    kept = names(Refine()("q", found, limit=5).hits)
+    kept = names(Refine(distinct=True, depth=50)("q", found, limit=5).hits)
     assert kept[0] == "a"
     assert "b" not in kept
     assert "d" in kept
@@ -90,7 +93,7 @@ def test_short_and_wordless_passages_are_compared_as_they_are(text: str) -> None
 
 def test_all_candidates_are_accounted_for_when_asked() -> None:
     found = [hit("a", LONG), hit("b", "Something else."), hit("c", LONG), hit("d", "A third thing.")]
-    trace = Refine()("q", iter(found), limit=2, whole=True)
+    trace = Refine(distinct=True, depth=50)("q", iter(found), limit=2, whole=True)
     assert names(trace.hits) == ["a", "b"]
     assert [(each.hit.document.uri, each.reason) for each in trace.dropped] == [
         ("c", "duplicate"),
@@ -99,7 +102,10 @@ def test_all_candidates_are_accounted_for_when_asked() -> None:
 
 
 def test_duplicates_stay_where_they_are_wanted() -> None:
-    assert names(Refine(distinct=False)("q", [hit("a", LONG), hit("b", LONG)], limit=5).hits) == ["a", "b"]
+    assert names(Refine(distinct=False, depth=50)("q", [hit("a", LONG), hit("b", LONG)], limit=5).hits) == [
+        "a",
+        "b",
+    ]
 
 
 def test_list_is_filled_up_with_what_comes_after_the_copies(folder: Path, open_index: OpenStore) -> None:
@@ -124,12 +130,7 @@ def longest_first(question: str, passages: Sequence[str]) -> list[float]:
 
 
 def test_reranker_orders_the_best_and_every_rank_is_kept(folder: Path) -> None:
-    store = open_store(
-        folder,
-        embedder_fingerprint=FINGERPRINT,
-        dimension=DIMENSION,
-        refine=Refine(rerank=longest_first, depth=3),
-    )
+    store = open_store(StoreSettings(data_dir=folder, rerank_depth=3), SPACE, rerank=longest_first)
     with store.draft() as draft:
         for number in range(6):
             put(draft, one_chunk(f"{number}.md", "leave " * (6 - number) + "and more words " * number))

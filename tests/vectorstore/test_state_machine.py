@@ -20,12 +20,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.vectorstore.sample import DIMENSION, FINGERPRINT, find, put, sample
+from tests.vectorstore.sample import SPACE, find, put, sample
 from vectorstore.embedded.projection import codes
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import NotFound
-from vectorstore.open import open_store
+from vectorstore.open import open_store, open_upkeep
+from vectorstore.settings import StoreSettings
 from vectorstore.types import Generation
 
 NAMES = st.sampled_from([f"{letter}.md" for letter in "abcdef"])
@@ -51,7 +52,7 @@ class IndexMachine(RuleBasedStateMachine):
         self.commit(changes=[("a.md", 0), ("b.md", 1)], fails=False)
 
     def _open(self) -> EmbeddedStore:
-        return open_store(self.folder / "data", embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+        return open_store(StoreSettings(data_dir=self.folder / "data"), SPACE)
 
     def _publish(self, state: State) -> None:
         self.newest += 1
@@ -116,7 +117,7 @@ class IndexMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.newest > 0)
     @rule(keep=st.integers(1, 4))
     def compact(self, keep: int) -> None:
-        Upkeep(self.folder / "data").compact(keep=keep)
+        open_upkeep(StoreSettings(data_dir=self.folder / "data")).compact(keep=keep)
         for number in sorted(self.states)[:-keep]:
             del self.states[number]
 
@@ -124,7 +125,7 @@ class IndexMachine(RuleBasedStateMachine):
     @rule(which=PLACES)
     def erase(self, which: int) -> None:
         name = sorted(self.now)[which % len(self.now)]
-        certificate = Upkeep(self.folder / "data").erase([name])
+        certificate = open_upkeep(StoreSettings(data_dir=self.folder / "data")).erase([name])
         assert certificate.left == ()
         for state in self.states.values():
             state.pop(name, None)
@@ -151,11 +152,11 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule()
     def verify(self) -> None:
-        assert self.store.verify().damage == ()
+        assert Upkeep(self.store).verify().damage == ()
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
-            assert self.store.verify().damage == ()
+            assert Upkeep(self.store).verify().damage == ()
             self.store.close()
             shutil.rmtree(self.folder, ignore_errors=True)
 

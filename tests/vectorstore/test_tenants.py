@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.vectorstore.conftest import OpenStore
-from tests.vectorstore.sample import Sample, embed, put, sample
+from tests.vectorstore.sample import SPACE, Sample, embed, put, sample
+from vectorstore.embedded.upkeep import Upkeep
+from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
 from vectorstore.types import Condition, Scope
 
@@ -111,7 +113,7 @@ def test_searches_are_the_same_to_the_bit_before_and_after_another_tenant_ingest
         for each in others(kind)[::2]:
             draft.remove(tenant=each.document.tenant, uri=each.document.uri)
     assert everything_found(store) == before
-    assert store.verify().sound
+    assert Upkeep(store).verify().sound
 
 
 @settings(max_examples=8, deadline=None)
@@ -123,12 +125,9 @@ def test_searches_are_the_same_to_the_bit_before_and_after_another_tenant_ingest
 def test_whatever_another_tenant_writes_changes_nothing(
     tmp_path_factory: pytest.TempPathFactory, texts: list[list[str]]
 ) -> None:
-    from tests.vectorstore.sample import DIMENSION, FINGERPRINT
     from vectorstore.open import open_store
 
-    store = open_store(
-        tmp_path_factory.mktemp("index"), embedder_fingerprint=FINGERPRINT, dimension=DIMENSION
-    )
+    store = open_store(StoreSettings(data_dir=tmp_path_factory.mktemp("index")), SPACE)
     commit(store, own(random.Random(2), 6))
     before = everything_found(store)
     commit(store, [sample(f"{n}.md", f"{' '.join(words)}.", tenant="blue") for n, words in enumerate(texts)])

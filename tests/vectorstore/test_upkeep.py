@@ -13,13 +13,25 @@ from statistics import median
 import numpy as np
 import pytest
 
-from tests.vectorstore.sample import DIMENSION, FINGERPRINT, OPERATOR, Sample, find, put, sample, uris
+from tests.vectorstore.sample import (
+    DIMENSION,
+    FINGERPRINT,
+    OPERATOR,
+    SPACE,
+    Sample,
+    Space,
+    find,
+    put,
+    sample,
+    uris,
+)
 from vectorstore.embedded.maintenance.erasure import files_holding
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.embedded.truth.seal import write_meta
 from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import BadInput, Busy, EmbedderMismatch, NotFound, StoreDamaged
-from vectorstore.open import open_store
+from vectorstore.open import open_store, open_upkeep
+from vectorstore.settings import StoreSettings
 from vectorstore.types import Generation, Vectors
 
 OpenStore = Callable[[], EmbeddedStore]
@@ -43,10 +55,10 @@ def test_compaction_keeps_the_newest_and_gives_space_back(folder: Path, open_ind
     for version in range(12):
         commit(store, *(sample(f"{n}.md", f"Version {version} of {n}. " * 40) for n in range(20)))
     before = (folder / "index.db").stat().st_size
-    done = Upkeep(folder).compact(keep=2)
+    done = open_upkeep(StoreSettings(data_dir=folder)).compact(keep=2)
     assert (done.generations, done.documents, done.rebuilt) == (11, 200, True)
     assert (folder / "index.db").stat().st_size < before / 2
-    assert store.verify().sound
+    assert Upkeep(store).verify().sound
     assert [each.number for each in store.generations()] == [11, 12]
     with store.snapshot() as snapshot:
         assert "Version 11 of 3." in find(snapshot, "Version 11 of 3.")[0].chunk.text
@@ -60,9 +72,9 @@ def test_compaction_of_little_leaves_the_search_index_alone(folder: Path, open_i
     store = open_index()
     commit(store, *(sample(f"{n}.md", f"Fact {n}.") for n in range(30)))
     commit(store, sample("0.md", "Fact 0 again."))
-    done = Upkeep(folder).compact(keep=1)
+    done = open_upkeep(StoreSettings(data_dir=folder)).compact(keep=1)
     assert (done.documents, done.rebuilt) == (1, False)
-    assert store.verify().sound
+    assert Upkeep(store).verify().sound
     with store.snapshot() as snapshot:
         assert len(find(snapshot, "fact", limit=100)) == 30
 
@@ -72,8 +84,8 @@ def test_compaction_keeps_what_a_rollback_brought_back(folder: Path, open_index:
     commit(store, sample("a.md", "First."))
     commit(store, sample("a.md", "Second."))
     store.rollback(Generation(1))
-    Upkeep(folder).compact(keep=1)
-    assert store.verify().sound
+    open_upkeep(StoreSettings(data_dir=folder)).compact(keep=1)
+    assert Upkeep(store).verify().sound
     with store.snapshot() as snapshot:
         assert [hit.chunk.text for hit in find(snapshot, "first")] == ["First."]
 
@@ -85,7 +97,7 @@ def test_difference_between_generations(folder: Path, open_index: OpenStore) -> 
         draft.remove(tenant="default", uri="a.md")
         put(draft, sample("b.md", "Changed."))
         put(draft, sample("c.md", "C."))
-    found = Upkeep(folder).compare(Generation(1), Generation(2))
+    found = open_upkeep(StoreSettings(data_dir=folder)).compare(Generation(1), Generation(2))
     assert found.added == (("default", "c.md"),)
     assert found.removed == (("default", "a.md"),)
     assert found.changed == (("default", "b.md"),)
@@ -118,12 +130,12 @@ def test_erased_documents_leave_no_byte_in_any_file(
     with store.snapshot() as snapshot:
         assert find(snapshot, private[5].chunks[0].text)
     assert leftovers(folder, private)
-    certificate = Upkeep(folder).erase([each.document.uri for each in private])
+    certificate = open_upkeep(StoreSettings(data_dir=folder)).erase([each.document.uri for each in private])
     assert leftovers(folder, private) == {}
     assert certificate.left == ()
     assert certificate.documents == 220
     assert certificate.searched_files > 5
-    assert store.verify().sound
+    assert Upkeep(store).verify().sound
     for number in (None, Generation(1), Generation(2)):
         with store.snapshot(number) as snapshot:
             assert set(uris(find(snapshot, "private record", limit=500))) == {
@@ -135,19 +147,19 @@ def test_erased_documents_leave_no_byte_in_any_file(
 def test_certificate_names_a_file_that_still_holds_erased_text(folder: Path, open_index: OpenStore) -> None:
     commit(open_index(), secret(1), secret(2))
     (folder / "notes.txt").write_text(f"copied: {secret(1).text}")
-    assert Upkeep(folder).erase([secret(1).document.uri]).left == ("notes.txt",)
+    assert open_upkeep(StoreSettings(data_dir=folder)).erase([secret(1).document.uri]).left == ("notes.txt",)
 
 
 def test_words_shared_with_other_documents_are_not_called_left(folder: Path, open_index: OpenStore) -> None:
     same = "This notice stands at the foot of every page."
     commit(open_index(), sample("a.md", f"Mine alone. {same}"), sample("b.md", f"Another. {same}"))
-    assert Upkeep(folder).erase(["a.md"]).left == ()
+    assert open_upkeep(StoreSettings(data_dir=folder)).erase(["a.md"]).left == ()
 
 
 def test_erasing_what_never_was_is_not_found(folder: Path, open_index: OpenStore) -> None:
     commit(open_index(), secret(1))
     with pytest.raises(NotFound):
-        Upkeep(folder).erase(["nowhere.md"])
+        open_upkeep(StoreSettings(data_dir=folder)).erase(["nowhere.md"])
 
 
 def test_erasure_that_was_interrupted_is_finished_by_the_next_writer(
@@ -164,13 +176,13 @@ def test_erasure_that_was_interrupted_is_finished_by_the_next_writer(
     assert leftovers(folder, [secret(1)])
     commit(open_index(), secret(3))
     assert leftovers(folder, [secret(1)]) == {}
-    assert store.verify().sound
+    assert Upkeep(store).verify().sound
 
 
 def test_erased_document_can_be_put_again_by_will(folder: Path, open_index: OpenStore) -> None:
     store = open_index()
     commit(store, secret(1))
-    upkeep = Upkeep(folder)
+    upkeep = open_upkeep(StoreSettings(data_dir=folder))
     upkeep.erase([secret(1).document.uri])
     commit(store, secret(1))
     upkeep.back_up(folder / "copy.footnote")
@@ -190,15 +202,15 @@ def test_backup_restores_byte_equal_answers_in_a_new_place(
     with store.snapshot() as snapshot:
         golden = find(snapshot, "Fact 7.")
     backup = tmp_path / "index.footnote"
-    Upkeep(folder).back_up(backup)
+    open_upkeep(StoreSettings(data_dir=folder)).back_up(backup)
     assert backup.stat().st_mode & 0o777 == 0o600
     fresh = tmp_path / "fresh"
-    assert Upkeep(fresh).restore(backup) == 0
-    other = open_store(fresh, embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+    assert open_upkeep(StoreSettings(data_dir=fresh)).restore(backup) == 0
+    other = open_store(StoreSettings(data_dir=fresh), SPACE)
     with other.snapshot() as snapshot:
         assert find(snapshot, "Fact 7.") == golden
         assert snapshot.generation == 1
-    assert other.verify().sound
+    assert Upkeep(other).verify().sound
     other.close()
 
 
@@ -208,16 +220,16 @@ def test_twenty_backups_restore_byte_equal_answers(
 ) -> None:
     for number in range(20):
         at = folder / str(number)
-        store = open_store(at, embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+        store = open_store(StoreSettings(data_dir=at), SPACE)
         for round_number in range(number % 4 + 1):
             commit(store, *(sample(f"{n}.md", f"Fact {n} of {round_number}.") for n in range(5 + number)))
         with store.snapshot() as snapshot:
             golden = [find(snapshot, f"fact {n}") for n in range(5)]
         store.close()
-        Upkeep(at).back_up(tmp_path / f"backup-{number}")
+        open_upkeep(StoreSettings(data_dir=at)).back_up(tmp_path / f"backup-{number}")
         fresh = tmp_path / f"fresh-{number}"
-        Upkeep(fresh).restore(tmp_path / f"backup-{number}")
-        other = open_store(fresh, embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+        open_upkeep(StoreSettings(data_dir=fresh)).restore(tmp_path / f"backup-{number}")
+        other = open_store(StoreSettings(data_dir=fresh), SPACE)
         with other.snapshot() as snapshot:
             assert [find(snapshot, f"fact {n}") for n in range(5)] == golden
         other.close()
@@ -228,7 +240,7 @@ def test_backup_takes_the_place_of_a_backup_and_of_nothing_else(
 ) -> None:
     store = open_index()
     commit(store, sample("a.md", "Old fact."))
-    upkeep = Upkeep(folder)
+    upkeep = open_upkeep(StoreSettings(data_dir=folder))
     upkeep.back_up(tmp_path / "b")
     commit(store, sample("a.md", "New fact."))
     upkeep.back_up(tmp_path / "b")
@@ -249,18 +261,18 @@ def test_backup_takes_the_place_of_a_backup_and_of_nothing_else(
 def test_running_reader_follows_a_restore(folder: Path, open_index: OpenStore, tmp_path: Path) -> None:
     store = open_index()
     commit(store, sample("a.md", "Old fact."))
-    Upkeep(folder).back_up(tmp_path / "b")
+    open_upkeep(StoreSettings(data_dir=folder)).back_up(tmp_path / "b")
     commit(store, sample("a.md", "New fact."))
     with store.snapshot() as snapshot:
         assert [hit.chunk.text for hit in find(snapshot, "fact")] == ["New fact."]
-    Upkeep(folder).restore(tmp_path / "b")
+    open_upkeep(StoreSettings(data_dir=folder)).restore(tmp_path / "b")
     with store.snapshot() as snapshot:
         assert [hit.chunk.text for hit in find(snapshot, "fact")] == ["Old fact."]
     commit(store, sample("b.md", "Next fact."))
     with store.snapshot() as snapshot:
         assert snapshot.generation == 2
         assert {hit.chunk.text for hit in find(snapshot, "fact")} == {"Old fact.", "Next fact."}
-    assert store.verify().sound
+    assert Upkeep(store).verify().sound
 
 
 def test_erased_document_stays_away_when_an_older_backup_is_restored(
@@ -268,14 +280,14 @@ def test_erased_document_stays_away_when_an_older_backup_is_restored(
 ) -> None:
     store = open_index()
     commit(store, secret(1), secret(2))
-    upkeep = Upkeep(folder)
+    upkeep = open_upkeep(StoreSettings(data_dir=folder))
     upkeep.back_up(tmp_path / "b")
     upkeep.erase([secret(1).document.uri])
     assert upkeep.restore(tmp_path / "b") == 1
     assert leftovers(folder, [secret(1)]) == {}
     with store.snapshot() as snapshot:
         assert set(uris(find(snapshot, "record"))) == {secret(2).document.uri}
-    assert store.verify().sound
+    assert Upkeep(store).verify().sound
 
 
 def test_damaged_or_foreign_backup_changes_nothing(
@@ -283,7 +295,7 @@ def test_damaged_or_foreign_backup_changes_nothing(
 ) -> None:
     store = open_index()
     commit(store, *(sample(f"{n}.md", f"Fact {n}.") for n in range(30)))
-    upkeep = Upkeep(folder)
+    upkeep = open_upkeep(StoreSettings(data_dir=folder))
     upkeep.back_up(tmp_path / "good")
     content = bytearray((tmp_path / "good").read_bytes())
     place = content.index(b"Fact 17.")
@@ -301,7 +313,7 @@ def test_damaged_or_foreign_backup_changes_nothing(
     ):
         with pytest.raises(error):
             upkeep.restore(tmp_path / name)
-        assert store.verify().sound
+        assert Upkeep(store).verify().sound
     assert not list(folder.glob(".restore*"))
 
 
@@ -331,7 +343,7 @@ def test_reembedding_goes_on_where_it_was_interrupted_and_switches_at_once(
             raise KeyboardInterrupt
         return other_embedding(texts)
 
-    upkeep = Upkeep(folder)
+    upkeep = open_upkeep(StoreSettings(data_dir=folder))
     with pytest.raises(KeyboardInterrupt):
         upkeep.reembed(stops_after_two, fingerprint="other", dimension=16)
     with store.snapshot() as snapshot:
@@ -339,12 +351,12 @@ def test_reembedding_goes_on_where_it_was_interrupted_and_switches_at_once(
     assert upkeep.reembed(other_embedding, fingerprint="other", dimension=16) == 15
     with pytest.raises(EmbedderMismatch), store.snapshot():
         pass
-    other = open_store(folder, embedder_fingerprint="other", dimension=16)
+    other = open_store(StoreSettings(data_dir=folder), Space("other", 16))
     with other.snapshot() as snapshot:
         question = other_embedding(["Fact 3."])[0]
         best = snapshot.search("nothing", question, scope=OPERATOR)[0]
         assert best.chunk.text == "Fact 3."
-    assert other.verify().sound
+    assert Upkeep(other).verify().sound
     other.close()
 
 
@@ -368,7 +380,7 @@ def test_rollback_to_any_generation_gives_its_answers_again(open_index: OpenStor
                 (hit.chunk.text, hit.document.uri) for hit in find(snapshot, "fact", limit=100)
             } == golden[number]
     assert median(took) < 1  # a busy machine may hold up some
-    assert store.verify().sound
+    assert Upkeep(store).verify().sound
 
 
 def test_everything_is_private_to_its_owner(folder: Path, open_index: OpenStore) -> None:
@@ -385,13 +397,13 @@ def test_everything_is_private_to_its_owner(folder: Path, open_index: OpenStore)
 
 def test_upkeep_of_nothing_says_so(folder: Path) -> None:
     with pytest.raises(NotFound):
-        Upkeep(folder).info()
+        open_upkeep(StoreSettings(data_dir=folder)).info()
     assert not folder.exists()
 
 
 def test_info_counts_what_is_there(folder: Path, open_index: OpenStore) -> None:
     commit(open_index(), sample("a.md", "A. B."))
-    info = Upkeep(folder).info()
+    info = open_upkeep(StoreSettings(data_dir=folder)).info()
     assert (info.newest.number, info.newest.chunks, info.searchable, info.generations) == (1, 2, 1, 2)
     assert info.embedder == FINGERPRINT
     assert all(size > 0 for size in info.sizes.values())
@@ -401,7 +413,7 @@ def test_upkeep_waits_its_turn(folder: Path, open_index: OpenStore) -> None:
     store = open_index()
     commit(store, sample("a.md", "A."))
     with store.draft(), pytest.raises(Busy):
-        Upkeep(folder).compact(keep=1)
+        open_upkeep(StoreSettings(data_dir=folder)).compact(keep=1)
 
 
 def test_meta_seal_follows_every_change(open_index: OpenStore) -> None:
@@ -412,9 +424,9 @@ def test_meta_seal_follows_every_change(open_index: OpenStore) -> None:
     with opened.database.connection() as connection:
         with connection.transaction():
             write_meta(connection, note="x")
-        assert store.verify().sound
+        assert Upkeep(store).verify().sound
         connection.run("UPDATE meta SET value = 'y' WHERE key = 'note'")
-    assert store.verify().damage
+    assert Upkeep(store).verify().damage
 
 
 def test_index_that_nothing_was_put_in_is_sound(folder: Path, open_index: OpenStore) -> None:
@@ -423,4 +435,4 @@ def test_index_that_nothing_was_put_in_is_sound(folder: Path, open_index: OpenSt
     assert (folder / "index.db").exists()
     for path in folder.glob("*.json"):
         path.unlink()
-    assert open_index().verify().sound
+    assert Upkeep(open_index()).verify().sound

@@ -9,10 +9,11 @@ commit N has been acknowledged.
 import sys
 from pathlib import Path
 
-from tests.vectorstore.sample import DIMENSION, FINGERPRINT, put, sample
+from tests.vectorstore.sample import SPACE, put, sample
 from vectorstore.embedded.projection import codes
 from vectorstore.errors import FootnoteError
 from vectorstore.open import open_store
+from vectorstore.settings import StoreSettings
 
 
 def text_of(prefix: str, number: int) -> str:
@@ -24,7 +25,7 @@ def text_of(prefix: str, number: int) -> str:
 def main(folder: str, prefix: str, count: str, *options: str) -> int:
     if "--codes" in options:
         codes.CODED_FROM = 10
-    store = open_store(Path(folder), embedder_fingerprint=FINGERPRINT, dimension=DIMENSION)
+    store = open_store(StoreSettings(data_dir=Path(folder)), SPACE)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     for number in range(int(count)):

@@ -38,7 +38,7 @@ from app.events import (
 from app.question import Question
 from app.runs.records import Records
 from app.runs.run import Run
-from app.service import ServiceSettings
+from app.settings import ClientSettings, RunSettings, Settings
 from tests.app.edge import MemoryStore, Served, serve, service
 from vectorstore.types import ChunkId, Document, DocumentId, Generation, Span
 from vectorstore.types import Stage as Ranked
@@ -271,7 +271,9 @@ def stage(folder: Path, *, keys: Path | None = None) -> Iterator[Stage]:
     async def record(run: Run, events: Sequence[Event]) -> None:
         await asyncio.to_thread(records.add, run.id, run.question, run.owner, events)
 
-    settings = ServiceSettings(static_dir=STATIC, cors_origins=("*",), grace_seconds=5.0)
+    settings = Settings(
+        client=ClientSettings(static_dir=str(STATIC), cors_origins="*"), runs=RunSettings(grace_seconds=5.0)
+    )
     store = MemoryStore([LEAVE, EXPENSES])
     store.texts = {LEAVE.id: LEAVE_TEXT, EXPENSES.id: EXPENSES_TEXT}
     built = replace(service(turn, settings=settings, keys=keys), records=records, on_end=record, store=store)  # type: ignore[arg-type]

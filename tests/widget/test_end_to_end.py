@@ -7,7 +7,7 @@ import pytest
 
 from app.build import build_service
 from app.http.application import create_app
-from app.settings import AnswerSettings, ServeSettings
+from app.settings import Settings
 from tests.fakes.handbook import small_handbook
 from tests.fakes.scripted_model import serving
 from tests.widget.browser import Watched
@@ -21,9 +21,7 @@ def test_a_person_asks_reads_the_card_and_lands_at_the_marked_words(
     browser: Any, page: Any, watched: Watched, tmp_path: Path
 ) -> None:
     with small_handbook(tmp_path) as parts:
-        service = build_service(
-            parts, ServeSettings(), AnswerSettings(), StoreSettings(data_dir=tmp_path / "data")
-        )
+        service = build_service(parts, Settings(store=StoreSettings(data_dir=tmp_path / "data")))
         with serving(create_app(service)) as address:
             page.goto(address)
             page.locator("#list li").first.wait_for()

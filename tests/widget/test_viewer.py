@@ -16,6 +16,7 @@ from ingest.confined.pool import ParserPool
 from ingest.extract import Extract
 from ingest.picture import Layout
 from tests.app.edge import MemoryStore, serve, service
+from tests.ingest.limits import limits
 from tests.widget.browser import Watched
 from tests.widget.driving import drawn
 from tests.widget.test_accessible import violations
@@ -50,7 +51,7 @@ class Shelf:
 
 @pytest.fixture(scope="module")
 def parsed() -> tuple[Document, str]:
-    with ParserPool(1) as pool:
+    with ParserPool(1, limits()) as pool:
         ((_, outcome),) = pool.parse_all([("manual", MANUAL)])
     assert isinstance(outcome, Extract)
     document = Document(
@@ -70,7 +71,7 @@ def shelf(parsed: tuple[Document, str]) -> Shelf:
 
 @pytest.fixture
 def address(shelf: Shelf) -> Iterator[str]:
-    pictures = PagePictures(shelf.original_of)
+    pictures = PagePictures(shelf.original_of, limits())
     with serve(replace(service(), store=shelf.store, pictures=pictures)) as served:  # type: ignore[arg-type]
         yield f"{served.url}/v1/documents/doc_manual"
 
@@ -125,7 +126,7 @@ def test_pictures_open_to_whom_the_document_does(shelf: Shelf, tmp_path: Path) -
     keys = tmp_path / "keys.json"
     made = Keys(keys).create("reader")
     head = {"Authorization": f"Bearer {made.secret}"}
-    built = replace(service(keys=keys), store=shelf.store, pictures=PagePictures(shelf.original_of))  # type: ignore[arg-type]
+    built = replace(service(keys=keys), store=shelf.store, pictures=PagePictures(shelf.original_of, limits()))  # type: ignore[arg-type]
     with serve(built) as served:
         base = f"{served.url}/v1/documents/doc_manual"
         assert httpx.get(f"{base}/pages/1.png").status_code == 401
@@ -146,7 +147,7 @@ def test_pictures_open_to_whom_the_document_does(shelf: Shelf, tmp_path: Path) -
 
 
 def test_what_is_kept_stays_within_its_room_and_a_closed_desk_opens_again(shelf: Shelf) -> None:
-    pictures = PagePictures(shelf.original_of, room=120_000)
+    pictures = PagePictures(shelf.original_of, limits(), room=120_000)
     drawn = [pictures.png(shelf.document, page) for page in (1, 2, 3, 4)]
     assert sum(map(len, pictures._kept.values())) <= 120_000 or len(pictures._kept) == 1
     pictures.close()
@@ -157,7 +158,7 @@ def test_what_is_kept_stays_within_its_room_and_a_closed_desk_opens_again(shelf:
 
 
 def test_many_readers_at_once_all_get_their_pages(shelf: Shelf) -> None:
-    pictures = PagePictures(shelf.original_of)
+    pictures = PagePictures(shelf.original_of, limits())
     found: dict[int, bytes] = {}
 
     def draw(page: int) -> None:

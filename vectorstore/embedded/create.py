@@ -1,6 +1,7 @@
 """Making the index, and recognising it."""
 
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from vectorstore.embedded.truth.database import Connection, Database, create_fil
 from vectorstore.embedded.truth.files import sync_folder
 from vectorstore.embedded.truth.seal import next_epoch, read_meta, write_meta
 from vectorstore.errors import BadInput, EmbedderMismatch, StoreDamaged
+from vectorstore.models.embed import Space
 
 VERSION = 1
 
@@ -82,37 +84,39 @@ CREATE TABLE vectors (
 """
 
 
-def prepare(path: Path, *, fingerprint: str | None, dimension: int | None) -> None:
+def prepare(path: Path, space: Space | None) -> None:
     """Make the index when there is none; give an empty one of another embedder to this one.
 
     The caller holds the writer lock. A new index is made under another name and put in place whole: a reader
     that met it half made would find a header that is too short.
     """
     if path.exists() and path.stat().st_size:
-        _prepare(path, fingerprint=fingerprint, dimension=dimension)
+        _prepare(path, space)
         return
     making = path.with_name(f"{path.name}.new")
     for left in path.parent.glob(f"{making.name}*"):
         left.unlink()
     create_file(making)
-    _prepare(making, fingerprint=fingerprint, dimension=dimension)
+    _prepare(making, space)
     making.replace(path)
     sync_folder(path.parent)
 
 
-def _prepare(path: Path, *, fingerprint: str | None, dimension: int | None) -> None:
+def _prepare(path: Path, space: Space | None) -> None:
     database = Database(path)
     try:
         with database.connection() as connection:
             if not _has_tables(connection):
-                _create(connection, *_required(fingerprint, dimension))
-            elif fingerprint is not None and dimension is not None:
-                _adopt(connection, fingerprint, dimension)
+                if space is None:
+                    raise BadInput("There is no index here yet.", "Run `footnote ingest PATH` first.")
+                _create(connection, space)
+            elif space is not None:
+                _adopt(connection, space)
     finally:
         database.close()
 
 
-def read_kind(database: Database, *, fingerprint: str | None, dimension: int | None) -> Kind | None:
+def read_kind(database: Database, space: Space | None, *, recall_target: float) -> Kind | None:
     """Return what kind of index this is; None when it has no tables yet.
 
     Raises EmbedderMismatch when it holds vectors of another embedder, StoreDamaged for another version.
@@ -126,12 +130,12 @@ def read_kind(database: Database, *, fingerprint: str | None, dimension: int | N
                 f"The index has format {meta.get('schema')!r}, this version of Footnote reads {VERSION}.",
                 "Use the version of Footnote that made it, or set FOOTNOTE_DATA_DIR to a new folder and ingest again.",
             )
-        kind = Kind(meta["index"], meta["fingerprint"], int(meta["dimension"]))
-        if fingerprint is None or fingerprint == kind.fingerprint:
+        kind = Kind(meta["index"], meta["fingerprint"], int(meta["dimension"]), recall_target)
+        if space is None or space.fingerprint == kind.fingerprint:
             return kind
         if _is_empty(connection):
-            return Kind(kind.index, fingerprint, dimension or kind.dimension)
-        raise mismatch(path=database.path, holds=kind.fingerprint, asked=fingerprint)
+            return replace(kind, fingerprint=space.fingerprint, dimension=space.dimension)
+        raise mismatch(path=database.path, holds=kind.fingerprint, asked=space.fingerprint)
 
 
 def identity(path: Path, database: Database) -> tuple[int, int, int] | None:
@@ -154,7 +158,7 @@ def mismatch(*, path: Path, holds: str, asked: str) -> EmbedderMismatch:
     )
 
 
-def _create(connection: Connection, fingerprint: str, dimension: int) -> None:
+def _create(connection: Connection, space: Space) -> None:
     # Before the first table: pages freed by compaction can then be given back without rewriting the file.
     connection.rows("PRAGMA auto_vacuum = INCREMENTAL")
     connection.rows("PRAGMA journal_mode = WAL")
@@ -171,25 +175,19 @@ def _create(connection: Connection, fingerprint: str, dimension: int) -> None:
             connection,
             schema=str(VERSION),
             index=secrets.token_hex(8),
-            fingerprint=fingerprint,
-            dimension=str(dimension),
+            fingerprint=space.fingerprint,
+            dimension=str(space.dimension),
             epoch="0",
             salt=secrets.token_hex(16),
         )
 
 
-def _adopt(connection: Connection, fingerprint: str, dimension: int) -> None:
-    if read_meta(connection)["fingerprint"] == fingerprint or not _is_empty(connection):
+def _adopt(connection: Connection, space: Space) -> None:
+    if read_meta(connection)["fingerprint"] == space.fingerprint or not _is_empty(connection):
         return
     with connection.transaction():
-        write_meta(connection, fingerprint=fingerprint, dimension=str(dimension))
+        write_meta(connection, fingerprint=space.fingerprint, dimension=str(space.dimension))
         next_epoch(connection)
-
-
-def _required(fingerprint: str | None, dimension: int | None) -> tuple[str, int]:
-    if fingerprint is None or dimension is None:
-        raise BadInput("There is no index here yet.", "Run `footnote ingest PATH` first.")
-    return fingerprint, dimension
 
 
 def _has_tables(connection: Connection) -> bool:

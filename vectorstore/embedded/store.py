@@ -3,9 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from threading import Lock
 
 from vectorstore.embedded import create
@@ -13,7 +11,6 @@ from vectorstore.embedded.draft import EmbeddedDraft
 from vectorstore.embedded.empty import EmptySnapshot
 from vectorstore.embedded.lock import writer_lock
 from vectorstore.embedded.maintenance.erasure import finish_erasure, is_under_way
-from vectorstore.embedded.maintenance.verify import Verification, verify
 from vectorstore.embedded.opened import Opened, not_kept
 from vectorstore.embedded.projection import projections
 from vectorstore.embedded.projection.projections import Kind
@@ -21,7 +18,9 @@ from vectorstore.embedded.snapshot import EmbeddedSnapshot
 from vectorstore.embedded.truth import read as truth
 from vectorstore.embedded.truth.database import Connection, Database
 from vectorstore.errors import FootnoteError, NotFound
-from vectorstore.refine import Refine
+from vectorstore.models.embed import Space
+from vectorstore.refine import Refine, Rerank
+from vectorstore.settings import StoreSettings
 from vectorstore.types import Generation, GenerationInfo, Vector
 
 _log = logging.getLogger(__name__)
@@ -30,25 +29,20 @@ _log = logging.getLogger(__name__)
 class EmbeddedStore:
     """Documents, chunks and vectors over time, in a folder. Safe to use from several threads.
 
-    Without `embedder_fingerprint` it takes the index as it is: for maintenance, which embeds nothing.
+    Without a space it takes the index as it is: for maintenance, which embeds nothing.
     """
 
     def __init__(
         self,
-        data_dir: Path,
+        settings: StoreSettings,
+        space: Space | None,
         *,
-        embedder_fingerprint: str | None,
-        dimension: int | None,
-        dense_weight: float = 0.65,
-        recall_target: float = 0.99,
-        refine: Refine | None = None,
+        rerank: Rerank | None,
     ) -> None:
-        self.folder = data_dir
-        self._fingerprint = embedder_fingerprint
-        self._dimension = dimension
-        self._dense_weight = dense_weight
-        self._recall_target = recall_target
-        self._refine = refine or Refine()
+        self.folder = settings.data_dir
+        self._settings = settings
+        self._space = space
+        self._refine = Refine(settings.deduplicate, settings.rerank_depth, rerank)
         self._lock = Lock()
         self._opened: Opened | None = None
         self.opened()
@@ -68,7 +62,7 @@ class EmbeddedStore:
             info,
             catalog=partial(opened.catalog, pinned),
             indexes=partial(opened.indexes, info.number),
-            dense_weight=self._dense_weight,
+            dense_weight=self._settings.dense_weight,
             dimension=opened.kind.dimension,
             refine=self._refine,
         )
@@ -121,14 +115,6 @@ class EmbeddedStore:
             self._project(connection, opened.kind)
             return draft.number
 
-    def verify(self) -> Verification:
-        """Check every value against its seal and the projections against the truth; changes nothing."""
-        opened = self.opened()
-        if opened is None:
-            return Verification(0, 0, 0, (), ())
-        with opened.database.connection() as connection:
-            return verify(self.folder, connection, opened.kind)
-
     def close(self) -> None:
         """Release files and memory."""
         with self._lock:
@@ -159,7 +145,7 @@ class EmbeddedStore:
             if not path.exists():
                 return None
             database = Database(path)
-            kind = self._kind(database)
+            kind = create.read_kind(database, self._space, recall_target=self._settings.recall_target)
             identity = create.identity(path, database)
             if kind is None or identity is None:
                 database.close()
@@ -167,13 +153,9 @@ class EmbeddedStore:
             self._opened = Opened(self.folder, database, kind=kind, identity=identity)
             return self._opened
 
-    def _kind(self, database: Database) -> Kind | None:
-        kind = create.read_kind(database, fingerprint=self._fingerprint, dimension=self._dimension)
-        return replace(kind, recall_target=self._recall_target) if kind else None
-
     def _opened_for_writing(self) -> Opened:
         """Make the index if there is none, and bring lagging projections up to date before more is added."""
-        create.prepare(self.folder / "index.db", fingerprint=self._fingerprint, dimension=self._dimension)
+        create.prepare(self.folder / "index.db", self._space)
         opened = self.opened()
         if opened is None:
             raise NotFound("The index has vanished while it was being opened.")

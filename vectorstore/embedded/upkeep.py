@@ -14,10 +14,11 @@ from vectorstore.embedded.lock import writer_lock
 from vectorstore.embedded.maintenance import backup, erasure
 from vectorstore.embedded.maintenance.backup import reseal
 from vectorstore.embedded.maintenance.erasure import Certificate, files_holding, finish_erasure, shrink
-from vectorstore.embedded.maintenance.verify import Verification
+from vectorstore.embedded.maintenance.verify import Verification, verify
 from vectorstore.embedded.opened import Opened, not_kept
 from vectorstore.embedded.projection import projections
 from vectorstore.embedded.projection.manifest import read_manifest
+from vectorstore.embedded.projection.projections import Kind
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.embedded.truth import read as truth
 from vectorstore.embedded.truth.database import Connection
@@ -25,8 +26,10 @@ from vectorstore.embedded.truth.read import generation, head
 from vectorstore.embedded.truth.records import vector_bytes
 from vectorstore.embedded.truth.seal import next_epoch, read_meta, write_meta
 from vectorstore.errors import NotFound, Unavailable
-from vectorstore.types import Generation, GenerationInfo, Vectors
+from vectorstore.types import DEFAULT_TENANT, Generation, GenerationInfo, Vectors
 
+_FROM_A_BACKUP = Kind("", "", 1, 1.0)
+"""What an index is made for before a backup says of which embedder it is."""
 _DEAD_SHARE = 0.2
 """Above this share of purged chunks in the projections, making them anew pays."""
 
@@ -100,21 +103,17 @@ class IndexInfo:
 class Upkeep:
     """Maintenance of the embedded store in a folder. Needs no embedder but for `reembed`."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._store = EmbeddedStore(folder, embedder_fingerprint=None, dimension=None)
-
-    @property
-    def store(self) -> EmbeddedStore:
-        """The store, for what needs no upkeep: generations, rollback, documents."""
-        return self._store
+    def __init__(self, store: EmbeddedStore) -> None:
+        self.store = store
+        """For what needs no upkeep: generations, rollback, documents."""
+        self._folder = store.folder
 
     def info(self) -> IndexInfo:
         """Describe the index; raises NotFound when there is none."""
         opened = self._opened()
         with opened.database.connection() as connection:
             newest = generation(connection, head(connection).generation)
-            kept = len(self._store.generations())
+            kept = len(self.store.generations())
         reached = [read_manifest(self._folder / f"{name}.json") for name in ("dense", "lexical")]
         return IndexInfo(
             folder=str(self._folder),
@@ -128,8 +127,9 @@ class Upkeep:
 
     def verify(self) -> Verification:
         """Check every value against its seal and the projections against the truth; raises NotFound for no index."""
-        self._opened()
-        return self._store.verify()
+        opened = self._opened()
+        with opened.database.connection() as connection:
+            return verify(self._folder, connection, opened.kind)
 
     def compact(self, *, keep: int, wait: bool = False) -> Compaction:
         """Keep the newest `keep` generations, purge what only older ones show, give the space back."""
@@ -169,7 +169,7 @@ class Upkeep:
         self,
         uris: Sequence[str],
         *,
-        tenant: str = "default",
+        tenant: str = DEFAULT_TENANT,
         wait: bool = False,
         also: Callable[[], None] = lambda: None,
     ) -> Certificate:
@@ -208,7 +208,7 @@ class Upkeep:
     def restore(self, source: Path, *, wait: bool = False) -> int:
         """Replace the index by a backup; return how many erased documents it held and that are gone again."""
         with writer_lock(self._folder / "index.lock", wait=wait):
-            create.prepare(self._folder / "index.db", fingerprint="", dimension=1)
+            create.prepare(self._folder / "index.db", _FROM_A_BACKUP)
             opened = self._opened()
             with opened.database.connection() as connection:
                 repeated = backup.restore(connection, source, scratch=self._folder / ".restore.db")
@@ -239,10 +239,10 @@ class Upkeep:
 
     def close(self) -> None:
         """Release files and memory."""
-        self._store.close()
+        self.store.close()
 
     def _opened(self) -> Opened:
-        opened = self._store.opened()
+        opened = self.store.opened()
         if opened is None:
             raise NotFound(
                 f"There is no index in {str(self._folder)!r}.",

@@ -6,12 +6,8 @@ from typing import Protocol
 from vectorstore.types import Vector, Vectors
 
 
-class Embedder(Protocol):
-    """Turns text into L2-normalised float32 vectors. Plain synchronous code; safe to call from threads."""
-
-    @property
-    def name(self) -> str:
-        """What a person calls the model, such as `all-MiniLM-L6-v2`."""
+class Space(Protocol):
+    """What vectors must share to be compared: all that an index need know of an embedder."""
 
     @property
     def fingerprint(self) -> str:
@@ -20,6 +16,14 @@ class Embedder(Protocol):
     @property
     def dimension(self) -> int:
         """The length of a vector."""
+
+
+class Embedder(Space, Protocol):
+    """Turns text into L2-normalised float32 vectors. Plain synchronous code; safe to call from threads."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls the model, such as `all-MiniLM-L6-v2`."""
 
     @property
     def max_tokens(self) -> int:

@@ -73,9 +73,9 @@ async def agui(
     thread = body.thread_id or f"conv_{secrets.token_hex(12)}"
     knobs = (body.forwarded or Knobs()).model_copy(update={"conversation": thread})
     question = question_of(
-        conversation_of(body.messages), grant=grant, settings=service.settings, knobs=knobs
+        conversation_of(body.messages), grant=grant, settings=service.settings.answer, knobs=knobs
     )
     run = await runs.begin(question, resumable=False, owner=grant.key)
     link = viewer(request, service, grant, now=run.created)
     encoder = AguiStream(AguiOptions(run.id, thread, body.run_id or run.id, link))
-    return RunStream(encoder, run, runs=runs, settings=service.settings)
+    return RunStream(encoder, run, runs=runs, settings=service.settings.serve)

@@ -122,7 +122,7 @@ def native(
     """Stream a run natively, from the frame after number `after`."""
     link = viewer(request, service, grant, now=run.created)
     encoder = UiStream(UiOptions(run.id, link, numbered=True))
-    return RunStream(encoder, run, runs=runs, settings=service.settings, after=after, headers=UI_STREAM)
+    return RunStream(encoder, run, runs=runs, settings=service.settings.serve, after=after, headers=UI_STREAM)
 
 
 @router.post(
@@ -147,7 +147,7 @@ async def chat(
             earlier = await asyncio.to_thread(service.records.history, conversation, owner=grant.key)
             readable = await still_readable(earlier, service=service, grant=grant)
         said = [*readable, *said]
-    question = question_of(said, grant=grant, settings=service.settings, knobs=body)
+    question = question_of(said, grant=grant, settings=service.settings.answer, knobs=body)
     run = await runs.begin(question, resumable=True, owner=grant.key)
     return native(run, runs=runs, request=request, service=service, grant=grant)
 

@@ -100,7 +100,7 @@ async def completions(
     """Answer the last message from the documents. A client that disconnects stops the answer."""
     model = known_model(body.model, service)
     question = question_of(
-        conversation_of(body.messages), grant=grant, settings=service.settings, knobs=body.footnote
+        conversation_of(body.messages), grant=grant, settings=service.settings.answer, knobs=body.footnote
     )
     run = await runs.begin(question, resumable=False, owner=grant.key)
     options = CompletionOptions(
@@ -110,10 +110,10 @@ async def completions(
         link=viewer(request, service, grant, now=run.created),
         include_usage=bool(body.stream_options and body.stream_options.include_usage),
         inline_sources=_inline(model, request, service),
-        openwebui_events=service.settings.openwebui_events or _from_open_webui(request),
+        openwebui_events=service.settings.client.openwebui_events or _from_open_webui(request),
     )
     if body.stream:
-        return RunStream(CompletionsStream(options), run, runs=runs, settings=service.settings)
+        return RunStream(CompletionsStream(options), run, runs=runs, settings=service.settings.serve)
     events = await collected(run, runs, request)
     if isinstance(run.ending, Failed | Cancelled):
         return response_to(problem_of_ending(run.ending), request.url.path)
@@ -149,10 +149,10 @@ def known_model(name: str | None, service: Service) -> str:
 
 
 def _inline(model: str, request: Request, service: Service) -> bool:
-    if model.endswith(INLINE) or service.settings.inline_sources == "on":
+    if model.endswith(INLINE) or service.settings.client.inline_sources == "on":
         return True
     agent = request.headers.get("user-agent", "")
-    return service.settings.inline_sources == "auto" and _TEXT_ONLY.search(agent) is not None
+    return service.settings.client.inline_sources == "auto" and _TEXT_ONLY.search(agent) is not None
 
 
 def _from_open_webui(request: Request) -> bool:

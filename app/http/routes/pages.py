@@ -19,6 +19,7 @@ _FILES: Final[dict[str, str]] = {
     "page.css": "text/css; charset=utf-8",
     "widget.js": "text/javascript; charset=utf-8",
 }
+_SHIPPED: Final = Path(__file__).parents[2] / "widget"
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
@@ -29,7 +30,7 @@ _POLICY: Final = (
 @router.get("/")
 async def home(service: ServiceIn) -> Response:
     """Send the page that chats."""
-    response = _file("index.html", service.settings.static_dir)
+    response = _file("index.html", service.settings.client.static_dir)
     response.headers["Content-Security-Policy"] = _POLICY
     return response
 
@@ -38,18 +39,19 @@ def _serve(name: str) -> None:
     """Add the route of one of the widget's files. Other sites embed it, so it may be loaded from anywhere."""
 
     async def static(service: ServiceIn) -> Response:
-        response = _file(name, service.settings.static_dir)
+        response = _file(name, service.settings.client.static_dir)
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         return response
 
     router.add_api_route(f"/{name}", static, methods=["GET"], name=name)
 
 
-def _file(name: str, folder: Path | None) -> Response:
+def _file(name: str, static_dir: str) -> Response:
     """Send one of the files named above, if it is there."""
-    if folder is None or not (folder / name).is_file():
+    path = (Path(static_dir) if static_dir else _SHIPPED) / name
+    if not path.is_file():
         raise NotFound(f"There is no page {'/' + name!r}.")
-    return FileResponse(folder / name, media_type=_FILES[name], headers={"Cache-Control": "no-cache"})
+    return FileResponse(path, media_type=_FILES[name], headers={"Cache-Control": "no-cache"})
 
 
 for _name in _FILES:

@@ -117,7 +117,7 @@ async def create(
         said = [*_up_to(previous), *said]
         # One conversation, so that it is erased as one.
         knobs = knobs.model_copy(update={"conversation": previous.question.conversation})
-    question = question_of(said, grant=grant, settings=service.settings, knobs=knobs)
+    question = question_of(said, grant=grant, settings=service.settings.answer, knobs=knobs)
     asked: Dialect = {
         "model": model,
         "instructions": body.instructions,
@@ -129,7 +129,7 @@ async def create(
     )
     options = _options(run, request=request, service=service, grant=grant)
     if body.stream:
-        return RunStream(ResponsesStream(options), run, runs=runs, settings=service.settings)
+        return RunStream(ResponsesStream(options), run, runs=runs, settings=service.settings.serve)
     if run.background:
         return _whole(run, options)
     await collected(run, runs, request)
@@ -161,7 +161,7 @@ async def show(
     if not stream:
         return _whole(run, options)
     after = 0 if starting_after is None else starting_after + 1
-    return RunStream(ResponsesStream(options), run, runs=runs, settings=service.settings, after=after)
+    return RunStream(ResponsesStream(options), run, runs=runs, settings=service.settings.serve, after=after)
 
 
 @router.post(

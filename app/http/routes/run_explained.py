@@ -34,7 +34,7 @@ _FOUND: Final = Considered(
 )
 _EXAMPLE: Final = explanation(
     "run_3f9a",
-    Question("And interns?", Scope(), conversation="conv_1"),
+    Question("And interns?", Scope(), conversation="conv_1", top_k=20),
     (
         Started("run_3f9a", "conv_1", "extractive", 0.0, ""),
         Explained(

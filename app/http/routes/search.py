@@ -103,7 +103,9 @@ class Hits(BaseModel):
 )
 async def search(body: SearchBody, request: Request, service: ServiceIn, grant: SearchGrant) -> Hits:
     """Find the chunks nearest to a question, by meaning and by words."""
-    question = question_of([Message("user", body.query)], grant=grant, settings=service.settings, knobs=body)
+    question = question_of(
+        [Message("user", body.query)], grant=grant, settings=service.settings.answer, knobs=body
+    )
     link = viewer(request, service, grant, now=time.time())
     found = await service.search(question, trail=body.explain, expect=body.expect or "")
     told = body.explain or body.expect

@@ -80,7 +80,7 @@ async def chat(
     """Answer the last message. With a chat id, a lost connection can be taken up again within 15 seconds."""
     knobs = body if body.conversation else body.model_copy(update={"conversation": body.id})
     question = question_of(
-        conversation_of(body.spoken()), grant=grant, settings=service.settings, knobs=knobs
+        conversation_of(body.spoken()), grant=grant, settings=service.settings.answer, knobs=knobs
     )
     run = await runs.begin(question, resumable=body.id is not None, owner=grant.key)
     return _stream(run, runs=runs, request=request, service=service, grant=grant)
@@ -127,4 +127,4 @@ async def _written_in(chat_id: str, runs: Runs, grant: Grant) -> Run | None:
 
 def _stream(run: Run, *, runs: Runs, request: Request, service: Service, grant: Grant) -> Response:
     encoder = UiStream(UiOptions(run.id, viewer(request, service, grant, now=run.created)))
-    return RunStream(encoder, run, runs=runs, settings=service.settings, headers=UI_STREAM)
+    return RunStream(encoder, run, runs=runs, settings=service.settings.serve, headers=UI_STREAM)

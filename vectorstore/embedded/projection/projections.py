@@ -51,7 +51,7 @@ class Kind:
     index: str
     fingerprint: str
     dimension: int
-    recall_target: float = 0.99
+    recall_target: float
 
 
 def load(folder: Path, connection: Connection, kind: Kind, *, last: Projections | None) -> Projections | None:
