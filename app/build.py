@@ -8,11 +8,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from app import __version__
-from app.answer.answerer import LanguageModel
+from app.answer.answerer import Answerer, LanguageModel, Plugged, PluggedModel
 from app.events import Event
 from app.keys import Keys
 from app.question import Question
 from app.reader.answerable import read_passages
+from app.reader.extractive import EXTRACTIVE
 from app.runs.records import Records, records_url
 from app.runs.run import Run
 from app.service import Health, Service, ServiceSettings
@@ -27,9 +28,11 @@ from ingest.originals import Originals
 from ingest.settings import IngestSettings
 from ingest.uploads import Uploads
 from prompts.loader import load
+from vectorstore.errors import Unavailable
 from vectorstore.models.embed import Embedder
 from vectorstore.models.pair_model import open_judge
 from vectorstore.open import open_embedder, open_store
+from vectorstore.plugins import plug_in
 from vectorstore.refine import Refine, open_reranker
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
@@ -59,18 +62,19 @@ class Parts:
 def build(store_settings: StoreSettings, answer_settings: AnswerSettings) -> Parts:
     """Open the embedder and the store and wire a turn; raises FootnoteError subclasses."""
     retriever = open_retriever(store_settings, answer_settings)
-    model = build_answerer(answer_settings) if answer_settings.llm_model else None
+    answerer = open_answerer(answer_settings)
+    model = answerer if isinstance(answerer, LanguageModel) else None
     embedder = retriever.embedder
     turn = Turn(
         retriever=retriever,
         condense=partial(by_model, model.complete) if model else by_words,
         read=partial(read_passages, embedder=embedder, threshold=answer_settings.answer_threshold),
-        model=model,
+        model=answerer,
         check=partial(
             ground.check, judge=open_judge(answer_settings.support_model), tau=live_tau(answer_settings)
         ),
         fallback=answer_settings.llm_fallback,
-        prompt_hash=load("answer").hash if model else "",
+        prompt_hash=load("answer").hash if model and not answer_settings.answerer else "",
         strict=answer_settings.strict,
         ahead=answer_settings.llm_ahead,
         complete=model.complete if model else None,
@@ -110,6 +114,24 @@ def open_configured_store(settings: StoreSettings, embedder: Embedder) -> Store:
             depth=settings.rerank_depth,
         ),
     )
+
+
+def open_answerer(settings: AnswerSettings) -> Answerer | None:
+    """Open who is set to write answers, None for the documents' own sentences; raises BadInput and Unavailable."""
+    if settings.answerer == EXTRACTIVE:
+        return None
+    if not settings.answerer:
+        return build_answerer(settings) if settings.llm_model else None
+    plugged = plug_in("answerer", settings.answerer, own=[EXTRACTIVE])
+    try:
+        inner = plugged.load()(settings)
+        if not isinstance(inner, Answerer):
+            raise TypeError(f"{type(inner).__name__} has no name and write")
+    except Unavailable:
+        raise
+    except Exception as error:
+        raise plugged.broken("cannot be opened", error) from error
+    return PluggedModel(plugged, inner) if isinstance(inner, LanguageModel) else Plugged(plugged, inner)
 
 
 def build_answerer(settings: AnswerSettings) -> LanguageModel:

@@ -105,6 +105,11 @@ class EvaluationSettings(FootnoteSettings):
 class AnswerSettings(FootnoteSettings):
     """How questions are answered, and by which model."""
 
+    answerer: str = Field(
+        default="",
+        description="Who writes answers: extractive, or the name of a plug-in's answerer. Empty: the language model "
+        "if one is set, else extractive, which quotes the documents' own sentences.",
+    )
     llm_base_url: str = Field(
         default="",
         validation_alias=AliasChoices("FOOTNOTE_LLM_BASE_URL", "OPENAI_BASE_URL", "llm_base_url"),

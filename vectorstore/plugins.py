@@ -1,0 +1,116 @@
+"""What other distributions add: entry points in four groups, found by name and loaded when they are used.
+
+A name that Footnote has itself stays Footnote's; one that two distributions give belongs to neither. One that
+cannot be loaded costs itself alone: a sentence names it and its distribution.
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
+
+from vectorstore.errors import BadInput, Unavailable
+from vectorstore.printable import printable
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
+Kind: TypeAlias = Literal["parser", "answerer", "metric", "source"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+_LONGEST: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PlugIn:
+    """One entry point: `value` is `module:name`, `distribution` the name and version of what brings it."""
+
+    kind: Kind
+    name: str
+    value: str
+    distribution: str
+
+    def __str__(self) -> str:
+        return f"the {self.kind} {self.name!r} of {self.distribution}"
+
+    def load(self) -> Any:  # Any: whatever stands there
+        """Import what the entry point names; raises Unavailable."""
+        from importlib.metadata import EntryPoint
+
+        try:
+            return EntryPoint(self.name, self.value, f"footnote.{self.kind}s").load()
+        except (Exception, SystemExit) as error:
+            raise self.broken("cannot be loaded", error) from error
+
+    def broken(self, what: str, error: BaseException) -> Unavailable:
+        """Say in one sentence what went wrong with it, of which `error` tells the first line."""
+        said = printable(str(error).strip().partition("\n")[0])[:_LONGEST]
+        why = f"{type(error).__name__}: {said}" if said else type(error).__name__
+        return Unavailable(f"{str(self)[:1].upper()}{str(self)[1:]} {what} ({why}).", "Mend or uninstall it.")
+
+
+def plug_ins(kind: Kind, *, own: Collection[str] = ()) -> dict[str, PlugIn]:
+    """Return the plug-ins of a kind by name, without those whose name is Footnote's `own` or another's too."""
+    found = _found()[kind]
+    return {each.name: each for each in found if not _taken(each, found, own)}
+
+
+def plug_in(kind: Kind, name: str, *, own: Collection[str] = ()) -> PlugIn:
+    """Return the plug-in of a name; raises BadInput when none is installed, or two are."""
+    known = plug_ins(kind, own=own)
+    if name in known:
+        return known[name]
+    for each in _found()[kind]:
+        if each.name == name:
+            raise BadInput(_taken(each, _found()[kind], own), "Uninstall one of them.")
+    others = ", ".join(sorted({*known, *own}))
+    raise BadInput(
+        f"No {kind} {name!r} is installed.",
+        f"There are: {others}." if others else f"A package brings one as entry point `footnote.{kind}s`.",
+    )
+
+
+def passed_over(kind: Kind, *, own: Collection[str] = ()) -> list[str]:
+    """Return a sentence for each plug-in of a kind that is not used because of its name."""
+    found = _found()[kind]
+    return [said for each in found if (said := _taken(each, found, own))]
+
+
+def _taken(one: PlugIn, found: Collection[PlugIn], own: Collection[str]) -> str:
+    said = f"{str(one)[:1].upper()}{str(one)[1:]}"
+    if one.name in own:
+        return f"{said} is not used: Footnote has one of that name itself."
+    others = sorted({each.distribution for each in found if each.name == one.name} - {one.distribution})
+    return f"{said} is not used: {', '.join(others)} brings one of that name too." if others else ""
+
+
+@cache
+def _found() -> dict[Kind, tuple[PlugIn, ...]]:
+    """Look through what is installed, once."""
+    from importlib.metadata import distributions
+
+    found: dict[tuple[str, str, str], PlugIn] = {}
+    for distribution in distributions():
+        for each in _of(distribution):
+            # a distribution that is on the path twice is imported from where it comes first
+            found.setdefault((each.kind, each.name, each.distribution.partition(" ")[0]), each)
+    return {kind: tuple(each for each in found.values() if each.kind == kind) for kind in KINDS}
+
+
+def _of(distribution: "Distribution") -> Iterator[PlugIn]:
+    text, group = "", ""
+    with suppress(UnicodeDecodeError):
+        text = distribution.read_text("entry_points.txt") or ""
+    if "footnote." not in text:
+        return
+    told = distribution.metadata
+    called = " ".join(told[key] for key in ("Name", "Version") if key in told) or "an unnamed package"
+    # by hand: one line that is none makes `entry_points` fail for every distribution
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("["):
+            group = line.strip("[] ")
+        elif line and not line.startswith("#"):
+            name, _, value = (part.strip() for part in line.partition("="))
+            for kind in KINDS:
+                if group == f"footnote.{kind}s":
+                    yield PlugIn(kind, name.lower().lstrip(".") if kind == "parser" else name, value, called)
