@@ -4,8 +4,7 @@ A name that Footnote has itself stays Footnote's; one that two distributions giv
 cannot be loaded costs itself alone: a sentence names it and its distribution.
 """
 
-from collections.abc import Collection, Iterator
-from contextlib import suppress
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
@@ -14,7 +13,7 @@ from vectorstore.errors import BadInput, Unavailable
 from vectorstore.printable import printable
 
 if TYPE_CHECKING:
-    from importlib.metadata import Distribution
+    from importlib.metadata import EntryPoint
 
 Kind: TypeAlias = Literal["parser", "answerer", "metric", "source"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -86,31 +85,17 @@ def _taken(one: PlugIn, found: Collection[PlugIn], own: Collection[str]) -> str:
 
 @cache
 def _found() -> dict[Kind, tuple[PlugIn, ...]]:
-    """Look through what is installed, once."""
-    from importlib.metadata import distributions
+    """Look through what is installed, once; what is on the path twice counts where it comes first."""
+    from importlib.metadata import entry_points
 
-    found: dict[tuple[str, str, str], PlugIn] = {}
-    for distribution in distributions():
-        for each in _of(distribution):
-            # a distribution that is on the path twice is imported from where it comes first
-            found.setdefault((each.kind, each.name, each.distribution.partition(" ")[0]), each)
-    return {kind: tuple(each for each in found.values() if each.kind == kind) for kind in KINDS}
+    installed = entry_points()
+    return {
+        kind: tuple(_read(kind, entry) for entry in installed.select(group=f"footnote.{kind}s"))
+        for kind in KINDS
+    }
 
 
-def _of(distribution: "Distribution") -> Iterator[PlugIn]:
-    text, group = "", ""
-    with suppress(UnicodeDecodeError):
-        text = distribution.read_text("entry_points.txt") or ""
-    if "footnote." not in text:
-        return
-    told = distribution.metadata
-    called = " ".join(told[key] for key in ("Name", "Version") if key in told) or "an unnamed package"
-    # by hand: one line that is none makes `entry_points` fail for every distribution
-    for line in map(str.strip, text.splitlines()):
-        if line.startswith("["):
-            group = line.strip("[] ")
-        elif line and not line.startswith("#"):
-            name, _, value = (part.strip() for part in line.partition("="))
-            for kind in KINDS:
-                if group == f"footnote.{kind}s":
-                    yield PlugIn(kind, name.lower().lstrip(".") if kind == "parser" else name, value, called)
+def _read(kind: Kind, entry: "EntryPoint") -> PlugIn:
+    name = entry.name.lower().lstrip(".") if kind == "parser" else entry.name
+    by = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unnamed package"
+    return PlugIn(kind, name, entry.value, by)
