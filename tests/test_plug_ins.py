@@ -195,8 +195,8 @@ BROKEN_PARSERS = {
     "no value": ("", "", "cannot be loaded"),
     "breaks at import": ("reader:parse", "raise RuntimeError('not today')", "cannot be loaded (RuntimeError: not today)"),
     "leaves at import": ("reader:parse", "raise SystemExit(3)", "cannot be loaded (SystemExit: 3)"),
-    "breaks": ("reader:parse", "def parse(source, limits): return {}['x']", "broke on this file (KeyError: 'x')"),
-    "gives nothing": ("reader:parse", "def parse(source, limits): return None", "it gave NoneType and no Extract"),
+    "breaks": ("reader:parse", "def parse(source, limits): return {}['x']", "broke on this file (KeyError)."),
+    "gives nothing": ("reader:parse", "def parse(source, limits): return None", "broke on this file (TypeError)."),
     "dies": ("reader:parse", "def parse(source, limits):\n    import os; os._exit(9)", "exit status 9"),
     "readers in metadata": (
         "reader:parse",
@@ -226,7 +226,7 @@ def test_broken_parsers_are_one_sentence_each_and_cost_their_files_alone(tmp_pat
     for number, (how, (_, _, says)) in enumerate(BROKEN_PARSERS.items()):
         said = failed[f"docs/a.zz{number}"]
         assert says in said, how
-        if "loaded" in says or "gave" in says or "Key" in says:
+        if "loaded" in says or "Error)" in says:
             assert f"The parser 'zz{number}' of broken{number} 1.0" in said
 
 
@@ -298,9 +298,9 @@ BROKEN_ANSWERERS = {
     "at import": ("raise ValueError('no licence')", "cannot be loaded (ValueError: no licence)"),
     "when opened": (WRITER.format(init="raise ValueError('no key')", write="yield ''"), "cannot be opened (ValueError: no key)"),
     "no answerer": ("def Writer(settings): return 7", "cannot be opened (TypeError: int has no name and write)"),
-    "at once": (WRITER.format(init="pass", write="raise KeyError('x'); yield ''"), "broke (KeyError: 'x')"),
-    "on the way": (WRITER.format(init="pass", write="yield 'Staff get'; raise KeyError('x')"), "broke (KeyError: 'x')"),
-    "by what it writes": (WRITER.format(init="pass", write="yield 7"), "broke (TypeError: it wrote int)"),
+    "at once": (WRITER.format(init="pass", write="raise KeyError('x'); yield ''"), "broke (KeyError)."),
+    "on the way": (WRITER.format(init="pass", write="yield 'Staff get'; raise KeyError('x')"), "broke (KeyError)."),
+    "by what it writes": (WRITER.format(init="pass", write="yield 7"), "broke (TypeError)."),
 }  # fmt: skip
 
 
@@ -342,7 +342,7 @@ def test_a_broken_answerer_ends_the_command_with_a_sentence(company: Path, tmp_p
     )
     done = asked(company, PYTHONPATH=str(site), FOOTNOTE_ANSWERER="x")
     assert done.returncode == 3, done.stderr
-    assert "The answerer 'x' of broken-writer 1.0 broke (KeyError: 'x')" in done.stderr
+    assert "The answerer 'x' of broken-writer 1.0 broke (KeyError)." in done.stderr
     assert "Traceback" not in done.stderr
 
 

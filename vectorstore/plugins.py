@@ -41,9 +41,13 @@ class PlugIn:
         except (Exception, SystemExit) as error:
             raise self.broken("cannot be loaded", error) from error
 
-    def broken(self, what: str, error: BaseException) -> Unavailable:
-        """Say in one sentence what went wrong with it, of which `error` tells the first line."""
-        said = printable(str(error).strip().partition("\n")[0])[:_LONGEST]
+    def broken(self, what: str, error: BaseException, *, told: bool = True) -> Unavailable:
+        """Say in one sentence what went wrong with it.
+
+        The first line of `error` is part of it unless it is not to be `told`: where it may hold what was read or
+        asked, and the sentence goes into a log or to a caller.
+        """
+        said = printable(str(error).strip().partition("\n")[0])[:_LONGEST] if told else ""
         why = f"{type(error).__name__}: {said}" if said else type(error).__name__
         return Unavailable(f"{str(self)[:1].upper()}{str(self)[1:]} {what} ({why}).", "Mend or uninstall it.")
 
@@ -90,7 +94,11 @@ def _found() -> dict[Kind, tuple[PlugIn, ...]]:
 
     installed = entry_points()
     return {
-        kind: tuple(_read(kind, entry) for entry in installed.select(group=f"footnote.{kind}s"))
+        kind: tuple(
+            _read(kind, entry)
+            for entry in installed.select(group=f"footnote.{kind}s")
+            if entry.name.strip(".")
+        )
         for kind in KINDS
     }
 

@@ -107,7 +107,7 @@ class Plugged:
         except ModelFailure:
             raise
         except Exception as error:
-            hint = self.plug_in.broken("broke", error).what
+            hint = self.plug_in.broken("broke", error, told=False).what
             raise ModelFailure("model_unavailable", "What writes the answers failed.", hint) from error
 
 

@@ -88,7 +88,7 @@ def _by_plug_in(plug_in: PlugIn, source: Source, limits: Limits) -> Extract:
         # not the file's fault: it is read when the plug-in is mended
         raise Unparsable("unreadable", str(error)) from error
     except Exception as error:
-        raise Unparsable("corrupt", plug_in.broken("broke on this file", error).what) from error
+        raise Unparsable("corrupt", plug_in.broken("broke on this file", error, told=False).what) from error
     if extract.readers is None:
         readers_of(extract.metadata, text="", where="The metadata")
     return extract
