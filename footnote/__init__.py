@@ -128,8 +128,7 @@ class Footnote:
         asked = self._question(text, scope, limit=limit)
 
         async def found(parts: "Parts") -> "list[Hit]":
-            retrieved = await parts.retriever.retrieve(asked.text, scope=asked.scope, limit=asked.top_k)
-            return list(retrieved.hits)
+            return list((await asyncio.to_thread(parts.retriever.trace, asked)).hits)
 
         return self._begin(found).result()
 

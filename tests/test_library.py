@@ -199,7 +199,7 @@ def endless(company: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Fo
 
     def with_endless(*settings: Any) -> Parts:
         parts = build_parts(*settings)
-        return replace(parts, turn=replace(parts.turn, answerer=writer))
+        return replace(parts, turn=replace(parts.turn, model=writer))
 
     monkeypatch.setattr("app.build.build", with_endless)
     with Footnote(company / "data") as one:

@@ -163,11 +163,11 @@ def _hiding(home: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _plug_ins() -> Finding:
-    from app.reader.extractive import ExtractiveAnswerer
+    from app.reader.extractive import EXTRACTIVE
     from ingest.parse.sniff import ENDINGS
     from vectorstore.plugins import KINDS, passed_over, plug_ins
 
-    ours = {"parser": ENDINGS, "answerer": frozenset([ExtractiveAnswerer.name])}
+    ours = {"parser": ENDINGS, "answerer": frozenset([EXTRACTIVE])}
     wrong, fine = list[str](), list[str]()
     for kind in KINDS:
         own = ours.get(kind, frozenset())
