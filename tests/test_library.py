@@ -22,7 +22,7 @@ from app.answer.answerer import Piece, Written
 from app.build import Parts
 from app.build import build as build_parts
 from footnote import Cancelled, Done, Footnote, FootnoteError, Scope, Sources, Text
-from tests.handbook import write_documents
+from tests.fakes.handbook import write_documents
 from tests.test_command_line import environment_of, footnote
 from tests.test_distribution import STRANGER, build
 

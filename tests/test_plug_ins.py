@@ -18,7 +18,7 @@ from app.build import open_answerer
 from app.settings import AnswerSettings
 from ingest.parse.dispatch import PARSERS
 from ingest.parse.sniff import ENDINGS
-from tests.handbook import write_documents
+from tests.fakes.handbook import write_documents
 from tests.test_command_line import footnote
 from tests.test_library import LEAVE, blocks
 from vectorstore.errors import Unavailable
