@@ -285,8 +285,8 @@ def test_it_reads_the_settings_of_the_commands_and_a_folder_that_is_given_wins(
     assert str(Footnote()._stored.data_dir) == "elsewhere"
     assert str(Footnote("given")._stored.data_dir) == "given"
     assert not any((tmp_path / name).exists() for name in ("nowhere", "elsewhere", "given"))
-    monkeypatch.setenv("FOOTNOTE_DATADIR", "x")
-    with pytest.raises(FootnoteError, match="Did you mean 'FOOTNOTE_DATA_DIR'"):
+    monkeypatch.setenv("FOOTNOTE_TOPK", "x")
+    with pytest.raises(FootnoteError, match="Did you mean 'FOOTNOTE_TOP_K'"):
         Footnote("given")
 
 
