@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from app import __version__
-from app.answer.answerer import LanguageModel
+from app.answer.answerer import Answerer, LanguageModel, Plugged, PluggedModel
 from app.events import Event
 from app.keys import Keys
 from app.question import Question
 from app.reader.answerable import read_passages
+from app.reader.extractive import EXTRACTIVE
 from app.runs.records import Records, records_url
 from app.runs.run import Run
 from app.service import Health, Service
@@ -24,9 +25,11 @@ from ingest.confined.page_pictures import PagePictures
 from ingest.originals import Originals
 from ingest.uploads import Uploads
 from prompts.loader import load
+from vectorstore.errors import Unavailable
 from vectorstore.models.embed import Embedder
 from vectorstore.models.pair_model import open_judge
 from vectorstore.open import open_embedder, open_store
+from vectorstore.plugins import plug_in
 from vectorstore.refine import open_reranker
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
@@ -57,16 +60,17 @@ def build(settings: Settings) -> Parts:
     """Open the embedder and the store and wire a turn; raises FootnoteError subclasses."""
     answer = settings.answer
     retriever = open_retriever(settings.store, answer)
-    model = build_answerer(settings.model) if settings.model.llm_model else None
+    answerer = open_answerer(settings.model)
+    model = answerer if isinstance(answerer, LanguageModel) else None
     embedder = retriever.embedder
     turn = Turn(
         retriever=retriever,
         condense=partial(by_model, model.complete) if model else by_words,
         read=partial(read_passages, embedder=embedder, threshold=answer.answer_threshold),
-        model=model,
+        model=answerer,
         check=partial(ground.check, judge=open_judge(answer.support_model), tau=live_tau(answer)),
         fallback=settings.model.llm_fallback,
-        prompt_hash=load("answer").hash if model else "",
+        prompt_hash=load("answer").hash if model and not settings.model.answerer else "",
         strict=answer.strict,
         ahead=settings.model.llm_ahead,
         complete=model.complete if model else None,
@@ -91,6 +95,24 @@ def open_configured_embedder(settings: StoreSettings) -> Embedder:
 def open_configured_store(settings: StoreSettings, embedder: Embedder) -> Store:
     """Open the store that the settings describe, with the reranker that they name."""
     return open_store(settings, embedder, rerank=open_reranker(settings.reranker))
+
+
+def open_answerer(settings: ModelSettings) -> Answerer | None:
+    """Open who is set to write answers, None for the documents' own sentences; raises BadInput and Unavailable."""
+    if settings.answerer == EXTRACTIVE:
+        return None
+    if not settings.answerer:
+        return build_answerer(settings) if settings.llm_model else None
+    plugged = plug_in("answerer", settings.answerer, own=[EXTRACTIVE])
+    try:
+        inner = plugged.load()(settings)
+        if not isinstance(inner, Answerer):
+            raise TypeError(f"{type(inner).__name__} has no name and write")
+    except Unavailable:
+        raise
+    except Exception as error:
+        raise plugged.broken("cannot be opened", error) from error
+    return PluggedModel(plugged, inner) if isinstance(inner, LanguageModel) else Plugged(plugged, inner)
 
 
 def build_answerer(settings: ModelSettings) -> LanguageModel:

@@ -201,6 +201,11 @@ class AnswerSettings(FootnoteSettings):
 class ModelSettings(FootnoteSettings):
     """Which language model writes answers, and how long it may take."""
 
+    answerer: str = Field(
+        default="",
+        description="Who writes answers: extractive, or the name of a plug-in's answerer. Empty: the language model "
+        "if one is set, else extractive, which quotes the documents' own sentences.",
+    )
     llm_base_url: str = Field(
         default="",
         validation_alias=AliasChoices("FOOTNOTE_LLM_BASE_URL", "OPENAI_BASE_URL", "llm_base_url"),

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from eval.cases import Case
-from eval.judge.judge import Judge
+from eval.judge.judge import NAMES, Judge
 from eval.metrics.answer import answers_of
 from eval.metrics.outcome import NOT_APPLICABLE, PLAIN, Outcome, Ruler, Score, ok
 from eval.metrics.row import Prices, Row, make_row
-from eval.metrics.scorers import scores_of, versions
+from eval.metrics.scorers import PluggedMetrics, scores_of, versions
 from eval.metrics.summary import Mean, summarise
 from eval.targets.target import Target
 from vectorstore.models.embed import Embedder
@@ -65,7 +65,7 @@ class Evaluation:
 
     `missing` holds the gold documents that the target cannot find, with the cases that need them. `seconds` are
     the times and costs of the run, which no comparison reads. `noise` is each metric's spread between repeats,
-    `spread` that of the judge's.
+    `spread` that of the judge's. `left_out` says of each plug-in's metric that is not among them why.
     """
 
     rows: tuple[Row, ...]
@@ -76,6 +76,7 @@ class Evaluation:
     seconds: Mapping[str, float]
     noise: Mapping[str, float]
     spread: Mapping[str, float] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @property
     def errors(self) -> int:
@@ -96,7 +97,9 @@ def evaluate(
     """Ask every case `repeat` times and score what comes back."""
     runs = _asked(cases, target, repeat)
     started = time.process_time()
-    scores = [_scored(run, embedder, judge, ruler) for run in runs]
+    plugged = plugged_metrics()
+    added = iter(plugged.scores([outcome for run in runs for outcome in run]))
+    scores = [[{**next(added), **own} for own in _scored(run, embedder, judge, ruler)] for run in runs]
     scoring = {"scorers, CPU seconds": time.process_time() - started}
     rows = tuple(
         make_row(case, [run[index] for run in runs], [run[index] for run in scores])
@@ -106,12 +109,18 @@ def evaluate(
         rows=rows,
         means=means_of(rows),
         fingerprint={"dataset": _dataset(rows), **target.fingerprint()},
-        scorers=versions(ruler) | (judge.versions() if judge else {}),
+        scorers=plugged.versions() | versions(ruler) | (judge.versions() if judge else {}),
         missing=_missing(cases, target.documents()),
         seconds=system([outcome for run in runs for outcome in run], prices) | scoring | _spent(judge),
         noise=_noise(scores),
         spread=dict(judge.spread) if judge else {},
+        left_out=tuple(plugged.left_out),
     )
+
+
+def plugged_metrics() -> PluggedMetrics:
+    """Load the metrics that plug-ins bring under names that none of ours has."""
+    return PluggedMetrics({*versions(), "answer_relevance", *NAMES})
 
 
 def _spent(judge: Judge | None) -> dict[str, float]:

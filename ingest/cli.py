@@ -1,8 +1,8 @@
 """`footnote ingest`: add, update and remove documents."""
 
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -14,8 +14,8 @@ from ingest.report import Failure, Report
 from ingest.run import Ingestion, Request, no_documents, removes_much, stdin_source
 from ingest.settings import IngestSettings
 from ingest.sources.discover import Source
+from ingest.sources.elsewhere import FetchedSources, fetched_sources, plugged_source
 from ingest.sources.fetch import Fetcher
-from ingest.sources.url_list import FetchedSources, fetched_sources
 from vectorstore.errors import BadInput, FootnoteError
 from vectorstore.settings import StoreSettings
 
@@ -71,6 +71,10 @@ _GROUPS = "Groups that may read these documents, now and in later runs; '' is al
 Groups: TypeAlias = Annotated[str | None, typer.Option(metavar="GROUP,…", help=_GROUPS)]
 _URLS = "Also fetch these URLs, one on a line (needs FOOTNOTE_URL_HOSTS)."
 Urls: TypeAlias = Annotated[Path | None, typer.Option(metavar="FILE", help=_URLS)]
+Sources: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Also take what this plug-in's source gives; may be repeated."),
+]
 Again: TypeAlias = Annotated[bool, typer.Option(help="Try again what failed and has not changed since.")]
 Strict: TypeAlias = Annotated[bool, typer.Option(help="Exit with 1 for findings too, not only for failures.")]
 
@@ -85,6 +89,7 @@ def ingest_command(
     acl: Groups = None,
     collection: Annotated[str | None, typer.Option(help="Collection that these documents belong to.")] = None,
     urls: Urls = None,
+    source: Sources = None,
     name: Annotated[str, typer.Option(help="File name of standard input, such as notes.md.")] = "",
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes that read documents.")] = None,
     retry_failed: Again = False,
@@ -103,7 +108,7 @@ def ingest_command(
     readers, tags, a language; a .footnoteignore lists what to leave out.
     """
     paths = paths or []
-    files = _files(paths, urls, watch=watch)
+    files = _files(paths, urls, source or [], watch=watch)
     request = Request(
         files,
         include=tuple(include or ()),
@@ -118,7 +123,7 @@ def ingest_command(
     stored = StoreSettings()
     output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
     ingestion = Ingestion(settings, stored)
-    with _stdin(paths, name, settings) as stdin, _fetched(urls, settings) as fetched:
+    with _stdin(paths, name, settings) as stdin, _fetched(urls, source or [], settings) as fetched:
         plan = ingestion.plan(request, stdin=stdin, fetched=fetched)
         if dry_run:
             output.plan(plan)
@@ -136,12 +141,12 @@ def ingest_command(
         raise typer.Exit(_FINDINGS)
 
 
-def _files(paths: list[str], urls: Path | None, *, watch: bool) -> tuple[Path, ...]:
+def _files(paths: list[str], urls: Path | None, names: list[str], *, watch: bool) -> tuple[Path, ...]:
     files = tuple(Path(path) for path in paths if path != "-")
-    if not paths and urls is None:
+    if not paths and urls is None and not names:
         raise BadInput("There is nothing to ingest.", "Name files or folders, or a list with --urls.")
-    if watch and (len(files) < len(paths) or urls is not None):
-        what = "Standard input" if len(files) < len(paths) else "A list of URLs"
+    if watch and (len(files) < len(paths) or urls is not None or names):
+        what = "Standard input" if len(files) < len(paths) else "A source" if names else "A list of URLs"
         raise BadInput(f"{what} cannot be watched.", "Name a folder.")
     return files
 
@@ -152,16 +157,26 @@ def _stdin(paths: list[str], name: str, settings: IngestSettings) -> AbstractCon
     return stdin_source(sys.stdin.buffer, name, max_bytes=settings.limits().max_file_bytes)
 
 
-def _fetched(urls: Path | None, settings: IngestSettings) -> AbstractContextManager[FetchedSources | None]:
-    if urls is None:
-        return nullcontext()
+@contextmanager
+def _fetched(urls: Path | None, names: list[str], settings: IngestSettings) -> Iterator[FetchedSources]:
+    fetched = FetchedSources()
+    with ExitStack() as kept:
+        if urls is not None:
+            fetched.add(kept.enter_context(fetched_sources(urls, _fetcher(settings))))
+        for name in dict.fromkeys(names):
+            most = settings.limits().max_file_bytes
+            fetched.add(kept.enter_context(plugged_source(name, max_bytes=most)))
+        yield fetched
+
+
+def _fetcher(settings: IngestSettings) -> Fetcher:
     hosts = settings.fetch_hosts()
     if not hosts:
         raise BadInput(
             "Documents are not fetched by URL unless their hosts are listed.",
             "Set FOOTNOTE_URL_HOSTS, for example to docs.example.org.",
         )
-    return fetched_sources(urls, Fetcher(hosts))
+    return Fetcher(hosts)
 
 
 def _confirm(plan: Plan) -> None:

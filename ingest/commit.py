@@ -19,7 +19,7 @@ from ingest.twins import Twins
 from vectorstore.errors import Busy, NotFound
 from vectorstore.models.embed import Embedder
 from vectorstore.store import Draft, Store
-from vectorstore.types import NOBODY, Chunk, Document, Vector, Vectors, document_id
+from vectorstore.types import NOBODY, Chunk, Document, Vector, Vectors, both, document_id
 
 _LONGEST_TITLE = 500
 
@@ -54,12 +54,14 @@ def prepare(
         passed_over = outcome.reason == "unsupported" and not step.source.named
         return Failure(uri, "skipped" if passed_over else outcome.reason, outcome.message)
     own = attributes_from(outcome.metadata, readers=outcome.readers)
+    if step.source.readers is not None:
+        own = replace(own, readers=both(step.source.readers, own.readers or frozenset()))
     foreign = sorted(own.readers - recipe.groups) if own.readers and recipe.groups is not None else []
     if foreign:
         return Failure(
             uri, "not_allowed", f"Its front matter names a group that is not yours: {foreign[0][:100]!r}."
         )
-    readers = _readers(step, own, before=before, override=recipe.override)
+    readers = _readers(step, own, before=before, override=recipe.override and step.source.readers is None)
     if readers.groups == NOBODY and recipe.groups is not None:
         return Failure(uri, "not_allowed", "Its front matter names readers that it may not have here.")
     attributes = step.rules.under(own).under(step.flags)

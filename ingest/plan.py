@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest.cut.chunk import CHUNKER, MOST_PASSAGES
+from ingest.extract import suffix_of
+from ingest.parse.dispatch import plugged_parsers
 from ingest.report import Action, Failure, Finding, Report
 from ingest.sources.discover import Discovery, Source
 from ingest.sources.ledger import Grant, Ledger, PastFailure
@@ -137,6 +139,8 @@ def _step(
         *(VERSIONS, recipe.chunk_tokens, recipe.chunk_overlap, _plain(rules), _plain(flags)),
         *([recipe.ocr] if recipe.ocr and _is_pdf(source.path) else []),
         *(["override"] if recipe.override else []),
+        *([sorted(source.readers)] if source.readers is not None else []),
+        *([str(plugged)] if (plugged := plugged_parsers().get(suffix_of(source.path.name))) else []),
         *([recipe.max_passages] if recipe.max_passages != MOST_PASSAGES else []),
     )
     around = hashlib.sha256(json.dumps(circumstances, sort_keys=True).encode()).hexdigest()

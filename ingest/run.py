@@ -16,9 +16,9 @@ from ingest.report import Report
 from ingest.sample import HANDBOOK
 from ingest.settings import IngestSettings
 from ingest.sources.discover import Discovery, Filters, Source, discover
+from ingest.sources.elsewhere import FetchedSources
 from ingest.sources.ledger import Grant, Ledger, load_ledger, update_ledger
 from ingest.sources.roots import Roots, safe_path
-from ingest.sources.url_list import FetchedSources
 from vectorstore.errors import BadInput
 from vectorstore.models.embed import Embedder
 from vectorstore.open import open_embedder, open_store
@@ -70,6 +70,7 @@ class Ingestion:
             found.add(stdin)
         if fetched is not None:
             found.unreadable |= fetched.failed
+            found.folders += fetched.folders
             for source in fetched.sources:
                 found.add(source)
         self._ledger.roots = list(roots)

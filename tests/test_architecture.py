@@ -14,7 +14,7 @@ from app.cli import COMMANDS, load
 from tests.house import LONG_FILE, LONG_FUNCTION, House
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("app", "eval", "ingest", "prompts", "vectorstore")
+ROOMS = ("app", "eval", "footnote", "ingest", "prompts", "vectorstore")
 HEAVY = (
     "torch",
     "sentence_transformers",
@@ -131,7 +131,7 @@ def test_text_of_an_answer_is_made_where_it_is_made_inert_and_nowhere_else() -> 
     assert makers == {"transcript.py", "redis_format.py"}
 
 
-@pytest.mark.parametrize("module", ["app.commands.serve", "app.cli"])
+@pytest.mark.parametrize("module", ["app.commands.serve", "app.cli", "footnote"])
 def test_starting_loads_no_heavy_library(module: str) -> None:
     code = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

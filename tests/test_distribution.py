@@ -22,7 +22,7 @@ from vectorstore.open import open_embedder
 from vectorstore.refine import open_reranker
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("app", "eval", "ingest", "prompts", "vectorstore")
+ROOMS = ("app", "eval", "footnote", "ingest", "prompts", "vectorstore")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 STRANGER = "footnote"
 """A distribution of this name on the package index is another project's."""
@@ -227,7 +227,7 @@ def test_the_wheel_holds_every_committed_file_of_the_packages_but_what_is_left_o
     with zipfile.ZipFile(wheel) as opened:
         held = set(opened.namelist())
     assert wanted - held == set()
-    for part in ("app/widget/widget.js", "prompts/answer.md", "app/language/phrases.toml", "ingest/sample/handbook/hr/annual-leave.md"):  # fmt: skip
+    for part in ("footnote/__init__.py", "footnote/py.typed", "app/widget/widget.js", "prompts/answer.md", "app/language/phrases.toml", "ingest/sample/handbook/hr/annual-leave.md"):  # fmt: skip
         assert part in held
     assert not [name for name in held if name.startswith(left_out)]
 

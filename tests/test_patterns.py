@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("app", "eval", "ingest", "prompts", "vectorstore")
+ROOMS = ("app", "eval", "footnote", "ingest", "prompts", "vectorstore")
 LENGTH = 8_000
 LIMIT = 0.05
 """Seconds of processor time that one call may take over `LENGTH` characters."""

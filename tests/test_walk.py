@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from app import cli
 from app.build import build_service
-from app.settings import AnswerSettings, ServeSettings
+from app.settings import Settings
 from tests.app.edge import serve
 from tests.fakes.handbook import small_handbook, write_documents
 from vectorstore.settings import StoreSettings
@@ -60,8 +60,7 @@ def assert_in_order(named: list[str], called: list[str]) -> None:
 def test_a_question_walks_as_the_page_says(tmp_path: Path) -> None:
     body = {"messages": [{"role": "user", "content": "How much leave do interns get?"}]}
     with small_handbook(tmp_path) as parts:
-        stored = StoreSettings(data_dir=tmp_path / "data")
-        service = build_service(parts, ServeSettings(), AnswerSettings(), stored)
+        service = build_service(parts, Settings(store=StoreSettings(data_dir=tmp_path / "data")))
         with traced() as called, serve(service) as served:
             assert "12 days" in httpx.post(f"{served.url}/v1/chat", json=body).text
     assert_in_order(walk("A question's way"), called)

@@ -1,11 +1,14 @@
 """`footnote doctor`: check what an answer depends on, and say what to do about what is wrong."""
 
 import asyncio
+import base64
+import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from importlib.metadata import PackageNotFoundError, distribution, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from app.answer.answerer import LanguageModel
     from vectorstore.models.embed import Embedder
 
-_PACKAGES = ("app", "eval", "ingest", "prompts", "vectorstore")
+_PACKAGES = ("app", "eval", "footnote", "ingest", "prompts", "vectorstore")
 _LIBRARIES = (
     "faiss-cpu",
     "tantivy",
@@ -32,6 +35,7 @@ _LIBRARIES = (
     "sse-starlette",
     "pypdf",
 )
+_FIRST_FILES = frozenset(f"{name}/__init__.py" for name in _PACKAGES)
 _MARKS = {"ok": "✓", "note": "·", "wrong": "✗"}
 _COLOURS = {"ok": "green", "note": "blue", "wrong": "red"}
 
@@ -61,6 +65,7 @@ def doctor() -> None:
 def examine() -> list[Finding]:
     """Run every check; a check that fails does not stop the next."""
     findings = [_attempt("Packages", _packages), _attempt("Versions", _versions)]
+    findings.append(_attempt("Plug-ins", _plug_ins))
     findings.append(_attempt("Settings", _settings))
     if findings[-1].state == "wrong":
         return findings  # every other check reads them
@@ -91,14 +96,29 @@ def _packages() -> Finding:
                 "Packages",
                 "wrong",
                 f"the package {name!r} is found at {found}, not in Footnote's own folder.",
-                "Run footnote from a folder that holds no package of that name.",
+                "Rename what stands there, or run footnote where it is not found.",
             )
     if _stranger():
         return Finding(
             "Packages",
             "wrong",
             "the distribution named footnote is installed here; it is another project's, this one is footnote-rag.",
-            f"Take it out: {sys.executable} -m pip uninstall footnote",
+            f"Take it out: {sys.executable} -m pip uninstall footnote"
+            + ("; then install Footnote's own wheel again, whose files it shares." if _shares(home) else ""),
+        )
+    for file in _written_over():
+        return Finding(
+            "Packages",
+            "wrong",
+            f"{file} is not what Footnote put there: another package has been written over it.",
+            "Install Footnote's own wheel again, in an environment of its own.",
+        )
+    for name, file in _hiding(home):
+        return Finding(
+            "Packages",
+            "note",
+            f"{file} hides Footnote's package {name!r} from programs that are run in this folder.",
+            "Rename it where one of them is to import footnote; the commands work.",
         )
     return Finding("Packages", "ok", f"Footnote {__version__}")
 
@@ -110,6 +130,57 @@ def _stranger() -> bool:
         return False
     # Footnote itself bore the name once.
     return not any(entry.value == "app.cli:main" for entry in entry_points)
+
+
+def _shares(home: Path) -> bool:
+    """Say whether the stranger's distribution has put files into our packages."""
+    listed = distribution("footnote").files or ()
+    return any(
+        (home / name) in Path(str(each.locate())).resolve().parents for each in listed for name in _PACKAGES
+    )
+
+
+def _written_over() -> Iterator[Path]:
+    """Yield the first files of our packages that differ from the record of their installation."""
+    try:
+        listed = distribution("footnote-rag").files or ()
+    except PackageNotFoundError:
+        return
+    for each in listed:
+        file = Path(str(each.locate()))
+        if each.hash is not None and each.hash.mode == "sha256" and each.as_posix() in _FIRST_FILES:
+            found = hashlib.sha256(file.read_bytes() if file.is_file() else b"").digest()
+            if base64.urlsafe_b64encode(found).rstrip(b"=").decode() != each.hash.value:
+                yield file
+
+
+def _hiding(home: Path) -> Iterator[tuple[str, Path]]:
+    """Yield what a program in the working directory would import in the place of our packages."""
+    for name in _PACKAGES:
+        spec = PathFinder.find_spec(name, [str(Path.cwd())])
+        if spec and spec.origin and home not in Path(spec.origin).resolve().parents:
+            yield name, Path(spec.origin)
+
+
+def _plug_ins() -> Finding:
+    from app.reader.extractive import EXTRACTIVE
+    from ingest.parse.sniff import ENDINGS
+    from vectorstore.plugins import KINDS, passed_over, plug_ins
+
+    ours = {"parser": ENDINGS, "answerer": frozenset([EXTRACTIVE])}
+    wrong, fine = list[str](), list[str]()
+    for kind in KINDS:
+        own = ours.get(kind, frozenset())
+        wrong += passed_over(kind, own=own)
+        for each in plug_ins(kind, own=own).values():
+            try:
+                each.load()
+                fine.append(str(each))
+            except FootnoteError as error:
+                wrong.append(error.what)
+    if wrong:
+        return Finding("Plug-ins", "wrong", " ".join(wrong), "Mend or uninstall them; all else works.")
+    return Finding("Plug-ins", "ok", ", ".join(fine) or "none")
 
 
 def _versions() -> Finding:
@@ -222,6 +293,11 @@ def _language_model() -> Finding:
     from app.settings import ModelSettings
 
     settings = ModelSettings()
+    if settings.answerer:
+        from app.build import open_answerer
+
+        open_answerer(settings)
+        return Finding("Language model", "ok", f"answers are written by {settings.answerer}.")
     if not settings.llm_model:
         return Finding(
             "Language model",

@@ -15,6 +15,7 @@ from app.support.calibration import Calibration
 from eval.judge.judge import NAMES, Judge, open_cache, openai_ask
 from eval.metrics.row import Prices
 from eval.metrics.scorers import versions
+from eval.run import plugged_metrics
 from vectorstore.errors import BadInput
 
 KAPPA = 0.6
@@ -108,7 +109,7 @@ def _told(judge: Judge) -> None:
 
 def check_metrics(names: Iterable[str]) -> None:
     """Raise BadInput for a name that no metric has: it would gate nothing."""
-    known = sorted({*versions(), "answer_relevance", *NAMES})
+    known = sorted({*versions(), "answer_relevance", *NAMES, *plugged_metrics().names()})
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)

@@ -75,7 +75,7 @@ def _table(found: Evaluation, comparison: Comparison | None) -> Table:
         table.add_column("90 % interval", justify="right")
         table.add_column("")
     for name, mean in found.means.items():
-        row = [name, f"{mean.value:.3f}", f"{mean.low:.3f} – {mean.high:.3f}", str(mean.n)]
+        row = [escape(name), f"{mean.value:.3f}", f"{mean.low:.3f} – {mean.high:.3f}", str(mean.n)]
         table.add_row(*row, *(_change(changes.get(name)) if changes else ()))
     return table
 

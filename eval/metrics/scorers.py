@@ -5,6 +5,9 @@ code is tidied. Scores of different versions are never compared.
 """
 
 import hashlib
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TypeAlias
 
 from app.events import Citation, Passage
 from eval.cases import Case, Evidence, Nugget
@@ -12,6 +15,8 @@ from eval.metrics.answer import CORRECTNESS, citations, contents, correctness, g
 from eval.metrics.outcome import ERROR, PLAIN, Outcome, Ruler, Score
 from eval.metrics.refusal import refusal
 from eval.metrics.retrieval import retrieval
+from vectorstore.errors import Unavailable
+from vectorstore.plugins import PlugIn, passed_over, plug_ins
 from vectorstore.types import Document, DocumentId, Span
 
 K = 5
@@ -51,10 +56,66 @@ def versions(ruler: Ruler = PLAIN) -> dict[str, str]:
     for probe in _probes():
         for name, score in scores_of(probe, probed).items():
             said.setdefault(name, []).append(f"{score.status} {score.value:.2f}")
-    return {
-        name: hashlib.sha256(" ".join(values).encode()).hexdigest()[:8]
-        for name, values in sorted(said.items())
-    }
+    return {name: _version(values) for name, values in sorted(said.items())}
+
+
+def _version(said: Sequence[str]) -> str:
+    return hashlib.sha256(" ".join(said).encode()).hexdigest()[:8]
+
+
+Metric: TypeAlias = Callable[[Outcome], Score]
+
+
+class PluggedMetrics:
+    """The metrics of plug-ins whose names are none of ours (`own`).
+
+    One that breaks on any case is left out of the whole run, so that its mean is never one over the easy cases.
+    """
+
+    def __init__(self, own: Collection[str]) -> None:
+        self.left_out = passed_over("metric", own=own)
+        """A sentence for each that is not used."""
+        self._metrics: dict[str, tuple[PlugIn, Metric]] = {}
+        for name, plug_in in plug_ins("metric", own=own).items():
+            try:
+                self._metrics[name] = plug_in, plug_in.load()
+            except Unavailable as error:
+                self.left_out.append(error.what)
+
+    def names(self) -> list[str]:
+        """Return the names of those that can be used so far."""
+        return list(self._metrics)
+
+    def scores(self, outcomes: Sequence[Outcome]) -> list[dict[str, Score]]:
+        """Score every outcome by each metric; a broken turn scores `error`."""
+        columns: dict[str, list[Score]] = {}
+        for name, (plug_in, metric) in list(self._metrics.items()):
+            try:
+                columns[name] = [ERROR if each.error else _sound(metric(each)) for each in outcomes]
+            except Exception as error:  # noqa: BLE001 - the edge: another's code, and the other metrics stand
+                self.left_out.append(plug_in.broken("broke and is left out", error).what)
+                del self._metrics[name]
+        return [{name: column[place] for name, column in columns.items()} for place in range(len(outcomes))]
+
+    def versions(self) -> dict[str, str]:
+        """Return the version of each that scored."""
+        return {name: _version(list(_said(metric))) for name, (_, metric) in self._metrics.items()}
+
+
+def _said(metric: Metric) -> Iterator[str]:
+    for probe in _probes():
+        try:
+            score = _sound(metric(probe))
+        except Exception as error:  # noqa: BLE001 - the edge: what it does to a probe is its version
+            yield type(error).__name__
+        else:
+            yield f"{score.status} {score.value:.2f}"
+
+
+def _sound(score: object) -> Score:
+    if not isinstance(score, Score) or not math.isfinite(score.value) or not 0 <= score.value <= 1:
+        raise ValueError(f"{score!r} is no Score from 0 to 1")
+    return score
 
 
 def _probes() -> list[Outcome]:

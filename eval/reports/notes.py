@@ -97,6 +97,7 @@ def notes(found: Evaluation, judgement: Judgement) -> list[str]:
     if found.noise:
         worst = max(found.noise, key=lambda name: found.noise[name])
         lines.append(f"Between repeats the means vary by {found.noise[worst]:.4f} at most ({worst}).")
+    lines += found.left_out
     if judgement.errors:
         lines.append(f"Broken, and counted in no mean: {judgement.errors} of {counted(judgement.cases)}.")
     return lines

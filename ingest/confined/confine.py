@@ -1,6 +1,7 @@
 """What a worker process gives up before it sees a file: privileges, network, files, memory, time."""
 
 import ctypes
+import json
 import mimetypes
 import os
 import resource
@@ -114,6 +115,14 @@ def cpu_allowance(seconds: int) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds + 1, hard))
+
+
+def become_command() -> None:
+    """Confine this process, and have it become a command. Arguments as JSON: bytes of memory and seconds, files it may read, the command."""
+    (memory_bytes, seconds), readable, command = (json.loads(argument) for argument in sys.argv[1:])
+    confine(memory_bytes, also=map(Path, readable))
+    cpu_allowance(seconds)
+    os.execv(command[0], command)  # noqa: S606 - no shell, and the program's path is ours
 
 
 def worker_environment() -> dict[str, str]:

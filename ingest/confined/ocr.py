@@ -21,7 +21,7 @@ PROGRAM: Final = "tesseract"
 _MOST_CHARS: Final = 100_000
 _START: Final = (
     "import sys, json; sys.path[:] = [*sys.path, *json.loads(sys.argv.pop(1))]; "
-    "from ingest.confined.ocr_process import main; main()"
+    "from ingest.confined.confine import become_command; become_command()"
 )
 _CODE_ROOT: Final = str(Path(__file__).resolve().parents[2])
 _DATA_FOLDER = re.compile(r'"(.+)"')

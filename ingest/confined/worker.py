@@ -10,6 +10,10 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ingest.confined.confine import confine, cpu_allowance
@@ -18,6 +22,7 @@ from ingest.parcel import READY, pack
 from ingest.parse.dispatch import parse
 from ingest.parse.pdf.picture import layout_of, picture_of
 from ingest.picture import Layout, Picture, Place, pack_layout, pack_picture
+from vectorstore.plugins import PlugIn
 
 _MAX_REQUEST: Final = 16_384
 OUT_OF_MEMORY: Final = ParseFailure(
@@ -31,19 +36,33 @@ class _Request(NamedTuple):
 
 
 def main() -> None:
-    """Serve until the parent closes the socket. The limits come as JSON in the first argument."""
+    """Serve until the parent closes the socket. The arguments are JSON: the limits, the parsers of plug-ins."""
     limits = Limits(**json.loads(sys.argv[1]))
+    plugged = {each["name"]: PlugIn(**each) for each in json.loads(sys.argv[2])}
     with socket.socket(fileno=0) as parent:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        confine(limits.memory_bytes)
+        confine(limits.memory_bytes, also=_code_of(plugged.values()))
         parent.sendall(READY)
         # libraries write warnings about damaged files; nobody reads them, and a full pipe would block
         os.dup2(nowhere, 2)
         while (request := _receive(parent)) is not None:
             cpu_allowance(limits.cpu_seconds)
-            outcome = _outcome(request, limits)
+            outcome = _outcome(request, limits, plugged)
             parent.sendall(_parcel(outcome))
             del outcome
+
+
+def _code_of(plug_ins: Iterable[PlugIn]) -> Iterator[Path]:
+    """Return where plug-ins lie that are not among the installed packages: their own files, not what is beside them.
+
+    Looking for them now is also what lets them be found later, in folders that can then no longer be listed.
+    """
+    for plug_in in plug_ins:
+        with suppress(ImportError, ValueError):
+            spec = find_spec(plug_in.value.partition(":")[0].partition(".")[0].strip())
+            if spec is not None:
+                places = spec.submodule_search_locations or filter(None, [spec.origin])
+                yield from map(Path, places)
 
 
 def _receive(parent: socket.socket) -> _Request | None:
@@ -57,10 +76,13 @@ def _receive(parent: socket.socket) -> _Request | None:
     return _Request(json.loads(message), list(descriptors))
 
 
-def _outcome(request: _Request, limits: Limits) -> Extract | Layout | Picture | ParseFailure:
+def _outcome(
+    request: _Request, limits: Limits, plugged: Mapping[str, PlugIn]
+) -> Extract | Layout | Picture | ParseFailure:
     try:
         data, *beside = [_content(each, limits.max_file_bytes + 1) for each in request.descriptors]
-        return _answer(request.asked, data, limits, ocr=_ocr_pages(beside[0]) if beside else None)
+        ocr = _ocr_pages(beside[0]) if beside else None
+        return _answer(request.asked, data, limits, ocr=ocr, plugged=plugged)
     except Unparsable as failure:
         return ParseFailure(failure.reason, failure.message, failure.unread)
     except MemoryError:
@@ -86,13 +108,18 @@ def _ocr_pages(body: bytes) -> OcrPages:
 
 
 def _answer(
-    asked: dict[str, Any], data: bytes, limits: Limits, *, ocr: OcrPages | None
+    asked: dict[str, Any],
+    data: bytes,
+    limits: Limits,
+    *,
+    ocr: OcrPages | None,
+    plugged: Mapping[str, PlugIn],
 ) -> Extract | Layout | Picture:
     if "page" in asked:
         return picture_of(data, asked["page"], limits, width=asked["width"])
     if "places" in asked:
         return layout_of(data, [Place(*place) for place in asked["places"]], limits)
-    return parse(data, name=asked["name"], limits=limits, ocr=ocr)
+    return parse(data, name=asked["name"], limits=limits, ocr=ocr, plugged=plugged)
 
 
 # after the failure's own frames are gone: where memory ran out, they hold what is left of it

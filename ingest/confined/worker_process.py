@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 from ingest.confined.confine import worker_environment
 from ingest.extract import Extract, Limits, OcrPages, ParseFailure
 from ingest.parcel import LENGTH, READY, BadParcel, unpack
+from ingest.parse.dispatch import plugged_parsers
 from vectorstore.errors import Unavailable
 
 _FILES_PER_WORKER: Final = 1_000
@@ -156,6 +157,7 @@ class WorkerProcess:
                     [
                         *(sys.executable, "-I", "-B", "-X", "utf8", "-c", _START),
                         *(json.dumps(paths), json.dumps(asdict(self._limits))),
+                        json.dumps([asdict(each) for each in plugged_parsers().values()]),
                     ],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,

@@ -1,11 +1,17 @@
-"""From a file's bytes to its Extract: find the type by content, load that type's parser, run it."""
+"""From a file's bytes to its Extract: find the type by content, load that type's parser, run it.
 
-from collections.abc import Callable
+A plug-in's parser reads the files of one ending, whatever they hold; endings that Footnote reads stay Footnote's.
+"""
+
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Final, TypeAlias, cast
 
-from ingest.extract import Extract, Limits, OcrPages, Source, Unparsable
-from ingest.parse.sniff import sniff
+from ingest.extract import Extract, Limits, OcrPages, Source, Unparsable, suffix_of
+from ingest.parse.access import readers_of
+from ingest.parse.sniff import ENDINGS, sniff
+from vectorstore.errors import Unavailable
+from vectorstore.plugins import PlugIn, plug_ins
 
 Parser: TypeAlias = Callable[[Source, Limits], Extract]
 
@@ -32,8 +38,25 @@ PARSERS: Final = {
 """Media type → the module whose `parse` reads it; loaded only when such a file comes."""
 
 
-def parse(data: bytes, *, name: str, limits: Limits, ocr: OcrPages | None = None) -> Extract:
-    """Read a document of any supported type.
+def plugged_parsers() -> dict[str, PlugIn]:
+    """Return the parsers that plug-ins bring, by the ending of the names of their files."""
+    return plug_ins("parser", own=ENDINGS)
+
+
+def formats() -> list[str]:
+    """Return all that can be read: what failed before may succeed when this changes."""
+    return sorted([*PARSERS, *map(str, plugged_parsers().values())])
+
+
+def parse(
+    data: bytes,
+    *,
+    name: str,
+    limits: Limits,
+    ocr: OcrPages | None = None,
+    plugged: Mapping[str, PlugIn] | None = None,
+) -> Extract:
+    """Read a document of any supported type, or of an ending that a plug-in reads.
 
     Raises:
         Unparsable: with a typed reason and a sentence for a person.
@@ -43,6 +66,8 @@ def parse(data: bytes, *, name: str, limits: Limits, ocr: OcrPages | None = None
         raise Unparsable(
             "too_large", f"The file is larger than {limits.max_file_bytes // 1_000_000} MB; split it."
         )
+    if plugged and (plug_in := plugged.get(suffix_of(name))):
+        return _by_plug_in(plug_in, Source(data, name, f"application/x-{plug_in.name}", ocr), limits)
     media_type = sniff(data, name)
     if media_type not in PARSERS:
         raise Unparsable(
@@ -50,3 +75,20 @@ def parse(data: bytes, *, name: str, limits: Limits, ocr: OcrPages | None = None
         )
     parser = cast(Parser, import_module(PARSERS[media_type]).parse)
     return parser(Source(data, name, media_type, ocr), limits)
+
+
+def _by_plug_in(plug_in: PlugIn, source: Source, limits: Limits) -> Extract:
+    try:
+        extract = plug_in.load()(source, limits)
+        if not isinstance(extract, Extract):
+            raise TypeError(f"it gave {type(extract).__name__} and no Extract")
+    except (Unparsable, MemoryError, RecursionError):
+        raise
+    except Unavailable as error:
+        # not the file's fault: it is read when the plug-in is mended
+        raise Unparsable("unreadable", str(error)) from error
+    except Exception as error:
+        raise Unparsable("corrupt", plug_in.broken("broke on this file", error, told=False).what) from error
+    if extract.readers is None:
+        readers_of(extract.metadata, text="", where="The metadata")
+    return extract

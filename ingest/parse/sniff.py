@@ -124,6 +124,14 @@ _TEXT_NAMES: Final = {
     "xhtml": "text/html",
     "eml": "message/rfc822",
 }
+ENDINGS: Final = frozenset(
+    {
+        *_TEXT_NAMES,
+        *SUFFIXES,
+        *("txt", "text", "log", "xml", "pdf", "rtf", "epub", "odt", "docx", "pptx", "xlsx"),
+    }
+)
+"""The endings of names that are read here; a plug-in gets none of them."""
 _TEXT_MARKS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 _HEAD: Final = 65_536
 _HTML = re.compile(

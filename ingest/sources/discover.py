@@ -21,7 +21,8 @@ class Source:
     """A file to ingest: its address, where it lies, and its path inside what was named.
 
     `named` says that the user named this very file; one found in a folder may be passed over when its type
-    is not supported. `known_as` is another address that a rule may mean it by.
+    is not supported. `known_as` is another address that a rule may mean it by. `readers` are those that a plug-in's
+    source names: within what the operator allows, as a document's own.
     """
 
     uri: str
@@ -29,6 +30,7 @@ class Source:
     relative: str
     named: bool = False
     known_as: str = ""
+    readers: frozenset[str] | None = None
 
 
 class Filters:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from ingest.parse.dispatch import PARSERS
+from ingest.parse.dispatch import formats
 from ingest.sources.roots import Root
 from vectorstore.errors import BadInput
 
@@ -78,9 +78,9 @@ def load_ledger(data_dir: Path) -> Ledger:
         raise BadInput(
             f"{str(file)!r} is damaged.", "Restore it, or delete it and give --acl again."
         ) from error
-    if ledger.formats != sorted(PARSERS):
-        # a release that reads more may read what failed before
-        ledger.failures, ledger.formats = {}, sorted(PARSERS)
+    if ledger.formats != (readable := formats()):
+        # a release or plug-in that reads more may read what failed before
+        ledger.failures, ledger.formats = {}, readable
     return ledger
 
 

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Final
 
 from vectorstore.errors import BadInput
 
@@ -15,6 +16,8 @@ _DEVICES = frozenset(
 _LONGEST_NAME = 255
 _LONGEST_PATH = 4_096
 _BLOCK = 1 << 20
+SOURCE: Final = "source:"
+"""What the addresses of a plug-in's documents begin with; no folder's do."""
 
 
 def safe_path(root: Path, relative: str) -> Path:
@@ -99,7 +102,11 @@ class Roots:
         parts = [printable(part) for part in folder.parts[1:]] or ["root"]
         candidates = ["/".join(parts[-count:]) for count in range(1, len(parts) + 1)]
         candidates += [f"{parts[-1]}-{number}" for number in range(2, len(taken) + 3)]
-        return next(name for name in candidates if not any(_overlap(name, other) for other in taken))
+        return next(
+            name
+            for name in (each.replace(SOURCE, "source_") for each in candidates)
+            if not any(_overlap(name, other) for other in taken)
+        )
 
 
 def printable(name: str) -> str:

@@ -256,7 +256,7 @@ def test_there_are_a_hundred_and_fifty_tricks() -> None:
 def test_a_list_of_urls_goes_in_and_what_fails_is_said(tmp_path: Path) -> None:
     from ingest.run import Ingestion, Request
     from ingest.settings import IngestSettings
-    from ingest.sources.url_list import fetched_sources
+    from ingest.sources.elsewhere import fetched_sources
     from vectorstore.settings import StoreSettings
 
     with listening(OUTSIDE) as server:
