@@ -280,10 +280,10 @@ def test_it_reads_the_settings_of_the_commands_and_a_folder_that_is_given_wins(
         assert len(one.search("annual leave", scope=EVERYTHING)) == 2
         assert len(one.search("annual leave", scope=EVERYTHING, limit=1)) == 1
     (tmp_path / ".env").write_text("FOOTNOTE_DATA_DIR=nowhere\n")
-    assert str(Footnote()._stored.data_dir) == "nowhere"
+    assert str(Footnote()._settings.store.data_dir) == "nowhere"
     monkeypatch.setenv("FOOTNOTE_DATA_DIR", "elsewhere")
-    assert str(Footnote()._stored.data_dir) == "elsewhere"
-    assert str(Footnote("given")._stored.data_dir) == "given"
+    assert str(Footnote()._settings.store.data_dir) == "elsewhere"
+    assert str(Footnote("given")._settings.store.data_dir) == "given"
     assert not any((tmp_path / name).exists() for name in ("nowhere", "elsewhere", "given"))
     monkeypatch.setenv("FOOTNOTE_TOPK", "x")
     with pytest.raises(FootnoteError, match="Did you mean 'FOOTNOTE_TOP_K'"):
