@@ -27,7 +27,7 @@ from ingest.uploads import Uploads
 from prompts.loader import load
 from vectorstore.errors import Unavailable
 from vectorstore.models.embed import Embedder
-from vectorstore.models.pair_model import open_judge
+from vectorstore.models.pair_model import open_checker
 from vectorstore.open import open_embedder, open_store
 from vectorstore.plugins import plug_in
 from vectorstore.refine import open_reranker
@@ -68,7 +68,7 @@ def build(settings: Settings) -> Parts:
         condense=partial(by_model, model.complete) if model else by_words,
         read=partial(read_passages, embedder=embedder, threshold=answer.answer_threshold),
         model=answerer,
-        check=partial(ground.check, judge=open_judge(answer.support_model), tau=live_tau(answer)),
+        check=partial(ground.check, checker=open_checker(answer.support_model), tau=live_tau(answer)),
         fallback=settings.model.llm_fallback,
         prompt_hash=load("answer").hash if model and not settings.model.answerer else "",
         strict=answer.strict,

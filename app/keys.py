@@ -31,7 +31,7 @@ class Key:
     name: str
     tenant: str
     groups: tuple[str, ...]
-    scopes: tuple[Right, ...]
+    rights: tuple[Right, ...]
     created: str
     expires: str | None = None
     revoked: str | None = None
@@ -80,13 +80,13 @@ class Keys:
         *,
         tenant: str = DEFAULT_TENANT,
         groups: Iterable[str] = (),
-        scopes: Iterable[Right] = READING,
+        rights: Iterable[Right] = READING,
         expires: datetime | None = None,
     ) -> NewKey:
-        """Make a key; raises BadInput for an unknown scope or an expiry without time zone."""
-        chosen = tuple(scopes)
-        if not chosen or any(scope not in RIGHTS for scope in chosen):
-            raise BadInput(f"Unknown scope in {chosen!r}.", f"Choose from {', '.join(RIGHTS)}.")
+        """Make a key; raises BadInput for an unknown right or an expiry without time zone."""
+        chosen = tuple(rights)
+        if not chosen or any(right not in RIGHTS for right in chosen):
+            raise BadInput(f"Unknown right in {chosen!r}.", f"Choose from {', '.join(RIGHTS)}.")
         if expires is not None and expires.tzinfo is None:
             raise BadInput("The expiry has no time zone.", "Add one, for example +00:00.")
         identity = secrets.token_hex(4)
@@ -97,7 +97,7 @@ class Keys:
             name=name,
             tenant=tenant,
             groups=tuple(groups),
-            scopes=chosen,
+            rights=chosen,
             created=_now().isoformat(timespec="seconds"),
             expires=expires.isoformat(timespec="seconds") if expires else None,
         )
@@ -209,11 +209,13 @@ class Keys:
 
 
 def _grant(key: Key) -> Grant:
-    return Grant(key.id, Scope(key.tenant, frozenset(key.groups)), frozenset(key.scopes))
+    return Grant(key.id, Scope(key.tenant, frozenset(key.groups)), frozenset(key.rights))
 
 
 def _key(item: dict[str, Any]) -> Key:  # Any: parsed JSON of our own file, checked by the field names below
-    key = Key(**{**item, "groups": tuple(item["groups"]), "scopes": tuple(item["scopes"])})
+    # What files of earlier releases call it.
+    rights = item.pop("scopes") if "scopes" in item else item["rights"]
+    key = Key(**{**item, "groups": tuple(item["groups"]), "rights": tuple(rights)})
     key.active(_now())  # an expiry that is no date raises here, and not when somebody calls
     return key
 

@@ -28,7 +28,7 @@ class ServeSettings(FootnoteSettings):
         description="HTTP server; granian passes more streams per core and needs the extra [granian].",
     )
     uploads: bool = Field(
-        default=True, description="Take documents over HTTP; with keys, from those with the scope write."
+        default=True, description="Take documents over HTTP; with keys, from those with the right write."
     )
     max_upload_mb: int = Field(default=100, ge=1, description="Largest body of one upload, in megabytes.")
     max_body_bytes: int = Field(

@@ -1,6 +1,6 @@
 """An evaluation in one read: ask every case, score every outcome, average.
 
-What it means (gates, regressions, causes) is `eval/gate/verdict.py`; how it is told is `eval/reports/report.py`.
+What it means (gates, regressions, causes) is `eval/gate/conclusion.py`; how it is told is `eval/reports/report.py`.
 """
 
 import hashlib

@@ -17,7 +17,7 @@ class OcrPages:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class RawFile:
     """A file's bytes, its type by content, and its name (a hint only: it decides between dialects of text).
 
     `ocr` is None when nobody has tried to read its pictures.

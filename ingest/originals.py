@@ -128,7 +128,7 @@ def forget_uris(data_dir: Path, uris: Iterable[str]) -> None:
     """Drop what the ledger says of single documents: an erased address must stand in no file."""
     gone = frozenset(uris)
     ledger = load_ledger(data_dir)
-    if gone.isdisjoint(ledger.grants) and gone.isdisjoint(ledger.failures):
+    if gone.isdisjoint(ledger.flags) and gone.isdisjoint(ledger.failures):
         return
     update_ledger(data_dir, lambda kept: kept.forget(gone))
 

@@ -11,7 +11,7 @@ from ingest.extract import suffix_of
 from ingest.parse.dispatch import plugged_parsers
 from ingest.report import Action, Failure, Finding, Report
 from ingest.sources.discover import Discovery, Source
-from ingest.sources.ledger import Grant, Ledger, PastFailure
+from ingest.sources.ledger import Flags, Ledger, PastFailure
 from ingest.sources.roots import content_digest
 from ingest.sources.rules import Attributes, Rule, attributes_from, ruled
 from ingest.sources.side_cars import SideCars
@@ -98,7 +98,7 @@ def make_plan(
     for source in found.sources.values():
         try:
             step = _step(
-                source, indexed, recipe=recipe, grant=ledger.grant(source.uri), side_cars=found.side_cars
+                source, indexed, recipe=recipe, given=ledger.flags_of(source.uri), side_cars=found.side_cars
             )
         except FootnoteError as error:
             plan.failed.append(Failure(source.uri, "metadata", str(error)))
@@ -121,7 +121,7 @@ def content_of(digest: str) -> str:
 
 
 def _step(
-    source: Source, indexed: Mapping[str, str], *, recipe: Recipe, grant: Grant, side_cars: SideCars
+    source: Source, indexed: Mapping[str, str], *, recipe: Recipe, given: Flags, side_cars: SideCars
 ) -> Step:
     size = source.path.lstat().st_size
     if size > recipe.max_file_bytes:
@@ -132,7 +132,7 @@ def _step(
     rules = ruled(source, recipe.rules)
     beside = side_cars.of(source.path)
     flags = attributes_from(beside.values, readers=beside.readers).under(
-        Attributes(grant.readers, metadata={"collection": grant.collection} if grant.collection else {})
+        Attributes(given.readers, metadata={"collection": given.collection} if given.collection else {})
     )
     content = content_digest(source.path)
     circumstances: tuple[object, ...] = (

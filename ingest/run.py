@@ -17,7 +17,7 @@ from ingest.sample import HANDBOOK
 from ingest.settings import IngestSettings
 from ingest.sources.discover import Discovery, Filters, Source, discover
 from ingest.sources.elsewhere import FetchedSources
-from ingest.sources.ledger import Grant, Ledger, load_ledger, update_ledger
+from ingest.sources.ledger import Flags, Ledger, load_ledger, update_ledger
 from ingest.sources.roots import Roots, safe_path
 from vectorstore.errors import BadInput
 from vectorstore.models.embed import Embedder
@@ -54,7 +54,7 @@ class Ingestion:
         self._stored = stored
         self._data_dir = stored.data_dir
         self._ledger = load_ledger(stored.data_dir)
-        self._granted: dict[str, Grant] = {}
+        self._given: dict[str, Flags] = {}
 
     def plan(
         self, request: Request, *, stdin: Source | None = None, fetched: FetchedSources | None = None
@@ -123,7 +123,7 @@ class Ingestion:
         """Note folders and flags before the first document goes in: a kill must not lose an access list."""
         known = {root.name: root for root in ledger.roots}
         ledger.roots = list((known | {root.name: root for root in self._ledger.roots}).values())
-        ledger.grants |= self._granted
+        ledger.flags |= self._given
 
     def _indexed(self) -> Mapping[str, str]:
         with self._store() as store, store.snapshot() as snapshot:
@@ -140,8 +140,8 @@ class Ingestion:
         if request.readers is None and request.collection is None:
             return
         for prefix in [*found.folders, *(source.uri for source in found.sources.values() if source.named)]:
-            before = self._ledger.grants.get(prefix, Grant())
-            self._granted[prefix] = self._ledger.grants[prefix] = Grant(
+            before = self._ledger.flags.get(prefix, Flags())
+            self._given[prefix] = self._ledger.flags[prefix] = Flags(
                 before.readers if request.readers is None else request.readers,
                 before.collection if request.collection is None else request.collection,
             )

@@ -19,7 +19,7 @@ from ingest.plan import Plan, Recipe, make_plan
 from ingest.report import Failure
 from ingest.settings import IngestSettings
 from ingest.sources.discover import Discovery, Source
-from ingest.sources.ledger import Grant, Ledger
+from ingest.sources.ledger import Flags, Ledger
 from ingest.sources.roots import printable, safe_path
 from ingest.sources.rules import Rule, decide, ruled
 from vectorstore.errors import BadInput, Busy
@@ -27,7 +27,7 @@ from vectorstore.models.embed import Embedder
 from vectorstore.store import Snapshot, Store
 from vectorstore.types import NOBODY, Condition, Document, Scope
 
-Status: TypeAlias = Literal["added", "changed", "unchanged", "no_text", "failed"]
+Taken: TypeAlias = Literal["added", "changed", "unchanged", "no_text", "failed"]
 
 _WAITING: Final = 4
 _BLOCK: Final = 1 << 20
@@ -46,7 +46,7 @@ class Uploaded:
     """What became of one file; `document` is the one now in the index, `failure` why this file is not."""
 
     name: str
-    status: Status
+    status: Taken
     uri: str = ""
     document: Document | None = None
     chunks: int = 0
@@ -203,7 +203,7 @@ class Uploads:
                 if new is not None and self._originals.of(new) is None:
                     self._originals.keep(new, source.path)
                 self._originals.forget(tenant=tenant, uri=uri, but=new)
-                status: Status = "added" if not old else "changed" if uri in written else "unchanged"
+                status: Taken = "added" if not old else "changed" if uri in written else "unchanged"
                 chunks = len(after.chunks(new.id)) if new else 0
                 verdicts[source.relative] = Uploaded(source.relative, status, uri, new, chunks)
         return verdicts
@@ -219,16 +219,16 @@ def _planned(
 ) -> Plan:
     """Plan files against the index; without `given` readers a document that changes keeps those it has."""
     if given is not None:
-        return _granted(sources, indexed, dict.fromkeys((one.uri for one in sources), given), recipe=recipe)
-    plan = _granted(sources, indexed, {}, recipe=recipe)
+        return _permitted(sources, indexed, dict.fromkeys((one.uri for one in sources), given), recipe=recipe)
+    plan = _permitted(sources, indexed, {}, recipe=recipe)
     again = [step.source for step in plan.steps if readers.get(step.source.uri)]
-    kept = _granted(again, indexed, readers, recipe=recipe)
+    kept = _permitted(again, indexed, readers, recipe=recipe)
     plan.steps = [step for step in plan.steps if step.source not in again] + kept.steps
     plan.failed += kept.failed
     return plan
 
 
-def _granted(
+def _permitted(
     sources: Sequence[Source],
     indexed: Mapping[str, str],
     readers: Mapping[str, frozenset[str]],
@@ -237,15 +237,15 @@ def _granted(
 ) -> Plan:
     """Plan files with these readers, as far as the rules allow them."""
     refused: list[Failure] = []
-    grants: dict[str, Grant] = {}
+    flags: dict[str, Flags] = {}
     for one in sources:
         if one.uri in readers:
             allowed = decide(ruled(one, recipe.rules).readers, readers[one.uri]).groups
-            grants[one.uri] = Grant(allowed)
+            flags[one.uri] = Flags(allowed)
             if allowed == NOBODY:
                 refused.append(Failure(one.uri, "not_allowed", "It may not have these readers here."))
-    left = {one.uri: one for one in sources if grants.get(one.uri, Grant()).readers != NOBODY}
-    plan = make_plan(Discovery(sources=left), indexed, recipe=recipe, ledger=Ledger(grants=grants))
+    left = {one.uri: one for one in sources if flags.get(one.uri, Flags()).readers != NOBODY}
+    plan = make_plan(Discovery(sources=left), indexed, recipe=recipe, ledger=Ledger(flags=flags))
     plan.failed += refused
     return plan
 
@@ -266,7 +266,7 @@ def _is_free(source: Source, standing: Document | None, *, scope: Scope, rules: 
 
 
 def _refused(failure: Failure, source: Source) -> Uploaded:
-    status: Status = "no_text" if failure.reason == "no_text" else "failed"
+    status: Taken = "no_text" if failure.reason == "no_text" else "failed"
     return Uploaded(source.relative, status, failure.uri, failure=failure)
 
 

@@ -270,13 +270,13 @@ def _tokenizer(embedder: "Embedder") -> Finding:
 def _checker() -> Finding:
     from app.settings import AnswerSettings
     from app.support.calibration import live_tau
-    from vectorstore.models.pair_model import open_judge
+    from vectorstore.models.pair_model import open_checker
 
     settings = AnswerSettings()
-    judge, tau = open_judge(settings.support_model), live_tau(settings)
-    if judge is not None:
-        judge("It is ready.", "It is ready.", 0.0)  # loads it
-    by = "words and the trained checker" if judge else "words"
+    checker, tau = open_checker(settings.support_model), live_tau(settings)
+    if checker is not None:
+        checker("It is ready.", "It is ready.", 0.0)  # loads it
+    by = "words and the trained checker" if checker else "words"
     return Finding(
         "Support checker", "ok", by + (f", calibrated to {tau:.2f}" if settings.calibration else "")
     )

@@ -21,11 +21,13 @@ def create(
     group: Annotated[
         list[str] | None, typer.Option(help="A group its holder belongs to; may be repeated.")
     ] = None,
-    scope: Annotated[
+    right: Annotated[
         list[str] | None,
         typer.Option(
+            "--right",
+            "--scope",
             help="chat, search, documents (to read them), write (to add and remove them); may be repeated. "
-            "Default: all but write."
+            "Default: all but write.",
         ),
     ] = None,
     days: Annotated[int | None, typer.Option(min=1, help="Days until it expires. Default: never.")] = None,
@@ -37,7 +39,7 @@ def create(
         name,
         tenant=tenant,
         groups=group or (),
-        scopes=cast("list[Right]", scope) if scope else READING,
+        rights=cast("list[Right]", right) if right else READING,
         expires=expires,
     )
     if json_output:
@@ -61,7 +63,7 @@ def ls(json_output: Annotated[bool, typer.Option("--json", help="Print a JSON ar
     for key in keys:
         shown = _shown(key)
         typer.echo(
-            "  ".join(str(shown[column]) for column in ("id", "state", "tenant", "scopes", "groups", "name"))
+            "  ".join(str(shown[column]) for column in ("id", "state", "tenant", "rights", "groups", "name"))
         )
     if not keys:
         typer.echo("No keys: the service answers on loopback only.", err=True)
@@ -82,7 +84,7 @@ def _shown(key: Key) -> dict[str, str | None]:
         "state": state,
         "tenant": key.tenant,
         "groups": ",".join(key.groups) or "-",
-        "scopes": ",".join(key.scopes),
+        "rights": ",".join(key.rights),
         "created": key.created,
         "expires": key.expires,
     }

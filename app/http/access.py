@@ -89,7 +89,7 @@ def _refuse_strangers(request: Request, service: Service) -> None:
 
 def _demand(right: Right, granted: Grant) -> Grant:
     if right not in granted.rights:
-        raise NotAllowed(f"This key has no right to {right}.", "Use a key made with that scope.")
+        raise NotAllowed(f"This key has no right to {right}.", "Use a key made with that right.")
     return granted
 
 

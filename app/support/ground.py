@@ -80,7 +80,7 @@ def _stems(text: str) -> frozenset[str]:
     return read(text).stems
 
 
-Judge: TypeAlias = Callable[[str, str, float], float]
+Checker: TypeAlias = Callable[[str, str, float], float]
 """A trained checker: claim, gathered evidence and this ruler's log-odds → the probability of support by both."""
 
 SUPPORTED = 0.5
@@ -127,24 +127,24 @@ class Grounding:
 
 
 def support(
-    sentence: str, evidence: str, *, context: str = "", judge: Judge | None = None, tau: float = SUPPORTED
+    sentence: str, evidence: str, *, context: str = "", checker: Checker | None = None, tau: float = SUPPORTED
 ) -> float:
     """Return the probability that the evidence supports the sentence.
 
     The best of its windows of one to three sentences counts. 1 if the sentence stands in the evidence word for
     word, 0 if it holds a number, date, unit or code that the evidence lacks. `context` is read with every window.
-    A `judge` has its say in what is neither. `tau` is the probability that is to count as an even chance.
+    A `checker` has its say in what is neither. `tau` is the probability that is to count as an even chance.
     """
     value = max((value for value, _, _ in _scored(read(sentence), [(evidence, context)])), default=0.0)
-    return _calibrated(_judged(value, sentence, evidence, context, judge), tau)
+    return _calibrated(_heard(value, sentence, evidence, context, checker), tau)
 
 
 def check(
-    sentence: str, passages: Sequence[Passage], *, judge: Judge | None = None, tau: float = SUPPORTED
+    sentence: str, passages: Sequence[Passage], *, checker: Checker | None = None, tau: float = SUPPORTED
 ) -> Grounding:
     """Find the window that supports the sentence best; earlier passages and shorter windows win ties.
 
-    The window is found by words; a `judge` then reads the sentence with its passage, unless that is beyond doubt.
+    The window is found by words; a `checker` then reads the sentence with its passage, unless that is beyond doubt.
     """
     texts = [(passage.text, _context(passage)) for passage in passages]
     best: tuple[float, int, Window] | None = None
@@ -155,7 +155,7 @@ def check(
         return Grounding(0.0, "unsupported", None, Span(0, 0), "")
     value, place, window = best
     passage = passages[place]
-    value = _calibrated(_judged(value, sentence, passage.text, _context(passage), judge), tau)
+    value = _calibrated(_heard(value, sentence, passage.text, _context(passage), checker), tau)
     start = passage.span.start + window.start
     evidence = Span(start, passage.span.start + window.end, _page(passage, start))
     return Grounding(value, verdict(value), passage, evidence, passage.text[window.start : window.end])
@@ -169,11 +169,11 @@ def read_ahead(passages: Sequence[Passage]) -> None:
         windows(passage.text, context)
 
 
-def _judged(value: float, sentence: str, evidence: str, context: str, judge: Judge | None) -> float:
-    """Ask the judge, but not about what stands there word for word, is refuted, or shares no word."""
-    if judge is None or not 0.0 < value < 1.0:
+def _heard(value: float, sentence: str, evidence: str, context: str, checker: Checker | None) -> float:
+    """Ask the checker, but not about what stands there word for word, is refuted, or shares no word."""
+    if checker is None or not 0.0 < value < 1.0:
         return value
-    return judge(sentence, gather(read(sentence), evidence, context), math.log(value / (1 - value)))
+    return checker(sentence, gather(read(sentence), evidence, context), math.log(value / (1 - value)))
 
 
 def _calibrated(value: float, tau: float) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eval.gate.baseline import baseline_of
-from eval.gate.compare import GATED, Comparison, Rules, compare
+from eval.gate.compare import GATED, Comparison, Tolerance, compare
 from eval.metrics.row import Row
 
 METRICS = ("recall@5", "groundedness", "citation_recall", "abstention_accuracy", "must_include")
@@ -55,7 +55,7 @@ def compared(world: World, seed: int, *, gated: Sequence[str] = GATED) -> Compar
         baseline,
         fingerprint=_FINGERPRINT,
         scorers=dict.fromkeys(METRICS, "1"),
-        rules=Rules(tuple(gated), allow_unreviewed=True),
+        tolerance=Tolerance(tuple(gated), allow_unreviewed=True),
     )
 
 

@@ -200,12 +200,12 @@ def _embedder() -> Embedder:
 
 
 def _trained(model: str) -> Scorer:
-    from vectorstore.models.pair_model import open_judge
+    from vectorstore.models.pair_model import open_checker
 
-    judge = open_judge(model)
+    checker = open_checker(model)
 
     def score(sentence: str, evidence: str) -> float:
-        return support(sentence, evidence, judge=judge)
+        return support(sentence, evidence, checker=checker)
 
     return lambda items: _each(items, lambda item: weakest(item, score))
 

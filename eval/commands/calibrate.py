@@ -30,7 +30,7 @@ from eval.judge.agreement import (
 )
 from eval.judge.labelled import Labelled, LabelledQuestion, load_labels, weakest
 from vectorstore.errors import BadInput
-from vectorstore.models.pair_model import open_judge
+from vectorstore.models.pair_model import open_checker
 
 LEAST = 50
 """Labels; with fewer a threshold is a guess."""
@@ -84,7 +84,7 @@ def calibrate(
 
 def _scores(texts: Sequence[Labelled], trained: str) -> Floats:
     """Score by what checks live answers: words, and the trained checker where one is set."""
-    score = partial(support, judge=open_judge(trained))
+    score = partial(support, checker=open_checker(trained))
     return np.array([weakest(item, score) for item in texts], dtype=np.float64)
 
 

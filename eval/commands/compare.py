@@ -13,9 +13,9 @@ from eval.commands.configuration import Configuration, fill, opened, parse_confi
 from eval.commands.options import check_metrics
 from eval.commands.run import SAMPLE, finish, leave, select
 from eval.gate.baseline import baseline_of, read_folder
-from eval.gate.compare import GATED, MIN_EFFECT, Rules
+from eval.gate.compare import GATED, MIN_EFFECT, Tolerance
 from eval.gate.compare import compare as compared
-from eval.gate.verdict import Exit, judged
+from eval.gate.conclusion import Exit, conclude
 from eval.metrics.outcome import Ruler
 from eval.run import Evaluation, evaluate, means_of
 from ingest.sample import HANDBOOK
@@ -40,7 +40,7 @@ def compare(
 ) -> None:
     """Compare two results, or two configurations: settings, prompts, models, chunkers, generations of the index."""
     check_metrics(gate or ())
-    rules = Rules(
+    tolerance = Tolerance(
         tuple(gate) if gate else GATED, min_effect=min_effect, max_flips=max_flips, allow_unreviewed=True
     )
     if folders:
@@ -54,11 +54,13 @@ def compare(
         before, after = _both(cases, sides, docs=HANDBOOK if sample else docs, repeat=repeat)
     baseline = baseline_of(before.rows, before.fingerprint, before.scorers, name="side A")
     comparison = compared(
-        after.rows, baseline, fingerprint=after.fingerprint, scorers=after.scorers, rules=rules
+        after.rows, baseline, fingerprint=after.fingerprint, scorers=after.scorers, tolerance=tolerance
     )
-    judgement = judged(after, thresholds=(), rules=rules, comparison=comparison, require_baseline=True)
-    finish(after, judgement, out)
-    leave(judgement, exit_zero=exit_zero)
+    conclusion = conclude(
+        after, thresholds=(), tolerance=tolerance, comparison=comparison, require_baseline=True
+    )
+    finish(after, conclusion, out)
+    leave(conclusion, exit_zero=exit_zero)
 
 
 def _stored(folder: Path) -> Evaluation:

@@ -18,9 +18,9 @@ from eval.commands import options
 from eval.commands.configuration import Configuration
 from eval.commands.options import JudgeOptions, check_gates, check_metrics, judging, parse_prices
 from eval.gate.baseline import Baseline, baseline_of, load_baseline, save_baseline
-from eval.gate.compare import GATED, MIN_EFFECT, Change, Comparison, Rules, compare
+from eval.gate.compare import GATED, MIN_EFFECT, Change, Comparison, Tolerance, compare
+from eval.gate.conclusion import Conclusion, Exit, conclude
 from eval.gate.thresholds import Threshold, load_thresholds, parse_threshold
-from eval.gate.verdict import Exit, Judgement, judged
 from eval.judge.judge import Judge
 from eval.reports.notes import notes, running
 from eval.run import Evaluation, evaluate
@@ -42,20 +42,20 @@ _SIGNS = {
 }
 
 
-def show(found: Evaluation, judgement: Judgement, *, console: Console | None = None) -> None:
-    """Print verdict, causes, means, and the gates that were missed."""
+def show(found: Evaluation, conclusion: Conclusion, *, console: Console | None = None) -> None:
+    """Print conclusion, causes, means, and the gates that were missed."""
     console = console or _console()
-    good = judgement.exit is Exit.PASSED
+    good = conclusion.exit is Exit.PASSED
     console.print(
-        f"[bold {'green' if good else 'red'}]{'✓' if good else '✗'} {escape(judgement.headline)}[/]"
+        f"[bold {'green' if good else 'red'}]{'✓' if good else '✗'} {escape(conclusion.headline)}[/]"
     )
-    for cause in judgement.causes:
+    for cause in conclusion.causes:
         console.print(f"  → {escape(cause)}")
-    console.print(_table(found, judgement.comparison))
-    for verdict in judgement.thresholds:
-        mark = "[green]✓[/]" if verdict.passed else "[red]✗[/]"
-        console.print(f"{mark} {escape(verdict.gate)}: {verdict.says}")
-    for line in (*notes(found, judgement), *running(found)):
+    console.print(_table(found, conclusion.comparison))
+    for held in conclusion.thresholds:
+        mark = "[green]✓[/]" if held.passed else "[red]✗[/]"
+        console.print(f"{mark} {escape(held.gate)}: {held.says}")
+    for line in (*notes(found, conclusion), *running(found)):
         console.print(escape(line), style="dim")
 
 
@@ -155,7 +155,7 @@ class Gate:
     update: bool = False
     require: bool = False
     max_error_rate: float = 0.0
-    rules: Rules = field(default_factory=Rules)
+    tolerance: Tolerance = field(default_factory=Tolerance)
 
 
 def run(
@@ -199,9 +199,9 @@ def run(
     every = load_cases(data)
     cases = select(every, tag or [])
     set_aside = load_quarantine(quarantine, known={case.id for case in every}) if quarantine else None
-    rules = Rules(tuple(gate or GATED), min_effect, max_flips, set_aside, allow_unreviewed)
+    tolerance = Tolerance(tuple(gate or GATED), min_effect, max_flips, set_aside, allow_unreviewed)
     limits = tuple(_thresholds(fail_under or [], thresholds, sample=sample))
-    gates = Gate(limits, baseline, update_baseline, require_baseline, max_error_rate, rules)
+    gates = Gate(limits, baseline, update_baseline, require_baseline, max_error_rate, tolerance)
     judges = JudgeOptions(
         judge, judge_url, judge_cache, cache_only, judge_repeats, max_cost, judge_price, calibration
     )
@@ -212,10 +212,10 @@ def run(
     elsewhere = chosen(answers=answers, url=url, model=url_model)
     with judging(judges) as judged_by:
         found = _evaluated(cases, settings, docs, repeat, elsewhere, judged_by, data, price)
-    judgement = judge_run(found, gates, before)
-    finish(found, judgement, out, mlflow=mlflow)
-    _update_baseline(found, judgement, gates)
-    leave(judgement, exit_zero=exit_zero)
+    conclusion = concluded(found, gates, before)
+    finish(found, conclusion, out, mlflow=mlflow)
+    _update_baseline(found, conclusion, gates)
+    leave(conclusion, exit_zero=exit_zero)
 
 
 def select(cases: list[Case], tags: Sequence[str]) -> list[Case]:
@@ -227,22 +227,26 @@ def select(cases: list[Case], tags: Sequence[str]) -> list[Case]:
     return chosen
 
 
-def judge_run(found: Evaluation, gates: Gate, before: Baseline | None) -> Judgement:
+def concluded(found: Evaluation, gates: Gate, before: Baseline | None) -> Conclusion:
     """Hold a run against its gates and the baseline."""
     comparison = None
     problem = ""
     if before is not None:
         comparison = compare(
-            found.rows, before, fingerprint=found.fingerprint, scorers=found.scorers, rules=gates.rules
+            found.rows,
+            before,
+            fingerprint=found.fingerprint,
+            scorers=found.scorers,
+            tolerance=gates.tolerance,
         )
     elif gates.baseline is not None and not gates.update:
         problem = f"there is no baseline {str(gates.baseline)!r}"
     elif gates.require and not gates.update:
         problem = "no --baseline was given"
-    return judged(
+    return conclude(
         found,
         thresholds=gates.thresholds,
-        rules=gates.rules,
+        tolerance=gates.tolerance,
         comparison=comparison,
         baseline_problem=problem,
         require_baseline=gates.require,
@@ -250,24 +254,24 @@ def judge_run(found: Evaluation, gates: Gate, before: Baseline | None) -> Judgem
     )
 
 
-def finish(found: Evaluation, judgement: Judgement, out: Path, *, mlflow: str = "") -> None:
+def finish(found: Evaluation, conclusion: Conclusion, out: Path, *, mlflow: str = "") -> None:
     """Write the report's files, show the tables, and log where that was asked for."""
     from eval.reports.report import write
 
-    write(found, judgement, out)
-    show(found, judgement)
+    write(found, conclusion, out)
+    show(found, conclusion)
     typer.echo(f"Report: {out / 'report.html'}", err=True)
     if mlflow:
         from eval.reports.ci import log_run
 
-        typer.echo(f"MLflow run: {log_run(found, judgement, out, tracking=mlflow)}", err=True)
+        typer.echo(f"MLflow run: {log_run(found, conclusion, out, tracking=mlflow)}", err=True)
 
 
-def leave(judgement: Judgement, *, exit_zero: bool) -> None:
-    """Leave with the verdict's exit code; `exit_zero` forgives a missed gate, not a run that says nothing."""
-    if judgement.exit is Exit.PASSED or (exit_zero and judgement.exit is Exit.FAILED):
+def leave(conclusion: Conclusion, *, exit_zero: bool) -> None:
+    """Leave with the conclusion's exit code; `exit_zero` forgives a missed gate, not a run that says nothing."""
+    if conclusion.exit is Exit.PASSED or (exit_zero and conclusion.exit is Exit.FAILED):
         return
-    raise typer.Exit(judgement.exit)
+    raise typer.Exit(conclusion.exit)
 
 
 def _evaluated(
@@ -310,21 +314,21 @@ def _baseline(gates: Gate) -> Baseline | None:
     return load_baseline(gates.baseline)
 
 
-def _update_baseline(found: Evaluation, judgement: Judgement, gates: Gate) -> None:
-    if gates.update and gates.baseline is not None and not judgement.incomplete:
+def _update_baseline(found: Evaluation, conclusion: Conclusion, gates: Gate) -> None:
+    if gates.update and gates.baseline is not None and not conclusion.incomplete:
         save_baseline(baseline_of(found.rows, found.fingerprint, found.scorers), gates.baseline)
         typer.echo(f"Baseline written: {gates.baseline}", err=True)
 
 
 def _check_gates(cases: Sequence[Case], gates: Gate, judges: JudgeOptions) -> None:
     gated = gates.thresholds or (gates.baseline is not None and not gates.update)
-    if gated and not gates.rules.allow_unreviewed and not any(case.reviewed for case in cases):
+    if gated and not gates.tolerance.allow_unreviewed and not any(case.reviewed for case in cases):
         typer.echo(
             'No selected case is reviewed, so none may gate. Set "reviewed": true on those that a person has '
             "read, or add --allow-unreviewed.",
             err=True,
         )
         raise typer.Exit(Exit.NO_CASES)
-    gating = [*gates.rules.metrics, *(threshold.metric for threshold in gates.thresholds)]
+    gating = [*gates.tolerance.metrics, *(threshold.metric for threshold in gates.thresholds)]
     check_metrics(gating)
     check_gates(gating, judges)

@@ -1,1 +1,1 @@
-"""Whether a run is good enough: thresholds, baseline, verdict."""
+"""Whether a run is good enough: thresholds, baseline, conclusion."""

@@ -56,7 +56,7 @@ class Flip:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class Tolerance:
     """What makes a comparison fail. `quarantine` maps the ids of cases that do not gate to the reason."""
 
     metrics: tuple[str, ...] = GATED
@@ -128,22 +128,22 @@ def compare(
     *,
     fingerprint: Mapping[str, str],
     scorers: Mapping[str, str],
-    rules: Rules,
+    tolerance: Tolerance,
 ) -> Comparison:
-    """Compare the rows with the baseline by the rules."""
-    gating = rules.gating(rows)
+    """Compare the rows with the baseline by the tolerance."""
+    gating = tolerance.gating(rows)
     same = [row for row in gating if (old := baseline.cases.get(row.id)) and old.digest == row.digest]
     altered = tuple(
         row.id for row in gating if row.id in baseline.cases and baseline.cases[row.id].digest != row.digest
     )
     rescored = tuple(sorted(n for n, v in scorers.items() if baseline.scorers.get(n, v) != v))
-    problem = _problem(gating, same, rescored=rescored, metrics=rules.metrics, scorers=scorers)
+    problem = _problem(gating, same, rescored=rescored, metrics=tolerance.metrics, scorers=scorers)
     varies = _varies(baseline, fingerprint)
     return Comparison(
         baseline=baseline,
         not_comparable=problem,
         differences=differences(baseline.fingerprint, fingerprint),
-        changes=() if problem else _changes(same, baseline, rules, frozenset(rescored)),
+        changes=() if problem else _changes(same, baseline, tolerance, frozenset(rescored)),
         flips=() if problem else tuple(_flips(same, baseline, varies=varies, rescored=rescored)),
         fixed=() if problem else tuple(_fixed(same, baseline, rescored)),
         paired=len(same),
@@ -151,7 +151,7 @@ def compare(
         altered=altered,
         rescored=rescored,
         varies=varies,
-        max_flips=rules.max_flips,
+        max_flips=tolerance.max_flips,
     )
 
 
@@ -187,7 +187,7 @@ def _varies(baseline: Baseline, fingerprint: Mapping[str, str]) -> bool:
 
 
 def _changes(
-    rows: Sequence[Row], baseline: Baseline, rules: Rules, rescored: frozenset[str]
+    rows: Sequence[Row], baseline: Baseline, tolerance: Tolerance, rescored: frozenset[str]
 ) -> tuple[Change, ...]:
     tests: dict[str, tuple[float, float, Paired]] = {}
     for metric in sorted({name for row in rows for name in row.scores} - rescored):
@@ -198,7 +198,7 @@ def _changes(
             before = sum(old for _, old, _ in pairs) / len(pairs)
             after = sum(new for _, _, new in pairs) / len(pairs)
             tests[metric] = before, after, found
-    gated = {name: found for name, (_, _, found) in tests.items() if name in rules.metrics}
+    gated = {name: found for name, (_, _, found) in tests.items() if name in tolerance.metrics}
     family = reachable({name: found.moved for name, found in gated.items()})
     adjusted = dict.fromkeys(gated, 1.0) | holm({name: gated[name].p for name in family})
     return tuple(
@@ -208,9 +208,9 @@ def _changes(
             after=after,
             found=found,
             p=adjusted.get(name, found.p),
-            detectable=detectable(found, tests=max(len(family), 1) if name in rules.metrics else 1),
-            status=_status(found, adjusted.get(name, found.p), rules.min_effect),
-            gated=name in rules.metrics,
+            detectable=detectable(found, tests=max(len(family), 1) if name in tolerance.metrics else 1),
+            status=_status(found, adjusted.get(name, found.p), tolerance.min_effect),
+            gated=name in tolerance.metrics,
         )
         for name, (before, after, found) in tests.items()
     )

@@ -25,7 +25,7 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Held:
     """One gate's outcome and the figure behind it."""
 
     gate: str
@@ -74,14 +74,14 @@ def parse_threshold(text: str) -> Threshold:
         ) from error
 
 
-def judge(thresholds: Sequence[Threshold], means: Mapping[str, Mean]) -> list[Verdict]:
+def hold(thresholds: Sequence[Threshold], means: Mapping[str, Mean]) -> list[Held]:
     """Hold the means against the thresholds."""
-    return [_judged(threshold, means) for threshold in thresholds]
+    return [_held(threshold, means) for threshold in thresholds]
 
 
-def _judged(threshold: Threshold, means: Mapping[str, Mean]) -> Verdict:
+def _held(threshold: Threshold, means: Mapping[str, Mean]) -> Held:
     mean = means.get(threshold.metric)
     if mean is None:
-        return Verdict(str(threshold), False, "measured in no case")
+        return Held(str(threshold), False, "measured in no case")
     passed = mean.value >= threshold.limit if threshold.at_least else mean.value <= threshold.limit
-    return Verdict(str(threshold), passed, f"{mean.value:.3f} over {counted(mean.n)}")
+    return Held(str(threshold), passed, f"{mean.value:.3f} over {counted(mean.n)}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 from eval.gate.compare import Change
-from eval.gate.verdict import Exit, Judgement
+from eval.gate.conclusion import Conclusion, Exit
 from eval.metrics.row import Row
 from eval.metrics.summary import counted
 from eval.reports.notes import shortcomings
@@ -18,16 +18,16 @@ _MOST = 10
 """GitHub shows ten of a kind for one step."""
 
 
-def annotations(judgement: Judgement) -> Iterator[str]:
+def annotations(conclusion: Conclusion) -> Iterator[str]:
     """Yield one command a line; nothing in the text can begin another."""
-    if judgement.exit is not Exit.PASSED:
-        text = "\n".join((judgement.headline, *judgement.causes))
+    if conclusion.exit is not Exit.PASSED:
+        text = "\n".join((conclusion.headline, *conclusion.causes))
         yield f"::error title=footnote eval::{_data(text)}"
-    elif judgement.headline != "passed" or judgement.baseline_problem:
-        yield f"::warning title=footnote eval::{_data(judgement.baseline_problem or judgement.headline)}"
-    if judgement.comparison is not None:
-        broken = {flip.id: flip.critical for flip in judgement.comparison.broken}
-        for name, checks in list(judgement.comparison.flipped.items())[: _MOST - 1]:
+    elif conclusion.headline != "passed" or conclusion.baseline_problem:
+        yield f"::warning title=footnote eval::{_data(conclusion.baseline_problem or conclusion.headline)}"
+    if conclusion.comparison is not None:
+        broken = {flip.id: flip.critical for flip in conclusion.comparison.broken}
+        for name, checks in list(conclusion.comparison.flipped.items())[: _MOST - 1]:
             kind = "error" if name in broken else "warning"
             title = _data(f"{name}{' (critical)' if broken.get(name) else ''}")
             title = title.replace(":", "%3A").replace(",", "%2C")
@@ -41,13 +41,13 @@ def _data(text: str) -> str:
 _CONTROL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def write_junit(found: Evaluation, judgement: Judgement, path: Path) -> None:
+def write_junit(found: Evaluation, conclusion: Conclusion, path: Path) -> None:
     """Write the file. Cases fail here only when they fail the run; the others' shortcomings are their output."""
     suites = Xml.Element("testsuites", name="footnote eval")
-    _gates(Xml.SubElement(suites, "testsuite", name="gates"), judgement)
+    _gates(Xml.SubElement(suites, "testsuite", name="gates"), conclusion)
     cases = Xml.SubElement(suites, "testsuite", name="cases")
     broken: dict[str, list[str]] = {}
-    for flip in judgement.comparison.broken if judgement.comparison else ():
+    for flip in conclusion.comparison.broken if conclusion.comparison else ():
         broken.setdefault(flip.id, []).append(flip.check)
     for row in found.rows:
         _case(
@@ -61,22 +61,22 @@ def write_junit(found: Evaluation, judgement: Judgement, path: Path) -> None:
     Xml.ElementTree(suites).write(path, encoding="utf-8", xml_declaration=True)
 
 
-def _gates(suite: Xml.Element, judgement: Judgement) -> None:
+def _gates(suite: Xml.Element, conclusion: Conclusion) -> None:
     def add(name: str, says: str, *, passed: bool, kind: str = "failure") -> None:
         case = Xml.SubElement(suite, "testcase", classname="gates", name=_plain(name))
         if not passed:
-            Xml.SubElement(case, kind, message=_plain(says)).text = _plain("\n".join(judgement.causes))
+            Xml.SubElement(case, kind, message=_plain(says)).text = _plain("\n".join(conclusion.causes))
 
-    for verdict in judgement.thresholds:
-        add(verdict.gate, verdict.says, passed=verdict.passed)
-    for change in judgement.comparison.changes if judgement.comparison else ():
+    for held in conclusion.thresholds:
+        add(held.gate, held.says, passed=held.passed)
+    for change in conclusion.comparison.changes if conclusion.comparison else ():
         if change.gated:
             add(f"{change.metric} against the baseline", _says(change), passed=change.status != "fail")
-    if judgement.comparison is not None:
-        count = len({flip.id for flip in judgement.comparison.broken})
+    if conclusion.comparison is not None:
+        count = len({flip.id for flip in conclusion.comparison.broken})
         add("checks against the baseline", f"a check newly fails in {counted(count)}", passed=not count)
-    if judgement.exit in (Exit.INCOMPLETE, Exit.NO_BASELINE):
-        add("evaluation", judgement.headline, passed=False, kind="error")
+    if conclusion.exit in (Exit.INCOMPLETE, Exit.NO_BASELINE):
+        add("evaluation", conclusion.headline, passed=False, kind="error")
 
 
 def _case(case: Xml.Element, row: Row, broken: list[str] | None) -> None:
@@ -105,7 +105,7 @@ _EXPERIMENT = "footnote eval"
 _FILES = ("summary.json", "cases.jsonl", "report.md", "report.html", "junit.xml")
 
 
-def log_run(found: Evaluation, judgement: Judgement, folder: Path, *, tracking: str) -> str:
+def log_run(found: Evaluation, conclusion: Conclusion, folder: Path, *, tracking: str) -> str:
     """Log one run to a tracking address (`sqlite:///mlflow.db`, `http://…`) and return its id.
 
     The fingerprint becomes parameters (the prompt's hash among them), each metric its mean with the bounds of its
@@ -123,14 +123,14 @@ def log_run(found: Evaluation, judgement: Judgement, folder: Path, *, tracking: 
         client = mlflow.MlflowClient(tracking_uri=tracking)
         experiment = client.get_experiment_by_name(_EXPERIMENT)
         number = experiment.experiment_id if experiment else client.create_experiment(_EXPERIMENT)
-        run: str = client.create_run(number, tags={"verdict": judgement.headline[:5000]}).info.run_id
+        run: str = client.create_run(number, tags={"verdict": conclusion.headline[:5000]}).info.run_id
         for name, value in found.fingerprint.items():
             client.log_param(run, name, value)
         for name, number_ in _figures(found).items():
             client.log_metric(run, name, number_)
         for name in _FILES:
             client.log_artifact(run, str(folder / name))
-        client.set_terminated(run, "FINISHED" if judgement.exit == 0 else "FAILED")
+        client.set_terminated(run, "FINISHED" if conclusion.exit == 0 else "FAILED")
     except MlflowException as error:
         raise Unavailable(f"MLflow at {tracking!r} did not take the run: {error}.") from error
     return run

@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 
 from eval.gate.compare import GATED, Change, Comparison
-from eval.gate.verdict import Exit, Judgement
+from eval.gate.conclusion import Conclusion, Exit
 from eval.metrics.row import Row
 from eval.metrics.summary import Mean, counted
 from eval.reports.html_case import case_html
@@ -37,7 +37,7 @@ _MEANS = {
 }  # fmt: skip
 
 
-def html(found: Evaluation, judgement: Judgement) -> str:
+def html(found: Evaluation, conclusion: Conclusion) -> str:
     """Return the whole page."""
     style, script = ((_PAGE / f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
     policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
@@ -45,18 +45,18 @@ def html(found: Evaluation, judgement: Judgement) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
-        f"<title>Evaluation: {escape(judgement.headline)}</title><style>{style}</style></head><body><main>"
-        f"{_head(found, judgement)}{_metrics(found, judgement.comparison)}{_differences(judgement.comparison)}"
-        f"{_cases(found, judgement.comparison)}<footer>{_running(found)}<p>{escape(LIMITS)}</p>{_fingerprint(found)}</footer>"
+        f"<title>Evaluation: {escape(conclusion.headline)}</title><style>{style}</style></head><body><main>"
+        f"{_head(found, conclusion)}{_metrics(found, conclusion.comparison)}{_differences(conclusion.comparison)}"
+        f"{_cases(found, conclusion.comparison)}<footer>{_running(found)}<p>{escape(LIMITS)}</p>{_fingerprint(found)}</footer>"
         f"</main><script>{script}</script></body></html>\n"
     )
     return page.replace("\0", "\ufffd")
 
 
-def _head(found: Evaluation, judgement: Judgement) -> str:
-    good = judgement.exit is Exit.PASSED
-    word, _, rest = judgement.headline.partition(":")
-    causes = "".join(f"<li>{escape(cause)}</li>" for cause in judgement.causes)
+def _head(found: Evaluation, conclusion: Conclusion) -> str:
+    good = conclusion.exit is Exit.PASSED
+    word, _, rest = conclusion.headline.partition(":")
+    causes = "".join(f"<li>{escape(cause)}</li>" for cause in conclusion.causes)
     block = (
         f'<section class="causes{"" if good else " bad"}"><h3>{"What is different" if good else "Likely causes"}</h3>'
         f"<ol>{causes}</ol></section>"
@@ -66,13 +66,13 @@ def _head(found: Evaluation, judgement: Judgement) -> str:
     gates = "".join(
         f'<li class="{"passed" if v.passed else "failed"}">{"✓" if v.passed else "✗"} {escape(v.gate)} '
         f"<small>{escape(v.says)}</small></li>"
-        for v in judgement.thresholds
+        for v in conclusion.thresholds
     )
     figures = "".join(
         f"<div><dt>{name}</dt><dd>{figure.partition(' ')[0]} <small>{figure.partition(' ')[2]}</small></dd><p>{limit}</p></div>"
         for name, figure, limit in headlines(found)
     )
-    told = "".join(f"<li>{escape(note)}</li>" for note in notes(found, judgement))
+    told = "".join(f"<li>{escape(note)}</li>" for note in notes(found, conclusion))
     return (
         f'<p class="eyebrow">Footnote evaluation, {counted(len(found.rows))}</p>'
         f'<h1><span class="{"passed" if good else "failed"}">{"✓" if good else "✗"} {escape(word.capitalize())}</span>'

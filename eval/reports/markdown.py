@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 
 from eval.gate.compare import Comparison
-from eval.gate.verdict import Exit, Judgement
+from eval.gate.conclusion import Conclusion, Exit
 from eval.metrics.row import Row
 from eval.reports.notes import LIMITS, headlines, lost, notes, ordered, running, shortcomings
 from eval.run import Evaluation
@@ -15,19 +15,19 @@ _MOST = 20
 _SPECIAL = re.compile(r"([\\`*_\[\]#|~@])")
 
 
-def markdown(found: Evaluation, judgement: Judgement) -> str:
-    """Return the report: verdict and causes first, then gates, means, changes, the worst cases."""
-    passed = judgement.exit is Exit.PASSED
-    lines = [f"# Evaluation {'✓' if passed else '✗'} {inert(judgement.headline)}", ""]
-    if judgement.causes:
-        lines += ["**Likely causes**", "", *(f"- {inert(cause)}" for cause in judgement.causes), ""]
-    lines += [f"- {'✓' if v.passed else '✗'} {inert(v.gate)}: {v.says}" for v in judgement.thresholds]
+def markdown(found: Evaluation, conclusion: Conclusion) -> str:
+    """Return the report: conclusion and causes first, then gates, means, changes, the worst cases."""
+    passed = conclusion.exit is Exit.PASSED
+    lines = [f"# Evaluation {'✓' if passed else '✗'} {inert(conclusion.headline)}", ""]
+    if conclusion.causes:
+        lines += ["**Likely causes**", "", *(f"- {inert(cause)}" for cause in conclusion.causes), ""]
+    lines += [f"- {'✓' if v.passed else '✗'} {inert(v.gate)}: {v.says}" for v in conclusion.thresholds]
     lines += ["", *(f"{name}: **{figure}**. {limit}\n" for name, figure, limit in headlines(found))]
-    lines += ["", *_means(found, judgement.comparison), ""]
-    lines += [f"{inert(note)}  " for note in notes(found, judgement)]
-    if judgement.comparison is not None and judgement.comparison.flips:
-        lines += ["", "## Newly failing", "", *_newly(judgement.comparison)]
-    worst = [row for row in ordered(found.rows, judgement.comparison) if lost(row)][:_WORST]
+    lines += ["", *_means(found, conclusion.comparison), ""]
+    lines += [f"{inert(note)}  " for note in notes(found, conclusion)]
+    if conclusion.comparison is not None and conclusion.comparison.flips:
+        lines += ["", "## Newly failing", "", *_newly(conclusion.comparison)]
+    worst = [row for row in ordered(found.rows, conclusion.comparison) if lost(row)][:_WORST]
     if worst:
         lines += ["", "## Worst cases", "", *(line for row in worst for line in _case(row))]
     return "\n".join([*lines, "", *(f"{line}  " for line in running(found)), "", LIMITS]) + "\n"

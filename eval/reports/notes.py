@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from eval.gate.compare import Comparison
-from eval.gate.verdict import Judgement
+from eval.gate.conclusion import Conclusion
 from eval.metrics.row import CHECKS, Row
 from eval.metrics.summary import counted
 from eval.run import Evaluation
@@ -78,19 +78,19 @@ def headlines(found: Evaluation) -> list[tuple[str, str, str]]:
     ]
 
 
-def notes(found: Evaluation, judgement: Judgement) -> list[str]:
+def notes(found: Evaluation, conclusion: Conclusion) -> list[str]:
     """Return what a reader should know of how far the figures carry."""
     lines = []
-    comparison = judgement.comparison
-    if judgement.baseline_problem:
-        lines.append(f"Nothing was compared: {judgement.baseline_problem}.")
+    comparison = conclusion.comparison
+    if conclusion.baseline_problem:
+        lines.append(f"Nothing was compared: {conclusion.baseline_problem}.")
     elif comparison is not None:
         lines += _compared(comparison)
-    if judgement.quarantined:
-        held = "; ".join(f"{name}: {reason}" for name, reason in sorted(judgement.quarantined.items()))
+    if conclusion.quarantined:
+        held = "; ".join(f"{name}: {reason}" for name, reason in sorted(conclusion.quarantined.items()))
         lines.append(f"In quarantine, not gating: {held}.")
-    if judgement.unreviewed:
-        lines.append(f"Not reviewed, and not gating: {counted(judgement.unreviewed)}.")
+    if conclusion.unreviewed:
+        lines.append(f"Not reviewed, and not gating: {counted(conclusion.unreviewed)}.")
     unstable = [row.id for row in found.rows if row.unstable]
     if unstable:
         lines.append(f"Passed in some runs and failed in others: {', '.join(unstable)}.")
@@ -98,8 +98,8 @@ def notes(found: Evaluation, judgement: Judgement) -> list[str]:
         worst = max(found.noise, key=lambda name: found.noise[name])
         lines.append(f"Between repeats the means vary by {found.noise[worst]:.4f} at most ({worst}).")
     lines += found.left_out
-    if judgement.errors:
-        lines.append(f"Broken, and counted in no mean: {judgement.errors} of {counted(judgement.cases)}.")
+    if conclusion.errors:
+        lines.append(f"Broken, and counted in no mean: {conclusion.errors} of {counted(conclusion.cases)}.")
     return lines
 
 

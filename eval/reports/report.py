@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from eval.gate.compare import Change, Comparison
-from eval.gate.verdict import Judgement
+from eval.gate.conclusion import Conclusion
 from eval.metrics.row import write_rows
 from eval.metrics.summary import Mean
 from eval.reports.ci import annotations, write_junit
@@ -15,47 +15,47 @@ from eval.reports.markdown import markdown
 from eval.run import Evaluation
 
 
-def write(found: Evaluation, judgement: Judgement, folder: Path) -> None:
+def write(found: Evaluation, conclusion: Conclusion, folder: Path) -> None:
     """Write summary.json (byte-stable), cases.jsonl, times.json, report.md, report.html and junit.xml.
 
     In a GitHub workflow the report is added to the step's summary, and annotations go to standard output.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "summary.json", summary_json(found, judgement))
+    _write(folder / "summary.json", summary_json(found, conclusion))
     write_rows(found.rows, folder / "cases.jsonl")
     _write(folder / "times.json", _json({k: round(v, 6) for k, v in found.seconds.items()}))
-    told = markdown(found, judgement)
+    told = markdown(found, conclusion)
     _write(folder / "report.md", told)
-    _write(folder / "report.html", html(found, judgement))
-    write_junit(found, judgement, folder / "junit.xml")
+    _write(folder / "report.html", html(found, conclusion))
+    write_junit(found, conclusion, folder / "junit.xml")
     if step_summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(step_summary).open("a", encoding="utf-8") as file:
             file.write(told)
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        sys.stdout.writelines(f"{line}\n" for line in annotations(judgement))
+        sys.stdout.writelines(f"{line}\n" for line in annotations(conclusion))
 
 
-def summary_json(found: Evaluation, judgement: Judgement) -> str:
+def summary_json(found: Evaluation, conclusion: Conclusion) -> str:
     """Return the means and verdicts with sorted keys and fixed decimals; no time, no machine."""
     body: dict[str, object] = {
         "cases": len(found.rows),
-        "causes": judgement.causes,
+        "causes": conclusion.causes,
         "errors": found.errors,
-        "exit": int(judgement.exit),
+        "exit": int(conclusion.exit),
         "fingerprint": found.fingerprint,
-        "gates": [{"gate": v.gate, "passed": v.passed, "says": v.says} for v in judgement.thresholds],
+        "gates": [{"gate": v.gate, "passed": v.passed, "says": v.says} for v in conclusion.thresholds],
         "metrics": {name: _mean(mean) for name, mean in found.means.items()},
         "missing_documents": found.missing,
         "noise": {name: f"{value:.4f}" for name, value in found.noise.items()},
-        "quarantined": judgement.quarantined or {},
+        "quarantined": conclusion.quarantined or {},
         "scorers": found.scorers,
         "unstable": [row.id for row in found.rows if row.unstable],
-        "verdict": judgement.headline,
+        "verdict": conclusion.headline,
     }
     if found.spread:
         body["judge_spread"] = {name: f"{value:.4f}" for name, value in found.spread.items()}
-    if judgement.comparison is not None:
-        body["comparison"] = _comparison(judgement.comparison)
+    if conclusion.comparison is not None:
+        body["comparison"] = _comparison(conclusion.comparison)
     return _json(body)
 
 

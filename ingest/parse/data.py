@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from ingest.extract import Extract, Limits, Source, Unparsable
+from ingest.extract import Extract, Limits, RawFile, Unparsable
 from ingest.parse.writer import ExtractWriter
 from vectorstore.text_file import numbered_lines
 
@@ -13,7 +13,7 @@ _TITLE_KEYS: Final = ("title", "name", "subject", "heading")
 _MAX_CELL: Final = 200
 
 
-def parse(source: Source, limits: Limits) -> Extract:
+def parse(source: RawFile, limits: Limits) -> Extract:
     """Read JSON or JSON lines."""
     writer = ExtractWriter(limits)
     text = writer.decode(source.data)

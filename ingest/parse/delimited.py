@@ -5,7 +5,7 @@ from collections import Counter
 from io import StringIO
 from typing import Final
 
-from ingest.extract import Extract, Limits, Source, Unparsable
+from ingest.extract import Extract, Limits, RawFile, Unparsable
 from ingest.parse.writer import ExtractWriter
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
@@ -13,7 +13,7 @@ _SAMPLE_LINES: Final = 50
 _MAX_FIELD: Final = 1_000_000
 
 
-def parse(source: Source, limits: Limits) -> Extract:
+def parse(source: RawFile, limits: Limits) -> Extract:
     """Read delimited text."""
     writer = ExtractWriter(limits)
     text = writer.decode(source.data).replace("\r\n", "\n").replace("\r", "\n")

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Final, TypeAlias, cast
 
-from ingest.extract import Extract, Limits, OcrPages, Source, Unparsable, suffix_of
+from ingest.extract import Extract, Limits, OcrPages, RawFile, Unparsable, suffix_of
 from ingest.parse.access import readers_of
 from ingest.parse.sniff import ENDINGS, sniff
 from vectorstore.errors import Unavailable
 from vectorstore.plugins import PlugIn, plug_ins
 
-Parser: TypeAlias = Callable[[Source, Limits], Extract]
+Parser: TypeAlias = Callable[[RawFile, Limits], Extract]
 
 PARSERS: Final = {
     "text/markdown": "ingest.parse.marked.markdown",
@@ -67,17 +67,17 @@ def parse(
             "too_large", f"The file is larger than {limits.max_file_bytes // 1_000_000} MB; split it."
         )
     if plugged and (plug_in := plugged.get(suffix_of(name))):
-        return _by_plug_in(plug_in, Source(data, name, f"application/x-{plug_in.name}", ocr), limits)
+        return _by_plug_in(plug_in, RawFile(data, name, f"application/x-{plug_in.name}", ocr), limits)
     media_type = sniff(data, name)
     if media_type not in PARSERS:
         raise Unparsable(
             "unsupported", f"Files of type {media_type} are not read; save it as PDF, DOCX, HTML or text."
         )
     parser = cast(Parser, import_module(PARSERS[media_type]).parse)
-    return parser(Source(data, name, media_type, ocr), limits)
+    return parser(RawFile(data, name, media_type, ocr), limits)
 
 
-def _by_plug_in(plug_in: PlugIn, source: Source, limits: Limits) -> Extract:
+def _by_plug_in(plug_in: PlugIn, source: RawFile, limits: Limits) -> Extract:
     try:
         extract = plug_in.load()(source, limits)
         if not isinstance(extract, Extract):

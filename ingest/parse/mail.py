@@ -5,7 +5,7 @@ from email.message import EmailMessage, Message
 from email.parser import BytesParser
 from typing import Final
 
-from ingest.extract import Extract, Limits, Source
+from ingest.extract import Extract, Limits, RawFile
 from ingest.parse.html.html import write_html
 from ingest.parse.metadata import parse_date, plain_metadata
 from ingest.parse.plain import write_plain
@@ -15,7 +15,7 @@ _SHOWN: Final = ("From", "To", "Cc", "Date")
 _MAX_ATTACHMENTS: Final = 50
 
 
-def parse(source: Source, limits: Limits) -> Extract:
+def parse(source: RawFile, limits: Limits) -> Extract:
     """Read a message. Attachments are named, not read."""
     message = BytesParser(policy=policy.default).parsebytes(source.data)
     writer = ExtractWriter(limits)

@@ -3,7 +3,7 @@
 import re
 from textwrap import dedent
 
-from ingest.extract import Extract, Limits, Source
+from ingest.extract import Extract, Limits, RawFile
 from ingest.parse.front_matter import refuse_lost_readers
 from ingest.parse.writer import ExtractWriter, unwrapped, unwrapped_items
 from vectorstore.language.marks import ITEM
@@ -14,7 +14,7 @@ _RULE = re.compile(r"\A[=\-~*#_]{3,}+\Z")
 _NUMBERED = re.compile(r"\A(\d++(?:\.\d++)*+)\.?\s++[A-Z]")
 
 
-def parse(source: Source, limits: Limits) -> Extract:
+def parse(source: RawFile, limits: Limits) -> Extract:
     """Read plain text."""
     writer = ExtractWriter(limits)
     text = writer.decode(source.data)

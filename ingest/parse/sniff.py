@@ -7,7 +7,7 @@ import zlib
 from io import BytesIO
 from typing import Final
 
-from ingest.extract import Extract, Limits, Source, Unparsable, suffix_of
+from ingest.extract import Extract, Limits, RawFile, Unparsable, suffix_of
 from ingest.parse.characters import decode
 from ingest.parse.writer import ExtractWriter
 
@@ -21,7 +21,7 @@ SUFFIXES: Final = frozenset(
 _MAX_LINES: Final = 60
 
 
-def parse(source: Source, limits: Limits) -> Extract:
+def parse(source: RawFile, limits: Limits) -> Extract:
     """Read program text."""
     writer = ExtractWriter(limits)
     text = writer.clean(writer.decode(source.data)).expandtabs(4)

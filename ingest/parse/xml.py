@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ingest.extract import Extract, Limits, Source
+from ingest.extract import Extract, Limits, RawFile
 from ingest.parse.html.markup import Element, read_xml
 from ingest.parse.writer import ExtractWriter
 
@@ -11,7 +11,7 @@ _MAX_DEPTH: Final = 200
 _MAX_TITLE: Final = 200
 
 
-def parse(source: Source, limits: Limits) -> Extract:
+def parse(source: RawFile, limits: Limits) -> Extract:
     """Read XML."""
     writer = ExtractWriter(limits)
     _write(read_xml(source.data), writer, depth=1)

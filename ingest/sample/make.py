@@ -37,7 +37,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Manuscript:
     """A source file: where its document goes, what it says about itself, and its body."""
 
     output: str
@@ -48,11 +48,11 @@ class Source:
     settings: dict[str, str]
 
 
-def read_source(path: Path) -> Source:
+def read_source(path: Path) -> Manuscript:
     """Read a source: front matter of `key: value` lines, then headings, paragraphs, lists, tables, `> ` notes."""
     _, front, body = path.read_text(encoding="utf-8").split("---\n", 2)
     settings = dict(line.split(": ", 1) for line in front.splitlines())
-    return Source(
+    return Manuscript(
         output=settings.pop("output"),
         title=settings.pop("title"),
         author=settings.pop("author"),
@@ -62,17 +62,17 @@ def read_source(path: Path) -> Source:
     )
 
 
-def plain_text(source: Source) -> str:
+def plain_text(source: Manuscript) -> str:
     """Return the words that the made document holds, in reading order; a table's row is one line of its cells."""
     title = [] if source.output.endswith(".xlsx") else [source.title]
     return "\n\n".join(title + [_plain(block) for block in source.blocks if block.kind != "break"])
 
 
-def make(source: Source, folder: Path) -> Path:
+def make(source: Manuscript, folder: Path) -> Path:
     """Write the document that `source` describes under `folder` and return its path."""
     path = folder / source.output
     path.parent.mkdir(parents=True, exist_ok=True)
-    writers: dict[str, Callable[[Source, Path], None]] = {
+    writers: dict[str, Callable[[Manuscript, Path], None]] = {
         ".pdf": _write_pdf,
         ".docx": _write_docx,
         ".xlsx": _write_xlsx,
@@ -84,7 +84,7 @@ def make(source: Source, folder: Path) -> Path:
     return path
 
 
-def sources() -> Iterator[Source]:
+def sources() -> Iterator[Manuscript]:
     """Read all sources, in order of their names."""
     return (read_source(path) for path in sorted(SOURCES.rglob("*.md")))
 
@@ -125,7 +125,7 @@ def _repack(path: Path, modified: bytes) -> None:
             package.writestr(member, kept)
 
 
-def _describe(properties: Any, source: Source) -> None:
+def _describe(properties: Any, source: Manuscript) -> None:
     """Set the core properties that Word, Excel and PowerPoint files share."""
     moment = datetime.combine(source.date, datetime.min.time()).replace(hour=12)
     properties.title = source.title
@@ -135,7 +135,7 @@ def _describe(properties: Any, source: Source) -> None:
             setattr(properties, name, value)
 
 
-def _write_docx(source: Source, path: Path) -> None:
+def _write_docx(source: Manuscript, path: Path) -> None:
     from docx import Document
 
     document = Document()
@@ -187,7 +187,7 @@ def _add_runs(paragraph: Any, text: str) -> None:
             paragraph.add_run(run).bold = True if index % 2 else None
 
 
-def _write_xlsx(source: Source, path: Path) -> None:
+def _write_xlsx(source: Manuscript, path: Path) -> None:
     from openpyxl import Workbook
 
     book = Workbook()
@@ -231,7 +231,7 @@ def _cell(text: str) -> tuple[object, str]:
     return text or None, "General"
 
 
-def _write_pptx(source: Source, path: Path) -> None:
+def _write_pptx(source: Manuscript, path: Path) -> None:
     from pptx import Presentation
 
     deck = Presentation()
@@ -274,7 +274,7 @@ def _add_slide_table(slide: Any, block: Block) -> None:
             shape.table.cell(number, column).text = text
 
 
-def _write_pdf(source: Source, path: Path) -> None:
+def _write_pdf(source: Manuscript, path: Path) -> None:
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.units import mm
     from reportlab.platypus import BaseDocTemplate, Frame, PageTemplate
@@ -295,7 +295,7 @@ def _write_pdf(source: Source, path: Path) -> None:
     document.build(list(_pdf_story(source, column)))
 
 
-def _page_furniture(canvas: Any, source: Source, size: tuple[float, float]) -> None:
+def _page_furniture(canvas: Any, source: Manuscript, size: tuple[float, float]) -> None:
     """Draw the running head, and the foot with the printed page number: roman in the front matter."""
     from reportlab.lib.units import mm
 
@@ -313,7 +313,7 @@ def _page_furniture(canvas: Any, source: Source, size: tuple[float, float]) -> N
     canvas.drawRightString(size[0] - 22 * mm, 13 * mm, f"Page {label}")
 
 
-def _pdf_story(source: Source, width: float) -> Iterator[Any]:
+def _pdf_story(source: Manuscript, width: float) -> Iterator[Any]:
     from reportlab.lib.styles import getSampleStyleSheet
     from reportlab.platypus import ListFlowable, PageBreak, Paragraph
 

@@ -5,8 +5,9 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from ingest.parse.dispatch import formats
 from ingest.sources.roots import Root
@@ -16,7 +17,7 @@ FILE_NAME = "ingest.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class Flags:
     """Flags given for a folder or file once; they hold for later runs until given anew.
 
     Otherwise a nightly `footnote ingest docs` would open what `--acl hr` had closed.
@@ -40,24 +41,25 @@ class Ledger:
     """The memory of earlier runs. Losing it costs a retry of the failures and the flags that stuck."""
 
     roots: list[Root] = field(default_factory=list)
-    grants: dict[str, Grant] = field(default_factory=dict)
+    # Its name in files of earlier releases, whose access lists must not be lost.
+    flags: Annotated[dict[str, Flags], Field(alias="grants")] = field(default_factory=dict)
     failures: dict[str, PastFailure] = field(default_factory=dict)
     formats: list[str] = field(default_factory=list)
     """What could be read when the failures were noted."""
 
-    def grant(self, uri: str) -> Grant:
+    def flags_of(self, uri: str) -> Flags:
         """Return the flags of the nearest folder or file that holds a uri."""
         prefixes = [
             prefix
-            for prefix in self.grants
+            for prefix in self.flags
             if uri == prefix or (prefix.endswith("/") and uri.startswith(prefix))
         ]
-        return self.grants[max(prefixes, key=len)] if prefixes else Grant()
+        return self.flags[max(prefixes, key=len)] if prefixes else Flags()
 
     def forget(self, uris: frozenset[str]) -> None:
         """Drop what is noted of single documents."""
         for uri in uris:
-            self.grants.pop(uri, None)
+            self.flags.pop(uri, None)
             self.failures.pop(uri, None)
 
 
@@ -94,7 +96,7 @@ def update_ledger(data_dir: Path, change: Callable[[Ledger], None]) -> Ledger:
         fcntl.flock(lock, fcntl.LOCK_EX)
         ledger = load_ledger(data_dir)
         change(ledger)
-        content = _LEDGER.dump_json(ledger, indent=1)
+        content = _LEDGER.dump_json(ledger, indent=1, by_alias=True)
         draft = data_dir / f".{FILE_NAME}.draft"
         draft.unlink(missing_ok=True)
         with open(draft, "wb", opener=_private) as file:

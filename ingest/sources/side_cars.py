@@ -95,10 +95,10 @@ class _Folder:
         self.orphans: list[str] = []
         self._spares: list[str] = []
         for name in others:
-            self._judge(name)
+            self._consider(name)
         self.side_cars = frozenset([*proper, *self.strays.values(), *self.orphans, *self._spares])
 
-    def _judge(self, name: str) -> None:
+    def _consider(self, name: str) -> None:
         """Note a name that was likely meant as a side-car: by how it ends, or by how it begins and what it holds."""
         plain = _plain(name)
         match = _MEANT.search(plain)

@@ -102,7 +102,7 @@ def test_a_key_without_the_right_is_refused(guarded: tuple[Served, Keys], method
     served, keys = guarded
     right = next((right for prefix, right in RIGHT.items() if path.startswith(prefix)), "chat")
     others: list[Right] = [each for each in ("chat", "search", "documents") if each != right]
-    response = call(served, method, path, secret=keys.create("narrow", scopes=others).secret)
+    response = call(served, method, path, secret=keys.create("narrow", rights=others).secret)
     assert response.status_code == 403
 
 

@@ -148,7 +148,7 @@ def test_a_link_of_a_key_that_reads_no_documents_opens_the_place_and_no_more(
     tmp_path: Path, scopes: list[Right]
 ) -> None:
     keys = Keys(tmp_path / "keys.json")
-    narrow, reader = keys.create("narrow", scopes=scopes).secret, keys.create("reader").secret
+    narrow, reader = keys.create("narrow", rights=scopes).secret, keys.create("reader").secret
     text = f"{HANDBOOK_TEXT} {'x' * 400} SECRET {'After. ' * 200}"
     with serve(service(keys=tmp_path / "keys.json")) as served:
         served.app.state.service.store.texts[HANDBOOK.id] = text

@@ -168,8 +168,8 @@ def test_erasing_an_upload_leaves_no_byte_of_it(desk: Desk, monkeypatch: pytest.
 
 def test_a_key_without_the_right_changes_nothing(desk: Desk) -> None:
     reading = desk.keys.create("reads").secret
-    writing = desk.keys.create("writes", scopes=["write"]).secret
-    documents_only = desk.keys.create("narrow", scopes=["documents", "chat", "search"]).secret
+    writing = desk.keys.create("writes", rights=["write"]).secret
+    documents_only = desk.keys.create("narrow", rights=["documents", "chat", "search"]).secret
     assert desk.send(("leave.md", LEAVE)).status_code == 401
     for secret in (reading, documents_only):
         assert desk.send(("leave.md", LEAVE), secret=secret).status_code == 403
@@ -182,8 +182,8 @@ def test_a_key_without_the_right_changes_nothing(desk: Desk) -> None:
 def test_the_list_says_who_may_write(desk: Desk) -> None:
     url = f"{desk.served.url}/v1/documents"
     assert httpx.get(url).json()["writable"] is True
-    reading = desk.keys.create("reads", scopes=["documents"]).secret
-    both = desk.keys.create("both", scopes=["documents", "write"]).secret
+    reading = desk.keys.create("reads", rights=["documents"]).secret
+    both = desk.keys.create("both", rights=["documents", "write"]).secret
     assert httpx.get(url, headers=bearer(reading)).json()["writable"] is False
     assert httpx.get(url, headers=bearer(both)).json()["writable"] is True
 
@@ -201,8 +201,8 @@ def test_a_body_is_refused_before_it_is_read_when_the_key_is_wrong(desk: Desk) -
 
 def test_readers_of_an_upload_see_it_and_nobody_else_until_it_is_said_anew(desk: Desk) -> None:
     rights: list[Right] = ["documents", "write"]
-    hr = desk.keys.create("hr", groups=["hr"], scopes=rights).secret
-    sales = desk.keys.create("sales", groups=["sales"], scopes=rights).secret
+    hr = desk.keys.create("hr", groups=["hr"], rights=rights).secret
+    sales = desk.keys.create("sales", groups=["sales"], rights=rights).secret
     assert desk.send(("pay.md", LEAVE), secret=sales, readers="hr").status_code == 403
     added = desk.send(("pay.md", LEAVE), secret=hr, readers="hr").json()["documents"][0]
     url = f"{desk.served.url}/v1/documents/{added['id']}"
@@ -228,7 +228,7 @@ def test_readers_of_an_upload_see_it_and_nobody_else_until_it_is_said_anew(desk:
 
 def test_tenants_do_not_meet(desk: Desk) -> None:
     secrets = {
-        tenant: desk.keys.create(tenant, tenant=tenant, scopes=["documents", "write"]).secret
+        tenant: desk.keys.create(tenant, tenant=tenant, rights=["documents", "write"]).secret
         for tenant in ("a", "b")
     }
     ids = {
@@ -370,8 +370,8 @@ def front(readers: str, text: str = "Pay day is the 25th.") -> bytes:
 def test_front_matter_of_an_upload_names_groups_of_the_key_only_and_narrows(tmp_path: Path) -> None:
     rules = (Rule(path="upload/secret*", readers=("hr",)),)
     with opened(tmp_path, rules=rules) as desk:
-        both = desk.keys.create("both", groups=["hr", "sales"], scopes=["documents", "write"]).secret
-        sales = desk.keys.create("sales", groups=["sales"], scopes=["documents", "write"]).secret
+        both = desk.keys.create("both", groups=["hr", "sales"], rights=["documents", "write"]).secret
+        sales = desk.keys.create("sales", groups=["sales"], rights=["documents", "write"]).secret
 
         def readers(name: str, content: bytes, secret: str, form: str | None = None) -> set[str] | str:
             [shown] = desk.send((name, content), secret=secret, readers=form).json()["documents"]
@@ -404,10 +404,10 @@ def test_a_hidden_document_of_the_name_is_not_told_nor_harmed(
     rules = (Rule(path="upload/ruled.md", readers=("hr",)),)
     with opened(tmp_path, rules=rules) as desk:
         rights: list[Right] = ["documents", "write"]
-        hr = desk.keys.create("hr", groups=["hr", *groups], scopes=rights).secret
-        other = desk.keys.create("other", groups=groups, scopes=rights).secret
+        hr = desk.keys.create("hr", groups=["hr", *groups], rights=rights).secret
+        other = desk.keys.create("other", groups=groups, rights=rights).secret
         desk.send(("pay.md", LEAVE), secret=hr, readers="hr")
-        peer = desk.keys.create("peer", groups=groups, scopes=rights).secret
+        peer = desk.keys.create("peer", groups=groups, rights=rights).secret
         desk.send(("ruled.md", b"Same."), secret=peer)
         told = [desk.send((name, b"Same."), secret=other) for name in ("pay.md", "ruled.md", "fresh.md")]
         assert [answer.status_code for answer in told] == [201] * 3

@@ -130,7 +130,7 @@ def test_a_turn_that_explains_nothing_is_told_as_far_as_it_went() -> None:
 
 def test_only_who_asked_is_told(tmp_path: Path) -> None:
     keys = Keys(tmp_path / "keys.json")
-    mine, yours = (keys.create(name, scopes=("chat",)) for name in ("mine", "yours"))
+    mine, yours = (keys.create(name, rights=("chat",)) for name in ("mine", "yours"))
     with serve(service(ScriptedTurn(SCRIPT), keys=tmp_path / "keys.json")) as served:
         run = ask(served, authorization=f"Bearer {mine.secret}")
         statuses = [

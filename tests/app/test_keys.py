@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_key_opens_what_it_was_made_for(path: Path) -> None:
-    made = Keys(path).create("hr", tenant="acme", groups=["hr"], scopes=["chat"])
+    made = Keys(path).create("hr", tenant="acme", groups=["hr"], rights=["chat"])
     grant = Keys(path).check(made.secret)
     assert grant.scope == Scope("acme", frozenset({"hr"}))
     assert grant.rights == {"chat"}
@@ -70,7 +70,7 @@ def test_without_a_file_there_are_no_keys(path: Path) -> None:
 
 def test_bad_requests_are_refused_with_a_hint(path: Path) -> None:
     with pytest.raises(BadInput, match="chat, search, documents"):
-        Keys(path).create("x", scopes=["everything"])  # type: ignore[list-item]  # on purpose
+        Keys(path).create("x", rights=["everything"])  # type: ignore[list-item]  # on purpose
     with pytest.raises(BadInput, match="time zone"):
         Keys(path).create("x", expires=datetime(2030, 1, 1))  # noqa: DTZ001 - on purpose
     with pytest.raises(NotFound):

@@ -13,7 +13,7 @@ from benchmarks.checker.export import export
 from tests.app.passages import passage
 from vectorstore.errors import Unavailable
 from vectorstore.models.minilm_files import model_folder
-from vectorstore.models.pair_model import KINDS, MAX_TOKENS, PairModel, kinds, open_judge
+from vectorstore.models.pair_model import KINDS, MAX_TOKENS, PairModel, kinds, open_checker
 
 TRAINED = os.environ.get("FOOTNOTE_SUPPORT_MODEL", "")
 LEAVE = (
@@ -48,10 +48,12 @@ def test_the_file_is_small_enough_to_hand_on(graph: Path) -> None:
 
 @pytest.mark.skipif(not TRAINED, reason="needs FOOTNOTE_SUPPORT_MODEL: a file that benchmarks.checker made")
 def test_a_trained_checker_tells_what_was_added_from_what_was_said() -> None:
-    judge = open_judge(TRAINED)
-    assert judge is not None
-    kept = judge("The manager approves each request within a week.", LEAVE, 1.0)
-    lost = judge("The manager approves each request within a week, after a talk with the union.", LEAVE, 1.0)
+    checker = open_checker(TRAINED)
+    assert checker is not None
+    kept = checker("The manager approves each request within a week.", LEAVE, 1.0)
+    lost = checker(
+        "The manager approves each request within a week, after a talk with the union.", LEAVE, 1.0
+    )
     assert 0 < lost < kept < 1
 
 
@@ -96,23 +98,23 @@ def test_any_text_gets_a_verdict(graph: Path, claim: str) -> None:
 
 def test_a_missing_or_foreign_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="is not there"):
-        open_judge(str(tmp_path / "none.onnx"))
+        open_checker(str(tmp_path / "none.onnx"))
     with pytest.raises(Unavailable, match="comes with Footnote any more") as raised:
-        open_judge("shipped")
+        open_checker("shipped")
     assert "python -m benchmarks.checker" in raised.value.hint
-    assert open_judge("") is None
+    assert open_checker("") is None
     foreign = tmp_path / "foreign.onnx"
     foreign.write_bytes(b"no model")
-    judge = open_judge(str(foreign))
-    assert judge is not None
+    checker = open_checker(str(foreign))
+    assert checker is not None
     with pytest.raises(Unavailable, match="no model that ONNX Runtime can open"):
-        judge("A claim.", "Its evidence.", 0.0)
+        checker("A claim.", "Its evidence.", 0.0)
 
 
 def test_the_judge_is_heard_only_where_there_is_doubt() -> None:
     asked: list[str] = []
 
-    def judge(claim: str, evidence: str, lexical: float) -> float:
+    def checker(claim: str, evidence: str, lexical: float) -> float:
         asked.append(claim)
         assert claim
         assert evidence
@@ -120,19 +122,19 @@ def test_the_judge_is_heard_only_where_there_is_doubt() -> None:
         return 0.25
 
     home = passage(LEAVE)
-    assert check("Annual leave is 25 days.", [home], judge=judge).support == 1.0
-    assert check("Annual leave is 26 days.", [home], judge=judge).support == 0.0
-    assert check("Zebras graze.", [home], judge=judge).support == 0.0
+    assert check("Annual leave is 25 days.", [home], checker=checker).support == 1.0
+    assert check("Annual leave is 26 days.", [home], checker=checker).support == 0.0
+    assert check("Zebras graze.", [home], checker=checker).support == 0.0
     assert asked == []
-    said = check("A manager approves requests within weeks.", [home], judge=judge)
+    said = check("A manager approves requests within weeks.", [home], checker=checker)
     assert (said.support, said.verdict) == (0.25, "unsupported")
     assert said.quote == "The manager approves every request within a week."
     assert asked == ["A manager approves requests within weeks."]
-    assert support("A manager approves requests within weeks.", LEAVE, judge=judge) == 0.25
+    assert support("A manager approves requests within weeks.", LEAVE, checker=checker) == 0.25
 
 
 def test_the_trained_checker_judges_through_the_same_function(graph: Path) -> None:
-    judge = open_judge(str(graph))
-    assert judge is not None
-    assert 0 < support("A manager approves requests within weeks.", LEAVE, judge=judge) < 1
-    assert support("Annual leave is 25 days.", LEAVE, judge=judge) == 1.0
+    checker = open_checker(str(graph))
+    assert checker is not None
+    assert 0 < support("A manager approves requests within weeks.", LEAVE, checker=checker) < 1
+    assert support("Annual leave is 25 days.", LEAVE, checker=checker) == 1.0

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.checker.__main__ import _finished, _mix
 from benchmarks.checker.pairs import Pair
 from benchmarks.checker.paraphrase import paraphrase
-from vectorstore.models.pair_model import open_judge
+from vectorstore.models.pair_model import open_checker
 
 ROOT = Path(__file__).parents[2]
 TEXT = "The council approved a budget of 45 million dollars. The harbour opens before dawn. Dogs may enter the park."
@@ -73,6 +73,6 @@ def test_a_short_training_ends_in_a_file_that_judges(tmp_path: Path) -> None:
             cwd=ROOT, check=True, capture_output=True,
         )  # fmt: skip
     assert _finished(tmp_path / "run/facts.json")
-    judge = open_judge(str(tmp_path / "checker.onnx"))
-    assert judge is not None
-    assert 0 < judge("The council approved a budget.", TEXT, 0.0) < 1
+    checker = open_checker(str(tmp_path / "checker.onnx"))
+    assert checker is not None
+    assert 0 < checker("The council approved a budget.", TEXT, 0.0) < 1

@@ -54,7 +54,7 @@ def test_the_client_searches_and_fetches() -> None:
 
 def test_the_door_is_the_same_as_for_other_routes(tmp_path: Path) -> None:
     keys = Keys(tmp_path / "keys.json")
-    good, narrow = keys.create("good").secret, keys.create("narrow", scopes=["chat"]).secret
+    good, narrow = keys.create("good").secret, keys.create("narrow", rights=["chat"]).secret
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     with serve(service(keys=tmp_path / "keys.json", settings=SETTINGS)) as served:
         url = f"{served.url}/mcp"
@@ -68,7 +68,7 @@ def test_the_door_is_the_same_as_for_other_routes(tmp_path: Path) -> None:
 
 def test_a_key_that_only_searches_fetches_passages_and_no_whole_documents(tmp_path: Path) -> None:
     keys = Keys(tmp_path / "keys.json")
-    narrow, reader = keys.create("narrow", scopes=["search"]).secret, keys.create("reader").secret
+    narrow, reader = keys.create("narrow", rights=["search"]).secret, keys.create("reader").secret
     with serve(service(keys=tmp_path / "keys.json", settings=SETTINGS)) as served:
         assert ask(served.url, secret=narrow)[2]["text"] == "Staff get 25 days of annual leave."
         for secret, is_whole in ((narrow, False), (reader, True)):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from eval.gate.baseline import baseline_of
-from eval.gate.compare import GATED, Comparison, Rules, compare
+from eval.gate.compare import GATED, Comparison, Tolerance, compare
 from eval.metrics.row import Row
 from eval.run import Evaluation, means_of
 
@@ -46,7 +46,7 @@ def against(
     *,
     model: str = "extractive",
     scorers: dict[str, str] | None = None,
-    rules: Rules | None = None,
+    tolerance: Tolerance | None = None,
 ) -> Comparison:
     """Compare two lists of rows."""
     fingerprint = {"model": model, "dataset": "d"}
@@ -55,5 +55,5 @@ def against(
         baseline_of(before, fingerprint, SCORERS),
         fingerprint=fingerprint,
         scorers=scorers or SCORERS,
-        rules=rules or Rules(),
+        tolerance=tolerance or Tolerance(),
     )

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from app.commands.exit_codes import exit_code
 from eval.cli import app
 from eval.commands.configuration import Configuration, parse_configuration
-from eval.gate.verdict import Exit
+from eval.gate.conclusion import Exit
 from ingest.settings import IngestSettings
 from tests.fakes.handbook import write_documents
 from vectorstore.errors import BadInput, FootnoteError

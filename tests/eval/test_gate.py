@@ -6,9 +6,9 @@ import pytest
 
 from eval.cases import load_quarantine
 from eval.gate.baseline import baseline_of, load_baseline, save_baseline
-from eval.gate.compare import Rules
+from eval.gate.compare import Tolerance
+from eval.gate.conclusion import Exit, conclude
 from eval.gate.thresholds import Threshold, load_thresholds, parse_threshold
-from eval.gate.verdict import Exit, judged
 from tests.eval.rows import EXTRACTIVE, SCORERS, against, evaluation, row
 from vectorstore.errors import BadInput, NotFound
 
@@ -29,19 +29,19 @@ def test_a_drop_beyond_chance_fails_and_a_small_one_is_unclear() -> None:
 
 
 def test_a_drop_under_the_smallest_effect_passes() -> None:
-    comparison = against(GOOD, worse(3), model="a-model", rules=Rules(min_effect=0.06))
+    comparison = against(GOOD, worse(3), model="a-model", tolerance=Tolerance(min_effect=0.06))
     assert [change.status for change in comparison.changes if change.metric == "must_include"] == ["pass"]
 
 
 def test_one_check_that_breaks_fails_the_run_where_answers_are_reproducible() -> None:
     assert not against(GOOD, worse(1)).passed
-    assert against(GOOD, worse(1), rules=Rules(max_flips=1)).passed
+    assert against(GOOD, worse(1), tolerance=Tolerance(max_flips=1)).passed
     assert against(GOOD, worse(1), model="a-language-model").passed
 
 
 def test_a_critical_case_that_breaks_always_fails_the_run() -> None:
     for model in ("extractive", "a-language-model"):
-        comparison = against(GOOD, worse(1, critical=True), model=model, rules=Rules(max_flips=5))
+        comparison = against(GOOD, worse(1, critical=True), model=model, tolerance=Tolerance(max_flips=5))
         assert [flip.id for flip in comparison.broken] == ["case-000"]
 
 
@@ -53,9 +53,9 @@ def test_a_check_that_breaks_in_some_repeats_only_is_unstable_and_no_flip() -> N
 
 
 def test_cases_in_quarantine_and_unreviewed_ones_do_not_gate() -> None:
-    assert against(GOOD, worse(1), rules=Rules(quarantine={"case-000": "a reason"})).passed
+    assert against(GOOD, worse(1), tolerance=Tolerance(quarantine={"case-000": "a reason"})).passed
     assert against(GOOD, worse(1, reviewed=False)).passed
-    assert not against(GOOD, worse(1, reviewed=False), rules=Rules(allow_unreviewed=True)).passed
+    assert not against(GOOD, worse(1, reviewed=False), tolerance=Tolerance(allow_unreviewed=True)).passed
 
 
 def test_a_metric_whose_scorer_changed_is_not_compared() -> None:
@@ -79,36 +79,39 @@ def test_another_dataset_is_not_comparable() -> None:
 
 
 def test_exit_codes_follow_what_is_wrong() -> None:
-    rules, good = Rules(), evaluation(GOOD)
+    tolerance, good = Tolerance(), evaluation(GOOD)
     broke = evaluation([row(0, error="the model is down", scores={}, passed={}), *GOOD[1:]])
     high = (Threshold("must_include", 0.9),)
     low = evaluation(worse(30))
     none = "there is no baseline"
     failed = against(GOOD, worse(30))
     foreign = against(GOOD[:3], GOOD)
-    assert judged(good, thresholds=high, rules=rules).exit is Exit.PASSED
-    assert judged(low, thresholds=high, rules=rules).exit is Exit.FAILED
-    assert judged(low, thresholds=(), rules=rules, comparison=failed).exit is Exit.FAILED
-    assert judged(broke, thresholds=high, rules=rules).exit is Exit.INCOMPLETE
-    assert judged(broke, thresholds=high, rules=rules, max_error_rate=0.05).exit is Exit.PASSED
-    assert judged(good, thresholds=high, rules=rules, baseline_problem=none).exit is Exit.PASSED
+    assert conclude(good, thresholds=high, tolerance=tolerance).exit is Exit.PASSED
+    assert conclude(low, thresholds=high, tolerance=tolerance).exit is Exit.FAILED
+    assert conclude(low, thresholds=(), tolerance=tolerance, comparison=failed).exit is Exit.FAILED
+    assert conclude(broke, thresholds=high, tolerance=tolerance).exit is Exit.INCOMPLETE
+    assert conclude(broke, thresholds=high, tolerance=tolerance, max_error_rate=0.05).exit is Exit.PASSED
+    assert conclude(good, thresholds=high, tolerance=tolerance, baseline_problem=none).exit is Exit.PASSED
     for what in ({"baseline_problem": none}, {"comparison": foreign}):
         assert (
-            judged(good, thresholds=high, rules=rules, require_baseline=True, **what).exit is Exit.NO_BASELINE
+            conclude(good, thresholds=high, tolerance=tolerance, require_baseline=True, **what).exit
+            is Exit.NO_BASELINE
         )
 
 
 def test_a_threshold_on_a_metric_that_applies_to_no_case_fails() -> None:
-    judgement = judged(evaluation(GOOD), thresholds=(Threshold("recall@5", 0.5),), rules=Rules())
-    assert judgement.exit is Exit.FAILED
-    assert "is measured in no case" in judgement.headline
+    conclusion = conclude(evaluation(GOOD), thresholds=(Threshold("recall@5", 0.5),), tolerance=Tolerance())
+    assert conclusion.exit is Exit.FAILED
+    assert "is measured in no case" in conclusion.headline
 
 
 def test_a_case_that_breaks_is_an_error_and_no_missing_row() -> None:
     broke = [row(0, error="timeout", scores={"must_include": "error"}, passed={}), *GOOD[1:]]
-    judgement = judged(evaluation(broke), thresholds=(), rules=Rules(), comparison=against(GOOD, broke))
-    assert judgement.exit is Exit.INCOMPLETE
-    assert judgement.causes[0] == "1 case could not be answered: timeout"
+    conclusion = conclude(
+        evaluation(broke), thresholds=(), tolerance=Tolerance(), comparison=against(GOOD, broke)
+    )
+    assert conclusion.exit is Exit.INCOMPLETE
+    assert conclusion.causes[0] == "1 case could not be answered: timeout"
 
 
 def test_a_baseline_comes_back_as_it_was_and_is_the_same_every_time(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from eval.gate.compare import Rules
+from eval.gate.compare import Tolerance
+from eval.gate.conclusion import conclude
 from eval.gate.thresholds import Threshold
-from eval.gate.verdict import judged
 from eval.reports.report import write
 from tests.eval.rows import evaluation, row
 
@@ -25,11 +25,11 @@ def test_a_run_is_logged_with_its_prompt_hash_and_report(
         fingerprint={"model": "extractive", "prompt": "cc0568498ca7"},
         seconds={"answer, p50": 0.25},
     )
-    judgement = judged(found, thresholds=(Threshold("must_include", 0.99),), rules=Rules())
-    write(found, judgement, tmp_path / "out")
+    conclusion = conclude(found, thresholds=(Threshold("must_include", 0.99),), tolerance=Tolerance())
+    write(found, conclusion, tmp_path / "out")
     tracking = f"sqlite:///{tmp_path / 'mlflow.db'}"
     client = mlflow.MlflowClient(tracking_uri=tracking)
-    runs = [log_run(found, judgement, tmp_path / "out", tracking=tracking) for _ in range(2)]
+    runs = [log_run(found, conclusion, tmp_path / "out", tracking=tracking) for _ in range(2)]
     kept = client.get_run(runs[0])
     assert kept.info.status == "FAILED"
     assert kept.data.params == {"model": "extractive", "prompt": "cc0568498ca7"}

@@ -23,8 +23,8 @@ from app.settings import AnswerSettings, ModelSettings, Settings
 from eval.cases import Case, load_cases
 from eval.commands.configuration import Configuration, in_process
 from eval.gate.baseline import baseline_of
-from eval.gate.compare import Rules, compare
-from eval.gate.verdict import Exit, judged
+from eval.gate.compare import Tolerance, compare
+from eval.gate.conclusion import Exit, conclude
 from eval.reports.markdown import markdown
 from eval.run import Evaluation, evaluate
 from ingest.run import Ingestion
@@ -70,13 +70,13 @@ class Workshop:
         """Judge, expect a failure, and return what stands at the top of the report."""
         before = before or self.before
         baseline = baseline_of(before.rows, before.fingerprint, before.scorers)
-        rules = Rules()
+        tolerance = Tolerance()
         comparison = compare(
-            after.rows, baseline, fingerprint=after.fingerprint, scorers=after.scorers, rules=rules
+            after.rows, baseline, fingerprint=after.fingerprint, scorers=after.scorers, tolerance=tolerance
         )
-        judgement = judged(after, thresholds=(), rules=rules, comparison=comparison)
-        assert judgement.exit is Exit.FAILED
-        return "\n".join(markdown(after, judgement).splitlines()[:FIRST_SCREEN]).replace("\\", "")
+        conclusion = conclude(after, thresholds=(), tolerance=tolerance, comparison=comparison)
+        assert conclusion.exit is Exit.FAILED
+        return "\n".join(markdown(after, conclusion).splitlines()[:FIRST_SCREEN]).replace("\\", "")
 
 
 @pytest.fixture(scope="module")
@@ -116,11 +116,13 @@ def opened(workshop: Workshop) -> Iterator[Callable[..., Parts]]:
 def test_nothing_changed_and_nothing_is_said(workshop: Workshop, opened: Callable[..., Parts]) -> None:
     after = workshop.ask(opened())
     baseline = baseline_of(workshop.before.rows, workshop.before.fingerprint, workshop.before.scorers)
-    rules = Rules()
-    found = compare(after.rows, baseline, fingerprint=after.fingerprint, scorers=after.scorers, rules=rules)
-    judgement = judged(after, thresholds=(), rules=rules, comparison=found)
-    assert judgement.exit is Exit.PASSED
-    assert judgement.causes == ()
+    tolerance = Tolerance()
+    found = compare(
+        after.rows, baseline, fingerprint=after.fingerprint, scorers=after.scorers, tolerance=tolerance
+    )
+    conclusion = conclude(after, thresholds=(), tolerance=tolerance, comparison=found)
+    assert conclusion.exit is Exit.PASSED
+    assert conclusion.causes == ()
     assert {change.found.moved for change in found.changes} == {0}
 
 
@@ -233,9 +235,7 @@ class Shuffled(ExtractiveAnswerer):
 async def obedient(request: Request) -> StreamingResponse:
     """A model that does what its system message says: told to cite, it quotes a passage; told nothing, it chats."""
     messages = (await request.json())["messages"]
-    text = (
-        "Thanks for asking! Most companies handle it generously, so ask your manager about the usual rules."
-    )
+    text = "Thanks for asking! Most companies handle it generously, so ask your manager about the usual tolerance."
     if "cite the passage" in messages[0]["content"]:
         passage = re.search(
             r"\[1\] [^\n]*\n(?:[^\n]* > [^\n]*\n)?(.+?)(?:\n\n\[2\]|\Z)", messages[-1]["content"], re.S

@@ -15,9 +15,9 @@ from rich.console import Console
 
 from eval.commands.run import show
 from eval.gate.baseline import read_folder
-from eval.gate.compare import Rules
+from eval.gate.compare import Tolerance
+from eval.gate.conclusion import Conclusion, Exit, conclude
 from eval.gate.thresholds import Threshold
-from eval.gate.verdict import Exit, Judgement, judged
 from eval.metrics.row import Cited, Marked, Prices, Row, Shown, read_rows
 from eval.reports.ci import annotations
 from eval.reports.html import html
@@ -51,17 +51,17 @@ def hostile() -> Row:
     )
 
 
-def failed() -> tuple[Evaluation, Judgement]:
+def failed() -> tuple[Evaluation, Conclusion]:
     rows = [hostile(), *(row(n) for n in range(2, 30))]
     before = [row(1, id=HOSTILE), *rows[1:]]
     found = evaluation(rows, missing={HOSTILE: ("case-001",)}, seconds={"answer, p50": 0.1234567})
-    judgement = judged(
+    conclusion = conclude(
         found,
         thresholds=(Threshold("must_include", 0.99),),
-        rules=Rules(),
+        tolerance=Tolerance(),
         comparison=against(before, rows),
     )
-    return found, judgement
+    return found, conclusion
 
 
 def test_everything_is_written_and_two_runs_are_byte_identical(tmp_path: Path) -> None:
@@ -83,8 +83,8 @@ def test_the_summary_holds_no_time_and_no_number_that_is_not_one(tmp_path: Path)
 
 
 def test_a_result_folder_can_be_read_again(tmp_path: Path) -> None:
-    found, judgement = failed()
-    write(found, judgement, tmp_path)
+    found, conclusion = failed()
+    write(found, conclusion, tmp_path)
     assert tuple(read_rows(tmp_path / "cases.jsonl")) == found.rows
     assert {row.id for row in read_folder(tmp_path)[0]} == {one.id for one in found.rows}
 
@@ -148,8 +148,8 @@ def test_the_first_screen_names_verdict_and_cause() -> None:
 
 
 def test_junit_has_a_test_case_for_every_gate_and_case(tmp_path: Path) -> None:
-    found, judgement = failed()
-    write(found, judgement, tmp_path)
+    found, conclusion = failed()
+    write(found, conclusion, tmp_path)
     gates, cases = Xml.parse(tmp_path / "junit.xml").getroot()
     assert cases.get("tests") == str(len(found.rows))
     assert cases.get("failures") == "1"
@@ -181,8 +181,8 @@ def test_github_gets_the_summary_and_the_annotations_only_there(
 def test_notes_say_how_far_the_figures_carry() -> None:
     shaky = row(0, passed={"must_include": 0.5}, runs=2)
     found = evaluation([shaky, *(row(n) for n in range(1, 30))], noise={"must_include": 0.01})
-    judgement = judged(found, thresholds=(), rules=Rules(quarantine={"case-000": "see #12"}))
-    said = "\n".join(notes(found, judgement))
+    conclusion = conclude(found, thresholds=(), tolerance=Tolerance(quarantine={"case-000": "see #12"}))
+    said = "\n".join(notes(found, conclusion))
     assert "case-000: see #12" in said
     assert "Passed in some runs and failed in others: case-000" in said
     assert "0.0100" in said
@@ -203,14 +203,16 @@ def test_what_a_run_took_and_cost_is_told_but_not_summed_up() -> None:
         "groundedness@judge 0.125",
     ):
         assert part in told
-        assert part in html(found, judged(found, thresholds=(), rules=Rules()))
-    assert "cost of an answer" not in summary_json(found, judged(found, thresholds=(), rules=Rules()))
+        assert part in html(found, conclude(found, thresholds=(), tolerance=Tolerance()))
+    assert "cost of an answer" not in summary_json(
+        found, conclude(found, thresholds=(), tolerance=Tolerance())
+    )
     assert running(evaluation([row(1)])) == []
 
 
 def test_the_table_begins_with_what_fell_and_shows_what_an_answer_no_longer_says() -> None:
-    found, judgement = failed()
-    page = html(found, judgement)
+    found, conclusion = failed()
+    page = html(found, conclusion)
     assert page.index("<td>must_include<") < page.index("<td>groundedness<")
     assert _gone("It is 5 days.", "It is 6 days.") == "It is <del>5</del> days."
     assert _gone("<b>", "") == "<del>&lt;b&gt;</del>"
@@ -218,8 +220,8 @@ def test_the_table_begins_with_what_fell_and_shows_what_an_answer_no_longer_says
 
 def test_a_run_that_passes_still_says_in_the_terminal_which_documents_it_could_not_find() -> None:
     found = evaluation([row(1)], missing={"hr/gone.md": ("case-001",)})
-    judgement = judged(found, thresholds=(), rules=Rules())
-    assert judgement.exit is Exit.PASSED
+    conclusion = conclude(found, thresholds=(), tolerance=Tolerance())
+    assert conclusion.exit is Exit.PASSED
     told = StringIO()
-    show(found, judgement, console=Console(file=told, width=120))
+    show(found, conclusion, console=Console(file=told, width=120))
     assert "The document hr/gone.md is not in the index; 1 case needs it" in told.getvalue()

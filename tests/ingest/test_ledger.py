@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.sources.ledger import FILE_NAME, Grant, Ledger, PastFailure, load_ledger, update_ledger
+from ingest.sources.ledger import FILE_NAME, Flags, Ledger, PastFailure, load_ledger, update_ledger
 from ingest.sources.roots import Root
 from vectorstore.errors import BadInput
 
@@ -13,7 +13,7 @@ from vectorstore.errors import BadInput
 def test_ledger_comes_back_as_it_was(tmp_path: Path) -> None:
     def fill(ledger: Ledger) -> None:
         ledger.roots = [Root("docs", Path("/srv/docs"))]
-        ledger.grants = {"docs/hr/": Grant(frozenset({"hr"})), "docs/": Grant(None, "all")}
+        ledger.flags = {"docs/hr/": Flags(frozenset({"hr"})), "docs/": Flags(None, "all")}
         ledger.failures = {"docs/a.pdf": PastFailure("0", "corrupt", "It is damaged.")}
 
     assert update_ledger(tmp_path / "data", fill) == load_ledger(tmp_path / "data")
@@ -21,21 +21,21 @@ def test_ledger_comes_back_as_it_was(tmp_path: Path) -> None:
 
 def test_access_lists_of_two_runs_at_once_are_both_kept(tmp_path: Path) -> None:
     def grant(number: int) -> None:
-        update_ledger(tmp_path, lambda ledger: ledger.grants.update({f"d{number}/": Grant(frozenset("a"))}))
+        update_ledger(tmp_path, lambda ledger: ledger.flags.update({f"d{number}/": Flags(frozenset("a"))}))
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(grant, range(40)))
-    assert len(load_ledger(tmp_path).grants) == 40
+    assert len(load_ledger(tmp_path).flags) == 40
 
 
 def test_nearest_grant_holds() -> None:
-    ledger = Ledger(grants={"docs/": Grant(frozenset({"all"})), "docs/hr/": Grant(frozenset({"hr"}))})
-    ledger.grants["docs/a.md"] = Grant(frozenset({"one"}))
-    assert ledger.grant("docs/hr/pay.md").readers == {"hr"}
-    assert ledger.grant("docs/b.md").readers == {"all"}
-    assert ledger.grant("docs/a.md").readers == {"one"}
-    assert ledger.grant("docs/a.md.txt").readers == {"all"}
-    assert ledger.grant("other/b.md") == Grant()
+    ledger = Ledger(flags={"docs/": Flags(frozenset({"all"})), "docs/hr/": Flags(frozenset({"hr"}))})
+    ledger.flags["docs/a.md"] = Flags(frozenset({"one"}))
+    assert ledger.flags_of("docs/hr/pay.md").readers == {"hr"}
+    assert ledger.flags_of("docs/b.md").readers == {"all"}
+    assert ledger.flags_of("docs/a.md").readers == {"one"}
+    assert ledger.flags_of("docs/a.md.txt").readers == {"all"}
+    assert ledger.flags_of("other/b.md") == Flags()
 
 
 def test_damaged_ledger_is_not_replaced(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 import ingest.pipeline
 from ingest.run import Ingestion, Request
 from ingest.settings import IngestSettings
-from ingest.sources.url_list import fetched_sources
+from ingest.sources.elsewhere import fetched_sources
 from ingest.uploads import Upload, Uploads
 from tests.ingest.test_fetch import OUTSIDE, fetcher, listening, response
 from vectorstore.models.embed import Embedder

@@ -18,7 +18,7 @@ from ingest.plan import Plan, Recipe, make_plan, remember
 from ingest.progress import Progress, unheard
 from ingest.report import Report
 from ingest.sources.discover import Filters, discover
-from ingest.sources.ledger import Grant, Ledger
+from ingest.sources.ledger import Flags, Ledger
 from ingest.sources.roots import Roots
 from ingest.sources.rules import Rule
 from tests.fakes.word_embedder import WordEmbedder
@@ -227,7 +227,7 @@ def test_rules_front_matter_side_car_and_flags_set_the_readers(desk: Desk) -> No
     front = "---\nreaders: [board]\ntags: [plan]\n---\n# B\n\nText."
     desk.write(hr__a_md="# A\n\nText.", hr__b_md=front, hr__c_md=front, d_md="# D\n\nText.", e__f_md=front)
     (desk.docs / "hr/c.md.meta.yaml").write_text("readers: [legal, board]\ntitle: Contract\n")
-    desk.ledger.grants["docs/e/"] = Grant(frozenset({"night", "board"}), "ops")
+    desk.ledger.flags["docs/e/"] = Flags(frozenset({"night", "board"}), "ops")
     recipe = replace(RECIPE, rules=(Rule(path="hr/", readers=("hr", "board"), tags=("people",)),))
     desk.ingest(recipe=recipe)
     found = desk.documents()

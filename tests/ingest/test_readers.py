@@ -14,7 +14,7 @@ from ingest.extract import Unparsable
 from ingest.parse.access import readers_of, states_readers
 from ingest.parse.characters import clean, decode
 from ingest.parse.front_matter import split_front_matter
-from ingest.sources.ledger import Grant
+from ingest.sources.ledger import Flags
 from ingest.sources.rules import Readers, Rule, decide
 from tests.ingest import slips
 from tests.ingest.test_pipeline import RECIPE, Desk, desk, pool
@@ -173,7 +173,7 @@ def test_what_was_closed_stays_closed_when_nothing_says_so_any_more(desk: Desk) 
     assert seen(desk) == []
     # Said in so many words, by whom it is for to say, it is opened.
     (desk.docs / "front/posts.md").write_text(f"---\nreaders: []\n---\n{slips.BODY}")
-    desk.ledger.grants["docs/moved.txt"] = Grant(frozenset())
+    desk.ledger.flags["docs/moved.txt"] = Flags(frozenset())
     desk.ingest()
     assert seen(desk) == ["docs/front/posts.md", "docs/moved.txt"]
 

@@ -97,7 +97,7 @@ class PairModel:
         return float(self._session.run([output], inputs)[0][0])
 
 
-def open_judge(path: str) -> Mixed | None:
+def open_checker(path: str) -> Mixed | None:
     """Prepare the model in a file, loaded when first asked; None for the empty path.
 
     Raises Unavailable at once when there is no such file.

@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Final
 from urllib.parse import unquote
 
-from ingest.extract import Extract, Limits, Source, Unparsable
+from ingest.extract import Extract, Limits, RawFile, Unparsable
 from ingest.parse.html.html import write_html
 from ingest.parse.html.markup import Element, read_xml
 from ingest.parse.metadata import parse_date, plain_metadata
@@ -16,7 +16,7 @@ _CONTAINER: Final = "META-INF/container.xml"
 _DAMAGED: Final = "The e-book is damaged; convert or download it again."
 
 
-def parse(source: Source, limits: Limits) -> Extract:
+def parse(source: RawFile, limits: Limits) -> Extract:
     """Read an e-book."""
     writer = ExtractWriter(limits)
     try:

@@ -2,7 +2,7 @@
 
 import re
 
-from ingest.extract import Extract, Limits, Source
+from ingest.extract import Extract, Limits, RawFile
 from ingest.parse.front_matter import refuse_lost_readers
 from ingest.parse.html.markup import Element, read_html
 from ingest.parse.html.walk import HtmlWalk
@@ -16,7 +16,7 @@ _HEAD = 64_000
 _KEPT = ("author", "description", "keywords")
 
 
-def parse(source: Source, limits: Limits) -> Extract:
+def parse(source: RawFile, limits: Limits) -> Extract:
     """Read a web page."""
     writer = ExtractWriter(limits)
     text = _decode(source.data, writer)

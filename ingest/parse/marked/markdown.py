@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ingest.extract import Extract, Limits, Source
+from ingest.extract import Extract, Limits, RawFile
 from ingest.parse.access import is_readers
 from ingest.parse.front_matter import split_front_matter
 from ingest.parse.html.html import write_html
@@ -78,7 +78,7 @@ _QUOTE = re.compile(r"^ {0,3}> ?", re.M)
 _MODIFIED_KEYS = ("lastmod", "last_modified", "last_updated", "updated", "modified", "date")
 
 
-def parse(source: Source, limits: Limits) -> Extract:
+def parse(source: RawFile, limits: Limits) -> Extract:
     """Read Markdown (CommonMark with tables)."""
     writer = ExtractWriter(limits)
     front, text = split_front_matter(writer.clean(writer.decode(source.data)))

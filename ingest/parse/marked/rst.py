@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from ingest.extract import Extract, Limits, Source
+from ingest.extract import Extract, Limits, RawFile
 from ingest.parse.access import is_readers, readers_of
 from ingest.parse.front_matter import refuse_lost_readers
 from ingest.parse.marked.rst_inline import RstInline, read_table
@@ -86,7 +86,7 @@ _ADMONITIONS: Final = frozenset(
 _MAX_DEPTH: Final = 12
 
 
-def parse(source: Source, limits: Limits) -> Extract:
+def parse(source: RawFile, limits: Limits) -> Extract:
     """Read reStructuredText."""
     writer = ExtractWriter(limits)
     text = writer.clean(writer.decode(source.data)).expandtabs(8)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, Final
 
-from ingest.extract import Extract, Limits, Source, Unparsable
+from ingest.extract import Extract, Limits, RawFile, Unparsable
 from ingest.parse.html.markup import read_xml
 from ingest.parse.metadata import core_properties
 from ingest.parse.writer import ExtractWriter
@@ -17,7 +17,7 @@ _MAX_NESTING: Final = 4
 _MAX_HEADING: Final = 100
 
 
-def parse(source: Source, limits: Limits) -> Extract:
+def parse(source: RawFile, limits: Limits) -> Extract:
     """Read a Word document."""
     import docx
     from docx.opc.exceptions import PackageNotFoundError

@@ -4,7 +4,7 @@ import zipfile
 from io import BytesIO
 from typing import Final
 
-from ingest.extract import Extract, Limits, Source, Unparsable
+from ingest.extract import Extract, Limits, RawFile, Unparsable
 from ingest.parse.html.markup import Element, read_xml
 from ingest.parse.metadata import parse_date, plain_metadata
 from ingest.parse.writer import ExtractWriter
@@ -14,7 +14,7 @@ _MAX_DEPTH: Final = 60
 _LEFT_OUT: Final = frozenset({"tracked-changes", "annotation", "sequence-decls", "note-citation"})
 
 
-def parse(source: Source, limits: Limits) -> Extract:
+def parse(source: RawFile, limits: Limits) -> Extract:
     """Read an OpenDocument text."""
     try:
         with zipfile.ZipFile(BytesIO(source.data)) as archive:

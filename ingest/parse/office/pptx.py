@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, Final
 
-from ingest.extract import Extract, Limits, Source, Unparsable
+from ingest.extract import Extract, Limits, RawFile, Unparsable
 from ingest.parse.metadata import core_properties
 from ingest.parse.writer import ExtractWriter
 
 _MAX_NESTING: Final = 8
 
 
-def parse(source: Source, limits: Limits) -> Extract:
+def parse(source: RawFile, limits: Limits) -> Extract:
     """Read a presentation."""
     import pptx
     from pptx.exc import PackageNotFoundError

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import groupby
 
-from ingest.extract import Extract, Limits, Source, Unparsable
+from ingest.extract import Extract, Limits, RawFile, Unparsable
 from ingest.parse.metadata import plain_metadata
 from ingest.parse.plain import write_plain
 from ingest.parse.writer import ExtractWriter
@@ -12,7 +12,7 @@ from ingest.parse.writer import ExtractWriter
 _FACT = re.compile(r"\{\\(title|author|subject)[ \n]((?:[^{}]|\\[{}]){0,500})\}")
 
 
-def parse(source: Source, limits: Limits) -> Extract:
+def parse(source: RawFile, limits: Limits) -> Extract:
     """Read a Rich Text document."""
     # RTF itself is ASCII; striprtf decodes what is escaped, in the code page that the head names.
     raw = source.data.decode("latin-1")

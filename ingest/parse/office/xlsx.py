@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from io import BytesIO
 from typing import Any, Final
 
-from ingest.extract import Extract, Limits, Source, Unparsable
+from ingest.extract import Extract, Limits, RawFile, Unparsable
 from ingest.parse.metadata import core_properties
 from ingest.parse.writer import ExtractWriter
 
@@ -66,7 +66,7 @@ _MAX_EMPTY: Final = 2_000
 _MIN_NOTE: Final = 40
 
 
-def parse(source: Source, limits: Limits) -> Extract:
+def parse(source: RawFile, limits: Limits) -> Extract:
     """Read a workbook: the values, as last calculated."""
     import openpyxl
     from openpyxl.utils.exceptions import InvalidFileException

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from ingest.parse.pdf.page import PdfPage, Rule, Word, rows_of
+from ingest.parse.pdf.page import PdfPage, Stroke, Word, rows_of
 
 _NEAR: Final = 2.5
 _MIN_FITTING: Final = 0.85
@@ -22,7 +22,7 @@ def with_grids(page: PdfPage) -> list[Word]:
     return runs
 
 
-def _with_grid(group: list[Rule], runs: list[Word]) -> list[Word]:
+def _with_grid(group: list[Stroke], runs: list[Word]) -> list[Word]:
     heights = _positions(rule.top for rule in group if rule.top == rule.bottom)
     sides = _positions(rule.left for rule in group if rule.left == rule.right)
     if len(heights) < 3 or len(sides) < 3:
@@ -52,13 +52,13 @@ def _text(runs: list[Word]) -> str:
     return " ".join(row.text for row in rows_of(runs))
 
 
-def _length(rule: Rule) -> float:
+def _length(rule: Stroke) -> float:
     return rule.right - rule.left + rule.bottom - rule.top
 
 
-def _connected(rules: list[Rule]) -> list[list[Rule]]:
+def _connected(rules: list[Stroke]) -> list[list[Stroke]]:
     """Group the lines that touch one another, directly or through others."""
-    groups: list[list[Rule]] = []
+    groups: list[list[Stroke]] = []
     for rule in rules:
         touching = [group for group in groups if any(_touch(rule, other) for other in group)]
         merged = [rule, *(other for group in touching for other in group)]
@@ -67,7 +67,7 @@ def _connected(rules: list[Rule]) -> list[list[Rule]]:
     return groups
 
 
-def _touch(one: Rule, other: Rule) -> bool:
+def _touch(one: Stroke, other: Stroke) -> bool:
     return (
         one.left <= other.right + _NEAR
         and other.left <= one.right + _NEAR

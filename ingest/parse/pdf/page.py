@@ -32,7 +32,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Stroke:
     """A straight line drawn on the page: level when `top == bottom`, upright when `left == right`."""
 
     left: float
@@ -49,7 +49,7 @@ class PdfPage:
     width: float
     height: float
     words: list[Word]
-    rules: list[Rule]
+    rules: list[Stroke]
     label: str = ""
     plain: str = ""
     is_damaged: bool = False

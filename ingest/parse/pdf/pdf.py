@@ -9,7 +9,7 @@ from itertools import groupby
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
-from ingest.extract import Extract, Limits, OcrPages, Source, Unparsable
+from ingest.extract import Extract, Limits, OcrPages, RawFile, Unparsable
 from ingest.parse.metadata import parse_date
 from ingest.parse.pdf.columns import reading_order
 from ingest.parse.pdf.grid import with_grids
@@ -218,7 +218,7 @@ class _Content(NamedTuple):
     metadata: dict[str, str]
 
 
-def parse(source: Source, limits: Limits) -> Extract:
+def parse(source: RawFile, limits: Limits) -> Extract:
     """Read a PDF."""
     writer = ExtractWriter(limits)
     try:

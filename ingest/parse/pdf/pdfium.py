@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from ingest.extract import Unparsable
-from ingest.parse.pdf.page import OutlineEntry, PdfPage, Rule, Word
+from ingest.parse.pdf.page import OutlineEntry, PdfPage, Stroke, Word
 from ingest.parse.pdf.place import Letter
 
 _ENCRYPTED: Final = 4  # FPDF_ERR_PASSWORD
@@ -214,9 +214,9 @@ class _PageReader:
                 edges = self._turn(box.left, box.right, box.bottom, box.top)
                 yield Letter(_character(code), *edges)
 
-    def rules(self) -> list[Rule]:
+    def rules(self) -> list[Stroke]:
         """Return the level and upright lines: strokes, and boxes so thin that they are lines."""
-        raw, rules = self._raw, list[Rule]()
+        raw, rules = self._raw, list[Stroke]()
         left, bottom, right, top = (ctypes.c_float() for _ in range(4))
         for item in self._paths(self._page, depth=0):
             raw.FPDFPageObj_GetBounds(item, left, bottom, right, top)
@@ -250,9 +250,9 @@ class _PageReader:
         self._raw.FPDFPath_GetDrawMode(item, fill, stroke)
         return bool(stroke.value)
 
-    def _segments(self, item: Any) -> list[Rule]:
+    def _segments(self, item: Any) -> list[Stroke]:
         """Return the level and upright pieces of a path."""
-        raw, rules = self._raw, list[Rule]()
+        raw, rules = self._raw, list[Stroke]()
         matrix = raw.FS_MATRIX()
         raw.FPDFPageObj_GetMatrix(item, matrix)
         x, y = ctypes.c_float(), ctypes.c_float()
@@ -273,7 +273,7 @@ class _PageReader:
             before = here
         return rules
 
-    def _line(self, one: tuple[float, float], other: tuple[float, float]) -> list[Rule]:
+    def _line(self, one: tuple[float, float], other: tuple[float, float]) -> list[Stroke]:
         (x0, x1), (y0, y1) = sorted((one[0], other[0])), sorted((one[1], other[1]))
         if min(x1 - x0, y1 - y0) > 1 or max(x1 - x0, y1 - y0) < 1:
             return []
@@ -313,12 +313,12 @@ def _character(code: int) -> str:
     return chr(code).translate(_LIGATURES) if code <= 0x10FFFF else "\ufffd"
 
 
-def _thin(left: float, right: float, top: float, bottom: float) -> Rule:
+def _thin(left: float, right: float, top: float, bottom: float) -> Stroke:
     if bottom - top <= right - left:
         middle = (top + bottom) / 2
-        return Rule(left, right, middle, middle)
+        return Stroke(left, right, middle, middle)
     middle = (left + right) / 2
-    return Rule(middle, middle, top, bottom)
+    return Stroke(middle, middle, top, bottom)
 
 
 def _continues(run: Word, left: float, right: float, *, top: float, bottom: float) -> bool:

@@ -1,12 +1,12 @@
-"""One verdict behind every output: the same object decides the text and the exit code."""
+"""One conclusion behind every output: the same object decides the text and the exit code."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 from eval.gate.cause import causes
-from eval.gate.compare import Comparison, Rules
-from eval.gate.thresholds import Threshold, Verdict, judge
+from eval.gate.compare import Comparison, Tolerance
+from eval.gate.thresholds import Held, Threshold, hold
 from eval.metrics.row import Row
 from eval.metrics.summary import counted
 from eval.run import Evaluation, means_of
@@ -26,10 +26,10 @@ class Exit(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Conclusion:
     """What the gates say. `baseline_problem` is empty, or says why there was nothing to compare with."""
 
-    thresholds: tuple[Verdict, ...]
+    thresholds: tuple[Held, ...]
     comparison: Comparison | None = None
     causes: tuple[str, ...] = ()
     errors: int = 0
@@ -52,12 +52,12 @@ class Judgement:
             return Exit.INCOMPLETE
         if self.require_baseline and self.baseline_problem:
             return Exit.NO_BASELINE
-        held = all(verdict.passed for verdict in self.thresholds)
+        held = all(held.passed for held in self.thresholds)
         return Exit.PASSED if held and (self.comparison is None or self.comparison.passed) else Exit.FAILED
 
     @property
     def headline(self) -> str:
-        """The verdict in a line."""
+        """The conclusion in a line."""
         match self.exit:
             case Exit.INCOMPLETE:
                 return f"incomplete: {self.errors} of {counted(self.cases)} broke"
@@ -69,7 +69,7 @@ class Judgement:
         return "passed" + (f", with inconclusive drops in {', '.join(drops)}" if drops else "")
 
     def _missed(self) -> list[str]:
-        missed = [f"{verdict.gate} is {verdict.says}" for verdict in self.thresholds if not verdict.passed]
+        missed = [f"{held.gate} is {held.says}" for held in self.thresholds if not held.passed]
         if len(missed) > 1:
             missed = [f"{len(missed)} of {len(self.thresholds)} thresholds missed"]
         if self.comparison is not None:
@@ -88,21 +88,21 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def judged(
+def conclude(
     found: Evaluation,
     *,
     thresholds: Sequence[Threshold],
-    rules: Rules,
+    tolerance: Tolerance,
     comparison: Comparison | None = None,
     baseline_problem: str = "",
     require_baseline: bool = False,
     max_error_rate: float = 0.0,
-) -> Judgement:
+) -> Conclusion:
     """Hold an evaluation against thresholds and, where there is one, a baseline."""
-    gating: list[Row] = rules.gating(found.rows)
+    gating: list[Row] = tolerance.gating(found.rows)
     comparable = comparison is None or not comparison.not_comparable
-    return Judgement(
-        thresholds=tuple(judge(thresholds, means_of(gating))),
+    return Conclusion(
+        thresholds=tuple(hold(thresholds, means_of(gating))),
         comparison=comparison,
         causes=causes(found.rows, comparison, found.missing),
         errors=found.errors,
@@ -111,6 +111,6 @@ def judged(
         baseline_problem=baseline_problem
         or ("" if comparable or comparison is None else comparison.not_comparable),
         require_baseline=require_baseline,
-        quarantined=dict(rules.quarantine or {}),
-        unreviewed=0 if rules.allow_unreviewed else sum(not row.reviewed for row in found.rows),
+        quarantined=dict(tolerance.quarantine or {}),
+        unreviewed=0 if tolerance.allow_unreviewed else sum(not row.reviewed for row in found.rows),
     )
