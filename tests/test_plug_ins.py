@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from app.build import open_answerer
-from app.settings import AnswerSettings
+from app.settings import ModelSettings
 from ingest.parse.dispatch import PARSERS
 from ingest.parse.sniff import ENDINGS
 from tests.fakes.handbook import write_documents
@@ -25,6 +25,7 @@ from vectorstore.errors import Unavailable
 from vectorstore.models.embed import Embedder
 from vectorstore.open import open_store
 from vectorstore.plugins import _found
+from vectorstore.settings import StoreSettings
 from vectorstore.types import Scope
 
 ENTRIES = {
@@ -91,9 +92,7 @@ def found(embedder: Embedder) -> Found:
 
     def search(folder: Path, text: str, *groups: str) -> str:
         scope = Scope(groups=frozenset(groups), unrestricted=not groups)
-        store = open_store(
-            folder / "data", embedder_fingerprint=embedder.fingerprint, dimension=embedder.dimension
-        )
+        store = open_store(StoreSettings(data_dir=folder / "data"), embedder)
         try:
             with store.snapshot() as snapshot:
                 hits = snapshot.search(text, embedder.embed_query(text), scope=scope, limit=50)
@@ -316,7 +315,7 @@ def on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 
 def test_broken_answerers_are_one_sentence_each_that_names_them(on_the_path: Path) -> None:
     async def written(name: str) -> None:
-        answerer = open_answerer(AnswerSettings(answerer=name))
+        answerer = open_answerer(ModelSettings(answerer=name))
         assert answerer is not None
         async for _ in answerer.write(LEAVE, passages=[], history=[]):
             pass
