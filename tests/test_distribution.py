@@ -109,7 +109,7 @@ def _mlflow(_: Path) -> object:
 def _granian(_: Path) -> object:
     from app.http.server import serve_with_granian
 
-    return serve_with_granian(None, None)  # type: ignore[func-returns-value, arg-type]
+    return serve_with_granian(None, None, None)  # type: ignore[func-returns-value, arg-type]
 
 
 def _mcp(_: Path) -> object:

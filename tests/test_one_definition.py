@@ -9,9 +9,9 @@ import pytest
 
 from app.language.reading import lines
 from app.reader.extractive import written
-from ingest.extract import Limits
 from ingest.parse.plain import write_plain
 from ingest.parse.writer import ExtractWriter
+from tests.ingest.limits import limits
 from vectorstore.language.marks import cited, unmarked
 from vectorstore.language.sentences import SentenceStream, sentence_spans
 from vectorstore.language.words import MONTHS, NEGATIONS, NUMBERS, terms
@@ -112,7 +112,7 @@ def test_an_item_is_one_for_every_reader(mark: str) -> None:
     assert [line.kind for line in lines(text)] == ["item"]
     assert written(lines(text)[0]) == "“Bring your badge.”"
     assert len(sentence_spans(f"What we ask of guests\n{text}\n{text}")) == 3
-    writer = ExtractWriter(Limits())
+    writer = ExtractWriter(limits())
     write_plain(f"{text}\n{text}", writer)
     assert [block.kind for block in writer.finish("text/plain").blocks] == ["list"]
 

@@ -19,9 +19,15 @@ from app.configuration import settings as all_settings
 from app.http.application import create_app
 from app.keys import Keys
 from app.settings import Settings
+from ingest.run import Ingestion, Request
+from ingest.settings import IngestSettings
 from tests.app.edge import ScriptedTurn, service
+from tests.fakes.word_embedder import WordEmbedder
 from tests.test_architecture import ROOT, sources
+from vectorstore.embedded.projection import projections
 from vectorstore.errors import BadInput
+from vectorstore.open import open_upkeep
+from vectorstore.settings import StoreSettings
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 PLACES = {"settings", "stored", *(part.name for part in fields(Settings))}
@@ -221,3 +227,27 @@ def test_what_the_service_used_to_decide_alone_can_be_set(
         until = int(re.findall(r"expires=([0-9]+)", answer.text)[0])
         assert time.time() + 40 < until < time.time() + 70
         assert [client.get("/").status_code, client.post("/mcp", json={}).status_code] == [404, 404]
+
+
+def test_the_search_index_is_made_for_the_recall_that_is_set_whoever_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ingestion and upkeep make it, without a search in sight."""
+    asked = []
+
+    def extend(*given: Any, recall_target: float, **named: Any) -> Any:
+        asked.append(recall_target)
+        return made(*given, recall_target=recall_target, **named)
+
+    made = projections.extend_dense
+    monkeypatch.setattr(projections, "extend_dense", extend)
+    monkeypatch.setattr("ingest.run.open_embedder", lambda *_, **__: WordEmbedder())
+    (tmp_path / "leave.md").write_text("Staff get 25 days of annual leave.")
+    stored = StoreSettings(data_dir=tmp_path / "data", recall_target=0.75)
+    ingestion = Ingestion(IngestSettings(), stored)
+    ingestion.carry_out(ingestion.plan(Request((tmp_path / "leave.md",))))
+    upkeep = open_upkeep(stored)
+    upkeep.rebuild()
+    upkeep.close()
+    assert set(asked) == {0.75}
+    assert len(asked) > 1

@@ -88,7 +88,9 @@ def test_a_refusal_names_the_nearest_documents_without_markers() -> None:
 
 
 def test_a_calibrated_threshold_parts_what_can_be_parted() -> None:
-    assert calibrated_threshold([0.9, 0.7, 0.3, 0.2], [True, True, False, False]) == pytest.approx(0.5)
+    assert calibrated_threshold(
+        [0.9, 0.7, 0.3, 0.2], [True, True, False, False], over_refusal=0.07
+    ) == pytest.approx(0.5)
 
 
 def test_a_calibrated_threshold_gives_up_the_allowed_share_only_where_it_gains() -> None:
@@ -100,7 +102,7 @@ def test_a_calibrated_threshold_gives_up_the_allowed_share_only_where_it_gains()
 
 def test_a_threshold_cannot_be_calibrated_on_one_kind_of_question() -> None:
     with pytest.raises(BadInput, match="questions that they do not"):
-        calibrated_threshold([0.4, 0.5], [True, True])
+        calibrated_threshold([0.4, 0.5], [True, True], over_refusal=0.07)
 
 
 @given(
