@@ -17,13 +17,14 @@ from app.settings import RunSettings, ServeSettings, Settings
 from app.http.application import create_app
 from tests.app.edge import ANSWERED, ScriptedTurn, service
 turn = ScriptedTurn((*ANSWERED[:7], float(sys.argv[1]), *ANSWERED[7:]))
-app = create_app(service(turn, settings=Settings(serve=ServeSettings(drain_seconds=1.0), runs=RunSettings(max_concurrent_runs=200))))
+settings = Settings(serve=ServeSettings(drain_seconds=1.0), runs=RunSettings(max_concurrent_runs=200))
+app = create_app(service(turn, settings=settings))
 if sys.argv[3] == "granian":
     import socket
     from app.http.server import serve_with_granian
     listener = socket.socket()
     listener.bind(("127.0.0.1", int(sys.argv[2])))
-    serve_with_granian(app, listener)
+    serve_with_granian(app, listener, settings.serve)
 else:
     uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning", timeout_graceful_shutdown=10)
 """
