@@ -169,3 +169,13 @@ def test_a_sentence_without_end_is_cut_at_the_same_places_however_it_comes(bit: 
     spans = [span for start in range(0, len(text), 700) for span in stream.feed(text[start : start + 700])]
     assert spans + stream.finish() == sentence_spans(text)
     assert max(end - start for start, end in sentence_spans(text)) <= 8_000
+
+
+def test_a_text_without_capitals_begins_its_sentences_in_lower_case() -> None:
+    text = "meals are refunded up to eur 40. taxis need the approval of a manager, e.g. at night. see rule 3."
+    assert [text[slice(*span)] for span in sentence_spans(text)] == [
+        "meals are refunded up to eur 40.",
+        "taxis need the approval of a manager, e.g. at night.",
+        "see rule 3.",
+    ]
+    assert len(sentence_spans(f"Note: {text}")) == 1

@@ -71,6 +71,8 @@ class SentenceStream:
         self._line: _Line | None = None
         self._fenced = False
         self._closed: list[tuple[int, int]] = []
+        self._has_capital = False
+        self._looked = 0
 
     def feed(self, delta: str) -> list[tuple[int, int]]:
         """Take more text; return the sentences that it closed."""
@@ -88,6 +90,8 @@ class SentenceStream:
         closed, self._closed = self._closed, []
         cut = min(self._start, self._at)
         if cut > 4_096 or cut == len(self._text):
+            self._writes_capitals(cut)
+            self._looked -= cut
             self._text = self._text[cut:]
             self._base += cut
             self._start -= cut
@@ -236,9 +240,16 @@ class SentenceStream:
             return False
         word = _NEXT_WORD.match(following)
         following_word = word["word"] if word else ""
-        if following_word[:1].islower():
+        if following_word[:1].islower() and self._writes_capitals(at):
             return False
         return not (stop == "." and self._is_abbreviation(at, following_word))
+
+    def _writes_capitals(self, at: int) -> bool:
+        """Say whether the text has a capital up to here; one without any begins its sentences in lower case."""
+        if not self._has_capital and at > self._looked:
+            self._has_capital = any(map(str.isupper, self._text[self._looked : at]))
+            self._looked = at
+        return self._has_capital
 
     def _is_abbreviation(self, at: int, following: str, *, at_line_end: bool = False) -> bool:
         """Say whether the full stop at `at` belongs to its word rather than to the sentence."""
