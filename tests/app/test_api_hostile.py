@@ -256,7 +256,7 @@ def test_locked_records_are_a_503_and_the_log_holds_no_words(
 
 
 def test_what_breaks_inside_is_a_500_whose_log_holds_no_words(caplog: pytest.LogCaptureFixture) -> None:
-    async def search(question: Any) -> list[Any]:
+    async def search(question: Any, **_: Any) -> Any:
         raise ValueError(f"could not search for {question.text}")
 
     with serve(fakes()) as served:

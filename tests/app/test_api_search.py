@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -45,7 +46,7 @@ def explaining(tmp_path: Path) -> Iterator[Served]:
     store.close()
 
 
-def ask(served: Served, who: str = "sales", **body: object) -> dict[str, object]:
+def ask(served: Served, who: str = "sales", **body: object) -> dict[str, Any]:
     headers = served.headers[who]  # type: ignore[attr-defined]
     answer = httpx.post(
         f"{served.url}/v1/search", json={"query": "annual leave days"} | body, headers=headers
@@ -86,5 +87,7 @@ def test_expected_document_is_traced_as_far_as_the_caller_may_know(
 
 def test_document_that_may_not_be_read_leaves_no_trace(explaining: Served) -> None:
     hidden, absent = (ask(explaining, "sales", expect=name) for name in ("salaries.md", "sallaries.md"))
+    for hit in (*hidden["results"], *absent["results"]):
+        hit["url"] = ""  # signed for the second in which it was asked for
     assert "salaries.md" not in str(absent)
     assert str(hidden).replace("salaries.md", "sallaries.md") == str(absent)
