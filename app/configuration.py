@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 from dotenv import dotenv_values
 from pydantic import AliasChoices, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_settings import SettingsError
 
 from app.settings import Settings
 from vectorstore.configuration import FootnoteSettings
@@ -123,13 +124,24 @@ def _names(key: str, field: FieldInfo) -> tuple[str, ...]:
 def _loaded(kind: type[FootnoteSettings]) -> FootnoteSettings:
     try:
         return kind()
+    except SettingsError as error:
+        raise BadInput(
+            f"A setting cannot be read: {error}.",
+            "Lists of tables, such as [[rules]], go into footnote.toml.",
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         name = _PREFIX + str(first["loc"][0]).upper().removeprefix(_PREFIX)
         raise BadInput(
-            f"{name} is set to {first['input']!r}, which does not fit: {first['msg'].lower()}.",
+            f"{name} is set to {first['input']!r}, which does not fit: {_said(first['msg'])}.",
             "Run `footnote config show --origin` to see where settings come from.",
         ) from error
+
+
+def _said(message: str) -> str:
+    """Put pydantic's words into the middle of a sentence, and our own as they are."""
+    own = message.removeprefix("Value error, ")
+    return own if own != message else message[:1].lower() + message[1:]
 
 
 def _shown(value: object) -> str:

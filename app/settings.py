@@ -1,6 +1,7 @@
 """Settings of the service and of the language model, one class a concern; every default is written here."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr
@@ -8,6 +9,23 @@ from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 from ingest.settings import IngestSettings
 from vectorstore.configuration import FootnoteSettings
 from vectorstore.settings import StoreSettings
+
+
+def _address(*schemes: str) -> AfterValidator:
+    """Take an address of these schemes, without slashes at its end; or nothing."""
+
+    def checked(address: str) -> str:
+        if address and not address.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            raise ValueError(f"write it like {schemes[0]}://host")
+        return address.rstrip("/")
+
+    return AfterValidator(checked)
+
+
+def _folder(path: str) -> str:
+    if path and not Path(path).is_dir():
+        raise ValueError("there is no such folder")
+    return path
 
 
 class ServeSettings(FootnoteSettings):
@@ -81,8 +99,9 @@ class ServeSettings(FootnoteSettings):
 class ClientSettings(FootnoteSettings):
     """What clients and browsers are given beside answers."""
 
-    base_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] = Field(
-        default="", description="Public address for links in citations; empty: taken from the request."
+    base_url: Annotated[str, _address("https", "http")] = Field(
+        default="",
+        description="Public address for links in citations; empty: taken from the request.",
     )
     link_seconds: float = Field(
         default=86_400.0,
@@ -93,7 +112,7 @@ class ClientSettings(FootnoteSettings):
     cors_origins: str = Field(
         default="", description="Origins of pages that embed the widget, separated by commas."
     )
-    static_dir: str = Field(
+    static_dir: Annotated[str, AfterValidator(_folder)] = Field(
         default="", description="Folder with the files of the chat page and the widget; empty: as shipped."
     )
     mcp: bool = Field(default=True, description="Answer MCP at /mcp, where the extra [mcp] is installed.")
@@ -140,7 +159,7 @@ class RunSettings(FootnoteSettings):
     max_answer_chars: int = Field(
         default=1_000_000, ge=1, description="Longest answer, in characters; a longer one fails."
     )
-    runs_url: str = Field(
+    runs_url: Annotated[str, _address("redis", "rediss", "unix")] = Field(
         default="",
         description="Redis (redis://host:6379/0) through which replicas share answers being written, so that any "
         "of them can resume and stop each; empty: kept in the process. Needs the extra [redis].",
@@ -206,7 +225,7 @@ class ModelSettings(FootnoteSettings):
         description="Who writes answers: extractive, or the name of a plug-in's answerer. Empty: the language model "
         "if one is set, else extractive, which quotes the documents' own sentences.",
     )
-    llm_base_url: str = Field(
+    llm_base_url: Annotated[str, _address("https", "http")] = Field(
         default="",
         validation_alias=AliasChoices("FOOTNOTE_LLM_BASE_URL", "OPENAI_BASE_URL", "llm_base_url"),
         description="Address of an OpenAI-compatible server; falls back to OPENAI_BASE_URL.",

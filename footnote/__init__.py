@@ -16,7 +16,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import aclosing
 from importlib import import_module
 from importlib.util import find_spec
@@ -50,6 +50,8 @@ _WHERE: Final = {
 __all__ = ["Footnote", *_WHERE]  # noqa: PLE0604 - names, all of them text
 _Value = TypeVar("_Value")
 _log = logging.getLogger(__name__)
+_MOST: Final = 200
+"""Hits of one search."""
 
 
 def __getattr__(name: str) -> object:
@@ -92,6 +94,8 @@ class Footnote:
         for passed_over in check():
             _log.warning("%s", passed_over)
         stored = StoreSettings() if data_dir is None else StoreSettings(data_dir=Path(data_dir))
+        # A program may change its folder meanwhile.
+        stored = stored.model_copy(update={"data_dir": stored.data_dir.absolute()})
         self._settings = Settings(store=stored)
         self._lock = threading.Lock()
         self._opened: _Opened | None = None
@@ -113,6 +117,8 @@ class Footnote:
         from ingest.run import Ingestion, Request
         from vectorstore.errors import BadInput
 
+        if not paths:
+            raise BadInput("There is nothing to ingest.", "Name files or folders.")
         if isinstance(readers, str):
             raise BadInput("The readers are one text.", f"Give a list of groups: [{readers!r}].")
         groups = None if readers is None else frozenset(readers)
@@ -124,12 +130,17 @@ class Footnote:
 
     def search(self, text: str, *, scope: "Scope", limit: int | None = None) -> "list[Hit]":
         """Return the chunks nearest to a text that the scope may read, best first, at most `limit`."""
+        from vectorstore.errors import BadInput
+
         asked = self._question(text, scope, limit=limit)
 
         async def found(parts: "Parts") -> "list[Hit]":
             return list((await asyncio.to_thread(parts.retriever.trace, asked)).hits)
 
-        return self._begin(found).result()
+        try:
+            return self._begin(found).result()
+        except CancelledError:
+            raise BadInput("This Footnote was closed meanwhile.", "Open a new one.") from None
 
     def ask(
         self, text: str, *, scope: "Scope", history: Sequence["Message"] = ()
@@ -158,7 +169,7 @@ class Footnote:
     def _question(
         self, text: str, scope: "Scope", *, limit: int | None = None, history: Sequence["Message"] = ()
     ) -> "Question":
-        from app.question import Question
+        from app.question import Message, Question
         from vectorstore.errors import BadInput
         from vectorstore.types import Scope
 
@@ -167,8 +178,14 @@ class Footnote:
                 "It is not said who asks.",
                 'Give scope=Scope(groups=frozenset({"hr"})), or Scope(unrestricted=True) for the operator.',
             )
-        if not text.strip() or (limit is not None and limit < 1):
-            raise BadInput("The question is empty, or its limit is below 1.")
+        if not isinstance(scope.groups, frozenset):
+            raise BadInput("The scope's groups are no frozenset.", 'Write Scope(groups=frozenset({"hr"})).')
+        if not isinstance(text, str) or not text.strip():
+            raise BadInput("The question is empty.", "Ask in words.")
+        if limit is not None and not 1 <= limit <= _MOST:
+            raise BadInput(f"The limit {limit!r} does not fit.", f"Give a number from 1 to {_MOST}.")
+        if not all(isinstance(each, Message) for each in history):
+            raise BadInput("The history holds what is no Message.", 'Give Message("user", "…") and so on.')
         most = self._settings.answer.top_k if limit is None else limit
         return Question(text.strip(), scope, history=tuple(history), top_k=most)
 

@@ -33,19 +33,27 @@ class IngestSettings(FootnoteSettings):
         description="Passages after which an ingest commits: what an interruption can lose.",
     )
     commit_documents: int = Field(default=200, ge=1, description="Documents after which an ingest commits.")
-    max_file_mb: int = Field(default=50, ge=1, description="Largest file that is read, in megabytes.")
-    max_text_chars: int = Field(default=5_000_000, ge=1, description="Longest text of one document.")
-    max_pages: int = Field(default=2_000, ge=1, description="Most pages of one document.")
+    max_file_mb: int = Field(
+        default=50, ge=1, le=4_000, description="Largest file that is read, in megabytes."
+    )
+    max_text_chars: int = Field(
+        default=5_000_000, ge=1, le=1_000_000_000, description="Longest text of one document."
+    )
+    max_pages: int = Field(default=2_000, ge=1, le=1_000_000, description="Most pages of one document.")
     max_passages: int = Field(
         default=MOST_PASSAGES,
         ge=1,
         description="Most passages of one document; what comes after them is left out, and a finding says so.",
     )
-    parse_memory_mb: int = Field(default=1_024, ge=128, description="Memory that reading one file may take.")
-    parse_cpu_seconds: int = Field(
-        default=30, ge=1, description="Processor time that reading one file may take."
+    parse_memory_mb: int = Field(
+        default=1_024, ge=128, le=1_048_576, description="Memory that reading one file may take."
     )
-    parse_wall_seconds: float = Field(default=60.0, gt=0, description="Time that reading one file may take.")
+    parse_cpu_seconds: int = Field(
+        default=30, ge=1, le=86_400, description="Processor time that reading one file may take."
+    )
+    parse_wall_seconds: float = Field(
+        default=60.0, gt=0, le=86_400, description="Time that reading one file may take."
+    )
     ocr: bool = Field(
         default=False,
         description="Read pages that have no text layer by OCR; needs the program `tesseract`.",

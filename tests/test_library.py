@@ -280,10 +280,10 @@ def test_it_reads_the_settings_of_the_commands_and_a_folder_that_is_given_wins(
         assert len(one.search("annual leave", scope=EVERYTHING)) == 2
         assert len(one.search("annual leave", scope=EVERYTHING, limit=1)) == 1
     (tmp_path / ".env").write_text("FOOTNOTE_DATA_DIR=nowhere\n")
-    assert str(Footnote()._settings.store.data_dir) == "nowhere"
+    assert Footnote()._settings.store.data_dir == Path("nowhere").absolute()
     monkeypatch.setenv("FOOTNOTE_DATA_DIR", "elsewhere")
-    assert str(Footnote()._settings.store.data_dir) == "elsewhere"
-    assert str(Footnote("given")._settings.store.data_dir) == "given"
+    assert Footnote()._settings.store.data_dir == Path("elsewhere").absolute()
+    assert Footnote("given")._settings.store.data_dir == Path("given").absolute()
     assert not any((tmp_path / name).exists() for name in ("nowhere", "elsewhere", "given"))
     monkeypatch.setenv("FOOTNOTE_TOPK", "x")
     with pytest.raises(FootnoteError, match="Did you mean 'FOOTNOTE_TOP_K'"):
@@ -406,3 +406,31 @@ def test_the_strangers_distribution_at_the_same_place_is_told_with_what_it_share
 def test_sources_come_before_the_first_text(opened: Footnote) -> None:
     kinds = [type(event) for event in opened.ask(LEAVE, scope=EVERYTHING)]
     assert kinds.index(Sources) < kinds.index(Text)
+
+
+@pytest.mark.parametrize("limit", [0, -1, 201, 10**9])
+def test_a_limit_that_does_not_fit_is_refused(tmp_path: Path, limit: int) -> None:
+    with Footnote(tmp_path) as footnote, pytest.raises(FootnoteError, match="limit"):
+        footnote.search("leave", scope=Scope(unrestricted=True), limit=limit)
+
+
+def test_an_index_stays_where_it_is_when_the_program_goes_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    footnote = Footnote("data")
+    monkeypatch.chdir("/")
+    assert footnote._settings.store.data_dir == tmp_path / "data"
+
+
+def test_what_is_no_scope_history_or_question_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    everything = Scope(unrestricted=True)
+    with Footnote(tmp_path) as footnote:
+        for ask in (
+            lambda: footnote.search("leave", scope=Scope(groups=["hr"])),  # type: ignore[arg-type]
+            lambda: footnote.ask(None, scope=everything),  # type: ignore[arg-type]
+            lambda: footnote.ask("Leave?", scope=everything, history=[("user", "Hi")]),  # type: ignore[list-item]
+            footnote.ingest,
+        ):
+            with pytest.raises(FootnoteError):
+                ask()

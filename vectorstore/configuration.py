@@ -22,6 +22,7 @@ class FootnoteSettings(BaseSettings):
         env_ignore_empty=True,
         toml_file="footnote.toml",
         extra="ignore",
+        allow_inf_nan=False,
         frozen=True,
     )
 

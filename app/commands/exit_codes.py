@@ -13,7 +13,6 @@ USAGE = 2
 UNAVAILABLE = 3
 BUSY = 75
 """EX_TEMPFAIL of sysexits.h: trying again later helps."""
-INTERRUPTED = 130
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.events import Done, Event, Failed, Started, Text
 from app.question import Message, Question
 from app.turn.explanation import Explanation, drawn_from, explanation
-from vectorstore.errors import NotFound, Unavailable
+from vectorstore.errors import BadInput, NotFound, Unavailable
 
 Rating: TypeAlias = Literal["up", "down"]
 
@@ -212,8 +212,15 @@ def unknown_run(run: str) -> NotFound:
 
 
 def records_url(configured: str, data_dir: Path) -> str:
-    """Return the configured URL, or that of a SQLite file under the data folder."""
+    """Return the configured URL, or that of a SQLite file under the data folder; raises BadInput."""
     if configured:
+        try:
+            sql.make_url(configured)
+        except sql.exc.ArgumentError as error:
+            raise BadInput(
+                "FOOTNOTE_RECORDS_URL is no address of a database.",
+                "Write it like postgresql://user:password@host/name, or leave it empty.",
+            ) from error
         return configured
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = data_dir / "records.db"

@@ -76,7 +76,7 @@ _TAIL = re.compile(
     re.IGNORECASE,
 )
 _ASKS = (
-    r"(?:(?:(?:at|by|for|from|in|of|on|since|to|under|until|with) )?(?:what|who|whom|whose|when|where|why|how|which)|is|are|was|were|do|does|did|can|"
+    r"(?:(?:(?:about|after|at|before|by|for|from|in|of|on|since|to|under|until|up to|with|within) )?(?:what|who|whom|whose|when|where|why|how|which)|is|are|was|were|do|does|did|can|"
     r"could|may|must|should|will|would|has|have|had|wer|wem|wen|wie|was|wann|wo|warum|welche[rsmn]?|qué|quién|cuándo|cuánt[oa]s?|"
     r"cómo|dónde|cuál|qui|quand|comment|combien|où|pourquoi|quel(?:le)?s?)"
 )
