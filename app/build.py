@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from app import __version__
@@ -26,7 +26,7 @@ from ingest.originals import Originals
 from ingest.uploads import Uploads
 from prompts.loader import load
 from vectorstore.errors import Unavailable
-from vectorstore.models.embed import Embedder
+from vectorstore.models.embed import Embedder, RememberingEmbedder
 from vectorstore.models.pair_model import open_checker
 from vectorstore.open import open_embedder, open_store
 from vectorstore.plugins import plug_in
@@ -59,10 +59,11 @@ class Parts:
 def build(settings: Settings) -> Parts:
     """Open the embedder and the store and wire a turn; raises FootnoteError subclasses."""
     answer = settings.answer
-    retriever = open_retriever(settings.store, answer)
+    plain = open_retriever(settings.store, answer)
+    embedder = RememberingEmbedder(plain.embedder)
+    retriever = replace(plain, embedder=embedder)
     answerer = open_answerer(settings.model)
     model = answerer if isinstance(answerer, LanguageModel) else None
-    embedder = retriever.embedder
     turn = Turn(
         retriever=retriever,
         condense=partial(by_model, model.complete) if model else by_words,
@@ -75,7 +76,7 @@ def build(settings: Settings) -> Parts:
         ahead=settings.model.llm_ahead,
         complete=model.complete if model else None,
     )
-    return Parts(retriever.store, embedder, retriever, retriever.tokens, turn, model)
+    return Parts(retriever.store, plain.embedder, retriever, retriever.tokens, turn, model)
 
 
 def open_retriever(settings: StoreSettings, answer: AnswerSettings) -> Retriever:
@@ -83,7 +84,11 @@ def open_retriever(settings: StoreSettings, answer: AnswerSettings) -> Retriever
     embedder = open_configured_embedder(settings)
     store = open_configured_store(settings, embedder)
     return Retriever(
-        store, embedder, open_counter(embedder), budget=answer.context_tokens, most=answer.passages
+        store,
+        RememberingEmbedder(embedder),
+        open_counter(embedder),
+        budget=answer.context_tokens,
+        most=answer.passages,
     )
 
 

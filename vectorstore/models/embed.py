@@ -1,7 +1,11 @@
-"""The seam between embedders: text to unit vectors."""
+"""The seam between embedders: text to unit vectors; and one that remembers."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Protocol
+
+import numpy as np
 
 from vectorstore.types import Vector, Vectors
 
@@ -42,3 +46,66 @@ class Embedder(Space, Protocol):
         self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None
     ) -> Vectors:
         """Embed passages; shape (n, d) in the order given. `on_batch` hears how many are newly done."""
+
+
+class RememberingEmbedder:
+    """Another embedder with the vectors of the texts wanted last kept (1.5 kB each at 384 dimensions).
+
+    No turn asks for a text twice; this is for questions that many ask, and the sentences that answer them.
+    """
+
+    def __init__(self, embedder: Embedder, *, remember: int = 4_096) -> None:
+        self._embedder = embedder
+        self._remember = remember
+        self._known: OrderedDict[str, Vector] = OrderedDict()
+        self._lock = Lock()
+        self.name = embedder.name
+        self.fingerprint = embedder.fingerprint
+        self.dimension = embedder.dimension
+        self.max_tokens = embedder.max_tokens
+
+    def count_tokens(self, text: str) -> int:
+        """Count the text's tokens as the model sees them."""
+        return self._embedder.count_tokens(text)
+
+    def token_offsets(self, text: str) -> list[tuple[int, int]]:
+        """Return each token's [start, end) in the text."""
+        return self._embedder.token_offsets(text)
+
+    def embed_query(self, text: str) -> Vector:
+        """Embed one question; shape (d,)."""
+        key = f"\0{text}"
+        known = self._recalled([key]).get(key)
+        if known is None:
+            known = self._embedder.embed_query(text)
+            self._keep({key: known})
+        return known
+
+    def embed_documents(
+        self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None
+    ) -> Vectors:
+        """Embed passages; shape (n, d) in the order given. Only those not remembered reach the model."""
+        found = self._recalled(texts)
+        new = list(dict.fromkeys(text for text in texts if text not in found))
+        if new:
+            fresh = dict(zip(new, self._embedder.embed_documents(new), strict=True))
+            found |= fresh
+            self._keep(fresh)
+        if on_batch is not None:
+            on_batch(len(texts))
+        if not texts:
+            return np.zeros((0, self.dimension), np.float32)
+        return np.stack([found[text] for text in texts])
+
+    def _recalled(self, keys: Sequence[str]) -> dict[str, Vector]:
+        with self._lock:
+            found = {key: self._known[key] for key in keys if key in self._known}
+            for key in found:
+                self._known.move_to_end(key)
+        return found
+
+    def _keep(self, vectors: dict[str, Vector]) -> None:
+        with self._lock:
+            self._known.update(vectors)
+            while len(self._known) > self._remember:
+                self._known.popitem(last=False)
