@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ingest.sample.make import HANDBOOK, Source, make, plain_text, sources
+from ingest.sample.make import HANDBOOK, Manuscript, make, plain_text, sources
 
 SOURCES = {source.output: source for source in sources()}
 FILES = sorted(path for path in HANDBOOK.rglob("*") if path.is_file())
@@ -46,7 +46,7 @@ def test_making_a_file_again_gives_the_same_bytes(output: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
-def test_a_source_says_who_wrote_it_and_when(source: Source) -> None:
+def test_a_source_says_who_wrote_it_and_when(source: Manuscript) -> None:
     assert source.author
     assert date(2023, 1, 1) <= source.date <= date(2026, 12, 31)
     assert len(plain_text(source).split()) > 100

@@ -9,7 +9,7 @@ import pytest
 
 from ingest.extract import Extract
 from ingest.parse.dispatch import parse
-from ingest.sample.make import HANDBOOK, Source, plain_text, sources
+from ingest.sample.make import HANDBOOK, Manuscript, plain_text, sources
 from tests.ingest.limits import limits
 
 SOURCES = list(sources())
@@ -27,7 +27,7 @@ def words(text: str) -> list[str]:
     return re.findall(r"\w+", _MARKS.sub("", text))
 
 
-def in_order(source: Source) -> tuple[int, int]:
+def in_order(source: Manuscript) -> tuple[int, int]:
     expected = words(plain_text(source))
     matcher = SequenceMatcher(None, expected, words(read(source.output).text), autojunk=False)
     return sum(block.size for block in matcher.get_matching_blocks()), len(expected)
