@@ -2,7 +2,7 @@
 
 from html import escape
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest.extract import Extract, Unparsable
@@ -87,6 +87,7 @@ def test_spans_are_exact_in_html(blocks: list[str]) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=400), st.sampled_from(["a.txt", "a.rst", "a.md", "a.csv", "a.html"]))
+@example("\x0c", "a.html")
 def test_spans_are_exact_in_any_text(text: str, name: str) -> None:
     check_file(text.encode("utf-8", "replace"), name)
 

@@ -36,7 +36,7 @@ def read_html(text: str) -> Element:
     """Return the root element of a page, repaired as browsers do.
 
     Raises:
-        Unparsable: nothing in it can be read ("corrupt").
+        Unparsable: nothing stands in it ("no_text"), or nothing of it can be read ("corrupt").
 
     """
     from lxml import etree
@@ -49,7 +49,9 @@ def read_html(text: str) -> Element:
     data = _XML_HEAD.sub("", text).encode("utf-8", "replace")
     try:
         return document_fromstring(data, parser=parser)
-    except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
+    except etree.ParserError as error:  # what lxml says of a page that is empty once repaired
+        raise Unparsable("no_text", "The page holds no text.") from error
+    except (etree.XMLSyntaxError, ValueError) as error:
         raise Unparsable(
             "corrupt", "The HTML cannot be read; open it in a browser and save it again."
         ) from error
