@@ -18,7 +18,7 @@ from app.service import Health, Service
 from app.settings import AnswerSettings, ModelSettings, Settings
 from app.support import ground
 from app.support.calibration import live_tau
-from app.turn.retrieve import Found, Retriever, TokenCounter, open_counter
+from app.turn.retrieve import Found, Retriever, open_counter
 from app.turn.turn import Turn
 from app.understand.condense import by_model, by_words
 from ingest.confined.page_pictures import PagePictures
@@ -39,12 +39,15 @@ from vectorstore.store import Store
 class Parts:
     """What the entry points work with. `close` releases the store."""
 
-    store: Store
     embedder: Embedder
     retriever: Retriever
-    tokens: TokenCounter
     turn: Turn
     model: LanguageModel | None = None
+
+    @property
+    def store(self) -> Store:
+        """The index."""
+        return self.retriever.store
 
     def close(self) -> None:
         """Release files and memory."""
@@ -76,7 +79,7 @@ def build(settings: Settings) -> Parts:
         ahead=settings.model.llm_ahead,
         complete=model.complete if model else None,
     )
-    return Parts(retriever.store, plain.embedder, retriever, retriever.tokens, turn, model)
+    return Parts(plain.embedder, retriever, turn, model)
 
 
 def open_retriever(settings: StoreSettings, answer: AnswerSettings) -> Retriever:
@@ -148,7 +151,7 @@ def build_service(parts: Parts, settings: Settings) -> Service:
     def health() -> Health:
         with parts.store.snapshot() as snapshot:
             info = snapshot.info()
-        detail = f"tokens counted with {parts.tokens.name}"
+        detail = f"tokens counted with {parts.retriever.tokens.name}"
         return Health(True, info.number, info.documents, info.chunks, detail)
 
     records = Records(records_url(settings.records.records_url, data_dir))

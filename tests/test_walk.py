@@ -1,12 +1,7 @@
 """The two walks in docs/architecture.md name what a question and a document really pass, in order."""
 
 import re
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import httpx
 import pytest
@@ -17,6 +12,7 @@ from app.build import build_service
 from app.settings import Settings
 from tests.app.edge import serve
 from tests.fakes.handbook import small_handbook, write_documents
+from tests.fakes.trace import traced
 from vectorstore.settings import StoreSettings
 
 PAGE = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -27,27 +23,6 @@ def walk(heading: str) -> list[str]:
     """Return the functions that the page names under a heading, each as module.qualified_name."""
     section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     return STEP.findall(section)
-
-
-@contextmanager
-def traced() -> Iterator[list[str]]:
-    """Note every function of the product in the order of its first call, in all threads that begin meanwhile."""
-    seen: dict[str, None] = {}
-
-    def note(frame: FrameType, event: str, _: object) -> None:
-        module = frame.f_globals.get("__name__", "")
-        if event == "call" and module.partition(".")[0] in {"app", "ingest", "vectorstore"}:
-            seen.setdefault(f"{module}.{frame.f_code.co_qualname}")
-
-    called: list[str] = []
-    threading.setprofile(note)
-    sys.setprofile(note)
-    try:
-        yield called
-    finally:
-        sys.setprofile(None)
-        threading.setprofile(None)
-        called += seen
 
 
 def assert_in_order(named: list[str], called: list[str]) -> None:
@@ -61,7 +36,7 @@ def test_a_question_walks_as_the_page_says(tmp_path: Path) -> None:
     body = {"messages": [{"role": "user", "content": "How much leave do interns get?"}]}
     with small_handbook(tmp_path) as parts:
         service = build_service(parts, Settings(store=StoreSettings(data_dir=tmp_path / "data")))
-        with traced() as called, serve(service) as served:
+        with traced("app", "ingest", "vectorstore") as called, serve(service) as served:
             assert "12 days" in httpx.post(f"{served.url}/v1/chat", json=body).text
     assert_in_order(walk("A question's way"), called)
 
@@ -69,7 +44,7 @@ def test_a_question_walks_as_the_page_says(tmp_path: Path) -> None:
 def test_a_document_walks_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOOTNOTE_DATA_DIR", str(tmp_path / "data"))
     command = ["ingest", str(write_documents(tmp_path))]
-    with traced() as called:
+    with traced("app", "ingest", "vectorstore") as called:
         done = CliRunner().invoke(cli.build(command), command)
     assert done.exit_code == 0, done.output
     assert_in_order(walk("A document's way"), called)

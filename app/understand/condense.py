@@ -22,8 +22,8 @@ _NEAR = 0.55
 
 def which(question: str, hits: Sequence[Hit]) -> tuple[str, ...]:
     """Return the titles between which the question does not choose; empty for one that says what it means."""
-    content = [word for word in dict.fromkeys(words(question)) if word not in STOPWORDS]
-    if len(content) > 2 or sum(rarity(stem(word)) for word in content) >= _TELLS_LITTLE or not hits:
+    content = dict.fromkeys(_content_words(question))
+    if len(content) > 2 or _weight(content) >= _TELLS_LITTLE or not hits:
         return ()
     best = max(hit.score for hit in hits)
     titles = dict.fromkeys(
@@ -110,9 +110,9 @@ def parts_of(alone: Part) -> tuple[Part, ...]:
     first, asking = _pieces(alone.text)
     if len(asking) < 2:
         return (alone,)
-    given = tuple(dict.fromkeys((*alone.given, *_subject(first))))
+    given = tuple(dict.fromkeys((*alone.given, *_content_words(first))))
     return tuple(
-        Part(piece, alone.given if piece == first or not _needs_subject(piece) else given)
+        Part(piece, alone.given if piece == first or not _needs_content_words(piece) else given)
         for piece in asking[:3]
     )
 
@@ -124,15 +124,15 @@ def _pieces(question: str) -> tuple[str, list[str]]:
 
 
 def _asks(piece: str) -> bool:
-    return bool(_subject(piece)) and (piece.endswith("?") or _OPENS.search(piece) is not None)
+    return bool(_content_words(piece)) and (piece.endswith("?") or _OPENS.search(piece) is not None)
 
 
-def _needs_subject(piece: str) -> bool:
+def _needs_content_words(piece: str) -> bool:
     """Say whether a part does not say itself what it is about."""
-    return _points(piece) or _weight(dict.fromkeys(_subject(piece))) < _THIN
+    return _points(piece) or _weight(dict.fromkeys(_content_words(piece))) < _THIN
 
 
-def _subject(text: str) -> tuple[str, ...]:
+def _content_words(text: str) -> tuple[str, ...]:
     """Return the words of a text that are not function words."""
     return tuple(word for word in words(text) if word not in STOPWORDS)
 
@@ -204,7 +204,7 @@ def _weight(content: Iterable[str]) -> float:
 
 
 def _content(text: str) -> list[str]:
-    return [word for word in dict.fromkeys(words(text)) if word not in STOPWORDS and word not in _CHATTER]
+    return [word for word in dict.fromkeys(_content_words(text)) if word not in _CHATTER]
 
 
 def _carried(question: str, earlier: Sequence[str], *, most: int) -> tuple[str, ...]:

@@ -1,13 +1,9 @@
 """A document is the same whichever way it came: out of a folder, uploaded, or fetched by its URL."""
 
 import io
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -17,6 +13,7 @@ from ingest.run import Ingestion, Request
 from ingest.settings import IngestSettings
 from ingest.sources.elsewhere import fetched_sources
 from ingest.uploads import Upload, Uploads
+from tests.fakes.trace import traced
 from tests.ingest.test_fetch import OUTSIDE, fetcher, listening, response
 from vectorstore.models.embed import Embedder
 from vectorstore.open import open_embedder, open_store
@@ -147,32 +144,11 @@ DRAWN = ["take_in", "parse_all", "prepare", "chunks_of", "vectors", "publish"]
 """The drawing at the head of ingest/pipeline.py, from where the three ways are one."""
 
 
-@contextmanager
-def traced() -> Iterator[list[str]]:
-    """Note the functions of ingest in the order in which they were first called, in all threads."""
-    called: dict[str, None] = {}
-
-    def note(frame: FrameType, event: str, _: object) -> None:
-        module = frame.f_globals.get("__name__", "")
-        if event == "call" and module.startswith("ingest."):
-            called.setdefault(f"{module}.{frame.f_code.co_qualname}")
-
-    order: list[str] = []
-    threading.setprofile(note)
-    sys.setprofile(note)
-    try:
-        yield order
-    finally:
-        sys.setprofile(None)
-        threading.setprofile(None)
-        order += called
-
-
 @pytest.mark.parametrize("way", WAYS)
 def test_a_document_goes_the_way_that_is_drawn(
     tmp_path: Path, way: Callable[[dict[str, bytes], Path, None], object]
 ) -> None:
-    with traced() as order:
+    with traced("ingest") as order:
         way({"leave.md": FILES["leave.md"]}, tmp_path, None)
     assert ingest.pipeline.__doc__
     assert " ─▶ ".join(["take_in", "parse_all (worker processes)", *DRAWN[2:]]) in ingest.pipeline.__doc__
