@@ -11,6 +11,7 @@ from vectorstore.language.marks import unmarked
 from vectorstore.language.words import STOPWORDS, fold, rarity, stem, word_set, words
 from vectorstore.printable import printable
 
+_SPACES = re.compile(r"\s++")
 _LONGEST_ABOUT = 120
 _ASKED_LAST = re.compile(
     r"what (?:did|have|had) i (?:just )?(?:ask(?:ed)?|say|said)(?: you)?(?: (?:just now|last|before|earlier|previously|a moment ago|just))*|"
@@ -33,14 +34,13 @@ _SAID = re.compile(
     r"(?:kannst du |können sie )?(?:das |die antwort )(?:bitte )?wiederholen|was hast du (?:gerade )?gesagt|"
     r"(?:peux-tu |pouvez-vous )?répéter(?: s'il (?:te|vous) plaît)?|qu'as-tu dit|(?:puedes )?repetir(?:lo)?|qué (?:has dicho|dijiste)"
 )
-_SPACES_ABOUT = re.compile(r"\s++")
 
 
 def about_conversation(text: str, history: Sequence[Message], *, language: str) -> str | None:
     """Answer a question about this conversation; None for one that is about anything else."""
     if len(text) > _LONGEST_ABOUT:
         return None
-    plain = _SPACES_ABOUT.sub(" ", fold(text)).strip(" .!?¿¡,")
+    plain = _SPACES.sub(" ", fold(text)).strip(" .!?¿¡,")
     asked = [message.text for message in history if message.role == "user"]
     said = [message.text for message in history if message.role == "assistant"]
     if _ASKED_FIRST.fullmatch(plain):
@@ -113,7 +113,6 @@ _OPENINGS = {
     "pt": word_set("olá obrigado obrigada"),
 }
 
-_SPACES = re.compile(r"\s++")
 _TASK = re.compile(r"\A\s*+### Task:\s", re.IGNORECASE)
 _HISTORY_BEGINS = re.compile(r"<chat_history>", re.IGNORECASE)
 _HISTORY_ENDS = re.compile(r"</chat_history>", re.IGNORECASE)
