@@ -53,7 +53,8 @@ types: dev
 	@$(BIN)/mypy
 
 tests: dev
-	@$(BIN)/python -m pytest -q
+	@# Two at a time, each file in one process: half the time of one after another.
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 clients: dev  ## Drive the released npm and Python clients (needs Node), and write docs/clients.md's table
 	@cd tests/clients && npm install --no-audit --no-fund --no-package-lock
