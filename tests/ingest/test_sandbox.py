@@ -170,18 +170,20 @@ def test_what_is_not_a_plain_file_is_not_opened(tmp_path: Path) -> None:
 
 def check_killed_workers(count: int, folder: Path) -> None:
     random_ = random.Random(7)
-    wanted = files(folder, {f"{at}.md": SLOW for at in range(count * 2)})
+    wanted = files(folder, {f"{at}.md": SLOW for at in range(count * 4)})
     with ParserPool(2, limits()) as pool:
-        kills = 0
+        kills = hits = 0
         found: dict[str, Extract | ParseFailure] = {}
         for name, outcome in pool.parse_all(wanted):
             found[name] = outcome
+            hits += isinstance(outcome, ParseFailure)
             pid = pool._processes[random_.randrange(2)].pid
-            if kills < count and pid is not None:
+            # On a busy machine a kill may meet a worker that has just handed its file in.
+            if (kills < count or not hits) and pid is not None:
                 with suppress(ProcessLookupError):
                     os.kill(pid, random_.choice((signal.SIGKILL, signal.SIGSEGV)))
                     kills += 1
-    assert kills == count
+    assert kills >= count
     assert set(found) == {name for name, _ in wanted}
     failed = [outcome for outcome in found.values() if isinstance(outcome, ParseFailure)]
     assert len(failed) <= kills

@@ -1,4 +1,4 @@
-"""One browser and one stage for all tests of the widget; a fresh page for each."""
+"""One browser and one stage for all of a file's tests of the widget; a fresh page for each."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,14 +9,14 @@ from tests.widget.browser import Watched, chromium
 from tests.widget.stage import SCRIPTS, Stage, stage
 
 
-# Not for the session: Playwright keeps an event loop running in this thread, which other tests start anew.
-@pytest.fixture(scope="package")
+# A file at a time: Playwright keeps an event loop running in this thread, which tests of other files start anew.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with chromium() as running:
         yield running
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def served(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with stage(tmp_path_factory.mktemp("stage")) as running:
         yield running
