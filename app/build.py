@@ -10,7 +10,7 @@ from app.answer.answerer import Answerer, LanguageModel, Plugged, PluggedModel
 from app.events import Event
 from app.keys import Keys
 from app.question import Question
-from app.reader.answerable import read_passages
+from app.reader.answerable import Thresholds, read_passages
 from app.reader.extractive import EXTRACTIVE
 from app.runs.records import Records, records_url
 from app.runs.run import Run
@@ -67,10 +67,11 @@ def build(settings: Settings) -> Parts:
     retriever = replace(plain, embedder=embedder)
     answerer = open_answerer(settings.model)
     model = answerer if isinstance(answerer, LanguageModel) else None
+    thresholds = Thresholds(answer.answer_threshold, answer.unsure_threshold)
     turn = Turn(
         retriever=retriever,
         condense=partial(by_model, model.complete) if model else by_words,
-        read=partial(read_passages, embedder=embedder, threshold=answer.answer_threshold),
+        read=partial(read_passages, embedder=embedder, thresholds=thresholds),
         model=answerer,
         check=partial(ground.check, checker=open_checker(answer.support_model), tau=live_tau(answer)),
         fallback=settings.model.llm_fallback,

@@ -11,6 +11,8 @@ from typing import Literal, TypeAlias
 from vectorstore.types import ChunkId, Document, DocumentId, Generation, Span, Stage
 
 Verdict: TypeAlias = Literal["supported", "partly", "unsupported"]
+Outcome: TypeAlias = Literal["answered", "unsure", "refused"]
+"""What came of a question. Refused: not in the documents. Small talk and a question back are answered, without a citation."""
 FailureCode: TypeAlias = Literal[
     "model_unavailable",
     "model_timeout",
@@ -118,13 +120,15 @@ class Explained:
     """Why the turn answers as it does; no dialect shows it, the run keeps it. Comes before the first Text.
 
     `condensed` is the question as searched, `parts` what it was split into. `probability` is that the passages
-    hold an answer, below `threshold` the turn refuses; `missing` are the question's words that none holds.
+    hold an answer: sure from `threshold` on, refused below `unsure_threshold`. `missing` are the question's words
+    that none holds.
     """
 
     condensed: str
     generation: Generation
     probability: float
     threshold: float
+    unsure_threshold: float = 0.0
     candidates: tuple[Considered, ...] = ()
     parts: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
@@ -175,10 +179,15 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The answer is complete. `refused` means: the documents do not hold the answer."""
+    """The answer is complete."""
 
     reason: Literal["stop", "length", "content_filter"] = "stop"
-    refused: bool = False
+    outcome: Outcome = "answered"
+
+    @property
+    def refused(self) -> bool:
+        """Whether the documents do not hold the answer."""
+        return self.outcome == "refused"
 
 
 @dataclass(frozen=True, slots=True)

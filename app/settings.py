@@ -213,7 +213,14 @@ class AnswerSettings(FootnoteSettings):
         default=0.38,
         ge=0,
         le=1,
-        description="Confidence below which a question is refused as not in the documents.",
+        description="Confidence from which an answer is given as sure, where no language model writes it.",
+    )
+    unsure_threshold: float = Field(
+        default=0.19,
+        ge=0,
+        le=1,
+        description="Confidence below which a question is refused as not in the documents; between the two the "
+        "closest passage is quoted as unsure.",
     )
 
 

@@ -5,7 +5,7 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
-from app.events import FailureCode, Passage
+from app.events import FailureCode, Outcome, Passage
 from app.question import Message
 from vectorstore.errors import Unavailable
 from vectorstore.plugins import PlugIn
@@ -36,13 +36,13 @@ class ModelFailure(Unavailable):
 class Written:
     """The end of what an answerer writes: why it stopped, and the tokens if the server counted them.
 
-    `refused` means that the passages do not hold the answer; then no text came before, and the turn words it.
+    With the outcome `refused` (the passages do not hold the answer) no text came before, and the turn words it.
     """
 
     reason: Literal["stop", "length", "content_filter"] = "stop"
     input_tokens: int | None = None
     output_tokens: int | None = None
-    refused: bool = False
+    outcome: Outcome = "answered"
 
 
 Piece: TypeAlias = str | Written

@@ -25,7 +25,7 @@ async def with_refusal(pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Pi
             if isinstance(piece, Written):
                 if deciding and held:
                     yield held
-                yield replace(piece, refused=refused)
+                yield replace(piece, outcome="refused") if refused else piece
             elif not deciding:
                 if not refused:
                     yield piece

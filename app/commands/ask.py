@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.events import Citations, Done, Event, Failed, Passage, SentenceChecked, Sources, Status, Text
+from app.events import (
+    Citations,
+    Done,
+    Event,
+    Failed,
+    Outcome,
+    Passage,
+    SentenceChecked,
+    Sources,
+    Status,
+    Text,
+)
 from app.language.quotation import quoted
 from app.question import Question
 from app.turn.explanation import AnswerabilityShown, CandidateShown, Explanation, explanation
@@ -24,6 +35,8 @@ def explained_lines(told: Explanation) -> Iterator[str]:
     """Yield the explanation line by line."""
     if told.condensed != told.question:
         yield f"searched for   {told.condensed}"
+    if told.outcome:
+        yield f"outcome        {told.outcome}"
     for part in told.parts:
         yield f"part           {part}"
     yield f"model          {told.model}" + (f", prompt {told.prompt_hash}" if told.prompt_hash else "")
@@ -44,8 +57,10 @@ def explained_lines(told: Explanation) -> Iterator[str]:
 def _answerability(decision: AnswerabilityShown | None) -> Iterator[str]:
     if decision is None:
         return
-    sure = "answered" if decision.probability >= decision.threshold else "refused"
-    yield f"answerable     {decision.probability:.2f}, {sure} at {decision.threshold:.2f}"
+    yield (
+        f"answerable     {decision.probability:.2f}: sure from {decision.threshold:.2f}, "
+        f"refused below {decision.unsure_threshold:.2f}"
+    )
     if decision.missing:
         yield f"not found      {', '.join(decision.missing)}"
     if decision.reasons:
@@ -123,7 +138,7 @@ class _Transcript:
         self._text = ""
         self._citations = Citations(())
         self._doubtful: list[SentenceChecked] = []
-        self._refused = False
+        self._outcome: Outcome = "answered"
         self.failure: Failed | None = None
 
     def take(self, event: Event) -> None:
@@ -144,7 +159,7 @@ class _Transcript:
             case Failed():
                 self.failure = event
             case Done():
-                self._refused = event.refused
+                self._outcome = event.outcome
                 if not self._quiet:
                     self._close()
 
@@ -157,14 +172,15 @@ class _Transcript:
             if passage.number in cited:
                 typer.echo(f"[{passage.number}] {_place(passage)}")
                 typer.secho(f"    {quoted(_short(cited[passage.number].quote))}", dim=True)
-        for sentence in self._doubtful if not self._refused else ():
+        for sentence in self._doubtful if self._outcome != "refused" else ():
             words = self._text[sentence.start : sentence.end]
             typer.secho(f"Not supported by the sources: {words}", err=True, fg="yellow")
 
     def as_json(self) -> dict[str, object]:
         return {
             "answer": self._text,
-            "refused": self._refused,
+            "outcome": self._outcome,
+            "refused": self._outcome == "refused",
             "citations": [
                 {
                     "number": citation.number,

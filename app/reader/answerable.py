@@ -1,7 +1,7 @@
 """Whether the passages hold an answer: one calibrated probability, and what is missing.
 
-The weights are fitted by `benchmarks/answers/refusal.py --fit`; the setting `answer_threshold` is compared with the
-probability.
+The weights are fitted by `benchmarks/answers/refusal.py --fit`; the settings `answer_threshold` and
+`unsure_threshold` are compared with the probability.
 """
 
 import math
@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from app.events import Passage
+from app.events import Outcome, Passage
 from app.language.phrases import listed, say
 from app.language.quotation import quoted
 from app.language.reading import Reading, joined, lines, read, whole
@@ -41,14 +41,28 @@ _FLEETING = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From `sure` on a confidence is that of an answer, below `unsure` of none, and between them of either."""
+
+    sure: float
+    unsure: float
+
+    def outcome(self, confidence: float) -> Outcome:
+        """Say what a confidence amounts to."""
+        if confidence >= self.sure:
+            return "answered"
+        return "unsure" if confidence >= self.unsure else "refused"
+
+
+@dataclass(frozen=True, slots=True)
 class Answerability:
     """The decision. `missing` are telling words, names and numbers of the question that no passage holds."""
 
-    answerable: bool
+    outcome: Outcome
     confidence: float
+    thresholds: Thresholds
     missing: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
-    threshold: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +76,10 @@ class PartRead:
 
     @property
     def lacks(self) -> bool:
-        """Whether the passages do not answer it and lack something that its own words name."""
-        return not self.decision.answerable and bool(read(self.part.text).stems & set(self.decision.missing))
+        """Whether the passages do not surely answer it and lack something that its own words name."""
+        return self.decision.outcome != "answered" and bool(
+            read(self.part.text).stems & set(self.decision.missing)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,32 +107,32 @@ def read_passages(
     passages: Sequence[Passage],
     *,
     embedder: Embedder,
-    threshold: float,
+    thresholds: Thresholds,
 ) -> PassagesRead:
     """Rank the passages' sentences for each part, once, and decide whether they hold its answer.
 
-    `vectors` are the parts' embeddings, each of shape (d,); `threshold` is the confidence below which they do not.
+    `vectors` are the parts' embeddings, each of shape (d,).
     """
     read_: list[PartRead] = []
     for part, vector in zip(parts, vectors, strict=True):
         asked = ask(part)
         ranked = rank(asked, passages, embedder=embedder, vector=vector)
-        read_.append(PartRead(part, asked, ranked, decide(asked, ranked, passages, threshold=threshold)))
+        read_.append(PartRead(part, asked, ranked, decide(asked, ranked, passages, thresholds=thresholds)))
     return PassagesRead(tuple(read_))
 
 
 def decide(
-    asked: Asked, ranked: Sequence[Candidate], passages: Sequence[Passage], *, threshold: float
+    asked: Asked, ranked: Sequence[Candidate], passages: Sequence[Passage], *, thresholds: Thresholds
 ) -> Answerability:
     """Decide whether the ranked sentences of the passages hold an answer."""
     missing = _missing(asked, passages)
     if not ranked:
-        return Answerability(False, 0.0, missing, ("nothing was found",), threshold)
+        return Answerability("refused", 0.0, thresholds, missing, ("nothing was found",))
     if not asked.telling:
-        return Answerability(False, 0.0, missing, ("the question names nothing",), threshold)
+        return Answerability("refused", 0.0, thresholds, missing, ("the question names nothing",))
     found = signals(asked, ranked, passages)
     value = confidence(found)
-    return Answerability(value >= threshold, value, missing, _reasons(found), threshold)
+    return Answerability(thresholds.outcome(value), value, thresholds, missing, _reasons(found))
 
 
 def confidence(found: Mapping[str, float]) -> float:

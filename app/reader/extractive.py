@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator, Awaitable, Sequence
+from dataclasses import replace
 
 from app.answer.answerer import Piece, Written
 from app.events import Passage
@@ -10,6 +11,7 @@ from app.language.reading import Line
 from app.question import Message
 from app.reader.answerable import PassagesRead
 from app.reader.choice import Choice, choose
+from app.support.claim import closest
 from ingest.parse.marked.markdown_inline import Marks
 from vectorstore.language.marks import ITEM, MARKER
 
@@ -83,15 +85,27 @@ class ExtractiveAnswerer:
         self, question: str, *, passages: Sequence[Passage], history: Sequence[Message]
     ) -> AsyncGenerator[Piece, None]:
         """Stream the answer sentence by sentence, each followed by its marker; refuse when no sentence is left."""
-        said: list[Choice] = []
         found = await self._found
-        parts = [each for each in found.parts if len(found.parts) == 1 or not each.lacks]
+        choices, outcome = self._choices(found, passages), found.decision.outcome
+        if outcome == "unsure":
+            choices = [
+                replace(choice, lead=closest(choice.passage.document, self._language))
+                for choice in choices[:1]
+            ]
+        if outcome == "refused" or not choices:
+            yield Written(outcome="refused")
+            return
+        for place, choice in enumerate(choices):
+            gap = " " if place else ""
+            yield f"{gap}{choice.lead}{written(choice.candidate.line)} [{choice.passage.number}]"
+        yield Written(outcome=outcome)
+
+    def _choices(self, found: PassagesRead, passages: Sequence[Passage]) -> list[Choice]:
+        said: list[Choice] = []
+        parts = [each for each in found.parts if len(found.parts) == 1 or not each.lacks] or found.parts
         for part in parts:
             most = 2 if len(parts) > 1 else 4 if part.asked.kind in ("list", "how_to") else 3
             # Fewer passages may be left than were ranked: the first ones.
             ranked = [one for one in part.ranked if one.passage < len(passages)]
-            for choice in choose(part.asked, ranked, passages, said=said, most=most, language=self._language):
-                lead = " " if said else ""
-                said.append(choice)
-                yield f"{lead}{choice.lead}{written(choice.candidate.line)} [{choice.passage.number}]"
-        yield Written(refused=not said)
+            said += choose(part.asked, ranked, passages, said=said, most=most, language=self._language)
+        return said

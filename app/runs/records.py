@@ -14,12 +14,12 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.events import Done, Event, Failed, Started, Text
+from app.events import Done, Event, Failed, Outcome, Started, Text
 from app.question import Message, Question
 from app.turn.explanation import Explanation, drawn_from, explanation
 from vectorstore.errors import BadInput, NotFound, Unavailable
@@ -27,6 +27,8 @@ from vectorstore.errors import BadInput, NotFound, Unavailable
 Rating: TypeAlias = Literal["up", "down"]
 
 _BUSY_MILLISECONDS: Final = 5_000
+_DONE: Final = (*get_args(Outcome), "done")
+"""The outcomes of a run that came to its end; records made before there were three say `done`."""
 _tables = sql.MetaData()
 _runs = sql.Table(
     "runs",
@@ -94,8 +96,8 @@ class Records:
                     row["model"] = model
                 case Text(delta):
                     answer.append(delta)
-                case Done(refused=refused):
-                    row["outcome"], row["refused"] = "done", refused
+                case Done(outcome=outcome):
+                    row["outcome"], row["refused"] = outcome, event.refused
                 case Failed(code=code):
                     row["outcome"] = code
         row |= {"id": run, "conversation": question.conversation, "owner": owner, "created": _now()}
@@ -121,7 +123,7 @@ class Records:
         query = (
             sql.select(_runs.c.question, _runs.c.answer, _explained.c.told)
             .join(_explained)
-            .where(_runs.c.conversation == conversation, _runs.c.owner == owner, _runs.c.outcome == "done")
+            .where(_runs.c.conversation == conversation, _runs.c.owner == owner, _runs.c.outcome.in_(_DONE))
             .order_by(_runs.c.created.desc())
             .limit(turns)
         )

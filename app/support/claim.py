@@ -1,6 +1,6 @@
 """What a sentence of an answer claims: without its markers, the marks of a quote, and Footnote's own words before it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Literal, TypeAlias
@@ -24,10 +24,15 @@ def lead(age: Age, document: Document, language: str) -> str:
     return _lead(age, _title(document), dated, language)
 
 
+def closest(document: Document, language: str) -> str:
+    """Say that what follows may not be the answer, and whose words it is."""
+    return f"{say('unsure', language)} {say('closest', language, title=_title(document))}"
+
+
 def claim(text: str, start: int, end: int, passages: Sequence[Passage]) -> str:
     """Return what the sentence at [start, end) of an answer claims; empty if it claims nothing."""
     kept, position = "", start
-    for first, last in sorted(_leads(text, passages)):
+    for first, last in sorted(_own_words(text, passages)):
         if first < end and last > position:
             kept += text[position : max(first, position)]
             position = min(last, end)
@@ -35,27 +40,37 @@ def claim(text: str, start: int, end: int, passages: Sequence[Passage]) -> str:
     return bare if any(character.isalnum() for character in bare) else ""
 
 
-def _leads(text: str, passages: Sequence[Passage]) -> Iterator[tuple[int, int]]:
-    """Find where the answer names a passage's document in the very words of `lead`."""
+def _own_words(text: str, passages: Sequence[Passage]) -> Iterator[tuple[int, int]]:
+    """Find what Footnote says itself: the very words of `closest`, and of `lead` for a passage's document."""
+    yield from _found(text, _every_sentence())
     for passage in passages:
         document = passage.document
-        if document.modified is None:
-            continue
         # As it is written, and as it reads once it is inert.
         title = next((title for title in (_title(document), inert(_title(document))) if title in text), None)
-        if title is None:
-            continue
-        for words in _every_lead(title, document.modified.date()):
-            at = text.find(words)
-            while at >= 0:
-                yield at, at + len(words)
-                at = text.find(words, at + len(words))
+        if title is not None:
+            yield from _found(text, _every_lead(title, document.modified and document.modified.date()))
+
+
+def _found(text: str, phrases: Iterable[str]) -> Iterator[tuple[int, int]]:
+    for words in phrases:
+        at = text.find(words)
+        while at >= 0:
+            yield at, at + len(words)
+            at = text.find(words, at + len(words))
+
+
+@lru_cache(maxsize=1)
+def _every_sentence() -> frozenset[str]:
+    return frozenset(say("unsure", code) for code in languages())
 
 
 @lru_cache(maxsize=256)
-def _every_lead(title: str, dated: date) -> frozenset[str]:
+def _every_lead(title: str, dated: date | None) -> frozenset[str]:
     ages: tuple[Age, ...] = ("newer", "older")
-    return frozenset(_lead(age, title, dated, code).rstrip() for age in ages for code in languages())
+    leads = [_lead(age, title, dated, code) for age in ages for code in languages()] if dated else []
+    return frozenset(
+        words.rstrip() for words in (*leads, *(say("closest", code, title=title) for code in languages()))
+    )
 
 
 def _lead(age: Age, title: str, dated: date | None, language: str) -> str:

@@ -13,6 +13,7 @@ from app.events import (
     Event,
     Explained,
     Failed,
+    Outcome,
     SentenceChecked,
     Sources,
     Started,
@@ -88,10 +89,15 @@ class PassageShown(Shown):
 
 
 class AnswerabilityShown(Shown):
-    """How likely the passages hold an answer. Below `threshold` the question is refused."""
+    """How likely the passages hold an answer: sure from `threshold` on, not there below `unsure_threshold`.
+
+    Where no language model writes, this decides whether the answer is given, given as unsure, or refused.
+    """
 
     probability: float
     threshold: float
+    # Before there were three outcomes there was one threshold.
+    unsure_threshold: float = Field(default_factory=lambda told: told["threshold"])
     missing: list[str]
     reasons: list[str]
 
@@ -119,8 +125,15 @@ class UsageShown(Shown):
     output_tokens: int
 
 
+def _outcome(status: str, refused: bool) -> Outcome | None:
+    """Name what came of a run that was recorded before there were three outcomes."""
+    if status != "done":
+        return None
+    return "refused" if refused else "answered"
+
+
 class RunExplained(Shown):
-    """Everything that led to an answer. Lists are empty where the turn did not come so far."""
+    """Everything that led to an answer. Lists are empty, and `outcome` null, where the turn did not come so far."""
 
     run: str
     conversation: str = Field(validation_alias=AliasPath("asked", "conversation"))
@@ -130,6 +143,7 @@ class RunExplained(Shown):
     status: Literal["running", "done", "failed", "cancelled"]
     error: str | None
     refused: bool
+    outcome: Outcome | None = Field(default_factory=lambda told: _outcome(told["status"], told["refused"]))
     question: str = Field(validation_alias=AliasPath("asked", "text"))
     condensed: str = Field(
         validation_alias=AliasChoices(AliasPath("searched", "condensed"), AliasPath("asked", "text"))
@@ -177,8 +191,12 @@ class _Seen:
                 return None
 
     @property
+    def outcome(self) -> Outcome | None:
+        return self.ending.outcome if isinstance(self.ending, Done) else None
+
+    @property
     def refused(self) -> bool:
-        return isinstance(self.ending, Done) and self.ending.refused
+        return self.outcome == "refused"
 
     @property
     def timings(self) -> list[Timing]:
@@ -221,7 +239,8 @@ def explained(
         condensed=asked.alone.whole,
         generation=found.generation,
         probability=round(decision.confidence, 4),
-        threshold=decision.threshold,
+        threshold=decision.thresholds.sure,
+        unsure_threshold=decision.thresholds.unsure,
         candidates=candidates,
         parts=tuple(part.whole for part in asked.parts) if len(asked.parts) > 1 else (),
         missing=decision.missing,

@@ -94,14 +94,14 @@ class Turn:
                 yield explained(
                     asked, found, packed, decision, prompt_hash=self.prompt_hash, timings=watch.take()
                 )
-                if unclear or not decision.answerable:
+                if unclear or decision.outcome == "refused":
                     await ahead.stop()
                     yield own_words(
                         asking_back(unclear, asked.language)
                         if unclear
                         else refusal_text(packed.passages, asked.language)
                     )
-                    yield Done(refused=not unclear)
+                    yield Done(outcome="answered" if unclear else "refused")
                     return
                 yield Status("writing")
                 if self.complete is not None:

@@ -49,7 +49,7 @@ async def supported_only(
                     yield _lead(text, start) + kept if said else kept
                 said, lost = said or bool(kept), lost or not kept
             if isinstance(piece, Written):
-                yield replace(piece, refused=piece.refused or (lost and not said))
+                yield replace(piece, outcome="refused") if lost and not said else piece
 
 
 async def _kept(
@@ -210,7 +210,7 @@ class Writing:
                 async for piece in pieces:
                     if isinstance(piece, Written):
                         ending = piece
-                        if not said and not piece.refused:
+                        if not said and piece.outcome != "refused":
                             raise _silent(piece)
                         continue
                     said = said or bool(piece.strip())
@@ -228,7 +228,8 @@ class Writing:
                     yield event
             return
         # A language model says itself what is missing.
-        unanswered = () if self.complete else (await task.reading).unanswered
+        told = self.complete or ending.outcome != "answered"
+        unanswered = () if told else (await task.reading).unanswered
         for event in self._closing(task, transcript, ending, unanswered):
             yield event
 
@@ -275,15 +276,16 @@ class Writing:
     ) -> Sequence[Event]:
         """Return what follows the last word: citations, what to ask next, usage, the end."""
         asked, language, events = task.asked.alone.whole, task.asked.language, list[Event]()
-        refusal = refusal_text(task.passages, language) if ending.refused else ""
+        refused = ending.outcome == "refused"
+        refusal = refusal_text(task.passages, language) if refused else ""
         events += transcript.finish(refusal or _note(ending, unanswered, language))
-        if not ending.refused:
+        if not refused:
             cited = [passage for passage in task.passages if passage.number in transcript.cited]
             if questions := follow_ups(asked, task.hits, cited=cited, language=language):
                 events.append(FollowUps(questions))
         self.watch.lap("writing")
         events.append(replace(self._usage(task, transcript.text, ending), timings=self.watch.take()))
-        return [*events, Done(ending.reason, ending.refused)]
+        return [*events, Done(ending.reason, ending.outcome)]
 
     def _usage(self, task: Task, text: str, ending: Written) -> Usage:
         read = ending.input_tokens

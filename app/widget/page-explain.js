@@ -44,11 +44,14 @@ function times(timings) {
     first ? el("p", {}, `The first words were ready after ${time(first.ms)}.`) : "");
 }
 
-function answerable({ answerability: found, refused }) {
+const HOLD = { refused: " No", unsure: " Not sure" };
+
+function answerable({ answerability: found, outcome }) {
   if (!found) return "";
-  const { probability, threshold, missing } = found;
-  const sure = el("p", {}, el("b", {}, percent(probability)), ` sure; below ${percent(threshold)} it declines.`);
-  return section(refused ? "Do the documents hold an answer? No" : "Do the documents hold an answer?",
+  const { probability, threshold, unsure_threshold: unsure, missing } = found;
+  const sure = el("p", {}, el("b", {}, percent(probability)),
+    ` by its own estimate: sure from ${percent(threshold)}, no answer below ${percent(unsure)}.`);
+  return section(`Do the documents hold an answer?${HOLD[outcome] ?? ""}`,
     el("div", { class: "sure" }, bar(0, probability, threshold)), sure,
     missing.length ? el("p", {}, `In no passage: ${missing.join(", ")}.`) : "");
 }

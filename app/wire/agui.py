@@ -118,10 +118,11 @@ class AguiStream:
         closing = [data({"type": "TEXT_MESSAGE_END", "messageId": self._message})] if self._writing else []
         closing += self._leave()
         match ending:
-            case Done(reason, refused):
+            case Done(reason, outcome):
                 result = {
                     "finishReason": reason,
-                    "refused": refused,
+                    "outcome": outcome,
+                    "refused": ending.refused,
                     "inputTokens": self._usage.input_tokens,
                     "outputTokens": self._usage.output_tokens,
                 }

@@ -204,6 +204,7 @@ def ending_extras(options: CompletionOptions, citations: Sequence[Citation], don
     """Show what only clients of ours read at the end."""
     return {
         "run_id": options.run,
+        "outcome": done.outcome,
         "refused": done.refused,
         "citations": [citation(found, options.link) for found in citations],
     }

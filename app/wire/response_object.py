@@ -204,6 +204,7 @@ class ResponseState:
         link = self.options.link
         return {
             "run_id": self.options.run,
+            "outcome": self.ending.outcome if isinstance(self.ending, Done) else None,
             "refused": isinstance(self.ending, Done) and self.ending.refused,
             "error_code": self.ending.code if isinstance(self.ending, Failed) else None,
             "sources": [source(passage, link) for passage in self.passages or ()],

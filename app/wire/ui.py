@@ -203,6 +203,7 @@ class UiStream:
                 "outputTokens": used.output_tokens,
                 "totalTokens": used.input_tokens + used.output_tokens,
             },
+            "outcome": done.outcome,
             "refused": done.refused,
         }
         finish = {

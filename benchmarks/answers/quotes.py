@@ -18,7 +18,7 @@ import numpy as np
 
 from app.events import Passage
 from app.question import Part
-from app.reader.answerable import read_passages
+from app.reader.answerable import Thresholds, read_passages
 from app.reader.extractive import ExtractiveAnswerer
 from benchmarks.kept_vectors import KeptVectors
 from vectorstore.language.sentences import sentence_spans
@@ -77,7 +77,9 @@ async def extract(question: str, passages: list[Passage], embedder: KeptVectors)
     part = Part(question)
     vector = embedder.embed_query(part.whole)
     read = asyncio.get_running_loop().create_future()
-    read.set_result(read_passages([part], [vector], passages, embedder=embedder, threshold=0.0))
+    read.set_result(
+        read_passages([part], [vector], passages, embedder=embedder, thresholds=Thresholds(0.0, 0.0))
+    )
     answerer = ExtractiveAnswerer(read, language="en")
     pieces = answerer.write(question, passages=passages, history=())
     return "".join([piece async for piece in pieces if isinstance(piece, str)])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.events import Citation, Passage, SentenceChecked
+from app.events import Outcome as Said
 from app.support.ground import SUPPORTED
 from eval.cases import Case
 from vectorstore.language.words import rarity, rarity_among, stem, words
@@ -39,6 +40,7 @@ class Outcome:
     case: Case
     answer: str = ""
     refused: bool = False
+    unsure: bool = False
     passages: tuple[Passage, ...] = ()
     citations: tuple[Citation, ...] = ()
     verbatim: tuple[bool, ...] = ()
@@ -48,6 +50,11 @@ class Outcome:
     input_tokens: int = 0
     output_tokens: int = 0
     error: str = ""
+
+    @property
+    def outcome(self) -> Said:
+        """What came of the question, in one word."""
+        return "refused" if self.refused else "unsure" if self.unsure else "answered"
 
 
 _FEW = 50

@@ -125,6 +125,7 @@ def read_completion(body: Mapping[str, Any]) -> dict[str, Any]:
         "citations": citations,
         "input_tokens": used.get("prompt_tokens") or 0,
         "output_tokens": used.get("completion_tokens") or 0,
+        "outcome": mine.get("outcome"),
         "refused": mine.get("refused", True if message.get("refusal") else None),
     }
 
@@ -186,6 +187,7 @@ class _Heard:
                 told = part.get("messageMetadata") or {}
                 used = told.get("usage") or {}
                 self.said |= {
+                    "outcome": told.get("outcome"),
                     "refused": bool(told.get("refused")),
                     "input_tokens": used.get("inputTokens", 0),
                     "output_tokens": used.get("outputTokens", 0),

@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from app.events import Citation, Passage, SentenceChecked
+from app.events import Outcome as Said
 from app.support.ground import check
 from eval.cases import Case
 from eval.metrics.outcome import Outcome
@@ -53,11 +54,12 @@ class Cite(_Strict):
 
 
 class Answer(_Strict):
-    """What a system said to one case. Without `refused` the wording decides (`eval/metrics/refusal.py`)."""
+    """What a system said to one case. Without `outcome` and `refused` the wording decides (`eval/metrics/refusal.py`)."""
 
     id: Annotated[str, Field(min_length=1)]
     answer: str = ""
     refused: bool | None = None
+    outcome: Said | None = None
     passages: tuple[Read, ...] = ()
     citations: tuple[Cite, ...] = ()
     seconds: Annotated[float, Field(ge=0)] = 0.0
@@ -114,11 +116,14 @@ def outcome_of(case: Case, said: Answer) -> Outcome:
     """Put an answer into the terms of the metrics; its markers are resolved and held against their passages."""
     passages = tuple(_passage(place, read) for place, read in enumerate(said.passages, start=1))
     citations = tuple(_citations(said, passages))
-    refused = sounds_refused(said.answer) and not citations if said.refused is None else said.refused
+    refused = said.outcome == "refused" if said.outcome else said.refused
+    if refused is None:
+        refused = sounds_refused(said.answer) and not citations
     return Outcome(
         case=case,
         answer=said.answer,
         refused=refused and not said.error,
+        unsure=said.outcome == "unsure" and not said.error,
         passages=passages,
         citations=citations,
         verbatim=(True,) * len(citations),

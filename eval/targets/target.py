@@ -22,6 +22,7 @@ from app.events import (
     Text,
     Usage,
 )
+from app.events import Outcome as Said
 from app.question import Message, Question
 from eval.cases import Case
 from eval.metrics.outcome import Outcome
@@ -133,7 +134,7 @@ class _Heard:
 
     started: float = field(default_factory=time.perf_counter)
     text: str = ""
-    refused: bool = False
+    outcome: Said = "answered"
     error: str = ""
     tokens: tuple[int, int] = (0, 0)
     first: float | None = None
@@ -155,7 +156,7 @@ class _Heard:
             case Usage():
                 self.tokens = (event.input_tokens, event.output_tokens)
             case Done():
-                self.refused = event.refused
+                self.outcome = event.outcome
             case Failed():
                 self.error = event.message
 
@@ -170,7 +171,8 @@ async def _answered(case: Case, parts: Parts, top_k: int, at: Generation | None)
     return Outcome(
         case=case,
         answer=heard.text,
-        refused=heard.refused,
+        refused=heard.outcome == "refused",
+        unsure=heard.outcome == "unsure",
         passages=heard.passages,
         citations=heard.citations,
         verbatim=_verbatim(heard.citations, parts, at),

@@ -32,7 +32,13 @@ LINK = Viewer("https://footnote.example")
 ANY_TEXT = st.text(st.characters(), max_size=20)
 FAILED = Failed("model_timeout", "The model was too slow.")
 UNFINISHED = (FAILED, Cancelled("user"), Cancelled("disconnect"), Cancelled("shutdown"))
-ENDINGS: tuple[Event, ...] = (Done(), Done(refused=True), Done("length"), Done("content_filter"), *UNFINISHED)
+ENDINGS: tuple[Event, ...] = (
+    Done(),
+    Done(outcome="refused"),
+    Done("length"),
+    Done("content_filter"),
+    *UNFINISHED,
+)
 STARTED = Started(RUN, "conv_1", "scripted", 1.0, "A machine answers.")
 
 

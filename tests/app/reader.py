@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 from app.events import Passage
 from app.question import Question, Understood
-from app.reader.answerable import PassagesRead, read_passages
+from app.reader.answerable import PassagesRead, Thresholds, read_passages
 from app.reader.extractive import ExtractiveAnswerer
 from app.understand.condense import by_words, understand
 from tests.fakes.word_embedder import WordEmbedder
 from vectorstore.types import Scope
 
 NOTHING = PassagesRead(())
+ALL = Thresholds(0.0, 0.0)
+"""With which everything that was found is an answer."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,11 @@ def reading(
     passages: Sequence[Passage],
     *,
     embedder: WordEmbedder | None = None,
-    threshold: float = 0.5,
+    thresholds: Thresholds = ALL,
 ) -> PassagesRead:
     parts, embedder = understood(question).parts, embedder or WordEmbedder()
     vectors = [embedder.embed_query(part.whole) for part in parts]
-    return read_passages(parts, vectors, passages, embedder=embedder, threshold=threshold)
+    return read_passages(parts, vectors, passages, embedder=embedder, thresholds=thresholds)
 
 
 def quoting(question: str, passages: Sequence[Passage]) -> ExtractiveAnswerer:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.question import Part
-from app.reader.answerable import Answerability, calibrated_threshold, refusal_text
+from app.reader.answerable import Answerability, Thresholds, calibrated_threshold, refusal_text
 from app.reader.asked import ask
 from tests.app.passages import passage
 from tests.app.reader import reading
@@ -17,22 +17,22 @@ GATEWAY = (
 )
 
 
-def decided(question: str, *texts: str, threshold: float = 0.5) -> Answerability:
+def decided(question: str, *texts: str, sure: float = 0.5, unsure: float = 0.5) -> Answerability:
     passages = [
         passage(text, number=number, title="Gateway manual", context="Gateway manual")
         for number, text in enumerate(texts, start=1)
     ]
-    return reading(question, passages, threshold=threshold).decision
+    return reading(question, passages, thresholds=Thresholds(sure, unsure)).decision
 
 
 def test_nothing_found_is_not_answerable() -> None:
-    assert not decided("What is error E-217?").answerable
+    assert decided("What is error E-217?", sure=0.0, unsure=0.0).outcome == "refused"
 
 
 @pytest.mark.parametrize("question", ["the", "a", "Was ist das?", "Who is it, and what?"])
 def test_a_question_that_names_nothing_is_not_answered_with_whatever_is_there(question: str) -> None:
     decision = decided(question, GATEWAY)
-    assert not decision.answerable
+    assert decision.outcome == "refused"
     assert decision.reasons == ("the question names nothing",)
 
 
@@ -54,11 +54,13 @@ def test_the_missing_code_is_named() -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.text(max_size=60), st.text(min_size=1, max_size=100), st.floats(0, 1))
-def test_the_threshold_alone_decides(question: str, text: str, threshold: float) -> None:
-    found = decided(question, text, threshold=threshold)
+@given(st.text(max_size=60), st.text(min_size=1, max_size=100), st.floats(0, 1), st.floats(0, 1))
+def test_the_thresholds_alone_decide(question: str, text: str, sure: float, unsure: float) -> None:
+    found = decided(question, text, sure=sure, unsure=unsure)
     assert 0.0 <= found.confidence <= 1.0
-    assert not found.answerable or found.confidence >= threshold
+    if found.outcome != "refused":
+        assert found.confidence >= (sure if found.outcome == "answered" else unsure)
+        assert found.outcome == "answered" or found.confidence < sure
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,11 @@ def ingested(made: Sequence[Attack], folder: Path, threshold: float) -> Parts:
     stored = StoreSettings(data_dir=folder / "data")
     ingestion = Ingestion(IngestSettings(), stored)
     ingestion.carry_out(ingestion.plan(Request((docs,))))
-    return build(Settings(store=stored, answer=AnswerSettings(answer_threshold=threshold)))
+    return build(
+        Settings(
+            store=stored, answer=AnswerSettings(answer_threshold=threshold, unsure_threshold=threshold / 2)
+        )
+    )
 
 
 async def asked(parts: Parts, question: str) -> tuple[str, tuple[Passage, ...]]:

@@ -133,4 +133,4 @@ def test_strict_mode_leaves_no_half_of_a_quotation() -> None:
 
         return [one async for one in supported_only(pieces(), passages=[STEPS], check=only_the_second)]
 
-    assert asyncio.run(kept()) == [Written(refused=True)]
+    assert asyncio.run(kept()) == [Written(outcome="refused")]

@@ -15,7 +15,7 @@ from hypothesis import given
 
 from app.build import Parts
 from app.commands.ask import explained_lines
-from app.events import Considered, Event, Explained, SentenceChecked, Sources, Text, Timing
+from app.events import Considered, Done, Event, Explained, SentenceChecked, Sources, Text, Timing
 from app.keys import Keys
 from app.question import Message, Question
 from app.runs.records import Records, records_url
@@ -33,6 +33,7 @@ TOLD = Explained(
     generation=Generation(3),
     probability=0.9,
     threshold=0.4,
+    unsure_threshold=0.2,
     candidates=(
         Considered(
             1, ChunkId("chk_1"), DocumentId("doc_handbook"), "Handbook", "policies/handbook.pdf", ("Leave",), 2, 0.8,
@@ -192,6 +193,17 @@ def test_an_explanation_is_read_from_its_json_as_it_was(events: list[Event]) -> 
     assert {"doc_a", "doc_b", "doc_handbook", "doc_wiki"} <= drawn_from(told)
 
 
+@pytest.mark.parametrize(("refused", "outcome"), [(True, "refused"), (False, "answered")])
+def test_an_explanation_from_before_there_were_three_outcomes_is_read(refused: bool, outcome: str) -> None:
+    script = [TOLD, Done(outcome="refused" if refused else "answered")]
+    earlier = explanation("run_x", Question("How much?", Scope(), top_k=6), script).model_dump(mode="json")
+    del earlier["outcome"], earlier["answerability"]["unsure_threshold"]
+    told = Explanation.model_validate(earlier)
+    assert told.outcome == outcome
+    assert told.answerability is not None
+    assert told.answerability.unsure_threshold == told.answerability.threshold == 0.4
+
+
 def test_scores_are_told_to_six_decimals_and_support_to_four() -> None:
     long = 1 / 3
     found = replace(TOLD.candidates[0], score=long, stages=(Stage("dense", 1, long),))
@@ -210,7 +222,7 @@ def test_the_terminal_shows_the_question_searched_the_ranks_and_what_was_left_ou
     told = explanation("run_x", Question("How much leave?", Scope(), top_k=6), SCRIPT)
     shown = "\n".join(explained_lines(told))
     assert "searched for   annual leave days" in shown
-    assert "answerable     0.90, answered at 0.40" in shown
+    assert "answerable     0.90: sure from 0.40, refused below 0.20" in shown
     assert "dense:1" in shown
     assert "[1]" in shown
     assert "more than 1 passages" in shown

@@ -61,7 +61,7 @@ def _answer(question: str, passages: Sequence[Passage]) -> tuple[str, Written]:
 )
 def test_the_answering_sentence_comes_first(question: str, expected: str) -> None:
     text, ending = _answer(question, [LEAVE, PRICES])
-    assert not ending.refused
+    assert ending.outcome == "answered"
     assert expected in text[: sentence_spans(text, quotations=True)[0][1]]
 
 
@@ -99,7 +99,7 @@ def test_every_sentence_has_its_marker_and_is_supported_by_the_passage_it_names(
 
 
 def test_without_passages_it_refuses_and_says_nothing() -> None:
-    assert _answer("How many days?", []) == ("", Written(refused=True))
+    assert _answer("How many days?", []) == ("", Written(outcome="refused"))
 
 
 def test_the_newer_of_two_disagreeing_documents_comes_first_with_both_dates() -> None:

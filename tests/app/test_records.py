@@ -41,6 +41,13 @@ def test_history_comes_back_oldest_first_and_only_to_its_owner(records: Records)
     assert records.history("c1", owner="k2") == ()
 
 
+def test_answers_that_are_unsure_or_a_refusal_are_history_too(records: Records) -> None:
+    for run, outcome in (("r1", "unsure"), ("r2", "refused")):
+        records.add(run, asked("?"), "k1", [Text("Hm."), Done(outcome=outcome)])  # type: ignore[arg-type]
+        assert records.explanation(run, owner="k1").outcome == outcome
+    assert len(records.history("c1", owner="k1")) == 4
+
+
 def test_a_failed_run_is_kept_but_is_no_history(records: Records) -> None:
     records.add("r1", asked("?"), "k1", [Text("half"), Failed("model_timeout", "Too slow.")])
     assert records.history("c1", owner="k1") == ()

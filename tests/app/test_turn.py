@@ -95,9 +95,24 @@ def test_every_sentence_of_an_extract_is_supported(handbook: Parts) -> None:
 def test_a_question_beside_the_documents_is_refused_and_shows_the_nearest(handbook: Parts) -> None:
     events = ask(handbook, "What is the boiling point of tungsten on Jupiter?")
     assert_well_formed(events)
-    assert events[-1] == Done(refused=True)
+    assert events[-1] == Done(outcome="refused")
     assert any(isinstance(event, Sources) for event in events)
     assert citations_of(events).citations == ()
+
+
+def test_between_the_thresholds_the_closest_passage_is_quoted_as_unsure(tmp_path: Path) -> None:
+    with small_handbook(tmp_path, answer_threshold=1.0, unsure_threshold=0.0) as parts:
+        events = ask(parts, LEAVE)
+        german = ask(parts, "Wie viele Tage annual leave gibt es für full-time staff?")
+    assert_well_formed(events)
+    assert text_of(events) == (
+        "I am not sure that the documents answer this. The closest passage, from “Annual leave policy”, says: "
+        "“Full-time staff get 25 days of annual leave a year.” [1]"
+    )
+    assert events[-1] == Done(outcome="unsure")
+    assert [one.verdict for one in events if isinstance(one, SentenceChecked)] == ["supported"]
+    assert [one.number for one in citations_of(events).citations] == [1]
+    assert text_of(german).startswith("Ich bin nicht sicher, dass die Dokumente das beantworten. Die nächst")
 
 
 def test_thanks_needs_no_search(handbook: Parts) -> None:
@@ -118,7 +133,7 @@ def test_an_empty_index_refuses(tmp_path: Path) -> None:
 
     parts = build(Settings(store=StoreSettings(data_dir=tmp_path / "none")))
     try:
-        assert ask(parts, LEAVE)[-1] == Done(refused=True)
+        assert ask(parts, LEAVE)[-1] == Done(outcome="refused")
     finally:
         parts.close()
 
@@ -152,7 +167,7 @@ def test_a_model_s_refusal_is_a_refusal(tmp_path: Path) -> None:
         small_handbook(tmp_path, **by_model(tmp_path, model)) as parts,
     ):
         events = ask(parts, LEAVE)
-    assert events[-1] == Done(refused=True)
+    assert events[-1] == Done(outcome="refused")
     assert "NOT_IN_DOCUMENTS" not in text_of(events)
 
 
@@ -174,7 +189,7 @@ def test_a_model_that_writes_ahead_of_a_refusal_is_broken_off_unseen(tmp_path: P
         assert not model.open
     assert_well_formed(events)
     assert "word" not in text_of(events)
-    assert events[-1] == Done(refused=True)
+    assert events[-1] == Done(outcome="refused")
 
 
 def test_a_link_in_a_model_s_answer_is_broken(tmp_path: Path) -> None:

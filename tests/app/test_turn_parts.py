@@ -89,7 +89,7 @@ def test_what_footnote_says_itself_is_in_the_question_s_language(handbook: Parts
     assert isinstance(started, Started)
     assert "Maschine" in started.notice
     assert text_of(events).startswith("In den Dokumenten")
-    assert events[-1] == Done(refused=True)
+    assert events[-1] == Done(outcome="refused")
     assert text_of(ask(handbook, "merci beaucoup")).startswith("Je vous en prie")
 
 

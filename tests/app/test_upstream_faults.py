@@ -17,7 +17,7 @@ from app.build import Parts
 from app.events import Cancelled, Done, Event, Failed, Text
 from app.language.phrases import say
 from app.question import Part, Question
-from app.reader.answerable import Answerability, PartRead, PassagesRead
+from app.reader.answerable import Answerability, PartRead, PassagesRead, Thresholds
 from app.reader.asked import ask
 from app.runs.runs import MemoryBoard, Runs
 from app.settings import ModelSettings, RunSettings
@@ -44,7 +44,8 @@ IN_VAIN = frozenset(
     {"hangs before the headers", "hangs after the headers", "stalls in the middle", "never ends"}
 )
 REFUSES = "refuses the connection"
-ANSWERABLE = PassagesRead((PartRead(Part(""), ask(Part("")), (), Answerability(True, 1.0)),))
+DECIDED = Answerability("answered", 1.0, Thresholds(0.4, 0.2))
+ANSWERABLE = PassagesRead((PartRead(Part(""), ask(Part("")), (), DECIDED),))
 NOWHERE = "http://127.0.0.1:9/v1"
 QUESTION = Question("How many days of annual leave do full-time staff get?", Scope(), top_k=6)
 NOTED = {

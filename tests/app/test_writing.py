@@ -121,7 +121,7 @@ def strictly(pieces: Sequence[str], rewrite: Callable[[str], str] | None = None)
         async with aclosing(kept) as stream:
             async for piece in stream:
                 if isinstance(piece, Written):
-                    refused = piece.refused
+                    refused = piece.outcome == "refused"
                 else:
                     text += piece
         return text, refused

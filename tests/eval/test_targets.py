@@ -9,12 +9,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from app.events import Done
 from eval.cases import Case, load_cases
 from eval.commands.run import check_quotes
 from eval.metrics.scorers import scores_of
 from eval.targets.over_http import over_http, read_completion
 from eval.targets.recorded import load_answers
-from tests.app.edge import ANSWER, serve, service
+from tests.app.edge import ANSWER, ANSWERED, ScriptedTurn, serve, service
 from tests.eval.outcomes import LEAVE
 from tests.fakes.scripted_model import serving
 from vectorstore.errors import BadInput, NotFound, Unavailable
@@ -70,6 +71,12 @@ def test_a_running_footnote_is_asked_by_its_own_stream_and_as_openai_clients_do(
     assert one.citations
     assert one.citations == other.citations
     assert one.first_text_seconds is not None
+
+
+def test_an_unsure_answer_is_one_to_both_ways_of_asking() -> None:
+    with serve(service(ScriptedTurn((*ANSWERED[:-1], Done(outcome="unsure"))))) as served:
+        said = [over_http(served.url, model=model).ask([CASE])[0] for model in ("", "footnote")]
+    assert [(one.outcome, one.unsure, one.refused) for one in said] == [("unsure", True, False)] * 2
 
 
 def test_a_peer_that_is_busy_at_first_is_asked_again_and_one_that_fails_is_an_error() -> None:

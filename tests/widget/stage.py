@@ -134,6 +134,7 @@ EXPLAINED = Explained(
     Generation(41),
     0.91,
     0.38,
+    0.19,
     (
         _considered(1, PASSAGES[0], 1),
         _considered(2, PASSAGES[1], 2),
@@ -186,8 +187,9 @@ SCRIPTS: dict[str, Sequence[Event | float | Exception]] = {
     "Slowly, please": [*OPENING, *slowed(_words(LONG_PARAGRAPH * 200), 0.03), Done()],
     "Haltingly": [*slowed(ANSWERED, 0.08)],
     "What is the wifi password?": [
-        *OPENING[:4], Text("I did not find an answer to that in the documents."), Done(refused=True),
+        *OPENING[:4], Text("I did not find an answer to that in the documents."), Done(outcome="refused"),
     ],
+    "Is there a bicycle shed?": [*ANSWERED[:-1], Done(outcome="unsure")],
     "Break": [*OPENING, *_words(SENTENCES[0]), Failed("model_cut_off", "The language model stopped in mid-sentence.")],
     "Table": [
         *OPENING,

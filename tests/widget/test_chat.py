@@ -248,6 +248,16 @@ def test_a_failure_keeps_the_text_names_the_run_and_can_be_tried_again(staged: S
     assert chat(page, ".failed").count() == 0
 
 
+def test_an_unsure_answer_is_set_apart_and_keeps_its_source(staged: Stage, page: Any) -> None:
+    page.goto(staged.url)
+    ask(page, "How many days of annual leave do I get?")
+    assert chat(page, ".unsure").count() == 0
+    ask(page, "Is there a bicycle shed?")
+    assert "28 working days" in chat(page, ".unsure").inner_text()
+    assert chat(page, ".refused").count() == 0
+    assert chat(page, ".notes").count() == 2
+
+
 def test_a_refused_request_shows_the_services_own_sentence(staged: Stage, page: Any) -> None:
     page.goto(staged.url)
     page.route(
@@ -337,7 +347,7 @@ def test_how_an_answer_came_about_is_explained(staged: Stage, page: Any, watched
     assert drawer.locator(".found li.cited").count() == 2
     assert "does not fit the token budget" in drawer.locator(".found li.dropped").inner_text()
     assert "meaning 1.  words 3." in drawer.locator(".found li").first.text_content()
-    assert "91 % sure; below 38 % it declines" in drawer.inner_text()
+    assert "91 % by its own estimate: sure from 38 %, no answer below 19 %" in drawer.inner_text()
     assert "In no passage: sabbatical." in drawer.inner_text()
     assert "does a full-time employee get" in drawer.inner_text()
     assert drawer.locator(".times li").count() == 4

@@ -100,7 +100,11 @@ def test_hostile_documents_questions_and_failures_stay_words(
         document = replace(passage.document, title=text, uri=text)
         hostile = replace(passage, document=document, text=text, headings=(text,))
         events: list[Event] = [OPENING[0], Sources((hostile,)), Text("Read this. [1]"), FollowUps((text,))]
-        events.append(Failed("internal", text) if number % 3 == 0 else Done(refused=number % 3 == 1))
+        events.append(
+            Failed("internal", text)
+            if number % 3 == 0
+            else Done(outcome="refused" if number % 3 == 1 else "answered")
+        )
         question = f"{text} {number}"
         staged.scripts[question] = events
         questions.append(question)

@@ -135,6 +135,7 @@ function take(part: any, answer: Answer, watcher: Watcher, asked: number): void 
     answer.followups = data;
   } else if (type === "finish") {
     answer.refused = Boolean(about?.refused);
+    answer.unsure = about?.outcome === "unsure";
     answer.usage = about?.usage;
     answer.state = "done";
   } else if (type === "error") {

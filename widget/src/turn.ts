@@ -77,6 +77,7 @@ export class TurnView {
       this.#body.classList.add("refused");
       this.#body.prepend(el("strong", { class: "label" }, words.notThere));
     }
+    this.#body.classList.toggle("unsure", Boolean(answer.unsure));
     this.#after.replaceChildren();
     if (answer.state === "failed") this.#after.append(this.#failure());
     if (answer.state === "stopped") this.#after.append(el("p", { class: "stopped" }, words.stopped));

@@ -45,6 +45,8 @@ export interface Answer {
   sentences: Sentence[];
   followups: string[];
   refused: boolean;
+  /** Whether the closest passage is quoted without being sure that it answers; what was kept earlier does not say. */
+  unsure?: boolean;
   state: "running" | "done" | "stopped" | "failed";
   error: string;
   rating?: "up" | "down";

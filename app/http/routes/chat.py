@@ -61,7 +61,7 @@ id: 9
 data: {"type":"finish-step"}
 
 id: 10
-data: {"type":"finish","finishReason":"stop","messageMetadata":{"usage":{"inputTokens":512,"outputTokens":9,"totalTokens":521},"refused":false}}
+data: {"type":"finish","finishReason":"stop","messageMetadata":{"usage":{"inputTokens":512,"outputTokens":9,"totalTokens":521},"outcome":"answered","refused":false}}
 
 id: 11
 data: [DONE]

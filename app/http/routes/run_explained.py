@@ -42,6 +42,7 @@ _EXAMPLE: Final = explanation(
             Generation(41),
             0.91,
             0.38,
+            0.19,
             (_FOUND,),
             timings=(Timing("retrieving", 12.4),),
         ),
