@@ -27,6 +27,7 @@ from ingest.uploads import Uploads
 from prompts.loader import load
 from vectorstore.errors import Unavailable
 from vectorstore.models.embed import Embedder, RememberingEmbedder
+from vectorstore.models.late_interaction import LateInteraction
 from vectorstore.models.pair_model import open_checker
 from vectorstore.open import open_embedder, open_store
 from vectorstore.plugins import plug_in
@@ -71,7 +72,7 @@ def build(settings: Settings) -> Parts:
     turn = Turn(
         retriever=retriever,
         condense=partial(by_model, model.complete) if model else by_words,
-        read=partial(read_passages, embedder=embedder, thresholds=thresholds),
+        read=partial(read_passages, near=plain.near, thresholds=thresholds),
         model=answerer,
         check=partial(ground.check, checker=open_checker(answer.support_model), tau=live_tau(answer)),
         fallback=settings.model.llm_fallback,
@@ -86,10 +87,12 @@ def build(settings: Settings) -> Parts:
 def open_retriever(settings: StoreSettings, answer: AnswerSettings) -> Retriever:
     """Open the embedder and the store and put the search together; raises FootnoteError subclasses."""
     embedder = open_configured_embedder(settings)
-    store = open_configured_store(settings, embedder)
+    near = LateInteraction(embedder)
+    store = open_configured_store(settings, embedder, near)
     return Retriever(
         store,
         RememberingEmbedder(embedder),
+        near,
         open_counter(embedder),
         budget=answer.context_tokens,
         most=answer.passages,
@@ -101,9 +104,10 @@ def open_configured_embedder(settings: StoreSettings) -> Embedder:
     return open_embedder(settings.embedder, cache_dir=settings.data_dir / "cache")
 
 
-def open_configured_store(settings: StoreSettings, embedder: Embedder) -> Store:
+def open_configured_store(settings: StoreSettings, embedder: Embedder, near: LateInteraction) -> Store:
     """Open the store that the settings describe, with the reranker that they name."""
-    return open_store(settings, embedder, rerank=open_reranker(settings.reranker))
+    rerank = near if settings.reranker == near.name else open_reranker(settings.reranker)
+    return open_store(settings, embedder, rerank=rerank)
 
 
 def open_answerer(settings: ModelSettings) -> Answerer | None:

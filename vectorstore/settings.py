@@ -42,11 +42,13 @@ class StoreSettings(FootnoteSettings):
         description="Of passages that say the same in the same words, keep the best in the results.",
     )
     reranker: str = Field(
-        default="",
-        description="Cross-encoder that reorders the best passages: its folder, or its name if it is in the local cache. Needs the extra [models]. Empty: none.",
+        default="late-interaction",
+        description="What reorders the best passages: late-interaction (the embedder's reading of question and passage, "
+        "token by token), or a cross-encoder, by its folder or its name in the local cache (needs the extra [models]). "
+        "Empty: nothing.",
     )
     rerank_depth: int = Field(
-        default=50,
+        default=20,
         ge=1,
         le=300,
         description="How many of the best passages the reranker reads for each question.",

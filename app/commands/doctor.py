@@ -237,9 +237,10 @@ def _embedder(found: "list[Embedder]") -> Finding:
 
 def _index(embedder: "Embedder") -> Finding:
     from app.build import open_configured_store
+    from vectorstore.models.late_interaction import LateInteraction
     from vectorstore.settings import StoreSettings
 
-    store = open_configured_store(StoreSettings(), embedder)
+    store = open_configured_store(StoreSettings(), embedder, LateInteraction(embedder))
     try:
         with store.snapshot() as snapshot:
             info = snapshot.info()

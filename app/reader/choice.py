@@ -5,35 +5,34 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from app.events import Passage
-from app.reader.asked import HOLDS, STRICT, Asked
+from app.reader.asked import Asked
 from app.reader.rank import Candidate
 from app.support.claim import lead
+from vectorstore.language.marks import NUMBERED
 
-_MUCH = 4
-"""Telling words of its own by which a sentence is about something else."""
-_BEHIND = 7.0
+_ENOUGH = 36
+"""Words from which on nothing more is quoted."""
+_LONGEST = 55
+"""Words that a quote may have with the sentence beside it."""
+_BEHIND = 1.5
 """How far behind the best a sentence may rank, in log-odds."""
-_BEHIND_STRICT = 4.0
-"""The same in questions for one number, date, name or code."""
-_AGED = 1.5
-"""What a document two years older than the newest loses, in log-odds."""
+_MOST = 3
+_STEPS = 12
 _SAME = 0.75
-_LONGEST = 700
-_SHORT = 250
-"""Characters up to which one sentence more is said: the right one is often the fourth, seldom the fifth."""
-_BRIEF = 300
-"""Characters up to which the sentence beside the best one is said as well."""
-_FORMED = STRICT | {"why"}
-"""Kinds whose answer a sentence either holds or does not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A sentence of the answer, its passage, and words to say before it."""
+    """Sentences of the answer that follow each other in one passage, and words to say before them."""
 
-    candidate: Candidate
+    candidates: tuple[Candidate, ...]
     passage: Passage
     lead: str = ""
+
+    @property
+    def words(self) -> int:
+        """How long it is."""
+        return sum(_size(each) for each in self.candidates)
 
 
 def choose(
@@ -42,88 +41,67 @@ def choose(
     passages: Sequence[Passage],
     *,
     said: Sequence[Choice],
-    most: int,
+    most: int = _MOST,
     language: str,
 ) -> list[Choice]:
-    """Return the sentences to say, the best first, then in reading order.
+    """Return what to quote, the best first: one quote, and others while there is room.
 
     Where two documents of different dates state different values for the same thing, the newer comes first
     and both dates are named.
     """
-    fresh = [one for one in ranked if not any(_repeats(one, choice.candidate) for choice in said)]
-    fresh = _newer_first(fresh, passages)
-    if not fresh:
-        return []
-    best, *others = _best(asked, fresh, most=most)
-    chosen = [best, *sorted(others, key=_place)]
-    choices = [
-        Choice(one, passages[one.passage]) for one in (*chosen, *_more(asked, fresh, chosen, most=most))
-    ]
-    return _dated(asked, choices, fresh, passages, language=language)
-
-
-def _newer_first(ranked: Sequence[Candidate], passages: Sequence[Passage]) -> list[Candidate]:
-    """Raise the sentences of newer documents a little: rules are replaced more often than they are taken back."""
-    dates = {one.passage: date_ for one in ranked if (date_ := _date(passages[one.passage]))}
-    if not dates:
-        return list(ranked)
-    newest = max(dates.values())
-    aged = [
-        replace(one, score=one.score - _AGED * min(1.0, (newest - dates.get(one.passage, newest)).days / 730))
-        for one in ranked
-    ]
-    return sorted(aged, key=lambda one: -one.score)
-
-
-def _place(candidate: Candidate) -> tuple[int, int]:
-    return candidate.passage, candidate.place
-
-
-def _best(asked: Asked, ranked: Sequence[Candidate], *, most: int) -> list[Candidate]:
-    best, *others = _near_enough(asked, ranked)
-    chosen = [best]
-    for one in others:
-        if len(chosen) == most or _length(chosen) > _LONGEST:
+    spoken = [each for choice in said for each in choice.candidates]
+    chosen: list[Choice] = []
+    for one in ranked:
+        if chosen and (
+            len(chosen) >= most
+            or one.score < ranked[0].score - _BEHIND
+            or sum(choice.words for choice in chosen) >= _ENOUGH
+        ):
             break
-        if not any(_repeats(one, other) for other in chosen):
-            chosen.append(one)
-    return chosen
+        if any(_repeats(one, other) for other in spoken):
+            continue
+        quote = _quote(one, ranked, spoken)
+        spoken += quote
+        chosen.append(Choice(quote, passages[one.passage]))
+    return _dated(asked, chosen, ranked, passages, language=language) if chosen else []
 
 
-def _more(
-    asked: Asked, ranked: Sequence[Candidate], chosen: Sequence[Candidate], *, most: int
-) -> list[Candidate]:
-    """Return what an answer still needs or has room for.
-
-    That is a sentence with the form of answer asked for if none has it, the next best while the answer is short,
-    and what stands beside the best sentence: its reason, its exception, what to do about it.
-    """
-    said = list(chosen)
-    if asked.kind in _FORMED and not any(one.signals["kind"] >= HOLDS for one in said):
-        formed = (one for one in ranked if one.passage == said[0].passage and one.signals["kind"] >= HOLDS)
-        said += [one for one in formed if not any(_repeats(one, other) for other in said)][:1]
-    near = [one for one in _near_enough(asked, ranked) if not any(_repeats(one, other) for other in said)]
-    if len(chosen) == most and _length(said) <= _SHORT:
-        said += near[:1]
-        near = [one for one in near[1:] if not _repeats(one, said[-1])]
-    if _length(said) <= _BRIEF:
-        said += [one for one in near if _beside(one, chosen[0])][:1]
-    return said[len(chosen) :]
+def _quote(one: Candidate, ranked: Sequence[Candidate], spoken: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Return the sentence with the likelier one beside it, where that is nearly as likely; a step with all the steps."""
+    if NUMBERED.match(one.line.text) and (steps := _steps(one, ranked)):
+        return steps
+    beside = (
+        other
+        for other in ranked
+        if other.passage == one.passage
+        and abs(other.place - one.place) == 1
+        and "row" not in (one.line.kind, other.line.kind)
+        and other.score >= one.score - _BEHIND
+        and _size(one) + _size(other) <= _LONGEST
+        and not any(_repeats(other, known) for known in (*spoken, one))
+    )
+    pair = (one, *list(beside)[:1])
+    return tuple(sorted(pair, key=lambda each: each.place))
 
 
-def _near_enough(asked: Asked, ranked: Sequence[Candidate]) -> list[Candidate]:
-    behind = _BEHIND_STRICT if asked.kind in STRICT else _BEHIND
-    return [one for one in ranked if one.score >= ranked[0].score - behind]
+def _steps(one: Candidate, ranked: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Return the whole numbered list that a sentence stands in, in its order; nothing where it is too long."""
+    places = {each.place: each for each in ranked if each.passage == one.passage}
+    first = last = one.place
+    while (before := places.get(first - 1)) and before.line.kind in ("item", "prose") and _listed(before, one):
+        first -= 1
+    while (after := places.get(last + 1)) and _listed(after, one):
+        last += 1
+    steps = tuple(places[place] for place in range(first, last + 1))
+    return steps if 1 < len(steps) <= _STEPS else ()
 
 
-def _length(said: Sequence[Candidate]) -> int:
-    return sum(len(one.line.text) for one in said)
+def _listed(other: Candidate, one: Candidate) -> bool:
+    return bool(NUMBERED.match(other.line.text)) and other.line.frame == one.line.frame
 
 
-def _beside(one: Candidate, other: Candidate) -> bool:
-    """Say whether the sentences follow each other; a table's rows have nothing to do with each other."""
-    rows = "row" in (one.line.kind, other.line.kind)
-    return one.passage == other.passage and abs(one.place - other.place) == 1 and not rows
+def _size(candidate: Candidate) -> int:
+    return len(candidate.line.text.split())
 
 
 def _repeats(one: Candidate, other: Candidate) -> bool:
@@ -152,11 +130,7 @@ def _dated(
         )
         first = replace(newer, lead=lead("newer", newer.passage.document, language))
         second = replace(older, lead=lead("older", older.passage.document, language))
-        rest = [
-            choice for choice in choices[1:] if choice.candidate not in (newer.candidate, older.candidate)
-        ]
-        kept = [choice for choice in rest if choice.passage.document.id == newer.passage.document.id]
-        return [first, second, *kept[:2]]
+        return [first, second]
     return choices
 
 
@@ -170,42 +144,21 @@ def _disagreeing(
         apart = passage.document.id != best.passage.document.id
         if not (apart and best_date and other_date) or best_date == other_date:
             continue
-        if one.score >= ranked[0].score - 2 * _BEHIND and _disagree(asked, best.candidate, one):
-            yield Choice(one, passage)
+        if one.score >= ranked[0].score - 2 * _BEHIND and _disagree(asked, best.candidates[0], one):
+            yield Choice((one,), passage)
 
 
 def _disagree(asked: Asked, one: Candidate, other: Candidate) -> bool:
     """Say whether both speak of the same thing and give different values with the same unit."""
-    held, also = asked.held(one.framed.stems), asked.held(other.framed.stems)
-    same = [item for item in held if held[item] > 0.3 and also[item] > 0.3]
-    either = [item for item in held if held[item] > 0.3 or also[item] > 0.3]
-    if len(same) < 2 or len(same) < 0.7 * len(either) or not _of_one_thing(asked, one, other):
+    held, also = asked.telling & one.framed.stems, asked.telling & other.framed.stems
+    same, either = held & also, held | also
+    if len(same) < 2 or len(same) < 0.7 * len(either) or not asked.telling & one.bare.stems & other.bare.stems:
+        return False
+    alike = one.bare.stems & other.bare.stems
+    if len(alike) < 0.5 * min(len(one.bare.stems), len(other.bare.stems)):
         return False
     units, others = _values(one), _values(other)
     return any(units[unit].isdisjoint(others[unit]) for unit in units.keys() & others.keys())
-
-
-def _of_one_thing(asked: Asked, one: Candidate, other: Candidate) -> bool:
-    """Say whether the sentences, without their headings, share a word of the question and name no other quarter.
-
-    One that says much of its own, and none of it the other's, is about something else.
-    """
-    held, also = asked.held(one.bare.stems), asked.held(other.bare.stems)
-    quarters, others = _quarters(one), _quarters(other)
-    apart = quarters and others and quarters.isdisjoint(others)
-    first, second = _own(asked, one), _own(asked, other)
-    foreign = first.isdisjoint(second) and max(len(first), len(second)) >= _MUCH
-    return not apart and not foreign and any(min(held[item], also[item]) > 0.3 for item in held)
-
-
-def _own(asked: Asked, candidate: Candidate) -> set[str]:
-    """Return what the sentence says besides the question's words, numbers and units."""
-    units = {measure.split("|")[1] for measure in candidate.bare.facts.measures}
-    return {item for item in candidate.bare.stems - asked.reading.stems - units if item.isalpha()}
-
-
-def _quarters(candidate: Candidate) -> set[str]:
-    return {name for name in candidate.framed.facts.specifics if name.startswith("quarter ")}
 
 
 def _values(candidate: Candidate) -> dict[str, set[str]]:

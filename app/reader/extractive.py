@@ -7,13 +7,13 @@ from dataclasses import replace
 from app.answer.answerer import Piece, Written
 from app.events import Passage
 from app.language.quotation import quoted
-from app.language.reading import Line
+from app.language.reading import Line, lines
 from app.question import Message
 from app.reader.answerable import PassagesRead
 from app.reader.choice import Choice, choose
-from app.support.claim import closest
+from app.support.claim import closest, under
 from ingest.parse.marked.markdown_inline import Marks
-from vectorstore.language.marks import ITEM, MARKER
+from vectorstore.language.marks import ITEM, MARKER, NUMBERED
 
 EXTRACTIVE = "extractive"
 """What answers are said to be written by where no language model writes them."""
@@ -34,12 +34,15 @@ _ENDED = re.compile(r"[.!?:…。！？؟۔।][\"'“”’»」』)*_]*\Z")
 _RULE = re.compile(r"\A[|\s:-]++\Z")
 
 
-def written(line: Line) -> str:
-    """Return the sentence as the answer says it, in quotation marks, ending in a full stop, question mark or colon."""
+def written(said: Sequence[Line]) -> str:
+    """Return sentences as the answer says them, in quotation marks, ending in a full stop, question mark or colon."""
     # White space first: emphasis and links go on over soft line breaks.
-    text = _row(line) if line.kind == "row" else _prose(" ".join(line.text.split()))
-    text = text.rstrip(" ;,\\")
-    return quoted(text if _ENDED.search(text[-8:]) else f"{text}.")
+    texts = [_row(line) if line.kind == "row" else _prose(" ".join(line.text.split())) for line in said]
+    return quoted(" ".join(_ended(text.rstrip(" ;,\\")) for text in texts))
+
+
+def _ended(text: str) -> str:
+    return text if _ENDED.search(text[-8:]) else f"{text}."
 
 
 def _prose(text: str) -> str:
@@ -95,17 +98,43 @@ class ExtractiveAnswerer:
         if outcome == "refused" or not choices:
             yield Written(outcome="refused")
             return
-        for place, choice in enumerate(choices):
-            gap = " " if place else ""
-            yield f"{gap}{choice.lead}{written(choice.candidate.line)} [{choice.passage.number}]"
+        before = ""
+        for choice in choices:
+            where = choice.lead or under(choice.passage.document, _heading(choice))
+            gap = "" if not before else " " if where == before else "\n\n"
+            yield f"{gap}{'' if where == before else where}{_told(choice)}"
+            before = where
         yield Written(outcome=outcome)
 
     def _choices(self, found: PassagesRead, passages: Sequence[Passage]) -> list[Choice]:
         said: list[Choice] = []
         parts = [each for each in found.parts if len(found.parts) == 1 or not each.lacks] or found.parts
         for part in parts:
-            most = 2 if len(parts) > 1 else 4 if part.asked.kind in ("list", "how_to") else 3
+            most = 3 if len(parts) == 1 else 1
             # Fewer passages may be left than were ranked: the first ones.
             ranked = [one for one in part.ranked if one.passage < len(passages)]
             said += choose(part.asked, ranked, passages, said=said, most=most, language=self._language)
         return said
+
+
+def _told(choice: Choice) -> str:
+    """Return a quote with its marker; the steps of a list each on a line of its own, with its number."""
+    marker = f"[{choice.passage.number}]"
+    numbers = [NUMBERED.match(each.line.text) for each in choice.candidates]
+    if len(numbers) > 1 and all(numbers):
+        steps = zip(numbers, choice.candidates, strict=True)
+        return "".join(
+            f"\n{number[0].strip()} {written([each.line])} {marker}" for number, each in steps if number
+        )
+    return f"{written([each.line for each in choice.candidates])} {marker}"
+
+
+def _heading(choice: Choice) -> str:
+    """Return the heading above the quote, as the document has it."""
+    first = choice.candidates[0].line
+    above = [
+        line.text.lstrip("# ")
+        for line in lines(choice.passage.text, choice.passage.context)
+        if line.kind == "heading" and line.start < first.start
+    ]
+    return above[-1] if above else next(reversed(choice.passage.headings), "")

@@ -1,35 +1,22 @@
-"""Which sentences of the passages answer the question: candidates, what speaks for each, one score.
+"""Which sentences of the passages answer the question: every one of them, what speaks for each, one score.
 
-Words choose the candidates, then words and meaning rank them. The weights are fitted by
-`benchmarks/answers/refusal.py --fit` on questions whose answering sentence is known.
+The weights are fitted by `python -m benchmarks.answers.fit`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+
+import numpy as np
 
 from app.events import Passage
-from app.language.amounts import in_range
-from app.language.reading import Line, Reading, lines, read, whole
-from app.reader.asked import Asked, answers_kind
-from vectorstore.models.embed import Embedder
-from vectorstore.types import Vector
+from app.language.reading import Line, Reading, lines, whole
+from app.reader.asked import Asked
+from app.reader.weights import SENTENCE
+from vectorstore.models.late_interaction import AskedTokens, LateInteraction, Tokens
+from vectorstore.types import Chunk, ChunkId
 
-MOST_CANDIDATES = 8
-"""Sentences that are embedded for one decision; it bounds the time to the first word."""
-
-WEIGHTS: Mapping[str, float] = {
-    "cosine": 9.0, "coverage": 2.4, "framed_coverage": 0.9, "window_coverage": 3.4, "passage_coverage": 2.1, "pairs": 1.4,
-    "kind": 1.9, "new": 0.1, "specifics": 1.5, "ranges": 2.0, "place": 1.7, "length": 0.3, "short": -1.5,
-    "key": 2.5,
-}  # fmt: skip
-WORD_WEIGHTS: Mapping[str, float] = {
-    "cosine": 0.0, "coverage": 2.2, "framed_coverage": 1.8, "window_coverage": 3.6, "passage_coverage": 1.8, "pairs": 1.5,
-    "kind": 2.0, "new": 0.0, "specifics": 1.5, "ranges": 2.0, "place": 2.1, "length": 0.0, "short": -1.5,
-    "key": 2.5,
-}  # fmt: skip
-"""The same without meaning, for choosing the candidates. `short`, `specifics`, `ranges` and `key` are set by hand: SQuAD
-has neither headings nor tables."""
+_SIDE = ("near", "mean")
+"""What is told of the sentences before and after one, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,103 +29,136 @@ class Candidate:
     passage: int
     place: int
     line: Line
-    bare: Reading
-    framed: Reading
     signals: Mapping[str, float]
-    score: float
+    score: float = 0.0
 
     @property
-    def shown(self) -> str:
-        """What the embedder reads: the sentence under its headings, table header or lead-in."""
-        return f"{self.line.frame}\n{self.line.text}" if self.line.frame else self.line.text
+    def bare(self) -> Reading:
+        """The sentence alone."""
+        return self.line.bare
+
+    @property
+    def framed(self) -> Reading:
+        """The sentence under its headings, table header or lead-in."""
+        return self.line.framed
 
 
-def rank(asked: Asked, passages: Sequence[Passage], *, embedder: Embedder, vector: Vector) -> list[Candidate]:
-    """Return the sentences most likely to answer, best first; `vector` is the question's embedding, shape (d,)."""
-    chosen = candidates(asked, passages)[:MOST_CANDIDATES]
-    if not chosen:
-        return []
-    cosines = embedder.embed_documents([candidate.shown for candidate in chosen]) @ vector
-    weighed = []
-    for candidate, cosine in zip(chosen, cosines, strict=True):
-        signals = {**candidate.signals, "cosine": float(cosine)}
-        weighed.append(replace(candidate, signals=signals, score=weigh(signals, WEIGHTS)))
-    return sorted(weighed, key=lambda candidate: -candidate.score)
-
-
-def candidates(asked: Asked, passages: Sequence[Passage]) -> list[Candidate]:
-    """Return every sentence that could answer, judged by words alone, best first. A sentence stands once."""
-    found: list[Candidate] = []
-    seen: set[str] = set()
-    telling = [item for item in asked.reading.order if item in asked.telling]
-    pairs = frozenset(pairwise(telling))
-    for at, passage in enumerate(passages):
-        covered = asked.coverage(whole(passage.text, passage.context).stems)
-        before: Line | None = None
-        for place, line in enumerate(lines(passage.text, passage.context)):
-            if _may_answer(line) and line.text not in seen:
-                seen.add(line.text)
-                found.append(
-                    _candidate(asked, line, before, pairs=pairs, covered=covered, passage=at, place=place)
-                )
-            before = line
-    return sorted(found, key=lambda candidate: -candidate.score)
-
-
-def _may_answer(line: Line) -> bool:
-    return line.kind not in ("heading", "title", "rule", "header") and not line.text.rstrip("* _").endswith(
-        "?"
-    )
-
-
-def weigh(signals: Mapping[str, float], weights: Mapping[str, float]) -> float:
-    """Return a sentence's log-odds."""
-    return sum(weights[name] * value for name, value in signals.items())
-
-
-def _candidate(
+def rank(
     asked: Asked,
-    line: Line,
-    before: Line | None,
+    passages: Sequence[Passage],
     *,
-    pairs: frozenset[tuple[str, str]],
-    covered: float,
-    passage: int,
-    place: int,
-) -> Candidate:
-    """Weigh one sentence; `pairs` are the question's telling words beside each other, `covered` is its passage's."""
-    bare, framed = line.bare, line.framed
-    near = framed.stems | before.bare.stems if before else framed.stems
-    specifics = asked.specifics
-    signals = {
-        "cosine": 0.0,
-        "coverage": asked.coverage(bare.stems),
-        "framed_coverage": asked.coverage(framed.stems),
-        "window_coverage": asked.coverage(near),
-        "passage_coverage": covered,
-        "pairs": len(pairs & framed.pairs) / len(pairs) if pairs else 0.0,
-        "kind": answers_kind(asked, line.text, bare),
-        "new": min(1.0, len(bare.stems - asked.reading.stems) / 4),
-        "specifics": len(specifics & framed.facts.specifics) / len(specifics) if specifics else 0.5,
-        "ranges": float(in_range(asked.numbers, _ranged(line))),
-        "place": 1 / (1 + passage),
-        "length": min(1.0, len(bare.order) / 30),
-        "short": float(len(bare.order) < 4 and line.kind != "row"),
-        "key": _names_row(asked, line),
+    near: LateInteraction,
+    tokens: AskedTokens,
+    chunks: Mapping[ChunkId, Chunk],
+) -> list[Candidate]:
+    """Return the sentences that may answer, the likeliest first, one of each wording; `chunks` are those of the passages."""
+    read = _tokens_of(passages, near, chunks)
+    found: dict[str, Candidate] = {}
+    for at, (passage, seen) in enumerate(zip(passages, read, strict=True)):
+        for candidate in _candidates(asked, tokens, passage, seen, at):
+            found.setdefault(candidate.line.text, candidate)
+    candidates = list(found.values())
+    scores = _scores([candidate.signals for candidate in candidates])
+    scored = [replace(each, score=score) for each, score in zip(candidates, scores, strict=True)]
+    return sorted(scored, key=lambda each: -each.score)
+
+
+def _scores(signals: Sequence[Mapping[str, float]]) -> list[float]:
+    """Weigh the signals as deviations from what the question's candidates have on the average."""
+    if not signals:
+        return []
+    table = np.array([[each[name] for name in SENTENCE] for each in signals])
+    deviations = (table - table.mean(axis=0)) / (table.std(axis=0) + 1e-6)
+    return [float(score) for score in deviations @ np.array(list(SENTENCE.values()))]
+
+
+def _tokens_of(
+    passages: Sequence[Passage], near: LateInteraction, chunks: Mapping[ChunkId, Chunk]
+) -> list[Tokens]:
+    """Return each passage's tokens, offsets counted in its text: what stands above it comes first, below 0."""
+    parts = [[chunks[chunk] for chunk in passage.chunks] for passage in passages]
+    read = iter(near.read([chunk.embedded_text for part in parts for chunk in part]))
+    return [
+        _laid([(chunk, next(read)) for chunk in part], passage.span.start)
+        for part, passage in zip(parts, passages, strict=True)
+    ]
+
+
+def _laid(read: Sequence[tuple[Chunk, Tokens]], start: int) -> Tokens:
+    """Lay the chunks' tokens one after the other, where chunks overlap the first one's."""
+    offsets, states, end = [], [], -1_000_000
+    for chunk, tokens in read:
+        above = len(chunk.embedded_text) - len(chunk.text)
+        places = tokens.offsets + (chunk.span.start - start - above)
+        fresh = places[:, 0] >= end if offsets else np.ones(len(places), bool)
+        fresh &= (tokens.offsets[:, 0] >= above) | (not offsets)
+        offsets.append(places[fresh])
+        states.append(tokens.states[fresh])
+        end = max([end, *places[fresh][-1:, 1].tolist()])
+    return Tokens(np.concatenate(offsets), np.concatenate(states))
+
+
+def _candidates(
+    asked: Asked, tokens: AskedTokens, passage: Passage, seen: Tokens, at: int
+) -> Iterator[Candidate]:
+    if not len(seen.offsets) or not len(tokens.worth):
+        return
+    closeness = tokens.closeness(seen)
+    around = _likeness(tokens, seen, closeness, np.ones(len(seen.offsets), bool))
+    passage_signals = {f"passage_{name}": value for name, value in around.items()}
+    passage_signals["passage_words"] = asked.coverage(whole(passage.text, passage.context).stems)
+    passage_signals["place"] = 1 / (1 + at)
+    lines_ = [line for line in lines(passage.text, passage.context) if line.kind != "rule"]
+    likeness = [_likeness(tokens, seen, closeness, _within(seen, line)) for line in lines_]
+    nothing = dict.fromkeys(_SIDE, 0.0)
+    for place, line in enumerate(lines_):
+        if line.kind in ("heading", "title", "header"):
+            continue
+        before = likeness[place - 1] if place else nothing
+        after = likeness[place + 1] if place + 1 < len(lines_) else nothing
+        signals = {
+            **likeness[place],
+            **passage_signals,
+            **{f"before_{name}": before[name] for name in _SIDE},
+            **{f"after_{name}": after[name] for name in _SIDE},
+            **_by_words(asked, line),
+        }
+        yield Candidate(at, place, line, signals)
+
+
+def _within(seen: Tokens, line: Line) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    return (seen.offsets[:, 0] >= line.start) & (seen.offsets[:, 1] <= line.end)
+
+
+def _likeness(
+    asked: AskedTokens,
+    seen: Tokens,
+    closeness: "np.ndarray[tuple[int, int], np.dtype[np.float32]]",
+    chosen: "np.ndarray[tuple[int], np.dtype[np.bool_]]",
+) -> dict[str, float]:
+    """Return how near the chosen tokens come to the question's: on the average, at the worst, and as a whole."""
+    if not chosen.any():
+        return {"near": 0.0, "least": 0.0, "mean": 0.0}
+    best = closeness[:, chosen].max(axis=1)
+    middle, question = (tokens.astype(np.float32).mean(axis=0) for tokens in (seen.states[chosen], asked.states))
+    length = float(np.linalg.norm(middle) * np.linalg.norm(question))
+    return {
+        "near": float(best @ asked.weights),
+        "least": float(best[asked.telling].min()),
+        "mean": float(middle @ question) / max(length, 1e-6),
     }
-    return Candidate(passage, place, line, bare, framed, signals, weigh(signals, WORD_WEIGHTS))
 
 
-def _ranged(line: Line) -> str:
-    """Return where a line's ranges stand: for a table row in its header as well, as in price per quantity."""
-    return f"{line.text}\n{line.frame.rpartition(chr(10))[2]}" if line.kind == "row" else line.text
-
-
-def _names_row(asked: Asked, line: Line) -> float:
-    """Say whether the question names a table row by its first cell: a code, a place, a day, a step."""
-    if line.kind != "row":
-        return 0.0
-    key = read(line.text.strip("| ").split("|")[0])
-    dated = key.facts.ordinals
-    named = dated <= asked.reading.facts.ordinals if dated else key.stems <= asked.reading.stems
-    return float(bool(key.stems) and named)
+def _by_words(asked: Asked, line: Line) -> dict[str, float]:
+    size = len(line.bare.words)
+    return {
+        "words": asked.coverage(line.bare.stems),
+        "framed_words": asked.coverage(line.framed.stems),
+        "length": min(1.0, len(line.bare.order) / 20),
+        "short": float(size < 4 and line.kind != "row"),
+        "question": float(line.text.rstrip("* _").endswith(("?", "？", "؟"))),
+        "row": float(line.kind == "row"),
+        "item": float(line.kind == "item"),
+        "figure": float(bool(line.bare.facts.numbers)),
+        "form": float(asked.formed(line.bare)) if asked.form != "other" else 0.5,
+    }

@@ -9,6 +9,7 @@ from app.events import Passage
 from app.guard import inert
 from app.language.phrases import languages, say
 from app.language.quotation import quoted, unquoted
+from app.language.reading import lines
 from vectorstore.language.marks import unmarked
 from vectorstore.types import Document
 
@@ -29,6 +30,12 @@ def closest(document: Document, language: str) -> str:
     return f"{say('unsure', language)} {say('closest', language, title=_title(document))}"
 
 
+def under(document: Document, heading: str) -> str:
+    """Name where a quote stands: its document, and the heading above it."""
+    title = document.title or document.uri
+    return f"{title} › {heading}: " if heading and heading != title else f"{title}: "
+
+
 def claim(text: str, start: int, end: int, passages: Sequence[Passage]) -> str:
     """Return what the sentence at [start, end) of an answer claims; empty if it claims nothing."""
     kept, position = "", start
@@ -41,7 +48,7 @@ def claim(text: str, start: int, end: int, passages: Sequence[Passage]) -> str:
 
 
 def _own_words(text: str, passages: Sequence[Passage]) -> Iterator[tuple[int, int]]:
-    """Find what Footnote says itself: the very words of `closest`, and of `lead` for a passage's document."""
+    """Find what Footnote says itself: the very words of `closest`, and of `lead` and `under` for a passage's document."""
     yield from _found(text, _every_sentence())
     for passage in passages:
         document = passage.document
@@ -49,6 +56,7 @@ def _own_words(text: str, passages: Sequence[Passage]) -> Iterator[tuple[int, in
         title = next((title for title in (_title(document), inert(_title(document))) if title in text), None)
         if title is not None:
             yield from _found(text, _every_lead(title, document.modified and document.modified.date()))
+        yield from _found(text, _every_place(document.title or document.uri, passage.text, passage.headings))
 
 
 def _found(text: str, phrases: Iterable[str]) -> Iterator[tuple[int, int]]:
@@ -71,6 +79,13 @@ def _every_lead(title: str, dated: date | None) -> frozenset[str]:
     return frozenset(
         words.rstrip() for words in (*leads, *(say("closest", code, title=title) for code in languages()))
     )
+
+
+@lru_cache(maxsize=256)
+def _every_place(title: str, text: str, headings: tuple[str, ...]) -> frozenset[str]:
+    above = {line.text.lstrip("# ") for line in lines(text) if line.kind == "heading"}
+    places = [f"{title}:", *(f"{title} › {heading}:" for heading in (*headings, *above))]
+    return frozenset((*places, *map(inert, places)))
 
 
 def _lead(age: Age, title: str, dated: date | None, language: str) -> str:

@@ -11,11 +11,10 @@ from itertools import groupby
 from pathlib import Path
 
 from app.events import Passage
-from app.language.phrasal import meant
 from app.question import Question, Understood
 from vectorstore.expect import Whereabouts, find_expected
-from vectorstore.language.words import fold
 from vectorstore.models.embed import Embedder
+from vectorstore.models.late_interaction import LateInteraction
 from vectorstore.store import Snapshot, Store
 from vectorstore.types import Chunk, ChunkId, Dropped, Generation, Hit, Span, Vector
 
@@ -130,6 +129,7 @@ class Retriever:
 
     store: Store
     embedder: Embedder
+    near: LateInteraction
     tokens: TokenCounter
     budget: int
     """Tokens that an answer may be written from."""
@@ -162,7 +162,7 @@ class Retriever:
         with self.store.snapshot(question.at) as snapshot:
             traces = [
                 snapshot.trace(
-                    _with_meant(text),
+                    text,
                     vector,
                     scope=scope,
                     where=where,
@@ -195,11 +195,6 @@ class Retriever:
         left = next(each for each in packed.left_out if each.passage.document.id == document)
         sentence = f"{expected.sentence} An answer would not be written from it: {left.reason}."
         return replace(expected, lost_at="budget", sentence=sentence)
-
-
-def _with_meant(text: str) -> str:
-    """Add the single words that documents use for the question's verbs of two words."""
-    return " ".join((text, *(verb.word for verb in meant(fold(text)))))
 
 
 def in_turn(rankings: Sequence[Sequence[Hit]]) -> list[Hit]:

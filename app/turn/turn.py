@@ -26,12 +26,12 @@ from app.turn.transcript import Check, fit_to_leave, own_words
 from app.turn.writing import Ahead, Stopwatch, Task, Writing
 from app.understand.condense import Condense, asking_back, understand, which
 from app.understand.smalltalk import without_documents
-from vectorstore.types import Vector
+from vectorstore.types import Hit
 
 _log = logging.getLogger(__name__)
 Complete: TypeAlias = Callable[[str], Awaitable[str]]
 """Asks a language model for one whole reply."""
-ReadPassages: TypeAlias = Callable[[Sequence[Part], Sequence[Vector], Sequence[Passage]], PassagesRead]
+ReadPassages: TypeAlias = Callable[[Sequence[Part], Sequence[Passage], Sequence[Hit]], PassagesRead]
 """Ranks the passages' sentences for each part of a question, and decides whether they hold its answer."""
 
 
@@ -122,7 +122,7 @@ class Turn:
         return self.retriever.pack(found), which(asked.alone.whole, found.hits)
 
     def _read(self, asked: Understood, found: Found, packed: Packed) -> PassagesRead:
-        return self.read(asked.parts, found.vectors[-len(asked.parts) :], packed.passages)
+        return self.read(asked.parts, packed.passages, found.hits)
 
     def _writing(
         self,

@@ -48,3 +48,13 @@ class WordEmbedder:
         if on_batch is not None:
             on_batch(len(texts))
         return rows
+
+    def token_states(
+        self, texts: Sequence[str], *, query: bool = False
+    ) -> list[tuple[list[tuple[int, int]], Vectors]]:
+        found = []
+        for text in texts:
+            offsets = self.token_offsets(text)[: self.max_tokens]
+            tokens = [text[start:end].lower() for start, end in offsets]
+            found.append((offsets, self.embed_documents(tokens)))
+        return found

@@ -3,11 +3,15 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from vectorstore.types import Vector, Vectors
+
+TokenStates: TypeAlias = tuple[list[tuple[int, int]], npt.NDArray[np.float32]]
+"""A text's token offsets and their states (tokens, d); special tokens and what lies beyond the window are left out."""
 
 
 class Space(Protocol):
@@ -46,6 +50,9 @@ class Embedder(Space, Protocol):
         self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None
     ) -> Vectors:
         """Embed passages; shape (n, d) in the order given. `on_batch` hears how many are newly done."""
+
+    def token_states(self, texts: Sequence[str], *, query: bool = False) -> list[TokenStates]:
+        """Return what it makes of each token of texts, read as passages or as questions."""
 
 
 class RememberingEmbedder:
@@ -96,6 +103,10 @@ class RememberingEmbedder:
         if not texts:
             return np.zeros((0, self.dimension), np.float32)
         return np.stack([found[text] for text in texts])
+
+    def token_states(self, texts: Sequence[str], *, query: bool = False) -> list[TokenStates]:
+        """Return what the model makes of each token; nothing is remembered."""
+        return self._embedder.token_states(texts, query=query)
 
     def _recalled(self, keys: Sequence[str]) -> dict[str, Vector]:
         with self._lock:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from vectorstore.errors import Unavailable, pip_install
+from vectorstore.models.embed import TokenStates
 from vectorstore.types import Vector, Vectors
 
 # Small, because a question waits for the batch that is being embedded.
@@ -102,6 +103,27 @@ class SentenceTransformerEmbedder:
             if on_batch is not None:
                 on_batch(len(rows))
         return vectors
+
+    def token_states(self, texts: Sequence[str], *, query: bool = False) -> list[TokenStates]:
+        """Return what the model makes of each token of the texts."""
+        prompt = (self._model.prompts.get("query") or "") if query else self._prompt
+        found: list[TokenStates] = []
+        for text in texts:
+            with self._encoding:
+                states = self._model.encode(
+                    [prompt + text], output_value="token_embeddings", show_progress_bar=False
+                )[0]
+                encoded = self._tokenizer(
+                    prompt + text, truncation=True, max_length=self.max_tokens, return_offsets_mapping=True
+                )
+            places = [
+                (at, (int(start) - len(prompt), int(end) - len(prompt)))
+                for at, (start, end) in enumerate(encoded["offset_mapping"])
+                if end > start >= len(prompt)
+            ]
+            rows = states.detach().float().numpy()[[at for at, _ in places]]
+            found.append(([place for _, place in places], rows))
+        return found
 
 
 class CrossEncoderReranker:

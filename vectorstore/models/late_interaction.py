@@ -1,0 +1,129 @@
+"""Late interaction: how a passage's words answer to a question's, each as the embedder reads it where it stands.
+
+After ColBERT (Khattab and Zaharia, 2020), with the states of the embedder that is there already: nothing is trained.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from vectorstore.language.words import STOPWORDS, fold, rarity, stem
+from vectorstore.models.embed import Embedder
+from vectorstore.types import Vector, Vectors
+
+Offsets: TypeAlias = npt.NDArray[np.int32]
+"""Shape (tokens, 2): each token's [start, end) in the text."""
+States: TypeAlias = npt.NDArray[np.float16]
+"""Shape (tokens, d): what the embedder makes of each token where it stands."""
+
+_REMEMBERED = 256
+"""Passages whose states are kept: some 0.15 MB each."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A text's tokens as the embedder reads them."""
+
+    offsets: Offsets
+    states: States
+
+    @cached_property
+    def directions(self) -> Vectors:
+        """The states at length 1."""
+        found = self.states.astype(np.float32)
+        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
+
+
+@dataclass(frozen=True)
+class AskedTokens(Tokens):
+    """A question's tokens. `worth` (tokens,) says how much each tells: the rarity of the word that it stands in."""
+
+    worth: Vector
+
+    @cached_property
+    def weights(self) -> Vector:
+        """The worths as shares: they sum to 1."""
+        return self.worth / max(float(self.worth.sum()), 1e-6)
+
+    @cached_property
+    def telling(self) -> npt.NDArray[np.bool_]:
+        """Which tokens stand in content words; all, where none does."""
+        content = self.worth >= _TELLS
+        return content if content.any() else np.ones_like(content)
+
+    def closeness(self, passage: Tokens) -> Vectors:
+        """Return the cosines of the question's tokens and a passage's, shape (asked, tokens)."""
+        found: Vectors = self.directions @ passage.directions.T
+        return found
+
+
+class LateInteraction:
+    """Compares questions and passages token by token. The states of the texts wanted last are kept."""
+
+    name = "late-interaction"
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._known: OrderedDict[str, Tokens] = OrderedDict()
+        self._lock = Lock()
+
+    def asked(self, question: str) -> AskedTokens:
+        """Read a question."""
+        ((offsets, states),) = self._embedder.token_states([question], query=True)
+        return AskedTokens(_array(offsets), states.astype(np.float16), _worths(question, offsets))
+
+    def read(self, texts: Sequence[str]) -> list[Tokens]:
+        """Read passages; only those not remembered reach the model."""
+        with self._lock:
+            found = {text: self._known[text] for text in texts if text in self._known}
+        new = [text for text in dict.fromkeys(texts) if text not in found]
+        for text, (offsets, states) in zip(new, self._embedder.token_states(new), strict=True):
+            found[text] = Tokens(_array(offsets), states.astype(np.float16))
+        with self._lock:
+            for text in texts:
+                self._known[text] = found[text]
+                self._known.move_to_end(text)
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return [found[text] for text in texts]
+
+    def __call__(self, question: str, passages: Sequence[str]) -> list[float]:
+        """Return for each passage how near it comes to the question's tokens at best, weighed; from 0 to 1."""
+        asked = self.asked(question)
+        return [self._score(asked, passage) for passage in self.read(passages)]
+
+    def _score(self, asked: AskedTokens, passage: Tokens) -> float:
+        if not len(passage.offsets) or not len(asked.worth):
+            return 0.0
+        return max(0.0, float(asked.closeness(passage).max(axis=1) @ asked.weights))
+
+
+def _array(offsets: list[tuple[int, int]]) -> Offsets:
+    return np.array(offsets, dtype=np.int32).reshape(-1, 2)
+
+
+def _worths(text: str, offsets: list[tuple[int, int]]) -> Vector:
+    """Return for each token the rarity of the word that it stands in."""
+    places = iter([(*match.span(), _worth(fold(match[0]))) for match in _WORD.finditer(text)])
+    start, end, worth = next(places, (0, 0, 0.0))
+    found = []
+    for first, _ in offsets:
+        while first >= end and (following := next(places, None)):
+            start, end, worth = following
+        found.append(worth if start <= first < end else _MARK)
+    return np.array(found, dtype=np.float32)
+
+
+_WORD = re.compile(r"[\w'’-]++")
+_FUNCTION_WORD, _MARK, _TELLS = 1.5, 0.2, 3.0
+
+
+def _worth(word: str) -> float:
+    return _FUNCTION_WORD if word in STOPWORDS else rarity(stem(word))
