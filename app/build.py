@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from app import __version__
@@ -11,6 +11,7 @@ from app.events import Event
 from app.keys import Keys
 from app.question import Question
 from app.reader.answerable import Thresholds, read_passages
+from app.reader.weights import SURE, UNSURE
 from app.reader.extractive import EXTRACTIVE
 from app.runs.records import Records, records_url
 from app.runs.run import Run
@@ -63,16 +64,17 @@ class Parts:
 def build(settings: Settings) -> Parts:
     """Open the embedder and the store and wire a turn; raises FootnoteError subclasses."""
     answer = settings.answer
-    plain = open_retriever(settings.store, answer)
-    embedder = RememberingEmbedder(plain.embedder)
-    retriever = replace(plain, embedder=embedder)
+    retriever = open_retriever(settings.store, answer)
     answerer = open_answerer(settings.model)
     model = answerer if isinstance(answerer, LanguageModel) else None
-    thresholds = Thresholds(answer.answer_threshold, answer.unsure_threshold)
+    thresholds = Thresholds(
+        SURE if answer.answer_threshold is None else answer.answer_threshold,
+        UNSURE if answer.unsure_threshold is None else answer.unsure_threshold,
+    )
     turn = Turn(
         retriever=retriever,
         condense=partial(by_model, model.complete) if model else by_words,
-        read=partial(read_passages, near=plain.near, thresholds=thresholds),
+        read=partial(read_passages, near=retriever.near, thresholds=thresholds),
         model=answerer,
         check=partial(ground.check, checker=open_checker(answer.support_model), tau=live_tau(answer)),
         fallback=settings.model.llm_fallback,
@@ -81,7 +83,7 @@ def build(settings: Settings) -> Parts:
         ahead=settings.model.llm_ahead,
         complete=model.complete if model else None,
     )
-    return Parts(plain.embedder, retriever, turn, model)
+    return Parts(retriever.embedder, retriever, turn, model)
 
 
 def open_retriever(settings: StoreSettings, answer: AnswerSettings) -> Retriever:

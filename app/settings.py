@@ -209,18 +209,18 @@ class AnswerSettings(FootnoteSettings):
         description="File that `footnote eval calibrate --write` made: its tau becomes the even chance of support, in "
         "answers and in evaluations; empty: as shipped.",
     )
-    answer_threshold: float = Field(
-        default=0.38,
+    answer_threshold: float | None = Field(
+        default=None,
         ge=0,
         le=1,
-        description="Confidence from which an answer is given as sure, where no language model writes it.",
+        description="Confidence from which an answer is given as sure, where no language model writes it; empty: as fitted.",
     )
-    unsure_threshold: float = Field(
-        default=0.19,
+    unsure_threshold: float | None = Field(
+        default=None,
         ge=0,
         le=1,
         description="Confidence below which a question is refused as not in the documents; between the two the "
-        "closest passage is quoted as unsure.",
+        "closest passage is quoted as unsure; empty: as fitted.",
     )
 
 

@@ -88,7 +88,9 @@ def _steps(one: Candidate, ranked: Sequence[Candidate]) -> tuple[Candidate, ...]
     """Return the whole numbered list that a sentence stands in, in its order; nothing where it is too long."""
     places = {each.place: each for each in ranked if each.passage == one.passage}
     first = last = one.place
-    while (before := places.get(first - 1)) and before.line.kind in ("item", "prose") and _listed(before, one):
+    while (
+        (before := places.get(first - 1)) and before.line.kind in ("item", "prose") and _listed(before, one)
+    ):
         first -= 1
     while (after := places.get(last + 1)) and _listed(after, one):
         last += 1
@@ -152,7 +154,11 @@ def _disagree(asked: Asked, one: Candidate, other: Candidate) -> bool:
     """Say whether both speak of the same thing and give different values with the same unit."""
     held, also = asked.telling & one.framed.stems, asked.telling & other.framed.stems
     same, either = held & also, held | also
-    if len(same) < 2 or len(same) < 0.7 * len(either) or not asked.telling & one.bare.stems & other.bare.stems:
+    if (
+        len(same) < 2
+        or len(same) < 0.7 * len(either)
+        or not asked.telling & one.bare.stems & other.bare.stems
+    ):
         return False
     alike = one.bare.stems & other.bare.stems
     if len(alike) < 0.5 * min(len(one.bare.stems), len(other.bare.stems)):

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from app.events import Passage
 from app.language.reading import Line, Reading, lines, whole
 from app.reader.asked import Asked
 from app.reader.weights import SENTENCE
-from vectorstore.models.late_interaction import AskedTokens, LateInteraction, Tokens
-from vectorstore.types import Chunk, ChunkId
+from vectorstore.models.late_interaction import AskedTokens, LateInteraction, Offsets, States, Tokens
+from vectorstore.types import Chunk, ChunkId, Vectors
 
 _SIDE = ("near", "mean")
 """What is told of the sentences before and after one, too."""
@@ -51,25 +52,41 @@ def rank(
     tokens: AskedTokens,
     chunks: Mapping[ChunkId, Chunk],
 ) -> list[Candidate]:
-    """Return the sentences that may answer, the likeliest first, one of each wording; `chunks` are those of the passages."""
+    """Return the sentences that may answer, the likeliest first; `chunks` are those of the passages."""
+    return sorted_by(candidates(asked, passages, near=near, tokens=tokens, chunks=chunks), SENTENCE)
+
+
+def candidates(
+    asked: Asked,
+    passages: Sequence[Passage],
+    *,
+    near: LateInteraction,
+    tokens: AskedTokens,
+    chunks: Mapping[ChunkId, Chunk],
+) -> list[Candidate]:
+    """Return every sentence that may answer, one of each wording, with its signals."""
     read = _tokens_of(passages, near, chunks)
     found: dict[str, Candidate] = {}
     for at, (passage, seen) in enumerate(zip(passages, read, strict=True)):
         for candidate in _candidates(asked, tokens, passage, seen, at):
             found.setdefault(candidate.line.text, candidate)
-    candidates = list(found.values())
-    scores = _scores([candidate.signals for candidate in candidates])
-    scored = [replace(each, score=score) for each, score in zip(candidates, scores, strict=True)]
+    return list(found.values())
+
+
+def sorted_by(found: Sequence[Candidate], weights: Mapping[str, float]) -> list[Candidate]:
+    """Weigh the signals and return the candidates, the likeliest first."""
+    scores = deviations([each.signals for each in found], list(weights)) @ np.array(list(weights.values()))
+    scored = [replace(each, score=float(score)) for each, score in zip(found, scores, strict=True)]
     return sorted(scored, key=lambda each: -each.score)
 
 
-def _scores(signals: Sequence[Mapping[str, float]]) -> list[float]:
-    """Weigh the signals as deviations from what the question's candidates have on the average."""
+def deviations(signals: Sequence[Mapping[str, float]], names: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Return the signals as deviations from what a question's candidates have on the average, shape (n, names)."""
     if not signals:
-        return []
-    table = np.array([[each[name] for name in SENTENCE] for each in signals])
-    deviations = (table - table.mean(axis=0)) / (table.std(axis=0) + 1e-6)
-    return [float(score) for score in deviations @ np.array(list(SENTENCE.values()))]
+        return np.zeros((0, len(names)))
+    table = np.array([[each[name] for name in names] for each in signals])
+    found: npt.NDArray[np.float64] = (table - table.mean(axis=0)) / (table.std(axis=0) + 1e-6)
+    return found
 
 
 def _tokens_of(
@@ -86,7 +103,9 @@ def _tokens_of(
 
 def _laid(read: Sequence[tuple[Chunk, Tokens]], start: int) -> Tokens:
     """Lay the chunks' tokens one after the other, where chunks overlap the first one's."""
-    offsets, states, end = [], [], -1_000_000
+    offsets: list[Offsets] = []
+    states: list[States] = []
+    end = -1_000_000
     for chunk, tokens in read:
         above = len(chunk.embedded_text) - len(chunk.text)
         places = tokens.offsets + (chunk.span.start - start - above)
@@ -126,21 +145,23 @@ def _candidates(
         yield Candidate(at, place, line, signals)
 
 
-def _within(seen: Tokens, line: Line) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+def _within(seen: Tokens, line: Line) -> npt.NDArray[np.bool_]:
     return (seen.offsets[:, 0] >= line.start) & (seen.offsets[:, 1] <= line.end)
 
 
 def _likeness(
     asked: AskedTokens,
     seen: Tokens,
-    closeness: "np.ndarray[tuple[int, int], np.dtype[np.float32]]",
-    chosen: "np.ndarray[tuple[int], np.dtype[np.bool_]]",
+    closeness: Vectors,
+    chosen: npt.NDArray[np.bool_],
 ) -> dict[str, float]:
     """Return how near the chosen tokens come to the question's: on the average, at the worst, and as a whole."""
     if not chosen.any():
         return {"near": 0.0, "least": 0.0, "mean": 0.0}
     best = closeness[:, chosen].max(axis=1)
-    middle, question = (tokens.astype(np.float32).mean(axis=0) for tokens in (seen.states[chosen], asked.states))
+    middle, question = (
+        tokens.astype(np.float32).mean(axis=0) for tokens in (seen.states[chosen], asked.states)
+    )
     length = float(np.linalg.norm(middle) * np.linalg.norm(question))
     return {
         "near": float(best @ asked.weights),

@@ -2,15 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.answers.splits import part_of
 from vectorstore.models.embed import Embedder
 from vectorstore.open import open_store
+from vectorstore.refine import Rerank
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
-from vectorstore.types import Chunk, Document, Hit, Scope, Span, chunk_id, document_id
+from vectorstore.types import Chunk, Document, Span, chunk_id, document_id
 
 FILE = Path(__file__).parents[2] / "../shared/data/squad2/dev-v2.0.json"
 
@@ -24,6 +26,7 @@ class Asked:
     paragraph: str
     answers: tuple[str, ...]
     starts: tuple[int, ...]
+    context: str
 
     @property
     def answerable(self) -> bool:
@@ -43,24 +46,30 @@ def questions() -> Iterator[Asked]:
                     f"{article['title']}/{number}",
                     tuple(answer["text"] for answer in answers),
                     tuple(answer["answer_start"] for answer in answers),
+                    paragraph["context"],
                 )
 
 
-def open_index(folder: Path, embedder: Embedder) -> Store:
-    """Open the index of all paragraphs, filling it first if it is empty."""
-    store = open_store(StoreSettings(data_dir=folder), embedder)
+def paragraphs(part: str) -> Iterator[tuple[str, str, str]]:
+    """Yield uri, title and text of the paragraphs of a part's articles."""
+    for article in json.loads(FILE.read_text(encoding="utf-8"))["data"]:
+        if part_of(article["title"]) == part:
+            for number, paragraph in enumerate(article["paragraphs"]):
+                yield f"{article['title']}/{number}", article["title"].replace("_", " "), paragraph["context"]
+
+
+def open_texts(
+    folder: Path, texts: Iterable[tuple[str, str, str]], embedder: Embedder, rerank: Rerank
+) -> Store:
+    """Open an index of texts (uri, title, text), each a chunk, filling it first if it is empty."""
+    store = open_store(StoreSettings(data_dir=folder), embedder, rerank=rerank)
     if store.generations() and store.generations()[-1].documents:
         return store
+    rows = [_document(*each) for each in texts]
+    vectors = embedder.embed_documents([chunk.embedded_text for _, chunk in rows])
     with store.draft() as draft:
-        for article in json.loads(FILE.read_text(encoding="utf-8"))["data"]:
-            title = article["title"].replace("_", " ")
-            rows = [
-                _document(f"{article['title']}/{number}", title, paragraph["context"])
-                for number, paragraph in enumerate(article["paragraphs"])
-            ]
-            vectors = embedder.embed_documents([chunk.embedded_text for _, chunk in rows])
-            for place, (document, chunk) in enumerate(rows):
-                draft.put(document, text=chunk.text, chunks=[chunk], vectors=vectors[place : place + 1])
+        for place, (document, chunk) in enumerate(rows):
+            draft.put(document, text=chunk.text, chunks=[chunk], vectors=vectors[place : place + 1])
     return store
 
 
@@ -73,10 +82,3 @@ def _document(uri: str, title: str, text: str) -> tuple[Document, Chunk]:
     return document, Chunk(
         chunk_id(document=document.id, position=0, text=text), document.id, 0, text, span, context=title
     )
-
-
-def found(store: Store, embedder: Embedder, asked: Asked, *, limit: int = 6) -> list[Hit]:
-    """Search the paragraphs for a question."""
-    with store.snapshot() as snapshot:
-        vector = embedder.embed_query(asked.text)
-        return snapshot.search(asked.text, vector, scope=Scope(unrestricted=True), limit=limit)

@@ -23,9 +23,6 @@ Offsets: TypeAlias = npt.NDArray[np.int32]
 States: TypeAlias = npt.NDArray[np.float16]
 """Shape (tokens, d): what the embedder makes of each token where it stands."""
 
-_REMEMBERED = 256
-"""Passages whose states are kept: some 0.15 MB each."""
-
 
 @dataclass(frozen=True)
 class Tokens:
@@ -38,7 +35,8 @@ class Tokens:
     def directions(self) -> Vectors:
         """The states at length 1."""
         found = self.states.astype(np.float32)
-        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
+        unit: Vectors = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
+        return unit
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,8 @@ class AskedTokens(Tokens):
 
     def closeness(self, passage: Tokens) -> Vectors:
         """Return the cosines of the question's tokens and a passage's, shape (asked, tokens)."""
-        found: Vectors = self.directions @ passage.directions.T
-        return found
+        closeness: Vectors = self.directions @ passage.directions.T
+        return closeness
 
 
 class LateInteraction:
@@ -69,8 +67,10 @@ class LateInteraction:
 
     name = "late-interaction"
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, *, remember: int = 256) -> None:
+        """Keep the states of so many passages: some 0.15 MB each."""
         self._embedder = embedder
+        self._remember = remember
         self._known: OrderedDict[str, Tokens] = OrderedDict()
         self._lock = Lock()
 
@@ -90,7 +90,7 @@ class LateInteraction:
             for text in texts:
                 self._known[text] = found[text]
                 self._known.move_to_end(text)
-            while len(self._known) > _REMEMBERED:
+            while len(self._known) > self._remember:
                 self._known.popitem(last=False)
         return [found[text] for text in texts]
 

@@ -1,0 +1,208 @@
+"""Fit the reader's weights, and say what each signal earns.
+
+    python -m benchmarks.answers.fit --cache FOLDER            # figures, out of fold
+    python -m benchmarks.answers.fit --cache FOLDER --write    # and app/reader/weights.json anew
+
+Sentences are ranked by a conditional logit (McFadden, 1974) over the candidates of a question; whether the likeliest
+answers, by a logistic regression. Folds hold whole documents; sources weigh the same.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.special import logsumexp, softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold
+
+from app.build import open_configured_embedder, open_retriever
+from app.reader import rank as ranking
+from app.reader import weights
+from app.reader.answerable import signals
+from app.reader.asked import Asked, ask
+from app.settings import AnswerSettings
+from app.turn.retrieve import Retriever, open_counter
+from benchmarks.answers.fitting_data import FACTS, SHARED, Sample, facts, office, squad
+from benchmarks.answers.squad import open_texts, paragraphs
+from vectorstore.models.embed import RememberingEmbedder
+from vectorstore.models.late_interaction import LateInteraction
+from vectorstore.settings import StoreSettings
+
+Floats = npt.NDArray[np.float64]
+TARGET = Path(weights.__file__).with_name("weights.json")
+HANDBOOKS = ("handbook-18f", "handbook-sourcegraph", "docs-prometheus")
+FOLDS = 8
+_RIDGE, _LOOSE = 0.03, 0.1
+_WORTH = {
+    "office": 3.0,
+    "office withheld": 1.0,
+    "squad": 1.0,
+    "squad withheld": 1.0,
+    "facts": 2.0,
+    "facts withheld": 1.0,
+}
+"""What each source weighs in deciding: withheld answers are the easy half of what nothing answers."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """A sample as the reader sees it: its candidates' signals and which of them answer."""
+
+    sample: Sample
+    asked: Asked
+    candidates: list[ranking.Candidate]
+    right: npt.NDArray[np.bool_]
+
+    def deviations(self, names: Sequence[str]) -> Floats:
+        """Return the candidates' signals, shape (candidates, names), as deviations from their average."""
+        return ranking.deviations([each.signals for each in self.candidates], names)
+
+
+def samples(cache: Path, most: int) -> Iterator[tuple[Sample, LateInteraction]]:
+    """Yield everything that is fitted on, and what reads it."""
+    lines = [line.split("\t")[0] for line in FACTS.read_text(encoding="utf-8").splitlines()]
+    notes = [(f"{at}.md", f"Note {at}", line) for at, line in enumerate(lines)]
+    retriever = _over(cache / "facts", notes)
+    yield from ((sample, retriever.near) for sample in facts(retriever))
+    retriever = _over(cache / "squad", paragraphs("fitting"))
+    yield from ((sample, retriever.near) for sample in squad(retriever, most=most))
+    handbooks = cache / "office"
+    if not handbooks.exists():
+        folders = [str(SHARED / "corpora" / name) for name in HANDBOOKS]
+        environment = os.environ | {"FOOTNOTE_DATA_DIR": str(handbooks)}
+        subprocess.run([sys.executable, "-m", "app.cli", "ingest", *folders], env=environment, check=True)
+    retriever = open_retriever(StoreSettings(data_dir=handbooks), AnswerSettings())
+    yield from ((sample, retriever.near) for sample in office(retriever, SHARED / "office" / "dev.jsonl"))
+
+
+def _over(folder: Path, texts: Iterable[tuple[str, str, str]]) -> Retriever:
+    answer = AnswerSettings()
+    embedder = open_configured_embedder(StoreSettings(data_dir=folder))
+    near = LateInteraction(embedder, remember=4_000)
+    store = open_texts(folder, texts, embedder, near)
+    remembering = RememberingEmbedder(embedder)
+    return Retriever(store, remembering, near, open_counter(embedder), answer.context_tokens, answer.passages)
+
+
+def read(sample: Sample, near: LateInteraction) -> Read:
+    """Gather the signals of a sample's sentences."""
+    asked, tokens = ask(sample.part), near.asked(sample.part.whole)
+    chunks = {hit.chunk.id: hit.chunk for hit in sample.hits}
+    found = ranking.candidates(asked, sample.passages, near=near, tokens=tokens, chunks=chunks)
+    right = np.array([sample.holds(each.line) for each in found], bool)
+    if sample.answerable and not right.any():
+        right = np.array([sample.overlaps(each.line) for each in found], bool)
+    return Read(sample, asked, found, right)
+
+
+def fitted_sentence(rows: Sequence[Read], names: Sequence[str]) -> Floats:
+    """Fit what ranks sentences: the log-likelihood that one which answers is taken, sources weighing the same."""
+    held = [row for row in rows if row.right.any() and not row.right.all()]
+    share = Counter(row.sample.source for row in held)
+    tables = [(row.deviations(names), row.right, 1 / share[row.sample.source]) for row in held]
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        total, slope = 0.0, np.zeros_like(weights)
+        for table, right, worth in tables:
+            score = table @ weights
+            whole, part = softmax(score), softmax(np.where(right, score, -np.inf))
+            total -= worth * (logsumexp(score[right]) - logsumexp(score))
+            slope -= worth * ((part - whole) @ table)
+        return total + _RIDGE * weights @ weights * len(share), slope + 2 * _RIDGE * weights * len(share)
+
+    found: Floats = minimize(loss, np.zeros(len(names)), jac=True, method="L-BFGS-B").x
+    return found
+
+
+def answer_table(rows: Sequence[Read], weights: Mapping[str, float]) -> list[dict[str, float]]:
+    """Return what the likeliest sentence of each sample tells, ranked by these weights."""
+    return [signals(row.asked, ranking.sorted_by(row.candidates, weights)) for row in rows]
+
+
+def fitted_answer(
+    table: Sequence[Mapping[str, float]], rows: Sequence[Read], names: Sequence[str]
+) -> tuple[Floats, float]:
+    """Fit what decides, on standardised signals; returned for them as they are."""
+    x = np.array([[each[name] for name in names] for each in table])
+    y = np.array([row.sample.answerable for row in rows])
+    middle, spread = x.mean(axis=0), x.std(axis=0) + 1e-6
+    share = Counter((row.sample.source, row.sample.answerable) for row in rows)
+    worth = np.array(
+        [_WORTH[row.sample.source] / share[row.sample.source, row.sample.answerable] for row in rows]
+    )
+    model = LogisticRegression(C=_LOOSE, max_iter=5_000).fit(
+        (x - middle) / spread, y, worth * len(rows) / worth.sum()
+    )
+    slopes = model.coef_[0] / spread
+    return slopes, float(model.intercept_[0] - slopes @ middle)
+
+
+def folds(rows: Sequence[Read]) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield (fitted on, held out), whole documents in each."""
+    groups = [row.sample.group for row in rows]
+    for fitting, held in GroupKFold(FOLDS).split(rows, groups=groups):
+        yield fitting.tolist(), held.tolist()
+
+
+def report(rows: Sequence[Read], sentence: Sequence[str], answer: Sequence[str]) -> dict[str, float]:
+    """Print and return figures out of fold: the first sentence right, and how well the sure are told from the rest."""
+    first = np.zeros(len(rows))
+    confidence = np.zeros(len(rows))
+    for fitting, held in folds(rows):
+        inner = [rows[at] for at in fitting]
+        outer = [rows[at] for at in held]
+        found = dict(zip(sentence, fitted_sentence(inner, sentence), strict=True))
+        slopes, bias = fitted_answer(answer_table(inner, found), inner, answer)
+        for at, row, told in zip(held, outer, answer_table(outer, found), strict=True):
+            scores = row.deviations(sentence) @ np.array(list(found.values()))
+            first[at] = len(scores) > 0 and row.right[int(scores.argmax())]
+            confidence[at] = bias + slopes @ np.array([told[name] for name in answer])
+    return summed_up(rows, first, confidence)
+
+
+def summed_up(rows: Sequence[Read], first: Floats, confidence: Floats) -> dict[str, float]:
+    """Return per source the share of first sentences right, and what is sure where a quarter of the rest is."""
+    source = np.array([row.sample.source for row in rows])
+    open_ = np.array([row.sample.answerable for row in rows])
+    found: dict[str, float] = {}
+    for name in ("office", "squad", "facts"):
+        mine, without = source == name, source == f"{name} withheld"
+        found[f"{name} first"] = float(first[mine & open_].mean())
+        for told, none in (("posed", mine & ~open_), ("withheld", without)):
+            both = none | (mine & open_)
+            found[f"{name} {told} auroc"] = float(roc_auc_score(open_[both], confidence[both]))
+            bar = float(np.quantile(confidence[none], 0.75))
+            found[f"{name} {told} sure"] = float((confidence[mine & open_] > bar).mean())
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--squad", type=int, default=600, help="questions of SQuAD")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--ablate", action="store_true")
+    options = parser.parse_args(arguments)
+    rows = [
+        row
+        for sample, near in samples(options.cache, options.squad)
+        if (row := read(sample, near)).candidates
+    ]
+    sentence, answer = list(weights.SENTENCE), list(weights.ANSWER)
+    for name, value in report(rows, sentence, answer).items():
+        print(f"{name:28} {value:.3f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
