@@ -116,6 +116,8 @@ def decide(
     missing = _missing(asked, passages)
     if not ranked:
         return Answerability("refused", 0.0, thresholds, missing, ("nothing was found",))
+    if not asked.telling:
+        return Answerability("refused", 0.0, thresholds, missing, ("the question names nothing",))
     found = signals(asked, ranked)
     value = confidence(found)
     return Answerability(thresholds.outcome(value), value, thresholds, missing, _reasons(found))

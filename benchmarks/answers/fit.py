@@ -193,11 +193,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--ablate", action="store_true")
     options = parser.parse_args(arguments)
-    rows = [
-        row
-        for sample, near in samples(options.cache, options.squad)
-        if (row := read(sample, near)).candidates
-    ]
+    kept = options.cache / "rows.pkl"
+    import pickle
+    if kept.exists():
+        rows = pickle.load(kept.open("rb"))
+    else:
+        rows = []
+        for sample, near in samples(options.cache, options.squad):
+            row = read(sample, near)
+            if row.candidates:
+                rows.append(row)
+            if len(rows) % 100 == 0:
+                print(len(rows), sample.source, flush=True)
+        pickle.dump(rows, kept.open("wb"))
     sentence, answer = list(weights.SENTENCE), list(weights.ANSWER)
     for name, value in report(rows, sentence, answer).items():
         print(f"{name:28} {value:.3f}")

@@ -77,7 +77,7 @@ def office(retriever: Retriever, file: Path) -> Iterator[Sample]:
         texts = [alone.whole, *(part.whole for part in parts)] if len(parts) > 1 else [alone.whole]
         question = Question(row["question"], _OPERATOR, history, top_k=AnswerSettings().top_k)
         found = retriever.trace(question, texts)
-        quotes = tuple(each["quote"] for each in row["evidence"])
+        quotes = tuple(each["quote"] for each in row.get("evidence", ()))
         yield from _with_and_without(
             Sample(
                 "office", row["group"], alone, retriever.pack(found).passages, found.hits, row["answerable"],

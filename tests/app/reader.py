@@ -1,16 +1,21 @@
-"""The reader over words alone: a question as understood, and what passages say to it."""
+"""The reader: a question as understood, and what passages say to it."""
 
 import asyncio
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from app.events import Passage
 from app.question import Question, Understood
 from app.reader.answerable import PassagesRead, Thresholds, read_passages
 from app.reader.extractive import ExtractiveAnswerer
 from app.understand.condense import by_words, understand
-from tests.fakes.word_embedder import WordEmbedder
-from vectorstore.types import Scope
+from vectorstore.models.late_interaction import LateInteraction
+from vectorstore.open import open_embedder
+from vectorstore.settings import DEFAULT_EMBEDDER
+from vectorstore.types import Chunk, Hit, Scope
 
 NOTHING = PassagesRead(())
 ALL = Thresholds(0.0, 0.0)
@@ -36,12 +41,30 @@ def reading(
     question: str,
     passages: Sequence[Passage],
     *,
-    embedder: WordEmbedder | None = None,
     thresholds: Thresholds = ALL,
 ) -> PassagesRead:
-    parts, embedder = understood(question).parts, embedder or WordEmbedder()
-    vectors = [embedder.embed_query(part.whole) for part in parts]
-    return read_passages(parts, vectors, passages, embedder=embedder, thresholds=thresholds)
+    return read_passages(
+        understood(question).parts, passages, hits_of(passages), near=near(), thresholds=thresholds
+    )
+
+
+@lru_cache(maxsize=1)
+def near() -> LateInteraction:
+    """Return what compares with the default embedder, loaded once."""
+    with TemporaryDirectory() as folder:
+        return LateInteraction(open_embedder(DEFAULT_EMBEDDER, cache_dir=Path(folder)))
+
+
+def hits_of(passages: Sequence[Passage]) -> list[Hit]:
+    """Return what passages of a chunk each were made of."""
+    return [
+        Hit(
+            Chunk(each.chunks[0], each.document.id, 0, each.text, each.span, each.headings, each.context),
+            each.document,
+            each.score,
+        )
+        for each in passages
+    ]
 
 
 def quoting(question: str, passages: Sequence[Passage]) -> ExtractiveAnswerer:
