@@ -128,7 +128,7 @@ class Explained:
     generation: Generation
     probability: float
     threshold: float
-    unsure_threshold: float = 0.0
+    unsure_threshold: float
     candidates: tuple[Considered, ...] = ()
     parts: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
