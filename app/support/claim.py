@@ -19,7 +19,7 @@ from vectorstore.types import Document
 Age: TypeAlias = Literal["newer", "older"]
 
 _COURTESIES = word_set(
-    "hello hi dear sure like certainly course happy glad gladly help helps hope thank thanks please let know found find follow "
+    "hello hi dear sure like many certainly course happy glad gladly help helps hope thank thanks please let know found find follow "
     "follows following answer answers question questions document documents passage passages source sources information "
     "according based provided available above below summary summarize overview details sorry "
     "hallo gerne natürlich hoffe hilft danke bitte folgendes folgende antwort frage fragen dokument dokumente dokumenten "
@@ -49,6 +49,9 @@ _MORE = re.compile(
     r"[,;:–—]|\.(?=\s)|\b(?:but|yet|however|though|although|because|so|aber|sondern|jedoch|mais|pero|sino)\b"
 )
 """What may begin a second statement."""
+_SENTENCES = ("unsure", "instead", "unsupported", "partly_supported")
+"""What Footnote says itself beside and between the sentences of an answer."""
+_REACH = 1_000
 _LONGEST = 2_000
 """Characters of a sentence that are checked: it is done while the answer streams, and more is no sentence."""
 
@@ -92,7 +95,10 @@ def closest(document: Document, language: str) -> str:
 def claim(text: str, start: int, end: int, passages: Sequence[Passage]) -> str:
     """Return what the sentence at [start, end) of an answer claims; empty if it claims nothing."""
     kept, position = "", start
-    for first, last in sorted(_own_words(text, passages)):
+    # Words of ours may reach over a sentence's ends, but not far: a long answer is not looked through for each sentence.
+    near = max(0, start - _REACH)
+    found = _own_words(text[near : end + _REACH], passages)
+    for first, last in sorted((near + first, near + last) for first, last in found):
         if first < end and last > position:
             kept += text[position : max(first, position)]
             position = min(last, end)
@@ -121,7 +127,7 @@ def _found(text: str, phrases: Iterable[str]) -> Iterator[tuple[int, int]]:
 
 @lru_cache(maxsize=1)
 def _every_sentence() -> frozenset[str]:
-    return frozenset(say(phrase, code) for phrase in ("unsure", "instead") for code in languages())
+    return frozenset(say(phrase, code) for phrase in _SENTENCES for code in languages())
 
 
 @lru_cache(maxsize=256)

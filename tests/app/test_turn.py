@@ -160,7 +160,7 @@ def test_a_model_s_answer_is_cited_and_what_it_invents_is_marked(tmp_path: Path)
         events = ask(parts, LEAVE)
     assert_well_formed(events)
     assert text_of(events) == (
-        "Full-time staff get 25 days of annual leave [1]. The CEO gets 90 days [1]. (not supported by the sources)"
+        "Full-time staff get 25 days of annual leave [1]. The CEO gets 90 days [1]. (Not supported by the sources.)"
     )
     assert [event.verdict for event in events if isinstance(event, SentenceChecked)] == [
         "supported",
