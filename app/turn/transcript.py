@@ -246,12 +246,9 @@ class Transcript:
         """Check a sentence that has closed, and let it go."""
         passages = list(self._passages.values())
         claimed = claim(self._written, start, end, passages)
-        if self._doubts and claimed:
-            missing = states_absence(claimed)
-            self.absent = self.absent or missing
-            if missing or states_nothing(claimed, passages, self._doubts.asked):
-                claimed = ""
         markers = [marker for marker in self._markers[len(self._citations) :] if marker.start < end]
+        if self._doubts and claimed and states_nothing(claimed, passages, self._doubts.asked):
+            claimed = ""
         if not claimed:
             yield from self._up_to(end)
             # A marker on a line of its own cites for the sentence before it.
@@ -262,8 +259,13 @@ class Transcript:
         cited = [self._passages[number] for number in dict.fromkeys(marker.number for marker in markers)]
         whole = self._check(claimed, cited or passages)
         self.supported = self.supported or whole.verdict == "supported"
-        yield from self._up_to(end, *self._mark(start, end, whole.verdict))
-        yield SentenceChecked(self._begins(start), self._ends(end), whole.verdict, whole.support)
+        if self._doubts and whole.verdict != "supported" and states_absence(claimed):
+            # No passage can support it, and none need.
+            self.absent = True
+            yield from self._up_to(end)
+        else:
+            yield from self._up_to(end, *self._mark(start, end, whole.verdict))
+            yield SentenceChecked(self._begins(start), self._ends(end), whole.verdict, whole.support)
         begin = min([start, *(marker.start for marker in markers)])
         self._cite(markers, claimed, (begin, end), whole=whole if len(cited) == 1 else None)
 

@@ -50,7 +50,7 @@ async def supported_only(
     async with aclosing(pieces) as source:
         async for piece in source:
             if isinstance(piece, Restart):
-                stream, text = SentenceStream(quotations=True), ""
+                stream, text, said, lost = SentenceStream(quotations=True), "", False, False
                 yield piece
                 continue
             if isinstance(piece, str):
@@ -230,7 +230,8 @@ class Writing:
             return None
         transcript, ending = draft.transcript, draft.ending
         if transcript.supported:
-            draft.ending = replace(ending, outcome="answered")
+            if ending.outcome == "refused":
+                draft.ending = replace(ending, outcome="answered")
         elif transcript.absent or self.unsupported == "withhold":
             draft.ending = replace(ending, outcome="refused")
         elif transcript.holds_back and ending.outcome != "refused":

@@ -180,6 +180,47 @@ def test_a_model_s_refusal_is_a_refusal(tmp_path: Path) -> None:
     assert "NOT_IN_DOCUMENTS" not in text_of(events)
 
 
+@pytest.mark.parametrize("unsupported", ["quote", "mark", "withhold"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Answer: NOT_IN_DOCUMENTS",
+        "I am sorry, `not_in_documents`.",
+        "<think>25 days? No.</think>\n\nNOT_IN_DOCUMENTS",
+    ],
+)
+def test_a_model_s_refusal_in_any_dress_shows_nothing_else(
+    tmp_path: Path, said: str, unsupported: str
+) -> None:
+    with (
+        scripted_model(text=said) as model,
+        small_handbook(tmp_path, **by_model(tmp_path, model, unsupported=unsupported)) as parts,
+    ):
+        events = ask(parts, LEAVE)
+    assert events[-1] == Done(outcome="refused")
+    assert text_of(events).startswith("I could not find the answer in the documents I can search.")
+    assert citations_of(events).citations == ()
+
+
+@pytest.mark.parametrize("begun", ["<think>", ""])
+def test_what_a_model_thinks_aloud_is_neither_shown_nor_checked_nor_searched(
+    tmp_path: Path, begun: str
+) -> None:
+    thought = f"{begun}They ask for days. Was it 30 before? I will say 25.</think>\n\n"
+    said = "Full-time staff get 25 days of annual leave [1]."
+    with (
+        scripted_model(text=thought + said) as model,
+        small_handbook(tmp_path, **by_model(tmp_path, model)) as parts,
+    ):
+        events = ask(
+            parts, "And for full-time staff?", Message("user", LEAVE), Message("assistant", "25 [1].")
+        )
+    assert text_of(events) == said
+    assert [event.detail for event in events if isinstance(event, Status)][1] == said
+    assert [event.verdict for event in events if isinstance(event, SentenceChecked)] == ["supported"]
+    assert "Was it 30" not in str(model.requests)
+
+
 def test_a_model_decides_whatever_the_reader_thinks(tmp_path: Path) -> None:
     said = "Full-time staff get 25 days of annual leave [1]."
     with (

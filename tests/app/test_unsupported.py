@@ -98,6 +98,12 @@ REFUSAL = "I could not find the answer in the documents I can search. The neares
             "answered",
         ),
         ("The passages do not mention any of it.", "quote", REFUSAL, "refused"),
+        (
+            "**The documents do not mention it** [1].",
+            "mark",
+            "**The documents do not mention it** [1].\n\n" + REFUSAL,
+            "refused",
+        ),
         ("The documents do not say. You may want to ask the CEO.", "quote", REFUSAL, "refused"),
         (
             INVENTED,
