@@ -339,7 +339,7 @@ def test_the_stock_openai_client_streams_with_annotations(ingested: Path) -> Non
 
 
 def test_a_client_that_leaves_stops_the_run_and_the_model(ingested: Path) -> None:
-    supported = "Full-time staff get 25 days of annual leave [1]. "
+    supported = "Full-time staff get 25 days of annual leave [1].\n\n"
     with scripted_model(text=supported + "word " * 400, delay=0.02) as model:
         environment = {"FOOTNOTE_LLM_BASE_URL": model.url, "FOOTNOTE_LLM_MODEL": "answer"}
         body = {
