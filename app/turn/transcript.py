@@ -175,6 +175,11 @@ class Transcript:
         """Whether nothing has left because no sentence that states something is supported."""
         return self._doubts is not None and self._doubts.hold and not self.supported
 
+    @property
+    def length(self) -> int:
+        """How many characters have been written, those included that have not left."""
+        return len(self._written)
+
     def close(self) -> Iterator[Event]:
         """Yield what was held back, and the last sentences."""
         if self._closed:

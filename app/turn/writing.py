@@ -117,8 +117,12 @@ class Stopwatch:
         return laps
 
 
-_AT_ONCE = 4_096
+_AT_ONCE = 1_024
 """The most characters read at once: the run's limit stops what is too much before all of it is read."""
+
+
+_MOST_HELD = 16_384
+"""Characters without a supported sentence after which a model is heard no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +220,8 @@ class Writing:
                     draft.said = draft.said or bool(piece.strip())
                     for event in draft.transcript.feed(piece):
                         yield event
+                    if draft.transcript.holds_back and draft.transcript.length > _MOST_HELD:
+                        break
         if not draft.said and draft.ending.outcome != "refused":
             raise _silent(draft.ending)
         for event in draft.transcript.close() if draft.ending.outcome != "refused" else ():
