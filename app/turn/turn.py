@@ -25,7 +25,7 @@ from app.turn.retrieve import Found, Packed, Retriever
 from app.turn.transcript import Check, fit_to_leave, own_words
 from app.turn.writing import Ahead, Stopwatch, Task, Writing
 from app.understand.condense import Condense, asking_back, understand, which
-from app.understand.smalltalk import without_documents
+from app.understand.smalltalk import talk, without_documents
 from vectorstore.types import Vector
 
 _log = logging.getLogger(__name__)
@@ -69,14 +69,16 @@ class Turn:
     async def _events(self, question: Question, run: str) -> AsyncGenerator[Event, None]:
         language = language_of(question.text)
         yield Started(run, question.conversation, self.written_by, time.time(), say("notice", language))
-        if said := await asyncio.to_thread(without_documents, question, language=language):
+        talked = await asyncio.to_thread(talk, question.text, self.retriever.embedder)
+        rewords = bool(self.model and talked and talked.kind == "reword" and question.history)
+        if not rewords and (said := without_documents(question, talked)):
             yield own_words(said)
             yield Done()
             return
         watch = Stopwatch()
         try:
             yield Status("understanding")
-            asked = await understand(question, self.condense)
+            asked = await understand(question, self.condense, rewords=rewords)
             watch.lap("understanding")
             yield Status("retrieving", asked.alone.whole)
             found = await self.retriever.retrieve(asked)

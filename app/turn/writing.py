@@ -246,9 +246,7 @@ class Writing:
 
     def _written(self, task: Task) -> AsyncGenerator[Piece, None]:
         asked = task.asked
-        pieces = self.answerer.write(
-            asked.alone.whole, passages=task.passages, history=asked.question.history
-        )
+        pieces = self.answerer.write(asked.put, passages=task.passages, history=asked.question.history)
         if not self.strict:
             return pieces
         return supported_only(

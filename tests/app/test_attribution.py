@@ -18,7 +18,7 @@ from app.reader.answerable import refusal_text
 from app.settings import AnswerSettings, Settings
 from app.understand.condense import asking_back
 from app.understand.follow_ups import follow_ups
-from app.understand.smalltalk import about_conversation
+from app.understand.smalltalk import Talk
 from ingest.run import Ingestion, Request
 from ingest.settings import IngestSettings
 from tests.app.passages import passage
@@ -173,10 +173,8 @@ def composed(attack: Attack) -> Iterator[tuple[str, dict[int, str], list[str]]]:
         for one in suggested:
             yield one, sources, named
         history = [Message("user", question), Message("assistant", answer)]
-        for asked in ("What was your last answer?", "What did I ask first?", "List my questions"):
-            said = about_conversation(asked, history, language="en")
-            assert said is not None
-            yield said, sources, [text, other.text, *named, question]
+        for kind in ("answered", "asked_first", "asked_all"):
+            yield Talk(kind, "en").answer(history), sources, [text, other.text, *named, question]
 
 
 def test_the_parser_finds_what_is_said_without_quotation() -> None:
