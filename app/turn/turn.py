@@ -14,25 +14,23 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from app.answer.answerer import Answerer, ModelFailure
-from app.events import Done, Event, Failed, Passage, Sources, Started, Status
+from app.events import Done, Event, Failed, Sources, Started, Status
 from app.language.phrases import language_of, say
-from app.question import Part, Question, Understood
+from app.question import Question, Understood
 from app.reader.answerable import PassagesRead, refusal_text
 from app.reader.extractive import EXTRACTIVE, ExtractiveAnswerer
 from app.support.ground import read_ahead
 from app.turn.explanation import explained
 from app.turn.retrieve import Found, Packed, Retriever
+from app.turn.suggestions import ReadPassages, Suggesting
 from app.turn.transcript import Check, fit_to_leave, own_words
 from app.turn.writing import Ahead, Stopwatch, Task, Writing
 from app.understand.condense import Condense, asking_back, understand, which
 from app.understand.smalltalk import talk, without_documents
-from vectorstore.types import Vector
 
 _log = logging.getLogger(__name__)
 Complete: TypeAlias = Callable[[str], Awaitable[str]]
 """Asks a language model for one whole reply."""
-ReadPassages: TypeAlias = Callable[[Sequence[Part], Sequence[Vector], Sequence[Passage]], PassagesRead]
-"""Ranks the passages' sentences for each part of a question, and decides whether they hold its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +67,8 @@ class Turn:
     async def _events(self, question: Question, run: str) -> AsyncGenerator[Event, None]:
         language = language_of(question.text)
         yield Started(run, question.conversation, self.written_by, time.time(), say("notice", language))
-        talked = await asyncio.to_thread(talk, question.text, self.retriever.embedder)
-        rewords = bool(self.model and talked and talked.kind == "reword" and question.history)
-        if not rewords and (said := without_documents(question, talked)):
+        said, rewords = await asyncio.to_thread(self._small_talk, question)
+        if said:
             yield own_words(said)
             yield Done()
             return
@@ -98,11 +95,7 @@ class Turn:
                 )
                 if unclear or decision.outcome == "refused":
                     await ahead.stop()
-                    yield own_words(
-                        asking_back(unclear, asked.language)
-                        if unclear
-                        else refusal_text(packed.passages, asked.language)
-                    )
+                    yield own_words(await asyncio.to_thread(self._unanswered, asked, packed, unclear))
                     yield Done(outcome="answered" if unclear else "refused")
                     return
                 yield Status("writing")
@@ -119,12 +112,27 @@ class Turn:
                 _log.warning("%s: %s", failure.code, failure.hint)
             yield Failed(failure.code, failure.what, failure.retryable, failure.after)
 
+    def _small_talk(self, question: Question) -> tuple[str | None, bool]:
+        """Return what needs no documents to be answered, or whether a model is to say its last answer in other words."""
+        talked = talk(question.text, self.retriever.embedder)
+        if self.model and question.history and talked and talked.kind == "reword":
+            return None, True
+        return without_documents(question, talked), False
+
     def _packed(self, asked: Understood, found: Found) -> tuple[Packed, tuple[str, ...]]:
         """Return what fits, and between which titles the question does not choose."""
         return self.retriever.pack(found), which(asked.alone.whole, found.hits)
 
     def _read(self, asked: Understood, found: Found, packed: Packed) -> PassagesRead:
         return self.read(asked.parts, found.vectors[-len(asked.parts) :], packed.passages)
+
+    def _unanswered(self, asked: Understood, packed: Packed, unclear: Sequence[str]) -> str:
+        """Word a question back, or why there is no answer."""
+        if unclear:
+            return asking_back(unclear, asked.language)
+        if not packed.passages and self.retriever.is_empty(asked.question.at):
+            return say("empty", asked.language)
+        return refusal_text(packed.passages, asked.language)
 
     def _writing(
         self,
@@ -140,6 +148,7 @@ class Turn:
             check=self.check,
             tokens=self.retriever.tokens,
             watch=watch,
+            suggesting=Suggesting(self.read, self.retriever.embedder),
             fallback=quoting if self.model and self.fallback else None,
             strict=self.strict,
             complete=self.complete,

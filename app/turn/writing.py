@@ -17,8 +17,8 @@ from app.question import Understood
 from app.reader.answerable import PassagesRead, refusal_text
 from app.support.claim import claim
 from app.turn.retrieve import TokenCounter
+from app.turn.suggestions import Suggesting
 from app.turn.transcript import Check, Transcript
-from app.understand.follow_ups import follow_ups
 from vectorstore.language.marks import cited
 from vectorstore.language.sentences import SentenceStream
 from vectorstore.types import Hit
@@ -197,6 +197,7 @@ class Writing:
     check: Check
     tokens: TokenCounter
     watch: Stopwatch
+    suggesting: Suggesting
     fallback: Answerer | None = None
     strict: bool = False
     complete: Callable[[str], Awaitable[str]] | None = None
@@ -230,8 +231,9 @@ class Writing:
         # A language model says itself what is missing.
         told = self.complete or ending.outcome != "answered"
         unanswered = () if told else (await task.reading).unanswered
-        for event in self._closing(task, transcript, ending, unanswered):
-            yield event
+        async with aclosing(self._closing(task, transcript, ending, unanswered)) as closing:
+            async for event in closing:
+                yield event
 
     async def _pieces(self, task: Task) -> AsyncGenerator[Piece, None]:
         """Write, and cut what comes all at once: other streams go on between."""
@@ -269,21 +271,30 @@ class Writing:
             return replace(self, answerer=self.fallback, fallback=None, complete=None), task
         return None
 
-    def _closing(
+    async def _closing(
         self, task: Task, transcript: Transcript, ending: Written, unanswered: Sequence[str]
-    ) -> Sequence[Event]:
-        """Return what follows the last word: citations, what to ask next, usage, the end."""
-        asked, language, events = task.asked.alone.whole, task.asked.language, list[Event]()
+    ) -> AsyncGenerator[Event, None]:
+        """Yield what follows the last word: citations, what to ask next, usage, the end."""
+        asked, language = task.asked.alone.whole, task.asked.language
         refused = ending.outcome == "refused"
         refusal = refusal_text(task.passages, language) if refused else ""
-        events += transcript.finish(refusal or _note(ending, unanswered, language))
+        for event in transcript.finish(refusal or _note(ending, unanswered, language)):
+            yield event
         if not refused:
-            cited = [passage for passage in task.passages if passage.number in transcript.cited]
-            if questions := follow_ups(asked, task.hits, cited=cited, language=language):
-                events.append(FollowUps(questions))
+            # An embedding for each candidate: other streams go on between.
+            questions = await asyncio.to_thread(
+                self.suggesting.next,
+                asked,
+                task.hits,
+                task.passages,
+                cited=transcript.cited,
+                language=language,
+            )
+            if questions:
+                yield FollowUps(questions)
         self.watch.lap("writing")
-        events.append(replace(self._usage(task, transcript.text, ending), timings=self.watch.take()))
-        return [*events, Done(ending.reason, ending.outcome)]
+        yield replace(self._usage(task, transcript.text, ending), timings=self.watch.take())
+        yield Done(ending.reason, ending.outcome)
 
     def _usage(self, task: Task, text: str, ending: Written) -> Usage:
         read = ending.input_tokens

@@ -86,7 +86,7 @@ async def understand(question: Question, condense: Condense, *, rewords: bool = 
     return await asyncio.to_thread(_understood, question, alone, rewords=rewords)
 
 
-def _before(question: Question) -> tuple[str, Sequence[Message]]:
+def _before(question: Question) -> tuple[str, tuple[Message, ...]]:
     """Return the last question of the conversation that asked for something, and what came before it."""
     for place, message in reversed(tuple(enumerate(question.history))):
         if message.role == "user" and not only_talk(message.text):
@@ -210,12 +210,12 @@ def _leans(question: str) -> bool:
     spoken = words(question)
     if len(content) < 3 and _weight(content) < (_THIN if _ANY.isdisjoint(spoken) else _NEW):
         return True
-    if _points(question):
+    if points(question):
         return len(content) <= 5
     return bool(spoken) and spoken[0] in _JOINS and len(content) <= 3 and not _opens(question)
 
 
-def _points(question: str) -> bool:
+def points(question: str) -> bool:
     """Say whether a question points at something that it does not name: `it`, `that one`."""
     # `Sie` and `Ihr` are the asked one's.
     spoken = words(" ".join(word for word in question.split() if word not in ("Sie", "Ihr", "Ihnen", "Ihre")))
@@ -232,7 +232,7 @@ def _points(question: str) -> bool:
 
 def _points_back(first: str, others: Sequence[str]) -> bool:
     """Say whether what others point at is rather the conversation's topic than what is said first."""
-    return _weight(_content(first)) < 1.5 * _THIN and any(map(_points, others))
+    return _weight(_content(first)) < 1.5 * _THIN and any(map(points, others))
 
 
 def _weight(content: Iterable[str]) -> float:

@@ -38,6 +38,8 @@ ASKING = word_set(
     "qui que quel quelle quels quelles quand où comment pourquoi combien"
 )
 """What questions begin with."""
+_embedded: dict[str, Vectors] = {}
+"""The examples' vectors by embedder."""
 _YOU = word_set(
     "you your yours u du dir dich dein deine sie ihr ihnen tú te tu tus usted vous votre vos toi tes"
 )
@@ -123,7 +125,6 @@ def _vocabulary() -> frozenset[str]:
     return frozenset(word for line in talked for word in words(line))
 
 
-@lru_cache(maxsize=2)
 def _examples(embedder: Embedder) -> tuple[np.typing.NDArray[np.str_], Sequence[str], Vectors]:
     rows = [
         (kind, language, line)
@@ -132,7 +133,9 @@ def _examples(embedder: Embedder) -> tuple[np.typing.NDArray[np.str_], Sequence[
         for line in lines
     ]
     kinds, languages, lines = zip(*rows, strict=True)
-    return np.array(kinds), languages, embedder.embed_documents(lines)
+    if (vectors := _embedded.get(embedder.fingerprint)) is None:
+        vectors = _embedded[embedder.fingerprint] = embedder.embed_documents(lines)
+    return np.array(kinds), languages, vectors
 
 
 def _quoted(phrase: str, texts: Sequence[str], language: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, TypeAlias
 
 import pytest
@@ -12,11 +13,14 @@ from app.answer.answerer import ModelFailure, Piece, Written
 from app.events import Done, Event, FailureCode, Passage, SentenceChecked, Text
 from app.language.phrases import say
 from app.question import Message, Question
+from app.reader.answerable import read_passages
 from app.support import ground
 from app.turn.retrieve import TokenCounter
+from app.turn.suggestions import Suggesting
 from app.turn.writing import Stopwatch, Task, Writing, supported_only
 from tests.app.passages import passage
 from tests.app.reader import Ready, understood
+from tests.fakes.word_embedder import WordEmbedder
 from vectorstore.types import Scope
 
 LEAVE = passage("Full-time staff get 25 days of annual leave a year. Interns get 12 days.")
@@ -54,7 +58,8 @@ class Scripted:
 
 def write(answerer: Scripted, *passages: Passage, fallback: Scripted | None = None) -> list[Event]:
     counter = TokenCounter("words", lambda text: len(text.split()))
-    writing = Writing(answerer, ground.check, counter, Stopwatch(), fallback=fallback)
+    suggesting = Suggesting(partial(read_passages, embedder=WordEmbedder(), threshold=1.0), WordEmbedder())
+    writing = Writing(answerer, ground.check, counter, Stopwatch(), suggesting, fallback=fallback)
 
     async def collect() -> list[Event]:
         async with aclosing(writing.events(Task(ASKED, passages, (), Ready()))) as events:
