@@ -249,8 +249,8 @@ class FootnoteChat extends HTMLElement {
         answer.error = error.message;
         answer.run ||= error.request;
       } else if (!answer.run && !abort.signal.aborted && !this.#connection.api.startsWith(location.origin)) {
-        // A browser does not say which of the two it is.
-        answer.error = `${this.#words.unreached} FOOTNOTE_CORS_ORIGINS=${location.origin}`;
+        // A browser does not say which of the two it is. This is for who put the chat on the page: in English.
+        answer.error = `The service is out of reach, or does not allow this page. There: FOOTNOTE_CORS_ORIGINS=${location.origin}`;
       }
     }
     if (this.#abort !== abort) return;

@@ -16,7 +16,7 @@ const keys = [
   "stopped", "failed", "retry", "offline", "copy", "copied", "good", "bad", "thanks",
   "why", "wrong", "incomplete", "misquoted", "outdated", "more",
   "partly", "unsupported", "partlyMeans", "unsupportedMeans", "support", "sources", "regenerate",
-  "edit", "editing", "cancel", "explain", "notice", "unreached",
+  "edit", "editing", "cancel", "explain", "notice",
 ] as const;
 
 export type Words = Record<(typeof keys)[number], string>;
@@ -28,6 +28,6 @@ const RIGHT_TO_LEFT = /^(ar|fa|he|ur)\b/i;
 export const rightToLeft = (language: string): boolean => RIGHT_TO_LEFT.test(language);
 
 export function wordsFor(language: string): Words {
-  const [own, english] = [languages[language.slice(0, 2).toLowerCase()] ?? en, en].map((one) => one.split("\n"));
-  return Object.fromEntries(keys.map((key, place) => [key, own![place] || english![place]])) as Words;
+  const phrases = (languages[language.slice(0, 2).toLowerCase()] ?? languages.en!).split("\n");
+  return Object.fromEntries(keys.map((key, place) => [key, phrases[place]])) as Words;
 }
