@@ -8,7 +8,7 @@ import pytest
 
 from app.build import build
 from app.events import FollowUps, Passage
-from app.reader.answerable import read_passages
+from app.reader.answerable import Thresholds, read_passages
 from app.settings import Settings
 from app.turn.suggestions import Starters, Suggesting, candidates
 from ingest.run import Ingestion, Request
@@ -73,7 +73,7 @@ def test_only_what_the_reader_answers_from_its_own_document_is_suggested() -> No
     other = passage("Anything else.", number=2, title="Other")
 
     def suggested(question: str, passages: Sequence[Passage], threshold: float) -> tuple[str, ...]:
-        read = partial(read_passages, embedder=WordEmbedder(), threshold=threshold)
+        read = partial(read_passages, embedder=WordEmbedder(), thresholds=Thresholds(threshold, 0.0))
         suggesting = Suggesting(read, WordEmbedder())
         return suggesting.next(question, [hit], passages, cited={2}, language="en")
 

@@ -126,7 +126,7 @@ def test_an_index_without_documents_says_so(tmp_path: Path) -> None:
     finally:
         parts.close()
     assert text_of(events) == "There are no documents yet. Add some, then ask again."
-    assert events[-1] == Done(refused=True)
+    assert events[-1] == Done(outcome="refused")
 
 
 class Remembering:

@@ -13,7 +13,7 @@ from app.answer.answerer import ModelFailure, Piece, Written
 from app.events import Done, Event, FailureCode, Passage, SentenceChecked, Text
 from app.language.phrases import say
 from app.question import Message, Question
-from app.reader.answerable import read_passages
+from app.reader.answerable import Thresholds, read_passages
 from app.support import ground
 from app.turn.retrieve import TokenCounter
 from app.turn.suggestions import Suggesting
@@ -58,7 +58,9 @@ class Scripted:
 
 def write(answerer: Scripted, *passages: Passage, fallback: Scripted | None = None) -> list[Event]:
     counter = TokenCounter("words", lambda text: len(text.split()))
-    suggesting = Suggesting(partial(read_passages, embedder=WordEmbedder(), threshold=1.0), WordEmbedder())
+    suggesting = Suggesting(
+        partial(read_passages, embedder=WordEmbedder(), thresholds=Thresholds(1.0, 0.0)), WordEmbedder()
+    )
     writing = Writing(answerer, ground.check, counter, Stopwatch(), suggesting, fallback=fallback)
 
     async def collect() -> list[Event]:
