@@ -161,6 +161,8 @@ def _to_do(heading: str, text: str) -> Iterator[str]:
     deed = fold(first)
     if not rest or deed in STOPWORDS or fold(rest).split()[0] in ASKING or _MORE.search(rest):
         return
+    if not begins and fold(rest).split()[0] in ("and", "or", "as"):
+        return
     if not begins:
         spoken = words(text)
         # `to book` shows that it is a verb.
