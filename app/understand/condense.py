@@ -51,7 +51,6 @@ _ENDING = word_set("there one ones")
 _JOINS = word_set("and but or so also ok okay und aber oder auch y pero o et mais ou")
 _ANY = word_set("a an any ein eine einen un una une")
 """What they stand before is new to the conversation."""
-_THE = word_set("the der die das dem den el la los las le les")
 _ABOUT = word_set("about mit")
 _ASKERS = word_set("i we ich wir yo je nous")
 _NAMED = 4
@@ -295,7 +294,7 @@ def _counterpart(
         ):
             end += 1
         before = place - 1
-        while before and fold(words_[before]) in _THE:
+        while before and fold(words_[before]) != fold(lead[0]) and fold(words_[before]) in STOPWORDS:
             before -= 1
         if (
             end > place

@@ -76,6 +76,8 @@ def talk(text: str, embedder: Embedder) -> Talk | None:
         return None
     if not words(text):
         return Talk("what", language_of(text))
+    if known := _known().get(tuple(words(text))):
+        return known if known.kind != "question" else None
     told, asks, bare = _told(text), _asks(text), (STOPWORDS | _YOU).isdisjoint(words(text))
     if told and (asks or bare):
         return None
@@ -109,33 +111,28 @@ def _asks(text: str) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _table() -> Mapping[str, Mapping[Kind, Sequence[str]]]:
-    return tomllib.loads(EXAMPLES.read_text(encoding="utf-8"))
+def _known() -> Mapping[tuple[str, ...], Talk]:
+    """Return the examples themselves, which need no embedder."""
+    return {
+        tuple(words(line)): Talk(kind, language)
+        for language, kinds in tomllib.loads(EXAMPLES.read_text(encoding="utf-8")).items()
+        for kind, lines in kinds.items()
+        for line in lines
+    }
 
 
 @lru_cache(maxsize=1)
 def _vocabulary() -> frozenset[str]:
-    talked = (
-        line
-        for kinds in _table().values()
-        for kind, lines in kinds.items()
-        if kind not in ("question", _OPEN)
-        for line in lines
-    )
-    return frozenset(word for line in talked for word in words(line))
+    talked = (line for line, each in _known().items() if each.kind not in ("question", _OPEN))
+    return frozenset(word for line in talked for word in line)
 
 
 def _examples(embedder: Embedder) -> tuple[np.typing.NDArray[np.str_], Sequence[str], Vectors]:
-    rows = [
-        (kind, language, line)
-        for language, kinds in _table().items()
-        for kind, lines in kinds.items()
-        for line in lines
-    ]
-    kinds, languages, lines = zip(*rows, strict=True)
+    examples = _known()
     if (vectors := _embedded.get(embedder.fingerprint)) is None:
-        vectors = _embedded[embedder.fingerprint] = embedder.embed_documents(lines)
-    return np.array(kinds), languages, vectors
+        vectors = _embedded[embedder.fingerprint] = embedder.embed_documents([*map(" ".join, examples)])
+    kinds = np.array([each.kind for each in examples.values()])
+    return kinds, [each.language for each in examples.values()], vectors
 
 
 def _quoted(phrase: str, texts: Sequence[str], language: str) -> str:
