@@ -51,6 +51,7 @@ _ENDING = word_set("there one ones")
 _JOINS = word_set("and but or so also ok okay und aber oder auch y pero o et mais ou")
 _ANY = word_set("a an any ein eine einen un una une")
 """What they stand before is new to the conversation."""
+_THE = word_set("the der die das el la los las le les")
 _ABOUT = word_set("about mit")
 _ASKERS = word_set("i we ich wir yo je nous")
 _NAMED = 4
@@ -259,7 +260,8 @@ def _about_another(before: str, question: str) -> str:
     old = before.split()
     found = _counterpart([word.strip(_MARKS) for word in old], lead, thing)
     if found is None:
-        return f"{before.rstrip(' ?')} {' '.join(named)}?" if lead else ""
+        joins = lead and fold(lead[0]) not in _ANY | _THE
+        return f"{before.rstrip(' ?')} {' '.join(named)}?" if joins else ""
     start, end, new = found
     replaced = old[end - 1]
     closing = replaced[len(replaced.rstrip(_MARKS)) :]
