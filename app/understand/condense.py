@@ -256,12 +256,13 @@ def _about_another(before: str, question: str) -> str:
         map(fold, named)
     ):
         return ""
+    if named[1:] and fold(named[0]) in _ANY | _THE:
+        named = named[1:]
     lead, thing = (named[:1], named[1:]) if named[1:] and fold(named[0]) in STOPWORDS else ([], named)
     old = before.split()
     found = _counterpart([word.strip(_MARKS) for word in old], lead, thing)
     if found is None:
-        joins = lead and fold(lead[0]) not in _ANY | _THE
-        return f"{before.rstrip(' ?')} {' '.join(named)}?" if joins else ""
+        return f"{before.rstrip(' ?')} {' '.join(named)}?" if lead else ""
     start, end, new = found
     replaced = old[end - 1]
     closing = replaced[len(replaced.rstrip(_MARKS)) :]

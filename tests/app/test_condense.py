@@ -56,7 +56,7 @@ def test_a_follow_up_carries_what_it_leans_on(earlier: str, question: str, carri
         ("What is the noise limit at site B?", "And at night?", "What is the noise limit at site B at night?"),
         ("How long is the notice period?", "And for apprentices?", "How long is the notice period for apprentices?"),
         ("How many days do staff in Norway get?", "And in Portugal?", "How many days do staff in Portugal get?"),
-        ("What is the noise limit at the depot?", "And the harbour?", "What is the noise limit at the harbour?"),
+        ("What is the noise limit at the depot?", "And at the harbour?", "What is the noise limit at the harbour?"),
         ("What is the warranty on the X200?", "and the X300?", "What is the warranty on the X300?"),
         ("Wie viele Urlaubstage habe ich in Norwegen?", "Und in Portugal?", "Wie viele Urlaubstage habe ich in Portugal?"),
         ("¿Cuántos días tengo en Chile?", "¿Y en México?", "¿Cuántos días tengo en México?"),
