@@ -33,7 +33,7 @@ _NUMBER = re.compile(r"\A(?:\d++[.)]?)++ ")
 _MARKS = re.compile(r"[*_`#]++|\[\^?[^\]\n]{0,80}\]|\([^)\n]{0,80}\)")
 _HOW_TO = re.compile(r"how (?:to|do you|can you) (?=\w)", re.IGNORECASE)
 _DEFINES = re.compile(
-    r"(?:(a|an|the) )?((?:\w[\w-]*+ ){1,4})(is|are) (?:an?|the|used|when|how|what|where|any|one) ",
+    r"(?:(a|an|the) )?((?:\w[\w-]{0,30}+ ){1,4})(is|are) (?:an?|the|used|when|how|what|where|any|one) ",
     re.IGNORECASE,
 )
 _PLAIN = re.compile(r"(?:[\w ,/&-]|(?<=\w)['’](?=\w))++\??")
