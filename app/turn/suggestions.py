@@ -205,15 +205,19 @@ class Starters:
         self._lock = Lock()
 
     def __call__(self, scope: Scope) -> list[str]:
-        """Return at most four questions, none twice from one document."""
-        with self._lock, self._retriever.store.snapshot() as snapshot:
+        """Return at most four questions, none twice from one document; none while others are sought."""
+        with self._retriever.store.snapshot() as snapshot:
             key = snapshot.generation, scope
-            if key not in self._found:
-                self._found[key] = list(islice(self._sought(snapshot, scope), _OFFERED))
-                while len(self._found) > _REMEMBERED:
-                    self._found.popitem(last=False)
+            if key not in self._found and self._lock.acquire(blocking=False):
+                try:
+                    self._found[key] = list(islice(self._sought(snapshot, scope), _OFFERED))
+                    while len(self._found) > _REMEMBERED:
+                        self._found.popitem(last=False)
+                finally:
+                    self._lock.release()
             # Who may read is no matter of the generation.
-            return [one for one, home in self._found[key] if snapshot.readable([home], scope=scope)]
+            found = self._found.get(key, [])
+            return [one for one, home in found if snapshot.readable([home], scope=scope)]
 
     def _sought(self, snapshot: Snapshot, scope: Scope) -> Iterator[tuple[str, DocumentId]]:
         until = monotonic() + self._seconds
