@@ -97,7 +97,9 @@ def ingested(folder: Path, tmp_path: Path) -> Settings:
 def test_starters_come_from_what_the_caller_may_read(tmp_path: Path) -> None:
     parts = build(ingested(tmp_path / "docs", tmp_path))
     try:
-        starters = Starters(parts.retriever, Suggesting(parts.turn.read, parts.retriever.embedder))
+        starters = Starters(
+            parts.retriever, Suggesting(parts.turn.read, parts.retriever.embedder), seconds=60
+        )
         public, board = starters(Scope()), starters(Scope(groups=frozenset({"board"})))
         hidden = "How is the board's bonus calculated?"
         assert "Can I bring my dog to the office?" in public
