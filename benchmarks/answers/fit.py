@@ -8,7 +8,6 @@ answers, by a logistic regression. Folds hold whole documents; sources weigh the
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -195,6 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     kept = options.cache / "rows.pkl"
     import pickle
+
     if kept.exists():
         rows = pickle.load(kept.open("rb"))
     else:
