@@ -187,8 +187,8 @@ class Retriever:
             return not snapshot.info().documents
 
     def demand_documents(self, at: Generation | None = None) -> None:
-        """Raise NotFound when no document is there."""
-        if self.is_empty(at):
+        """Raise NotFound when no document is there, neither now nor at the generation that is asked."""
+        if self.is_empty(at) and self.is_empty():
             raise NotFound("There are no documents yet.", "Add some: footnote ingest ./docs")
 
     def pack(self, found: Found) -> Packed:

@@ -52,7 +52,9 @@ def reading(
 def near() -> LateInteraction:
     """Return what compares with the default embedder, loaded once."""
     with TemporaryDirectory() as folder:
-        return LateInteraction(open_embedder(DEFAULT_EMBEDDER, cache_dir=Path(folder)))
+        found = LateInteraction(open_embedder(DEFAULT_EMBEDDER, cache_dir=Path(folder)))
+        found.asked("The first question reads the model from the folder.")
+        return found
 
 
 def hits_of(passages: Sequence[Passage]) -> list[Hit]:

@@ -82,7 +82,7 @@ def test_what_stands_in_a_quotation_keeps_its_words(text: str) -> None:
     ],
 )
 def test_a_quotation_ends_with_one_stop(text: str, expected: str) -> None:
-    assert written(lines(text)[0]) == expected
+    assert written(lines(text)[:1]) == expected
 
 
 def test_quoting_a_long_hostile_text_takes_no_time() -> None:

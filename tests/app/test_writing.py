@@ -27,6 +27,7 @@ MORE = tuple(
 )
 QUESTION = Question("How much leave do staff get?", Scope(), top_k=6)
 ASKED = understood(QUESTION.text)
+SUGGESTING = Suggesting(lambda *_: NOTHING)
 
 Reason: TypeAlias = Literal["stop", "length", "content_filter"]
 SILENT: dict[Reason, str] = {"stop": "without an answer", "content_filter": "content filter held"}
@@ -67,7 +68,7 @@ def write(
         ground.check,
         counter,
         Stopwatch(),
-        Suggesting(lambda *_: NOTHING),
+        SUGGESTING,
         unsupported,
         answerer,
         fallback=fallback,
