@@ -149,7 +149,7 @@ def _shown(value: object) -> str:
         return "********" if value.get_secret_value() else ""
     if isinstance(value, bool):
         return str(value).lower()
-    return _PASSWORD.sub(r"\1********@", str(value))
+    return "" if value is None else _PASSWORD.sub(r"\1********@", str(value))
 
 
 def _dotenv() -> Mapping[str, str | None]:
