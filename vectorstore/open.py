@@ -6,15 +6,18 @@ from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.models.embed import Embedder, Space
 from vectorstore.refine import Rerank
-from vectorstore.settings import DEFAULT_EMBEDDER, StoreSettings
+from vectorstore.settings import StoreSettings
 
 
 def open_embedder(name: str, *, cache_dir: Path) -> Embedder:
-    """Open the default embedder, or any sentence-transformers model; raises Unavailable."""
-    if name == DEFAULT_EMBEDDER:
-        from vectorstore.models.minilm import MiniLM
+    """Open an embedder that comes with Footnote, or any sentence-transformers model; raises Unavailable."""
+    from vectorstore.models.e5 import E5
+    from vectorstore.models.encoder import Encoder
+    from vectorstore.models.minilm import MINILM
 
-        return MiniLM(cache_dir=cache_dir)
+    for model in (MINILM, E5):
+        if name == model.name:
+            return Encoder(model, cache_dir=cache_dir)
     from vectorstore.models.sentence_transformer import SentenceTransformerEmbedder
 
     return SentenceTransformerEmbedder(name)

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vectorstore.errors import Unavailable
-from vectorstore.models.minilm_engine import open_session
-from vectorstore.models.minilm_files import tokenizer_definition
+from vectorstore.models.engine import open_session
+from vectorstore.models.minilm import tokenizer_definition
 
 Ids: TypeAlias = npt.NDArray[np.int32]
 

@@ -1,4 +1,4 @@
-"""Runs MiniLM's graph: OpenVINO in bfloat16 where both can be had, ONNX Runtime in float32 everywhere else.
+"""Runs an encoder's graph: OpenVINO in bfloat16 where both can be had, ONNX Runtime in float32 everywhere else.
 
 Both report their use to their makers by default; here neither does.
 Vectors of the two are interchangeable (cosine ≥ 0.9999, the same ten nearest passages in 99 of 100 places; the
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vectorstore.errors import Unavailable, pip_install
+from vectorstore.models.graph import state_of
 from vectorstore.types import Vectors
 
 Tokens: TypeAlias = npt.NDArray[np.int32]
@@ -28,6 +29,7 @@ BATCH_TOKENS = 4_096
 LENGTH_STEP = 16
 """Passages are padded to multiples of it: OpenVINO keeps about a megabyte for every shape that it has seen."""
 _QUERY_STEP = 8
+_EMBEDDING = "embedding"
 
 
 class Engine(Protocol):
@@ -38,6 +40,9 @@ class Engine(Protocol):
 
     def documents(self, tokens: Tokens, mask: Tokens) -> Vectors:
         """Embed one batch among many; shape (n, 384)."""
+
+    def states(self, tokens: Tokens, mask: Tokens, *, layer: int) -> Vectors:
+        """Return the tokens' states after a layer that the graph shows; shape (n, tokens, 384)."""
 
 
 def open_engine(graph: Path, *, threads: int, name: EngineName | None = None) -> Engine:
@@ -73,10 +78,16 @@ class _OnnxRuntime:
         self._session = open_session(graph)
 
     def query(self, tokens: Tokens, mask: Tokens) -> Vectors:
-        found: Vectors = self._session.run(None, {"input_ids": tokens, "attention_mask": mask})[0]
-        return found
+        return self._run(_EMBEDDING, tokens, mask)
 
     documents = query
+
+    def states(self, tokens: Tokens, mask: Tokens, *, layer: int) -> Vectors:
+        return self._run(state_of(layer), tokens, mask)
+
+    def _run(self, output: str, tokens: Tokens, mask: Tokens) -> Vectors:
+        found: Vectors = self._session.run([output], {"input_ids": tokens, "attention_mask": mask})[0]
+        return found
 
 
 class _OpenVino:
@@ -85,6 +96,7 @@ class _OpenVino:
     def __init__(self, core: Any, graph: Path, *, threads: int) -> None:  # openvino's types are not exported
         self._core, self._graph, self._threads = core, graph, threads
         self._compiling = Lock()
+        self._states: dict[int, Callable[[Tokens, Tokens], Vectors]] = {}
         self._query = self._compiled(streams=1)
         # Its binding to numpy is set up on the first call, and deadlocks with the interpreter's lock when two
         # threads come first at once.
@@ -99,19 +111,30 @@ class _OpenVino:
             run = self._documents
         return run(*_in_steps(tokens, mask, step=LENGTH_STEP))[: len(tokens)]
 
+    def states(self, tokens: Tokens, mask: Tokens, *, layer: int) -> Vectors:
+        with self._compiling:
+            run = self._states.get(layer)
+            if run is None:
+                run = self._states[layer] = self._compiled(streams=1, output=state_of(layer))
+        return run(*_in_steps(tokens, mask, step=_QUERY_STEP))[: len(tokens), : tokens.shape[1]]
+
     @cached_property
     def _documents(self) -> Callable[[Tokens, Tokens], Vectors]:
         # Compiled when first wanted: a process that only answers has no use for it.
         return self._compiled(streams=self._threads)
 
-    def _compiled(self, *, streams: int) -> Callable[[Tokens, Tokens], Vectors]:
+    def _compiled(self, *, streams: int, output: str = _EMBEDDING) -> Callable[[Tokens, Tokens], Vectors]:
         options = {
             "INFERENCE_PRECISION_HINT": "bf16" if _has_bfloat16(self._core) else "f32",
             "NUM_STREAMS": streams,
             "INFERENCE_NUM_THREADS": streams,
             "ENABLE_CPU_PINNING": False,  # other processes have the same cores
         }
-        model = self._core.compile_model(str(self._graph), "CPU", options)
+        whole = self._core.read_model(str(self._graph))
+        for other in [each for each in whole.outputs if output not in each.names]:
+            # Nothing is computed that leads only there.
+            whole.remove_result(other.get_node())
+        model = self._core.compile_model(whole, "CPU", options)
 
         idle: list[Any] = []  # a request is not for two threads at once, and takes a millisecond to make
 

@@ -1,0 +1,195 @@
+"""Encoders of text that come with Footnote, without torch and without a download."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from vectorstore.models.engine import EngineName, Tokens, batch_size, open_engine
+from vectorstore.models.files import cached
+from vectorstore.models.graph import VERSION, Shape, Weights, build_graph
+from vectorstore.types import Vector, Vectors
+
+
+class Tokenizer(Protocol):
+    """Cuts text into a model's tokens; words apart have the tokens of the text as a whole."""
+
+    def ids(self, text: str) -> list[int]:
+        """Return the text's tokens, with the special ones at both ends."""
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Return each token's [start, end) in the text, special tokens left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What tells one encoder from another; `weights` and `tokenizer` load it, and raise Unavailable.
+
+    `seal` is the SHA-256 of its weights; `window` the most tokens that it reads; `before_…` what it was trained to
+    see before a question and before a passage.
+    """
+
+    name: str
+    seal: str
+    window: int
+    shape: Shape
+    weights: Callable[[], Weights]
+    tokenizer: Callable[[], Tokenizer]
+    before_query: str = ""
+    before_passage: str = ""
+
+
+_DIMENSION = 384
+_FEW = 16
+_AT_ONCE = 4
+
+
+class Encoder:
+    """Embeds on the processor's cores, a batch on each side by side, so that a query is not held up."""
+
+    def __init__(
+        self, model: Model, *, cache_dir: Path, threads: int | None = None, engine: EngineName | None = None
+    ) -> None:
+        """Load the model with the fastest engine or the one named; its graph is made the first time.
+
+        Raises Unavailable when its weights are missing or not the published ones, or the graph cannot be kept.
+        """
+        self._model = model
+        self._tokenizer = model.tokenizer()
+        self._threads = threads or _cores()
+        path = cache_dir / f"{model.name}-{model.seal[:12]}-{VERSION}.onnx"
+        graph = cached(path, lambda: build_graph(model.weights(), model.shape))
+        self._engine = open_engine(graph, threads=self._threads, name=engine)
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._model.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the weights, the pooling and the window, not the engine: its vectors are interchangeable."""
+        return f"{self._model.name}/{self._model.seal[:12]}/mean/{self._model.window}"
+
+    @property
+    def dimension(self) -> int:
+        """The length of a vector."""
+        return _DIMENSION
+
+    @property
+    def max_tokens(self) -> int:
+        """The most tokens of one text that are read."""
+        return self._model.window
+
+    def count_tokens(self, text: str) -> int:
+        """Count the text's tokens, the two special ones and what stands before a passage included."""
+        return len(self._tokenizer.ids(self._model.before_passage + text))
+
+    def token_offsets(self, text: str) -> list[tuple[int, int]]:
+        """Return each token's [start, end) in the text, special tokens left out."""
+        return self._tokenizer.offsets(text)
+
+    def embed_query(self, text: str) -> Vector:
+        """Embed one question; shape (384,)."""
+        (tokens,) = self._tokens([text], before=self._model.before_query)
+        vector: Vector = self._engine.query(*_padded([tokens]))[0]
+        return vector
+
+    def token_states(
+        self, texts: Sequence[str], *, layer: int | None = None, query: bool = False
+    ) -> list[tuple[list[tuple[int, int]], npt.NDArray[np.float32]]]:
+        """Return each text's token offsets and their states (tokens, 384) after a layer, the last or one shown.
+
+        Texts are read as passages unless as queries; what lies beyond the window is left out. A batch at a time, in
+        the caller's thread.
+        """
+        before = self._model.before_query if query else self._model.before_passage
+        tokens = self._tokens(texts, before=before)
+        # The opening mark, and what stands before the text.
+        first = len(self._tokenizer.ids(before)) - 1
+        found: list[tuple[list[tuple[int, int]], npt.NDArray[np.float32]]] = [([], np.empty(0, np.float32))]
+        found *= len(texts)
+        for batch in _batches([len(row) for row in tokens]):
+            states = self._engine.states(
+                *_padded([tokens[i] for i in batch]), layer=layer or self._model.shape.layers
+            )
+            for i, row in zip(batch, states, strict=True):
+                kept = row[first : len(tokens[i]) - 1]
+                found[i] = self.token_offsets(texts[i])[: len(kept)], kept
+        return found
+
+    def embed_documents(
+        self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None
+    ) -> Vectors:
+        """Embed passages; shape (n, 384). Batches hold texts of like length, so that little is padded."""
+        vectors = np.empty((len(texts), _DIMENSION), dtype=np.float32)
+        tokens = self._tokens(texts, before=self._model.before_passage)
+        batches = list(_batches([len(row) for row in tokens]))
+        if len(batches) == 1 and on_batch is None:
+            # A question's few sentences: threads of their own would cost more than they bring.
+            for rows in _cut_up(batches[0]):
+                vectors[rows] = self._engine.documents(*_padded([tokens[i] for i in rows]))
+            return vectors
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="embed")
+        try:
+            runs = pool.map(
+                lambda batch: self._engine.documents(*_padded([tokens[i] for i in batch])), batches
+            )
+            for batch, found in zip(batches, runs, strict=True):
+                vectors[batch] = found
+                if on_batch is not None:
+                    on_batch(len(batch))
+        finally:
+            # On Ctrl-C only the batches in the works are waited for.
+            pool.shutdown(cancel_futures=True)
+        return vectors
+
+    def _tokens(self, texts: Sequence[str], *, before: str) -> list[Tokens]:
+        """Return each text's token ids, cut to the window, the closing special one at the end."""
+        rows = [self._tokenizer.ids(before + text) for text in texts]
+        window = self._model.window
+        return [
+            np.array(row if len(row) <= window else [*row[: window - 1], row[-1]], np.int32) for row in rows
+        ]
+
+
+def _padded(rows: Sequence[Tokens]) -> tuple[Tokens, Tokens]:
+    """Return token ids and mask, each (n, longest)."""
+    tokens = np.zeros((len(rows), max(len(row) for row in rows)), dtype=np.int32)
+    mask = np.zeros_like(tokens)
+    for index, row in enumerate(rows):
+        tokens[index, : len(row)] = row
+        mask[index, : len(row)] = 1
+    return tokens, mask
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Yield index lists, longest texts first, each of about `BATCH_TOKENS` tokens after padding."""
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    position = 0
+    while position < len(order):
+        size = batch_size(lengths[order[position]])
+        yield order[position : position + size]
+        position += size
+
+
+def _cut_up(batch: list[int]) -> Iterator[list[int]]:
+    """Yield a batch of few rows in fours, twos and one: a further call costs less than padding all to the longest."""
+    if len(batch) > _FEW:
+        yield batch
+        return
+    position = 0
+    while position < len(batch):
+        size = min(_AT_ONCE, 1 << ((len(batch) - position).bit_length() - 1))
+        yield batch[position : position + size]
+        position += size
+
+
+def _cores() -> int:
+    # Which of the machine's cores this process may use, where the system can say.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
