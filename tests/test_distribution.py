@@ -10,6 +10,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from app.configuration import CLASSES, OF_CLIENTS, settings
 from tests.test_command_line import footnote
 from vectorstore.errors import Unavailable
-from vectorstore.models.minilm_files import SEALS, model_folder
+from vectorstore.models import e5, minilm
 from vectorstore.open import open_embedder
 from vectorstore.refine import open_reranker
 
@@ -125,9 +126,9 @@ def _redis(_: Path) -> object:
 
 
 def _openvino(folder: Path) -> object:
-    from vectorstore.models.minilm import MiniLM
+    from vectorstore.models.encoder import Encoder
 
-    return MiniLM(cache_dir=folder, engine="openvino")
+    return Encoder(minilm.MINILM, cache_dir=folder, engine="openvino")
 
 
 @pytest.mark.parametrize(
@@ -242,13 +243,11 @@ def test_the_weights_wheel_holds_the_published_files_and_their_licence(
         names = opened.namelist()
     assert [name for name in names if name.endswith(("LICENSE", "NOTICE"))]
     monkeypatch.syspath_prepend(tmp_path / "site")
-    monkeypatch.setattr(
-        "vectorstore.models.minilm_files._PLACES", (("footnote_rag_weights", "all-MiniLM-L6-v2"),)
-    )
-    folder = model_folder()
-    assert tmp_path in folder.parents
-    for name, seal in SEALS.items():
-        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == seal
+    for published in (minilm.PUBLISHED, e5.PUBLISHED):
+        folder = replace(published, places=published.places[-1:]).folder()
+        assert tmp_path in folder.parents
+        for name, seal in published.seals.items():
+            assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == seal
 
 
 @pytest.mark.slow

@@ -18,7 +18,8 @@ class StoreSettings(FootnoteSettings):
     )
     embedder: str = Field(
         default=DEFAULT_EMBEDDER,
-        description="Embedding model. Another one than the default needs the extra [models].",
+        description="Embedding model: all-MiniLM-L6-v2 for English, multilingual-e5-small for other languages too. "
+        "Any other needs the extra [models].",
     )
     keep_generations: int = Field(
         default=10,

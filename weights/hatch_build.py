@@ -8,20 +8,20 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-from vectorstore.models.minilm_files import SEALS, model_folder, sealed
-
-_FOLDER = "footnote_rag_weights/all-MiniLM-L6-v2"
+from vectorstore.models import e5, minilm
 
 
 class Weights(BuildHookInterface[Any]):
     """Names the files; raises Unavailable when one is missing or not the published one."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Check each file and put it where the loader looks, the model card and the licence beside it."""
-        for name in SEALS:
-            sealed(name)
-        files = [
-            *(model_folder() / name for name in (*SEALS, "README.md")),
-            Path(self.root).parent / "LICENSE",
-        ]
-        build_data["force_include"] |= {str(path): f"{_FOLDER}/{path.name}" for path in files}
+        """Check each file and put it where the loader looks; beside MiniLM's, its model card and licence."""
+        beside = {
+            minilm.PUBLISHED: [minilm.PUBLISHED.folder() / "README.md", Path(self.root).parent / "LICENSE"]
+        }
+        for published in (minilm.PUBLISHED, e5.PUBLISHED):
+            for name in published.seals:
+                published.read(name)
+            files = [published.folder() / name for name in published.seals] + beside.get(published, [])
+            folder = "/".join(published.places[-1])
+            build_data["force_include"] |= {str(path): f"{folder}/{path.name}" for path in files}

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vectorstore.models.minilm_graph import _FUSED, Weights, _Builder
+from vectorstore.models.graph import _FUSED, Weights, _Builder
+from vectorstore.models.minilm import MINILM
 from vectorstore.models.pair_model import KINDS
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -24,7 +25,7 @@ _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 class _PairBuilder(_Builder):
     """MiniLM's graph with both segments and the three heads."""
 
-    def embeddings(self) -> None:
+    def embeddings(self) -> str:
         """Look words up in a table of 8 bits with a scale for each word; positions and kinds stay whole."""
         from onnx import TensorProto
 
@@ -37,19 +38,12 @@ class _PairBuilder(_Builder):
         self._node("Cast", ["word.bytes"], ["word.steps"], to=TensorProto.FLOAT)
         self._node("Gather", ["words.scale", "input_ids"], ["word.scale"])
         self._node("Mul", ["word.steps", "word.scale"], ["word"])
-        self._array("origin", np.array([0], np.int64))
-        self._array("token_place", np.array([1], np.int64))
-        self._array("sequence_end", np.array([2], np.int64))
-        self._node("Shape", ["input_ids"], ["sizes"])
-        self._node("Slice", ["sizes", "token_place", "sequence_end"], ["length"])
-        self._node(
-            "Slice", [self._constant(f"{prefix}position_embeddings.weight"), "origin", "length"], ["places"]
-        )
+        places = self.first_of(self._constant(f"{prefix}position_embeddings.weight"))
         kinds = self._constant(f"{prefix}token_type_embeddings.weight")
         self._node("Gather", [kinds, "token_type_ids"], ["kind"])
-        self._node("Add", ["kind", "places"], ["frame"])
+        self._node("Add", ["kind", places], ["frame"])
         norm = [self._constant(f"{prefix}LayerNorm.{part}") for part in ("weight", "bias")]
-        self._fused("SkipLayerNormalization", ["word", "frame", *norm], ["embedded"], epsilon=1e-12)
+        return self._fused("SkipLayerNormalization", ["word", "frame", *norm], ["embedded"], epsilon=1e-12)
 
     def heads(self, hidden: str) -> None:
         """Pool the claim and judge it."""
@@ -95,10 +89,9 @@ def graph(weights: Weights) -> Any:
     """Return the ONNX model in float32."""
     from onnx import TensorProto, helper
 
-    builder = _PairBuilder(weights)
-    builder.embeddings()
-    hidden = "embedded"
-    for layer in range(6):
+    builder = _PairBuilder(weights, MINILM.shape)
+    hidden = builder.embeddings()
+    for layer in range(MINILM.shape.layers):
         hidden = builder.layer(hidden, layer)
     builder.heads(hidden)
     shape = ["batch", "tokens"]

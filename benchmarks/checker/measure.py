@@ -68,7 +68,7 @@ def torch_predict(folder: Path, *, head: int = 0) -> Predict:
     from tokenizers import Tokenizer
 
     from benchmarks.checker.model import Checker, half_precision, padded
-    from vectorstore.models.minilm_files import tokenizer_definition
+    from vectorstore.models.minilm import tokenizer_definition
     from vectorstore.models.pair_model import MAX_TOKENS, kinds
 
     torch.set_num_threads(1)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from transformers import AutoModel
 
-from vectorstore.models.minilm_files import model_folder
+from vectorstore.models.minilm import PUBLISHED
 from vectorstore.models.pair_model import KINDS
 
 WIDTH = 384
@@ -25,7 +25,7 @@ class Checker(nn.Module):
 
     def __init__(self, *, device: str = "cpu") -> None:
         super().__init__()
-        self.encoder: Any = AutoModel.from_pretrained(model_folder(), add_pooling_layer=False)
+        self.encoder: Any = AutoModel.from_pretrained(PUBLISHED.folder(), add_pooling_layer=False)
         for parameter in self.encoder.embeddings.parameters():
             parameter.requires_grad = False
         # In place of two segments, of which only the first was ever trained, six kinds of tokens: the claim's and the

@@ -27,7 +27,7 @@ from torch.nn import functional
 
 from benchmarks.answers.support import auroc
 from benchmarks.checker.model import Checker, half_precision, padded
-from vectorstore.models.minilm_files import tokenizer_definition
+from vectorstore.models.minilm import tokenizer_definition
 from vectorstore.models.pair_model import MAX_TOKENS, kinds
 
 BATCH_TOKENS = 2_048

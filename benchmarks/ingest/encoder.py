@@ -1,10 +1,10 @@
-"""Measure the default embedder beside sentence-transformers: speed, start, latency and agreement, in one run.
+"""Measure the embedders beside sentence-transformers: speed, start, latency and agreement, in one run.
 
     python -m benchmarks.ingest.encoder [--texts FOLDER] [--passages 400] [--words 160] [--threads N] [--rounds 2]
 
 Every path runs in a process of its own, one after the other, `rounds` times; the best round counts. CPU seconds
-stand beside wall time because other work on the machine slows only the latter. Cosine and top-10 are against
-sentence-transformers in float32: each path's questions on its own passages.
+stand beside wall time because other work on the machine slows only the latter. Cosine and top-10 are against the
+same model in float32, on sentence-transformers or ONNX Runtime: each path's questions on its own passages.
 """
 
 import argparse
@@ -22,8 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
-from vectorstore.models.minilm_engine import Engine, open_engine
-from vectorstore.models.minilm_files import graph_file, model_folder
+from vectorstore.models.e5 import E5
+from vectorstore.models.encoder import Encoder
+from vectorstore.models.engine import Engine, EngineName, open_engine
+from vectorstore.models.minilm import MINILM, PUBLISHED
 
 ROOT = Path(__file__).parents[2]
 TRUTH = "sentence-transformers, torch float32"
@@ -33,6 +35,8 @@ PATHS = (
     "Footnote, ONNX Runtime float32",
     "ONNX Runtime int8, quantised dynamically (not shipped)",
     "Footnote, OpenVINO (bfloat16 where the processor has it)",
+    "e5, ONNX Runtime",
+    "e5, OpenVINO",
 )
 Embed = Callable[[Sequence[str]], np.ndarray]
 
@@ -55,7 +59,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         _write_texts(options, Path(folder))
         # The first start of all builds the graph; the ones that are measured load it.
-        graph_file(Path(folder) / "cache")
+        for model in (MINILM, E5):
+            Encoder(model, cache_dir=Path(folder) / "cache", engine="onnxruntime")
         rounds = [
             {path: _in_process(path, Path(folder), options) for path in PATHS} for _ in range(options.rounds)
         ]
@@ -149,21 +154,19 @@ def _measure(options: argparse.Namespace) -> None:
 
 def _open(path: str, cache: Path, *, threads: int) -> tuple[Embed, Embed]:
     if not path.startswith("sentence-transformers"):
-        from vectorstore.models.minilm import MiniLM
-
-        minilm = MiniLM(
-            cache_dir=cache, threads=threads, engine="openvino" if "OpenVINO" in path else "onnxruntime"
-        )
+        model = E5 if path.startswith("e5") else MINILM
+        engine: EngineName = "openvino" if "OpenVINO" in path else "onnxruntime"
+        encoder = Encoder(model, cache_dir=cache, threads=threads, engine=engine)
         if "int8" in path:
-            minilm._engine = _quantised(cache, threads=threads)  # noqa: SLF001 - one of a kind, for this table
-        return minilm.embed_documents, lambda texts: minilm.embed_query(texts[0])[None]
+            encoder._engine = _quantised(cache, threads=threads)  # noqa: SLF001 - one of a kind, for this table
+        return encoder.embed_documents, lambda texts: encoder.embed_query(texts[0])[None]
     import torch
     from sentence_transformers import SentenceTransformer
 
     torch.set_num_threads(threads)
     kind = torch.bfloat16 if "bfloat16" in path else torch.float32
     model = SentenceTransformer(
-        str(model_folder()), device="cpu", local_files_only=True, model_kwargs={"dtype": kind}
+        str(PUBLISHED.folder()), device="cpu", local_files_only=True, model_kwargs={"dtype": kind}
     )
 
     def embed(texts: Sequence[str]) -> np.ndarray:
@@ -181,13 +184,19 @@ def _quantised(cache: Path, *, threads: int) -> Engine:
     small = cache / "int8.onnx"
     # the fused operators hide their types from it: 1 is float
     quantize_dynamic(
-        graph_file(cache), small, op_types_to_quantize=["MatMul"], extra_options={"DefaultTensorType": 1}
+        next(cache.glob(f"{MINILM.name}-*.onnx")),
+        small,
+        op_types_to_quantize=["MatMul"],
+        extra_options={"DefaultTensorType": 1},
     )
     return open_engine(small, threads=threads, name="onnxruntime")
 
 
 def _row(path: str, rounds: Sequence[Figures], folder: Path) -> str:
-    ours, truth = np.load(folder / f"{_slug(path)}.npz"), np.load(folder / f"{_slug(TRUTH)}.npz")
+    ours, truth = (
+        np.load(folder / f"{_slug(path)}.npz"),
+        np.load(folder / f"{_slug(PATHS[-2] if path.startswith('e5') else TRUTH)}.npz"),
+    )
     norms = np.linalg.norm(ours["passages"], axis=1) * np.linalg.norm(truth["passages"], axis=1)
     cosine = (ours["passages"] * truth["passages"]).sum(axis=1) / norms
     kept = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(_top(ours), _top(truth), strict=True)])

@@ -12,7 +12,7 @@ from app.support.ground import check, support
 from benchmarks.checker.export import export
 from tests.app.passages import passage
 from vectorstore.errors import Unavailable
-from vectorstore.models.minilm_files import model_folder
+from vectorstore.models.minilm import PUBLISHED
 from vectorstore.models.pair_model import KINDS, MAX_TOKENS, PairModel, kinds, open_checker
 
 TRAINED = os.environ.get("FOOTNOTE_SUPPORT_MODEL", "")
@@ -25,7 +25,7 @@ LEAVE = (
 def weights() -> dict[str, np.ndarray]:
     """MiniLM's weights with fresh kinds and heads."""
     draw = np.random.default_rng(1)
-    found = dict(load((model_folder() / "model.safetensors").read_bytes()))
+    found = dict(load(PUBLISHED.read("model.safetensors")))
     found["embeddings.token_type_embeddings.weight"] = draw.normal(0, 0.02, (KINDS, 384)).astype(np.float32)
     for head in ("support", "answer"):
         found[f"{head}.0.weight"] = draw.normal(0, 0.03, (128, 3 * 384)).astype(np.float32)

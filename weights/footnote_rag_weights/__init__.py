@@ -1,1 +1,1 @@
-"""Data only: a folder for each model, read by `vectorstore/models/minilm_files.py`."""
+"""Data only: a folder for each model, read by `vectorstore/models/files.py`."""
