@@ -17,11 +17,14 @@ class Weights(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Check each file and put it where the loader looks; beside MiniLM's, its model card and licence."""
         beside = {
-            minilm.PUBLISHED: [minilm.PUBLISHED.folder() / "README.md", Path(self.root).parent / "LICENSE"]
+            minilm.PUBLISHED.model: [
+                minilm.PUBLISHED.folder() / "README.md",
+                Path(self.root).parent / "LICENSE",
+            ]
         }
         for published in (minilm.PUBLISHED, e5.PUBLISHED):
             for name in published.seals:
                 published.read(name)
-            files = [published.folder() / name for name in published.seals] + beside.get(published, [])
+            files = [published.folder() / name for name in published.seals] + beside.get(published.model, [])
             folder = "/".join(published.places[-1])
             build_data["force_include"] |= {str(path): f"{folder}/{path.name}" for path in files}

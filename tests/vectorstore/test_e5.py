@@ -147,8 +147,11 @@ def test_a_thousand_messages_in_twelve_scripts_have_the_vectors_of_the_model_in_
 def _messages(language: str) -> list[str]:
     found = set()
     for path in sorted(Path(f"/usr/share/locale/{language}/LC_MESSAGES").glob("*.mo")):
-        with path.open("rb") as file:
-            said = gettext.GNUTranslations(file)._catalog  # type: ignore[attr-defined]
+        try:
+            with path.open("rb") as file:
+                said = gettext.GNUTranslations(file)._catalog  # type: ignore[attr-defined]
+        except UnicodeDecodeError:  # an old catalogue that does not say how it is encoded
+            continue
         found |= {text for text in said.values() if isinstance(text, str) and len(text) > 15}
     return sorted(found)
 
