@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
+from tests.test_command_line import footnote
 from vectorstore.errors import Unavailable
 from vectorstore.models import e5
 from vectorstore.models.e5 import E5, PUBLISHED, Pieces
@@ -272,6 +273,20 @@ def test_offsets_lead_back_into_the_text(pieces: Pieces, text: str) -> None:
     assert offsets == sorted(offsets)
     read = {index for start, end in offsets for index in range(start, end)}
     assert all(index in read for index, each in enumerate(text) if each.isascii() and each.isalnum())
+
+
+def test_an_index_changes_over_and_is_searched_across_languages(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    for name, (_, passage) in PAIRS.items():
+        (tmp_path / "docs" / f"{name}.md").write_text(passage + "\n", encoding="utf-8")
+    assert footnote(tmp_path, "ingest", "docs").returncode == 0
+    own = {"FOOTNOTE_EMBEDDER": E5.name}
+    refused = footnote(tmp_path, "search", "swimming pool", **own)
+    assert refused.returncode != 0
+    assert "footnote index reembed" in refused.stderr
+    assert f"with {E5.name}" in footnote(tmp_path, "index", "reembed", **own).stderr
+    found = footnote(tmp_path, "search", "When does the swimming pool close?", **own)
+    assert found.stdout.startswith("1. Latin")
 
 
 def test_missing_weights_are_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
