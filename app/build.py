@@ -76,8 +76,7 @@ def build(settings: Settings) -> Parts:
         check=partial(ground.check, checker=open_checker(answer.support_model), tau=live_tau(answer)),
         fallback=settings.model.llm_fallback,
         prompt_hash=load("answer").hash if model and not settings.model.answerer else "",
-        strict=answer.strict,
-        ahead=settings.model.llm_ahead,
+        unsupported=answer.unsupported,
         complete=model.complete if model else None,
     )
     return Parts(plain.embedder, retriever, turn, model)

@@ -117,7 +117,7 @@ class Considered:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """Why the turn answers as it does; no dialect shows it, the run keeps it. Comes before the first Text.
+    """Why the turn answers as it does; no dialect shows it, the run keeps it. A language model does not wait for it.
 
     `condensed` is the question as searched, `parts` what it was split into. `probability` is that the passages
     hold an answer: sure from `threshold` on, refused below `unsure_threshold`. `missing` are the question's words
@@ -128,7 +128,7 @@ class Explained:
     generation: Generation
     probability: float
     threshold: float
-    unsure_threshold: float = 0.0
+    unsure_threshold: float
     candidates: tuple[Considered, ...] = ()
     parts: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()

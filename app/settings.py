@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 
@@ -182,15 +182,20 @@ class RecordSettings(FootnoteSettings):
     )
 
 
+Unsupported: TypeAlias = Literal["quote", "mark", "withhold"]
+
+
 class AnswerSettings(FootnoteSettings):
     """How questions are answered."""
 
     max_question_chars: int = Field(
         default=8_000, ge=1, description="Longest question accepted, in characters."
     )
-    strict: bool = Field(
-        default=False,
-        description="Have sentences that the sources do not support rewritten once, and leave them out if that fails.",
+    unsupported: Unsupported = Field(
+        default="quote",
+        description="What becomes of a language model's sentences that the sources do not support. quote: nothing is "
+        "shown before one is supported, later ones that are not are marked, and where none is the documents are quoted "
+        "instead; mark: they are marked; withhold: they are rewritten once, and left out if that fails.",
     )
     top_k: int = Field(
         default=20, ge=1, le=50, description="Chunks retrieved for a question; neighbours become one passage."
@@ -265,11 +270,6 @@ class ModelSettings(FootnoteSettings):
     llm_total_seconds: float = Field(default=120.0, gt=0, description="Longest time for one answer.")
     llm_fallback: bool = Field(
         default=False, description="Answer from the documents' own sentences when the language model is down."
-    )
-    llm_ahead: bool = Field(
-        default=True,
-        description="Ask the language model while it is still decided whether to refuse; a refused question costs a "
-        "request that is broken off.",
     )
 
     @property

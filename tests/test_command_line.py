@@ -339,7 +339,8 @@ def test_the_stock_openai_client_streams_with_annotations(ingested: Path) -> Non
 
 
 def test_a_client_that_leaves_stops_the_run_and_the_model(ingested: Path) -> None:
-    with scripted_model(text="word " * 400, delay=0.02) as model:
+    supported = "Full-time staff get 25 days of annual leave [1].\n\n"
+    with scripted_model(text=supported + "word " * 400, delay=0.02) as model:
         environment = {"FOOTNOTE_LLM_BASE_URL": model.url, "FOOTNOTE_LLM_MODEL": "answer"}
         body = {
             "model": "footnote",
@@ -352,7 +353,7 @@ def test_a_client_that_leaves_stops_the_run_and_the_model(ingested: Path) -> Non
                 with httpx2.stream(
                     "POST", f"{address}/v1/chat/completions", json=body, timeout=30
                 ) as response:
-                    next(line for line in response.iter_lines() if "word" in line)
+                    next(line for line in response.iter_lines() if "leave [1]" in line)
                 left = time.monotonic()
                 while model.open and time.monotonic() - left < 5:
                     time.sleep(0.01)

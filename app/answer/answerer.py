@@ -36,7 +36,7 @@ class ModelFailure(Unavailable):
 class Written:
     """The end of what an answerer writes: why it stopped, and the tokens if the server counted them.
 
-    With the outcome `refused` (the passages do not hold the answer) no text came before, and the turn words it.
+    With the outcome `refused` (the passages do not hold the answer) no text before is one, and the turn words it.
     """
 
     reason: Literal["stop", "length", "content_filter"] = "stop"
@@ -45,7 +45,12 @@ class Written:
     outcome: Outcome = "answered"
 
 
-Piece: TypeAlias = str | Written
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """What was written so far is no part of the answer: the model was thinking aloud without having said so."""
+
+
+Piece: TypeAlias = str | Restart | Written
 """Text as it is written, then exactly one Written."""
 
 

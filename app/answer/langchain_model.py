@@ -6,8 +6,10 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
 from app.answer.answerer import ModelFailure, Piece, Written
-from app.answer.messages import chat_messages, with_refusal
+from app.answer.messages import chat_messages
+from app.answer.spoken import Habit, whole, with_refusal, without_thoughts
 from app.events import Passage
+from app.language.phrases import language_of
 from app.question import Message
 from app.settings import ModelSettings
 from vectorstore.errors import Unavailable
@@ -39,6 +41,7 @@ class LangChainAnswerer:
     def __init__(self, model: "BaseChatModel", settings: ModelSettings) -> None:
         self._model = model
         self._settings = settings
+        self._habit = Habit()
 
     @property
     def name(self) -> str:
@@ -51,16 +54,14 @@ class LangChainAnswerer:
         """Stream the answer; raises ModelFailure."""
         messages = chat_messages(question, passages=passages, history=history)
         pairs = [(message["role"], message["content"]) for message in messages]
-        pieces = with_refusal(self._pieces(pairs))
-        async with aclosing(pieces) as stream:
+        pieces = without_thoughts(self._pieces(pairs), self._habit)
+        async with aclosing(with_refusal(pieces, language=language_of(question))) as stream:
             async for piece in stream:
                 yield piece
 
     async def complete(self, prompt: str) -> str:
         """Return the whole reply to one user message; raises ModelFailure."""
-        pieces = self._pieces([("user", prompt)])
-        async with aclosing(pieces) as stream:
-            return "".join([piece async for piece in stream if isinstance(piece, str)])
+        return await whole(self._pieces([("user", prompt)]), self._habit)
 
     async def close(self) -> None:
         """Do nothing: LangChain's clients close with the process."""

@@ -1,42 +1,12 @@
 """Build the chat messages that ask a language model to answer from passages."""
 
 import secrets
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Literal, TypedDict
 
-from app.answer.answerer import Piece, Written
 from app.events import Passage
 from app.question import Message
 from prompts.loader import load
-
-SENTINEL = "NOT_IN_DOCUMENTS"
-
-
-async def with_refusal(pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Piece, None]:
-    """Pass an answer on; if it is the agreed sentinel, drop it and mark the ending as refused.
-
-    Text is held back only while it could still become the sentinel.
-    """
-    held, deciding, refused = "", True, False
-    async with aclosing(pieces) as stream:
-        async for piece in stream:
-            if isinstance(piece, Written):
-                if deciding and held:
-                    yield held
-                yield replace(piece, outcome="refused") if refused else piece
-            elif not deciding:
-                if not refused:
-                    yield piece
-            else:
-                held += piece
-                start = held.lstrip(" \n\"'*`")
-                refused = start.startswith(SENTINEL)
-                deciding = not refused and SENTINEL.startswith(start)
-                if not deciding and not refused:
-                    yield held
-
 
 _HISTORY_TURNS = 6
 _HISTORY_CHARACTERS = 1_500

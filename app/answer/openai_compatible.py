@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from app.answer.answerer import ModelFailure, Piece, Written
-from app.answer.messages import chat_messages, with_refusal
+from app.answer.messages import chat_messages
+from app.answer.spoken import Habit, whole, with_refusal, without_thoughts
 from app.events import Passage
+from app.language.phrases import language_of
 from app.question import Message
 from app.settings import ModelSettings
 
@@ -131,6 +133,7 @@ class OpenAICompatibleAnswerer:
     def __init__(self, settings: ModelSettings) -> None:
         self._settings = settings
         self._client: AsyncOpenAI | None = None
+        self._habit = Habit()
 
     @property
     def name(self) -> str:
@@ -142,16 +145,14 @@ class OpenAICompatibleAnswerer:
     ) -> AsyncGenerator[Piece, None]:
         """Stream the answer; raises ModelFailure. Closing the iterator closes the connection."""
         messages = chat_messages(question, passages=passages, history=history)
-        pieces = with_refusal(self._pieces(messages))
-        async with aclosing(pieces) as stream:
+        pieces = without_thoughts(self._pieces(messages), self._habit)
+        async with aclosing(with_refusal(pieces, language=language_of(question))) as stream:
             async for piece in stream:
                 yield piece
 
     async def complete(self, prompt: str) -> str:
         """Return the whole reply to one user message; raises ModelFailure."""
-        pieces = self._pieces([{"role": "user", "content": prompt}])
-        async with aclosing(pieces) as stream:
-            return "".join([piece async for piece in stream if isinstance(piece, str)])
+        return await whole(self._pieces([{"role": "user", "content": prompt}]), self._habit)
 
     async def close(self) -> None:
         """Close the connections; a later call opens new ones."""

@@ -146,7 +146,7 @@ def check(
 
     The window is found by words; a `checker` then reads the sentence with its passage, unless that is beyond doubt.
     """
-    texts = [(passage.text, _context(passage)) for passage in passages]
+    texts = [(passage.text, context_of(passage)) for passage in passages]
     best: tuple[float, int, Window] | None = None
     for found in _scored(read(sentence), texts):
         if best is None or found[0] > best[0] + 1e-9 or _is_tighter(found, than=best):
@@ -155,7 +155,7 @@ def check(
         return Grounding(0.0, "unsupported", None, Span(0, 0), "")
     value, place, window = best
     passage = passages[place]
-    value = _calibrated(_heard(value, sentence, passage.text, _context(passage), checker), tau)
+    value = _calibrated(_heard(value, sentence, passage.text, context_of(passage), checker), tau)
     start = passage.span.start + window.start
     evidence = Span(start, passage.span.start + window.end, _page(passage, start))
     return Grounding(value, verdict(value), passage, evidence, passage.text[window.start : window.end])
@@ -164,7 +164,7 @@ def check(
 def read_ahead(passages: Sequence[Passage]) -> None:
     """Read what `check` will read of these passages: tens of milliseconds that the first sentence then need not wait."""
     for passage in passages:
-        context = _context(passage)
+        context = context_of(passage)
         whole(passage.text, context)
         windows(passage.text, context)
 
@@ -253,7 +253,7 @@ def _measures_agree(stated: frozenset[str], known: frozenset[str]) -> bool:
     )
 
 
-def _context(passage: Passage) -> str:
+def context_of(passage: Passage) -> str:
     """Add the document's title and date, which an answer may name."""
     return _headed(passage.document.title, passage.document.modified, passage.context)
 

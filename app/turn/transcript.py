@@ -19,9 +19,11 @@ from app.events import (
     Started,
     Status,
     Text,
+    Verdict,
 )
 from app.guard import LinkGuard, inert
-from app.support.claim import claim
+from app.language.phrases import say
+from app.support.claim import claim, states_absence, states_nothing
 from app.support.ground import Grounding
 from vectorstore.language.marks import MARKER, MARKER_BEGUN, numbers
 from vectorstore.language.sentences import SentenceStream
@@ -106,16 +108,36 @@ class _Marker:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What becomes of what a language model writes: it leaves sentence by sentence, with a mark where nothing supports it.
+
+    With `hold` nothing leaves before the first sentence that states something and is supported. `asked` is the question.
+    """
+
+    asked: str
+    language: str
+    hold: bool
+
+
 class Transcript:
     """Turns raw deltas into Text, SentenceChecked and, at the end, Citations.
 
     A marker that names no passage is dropped, so that every `[n]` a client sees resolves. Offsets count the text
-    as it leaves.
+    as it leaves. Without `doubts` everything leaves as it comes.
     """
 
-    def __init__(self, passages: Sequence[Passage], *, check: Check, allowed_links: Sequence[str]) -> None:
+    def __init__(
+        self,
+        passages: Sequence[Passage],
+        *,
+        check: Check,
+        allowed_links: Sequence[str],
+        doubts: Doubts | None = None,
+    ) -> None:
         self._passages = {passage.number: passage for passage in passages}
         self._check = check
+        self._doubts = doubts
         # Before markers are read: a character that does not leave could hide in one.
         self._printable = Printable()
         self._resolved = Markers(self._passages)
@@ -124,7 +146,20 @@ class Transcript:
         self._markers: list[_Marker] = []
         self._citations: list[Citation] = []
         self._last: tuple[int, str] | None = None
+        self._written = ""
+        """The text without marks of ours: sentences, markers and claims are found in it."""
+        self._left = 0
+        """How much of it has left, or waits for a sentence that is supported."""
+        self._marks: list[tuple[int, int]] = []
+        """Where in it marks have been put, and how long they are."""
+        self._waiting: list[Event] = []
+        self._closed = False
+        self.supported = False
+        """Whether a sentence that states something is supported."""
+        self.absent = False
+        """Whether a sentence says that the documents do not hold something."""
         self.text = ""
+        """The text as it has left."""
 
     def feed(self, delta: str) -> Iterator[Event]:
         """Take more raw text; yield what can be shown."""
@@ -135,50 +170,121 @@ class Transcript:
         """The numbers of the passages that the answer cites so far."""
         return frozenset(marker.number for marker in self._markers)
 
-    def finish(self, note: str = "") -> Iterator[Event]:
-        """Yield what was held back, the last sentences, a note of our own, and the citations."""
+    @property
+    def holds_back(self) -> bool:
+        """Whether nothing has left because no sentence that states something is supported."""
+        return self._doubts is not None and self._doubts.hold and not self.supported
+
+    @property
+    def length(self) -> int:
+        """How many characters have been written, those included that have not left."""
+        return len(self._written)
+
+    def close(self) -> Iterator[Event]:
+        """Yield what was held back, and the last sentences."""
+        if self._closed:
+            return
+        self._closed = True
         last = self._resolved.feed(self._printable.finish()) + self._resolved.finish()
         yield from self._show(self._guard.feed(last) + self._guard.finish())
         for start, end in self._sentences.finish():
-            yield from self._closed(start, end)
-        if left := self._markers[len(self._citations) :]:
-            self._cite(left, "", (left[0].start, len(self.text)))
+            yield from self._let(self._sentence(start, end))
+        yield from self._let(self._up_to(len(self._written)))
+
+    def finish(self, note: str = "", *, refused: bool = False) -> Iterator[Event]:
+        """Close, then yield a note of our own and the citations. What has not left of a refusal never does."""
+        if not refused:
+            yield from self.close()
+            if left := self._markers[len(self._citations) :]:
+                self._cite(left, "", (left[0].start, len(self._written)))
         if note:
             added = own_words(note).delta
             added = f"\n\n{added}" if self.text else added
             self.text += added
             yield Text(added)
-        if self._citations:
+        if self._citations and not self._waiting:
             yield Citations(tuple(self._citations))
 
     def _show(self, delta: str) -> Iterator[Event]:
         if not delta:
             return
         before = self._markers[-1].end if self._markers else 0
-        seen = max(before, len(self.text) - 4)
-        self.text += delta
-        for shown in MARKER.finditer(self.text, seen):
+        seen = max(before, len(self._written) - 4)
+        self._written += delta
+        for shown in MARKER.finditer(self._written, seen):
             self._markers += [
                 _Marker(number, *shown.span()) for number in numbers(shown) if number in self._passages
             ]
-        yield Text(delta)
+        if self._doubts is None:
+            yield from self._let(self._up_to(len(self._written)))
         for start, end in self._sentences.feed(delta):
-            yield from self._closed(start, end)
+            yield from self._let(self._sentence(start, end))
 
-    def _closed(self, start: int, end: int) -> Iterator[Event]:
-        claimed = claim(self.text, start, end, list(self._passages.values()))
+    def _let(self, events: Iterable[Event]) -> Iterator[Event]:
+        """Let events out, or have them wait for a sentence that is supported."""
+        self._waiting += events
+        if self.holds_back:
+            return
+        waiting, self._waiting = self._waiting, []
+        for event in waiting:
+            if isinstance(event, Text):
+                self.text += event.delta
+            yield event
+
+    def _up_to(self, end: int, mark: str = "", at: int = 0) -> Iterator[Event]:
+        """Yield the text up to `end` that has not left, with a mark put in at `at`."""
+        delta = self._written[self._left : end]
+        if mark:
+            delta = delta[: at - self._left] + mark + delta[at - self._left :]
+            self._marks.append((at, len(mark)))
+        self._left = max(self._left, end)
+        if delta:
+            yield Text(delta)
+
+    def _begins(self, place: int) -> int:
+        return place + sum(length for at, length in self._marks if at <= place)
+
+    def _ends(self, place: int) -> int:
+        return place + sum(length for at, length in self._marks if at < place)
+
+    def _sentence(self, start: int, end: int) -> Iterator[Event]:
+        """Check a sentence that has closed, and let it go."""
+        passages = list(self._passages.values())
+        claimed = claim(self._written, start, end, passages)
         markers = [marker for marker in self._markers[len(self._citations) :] if marker.start < end]
+        if self._doubts and claimed and states_nothing(claimed, passages, self._doubts.asked):
+            claimed = ""
         if not claimed:
+            yield from self._up_to(end)
             # A marker on a line of its own cites for the sentence before it.
             if self._last:
                 self._cite(markers, self._last[1], (self._last[0], end))
             return
         self._last = start, claimed
         cited = [self._passages[number] for number in dict.fromkeys(marker.number for marker in markers)]
-        whole = self._check(claimed, cited or list(self._passages.values()))
-        yield SentenceChecked(start, end, whole.verdict, whole.support)
+        whole = self._check(claimed, cited or passages)
+        self.supported = self.supported or whole.verdict == "supported"
+        if self._doubts and whole.verdict != "supported" and states_absence(claimed):
+            # No passage can support it, and none need.
+            self.absent = True
+            yield from self._up_to(end)
+        else:
+            yield from self._up_to(end, *self._mark(start, end, whole.verdict))
+            yield SentenceChecked(self._begins(start), self._ends(end), whole.verdict, whole.support)
         begin = min([start, *(marker.start for marker in markers)])
         self._cite(markers, claimed, (begin, end), whole=whole if len(cited) == 1 else None)
+
+    def _mark(self, start: int, end: int, verdict: Verdict) -> tuple[str, int]:
+        """Return the words that mark a sentence, and where they stand: in a table's row after its first cell."""
+        if self._doubts is None or verdict == "supported":
+            return "", end
+        phrase = "unsupported" if verdict == "unsupported" else "partly_supported"
+        mark = f" {say(phrase, self._doubts.language)}"
+        if self._written[start] != "|":
+            return mark, end
+        cell = self._written.find("|", start + 1, end)
+        # Cells beyond a table's head are not shown.
+        return (f"{mark.strip()} ", cell) if cell > 0 else (mark, end)
 
     def _cite(
         self,
@@ -196,8 +302,8 @@ class Transcript:
             self._citations.append(
                 Citation(
                     number=marker.number,
-                    marker=(marker.start, marker.end),
-                    claim=span,
+                    marker=(self._begins(marker.start), self._ends(marker.end)),
+                    claim=(self._begins(span[0]), self._ends(span[1])),
                     document=passage.document,
                     evidence=found.evidence,
                     quote=found.quote,

@@ -14,16 +14,28 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from app.answer.answerer import Answerer, ModelFailure
-from app.events import Done, Event, Failed, Passage, Sources, Started, Status
+from app.events import (
+    Done,
+    Event,
+    Explained,
+    Failed,
+    Passage,
+    SentenceChecked,
+    Sources,
+    Started,
+    Status,
+    Text,
+)
 from app.language.phrases import language_of, say
 from app.question import Part, Question, Understood
-from app.reader.answerable import PassagesRead, refusal_text
+from app.reader.answerable import Answerability, PassagesRead, refusal_text
 from app.reader.extractive import EXTRACTIVE, ExtractiveAnswerer
+from app.settings import Unsupported
 from app.support.ground import read_ahead
 from app.turn.explanation import explained
 from app.turn.retrieve import Found, Packed, Retriever
 from app.turn.transcript import Check, fit_to_leave, own_words
-from app.turn.writing import Ahead, Stopwatch, Task, Writing
+from app.turn.writing import Stopwatch, Task, Writing
 from app.understand.condense import Condense, asking_back, understand, which
 from app.understand.smalltalk import without_documents
 from vectorstore.types import Vector
@@ -43,16 +55,14 @@ class Turn:
     condense: Condense
     read: ReadPassages
     check: Check
-    ahead: bool
-    """Whether a language model is asked while it is still being decided whether the passages hold an answer."""
+    unsupported: Unsupported
+    """What becomes of a model's sentences that the passages do not support."""
     model: Answerer | None = None
     """Writes the answer; None: it is quoted from the passages."""
     fallback: bool = False
     """Whether an answer is quoted where the model fails."""
     prompt_hash: str = ""
     """Which wording of the prompt asks the model; empty without one."""
-    strict: bool = False
-    """Whether sentences that the sources do not support are rewritten once, and else withheld."""
     complete: Complete | None = None
 
     @property
@@ -85,17 +95,17 @@ class Turn:
             yield Sources(packed.passages)
             watch.lap("packing")
             reading = asyncio.ensure_future(asyncio.to_thread(self._read, asked, found, packed))
-            async with Ahead() as ahead:
-                writing = self._writing(asked, found, packed, reading, watch)
-                if self.complete and self.ahead and packed.passages and not unclear:
-                    ahead.start(writing)
-                decision = (await reading).decision
-                watch.lap("deciding")
-                yield explained(
+
+            def told(decision: Answerability) -> Explained:
+                return explained(
                     asked, found, packed, decision, prompt_hash=self.prompt_hash, timings=watch.take()
                 )
+
+            if self.model is None or unclear or not packed.passages:
+                decision = (await reading).decision
+                watch.lap("deciding")
+                yield told(decision)
                 if unclear or decision.outcome == "refused":
-                    await ahead.stop()
                     yield own_words(
                         asking_back(unclear, asked.language)
                         if unclear
@@ -103,15 +113,17 @@ class Turn:
                     )
                     yield Done(outcome="answered" if unclear else "refused")
                     return
-                yield Status("writing")
-                if self.complete is not None:
-                    # While the model thinks: checking its first sentence would hold up every other stream.
-                    asyncio.get_running_loop().run_in_executor(None, read_ahead, packed.passages)
-                if not ahead.started:
-                    ahead.start(writing)
-                async with aclosing(ahead.events()) as events:
-                    async for event in events:
-                        yield event
+            yield Status("writing")
+            writing = self._writing(asked, watch, reading).events(
+                Task(asked, packed.passages, found.hits, reading)
+            )
+            if self.model is not None:
+                # While the model thinks: checking its first sentence would hold up every other stream.
+                asyncio.get_running_loop().run_in_executor(None, read_ahead, packed.passages)
+                writing = _with_estimate(writing, reading, told)
+            async with aclosing(writing) as events:
+                async for event in events:
+                    yield event
         except ModelFailure as failure:
             if failure.hint:
                 _log.warning("%s: %s", failure.code, failure.hint)
@@ -124,22 +136,34 @@ class Turn:
     def _read(self, asked: Understood, found: Found, packed: Packed) -> PassagesRead:
         return self.read(asked.parts, found.vectors[-len(asked.parts) :], packed.passages)
 
-    def _writing(
-        self,
-        asked: Understood,
-        found: Found,
-        packed: Packed,
-        reading: Awaitable[PassagesRead],
-        watch: Stopwatch,
-    ) -> AsyncGenerator[Event, None]:
-        quoting = ExtractiveAnswerer(reading, language=asked.language)
-        writing = Writing(
-            answerer=self.model or quoting,
+    def _writing(self, asked: Understood, watch: Stopwatch, reading: Awaitable[PassagesRead]) -> Writing:
+        return Writing(
+            quoting=ExtractiveAnswerer(reading, language=asked.language),
             check=self.check,
             tokens=self.retriever.tokens,
             watch=watch,
-            fallback=quoting if self.model and self.fallback else None,
-            strict=self.strict,
+            unsupported=self.unsupported,
+            model=self.model,
+            fallback=self.fallback,
             complete=self.complete,
         )
-        return writing.events(Task(asked, packed.passages, found.hits, reading))
+
+
+async def _with_estimate(
+    events: AsyncGenerator[Event, None],
+    reading: asyncio.Future[PassagesRead],
+    told: Callable[[Answerability], Explained],
+) -> AsyncGenerator[Event, None]:
+    """Tell how likely the passages hold an answer once that is known. A model's words do not wait for it."""
+    waiting = True
+    async with aclosing(events):
+        try:
+            async for event in events:
+                if waiting and (reading.done() or not isinstance(event, Text | SentenceChecked)):
+                    waiting = False
+                    yield told((await reading).decision)
+                yield event
+        except ModelFailure:
+            if waiting:
+                yield told((await reading).decision)
+            raise

@@ -4,20 +4,21 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Self, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
-from app.answer.answerer import Answerer, ModelFailure, Piece, Written
-from app.answer.messages import SENTINEL, rewrite_prompt
-from app.events import Done, Event, FollowUps, Passage, Timing, Usage
+from app.answer.answerer import Answerer, ModelFailure, Piece, Restart, Written
+from app.answer.messages import rewrite_prompt
+from app.answer.spoken import refuses
+from app.events import Done, Event, FollowUps, Passage, Text, Timing, Usage
 from app.language.phrases import say
 from app.language.quotation import quoted
-from app.question import Understood
+from app.question import Message, Understood
 from app.reader.answerable import PassagesRead, refusal_text
-from app.support.claim import claim
+from app.settings import Unsupported
+from app.support.claim import claim, states_absence, states_nothing
 from app.turn.retrieve import TokenCounter
-from app.turn.transcript import Check, Transcript
+from app.turn.transcript import Check, Doubts, Transcript
 from app.understand.follow_ups import follow_ups
 from vectorstore.language.marks import cited
 from vectorstore.language.sentences import SentenceStream
@@ -31,20 +32,38 @@ async def supported_only(
     pieces: AsyncGenerator[Piece, None],
     *,
     passages: Sequence[Passage],
+    asked: str,
     check: Check,
     rewrite: Rewrite | None = None,
 ) -> AsyncGenerator[Piece, None]:
     """Pass on whole sentences that the passages support; an answer of which nothing is left is a refusal."""
+
+    def holds(text: str, span: tuple[int, int]) -> bool:
+        claimed = claim(text, *span, passages)
+        if not claimed or states_absence(claimed) or states_nothing(claimed, passages, asked):
+            return True
+        numbers = cited(text[slice(*span)])
+        named = [passage for passage in passages if passage.number in numbers]
+        return check(claimed, named or list(passages)).verdict == "supported"
+
     stream, text, said, lost = SentenceStream(quotations=True), "", False, False
     async with aclosing(pieces) as source:
         async for piece in source:
+            if isinstance(piece, Restart):
+                stream, text, said, lost = SentenceStream(quotations=True), "", False, False
+                yield piece
+                continue
             if isinstance(piece, str):
                 text += piece
                 closed = stream.feed(piece)
             else:
-                closed = stream.finish()
+                # Of a refusal nothing is left to be said.
+                closed = stream.finish() if piece.outcome != "refused" else []
             for start, end in closed:
-                kept = await _kept(text, (start, end), passages, check=check, rewrite=rewrite)
+                kept = text[start:end] if holds(text, (start, end)) else ""
+                if not kept and rewrite is not None:
+                    second = await _second_wording(text[start:end], passages, rewrite)
+                    kept = second if holds(second, (0, len(second))) else ""
                 if kept:
                     yield _lead(text, start) + kept if said else kept
                 said, lost = said or bool(kept), lost or not kept
@@ -52,31 +71,12 @@ async def supported_only(
                 yield replace(piece, outcome="refused") if lost and not said else piece
 
 
-async def _kept(
-    text: str, span: tuple[int, int], passages: Sequence[Passage], *, check: Check, rewrite: Rewrite | None
-) -> str:
-    """Return the sentence, its second wording, or nothing."""
-    sentence = text[slice(*span)]
-    if _supported(text, span, passages, check):
-        return sentence
-    if rewrite is None:
-        return ""
+async def _second_wording(sentence: str, passages: Sequence[Passage], rewrite: Rewrite) -> str:
     try:
         second = (await rewrite(sentence, passages)).strip()
     except ModelFailure:
         return ""
-    if not second or second.startswith(SENTINEL):
-        return ""
-    return second if _supported(second, (0, len(second)), passages, check) else ""
-
-
-def _supported(text: str, span: tuple[int, int], passages: Sequence[Passage], check: Check) -> bool:
-    claimed = claim(text, *span, passages)
-    if not claimed:
-        return True
-    numbers = cited(text[slice(*span)])
-    named = [passage for passage in passages if passage.number in numbers]
-    return check(claimed, named or list(passages)).verdict == "supported"
+    return "" if refuses(second) else second
 
 
 def _lead(text: str, start: int) -> str:
@@ -117,66 +117,12 @@ class Stopwatch:
         return laps
 
 
-class Ahead:
-    """Holds a stream's first event back; leaving the block closes the stream and whatever is upstream of it.
-
-    Only the first event is waited for in a task of its own: the others come as they are asked for.
-    """
-
-    def __init__(self) -> None:
-        self._stream: AsyncGenerator[Event, None] | None = None
-        self._first: asyncio.Task[Event | None] | None = None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
-
-    @property
-    def started(self) -> bool:
-        """Say whether a stream has begun."""
-        return self._stream is not None
-
-    def start(self, stream: AsyncGenerator[Event, None]) -> None:
-        """Begin; the first event is asked for at once."""
-        self._stream = stream
-        self._first = asyncio.create_task(_first(stream))
-
-    async def events(self) -> AsyncGenerator[Event, None]:
-        """Yield what the stream yields; raises what it raises."""
-        stream, first = self._stream, self._first
-        if stream is None or first is None:
-            return
-        async with aclosing(stream):
-            event = await first
-            self._first = None
-            if event is None:
-                return
-            yield event
-            async for event in stream:
-                yield event
-
-    async def stop(self) -> None:
-        """Close the stream; what its first step came to is nobody's business any more."""
-        first, self._first = self._first, None
-        if first is not None:
-            first.cancel()
-            await asyncio.wait([first])
-            if not first.cancelled():
-                first.exception()
-        if self._stream is not None:
-            await self._stream.aclose()
-
-
-async def _first(stream: AsyncGenerator[Event, None]) -> Event | None:
-    return await anext(stream, None)
-
-
-_AT_ONCE = 4_096
+_AT_ONCE = 1_024
 """The most characters read at once: the run's limit stops what is too much before all of it is read."""
+
+
+_MOST_HELD = 16_384
+"""Characters without a supported sentence after which a model is heard no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,48 +136,120 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
-    """The way an answer is written in one turn."""
+class Instead:
+    """Quotes in the place of what a model wrote, which say so. `spent` is what the model read and wrote."""
 
-    answerer: Answerer
+    quoting: Answerer
+    task: Task
+    spent: Written
+
+    @property
+    def name(self) -> str:
+        """The name of what writes."""
+        return self.quoting.name
+
+    async def write(
+        self, question: str, *, passages: Sequence[Passage], history: Sequence[Message]
+    ) -> AsyncGenerator[Piece, None]:
+        """Stream the quotes after a sentence of our own; refuse where there are none."""
+        before = f"{say('instead', self.task.asked.language)}\n\n"
+        async with aclosing(self.quoting.write(question, passages=passages, history=history)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, str):
+                    yield before + piece
+                    before = ""
+                elif isinstance(piece, Written):
+                    spent = self.spent
+                    yield replace(piece, input_tokens=spent.input_tokens, output_tokens=spent.output_tokens)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An answer as far as it has been written."""
+
+    transcript: Transcript
+    ending: Written = field(default_factory=Written)
+    said: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """The way an answer is written in one turn: by `model`, or where there is none, or it fails, by `quoting`."""
+
+    quoting: Answerer
     check: Check
     tokens: TokenCounter
     watch: Stopwatch
-    fallback: Answerer | None = None
-    strict: bool = False
+    unsupported: Unsupported
+    model: Answerer | None = None
+    fallback: bool = False
     complete: Callable[[str], Awaitable[str]] | None = None
 
     async def events(self, task: Task) -> AsyncGenerator[Event, None]:
         """Write; while nothing has been shown, read less where it was too much, else fall back."""
-        transcript = Transcript(task.passages, check=self.check, allowed_links=_links(task.passages))
-        ending, said = Written(), False
+        draft = _Draft(self._transcript(task))
         try:
-            async with aclosing(self._pieces(task)) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Written):
-                        ending = piece
-                        if not said and piece.outcome != "refused":
-                            raise _silent(piece)
-                        continue
-                    said = said or bool(piece.strip())
-                    self.watch.mark("first_text")
-                    for event in transcript.feed(piece):
-                        yield event
+            async with aclosing(self._drafted(task, draft)) as events:
+                async for event in events:
+                    if isinstance(event, Text):
+                        self.watch.mark("first_text")
+                    yield event
+            other = self._instead(task, draft)
         except ModelFailure as failure:
-            other = None if transcript.text else self._second(task, failure)
+            other = None if draft.transcript.text else self._second(task, failure)
             if other is None:
-                for event in transcript.finish():
+                for event in draft.transcript.finish():
                     yield event
                 raise
-            async with aclosing(other[0].events(other[1])) as events:
-                async for event in events:
-                    yield event
-            return
-        # A language model says itself what is missing.
-        told = self.complete or ending.outcome != "answered"
-        unanswered = () if told else (await task.reading).unanswered
-        for event in self._closing(task, transcript, ending, unanswered):
+        rest = other[0].events(other[1]) if other else self._closing(task, draft)
+        async with aclosing(rest) as events:
+            async for event in events:
+                yield event
+
+    async def _drafted(self, task: Task, draft: _Draft) -> AsyncGenerator[Event, None]:
+        """Write, up to the last word; raises ModelFailure where there is none."""
+        async with aclosing(self._pieces(task)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Restart):
+                    # What has been shown by then cannot be taken back.
+                    if not draft.transcript.text:
+                        draft.transcript, draft.said = self._transcript(task), False
+                elif isinstance(piece, Written):
+                    draft.ending = piece
+                else:
+                    draft.said = draft.said or bool(piece.strip())
+                    for event in draft.transcript.feed(piece):
+                        yield event
+                    if draft.transcript.holds_back and draft.transcript.length > _MOST_HELD:
+                        break
+        if not draft.said and draft.ending.outcome != "refused":
+            raise _silent(draft.ending)
+        for event in draft.transcript.close() if draft.ending.outcome != "refused" else ():
             yield event
+
+    def _instead(self, task: Task, draft: _Draft) -> "tuple[Writing, Task] | None":
+        """Decide what came of the question where a model wrote; return how it is quoted where nothing has been shown.
+
+        Nothing that is supported and a word that it is not there, or nothing left, is a refusal.
+        """
+        if self.model is None:
+            return None
+        transcript, ending = draft.transcript, draft.ending
+        if transcript.supported:
+            if ending.outcome == "refused":
+                draft.ending = replace(ending, outcome="answered")
+        elif transcript.absent or self.unsupported == "withhold":
+            draft.ending = replace(ending, outcome="refused")
+        elif transcript.holds_back and ending.outcome != "refused":
+            return replace(self, model=None, quoting=Instead(self.quoting, task, ending)), task
+        return None
+
+    def _transcript(self, task: Task) -> Transcript:
+        doubts = None
+        if self.model is not None:
+            asked = task.asked
+            doubts = Doubts(asked.alone.whole, asked.language, hold=self.unsupported != "mark")
+        return Transcript(task.passages, check=self.check, allowed_links=_links(task.passages), doubts=doubts)
 
     async def _pieces(self, task: Task) -> AsyncGenerator[Piece, None]:
         """Write, and cut what comes all at once: other streams go on between."""
@@ -246,13 +264,17 @@ class Writing:
 
     def _written(self, task: Task) -> AsyncGenerator[Piece, None]:
         asked = task.asked
-        pieces = self.answerer.write(
+        pieces = (self.model or self.quoting).write(
             asked.alone.whole, passages=task.passages, history=asked.question.history
         )
-        if not self.strict:
+        if self.model is None or self.unsupported != "withhold":
             return pieces
         return supported_only(
-            pieces, passages=task.passages, check=self.check, rewrite=self._rewrite if self.complete else None
+            pieces,
+            passages=task.passages,
+            asked=asked.alone.whole,
+            check=self.check,
+            rewrite=self._rewrite if self.complete else None,
         )
 
     async def _rewrite(self, sentence: str, passages: Sequence[Passage]) -> str:
@@ -267,25 +289,28 @@ class Writing:
             self.watch.mark("overflow")
             # The first ones keep their numbers, which the client has seen.
             return self, replace(task, passages=task.passages[: (whole + 1) // 2])
-        if self.fallback is not None:
-            return replace(self, answerer=self.fallback, fallback=None, complete=None), task
+        if self.fallback and self.model is not None:
+            return replace(self, model=None), task
         return None
 
-    def _closing(
-        self, task: Task, transcript: Transcript, ending: Written, unanswered: Sequence[str]
-    ) -> Sequence[Event]:
-        """Return what follows the last word: citations, what to ask next, usage, the end."""
-        asked, language, events = task.asked.alone.whole, task.asked.language, list[Event]()
+    async def _closing(self, task: Task, draft: _Draft) -> AsyncGenerator[Event, None]:
+        """Yield what follows the last word: citations, what to ask next, usage, the end."""
+        asked, language = task.asked.alone.whole, task.asked.language
+        transcript, ending = draft.transcript, draft.ending
         refused = ending.outcome == "refused"
-        refusal = refusal_text(task.passages, language) if refused else ""
-        events += transcript.finish(refusal or _note(ending, unanswered, language))
+        # A language model says itself what is missing.
+        told = self.model or ending.outcome != "answered"
+        unanswered = () if told else (await task.reading).unanswered
+        note = refusal_text(task.passages, language) if refused else _note(ending, unanswered, language)
+        for event in transcript.finish(note, refused=refused):
+            yield event
         if not refused:
             cited = [passage for passage in task.passages if passage.number in transcript.cited]
             if questions := follow_ups(asked, task.hits, cited=cited, language=language):
-                events.append(FollowUps(questions))
+                yield FollowUps(questions)
         self.watch.lap("writing")
-        events.append(replace(self._usage(task, transcript.text, ending), timings=self.watch.take()))
-        return [*events, Done(ending.reason, ending.outcome)]
+        yield replace(self._usage(task, transcript.text, ending), timings=self.watch.take())
+        yield Done(ending.reason, ending.outcome)
 
     def _usage(self, task: Task, text: str, ending: Written) -> Usage:
         read = ending.input_tokens

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Literal, TypeAlias
 
 from app.answer.answerer import ModelFailure
+from app.answer.spoken import refuses
 from app.language.facts import facts, names
 from app.language.phrases import language_of, listed, say
 from app.language.quotation import quoted
@@ -164,7 +165,8 @@ async def by_model(
     conversation = "\n".join(f"{message.role}: {message.text[:800]}" for message in history[-6:])
     prompt = load("condense").fill(conversation=conversation, question=question)
     try:
-        if said := (await complete(prompt)).strip():
+        said = (await complete(prompt)).strip()
+        if said and not refuses(said):
             return Part(said[:_LONGEST])
     except ModelFailure:
         pass

@@ -15,6 +15,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from app.events import Citation, Passage, SentenceChecked
 from app.events import Outcome as Said
+from app.support.claim import claim
 from app.support.ground import check
 from eval.cases import Case
 from eval.metrics.outcome import Outcome
@@ -164,8 +165,9 @@ def _citations(said: Answer, passages: Sequence[Passage]) -> list[Citation]:
 
 def _checked(answer: str, passages: Sequence[Passage]) -> list[SentenceChecked]:
     rests = [
-        (start, end, check(unmarked(answer[start:end]).strip(), passages))
+        (start, end, check(claimed, passages))
         for start, end in sentence_spans(answer, quotations=True)
+        if (claimed := claim(answer, start, end, passages))
     ]
     return [SentenceChecked(start, end, found.verdict, found.support) for start, end, found in rests]
 

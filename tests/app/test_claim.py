@@ -50,13 +50,15 @@ def renamed(found: Passage, title: str) -> Passage:
 
 
 def strictly(question: str, passages: Sequence[Passage]) -> tuple[str, str]:
-    """Return the answer as written, and as strict mode and a demanding check let it through."""
+    """Return the answer as written, and as withholding with a demanding check lets it through."""
 
     answerer = quoting(question, passages)
 
     async def collect(strict: bool) -> str:
         pieces = answerer.write(question, passages=passages, history=())
-        kept = supported_only(pieces, passages=passages, check=demanding) if strict else pieces
+        kept = (
+            supported_only(pieces, passages=passages, asked=question, check=demanding) if strict else pieces
+        )
         return "".join([piece async for piece in kept if not isinstance(piece, Written)])
 
     return asyncio.run(collect(strict=False)), asyncio.run(collect(strict=True))
@@ -64,7 +66,7 @@ def strictly(question: str, passages: Sequence[Passage]) -> tuple[str, str]:
 
 @pytest.mark.parametrize("titles", TITLES)
 @pytest.mark.parametrize("language", list(ASKED))
-def test_strict_mode_keeps_the_words_that_name_disagreeing_documents(
+def test_withholding_keeps_the_words_that_name_disagreeing_documents(
     language: str, titles: tuple[str, str]
 ) -> None:
     question, passages = disagreeing(language, titles)
@@ -121,7 +123,7 @@ def test_a_quotation_of_several_sentences_is_one_claim_with_its_marker() -> None
     assert claim(QUOTED, 0, len(QUOTED), [STEPS]) == "A, Note: Close the valve. Then wait."
 
 
-def test_strict_mode_leaves_no_half_of_a_quotation() -> None:
+def test_withholding_leaves_no_half_of_a_quotation() -> None:
     def only_the_second(sentence: str, passages: Sequence[Passage]) -> Grounding:
         held = "wait" in sentence and "valve" not in sentence
         return replace(check(sentence, passages), verdict="supported" if held else "unsupported")
@@ -131,6 +133,8 @@ def test_strict_mode_leaves_no_half_of_a_quotation() -> None:
             yield QUOTED
             yield Written()
 
-        return [one async for one in supported_only(pieces(), passages=[STEPS], check=only_the_second)]
+        return [
+            one async for one in supported_only(pieces(), passages=[STEPS], asked="", check=only_the_second)
+        ]
 
     assert asyncio.run(kept()) == [Written(outcome="refused")]

@@ -60,7 +60,7 @@ def told(searched: str) -> Explained:
     found = Considered(
         1, ChunkId("c"), DocumentId("doc_handbook"), "T", "u", ("H",), None, 0.987654321, (stage,)
     )
-    return Explained(searched, Generation(1), 0.5, 0.4, candidates=(found,) * 20)
+    return Explained(searched, Generation(1), 0.5, 0.4, 0.2, candidates=(found,) * 20)
 
 
 def add(records: Records, run: str, conversation: str, asked: str, answer: str) -> None:

@@ -7,24 +7,27 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from app.events import Event, Failed
+from app.events import Done, Event, Failed
 from app.question import Question
 from app.runs.runs import MemoryBoard, Runs
-from app.settings import RunSettings
+from app.settings import RunSettings, Unsupported
 from app.support import ground
 from app.turn.retrieve import TokenCounter
 from app.turn.writing import Stopwatch, Task, Writing
 from tests.app.boards import read
 from tests.app.reader import Ready
-from tests.app.test_writing import ASKED, LEAVE, QUESTION, Scripted
+from tests.app.test_writing import ASKED, LEAVE, QUESTION, Scripted, text_of
 
 
-async def told(token: str, limits: RunSettings) -> tuple[Runs, list[Event], float]:
+async def told(
+    token: str, limits: RunSettings, unsupported: Unsupported = "mark"
+) -> tuple[Runs, list[Event], float]:
     """Answer with one token; return the events and the most processor time that the loop was held for, in seconds."""
 
     async def turn(question: Question, run: str) -> AsyncGenerator[Event, None]:
         counter = TokenCounter("words", len)
-        writing = Writing(Scripted((token,)), ground.check, counter, Stopwatch())
+        quoting, model = Scripted(("“Interns get 12 days.” [1]",)), Scripted((token,))
+        writing = Writing(quoting, ground.check, counter, Stopwatch(), unsupported, model)
         async for event in writing.events(Task(ASKED, (LEAVE,), (), Ready())):
             yield event
 
@@ -52,6 +55,15 @@ def test_the_loop_goes_on_while_a_long_token_is_read(bit: str) -> None:
     limits = RunSettings(max_answer_chars=800_000)
     _, events, longest = asyncio.run(told(bit * (900_000 // len(bit)), limits))
     assert isinstance(events[-1], Failed)
+    assert longest < 0.05
+
+
+@pytest.mark.parametrize("bit", ["Pets fly. ", "[", "Hello! "])
+def test_what_is_held_back_does_not_grow_without_end(bit: str) -> None:
+    limits = RunSettings(max_answer_chars=100_000)
+    _, events, longest = asyncio.run(told(bit * (900_000 // len(bit)), limits, "quote"))
+    assert events[-1] == Done()
+    assert text_of(events).endswith("\n\n“Interns get 12 days.” [1]")
     assert longest < 0.05
 
 

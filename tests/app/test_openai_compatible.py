@@ -102,13 +102,12 @@ def test_passages_are_fenced_by_a_delimiter_that_changes(model: ScriptedModel) -
     assert "Staff get 25 days" in model.requests[0]["messages"][-1]["content"]
 
 
-@pytest.mark.parametrize("text", ["NOT_IN_DOCUMENTS", " NOT_IN_DOCUMENTS.", '"NOT_IN_DOCUMENTS" because'])
-def test_the_agreed_refusal_never_reaches_the_reader(text: str) -> None:
-    with scripted_model(text=text) as model:
+def test_the_agreed_refusal_never_reaches_the_reader() -> None:
+    with scripted_model(text="I am sorry, NOT_IN_DOCUMENTS. Ask HR.") as model:
         pieces = asyncio.run(written(answerer(model.url)))
-    assert [piece for piece in pieces if isinstance(piece, str)] == []
+    assert "".join(piece for piece in pieces if isinstance(piece, str)) == "I am sorry, "
     assert isinstance(pieces[-1], Written)
-    assert pieces[-1].refused
+    assert pieces[-1].outcome == "refused"
 
 
 def test_an_answer_that_begins_like_the_refusal_is_kept() -> None:

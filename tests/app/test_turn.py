@@ -1,10 +1,13 @@
 """A turn over a real index: what it emits, in which order, and how it ends whatever happens."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,7 @@ from app.events import (
     Citations,
     Done,
     Event,
+    Explained,
     Failed,
     SentenceChecked,
     Sources,
@@ -27,6 +31,9 @@ from tests.fakes.handbook import small_handbook
 from tests.fakes.scripted_model import ScriptedModel, scripted_model
 from vectorstore.types import Scope
 
+SUPPORTED = (
+    "Full-time staff get 25 days of annual leave [1]. Interns get 12 days [1]. They expire on 31 March [1]."
+)
 LEAVE = "How many days of annual leave do full-time staff get?"
 
 
@@ -152,7 +159,9 @@ def test_a_model_s_answer_is_cited_and_what_it_invents_is_marked(tmp_path: Path)
     with scripted_model(text=said) as model, small_handbook(tmp_path, **by_model(tmp_path, model)) as parts:
         events = ask(parts, LEAVE)
     assert_well_formed(events)
-    assert "[9]" not in text_of(events)
+    assert text_of(events) == (
+        "Full-time staff get 25 days of annual leave [1]. The CEO gets 90 days [1]. (Not supported by the sources.)"
+    )
     assert [event.verdict for event in events if isinstance(event, SentenceChecked)] == [
         "supported",
         "unsupported",
@@ -171,39 +180,117 @@ def test_a_model_s_refusal_is_a_refusal(tmp_path: Path) -> None:
     assert "NOT_IN_DOCUMENTS" not in text_of(events)
 
 
-def test_a_model_that_writes_ahead_of_a_refusal_is_broken_off_unseen(tmp_path: Path) -> None:
-    async def until_closed(parts: Parts, model: ScriptedModel) -> list[Event]:
-        async with aclosing(parts.turn.answer(Question(LEAVE, Scope(), top_k=6), "run_1")) as events:
-            found = [event async for event in events]
-        left = time.monotonic()
-        while model.open and time.monotonic() - left < 5:
-            await asyncio.sleep(0.01)
-        await parts.disconnect()
-        return found
+@pytest.mark.parametrize("unsupported", ["quote", "mark", "withhold"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Answer: NOT_IN_DOCUMENTS",
+        "I am sorry, `not_in_documents`.",
+        "<think>25 days? No.</think>\n\nNOT_IN_DOCUMENTS",
+    ],
+)
+def test_a_model_s_refusal_in_any_dress_shows_nothing_else(
+    tmp_path: Path, said: str, unsupported: str
+) -> None:
+    with (
+        scripted_model(text=said) as model,
+        small_handbook(tmp_path, **by_model(tmp_path, model, unsupported=unsupported)) as parts,
+    ):
+        events = ask(parts, LEAVE)
+    assert events[-1] == Done(outcome="refused")
+    assert text_of(events).startswith("I could not find the answer in the documents I can search.")
+    assert citations_of(events).citations == ()
+
+
+@pytest.mark.parametrize("begun", ["<think>", ""])
+def test_what_a_model_thinks_aloud_is_neither_shown_nor_checked_nor_searched(
+    tmp_path: Path, begun: str
+) -> None:
+    thought = f"{begun}They ask for days. Was it 30 before? I will say 25.</think>\n\n"
+    said = "Full-time staff get 25 days of annual leave [1]."
+    with (
+        scripted_model(text=thought + said) as model,
+        small_handbook(tmp_path, **by_model(tmp_path, model)) as parts,
+    ):
+        events = ask(
+            parts, "And for full-time staff?", Message("user", LEAVE), Message("assistant", "25 [1].")
+        )
+    assert text_of(events) == said
+    assert [event.detail for event in events if isinstance(event, Status)][1] == said
+    assert [event.verdict for event in events if isinstance(event, SentenceChecked)] == ["supported"]
+    assert "Was it 30" not in str(model.requests)
+
+
+def test_a_model_decides_whatever_the_reader_thinks(tmp_path: Path) -> None:
+    said = "Full-time staff get 25 days of annual leave [1]."
+    with (
+        scripted_model(text=said) as model,
+        small_handbook(
+            tmp_path, **by_model(tmp_path, model, answer_threshold=1.0, unsure_threshold=1.0)
+        ) as parts,
+    ):
+        events = ask(parts, LEAVE)
+        assert len(model.requests) == 1
+    assert text_of(events) == said
+    assert events[-1] == Done()
+    (told,) = (event for event in events if isinstance(event, Explained))
+    assert told.probability < told.threshold
+
+
+def test_a_model_is_not_asked_where_nothing_at_all_is_found(tmp_path: Path) -> None:
+    from app.build import build
+    from app.settings import ModelSettings, Settings
+    from vectorstore.settings import StoreSettings
+
+    with scripted_model() as model:
+        settings = ModelSettings(llm_base_url=model.url, llm_model="answer")
+        parts = build(Settings(store=StoreSettings(data_dir=tmp_path / "none"), model=settings))
+        try:
+            assert ask(parts, LEAVE)[-1] == Done(outcome="refused")
+        finally:
+            parts.close()
+        assert not model.requests
+
+
+def test_a_model_s_first_words_do_not_wait_for_the_reader(tmp_path: Path) -> None:
+    shown = threading.Event()
+
+    def slow(*values: Any) -> Any:
+        assert shown.wait(10), "the text waited"
+        return read(*values)
 
     with (
-        scripted_model(text="word " * 300, delay=0.02) as model,
-        small_handbook(tmp_path, **by_model(tmp_path, model, answer_threshold=1.0)) as parts,
+        scripted_model(text=SUPPORTED) as model,
+        small_handbook(tmp_path, **by_model(tmp_path, model)) as parts,
     ):
-        events = asyncio.run(until_closed(parts, model))
-        assert not model.open
-    assert_well_formed(events)
-    assert "word" not in text_of(events)
-    assert events[-1] == Done(outcome="refused")
+        read, turn = parts.turn.read, replace(parts.turn, read=slow)
+
+        async def collect() -> list[Event]:
+            found = list[Event]()
+            async with aclosing(turn.answer(Question(LEAVE, Scope(), top_k=6), "run_1")) as events:
+                async for event in events:
+                    found.append(event)
+                    if isinstance(event, Text):
+                        shown.set()
+            await parts.disconnect()
+            return found
+
+        kinds = [type(event) for event in asyncio.run(collect())]
+    assert kinds.index(Text) < kinds.index(Explained) < kinds.index(Usage)
 
 
 def test_a_link_in_a_model_s_answer_is_broken(tmp_path: Path) -> None:
-    said = "Staff get 25 days [1]. ![x](https://evil.example/?q=25)"
+    said = "Full-time staff get 25 days [1]. ![x](https://evil.example/?q=25)"
     with scripted_model(text=said) as model, small_handbook(tmp_path, **by_model(tmp_path, model)) as parts:
         answer = text_of(ask(parts, LEAVE))
-    assert answer == "Staff get 25 days [1]. ! [x] (`https://evil.example/?q=25`)"
+    assert answer.startswith("Full-time staff get 25 days [1]. ! [x] (`https://evil.example/?q=25`)")
 
 
 @pytest.mark.parametrize(
     ("fault", "code"),
     [("cut", "model_cut_off"), ("stalls", "model_timeout"), ("wrong-key", "model_refused_key")],
 )
-def test_a_fault_ends_in_one_failure_that_keeps_what_was_written(
+def test_a_fault_ends_in_one_failure_that_keeps_what_was_shown(
     tmp_path: Path, model: ScriptedModel, fault: str, code: str
 ) -> None:
     with small_handbook(tmp_path, **by_model(tmp_path, model, fault)) as parts:
@@ -235,7 +322,7 @@ def test_closing_a_turn_closes_the_model_s_connection(tmp_path: Path) -> None:
         return model.closed_at - left
 
     with (
-        scripted_model(text="word " * 300, delay=0.02) as model,
+        scripted_model(text=SUPPORTED + " word" * 300, delay=0.02) as model,
         small_handbook(tmp_path, **by_model(tmp_path, model)) as parts,
     ):
         took = [asyncio.run(leave(parts, model)) for _ in range(3)]

@@ -12,6 +12,7 @@ from app.answer.answerer import ModelFailure, Piece, Written
 from app.events import Done, Event, FailureCode, Passage, SentenceChecked, Text
 from app.language.phrases import say
 from app.question import Message, Question
+from app.settings import Unsupported
 from app.support import ground
 from app.turn.retrieve import TokenCounter
 from app.turn.writing import Stopwatch, Task, Writing, supported_only
@@ -52,9 +53,17 @@ class Scripted:
         yield Written(self.reason)
 
 
-def write(answerer: Scripted, *passages: Passage, fallback: Scripted | None = None) -> list[Event]:
+def write(
+    answerer: Scripted,
+    *passages: Passage,
+    fallback: bool = False,
+    unsupported: Unsupported = "quote",
+    quotes: Sequence[str] = ("“Interns get 12 days.” [1]",),
+) -> list[Event]:
     counter = TokenCounter("words", lambda text: len(text.split()))
-    writing = Writing(answerer, ground.check, counter, Stopwatch(), fallback=fallback)
+    writing = Writing(
+        Scripted(quotes), ground.check, counter, Stopwatch(), unsupported, answerer, fallback=fallback
+    )
 
     async def collect() -> list[Event]:
         async with aclosing(writing.events(Task(ASKED, passages, (), Ready()))) as events:
@@ -83,8 +92,8 @@ def test_a_context_that_still_overflows_is_a_failure() -> None:
 
 
 def test_the_fallback_takes_over_after_the_second_overflow() -> None:
-    events = write(Scripted(reads=0), LEAVE, *MORE, fallback=Scripted(("12 days [1].",)))
-    assert text_of(events) == "12 days [1]."
+    events = write(Scripted(reads=0), LEAVE, *MORE, fallback=True)
+    assert text_of(events) == "“Interns get 12 days.” [1]"
 
 
 @pytest.mark.parametrize("reason", ["length", "content_filter"])
@@ -100,8 +109,8 @@ def test_an_empty_answer_is_a_failure_for_which_the_fallback_steps_in(pieces: tu
     for reason, sentence in SILENT.items():
         with pytest.raises(ModelFailure, match=sentence):
             write(Scripted(pieces, reason=reason), LEAVE)
-        events = write(Scripted(pieces, reason=reason), LEAVE, fallback=Scripted(("12 days [1].",)))
-        assert text_of(events) == "12 days [1]."
+        events = write(Scripted(pieces, reason=reason), LEAVE, fallback=True)
+        assert text_of(events) == "“Interns get 12 days.” [1]"
 
 
 def strictly(pieces: Sequence[str], rewrite: Callable[[str], str] | None = None) -> tuple[str, bool]:
@@ -115,14 +124,18 @@ def strictly(pieces: Sequence[str], rewrite: Callable[[str], str] | None = None)
     async def collect() -> tuple[str, bool]:
         source = Scripted(pieces).write("?", passages=[LEAVE], history=())
         kept = supported_only(
-            source, passages=[LEAVE], check=ground.check, rewrite=second if rewrite else None
+            source,
+            passages=[LEAVE],
+            asked=QUESTION.text,
+            check=ground.check,
+            rewrite=second if rewrite else None,
         )
         text, refused = "", False
         async with aclosing(kept) as stream:
             async for piece in stream:
                 if isinstance(piece, Written):
                     refused = piece.outcome == "refused"
-                else:
+                elif isinstance(piece, str):
                     text += piece
         return text, refused
 
@@ -134,22 +147,22 @@ def strictly(pieces: Sequence[str], rewrite: Callable[[str], str] | None = None)
 INVENTED = ("Interns get 12 days [1]. The CEO g", "ets 90 days [1].\n", "Full-time staff get 25 days [1].")
 
 
-def test_strict_mode_withholds_what_the_sources_do_not_say() -> None:
+def test_what_the_sources_do_not_say_is_withheld() -> None:
     assert strictly(INVENTED) == ("Interns get 12 days [1].\nFull-time staff get 25 days [1].", False)
 
 
-def test_strict_mode_takes_a_second_wording_that_holds() -> None:
+def test_a_second_wording_that_holds_is_taken() -> None:
     text, _ = strictly(INVENTED, lambda _: "Interns get 12 days [1].")
     assert "90" not in text
     assert text.count("Interns get 12 days [1].") == 2
 
 
 @pytest.mark.parametrize("second", ["The CEO gets 80 days [1].", "NOT_IN_DOCUMENTS", ""])
-def test_strict_mode_withholds_a_second_wording_that_does_not_hold(second: str) -> None:
+def test_a_second_wording_that_does_not_hold_is_withheld(second: str) -> None:
     assert "days [1]." not in strictly(INVENTED[:2], lambda _: second)[0].replace("12 days [1].", "")
 
 
-def test_strict_mode_withholds_what_could_not_be_worded_anew() -> None:
+def test_what_could_not_be_worded_anew_is_withheld() -> None:
     def broken(_: str) -> str:
         raise ModelFailure("model_unavailable", "Gone.")
 

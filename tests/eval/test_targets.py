@@ -10,11 +10,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from app.events import Done
+from app.language.phrases import say
 from eval.cases import Case, load_cases
 from eval.commands.run import check_quotes
 from eval.metrics.scorers import scores_of
 from eval.targets.over_http import over_http, read_completion
-from eval.targets.recorded import load_answers
+from eval.targets.recorded import Answer, Read, load_answers, outcome_of
 from tests.app.edge import ANSWER, ANSWERED, ScriptedTurn, serve, service
 from tests.eval.outcomes import LEAVE
 from tests.fakes.scripted_model import serving
@@ -71,6 +72,13 @@ def test_a_running_footnote_is_asked_by_its_own_stream_and_as_openai_clients_do(
     assert one.citations
     assert one.citations == other.citations
     assert one.first_text_seconds is not None
+
+
+def test_the_marks_of_a_running_footnote_are_not_held_against_its_answers() -> None:
+    passages = (Read(doc="leave.md", text="Staff get 25 days of leave. Interns get 12 days."),)
+    said = f"The CEO gets 90 days. {say('unsupported')} Interns get 12 days [1]."
+    outcome = outcome_of(CASE, Answer(id=CASE.id, answer=said, passages=passages))
+    assert [one.verdict for one in outcome.sentences] == ["unsupported", "supported"]
 
 
 def test_an_unsure_answer_is_one_to_both_ways_of_asking() -> None:

@@ -5,12 +5,14 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from app.events import Passage, Text
+from app.language.phrases import say
 from app.support.ground import Grounding, check
-from app.turn.transcript import Transcript
+from app.turn.transcript import Doubts, Transcript
 from tests.app.test_transcript import PASSAGES
 from tests.guard import renderers
 from tests.guard.texts import ALLOWED, pieces, text
@@ -18,8 +20,12 @@ from tests.guard.texts import ALLOWED, pieces, text
 _SUPPORTED = check("Staff get 25 days of leave.", PASSAGES)
 
 
-def spoken(deltas: Sequence[str]) -> str:
-    transcript = Transcript(PASSAGES, check=_yes, allowed_links=[ALLOWED])
+_UNSUPPORTED = replace(_SUPPORTED, support=0.0, verdict="unsupported")
+MARKED = Doubts("", "en", hold=False)
+
+
+def spoken(deltas: Sequence[str], doubts: Doubts | None = None) -> str:
+    transcript = Transcript(PASSAGES, check=_no if doubts else _yes, allowed_links=[ALLOWED], doubts=doubts)
     events = [event for delta in deltas for event in transcript.feed(delta)]
     events += list(transcript.finish())
     return "".join(event.delta for event in events if isinstance(event, Text))
@@ -29,17 +35,22 @@ def _yes(claim: str, passages: Sequence[Passage]) -> Grounding:
     return _SUPPORTED
 
 
-def found(seed: int, count: int) -> list[tuple[str, str, list[str]]]:
+def _no(claim: str, passages: Sequence[Passage]) -> Grounding:
+    return _UNSUPPORTED
+
+
+def found(seed: int, count: int, doubts: Doubts | None = None) -> list[tuple[str, str, list[str]]]:
     """Return of `count` texts those that are live: what was written, what left, and where it is live."""
     draw = random.Random(seed)
     written = [text(draw) for _ in range(count)]
-    left = [spoken(pieces(whole, draw)) for whole in written]
+    left = [spoken(pieces(whole, draw), doubts) for whole in written]
     live = renderers.live(left, allowed=[ALLOWED])
     return [each for each in zip(written, left, live, strict=True) if each[2]]
 
 
-def test_nothing_is_live_in_a_thousand_texts() -> None:
-    assert found(seed=1, count=1_000) == []
+@pytest.mark.parametrize("doubts", [None, MARKED], ids=["as it is", "every sentence marked"])
+def test_nothing_is_live_in_a_thousand_texts(doubts: Doubts | None) -> None:
+    assert found(seed=1, count=1_000, doubts=doubts) == []
 
 
 @pytest.mark.slow
@@ -94,3 +105,31 @@ def test_allowed_links_stay_live() -> None:
     assert spoken(list(whole)) == whole
     assert renderers.live([whole], allowed=[ALLOWED]) == [[]]
     assert len(renderers.live([whole])[0]) == 10
+
+
+INVENTED = [
+    "The CEO gets 90 days.",
+    "# The CEO gets 90 days",
+    "The CEO gets 90 days\n===",
+    "- The CEO gets 90 days\n- Pets fly",
+    "1. The CEO gets 90 days.\n   Pets fly.",
+    "> The CEO gets 90 days.",
+    "**The CEO gets 90 days.** Pets fly.",
+    "*The CEO gets 90 days. Pets fly.*",
+    "The CEO gets `90 days. Pets` fly.",
+    "| Who | Days |\n|---|---|\n| CEO | 90 days |",
+    "| Who | Days |\n|---|---|\n| CEO | 90 days | and pets fly |",
+    "```\nThe CEO gets 90 days.\n```",
+    "    The CEO gets 90 days.",
+    "The CEO gets 90 days (as of [1]).  \nPets fly\\\nfar.",
+    "The CEO gets 90 days ![x](http://evil.test/p.png).",
+    "[The CEO gets 90 days]\n(http://evil.test)",
+]
+
+
+def test_a_mark_is_seen_wherever_its_sentence_stands() -> None:
+    left = [spoken([said], MARKED) for said in INVENTED]
+    mark = say("unsupported")
+    for said, seen in zip(left, renderers.shown(left), strict=True):
+        for renderer, words in seen.items():
+            assert " ".join(words.split()).count(mark) == said.count(mark) > 0, (renderer, said, words)
