@@ -12,6 +12,7 @@ from benchmarks.answers import sets
 from benchmarks.answers.sets import Asked, Paragraph
 from benchmarks.answers.splits import ARTICLES, part_of
 from eval.cases import load_cases
+from eval.commands.run import check_quotes
 
 
 def test_the_split_names_every_article_once(shared_data: Path) -> None:
@@ -76,3 +77,28 @@ def test_a_gold_answer_is_matched_alone_whatever_the_white_space() -> None:
 def test_every_answer_matches_where_it_stands(answer: str, before: str, after: str) -> None:
     text = before + answer + after
     assert re.search(sets.said((answer,), text), text)
+
+
+def test_sixty_follow_ups_stand_in_their_documents_and_a_quarter_has_two_parts(shared_data: Path) -> None:
+    path = Path(sets.__file__).with_name("follow_ups.jsonl")
+    cases = load_cases(path)
+    assert len(cases) == 60
+    assert len({case.evidence[0].doc.split("/")[0] for case in cases}) == 3
+    assert 4 * sum("two-part" in case.tags for case in cases) >= 60
+    for case in cases:
+        assert [turn.role for turn in case.history] == ["user", "assistant"]
+        quoted = " ".join(evidence.quote for evidence in case.evidence)
+        assert all(re.search(pattern, quoted, re.IGNORECASE) for pattern in case.must_include)
+        assert not all(
+            re.search(pattern, case.history[1].text, re.IGNORECASE) for pattern in case.must_include
+        )
+    docs = {evidence.doc for case in cases for evidence in case.evidence}
+    check_quotes(
+        cases, {doc: (shared_data / "corpora" / doc).read_text(encoding="utf-8") for doc in docs}, path
+    )
+
+
+def test_no_follow_up_is_an_office_question(shared_data: Path) -> None:
+    own = load_cases(Path(sets.__file__).with_name("follow_ups.jsonl"))
+    office = [case for part in ("dev", "test") for case in load_cases(shared_data / f"office/{part}.jsonl")]
+    assert not {case.group for case in own} & {evidence.doc for case in office for evidence in case.evidence}
