@@ -7,7 +7,15 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
 
 from vectorstore.errors import BadInput, NotFound
 from vectorstore.text_file import numbered_lines, read_text
@@ -53,10 +61,10 @@ class Nugget(_Strict):
 
 
 class Turn(_Strict):
-    """One earlier message of the conversation."""
+    """One earlier message of the conversation; `content`, as OpenAI calls it, is read as `text`."""
 
     role: Literal["user", "assistant"]
-    text: str
+    text: str = Field(validation_alias=AliasChoices("text", "content"))
 
 
 class Case(_Strict):

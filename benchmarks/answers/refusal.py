@@ -1,4 +1,4 @@
-"""Fit and measure what ranks sentences and what decides to refuse, on SQuAD 2.0 (half of the articles each).
+"""Fit and measure what ranks sentences and what decides to refuse, on SQuAD 2.0 (articles split as splits.toml says).
 
     python -m benchmarks.answers.refusal --cache FOLDER         # figures, with a threshold from the fitting half
     python -m benchmarks.answers.refusal --cache FOLDER --fit   # print weights fitted on the fitting half
@@ -22,6 +22,7 @@ from app.reader import answerable, rank
 from app.reader.asked import ask
 from app.reader.rank import Candidate
 from benchmarks.answers.quotes import extract
+from benchmarks.answers.splits import part_of
 from benchmarks.answers.squad import Asked, found, open_index, questions
 from benchmarks.answers.support import auroc, logistic
 from benchmarks.kept_vectors import KeptVectors
@@ -57,15 +58,14 @@ class Row:
 
 
 def load(embedder: KeptVectors, folder: Path) -> list[Row]:
-    """Search for every question; even articles are for fitting, odd ones for reporting."""
+    """Search for every question, and note which part its article belongs to."""
     store = open_index(folder / "squad", embedder)
     asked = list(questions())
     embedder.embed_documents([item.text for item in asked])
-    articles = {name: number for number, name in enumerate(dict.fromkeys(item.article for item in asked))}
     rows = []
     for item in asked:
         hits = found(store, embedder, item, limit=7)
-        fitting = articles[item.article] % 2 == 0
+        fitting = part_of(item.article) == "fitting"
         rows.append(Row(item, hits[:6], "answerable" if item.answerable else "unanswerable", fitting))
         if item.answerable:
             others = [hit for hit in hits if not _holds(hit, item)][:6]

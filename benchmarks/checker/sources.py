@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from benchmarks.answers.splits import part_of
 from benchmarks.answers.squad import FILE
 from vectorstore.language.sentences import sentence_spans
 
@@ -58,9 +59,9 @@ def sources() -> Iterator[Source]:
 
 
 def paragraphs(*, fitting: bool = True) -> Iterator[tuple[str, str, list[dict[str, object]]]]:
-    """Yield title, text and questions of SQuAD's paragraphs; even articles are for fitting, as in `refusal`."""
-    for number, article in enumerate(json.loads(FILE.read_text(encoding="utf-8"))["data"]):
-        if (number % 2 == 0) == fitting:
+    """Yield title, text and questions of SQuAD's paragraphs, of the articles for fitting or of the others."""
+    for article in json.loads(FILE.read_text(encoding="utf-8"))["data"]:
+        if (part_of(article["title"]) == "fitting") == fitting:
             for paragraph in article["paragraphs"]:
                 yield article["title"], paragraph["context"], paragraph["qas"]
 

@@ -22,14 +22,14 @@ from eval.gate.compare import GATED, MIN_EFFECT, Change, Comparison, Tolerance, 
 from eval.gate.conclusion import Conclusion, Exit, conclude
 from eval.gate.thresholds import Threshold, load_thresholds, parse_threshold
 from eval.judge.judge import Judge
-from eval.reports.notes import notes, running
+from eval.metrics.retrieval import spoken
+from eval.reports.notes import headlines, notes, printed, running
 from eval.run import Evaluation, evaluate
 from eval.targets.over_http import over_http
 from eval.targets.recorded import load_answers
 from eval.targets.target import Target
 from ingest.sample import HANDBOOK
 from vectorstore.errors import BadInput
-from vectorstore.language.words import words
 from vectorstore.models.embed import Embedder
 from vectorstore.settings import StoreSettings
 from vectorstore.text_file import numbered_lines, read_text
@@ -51,6 +51,7 @@ def show(found: Evaluation, conclusion: Conclusion, *, console: Console | None =
     )
     for cause in conclusion.causes:
         console.print(f"  → {escape(cause)}")
+    console.print(" · ".join(f"{escape(name.lower())} {figure}" for name, figure, _ in headlines(found)))
     console.print(_table(found, conclusion.comparison))
     for held in conclusion.thresholds:
         mark = "[green]✓[/]" if held.passed else "[red]✗[/]"
@@ -75,7 +76,7 @@ def _table(found: Evaluation, comparison: Comparison | None) -> Table:
         table.add_column("90 % interval", justify="right")
         table.add_column("")
     for name, mean in found.means.items():
-        row = [escape(name), f"{mean.value:.3f}", f"{mean.low:.3f} – {mean.high:.3f}", str(mean.n)]
+        row = [escape(name), *printed(name, found), str(mean.n)]
         table.add_row(*row, *(_change(changes.get(name)) if changes else ()))
     return table
 
@@ -112,10 +113,9 @@ def embedder_of(configuration: Configuration) -> Embedder:
 
 
 def check_quotes(cases: Sequence[Case], texts: Mapping[str, str], path: Path) -> None:
-    """Raise BadInput for the first quote that its document does not hold, word for word.
+    """Raise BadInput for the first quote that its document does not hold, word for word (`spoken` says what counts).
 
-    Case, punctuation and the bars of a table do not count. A document that is not in `texts` is not looked for:
-    that it is missing is a finding of the run.
+    A document that is not in `texts` is not looked for: that it is missing is a finding of the run.
     """
     spoken: dict[str, str] = {}
     for case in cases:
@@ -140,7 +140,7 @@ def _ids(path: Path) -> Iterator[tuple[int, object]]:
 
 
 def _spoken(text: str) -> str:
-    return f" {' '.join(words(text))} "
+    return f" {' '.join(spoken(text))} "
 
 
 SAMPLE = Path(__file__).parents[1] / "sample"

@@ -17,10 +17,10 @@ GATED = (
     "answer_correctness", "nugget_recall",
 )  # fmt: skip
 """What a regression gate watches by default. Few, since every further test costs the others power."""
-LOWER_IS_BETTER = frozenset({"over_refusal", "false_answer_rate"})
+LOWER_IS_BETTER = frozenset({"over_refusal", "false_answer_rate", "unsure", "wrong"})
 MIN_EFFECT = 0.02
 _SHARED = 0.8
-_NO_MODEL = "extractive"
+NO_MODEL = "extractive"
 
 Status = Literal["pass", "fail", "inconclusive", "better"]
 
@@ -183,7 +183,7 @@ def _problem(
 
 def _varies(baseline: Baseline, fingerprint: Mapping[str, str]) -> bool:
     """Say whether the same code could answer differently tomorrow: any language model could."""
-    return {baseline.fingerprint.get("model"), fingerprint.get("model")} != {_NO_MODEL}
+    return {baseline.fingerprint.get("model"), fingerprint.get("model")} != {NO_MODEL}
 
 
 def _changes(

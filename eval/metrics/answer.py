@@ -35,14 +35,23 @@ def groundedness(outcome: Outcome, ruler: Ruler = PLAIN) -> dict[str, Score]:
 
 
 def contents(outcome: Outcome) -> dict[str, Score]:
-    """Return whether the answer holds every pattern it must and none that it must not."""
+    """Return whether the answer holds every pattern it must and none that it must not.
+
+    Right and wrong are the answers given as sure, to questions that can be answered; with `unsure` and `over_refusal`
+    they make a whole.
+    """
     case = outcome.case
     if not case.must_include and not case.must_not_include:
-        return {"must_include": NOT_APPLICABLE}
+        return dict.fromkeys(("must_include", "right", "wrong"), NOT_APPLICABLE)
     text = unmarked(outcome.answer)
     good = all(_found(pattern, text) for pattern in case.must_include)
     clean = not any(_found(pattern, text) for pattern in case.must_not_include)
-    return {"must_include": ok(good and clean and not outcome.refused)}
+    sure = outcome.outcome == "answered"
+    return {
+        "must_include": ok(good and clean and not outcome.refused),
+        "right": ok(good and clean and sure) if case.answerable else NOT_APPLICABLE,
+        "wrong": ok(sure and not (good and clean)) if case.answerable else NOT_APPLICABLE,
+    }
 
 
 def factual_sentences(outcome: Outcome) -> list[str]:

@@ -69,13 +69,18 @@ _OPENING = 260
 
 
 def refusal(outcome: Outcome) -> dict[str, Score]:
-    """Return whether the decision was right, whether an unanswerable was refused or answered, an answerable refused."""
-    answerable = outcome.case.answerable
+    """Return whether the decision was right, and which wrong one was made.
+
+    An unsure answer, which says so and shows the closest passage, is no refusal of what can be answered and no false
+    answer to what cannot.
+    """
+    answerable, sure = outcome.case.answerable, outcome.outcome == "answered"
     return {
-        "abstention_accuracy": ok(outcome.refused != answerable),
+        "abstention_accuracy": ok(not outcome.refused if answerable else not sure),
         "refusal_of_unanswerable": NOT_APPLICABLE if answerable else ok(outcome.refused),
-        "false_answer_rate": NOT_APPLICABLE if answerable else ok(not outcome.refused),
+        "false_answer_rate": NOT_APPLICABLE if answerable else ok(sure),
         "over_refusal": ok(outcome.refused) if answerable else NOT_APPLICABLE,
+        "unsure": ok(outcome.unsure) if answerable else NOT_APPLICABLE,
     }
 
 

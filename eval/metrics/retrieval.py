@@ -5,14 +5,22 @@ A passage is relevant when it is of the same document and holds at least 80 % of
 """
 
 import math
+import re
 from collections.abc import Sequence
+from html import unescape
 
 from app.events import Passage
 from eval.cases import Evidence
 from eval.metrics.outcome import NOT_APPLICABLE, Outcome, Score, ok
-from vectorstore.language.words import words
+from vectorstore.language.words import fold
 
 _COVERAGE = 0.8
+_PIECE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|(?:(?![\u3040-\u30ff\u3400-\u9fff])[^\W_])+")
+"""A run of letters and digits; a sign of a script that parts no words by spaces is one by itself."""
+_TARGET = re.compile(r"\](?:\([^()\n]{0,500}(?:\([^()\n]{0,100}\)[^()\n]{0,500})?\)|\[[^\[\]\n]{0,200}\])")
+"""What follows the words of a link or a picture."""
+_UNSEEN = re.compile(r"</?[A-Za-z][^<>\n]{0,500}>|\[\^[^\[\]\n]{1,60}\]")
+_WITHIN_WORDS = str.maketrans("", "", "*`~\\\u00ad\u200b")
 
 
 def retrieval(outcome: Outcome, *, k: int) -> dict[str, Score]:
@@ -43,9 +51,18 @@ def holds(passage: Passage, evidence: Evidence) -> bool:
     uri = passage.document.uri
     if uri != evidence.doc and not uri.endswith(f"/{evidence.doc}"):
         return False
-    quote = words(evidence.quote)
-    context = words(passage.context)
-    return not quote or _in_order(quote, context + words(passage.text)) >= _COVERAGE * len(quote)
+    quote = spoken(evidence.quote)
+    context = spoken(passage.context)
+    return not quote or _in_order(quote, context + spoken(passage.text)) >= _COVERAGE * len(quote)
+
+
+def spoken(text: str) -> list[str]:
+    """Return what a person reads out, however it is written: white space, quotation marks and Markdown do not count.
+
+    Of a link its words stay; emphasis, escapes, tags, entities, footnotes' numbers and the bars of a table go.
+    """
+    shown = _UNSEEN.sub(" ", _TARGET.sub("]", unescape(text)))
+    return _PIECE.findall(fold(shown.translate(_WITHIN_WORDS)))
 
 
 def _in_order(quote: Sequence[str], text: Sequence[str]) -> int:

@@ -83,6 +83,7 @@ class Row(_Kept):
     gold: tuple[str, ...] = ()
     answer: str = ""
     refused: bool = False
+    unsure: bool = False
     error: str = ""
     sentences: tuple[Marked, ...] = ()
     passages: tuple[Shown, ...] = ()
@@ -123,6 +124,7 @@ def make_row(case: Case, outcomes: list[Outcome], scores: list[Mapping[str, Scor
         gold=tuple(dict.fromkeys(evidence.doc for evidence in case.evidence)),
         answer=shown.answer,
         refused=shown.refused,
+        unsure=shown.unsure,
         error=next((outcome.error for outcome in outcomes if outcome.error), ""),
         sentences=tuple(
             Marked(start=s.start, end=s.end, verdict=s.verdict, support=round(s.support, 4))

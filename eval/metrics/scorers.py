@@ -130,8 +130,10 @@ def _probes() -> list[Outcome]:
         must_include=("25 days",),
     )
     answered = [_answered(case, answer, passage) for answer in _ANSWERS]
-    refused = [Outcome(case.model_copy(update={"answerable": a}), refused=True) for a in (True, False)]
-    return answered + refused
+    both = [case.model_copy(update={"answerable": answerable}) for answerable in (True, False)]
+    refused = [Outcome(each, refused=True) for each in both]
+    unsure = [Outcome(each, f"I am not sure: {_ANSWERS[0]}", unsure=True) for each in both]
+    return answered + refused + unsure
 
 
 def _answered(case: Case, answer: str, passage: Passage) -> Outcome:

@@ -7,11 +7,12 @@ import numpy as np
 
 _RESAMPLES = 2_000
 _SEED = 20_261_123
+_Z = 1.96
 
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """A metric's mean over `n` cases, with the 95 % interval of a cluster bootstrap."""
+    """A metric's mean over `n` cases, with the 95 % interval of a cluster bootstrap, of Wilson's at 0 and 1."""
 
     value: float
     low: float
@@ -46,7 +47,12 @@ def _mean(name: str, scores: Sequence[Mapping[str, float | str]], groups: Sequen
     drawn = random.integers(0, len(sums), size=(_RESAMPLES, len(sums)))
     means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
-    return Mean(float(sums.sum() / sizes.sum()), float(low), float(high), int(sizes.sum()), errors)
+    value = float(sums.sum() / sizes.sum())
+    if value in {0.0, 1.0}:
+        # Resampling cases that all say the same shows no spread: Wilson's bound over the clusters.
+        unseen = _Z**2 / (len(sums) + _Z**2)
+        low, high = (0.0, unseen) if value == 0 else (1 - unseen, 1.0)
+    return Mean(value, float(low), float(high), int(sizes.sum()), errors)
 
 
 def counted(count: int) -> str:

@@ -14,13 +14,13 @@ from eval.gate.conclusion import Conclusion, Exit
 from eval.metrics.row import Row
 from eval.metrics.summary import Mean, counted
 from eval.reports.html_case import case_html
-from eval.reports.notes import LIMITS, headlines, lost, notes, ordered, running
+from eval.reports.notes import LIMITS, headlines, lost, notes, ordered, printed, running
 from eval.run import Evaluation
 
 _PAGE = Path(__file__).parent / "page"
 _FILTERS = (
     ("newly", "Newly failing"), ("fixed", "Newly passing"), ("failing", "Failing"), ("unsupported", "Unsupported"),
-    ("changed", "Changed"), ("refused", "Refused"), ("critical", "Critical"), ("unstable", "Unstable"),
+    ("changed", "Changed"), ("unsure", "Unsure"), ("refused", "Refused"), ("critical", "Critical"), ("unstable", "Unstable"),
 )  # fmt: skip
 _MEANS = {
     "hit": "a passage holds the expected quote", "recall": "expected quotes found", "mrr": "how early the first stands",
@@ -29,10 +29,12 @@ _MEANS = {
     "citation_precision": "markers that support their sentence", "citation_validity": "markers that resolve, verbatim",
     "abstention_accuracy": "answered or refused as expected", "refusal_of_unanswerable": "unanswerable ones refused",
     "over_refusal": "answerable ones refused; less is better", "must_include": "holds what it must",
-    "context_precision": "relevant passages stand before others", "false_answer_rate": "unanswerable ones answered; less is better",
+    "context_precision": "relevant passages stand before others", "false_answer_rate": "unanswerable ones answered as sure; less is better",
     "answer_correctness": "rare words shared with the reference (F1)", "answer_precision": "of its rare words, those of the reference",
     "answer_recall": "of the reference's rare words, those it holds", "nugget_recall": "expected facts held, weighted",
     "nugget_vital": "vital facts held",
+    "right": "answered as sure, with what must be said", "wrong": "answered as sure, without it; less is better",
+    "unsure": "answerable ones of which it is not sure; less is better",
     "answer_relevance": "fits its own question best; never gates",
 }  # fmt: skip
 
@@ -69,7 +71,7 @@ def _head(found: Evaluation, conclusion: Conclusion) -> str:
         for v in conclusion.thresholds
     )
     figures = "".join(
-        f"<div><dt>{name}</dt><dd>{figure.partition(' ')[0]} <small>{figure.partition(' ')[2]}</small></dd><p>{limit}</p></div>"
+        f"<div><dt>{name}</dt><dd>{figure.partition(' (')[0]} <small>{figure[len(figure.partition(' (')[0]) :]}</small></dd><p>{limit}</p></div>"
         for name, figure, limit in headlines(found)
     )
     told = "".join(f"<li>{escape(note)}</li>" for note in notes(found, conclusion))
@@ -91,7 +93,10 @@ def _metrics(found: Evaluation, comparison: Comparison | None) -> str:
         if changes
         else ""
     )
-    rows = "".join(_metric(name, mean, changes.get(name)) for name, mean in _told_first(found, changes))
+    rows = "".join(
+        _metric(name, mean, changes.get(name), printed(name, found))
+        for name, mean in _told_first(found, changes)
+    )
     legend = "● now, with its 95 % interval" + (" · ○ before, on the cases that both have" if changes else "")
     return (
         f'<h2>Scores</h2><div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
@@ -109,11 +114,11 @@ def _told_first(found: Evaluation, changes: Mapping[str, Change]) -> list[tuple[
     return [(name, found.means[name]) for name in sorted(found.means, key=place)]
 
 
-def _metric(name: str, mean: Mean, change: Change | None) -> str:
+def _metric(name: str, mean: Mean, change: Change | None, figures: tuple[str, str]) -> str:
     said = _MEANS.get(name.partition("@")[0], "")
     line = (
         f"<tr><td>{escape(name)}<small>{escape(said)}</small></td><td class='chart'>{_chart(mean, change)}</td>"
-        f"<td>{mean.value:.3f}</td><td class='soft'>{mean.low:.3f} – {mean.high:.3f}</td><td class='soft wide'>{mean.n}</td>"
+        f"<td>{figures[0]}</td><td class='soft'>{figures[1]}</td><td class='soft wide'>{mean.n}</td>"
     )
     if change is None:
         return line + "</tr>"

@@ -40,6 +40,8 @@ def _kinds(row: Row, before: Before | None, newly: tuple[str, ...], fixed: bool)
         yield "failing"
     if row.refused:
         yield "refused"
+    if row.unsure:
+        yield "unsure"
     if row.critical:
         yield "critical"
     if row.unstable:

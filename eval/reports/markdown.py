@@ -7,7 +7,7 @@ from html import escape
 from eval.gate.compare import Comparison
 from eval.gate.conclusion import Conclusion, Exit
 from eval.metrics.row import Row
-from eval.reports.notes import LIMITS, headlines, lost, notes, ordered, running, shortcomings
+from eval.reports.notes import LIMITS, headlines, lost, notes, ordered, printed, running, shortcomings
 from eval.run import Evaluation
 
 _WORST = 8
@@ -44,7 +44,7 @@ def _means(found: Evaluation, comparison: Comparison | None) -> list[str]:
     more = ("", " before | change | 90 % interval | |", "---:|---:|---:|---|") if changes else ("", "", "")
     lines = ["| metric | mean | 95 % interval | cases |" + more[1], "|---|---:|---:|---:|" + more[2]]
     for name, mean in found.means.items():
-        line = f"| {name} | {mean.value:.3f} | {mean.low:.3f} – {mean.high:.3f} | {mean.n} |"
+        line = f"| {name} | {' | '.join(printed(name, found))} | {mean.n} |"
         change = changes.get(name)
         if change is not None:
             what = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from eval.gate.compare import Comparison
+from eval.gate.compare import NO_MODEL, Comparison
 from eval.gate.conclusion import Conclusion
 from eval.metrics.row import CHECKS, Row
 from eval.metrics.summary import counted
@@ -61,6 +61,11 @@ def shortcomings(row: Row) -> dict[str, float]:
 
 
 _HEADLINES = (
+    ("Right", "right", "Of the questions that the documents answer: answered as sure, with what must be said."),
+    ("Wrong", "wrong", "Answered as sure, without what must be said or with what must not."),
+    ("Unsure", "unsure", "Said not to be sure, with the closest passage."),
+    ("Refused", "over_refusal", "Refused although the documents answer."),
+    ("False answers", "false_answer_rate", "Of the questions that they do not answer: answered as sure all the same."),
     ("Groundedness", "groundedness", "Share of sentences that the passages support. The checker finds additions; a sentence "
      "turned into its opposite by one word it often misses."),
     ("Answer relevance", "answer_relevance", "Whether answers fit their own question best. It detects answers off the topic "
@@ -69,13 +74,26 @@ _HEADLINES = (
 LIMITS = "Citation scores rest on the same checker as groundedness, with the same limits."
 
 
+_QUOTED = frozenset({"groundedness", "groundedness_strict"})
+"""What cannot but be 1 where the answer is made of quotes."""
+
+
 def headlines(found: Evaluation) -> list[tuple[str, str, str]]:
-    """Return the two headline figures: name, mean with its interval, and what it cannot tell."""
+    """Return the headline figures: name, mean with its interval, and what is counted or cannot be told."""
     return [
-        (name, f"{mean.value:.3f} ({mean.low:.3f} – {mean.high:.3f})", limit)
+        (name, " ".join((value, f"({interval})" if interval else "")).strip(), limit)
         for name, metric, limit in _HEADLINES
-        if (mean := found.means.get(metric)) is not None
+        if metric in found.means
+        for value, interval in [printed(metric, found)]
     ]
+
+
+def printed(metric: str, found: Evaluation) -> tuple[str, str]:
+    """Return a mean and its interval as they are printed; one that could not be other than it is says so instead."""
+    mean = found.means[metric]
+    if metric in _QUOTED and mean.value == 1 and found.fingerprint.get("model") == NO_MODEL:
+        return "by construction", ""
+    return f"{mean.value:.3f}", f"{mean.low:.3f} – {mean.high:.3f}"
 
 
 def notes(found: Evaluation, conclusion: Conclusion) -> list[str]:

@@ -12,6 +12,7 @@ from eval.metrics.summary import Mean
 from eval.reports.ci import annotations, write_junit
 from eval.reports.html import html
 from eval.reports.markdown import markdown
+from eval.reports.notes import printed
 from eval.run import Evaluation
 
 
@@ -39,6 +40,7 @@ def summary_json(found: Evaluation, conclusion: Conclusion) -> str:
     """Return the means and verdicts with sorted keys and fixed decimals; no time, no machine."""
     body: dict[str, object] = {
         "cases": len(found.rows),
+        "by_construction": [name for name in found.means if not printed(name, found)[1]],
         "causes": conclusion.causes,
         "errors": found.errors,
         "exit": int(conclusion.exit),

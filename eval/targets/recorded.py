@@ -176,9 +176,9 @@ def _parsed(line: str, place: str) -> Answer:
     try:
         value = json.loads(line)
         if isinstance(value, dict) and value.keys() >= _OWN_FORM:
-            value = {
-                key: value[key] for key in ("id", "answer", "refused", "passages", "error") if key in value
-            }
+            unsure = {"outcome": "unsure"} if value.get("unsure") else {}
+            kept = ("id", "answer", "refused", "passages", "error")
+            value = {key: value[key] for key in kept if key in value} | unsure
         return Answer.model_validate(value)
     except json.JSONDecodeError as error:
         raise BadInput(f"{place}: not JSON ({error.msg}).") from error

@@ -60,3 +60,12 @@ def test_a_question_of_white_space_is_none(tmp_path: Path) -> None:
     path.write_text('{"id": "a", "question": " \\t "}\n', encoding="utf-8")
     with pytest.raises(BadInput, match=r"line 1: question: .*at least 1 character"):
         load_cases(path)
+
+
+def test_earlier_messages_may_be_written_as_openai_does(tmp_path: Path) -> None:
+    path = tmp_path / "cases.jsonl"
+    path.write_text(
+        '{"id": "a", "question": "And for two?", "history": [{"role": "user", "content": "Is there a bed?"}, '
+        '{"role": "assistant", "text": "Yes."}]}'
+    )
+    assert [turn.text for turn in load_cases(path)[0].history] == ["Is there a bed?", "Yes."]

@@ -17,6 +17,7 @@ from eval.metrics.outcome import Outcome
 from eval.metrics.refusal import refusal, sounds_refused
 from eval.metrics.retrieval import retrieval
 from eval.metrics.scorers import scores_of
+from eval.metrics.summary import summarise
 from eval.run import relevance, system
 from tests.eval.outcomes import LEAVE, TRAVEL, answered
 from tests.fakes.word_embedder import WordEmbedder
@@ -139,6 +140,46 @@ def test_a_right_refusal_passes_and_has_no_other_score() -> None:
     scores = scores_of(outcome)
     for name in ("groundedness", "citation_recall", "answer_correctness", "nugget_recall"):
         assert scores[name].status == "not_applicable"
+
+
+@given(
+    st.sampled_from(["answered", "unsure", "refused"]),
+    st.sampled_from(["It is 25.", "It is 26."]),
+    st.booleans(),
+)
+def test_right_wrong_unsure_and_refused_make_a_whole(said: str, answer: str, answerable: bool) -> None:
+    outcome = replace(
+        answered(answer, LEAVE, must_include=["25"], answerable=answerable),
+        refused=said == "refused",
+        unsure=said == "unsure",
+    )
+    scores = scores_of(outcome)
+    parts = [scores[name] for name in ("right", "wrong", "unsure", "over_refusal")]
+    if answerable:
+        assert sum(score.value for score in parts) == 1
+        assert scores["right"].value == (said == "answered" and "25" in answer)
+    else:
+        assert {score.status for score in parts} == {"not_applicable"}
+        assert scores["false_answer_rate"].value == (said == "answered")
+        assert scores["refusal_of_unanswerable"].value == (said == "refused")
+
+
+def test_an_unsure_answer_shows_what_it_must_and_is_no_wrong_decision_either_way() -> None:
+    for answerable in (True, False):
+        outcome = replace(
+            answered("25 days.", LEAVE, must_include=["25"], answerable=answerable), unsure=True
+        )
+        scores = scores_of(outcome)
+        assert scores["must_include"].value == 1
+        assert scores["abstention_accuracy"].value == 1
+
+
+@given(st.integers(1, 400), st.sampled_from([0.0, 1.0]))
+def test_cases_that_all_say_the_same_leave_room_for_those_not_seen(count: int, value: float) -> None:
+    mean = summarise([{"wrong": value}] * count, [str(n) for n in range(count)])["wrong"]
+    assert mean.value == value
+    assert 0 <= mean.low < mean.high <= 1
+    assert mean.high - mean.low == pytest.approx(3.8416 / (count + 3.8416))
 
 
 def test_the_system_tells_times_tokens_and_breaks() -> None:

@@ -18,14 +18,16 @@ from eval.gate.baseline import read_folder
 from eval.gate.compare import Tolerance
 from eval.gate.conclusion import Conclusion, Exit, conclude
 from eval.gate.thresholds import Threshold
-from eval.metrics.row import Cited, Marked, Prices, Row, Shown, read_rows
+from eval.metrics.row import Cited, Marked, Prices, Row, Shown, make_row, read_rows, write_rows
+from eval.metrics.scorers import scores_of
 from eval.reports.ci import annotations
 from eval.reports.html import html
 from eval.reports.html_case import _gone
 from eval.reports.markdown import markdown
-from eval.reports.notes import notes, running
+from eval.reports.notes import headlines, notes, running
 from eval.reports.report import summary_json, write
 from eval.run import Evaluation, system
+from eval.targets.recorded import load_answers
 from tests.eval.outcomes import LEAVE, answered
 from tests.eval.rows import against, evaluation, row
 from vectorstore.errors import BadInput, NotFound
@@ -225,3 +227,55 @@ def test_a_run_that_passes_still_says_in_the_terminal_which_documents_it_could_n
     told = StringIO()
     show(found, conclusion, console=Console(file=told, width=120))
     assert "The document hr/gone.md is not in the index; 1 case needs it" in told.getvalue()
+
+
+def test_the_report_is_headed_by_what_is_right_wrong_unsure_and_refused_each_with_its_interval() -> None:
+    scores = {
+        "right": 1.0,
+        "wrong": 0.0,
+        "unsure": 0.0,
+        "over_refusal": 0.0,
+        "false_answer_rate": "not_applicable",
+    }
+    other = {
+        "right": 0.0,
+        "wrong": 1.0,
+        "unsure": 0.0,
+        "over_refusal": 0.0,
+        "false_answer_rate": "not_applicable",
+    }
+    found = evaluation([row(n, scores=scores if n % 2 else other) for n in range(40)])
+    conclusion = conclude(found, thresholds=(), tolerance=Tolerance())
+    assert [name for name, _, _ in headlines(found)] == ["Right", "Wrong", "Unsure", "Refused"]
+    assert headlines(found)[0][1].startswith("0.500 (0.3")
+    assert headlines(found)[3][1] == "0.000 (0.000 – 0.088)"
+    told = StringIO()
+    show(found, conclusion, console=Console(file=told, width=200))
+    for text in (told.getvalue(), markdown(found, conclusion), html(found, conclusion)):
+        assert "0.000 – 0.088" in text
+
+
+@pytest.mark.parametrize(
+    ("model", "value", "says"),
+    [("extractive", 1.0, "by construction"), ("extractive", 0.5, "0.983"), ("qwen3", 1.0, "1.000 (")],
+)
+def test_where_answers_are_quotes_groundedness_is_so_by_construction(
+    model: str, value: float, says: str
+) -> None:
+    rows = [row(n, scores={"groundedness": 1.0 if n else value}) for n in range(30)]
+    found = evaluation(rows, fingerprint={"model": model})
+    conclusion = conclude(found, thresholds=(), tolerance=Tolerance())
+    assert headlines(found)[0][1].startswith(says)
+    assert ("by construction" in html(found, conclusion)) == (says == "by construction")
+    assert ("by construction" in markdown(found, conclusion)) == (says == "by construction")
+    assert ('"groundedness"\n' in summary_json(found, conclusion)) == (says == "by construction")
+
+
+def test_an_unsure_answer_is_one_in_the_page_and_when_scored_again(tmp_path: Path) -> None:
+    outcome = replace(answered("Perhaps 25 days. [1]", LEAVE), unsure=True)
+    kept = make_row(outcome.case, [outcome], [scores_of(outcome)])
+    found = evaluation([kept])
+    assert 'value="unsure"' in html(found, conclude(found, thresholds=(), tolerance=Tolerance()))
+    write_rows([kept], tmp_path / "cases.jsonl")
+    [again] = load_answers(tmp_path / "cases.jsonl").ask([outcome.case])
+    assert again.outcome == "unsure"

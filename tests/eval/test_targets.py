@@ -140,3 +140,48 @@ def test_a_quote_that_its_document_does_not_hold_is_named_with_its_line(tmp_path
     with pytest.raises(BadInput, match=r"cases\.jsonl, line 2: evidence\.quote"):
         check_quotes(load_cases(path), {"hr/leave.md": LEAVE}, path)
     check_quotes(load_cases(path), {}, path)
+
+
+QUOTE = 'Don\'t carry "over" more than 5 days, see the leave form.'
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        'Don\'t carry "over" more\n  than 5\u00a0days,\nsee the leave form.',
+        "Don\u2019t carry \u201cover\u201d more than 5 days, see the leave form.",
+        '**Don\'t** carry "over" *more* than `5 days`, see the _leave form_.',
+        "Do**n't** carry &quot;over&quot; more than 5&nbsp;days, see the le\u00adave form.",
+        'Don\'t carry "over" more than 5 days[^2], see the [leave form](../forms/leave_(new).md#top).',
+        'Don\'t carry "over" more than 5 days, see the [leave form][forms].',
+        "Don\\'t carry \\\"over\\\" more than 5 days\\, see the <a href='x'>leave</a> form\\.",
+        '| Don\'t carry "over" | more than 5 days, | see the leave form. |',
+    ],
+)
+def test_a_quote_is_found_whatever_the_markup_on_either_side(written: str, tmp_path: Path) -> None:
+    path = tmp_path / "cases.jsonl"
+    for quote, text in ((QUOTE, written), (written, QUOTE)):
+        row = {"id": "a", "question": "?", "evidence": [{"doc": "leave.md", "quote": quote}]}
+        path.write_text(json.dumps(row))
+        check_quotes(load_cases(path), {"leave.md": f"Before. {text} After."}, path)
+        with pytest.raises(BadInput):
+            check_quotes(load_cases(path), {"leave.md": text.replace("5", "6")}, path)
+
+
+def test_signs_that_no_spaces_part_are_found_inside_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "cases.jsonl"
+    path.write_text(
+        json.dumps({"id": "a", "question": "?", "evidence": [{"doc": "a", "quote": "丢了 308分"}]})
+    )
+    check_quotes(load_cases(path), {"a": "黑豹队的防守只丢了308分，排名第六"}, path)
+
+
+@pytest.mark.parametrize("part", ["dev", "test"])
+def test_a_set_written_by_hand_over_real_handbooks_loads(part: str, shared_data: Path) -> None:
+    path = shared_data / "office" / f"{part}.jsonl"
+    cases = load_cases(path)
+    assert any(case.history for case in cases)
+    docs = {evidence.doc for case in cases for evidence in case.evidence}
+    check_quotes(
+        cases, {doc: (shared_data / "corpora" / doc).read_text(encoding="utf-8") for doc in docs}, path
+    )
