@@ -19,6 +19,7 @@ from app.settings import AnswerSettings, ModelSettings, Settings
 from app.support import ground
 from app.support.calibration import live_tau
 from app.turn.retrieve import Found, Retriever, open_counter
+from app.turn.suggestions import Starters, Suggesting
 from app.turn.turn import Turn
 from app.understand.condense import by_model, by_words
 from ingest.confined.page_pictures import PagePictures
@@ -177,4 +178,5 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         if settings.serve.uploads
         else None,
         settings=settings,
+        starters=Starters(parts.retriever, Suggesting(parts.turn.read, parts.retriever.embedder)),
     )

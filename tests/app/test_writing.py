@@ -15,9 +15,11 @@ from app.question import Message, Question
 from app.settings import Unsupported
 from app.support import ground
 from app.turn.retrieve import TokenCounter
+from app.turn.suggestions import Suggesting
 from app.turn.writing import Stopwatch, Task, Writing, supported_only
 from tests.app.passages import passage
-from tests.app.reader import Ready, understood
+from tests.app.reader import NOTHING, Ready, understood
+from tests.fakes.word_embedder import WordEmbedder
 from vectorstore.types import Scope
 
 LEAVE = passage("Full-time staff get 25 days of annual leave a year. Interns get 12 days.")
@@ -26,6 +28,7 @@ MORE = tuple(
 )
 QUESTION = Question("How much leave do staff get?", Scope(), top_k=6)
 ASKED = understood(QUESTION.text)
+SUGGESTING = Suggesting(lambda *_: NOTHING, WordEmbedder())
 
 Reason: TypeAlias = Literal["stop", "length", "content_filter"]
 SILENT: dict[Reason, str] = {"stop": "without an answer", "content_filter": "content filter held"}
@@ -62,7 +65,14 @@ def write(
 ) -> list[Event]:
     counter = TokenCounter("words", lambda text: len(text.split()))
     writing = Writing(
-        Scripted(quotes), ground.check, counter, Stopwatch(), unsupported, answerer, fallback=fallback
+        Scripted(quotes),
+        ground.check,
+        counter,
+        Stopwatch(),
+        SUGGESTING,
+        unsupported,
+        answerer,
+        fallback=fallback,
     )
 
     async def collect() -> list[Event]:
