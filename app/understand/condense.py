@@ -13,6 +13,7 @@ from app.language.quotation import quoted
 from app.question import Message, Part, Question, Understood
 from app.understand.smalltalk import ASKING, only_talk
 from prompts.loader import load
+from vectorstore.language.sentences import sentence_spans
 from vectorstore.language.words import STOPWORDS, fold, rarity, stem, word_set, words
 from vectorstore.types import Hit
 
@@ -124,12 +125,12 @@ def _pieces(question: str) -> tuple[str, list[str]]:
         pieces.append(question[begun : joint.start()])
         begun = joint.end()
     pieces = [piece for each in (*pieces, question[begun:]) if (piece := each.strip(" ,;")).strip("?")]
-    asking = [
-        piece
-        for piece in pieces
-        if _content(piece) and (piece.endswith("?") or any(map(_opens, piece.split(". "))))
-    ]
-    return next(iter(pieces), question), asking
+    return next(iter(pieces), question), [piece for piece in pieces if _content(piece) and _asks(piece)]
+
+
+def _asks(piece: str) -> bool:
+    """Say whether a piece asks something, be it after a sentence that only tells: `My badge is gone. Who helps`."""
+    return piece.endswith("?") or any(_opens(piece[start:end]) for start, end in sentence_spans(piece))
 
 
 def _opens(text: str) -> bool:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.answer.answerer import ModelFailure
 from app.question import Message, Part, Question
-from app.understand.condense import by_model, by_words, standalone, understand
+from app.understand.condense import by_model, by_words, parts_of, standalone, understand
 from vectorstore.types import Scope
 
 
@@ -136,6 +136,19 @@ def test_a_follow_up_is_worded_by_the_model_and_without_it_where_it_fails() -> N
     assert saying("") == saying(" ") == standalone(question, history).whole
     assert len(asked) == 3
     assert "Lisbon office" in asked[0]
+
+
+@pytest.mark.parametrize(
+    ("question", "parts"),
+    [
+        ("The boiler leaks. Who repairs it and how soon?", 2),
+        ("I broke a window. Where do I report that, and who pays?", 2),
+        ("We moved to Lyon. Which rules hold?", 1),
+        ("The boiler leaks, and what I said stands. Thanks.", 1),
+    ],
+)
+def test_a_question_after_a_sentence_that_only_tells_is_parted_like_others(question: str, parts: int) -> None:
+    assert len(parts_of(Part(question))) == parts
 
 
 @pytest.mark.parametrize(
