@@ -23,9 +23,9 @@ _COURTESIES = word_set(
     "follows following answer answers question questions document documents passage passages source sources information "
     "according based provided available above below summary summarize overview details sorry "
     "hallo gerne natürlich hoffe hilft danke bitte folgendes folgende antwort frage fragen dokument dokumente dokumenten "
-    "passagen quellen informationen laut gefunden zusammenfassung hier ist sind das die der den in zu auf ihre ich habe es "
-    "bonjour voici merci réponse question documents passages selon informations résumé trouvé est sont les la le des dans "
-    "hola aquí está están hay gracias respuesta pregunta documentos pasajes según información resumen encontrado es son los las de en"
+    "passagen quellen informationen laut gefunden zusammenfassung hier in zu ihre habe "
+    "bonjour voici merci réponse selon informations résumé trouvé dans "
+    "hola aquí está están hay gracias respuesta pregunta documentos pasajes según información resumen encontrado en"
 )
 """What answers begin and end with in four languages; a sentence of nothing else states nothing."""
 _FENCE = re.compile(r"(?:```|~~~)\S{0,40}\Z")
@@ -35,8 +35,8 @@ _SOURCES = (
 )
 _HOLDS = (
     r"(?:contain|mention|say|state|specif|include|provid|cover|give|hold|answer|address|describ|indicat|tell|"
-    r"enth[aä]lt|nenn|sag|erwähn|beantwort|steh|geb|mach|contien|mentionn|dis|précis|indiqu|fourn|contien|mencion|dic|"
-    r"especific|incluy|indic)\w{0,8}"
+    r"enth[aä]lt|nenn|sag|erwähn|beantwort|steh|geb|mach|contien|mentionn|dis|précis|indiqu|fourn|mencion|dic|"
+    r"especific|incluy)\w{0,8}"
 )
 _DENIES = r"(?:not|n't|cannot|can't|no|nothing|nowhere|unable|nicht|nichts|keine?[nr]?|ne|pas|rien|aucune?|ningun[oa]?|nada)"
 _ABSENT = re.compile(

@@ -20,7 +20,7 @@ from ingest.confined.confine import confine, cpu_allowance
 from ingest.extract import Extract, Limits, OcrPages, ParseFailure, Unparsable
 from ingest.parcel import READY, pack
 from ingest.parse.dispatch import parse
-from ingest.parse.pdf.picture import layout_of, picture_of
+from ingest.parse.pdf.pdfium import layout_of, picture_of
 from ingest.picture import Layout, Picture, Place, pack_layout, pack_picture
 from vectorstore.plugins import PlugIn
 

@@ -116,6 +116,7 @@ def test_a_question_that_says_too_little_is_asked_back(handbook: Parts) -> None:
 def test_what_is_no_question_is_never_searched(handbook: Parts, line: str, said: str) -> None:
     events = ask(handbook, line, *HISTORY)
     assert text_of(events).startswith(said)
+    assert events[-1] == Done(outcome="refused" if said.startswith("I only answer") else "answered")
     assert not any(isinstance(event, Status | Sources) for event in events)
 
 

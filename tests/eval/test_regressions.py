@@ -179,7 +179,8 @@ def test_a_broken_prompt_is_named(workshop: Workshop, tmp_path: Path, opened: Ca
     (tmp_path / "answer.md").write_text("---\nversion: 2\n---\nBe friendly. ${delimiter}\n")
     cases = [case for case in workshop.cases if case.answerable][::2]
     with serving(Starlette(routes=[Route("/v1/chat/completions", obedient, methods=["POST"])])) as address:
-        model = {"llm_base_url": f"{address}/v1", "llm_model": "obedient", "answer_threshold": 0}
+        # Else quotes would take the place of what the sources do not support, and nothing would be broken.
+        model = {"llm_base_url": f"{address}/v1", "llm_model": "obedient", "unsupported": "mark"}
         before = workshop.ask(opened(**model), cases=cases)
         with prompts_from(tmp_path):
             after = workshop.ask(opened(**model), cases=cases)

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from eval.cases import Case, load_cases
+from eval.commands.run import SAMPLE
+from eval.gate.thresholds import load_thresholds
 from ingest.sample.make import HANDBOOK, plain_text, sources
+from vectorstore.language.sentences import sentence_spans
 
 CASES = load_cases(Path(__file__).parents[2] / "eval/sample/cases.jsonl")
 ANSWERABLE = [case for case in CASES if case.answerable]
@@ -106,3 +109,13 @@ def _overlap(question: str, quote: str) -> float:
     """The share of the question's longer words that the quote holds."""
     words = {word for word in re.findall(r"\w+", question.lower()) if len(word) > 3}
     return len(words & set(re.findall(r"\w+", quote.lower()))) / max(len(words), 1)
+
+
+def test_the_sample_gates_false_answers_wrong_refusals_and_precision_as_well_as_what_is_right() -> None:
+    gates = {gate.metric: gate for gate in load_thresholds(SAMPLE / "thresholds.toml")}
+    assert gates.keys() >= {"must_include", "false_answer_rate", "over_refusal", "answer_precision"}
+    assert not gates["false_answer_rate"].at_least
+    assert not gates["over_refusal"].at_least
+    answered = [case for case in CASES if case.answerable and case.reference]
+    one = [case for case in answered if len(sentence_spans(case.reference)) == 1]
+    assert len(one) > 0.9 * len(answered), "precision is gated where references are one sentence"

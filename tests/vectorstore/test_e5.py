@@ -239,11 +239,12 @@ def test_ids_are_those_of_the_library_s_unigram_over_the_same_pieces(
         word
         for word in words
         if not any(
-            unicodedata.category(each) in {"Cf", "Cc"} or each == "\ufffd" or " " in _compatible(each)
+            unicodedata.category(each) in {"Cf", "Cc"} or each in "\ufffd▁" or " " in _compatible(each)
             for each in word
         )
     )
-    assert pieces.ids(text)[1:-1] == plain.encode(text).ids
+    # Nothing has no pieces; the library still marks where a word would begin.
+    assert pieces.ids(text)[1:-1] == (plain.encode(text).ids if text else [])
 
 
 def _compatible(character: str) -> str:
