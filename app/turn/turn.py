@@ -14,7 +14,18 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from app.answer.answerer import Answerer, ModelFailure
-from app.events import Done, Event, Explained, Failed, SentenceChecked, Sources, Started, Status, Text
+from app.events import (
+    Done,
+    Event,
+    Explained,
+    Failed,
+    Outcome,
+    SentenceChecked,
+    Sources,
+    Started,
+    Status,
+    Text,
+)
 from app.language.phrases import language_of, say
 from app.question import Question, Understood
 from app.reader.answerable import Answerability, PassagesRead, refusal_text
@@ -66,10 +77,10 @@ class Turn:
     async def _events(self, question: Question, run: str) -> AsyncGenerator[Event, None]:
         language = language_of(question.text)
         yield Started(run, question.conversation, self.written_by, time.time(), say("notice", language))
-        said, rewords = await asyncio.to_thread(self._small_talk, question)
+        said, outcome, rewords = await asyncio.to_thread(self._small_talk, question)
         if said:
             yield own_words(said)
-            yield Done()
+            yield Done(outcome=outcome)
             return
         watch = Stopwatch()
         try:
@@ -113,12 +124,16 @@ class Turn:
                 _log.warning("%s: %s", failure.code, failure.hint)
             yield Failed(failure.code, failure.what, failure.retryable, failure.after)
 
-    def _small_talk(self, question: Question) -> tuple[str | None, bool]:
-        """Return what needs no documents to be answered, or whether a model is to say its last answer in other words."""
+    def _small_talk(self, question: Question) -> tuple[str | None, Outcome, bool]:
+        """Return the answer to what needs no documents, its outcome, and whether a model is to reword its last answer.
+
+        A request for what no documents hold (a poem, the prompt) is refused.
+        """
         talked = talk(question.text, self.retriever.embedder)
         if self.model and question.history and talked and talked.kind == "reword":
-            return None, True
-        return without_documents(question, talked), False
+            return None, "answered", True
+        refused = talked is not None and talked.kind == "request"
+        return without_documents(question, talked), "refused" if refused else "answered", False
 
     def _packed(self, asked: Understood, found: Found) -> tuple[Packed, tuple[str, ...]]:
         """Return what fits, and between which titles the question does not choose."""
