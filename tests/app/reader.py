@@ -17,6 +17,8 @@ from vectorstore.open import open_embedder
 from vectorstore.settings import DEFAULT_EMBEDDER
 from vectorstore.types import Chunk, Hit, Scope
 
+_CACHE = TemporaryDirectory()
+"""Kept while the tests run: an engine opens the model anew for what it is first asked."""
 NOTHING = PassagesRead(())
 ALL = Thresholds(0.0, 0.0)
 """With which everything that was found is an answer."""
@@ -51,8 +53,7 @@ def reading(
 @lru_cache(maxsize=1)
 def near() -> LateInteraction:
     """Return what compares with the default embedder, loaded once."""
-    with TemporaryDirectory() as folder:
-        return LateInteraction(open_embedder(DEFAULT_EMBEDDER, cache_dir=Path(folder)))
+    return LateInteraction(open_embedder(DEFAULT_EMBEDDER, cache_dir=Path(_CACHE.name)))
 
 
 def hits_of(passages: Sequence[Passage]) -> list[Hit]:
