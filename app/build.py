@@ -11,8 +11,8 @@ from app.events import Event
 from app.keys import Keys
 from app.question import Question
 from app.reader.answerable import Thresholds, read_passages
-from app.reader.weights import SURE, UNSURE
 from app.reader.extractive import EXTRACTIVE
+from app.reader.weights import SURE, UNSURE
 from app.runs.records import Records, records_url
 from app.runs.run import Run
 from app.service import Health, Service
@@ -20,6 +20,7 @@ from app.settings import AnswerSettings, ModelSettings, Settings
 from app.support import ground
 from app.support.calibration import live_tau
 from app.turn.retrieve import Found, Retriever, open_counter
+from app.turn.suggestions import Starters, Suggesting
 from app.turn.turn import Turn
 from app.understand.condense import by_model, by_words
 from ingest.confined.page_pictures import PagePictures
@@ -183,4 +184,5 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         if settings.serve.uploads
         else None,
         settings=settings,
+        starters=Starters(parts.retriever, Suggesting(parts.turn.read)),
     )

@@ -64,6 +64,13 @@ class Understood:
     alone: Part
     parts: tuple[Part, ...]
     language: str
+    rewords: bool = False
+    """Whether the last answer is wanted in other words; `alone` is then the question that it answered."""
+
+    @property
+    def put(self) -> str:
+        """What a language model is asked."""
+        return self.question.text if self.rewords else self.alone.whole
 
     @property
     def searched(self) -> tuple[Part, ...]:

@@ -1,6 +1,6 @@
 """What the service is put together from: plain values and callables, so that a test passes fakes in a few lines."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from ingest.confined.page_pictures import PagePictures
 from ingest.uploads import Uploads
 from vectorstore.models.embed import Embedder
 from vectorstore.store import Store
+from vectorstore.types import Scope
 
 
 class Search(Protocol):
@@ -47,6 +48,8 @@ class Service:
     model_name: str
     """What clients call this service in `model`."""
     settings: Settings
+    starters: Callable[[Scope], Sequence[str]] = lambda scope: ()
+    """Questions to begin with, for who may read that much; called in a thread."""
     on_end: OnEnd | None = None
     embedder: Embedder | None = None
     on_close: Callable[[], Awaitable[None]] | None = None

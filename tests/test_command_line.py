@@ -140,6 +140,14 @@ def test_one_bad_file_is_reported_and_the_rest_goes_in(tmp_path: Path) -> None:
     assert report["failed"][0]["message"].endswith(".")
 
 
+@pytest.mark.parametrize("command", ["ask", "search"])
+def test_without_documents_there_is_nothing_to_ask(tmp_path: Path, command: str) -> None:
+    done = footnote(tmp_path, command, "How much leave do I get?")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == "Error: There are no documents yet.\n  Add some: footnote ingest ./docs\n"
+
+
 def test_an_unreachable_language_model_is_exit_code_3(ingested: Path) -> None:
     done = footnote(
         ingested,

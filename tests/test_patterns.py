@@ -303,7 +303,7 @@ def test_patterns_are_found_wherever_they_stand() -> None:
     assert {
         "app.reader.asked._PATTERNS",
         "eval.metrics.refusal._REFUSALS",
-        "app.understand.smalltalk._PATTERNS",
+        "app.understand.condense._JOINT",
     } <= places
     assert "app.reader.extractive._EMPHASIS" in places
     assert len(PATTERNS) > 200

@@ -103,6 +103,7 @@ def ask(
     )
     transcript = _Transcript(quiet=as_json)
     try:
+        parts.retriever.demand_documents(asked.at)
         asyncio.run(_follow(parts, asked, transcript))
     finally:
         parts.close()

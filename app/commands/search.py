@@ -69,6 +69,7 @@ def _search(question: Question, *, trail: bool, expect: str) -> Found:
 
     retriever = open_retriever(StoreSettings(), AnswerSettings())
     try:
+        retriever.demand_documents(question.at)
         return retriever.trace(question, trail=trail, expect=expect, reveal=True)
     finally:
         retriever.store.close()

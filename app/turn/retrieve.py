@@ -12,6 +12,7 @@ from pathlib import Path
 
 from app.events import Passage
 from app.question import Question, Understood
+from vectorstore.errors import NotFound
 from vectorstore.expect import Whereabouts, find_expected
 from vectorstore.models.embed import Embedder
 from vectorstore.models.late_interaction import LateInteraction
@@ -179,6 +180,16 @@ class Retriever:
                 expect, traces[0], snapshot, scope=scope, where=where, limit=limit, reveal=reveal
             )
             return replace(found, expected=self._within_budget(fate, found))
+
+    def is_empty(self, at: Generation | None = None) -> bool:
+        """Say whether no document is there at all, whoever asks."""
+        with self.store.snapshot(at) as snapshot:
+            return not snapshot.info().documents
+
+    def demand_documents(self, at: Generation | None = None) -> None:
+        """Raise NotFound when no document is there."""
+        if self.is_empty(at):
+            raise NotFound("There are no documents yet.", "Add some: footnote ingest ./docs")
 
     def pack(self, found: Found) -> Packed:
         """Choose the passages that an answer is written from."""

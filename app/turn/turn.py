@@ -14,37 +14,24 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from app.answer.answerer import Answerer, ModelFailure
-from app.events import (
-    Done,
-    Event,
-    Explained,
-    Failed,
-    Passage,
-    SentenceChecked,
-    Sources,
-    Started,
-    Status,
-    Text,
-)
+from app.events import Done, Event, Explained, Failed, SentenceChecked, Sources, Started, Status, Text
 from app.language.phrases import language_of, say
-from app.question import Part, Question, Understood
+from app.question import Question, Understood
 from app.reader.answerable import Answerability, PassagesRead, refusal_text
 from app.reader.extractive import EXTRACTIVE, ExtractiveAnswerer
 from app.settings import Unsupported
 from app.support.ground import read_ahead
 from app.turn.explanation import explained
 from app.turn.retrieve import Found, Packed, Retriever
+from app.turn.suggestions import ReadPassages, Suggesting
 from app.turn.transcript import Check, fit_to_leave, own_words
 from app.turn.writing import Stopwatch, Task, Writing
 from app.understand.condense import Condense, asking_back, understand, which
-from app.understand.smalltalk import without_documents
-from vectorstore.types import Hit
+from app.understand.smalltalk import talk, without_documents
 
 _log = logging.getLogger(__name__)
 Complete: TypeAlias = Callable[[str], Awaitable[str]]
 """Asks a language model for one whole reply."""
-ReadPassages: TypeAlias = Callable[[Sequence[Part], Sequence[Passage], Sequence[Hit]], PassagesRead]
-"""Ranks the passages' sentences for each part of a question, and decides whether they hold its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +66,15 @@ class Turn:
     async def _events(self, question: Question, run: str) -> AsyncGenerator[Event, None]:
         language = language_of(question.text)
         yield Started(run, question.conversation, self.written_by, time.time(), say("notice", language))
-        if said := await asyncio.to_thread(without_documents, question, language=language):
+        said, rewords = await asyncio.to_thread(self._small_talk, question)
+        if said:
             yield own_words(said)
             yield Done()
             return
         watch = Stopwatch()
         try:
             yield Status("understanding")
-            asked = await understand(question, self.condense)
+            asked = await understand(question, self.condense, rewords=rewords)
             watch.lap("understanding")
             yield Status("retrieving", asked.alone.whole)
             found = await self.retriever.retrieve(asked)
@@ -106,11 +94,7 @@ class Turn:
                 watch.lap("deciding")
                 yield told(decision)
                 if unclear or decision.outcome == "refused":
-                    yield own_words(
-                        asking_back(unclear, asked.language)
-                        if unclear
-                        else refusal_text(packed.passages, asked.language)
-                    )
+                    yield own_words(await asyncio.to_thread(self._unanswered, asked, packed, unclear))
                     yield Done(outcome="answered" if unclear else "refused")
                     return
             yield Status("writing")
@@ -129,6 +113,13 @@ class Turn:
                 _log.warning("%s: %s", failure.code, failure.hint)
             yield Failed(failure.code, failure.what, failure.retryable, failure.after)
 
+    def _small_talk(self, question: Question) -> tuple[str | None, bool]:
+        """Return what needs no documents to be answered, or whether a model is to say its last answer in other words."""
+        talked = talk(question.text, self.retriever.embedder)
+        if self.model and question.history and talked and talked.kind == "reword":
+            return None, True
+        return without_documents(question, talked), False
+
     def _packed(self, asked: Understood, found: Found) -> tuple[Packed, tuple[str, ...]]:
         """Return what fits, and between which titles the question does not choose."""
         return self.retriever.pack(found), which(asked.alone.whole, found.hits)
@@ -136,12 +127,21 @@ class Turn:
     def _read(self, asked: Understood, found: Found, packed: Packed) -> PassagesRead:
         return self.read(asked.parts, packed.passages, found.hits)
 
+    def _unanswered(self, asked: Understood, packed: Packed, unclear: Sequence[str]) -> str:
+        """Word a question back, or why there is no answer."""
+        if unclear:
+            return asking_back(unclear, asked.language)
+        if not packed.passages and self.retriever.is_empty(asked.question.at):
+            return say("empty", asked.language)
+        return refusal_text(packed.passages, asked.language)
+
     def _writing(self, asked: Understood, watch: Stopwatch, reading: Awaitable[PassagesRead]) -> Writing:
         return Writing(
             quoting=ExtractiveAnswerer(reading, language=asked.language),
             check=self.check,
             tokens=self.retriever.tokens,
             watch=watch,
+            suggesting=Suggesting(self.read),
             unsupported=self.unsupported,
             model=self.model,
             fallback=self.fallback,

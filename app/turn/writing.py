@@ -18,8 +18,8 @@ from app.reader.answerable import PassagesRead, refusal_text
 from app.settings import Unsupported
 from app.support.claim import claim, states_absence, states_nothing
 from app.turn.retrieve import TokenCounter
+from app.turn.suggestions import Suggesting
 from app.turn.transcript import Check, Doubts, Transcript
-from app.understand.follow_ups import follow_ups
 from vectorstore.language.marks import cited
 from vectorstore.language.sentences import SentenceStream
 from vectorstore.types import Hit
@@ -180,6 +180,7 @@ class Writing:
     check: Check
     tokens: TokenCounter
     watch: Stopwatch
+    suggesting: Suggesting
     unsupported: Unsupported
     model: Answerer | None = None
     fallback: bool = False
@@ -265,7 +266,7 @@ class Writing:
     def _written(self, task: Task) -> AsyncGenerator[Piece, None]:
         asked = task.asked
         pieces = (self.model or self.quoting).write(
-            asked.alone.whole, passages=task.passages, history=asked.question.history
+            asked.put, passages=task.passages, history=asked.question.history
         )
         if self.model is None or self.unsupported != "withhold":
             return pieces
@@ -305,8 +306,16 @@ class Writing:
         for event in transcript.finish(note, refused=refused):
             yield event
         if not refused:
-            cited = [passage for passage in task.passages if passage.number in transcript.cited]
-            if questions := follow_ups(asked, task.hits, cited=cited, language=language):
+            # Each candidate is held against the passages: other streams go on between.
+            questions = await asyncio.to_thread(
+                self.suggesting.next,
+                asked,
+                task.hits,
+                task.passages,
+                cited=transcript.cited,
+                language=language,
+            )
+            if questions:
                 yield FollowUps(questions)
         self.watch.lap("writing")
         yield replace(self._usage(task, transcript.text, ending), timings=self.watch.take())

@@ -1,57 +1,138 @@
-"""What needs no documents: greetings, thanks, and the housekeeping prompts of chat front ends."""
+"""What needs no documents: small talk, what is no question, and the housekeeping prompts of chat front ends."""
 
 import json
 import re
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
 
 from app.language.phrases import language_of, say
 from app.language.quotation import inside
 from app.question import Message, Question
 from vectorstore.language.marks import unmarked
 from vectorstore.language.words import STOPWORDS, fold, rarity, stem, word_set, words
+from vectorstore.models.embed import Embedder
 from vectorstore.printable import printable
+from vectorstore.types import Vectors
 
-_SPACES = re.compile(r"\s++")
-_LONGEST_ABOUT = 120
-_ASKED_LAST = re.compile(
-    r"what (?:did|have|had) i (?:just )?(?:ask(?:ed)?|say|said)(?: you)?(?: (?:just now|last|before|earlier|previously|a moment ago|just))*|"
-    r"(?:what was|repeat) my (?:last |previous |earlier )?(?:question|message)|"
-    r"was (?:habe ich|war meine) (?:gerade |zuletzt |letzte |vorhin )*(?:gefragt|frage)|"
-    r"qu'est-ce que j'ai demandé|quelle était ma (?:dernière )?question|qué (?:te |le )?pregunté(?: antes)?|cuál (?:fue|era) mi (?:última )?pregunta"
+Kind: TypeAlias = str
+"""What a line is to be answered with: a phrase of Footnote's, or something of the conversation (`asked_last`)."""
+EXAMPLES = Path(__file__).with_name("smalltalk.toml")
+_LONGEST = 300
+"""Characters of a line that is small talk."""
+_TELLS_LITTLE = 6.0
+"""Summed rarity up to which words that no example holds do not make a line one about documents: `today`."""
+_CLEARLY = 1.0
+"""How much nearer, in standard deviations of the line's nearness to all examples."""
+_OPEN = "request"
+"""The one kind whose lines may be about anything."""
+ASKING = word_set(
+    "what which who whom whose when where why how is are was were am do does did can could may must should will would has have had "
+    "wer wem wen was wann wo wohin warum wieso wie welche welcher welches welchen ist sind hat kann darf muss gibt "
+    "qué quién cuál cuándo cuánto cuánta cuántos cuántas dónde cómo es hay puedo "
+    "qui que quel quelle quels quelles quand où comment pourquoi combien"
 )
-_ASKED_FIRST = re.compile(
-    r"what (?:did i ask(?: you)? (?:first|at first|in the beginning)|was my first (?:question|message))|"
-    r"was war meine erste frage|quelle était ma première question|cuál fue mi primera pregunta"
-)
-_ASKED_ALL = re.compile(
-    r"what (?:have|did) (?:i asked|i ask|we (?:talked|talk|discussed|discuss|spoken|covered)) ?(?:about|so far|already|until now|in this conversation|about so far|today)+|"
-    r"(?:summari[sz]e|recap|list) (?:(?:our|this|the) (?:conversation|chat|discussion)|(?:all )?(?:my|the) questions)(?: so far)?|"
-    r"worüber haben wir (?:bisher )?gesprochen|de quoi avons-nous parlé|de qué hemos hablado"
-)
-_SAID = re.compile(
-    r"(?:can you |could you |please ){0,3}(?:repeat (?:that|this|it|yourself|your (?:last |previous )?answer)|say (?:that|it) again)(?: please)?|"
-    r"what (?:did you (?:just )?(?:say|answer)|was your (?:last |previous )?answer)(?: (?:just now|before|earlier|again))?|come again|"
-    r"(?:kannst du |können sie )?(?:das |die antwort )(?:bitte )?wiederholen|was hast du (?:gerade )?gesagt|"
-    r"(?:peux-tu |pouvez-vous )?répéter(?: s'il (?:te|vous) plaît)?|qu'as-tu dit|(?:puedes )?repetir(?:lo)?|qué (?:has dicho|dijiste)"
+"""What questions begin with."""
+_embedded: dict[str, Vectors] = {}
+"""The examples' vectors by embedder."""
+_YOU = word_set(
+    "you your yours u du dir dich dein deine sie ihr ihnen tú te tu tus usted vous votre vos toi tes"
 )
 
 
-def about_conversation(text: str, history: Sequence[Message], *, language: str) -> str | None:
-    """Answer a question about this conversation; None for one that is about anything else."""
-    if len(text) > _LONGEST_ABOUT:
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A line that is about no document."""
+
+    kind: Kind
+    language: str
+
+    def answer(self, history: Sequence[Message]) -> str:
+        """Word the answer, about this conversation where it asks about it."""
+        asked = [message.text for message in history if message.role == "user"]
+        said = [message.text for message in history if message.role == "assistant"]
+        match self.kind:
+            case "asked_first":
+                return _quoted("asked", asked[:1], self.language)
+            case "asked_all":
+                return _quoted("asked", asked, self.language)
+            case "asked_last":
+                return _quoted("asked", asked[-1:], self.language)
+            case "answered":
+                return _quoted("answered", said[-1:], self.language)
+            case "reword" if not said:
+                return say("nothing_said", self.language)
+        return say(self.kind, self.language)
+
+
+def talk(text: str, embedder: Embedder) -> Talk | None:
+    """Say what a line is that needs no documents; None for one that does."""
+    if len(text) > _LONGEST:
         return None
-    plain = _SPACES.sub(" ", fold(text)).strip(" .!?¿¡,")
-    asked = [message.text for message in history if message.role == "user"]
-    said = [message.text for message in history if message.role == "assistant"]
-    if _ASKED_FIRST.fullmatch(plain):
-        return _quoted("asked", asked[:1], language)
-    if _ASKED_ALL.fullmatch(plain):
-        return _quoted("asked", asked, language)
-    if _ASKED_LAST.fullmatch(plain):
-        return _quoted("asked", asked[-1:], language)
-    if _SAID.fullmatch(plain):
-        return _quoted("answered", said[-1:], language)
-    return None
+    if not words(text):
+        return Talk("what", language_of(text))
+    if known := _known().get(tuple(words(text))):
+        return known if known.kind != "question" else None
+    told, asks, bare = _told(text), _asks(text), (STOPWORDS | _YOU).isdisjoint(words(text))
+    if told and (asks or bare):
+        return None
+    kinds, languages, vectors = _examples(embedder)
+    near = vectors @ embedder.embed_query(text)
+    # What holds words of its own, or asks as questions do, must be clearly nearer to small talk than to a question.
+    near = near + _CLEARLY * near.std() * bool(told or asks) * (kinds == "question")
+    if told > _TELLS_LITTLE:
+        near = np.where(np.isin(kinds, ("question", _OPEN)), near, -1.0)
+    nearest = int(near.argmax())
+    if kinds[nearest] == "question":
+        return None
+    spoken = language_of(text)
+    return Talk(str(kinds[nearest]), languages[nearest] if spoken == "en" else spoken)
+
+
+def only_talk(text: str) -> bool:
+    """Say whether a line has no words but those that small talk is made of."""
+    return not _told(text)
+
+
+def _told(text: str) -> float:
+    """Return the summed rarity of the words of which small talk is not made."""
+    return sum(rarity(stem(word)) for word in set(words(text)) - STOPWORDS - _vocabulary())
+
+
+def _asks(text: str) -> bool:
+    """Say whether a line has the form of a question, and not of one to Footnote itself."""
+    spoken = words(text)
+    return ("?" in text or spoken[0] in ASKING) and _YOU.isdisjoint(spoken)
+
+
+@lru_cache(maxsize=1)
+def _known() -> Mapping[tuple[str, ...], Talk]:
+    """Return the examples themselves, which need no embedder."""
+    return {
+        tuple(words(line)): Talk(kind, language)
+        for language, kinds in tomllib.loads(EXAMPLES.read_text(encoding="utf-8")).items()
+        for kind, lines in kinds.items()
+        for line in lines
+    }
+
+
+@lru_cache(maxsize=1)
+def _vocabulary() -> frozenset[str]:
+    talked = (line for line, each in _known().items() if each.kind not in ("question", _OPEN))
+    return frozenset(word for line in talked for word in line)
+
+
+def _examples(embedder: Embedder) -> tuple[np.typing.NDArray[np.str_], Sequence[str], Vectors]:
+    examples = _known()
+    if (vectors := _embedded.get(embedder.fingerprint)) is None:
+        vectors = _embedded[embedder.fingerprint] = embedder.embed_documents([*map(" ".join, examples)])
+    kinds = np.array([each.kind for each in examples.values()])
+    return kinds, [each.language for each in examples.values()], vectors
 
 
 def _quoted(phrase: str, texts: Sequence[str], language: str) -> str:
@@ -65,87 +146,15 @@ def _quoted(phrase: str, texts: Sequence[str], language: str) -> str:
     return say(phrase, language, words="".join(f"\n- “{text}”" for text in said))
 
 
-_REPLIES = (
-    (
-        "self",
-        r"who are you|what are you|what(?:'s| is) your name|what can you (?:do|help (?:me )?with)|what do you do|"
-        r"how (?:do|does) (?:you|this) work|are you (?:a )?(?:bot|robot|human|machine|an? ai)|help|"
-        r"wer bist du|was kannst du|quién eres|qué puedes hacer|qui es-tu|qui êtes-vous",
-    ),
-    (
-        "fine",
-        r"how are you(?: doing)?(?: today)?|how(?:'s| is) it going|what's up|wie geht(?:'s| es(?: dir| ihnen)?)|cómo estás|ça va",
-    ),
-    (
-        "bye",
-        r"(?:good ?)?bye(?: bye)?|see you(?: later| soon| tomorrow)?|ciao|tschüss|auf wiedersehen|adiós|hasta luego|au revoir|"
-        r"have a (?:nice|good|great) (?:day|one|evening|weekend)|good night|cheers,? bye",
-    ),
-    (
-        "thanks",
-        r"(?:many |ok(?:ay)?,? )?thanks?(?: you)?(?: (?:so|very) much| a lot| a bunch| again)?(?: for (?:your|the) help)?|thx|ty|"
-        r"cheers|that(?:'s| is| was) (?:very |really )?(?:helpful|great|perfect|all)|"
-        r"danke(?: schön| sehr)?|vielen dank|(?:muchas )?gracias|merci(?: beaucoup)?|grazie|obrigad[oa]",
-    ),
-    (
-        "okay",
-        r"ok(?:ay)?|great|perfect|nice|cool|good|got it|understood|i see|all right|alright|alles klar|super|vale|d'accord",
-    ),
-    (
-        "hello",
-        r"hi|hello|hey|hiya|howdy|yo|greetings|good (?:morning|afternoon|evening|day)|hi there|hello there|hey there|"
-        r"hallo|guten (?:tag|morgen|abend)|moin|servus|grüezi|hola|buen[oa]s (?:días|tardes|noches)|bonjour|salut|bonsoir|"
-        r"ciao|buongiorno|olá|test(?:ing)?|ping",
-    ),
-)
-_PATTERNS = tuple((reply, re.compile(rf"(?:{pattern})\Z")) for reply, pattern in _REPLIES)
-_ADDRESSED = re.compile(r"(?<![\s,])[\s,]++(?:there|all|everyone|footnote|bot|team|you)\Z")
-_LEADING = re.compile(
-    r"(?:hi|hello|hey|ok(?:ay)?|great|perfect|thanks?|thank you|danke|hallo)(?: there)?\s*+[,.!]++\s*+"
-)
-_LONGEST = 80
-
-_OPENINGS = {
-    "de": word_set("hallo guten moin servus grüezi tschüss auf danke vielen alles wer wie was"),
-    "es": word_set("hola buenos buenas adiós hasta gracias muchas vale cómo quién qué"),
-    "fr": word_set("bonjour salut bonsoir au merci d'accord ça qui"),
-    "it": word_set("ciao buongiorno grazie"),
-    "pt": word_set("olá obrigado obrigada"),
-}
-
 _TASK = re.compile(r"\A\s*+### Task:\s", re.IGNORECASE)
 _HISTORY_BEGINS = re.compile(r"<chat_history>", re.IGNORECASE)
 _HISTORY_ENDS = re.compile(r"</chat_history>", re.IGNORECASE)
 _USER_LINE = re.compile(r"^[^\S\n]*+user\s*+:\s*+(.+)$", re.IGNORECASE | re.MULTILINE)
 
 
-def without_documents(question: Question, *, language: str) -> str | None:
-    """Answer what needs no documents: a front end's housekeeping, small talk, a question about the conversation."""
-    return (
-        housekeeping(question.text)
-        or reply(question.text)
-        or about_conversation(question.text, question.history, language=language)
-    )
-
-
-def reply(text: str) -> str | None:
-    """Answer a greeting, thanks, goodbye or a question about Footnote itself in its language; None for anything else."""
-    if len(text) > _LONGEST:
-        return None
-    said = _SPACES.sub(" ", fold(text)).strip(" .!?,;:)(-~*'\"👋🙏😀🙂👍❤️¡¿")
-    shorter = _ADDRESSED.sub("", said)
-    without_opening = _LEADING.sub("", said, count=1)
-    for form in (said, shorter, without_opening):
-        for phrase, pattern in _PATTERNS:
-            if pattern.match(form):
-                return say(phrase, _language(form))
-    return None
-
-
-def _language(said: str) -> str:
-    """Name the language of a few words; greetings hold none of the words by which questions are told."""
-    first = said.split(" ", maxsplit=1)[0].strip(",!.")
-    return next((code for code, openings in _OPENINGS.items() if first in openings), language_of(said))
+def without_documents(question: Question, talked: Talk | None) -> str | None:
+    """Answer what needs no documents: a front end's housekeeping, and what `talk` says of the line."""
+    return housekeeping(question.text) or (talked.answer(question.history) if talked else None)
 
 
 def housekeeping(text: str) -> str | None:
@@ -181,10 +190,10 @@ def _bare(line: str) -> str:
 
 def _title(asked: list[str]) -> str:
     """Name the conversation by its first real question, in at most six words."""
-    question = next((line.strip() for line in asked if reply(line) is None), "")
+    question = next((line for line in asked if not only_talk(line)), "")
     if not question:
         return "New conversation"
-    kept = _SPACES.sub(" ", question).rstrip(" ?!.").split(" ")
+    kept = question.rstrip(" ?!.").split()
     while len(kept) > 3 and fold(kept[0]).strip("'") in STOPWORDS | _TOO_PLAIN:
         kept = kept[1:]
     kept = kept[:6]

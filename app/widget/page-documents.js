@@ -1,10 +1,8 @@
 // What is in the index, adding to it, and taking away.
 import { at, call, el, get, headers } from "./page-service.js";
+import { say } from "./page-words.js";
 
 const KEPT_ROWS = 8;
-const SAYS = {
-  added: "Added", changed: "Updated", unchanged: "Already there", no_text: "Without text", failed: "Not added",
-};
 let documents = [];
 let writable = false;
 let receiving = false;
@@ -60,18 +58,18 @@ function draw() {
 function remover(document) {
   const name = document.title || document.uri;
   const relax = () => {
-    made.textContent = "Remove";
+    made.textContent = say("remove");
     made.classList.remove("sure");
-    made.setAttribute("aria-label", `Remove ${name}`);
+    made.setAttribute("aria-label", say("removing", { name }));
   };
   const press = () => {
     if (made.classList.contains("sure")) {
       void remove(document);
       return;
     }
-    made.textContent = "Really remove?";
+    made.textContent = say("sure");
     made.classList.add("sure");
-    made.setAttribute("aria-label", `Really remove ${name}?`);
+    made.setAttribute("aria-label", say("surely", { name }));
   };
   const made = el("button", { type: "button", click: press, blur: relax, mouseleave: () => made.matches(":focus-visible") || relax() });
   relax();
@@ -79,13 +77,13 @@ function remover(document) {
 }
 
 async function remove({ id, title, uri }) {
-  const say = (kind, sentence) =>
+  const tell = (kind, sentence) =>
     at("uploads").append(el("li", { class: kind }, el("span", { dir: "auto" }, title || uri), el("small", {}, sentence)));
   try {
     await call(`/v1/documents/${encodeURIComponent(id)}`, "DELETE");
-    if (!uri.startsWith("upload/")) say("told", "Removed. It comes back when its folder is ingested again.");
+    if (!uri.startsWith("upload/")) tell("told", say("removed"));
   } catch (error) {
-    say("bad", error.message);
+    tell("bad", error.message);
   }
   await list();
   // the button that had the focus is gone
@@ -96,7 +94,7 @@ async function remove({ id, title, uri }) {
 /** Sends one file; the row tells how far it is and what became of it. */
 function upload(file) {
   const progress = el("progress", { max: "1", value: "0", "aria-label": file.name });
-  const said = el("small", {}, "Sending…");
+  const said = el("small", {}, say("sending"));
   const row = el("li", {}, el("span", { title: file.name, dir: "auto" }, file.name), said, progress);
   at("uploads").append(row);
   const body = new FormData();
@@ -107,7 +105,7 @@ function upload(file) {
     request.upload.addEventListener("progress", ({ loaded, total }) => {
       progress.value = total ? loaded / total : 0;
       if (loaded < total) return;
-      said.textContent = "Reading…";
+      said.textContent = say("reading");
       // How long that takes is not known: the bar then only says that it goes on.
       progress.removeAttribute("value");
     });
@@ -127,14 +125,15 @@ function upload(file) {
 /** Reads what became of a file. */
 function outcome({ status, response }) {
   if (status < 200 || status >= 300) {
-    return { good: false, sentence: response?.detail ?? response?.title ?? "The service did not answer." };
+    return { good: false, sentence: response?.detail ?? response?.title ?? say("silent") };
   }
   const found = response?.documents ?? [];
   const problem = found.find((one) => one.problem)?.problem;
   if (problem) return { good: false, sentence: problem.detail };
   const chunks = found.reduce((sum, one) => sum + (one.chunks ?? 0), 0);
-  const state = SAYS[found[0]?.status] ?? found[0]?.status ?? SAYS.added;
-  return { good: true, sentence: chunks ? `${state} · ${chunks} ${chunks === 1 ? "passage" : "passages"}` : state };
+  const state = say(found[0]?.status ?? "added") ?? found[0].status;
+  const passages = chunks === 1 ? say("passage") : say("passages", { n: chunks });
+  return { good: true, sentence: chunks ? `${state} · ${passages}` : state };
 }
 
 async function add(files) {

@@ -1,4 +1,5 @@
 // What the page's parts share: making elements, and calling the service with the tab's key.
+import { say } from "./page-words.js";
 
 export const at = (id) => document.getElementById(id);
 
@@ -33,7 +34,7 @@ export async function call(path, method = "GET") {
   const response = await fetch(path, { method, headers: headers() });
   if (response.ok) return response;
   const { detail } = await response.json().catch(() => ({}));
-  throw new Failed(response.status, detail ?? "The service does not answer.");
+  throw new Failed(response.status, detail ?? say("silent"));
 }
 
 export const get = async (path) => (await call(path)).json();

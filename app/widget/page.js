@@ -2,16 +2,9 @@
 import { begin as showDocuments, show, showWhereWide } from "./page-documents.js";
 import { explain } from "./page-explain.js";
 import { at, get, key } from "./page-service.js";
+import { say } from "./page-words.js";
 
 const chat = at("chat");
-// Questions that the sample handbook answers. One is offered where its document is in the index.
-const STARTERS = {
-  "hr/annual-leave.md": "How many days of annual leave do I get?",
-  "finance/expenses.md": "How long do I have to hand in a receipt?",
-  "it/passwords-and-mfa.md": "How long must a password be?",
-  "hr/remote-work.md": "How many days a week may I work from home?",
-};
-
 async function begin() {
   if (key.get()) chat.setAttribute("key", key.get());
   const documents = await showDocuments(told);
@@ -20,15 +13,20 @@ async function begin() {
     showWhereWide();
   }
   told(documents);
-  const starters = Object.keys(STARTERS).filter((uri) => documents.some((one) => one.uri.endsWith(uri)));
-  chat.suggest(starters.map((uri) => STARTERS[uri]));
+  await suggest();
+}
+
+/** Offers questions that the documents answer. The chat does without where they cannot be had. */
+async function suggest() {
+  const { questions } = await get("/v1/starters").catch(() => ({ questions: [] }));
+  chat.suggest(questions);
 }
 
 /** Says in the bar what is being asked: how many documents, and who writes. */
 async function told({ length }) {
   const { model } = await get("/version");
-  const many = length === 1 ? "1 document" : `${length} documents`;
-  at("state").textContent = model === "extractive" ? `${many} · answers quote them word for word` : `${many} · ${model}`;
+  const many = length === 1 ? say("one") : say("many", { n: length });
+  at("state").textContent = `${many} · ${model === "extractive" ? say("quotes") : model}`;
 }
 
 /** A key that may chat but not list documents still opens the chat. */

@@ -7,7 +7,7 @@ answers it taken away. Nothing of it is reported on.
 import csv
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path

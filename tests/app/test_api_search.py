@@ -14,6 +14,7 @@ from app.turn.retrieve import Found, Retriever, TokenCounter
 from tests.app.edge import Served, serve, service
 from tests.app.test_index_commands import HashedWords
 from tests.vectorstore.sample import SPACE, one_chunk, put, sample
+from vectorstore.models.late_interaction import LateInteraction
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 
@@ -29,7 +30,9 @@ def explaining(tmp_path: Path) -> Iterator[Served]:
         put(draft, sample("salaries.md", "Annual leave is paid.", readers=frozenset({"hr"})))
         put(draft, sample("travel.md", "Flights are booked by the office."))
 
-    retriever = Retriever(store, HashedWords(), TokenCounter("words", len), budget=10_000, most=100)
+    embedder = HashedWords()
+    counter = TokenCounter("words", len)
+    retriever = Retriever(store, embedder, LateInteraction(embedder), counter, budget=10_000, most=100)
 
     async def search(question: Question, *, trail: bool = False, expect: str = "") -> Found:
         reveal = question.scope.unrestricted

@@ -196,6 +196,17 @@ class HashedWords:
         del on_batch
         return np.stack([embed(text) for text in texts])
 
+    def token_states(
+        self, texts: Sequence[str], *, query: bool = False
+    ) -> list[tuple[list[tuple[int, int]], Vectors]]:
+        del query
+        found = []
+        for text in texts:
+            offsets = self.token_offsets(text)
+            words = [text[start:end] for start, end in offsets]
+            found.append((offsets, np.array([embed(word) for word in words]).reshape(-1, DIMENSION)))
+        return found
+
 
 @pytest.fixture
 def searching(filled: Path, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:

@@ -20,6 +20,7 @@ from tests.app.test_index_commands import HashedWords
 from tests.app.test_turn import ask, text_of
 from tests.fakes.handbook import small_handbook
 from tests.vectorstore.sample import SPACE, one_chunk, put
+from vectorstore.models.late_interaction import LateInteraction
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
@@ -139,7 +140,9 @@ class Counting:
 
 
 def assert_explained_is_searched(store: Store, questions: Sequence[str]) -> None:
-    retriever = Retriever(store, HashedWords(), TokenCounter("words", len), budget=10_000, most=100)
+    embedder = HashedWords()
+    counter = TokenCounter("words", len)
+    retriever = Retriever(store, embedder, LateInteraction(embedder), counter, budget=10_000, most=100)
     for question in questions:
         asked = Question(question, OPERATOR, top_k=10)
         plain = retriever.trace(asked)

@@ -15,9 +15,10 @@ from app.question import Message, Question
 from app.settings import Unsupported
 from app.support import ground
 from app.turn.retrieve import TokenCounter
+from app.turn.suggestions import Suggesting
 from app.turn.writing import Stopwatch, Task, Writing, supported_only
 from tests.app.passages import passage
-from tests.app.reader import Ready, understood
+from tests.app.reader import NOTHING, Ready, understood
 from vectorstore.types import Scope
 
 LEAVE = passage("Full-time staff get 25 days of annual leave a year. Interns get 12 days.")
@@ -62,7 +63,14 @@ def write(
 ) -> list[Event]:
     counter = TokenCounter("words", lambda text: len(text.split()))
     writing = Writing(
-        Scripted(quotes), ground.check, counter, Stopwatch(), unsupported, answerer, fallback=fallback
+        Scripted(quotes),
+        ground.check,
+        counter,
+        Stopwatch(),
+        Suggesting(lambda *_: NOTHING),
+        unsupported,
+        answerer,
+        fallback=fallback,
     )
 
     async def collect() -> list[Event]:

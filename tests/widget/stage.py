@@ -278,7 +278,13 @@ def stage(folder: Path, *, keys: Path | None = None) -> Iterator[Stage]:
     )
     store = MemoryStore([LEAVE, EXPENSES])
     store.texts = {LEAVE.id: LEAVE_TEXT, EXPENSES.id: EXPENSES_TEXT}
-    built = replace(service(turn, settings=settings, keys=keys), records=records, on_end=record, store=store)  # type: ignore[arg-type]
+    built = replace(
+        service(turn, settings=settings, keys=keys),
+        records=records,
+        on_end=record,
+        store=store,  # type: ignore[arg-type]
+        starters=lambda scope: ["How do I book a room?"] if scope.tenant == "default" else [],
+    )
     with serve(built) as served:
         made = Stage(served, dict(SCRIPTS), records, store)
         served.app.router.routes.insert(0, Route("/host/{name}", made.page))

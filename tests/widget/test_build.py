@@ -22,8 +22,10 @@ def test_the_widget_is_small() -> None:
 
 
 def test_the_page_around_it_is_small() -> None:
-    page = sum(len(gzip.compress((SHIPPED / name).read_bytes(), 9, mtime=0)) for name in PAGE)
-    assert page <= LIMIT * 3 / 5
+    sizes = {name: len(gzip.compress((SHIPPED / name).read_bytes(), 9, mtime=0)) for name in PAGE}
+    # What it says in four languages is a file of its own.
+    assert sizes.pop("page-words.js") <= LIMIT * 3 / 20
+    assert sum(sizes.values()) <= LIMIT * 3 / 5
 
 
 def test_the_build_is_what_the_source_gives() -> None:

@@ -154,3 +154,25 @@ def test_a_document_can_be_removed(taking: Stage, page: Any) -> None:
     assert page.locator("#list").get_by_text("Expenses policy").count() == 1
     page.get_by_label("Really remove Expenses policy?").click()
     page.locator("#list").get_by_text("Expenses policy").wait_for(state="detached")
+
+
+@pytest.mark.parametrize(
+    ("locale", "fresh", "title"),
+    [
+        ("de-AT", "Neues Gespräch", "Was möchten Sie wissen?1"),
+        ("fr-FR", "Nouvelle conversation", "Que voulez-vous savoir ?1"),
+        ("es-MX", "Nueva conversación", "¿Qué quiere saber?1"),
+        ("sv-SE", "New conversation", "What would you like to know?1"),
+    ],
+)
+def test_the_page_speaks_the_browser_s_language_and_offers_what_the_service_suggests(
+    staged: Stage, browser: Any, locale: str, fresh: str, title: str
+) -> None:
+    context = browser.new_context(locale=locale)
+    page = context.new_page()
+    page.goto(staged.url)
+    assert page.locator("#fresh").inner_text() == fresh
+    assert chat(page, ".hello .title").inner_text() == title
+    assert page.locator("html").get_attribute("lang") == (locale[:2] if locale[:2] != "sv" else "en")
+    chat(page, ".hello .pill").get_by_text("How do I book a room?").wait_for()
+    context.close()

@@ -101,6 +101,18 @@ def test_a_strict_policy_with_trusted_types_hears_no_complaint(
     assert [said for said in watched.complaints if "icon" not in said and "data:," not in said] == []
 
 
+def test_a_page_that_the_service_does_not_allow_is_told_what_to_do(staged: Stage, page: Any) -> None:
+    element = '<footnote-chat api="http://127.0.0.1:1"></footnote-chat>'
+    page.goto(staged.host("barred", f'{element}<script src="{staged.url}/widget.js"></script>'))
+    chat(page, "textarea").fill("How many days?")
+    page.keyboard.press("Enter")
+    said = chat(page, ".failed p")
+    said.wait_for()
+    origin = staged.url.replace("127.0.0.1", "localhost")
+    assert "does not allow this page" in said.inner_text()
+    assert f"FOOTNOTE_CORS_ORIGINS={origin}" in said.inner_text()
+
+
 @pytest.mark.parametrize("mode", ["inline", "sidebar", "modal"])
 def test_every_mode_answers(staged: Stage, page: Any, mode: str) -> None:
     element = f'<footnote-chat mode="{mode}" style="height:600px"></footnote-chat><script src="{staged.url}/widget.js"></script>'

@@ -248,6 +248,9 @@ class FootnoteChat extends HTMLElement {
       else if (error instanceof Refused) {
         answer.error = error.message;
         answer.run ||= error.request;
+      } else if (!answer.run && !abort.signal.aborted && !this.#connection.api.startsWith(location.origin)) {
+        // A browser does not say which of the two it is. This is for who put the chat on the page: in English.
+        answer.error = `The service is out of reach, or does not allow this page. There: FOOTNOTE_CORS_ORIGINS=${location.origin}`;
       }
     }
     if (this.#abort !== abort) return;

@@ -5,7 +5,7 @@ import re
 from typing import Annotated, Final, Self
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.http.access import ChatGrant, RunsIn, ServiceIn
 from app.http.asking import (
@@ -150,6 +150,19 @@ async def chat(
     question = question_of(said, grant=grant, settings=service.settings.answer, knobs=body)
     run = await runs.begin(question, resumable=True, owner=grant.key)
     return native(run, runs=runs, request=request, service=service, grant=grant)
+
+
+class Starters(BaseModel):
+    """Questions to begin with."""
+
+    questions: list[str]
+
+
+# A plain function: the framework runs it in a thread, where the documents are read.
+@router.get("/v1/starters", summary="Suggest questions to begin with", responses=problems(401, 403, 503))
+def starters(service: ServiceIn, grant: ChatGrant) -> Starters:
+    """Suggest at most four questions that the documents which the caller may read answer; where none is good, none."""
+    return Starters(questions=list(service.starters(grant.scope)))
 
 
 @router.get(
