@@ -135,4 +135,5 @@ def _heading(choice: Choice) -> str:
         for line in lines(choice.passage.text, choice.passage.context)
         if line.kind == "heading" and line.start < first.start
     ]
-    return above[-1] if above else next(reversed(choice.passage.headings), "")
+    heading = above[-1] if above else next(reversed(choice.passage.headings), "")
+    return heading.rstrip(": ")

@@ -16,7 +16,7 @@ from app.reader.weights import SENTENCE
 from vectorstore.models.late_interaction import AskedTokens, LateInteraction, Offsets, States, Tokens
 from vectorstore.types import Chunk, ChunkId, Vectors
 
-_ASKING = ("?", "？", "؟", "?”", "?\"")
+_ASKING = ("?", "？", "؟", "?”", '?"')
 _SIDE = ("near", "mean")
 """What is told of the sentences before and after one, too."""
 
