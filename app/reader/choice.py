@@ -176,6 +176,9 @@ def _disagree(asked: Asked, one: Candidate, other: Candidate) -> bool:
     alike = one.bare.stems & other.bare.stems
     if len(alike) < 0.5 * min(len(one.bare.stems), len(other.bare.stems)):
         return False
+    days, others_days = one.framed.facts.ordinals, other.framed.facts.ordinals
+    if days and others_days and days.isdisjoint(others_days):
+        return False
     units, others = _values(one), _values(other)
     return any(units[unit].isdisjoint(others[unit]) for unit in units.keys() & others.keys())
 

@@ -17,6 +17,8 @@ from vectorstore.models.late_interaction import AskedTokens, LateInteraction, Of
 from vectorstore.types import Chunk, ChunkId, Vectors
 
 _ASKING = ("?", "？", "؟", "?”", '?"')
+_FLOOR = 0.03
+"""Added to a signal's spread: among two sentences that hardly differ, a hair's breadth tells nothing."""
 _SIDE = ("near", "mean")
 """What is told of the sentences before and after one, too."""
 
@@ -102,7 +104,7 @@ def deviations(signals: Sequence[Mapping[str, float]], names: Sequence[str]) -> 
     if not signals:
         return np.zeros((0, len(names)))
     table = np.array([[each[name] for name in names] for each in signals])
-    found: npt.NDArray[np.float64] = (table - table.mean(axis=0)) / (table.std(axis=0) + 1e-6)
+    found: npt.NDArray[np.float64] = (table - table.mean(axis=0)) / (table.std(axis=0) + _FLOOR)
     return found
 
 

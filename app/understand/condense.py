@@ -124,7 +124,11 @@ def _pieces(question: str) -> tuple[str, list[str]]:
         pieces.append(question[begun : joint.start()])
         begun = joint.end()
     pieces = [piece for each in (*pieces, question[begun:]) if (piece := each.strip(" ,;")).strip("?")]
-    asking = [piece for piece in pieces if _content(piece) and (piece.endswith("?") or _opens(piece))]
+    asking = [
+        piece
+        for piece in pieces
+        if _content(piece) and (piece.endswith("?") or any(map(_opens, piece.split(". "))))
+    ]
     return next(iter(pieces), question), asking
 
 
