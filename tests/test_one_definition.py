@@ -27,7 +27,7 @@ TELLTALES = {
     ),
     "number of a list": (
         r"\\d(?:\{1,\d\}|\+\+?)?\)?\[(?:\.\)|\)\.)\]",
-        {MARKS, "app/understand/follow_ups.py"},
+        {MARKS, "app/turn/suggestions.py"},
     ),
     "marker": (
         r"\\\[(?:\(\?=)?[(]?\\d|\\\[\[\\d|\\\[\(\?=\[\\d|\\\[\[0-9\]",
