@@ -52,7 +52,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "language_of": language_of,
     "housekeeping": lambda text: housekeeping(f"### Task: tags\n<chat_history>user: {text}"),
     "in_range": lambda text: in_range(["5"], text),
-    "lines": lambda text: [written(line) for line in lines.__wrapped__(text)],
+    "lines": lambda text: [written([line]) for line in lines.__wrapped__(text)],
     "windows": lambda text: (whole.__wrapped__(text), windows.__wrapped__(text)),
     "support": lambda text: support("The limit is EUR 40 a day.", text),
     "support of a long sentence": lambda text: support(text[:500], text),

@@ -110,7 +110,7 @@ def test_the_telltales_find_the_copies_that_there_once_were(kind: str) -> None:
 def test_an_item_is_one_for_every_reader(mark: str) -> None:
     text = f"{mark} Bring your badge"
     assert [line.kind for line in lines(text)] == ["item"]
-    assert written(lines(text)[0]) == "“Bring your badge.”"
+    assert written(lines(text)[:1]) == "“Bring your badge.”"
     assert len(sentence_spans(f"What we ask of guests\n{text}\n{text}")) == 3
     writer = ExtractWriter(limits())
     write_plain(f"{text}\n{text}", writer)

@@ -141,7 +141,7 @@ def signals(asked: Asked, ranked: Sequence[Candidate]) -> dict[str, float]:
         "few": 1 / len(ranked),
         "asked": len(asked.telling) / 10,
         "formless": float(asked.form != "other" and not best.signals["form"]),
-        "negation": float(asked.reading.negated and not best.bare.negated),
+        "foreign": float(bool(asked.reading.facts.specifics) and best.signals["specifics"] < 1),
     }
 
 

@@ -24,6 +24,7 @@ _FORMS: tuple[tuple[Form, re.Pattern[str]], ...] = (
     ),
     ("name", re.compile(r"\b(?:who|whom|whose|wer|wem|wen|wessen|quién|quiénes|qui|кто|кому)\b|谁")),
 )  # fmt: skip
+_STEPS = re.compile(r"\b(?:how (?:do|does|did|can|could|should|to)|wie|cómo|comment|как)\b|怎么|如何")
 _TIME = re.compile(r"\d|\b(?:noon|midnight|(?:mon|tues|wednes|thurs|fri|satur|sun)day)s?\b")
 
 
@@ -34,6 +35,8 @@ class Asked:
     text: str
     reading: Reading
     form: Form
+    steps: bool
+    """Whether it asks how something is done."""
 
     @property
     def telling(self) -> frozenset[str]:
@@ -68,4 +71,5 @@ def ask(part: Part) -> Asked:
     """Read what is asked: its form in its own words, and what it is about in all that it was given."""
     plain = fold(part.text)
     found = [(match.start(), form) for form, pattern in _FORMS if (match := pattern.search(plain))]
-    return Asked(part.text, read(part.whole), min(found)[1] if found else "other")
+    form: Form = min(found)[1] if found else "other"
+    return Asked(part.text, read(part.whole), form, form == "other" and bool(_STEPS.search(plain)))

@@ -60,16 +60,20 @@ def choose(
             break
         if any(_repeats(one, other) for other in spoken):
             continue
-        quote = _quote(one, ranked, spoken)
+        quote = _quote(asked, one, ranked, spoken)
         spoken += quote
         chosen.append(Choice(quote, passages[one.passage]))
     return _dated(asked, chosen, ranked, passages, language=language) if chosen else []
 
 
-def _quote(one: Candidate, ranked: Sequence[Candidate], spoken: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """Return the sentence with the likelier one beside it, where that is nearly as likely; a step with all the steps."""
-    if NUMBERED.match(one.line.text) and (steps := _steps(one, ranked)):
+def _quote(
+    asked: Asked, one: Candidate, ranked: Sequence[Candidate], spoken: Sequence[Candidate]
+) -> tuple[Candidate, ...]:
+    """Return the sentence with what belongs to it: the steps around it, the list that it announces, its neighbour."""
+    if asked.steps and NUMBERED.match(one.line.text) and (steps := _steps(one, ranked)):
         return steps
+    if one.line.text.rstrip("* _").endswith((":", "：")):
+        return (one, *_announced(one, ranked))
     beside = (
         other
         for other in ranked
@@ -82,6 +86,15 @@ def _quote(one: Candidate, ranked: Sequence[Candidate], spoken: Sequence[Candida
     )
     pair = (one, *list(beside)[:1])
     return tuple(sorted(pair, key=lambda each: each.place))
+
+
+def _announced(one: Candidate, ranked: Sequence[Candidate]) -> Iterator[Candidate]:
+    """Yield what follows a lead-in in its passage, as long as there is room."""
+    places = {each.place: each for each in ranked if each.passage == one.passage}
+    place, size = one.place + 1, _size(one)
+    while (following := places.get(place)) and size + _size(following) <= _LONGEST:
+        yield following
+        place, size = place + 1, size + _size(following)
 
 
 def _steps(one: Candidate, ranked: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -162,6 +175,9 @@ def _disagree(asked: Asked, one: Candidate, other: Candidate) -> bool:
         return False
     alike = one.bare.stems & other.bare.stems
     if len(alike) < 0.5 * min(len(one.bare.stems), len(other.bare.stems)):
+        return False
+    days, others_days = one.framed.facts.ordinals, other.framed.facts.ordinals
+    if days and others_days and days.isdisjoint(others_days):
         return False
     units, others = _values(one), _values(other)
     return any(units[unit].isdisjoint(others[unit]) for unit in units.keys() & others.keys())

@@ -90,11 +90,9 @@ class ExtractiveAnswerer:
         """Stream the answer sentence by sentence, each followed by its marker; refuse when no sentence is left."""
         found = await self._found
         choices, outcome = self._choices(found, passages), found.decision.outcome
-        if outcome == "unsure":
-            choices = [
-                replace(choice, lead=closest(choice.passage.document, self._language))
-                for choice in choices[:1]
-            ]
+        if outcome == "unsure" and choices:
+            lead = closest(choices[0].passage.document, self._language)
+            choices = [replace(choices[0], lead=lead), *choices[1:2]]
         if outcome == "refused" or not choices:
             yield Written(outcome="refused")
             return
@@ -137,4 +135,5 @@ def _heading(choice: Choice) -> str:
         for line in lines(choice.passage.text, choice.passage.context)
         if line.kind == "heading" and line.start < first.start
     ]
-    return above[-1] if above else next(reversed(choice.passage.headings), "")
+    heading = above[-1] if above else next(reversed(choice.passage.headings), "")
+    return heading.rstrip(": ")

@@ -16,6 +16,9 @@ from app.reader.weights import SENTENCE
 from vectorstore.models.late_interaction import AskedTokens, LateInteraction, Offsets, States, Tokens
 from vectorstore.types import Chunk, ChunkId, Vectors
 
+_ASKING = ("?", "？", "؟", "?”", '?"')
+_FLOOR = 0.03
+"""Added to a signal's spread: among two sentences that hardly differ, a hair's breadth tells nothing."""
 _SIDE = ("near", "mean")
 """What is told of the sentences before and after one, too."""
 
@@ -53,7 +56,23 @@ def rank(
     chunks: Mapping[ChunkId, Chunk],
 ) -> list[Candidate]:
     """Return the sentences that may answer, the likeliest first; `chunks` are those of the passages."""
-    return sorted_by(candidates(asked, passages, near=near, tokens=tokens, chunks=chunks), SENTENCE)
+    found = sorted_by(candidates(asked, passages, near=near, tokens=tokens, chunks=chunks), SENTENCE)
+    return sorted(found, key=lambda each: _of_another(asked, each, found))
+
+
+def _of_another(asked: Asked, one: Candidate, found: Sequence[Candidate]) -> bool:
+    """Say whether a sentence names another code or day than the question, while one names the same."""
+    wanted = _keys(asked.reading)
+    return bool(
+        wanted
+        and (held := _keys(one.framed))
+        and held.isdisjoint(wanted)
+        and any(wanted <= _keys(each.framed) for each in found)
+    )
+
+
+def _keys(reading: Reading) -> frozenset[str]:
+    return reading.facts.codes | reading.facts.ordinals
 
 
 def candidates(
@@ -85,7 +104,7 @@ def deviations(signals: Sequence[Mapping[str, float]], names: Sequence[str]) -> 
     if not signals:
         return np.zeros((0, len(names)))
     table = np.array([[each[name] for name in names] for each in signals])
-    found: npt.NDArray[np.float64] = (table - table.mean(axis=0)) / (table.std(axis=0) + 1e-6)
+    found: npt.NDArray[np.float64] = (table - table.mean(axis=0)) / (table.std(axis=0) + _FLOOR)
     return found
 
 
@@ -131,7 +150,7 @@ def _candidates(
     likeness = [_likeness(tokens, seen, closeness, _within(seen, line)) for line in lines_]
     nothing = dict.fromkeys(_SIDE, 0.0)
     for place, line in enumerate(lines_):
-        if line.kind in ("heading", "title", "header"):
+        if line.kind in ("heading", "title", "header") or line.text.rstrip("* _").endswith(_ASKING):
             continue
         before = likeness[place - 1] if place else nothing
         after = likeness[place + 1] if place + 1 < len(lines_) else nothing
@@ -171,13 +190,13 @@ def _likeness(
 
 
 def _by_words(asked: Asked, line: Line) -> dict[str, float]:
-    size = len(line.bare.words)
+    size, specifics = len(line.bare.words), asked.reading.facts.specifics
     return {
         "words": asked.coverage(line.bare.stems),
         "framed_words": asked.coverage(line.framed.stems),
         "length": min(1.0, len(line.bare.order) / 20),
         "short": float(size < 4 and line.kind != "row"),
-        "question": float(line.text.rstrip("* _").endswith(("?", "？", "؟"))),
+        "specifics": len(specifics & line.framed.facts.specifics) / len(specifics) if specifics else 0.5,
         "row": float(line.kind == "row"),
         "item": float(line.kind == "item"),
         "figure": float(bool(line.bare.facts.numbers)),

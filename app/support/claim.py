@@ -149,7 +149,7 @@ def _every_lead(title: str, dated: date | None) -> frozenset[str]:
 @lru_cache(maxsize=256)
 def _every_place(title: str, text: str, headings: tuple[str, ...]) -> frozenset[str]:
     above = {line.text.lstrip("# ") for line in lines(text) if line.kind == "heading"}
-    places = [f"{title}:", *(f"{title} › {heading}:" for heading in (*headings, *above))]
+    places = [f"{title}:", *(f"{title} › {heading.rstrip(': ')}:" for heading in (*headings, *above))]
     return frozenset((*places, *map(inert, places)))
 
 

@@ -10,9 +10,8 @@ from app.answer.answerer import Written
 from app.events import Passage
 from app.language.reading import lines
 from app.question import Part
-from app.reader.asked import ask
 from app.reader.extractive import written
-from app.reader.rank import candidates
+from app.support.claim import claim
 from app.support.ground import check
 from tests.app.passages import passage
 from tests.app.reader import quoting, understood
@@ -85,7 +84,9 @@ def test_a_table_row_that_the_question_names_comes_first(question: str, row: str
         "| Interval | Battery |\n|---|---|\n| 1 minute | 1 year |\n| 5 minutes | 2.5 years |\n| 10 minutes | 4 years |"
     )
     text, _ = _answer(question, [tables])
-    assert text.startswith(f"“{row}")
+    assert f"“{row}" in text
+    assert "E-215" not in text
+    assert "2026-11-02" not in text
 
 
 def test_every_sentence_has_its_marker_and_is_supported_by_the_passage_it_names() -> None:
@@ -94,8 +95,8 @@ def test_every_sentence_has_its_marker_and_is_supported_by_the_passage_it_names(
         for start, end in sentence_spans(text, quotations=True):
             marker = re.search(r"\[(\d)\]\Z", text[start:end])
             assert marker, text[start:end]
-            claim = re.sub(r"\s*\[\d\]", "", text[start:end])
-            assert check(claim, [(LEAVE, PRICES)[int(marker[1]) - 1]]).verdict == "supported", claim
+            said = claim(text, start, end, [LEAVE, PRICES])
+            assert check(said, [(LEAVE, PRICES)[int(marker[1]) - 1]]).verdict == "supported", said
 
 
 def test_without_passages_it_refuses_and_says_nothing() -> None:
@@ -182,13 +183,13 @@ def test_a_question_is_split_only_where_it_asks_again(question: str, count: int)
 
 def test_markdown_goes_and_words_stay() -> None:
     text = "- Use the **Workation** form (*My time*), see [the page](http://x.example/a) and `run --now`[^1];"
-    assert written(lines(text)[0]) == "“Use the Workation form (My time), see the page and run --now.”"
+    assert written(lines(text)[:1]) == "“Use the Workation form (My time), see the page and run --now.”"
 
 
 def test_a_bare_no_is_said_with_its_reason_and_the_question_is_not_quoted() -> None:
     faq = passage("Can the logger be read by phone? No. There is no Bluetooth. Use the gateway.", title="FAQ")
     text, _ = _answer("Can I read the logger with a phone?", [faq])
-    assert text.startswith("“No. There is no Bluetooth.” [1]")
+    assert text.startswith("FAQ: “No. There is no Bluetooth.")
     assert "?" not in text
     assert check("No. There is no Bluetooth.", [faq]).support == 1.0
 
@@ -202,41 +203,45 @@ def test_a_part_that_says_what_it_is_about_is_weighed_by_its_own_words() -> None
     assert {"daily", "allowance", "norway"} <= set(thin.given)
 
 
-def test_a_reason_is_said_where_the_sentence_that_names_the_thing_has_none() -> None:
-    minutes = passage(
-        "Failure of the ferry on 3 May.\n\nThe ferry of 3 May sailed late. The ferry was empty on 3 May. "
-        "It stopped because a fuse had blown.",
-        number=1,
-        title="Minutes",
+GREENHOUSE = passage(
+    "# Watering\n\nBefore a holiday, do this:\n\n1. Fill the tank to the brim.\n2. Open the valve by a quarter.\n"
+    "3. Leave the spare key with the caretaker.\n\n# Frost\n\nIn a cold night these are brought inside:\n\n"
+    "- lemon trees\n- oleander\n- olive saplings",
+    number=1,
+    title="Greenhouse",
+)
+
+
+def test_whoever_asks_how_it_is_done_gets_all_the_steps_in_their_order() -> None:
+    text, _ = _answer("How do I open the valve before a holiday?", [GREENHOUSE])
+    assert text == (
+        "Greenhouse › Watering: \n1. “Fill the tank to the brim.” [1]\n2. “Open the valve by a quarter.” [1]"
+        "\n3. “Leave the spare key with the caretaker.” [1]"
     )
-    text, _ = _answer("Why did the ferry fail on 3 May?", [minutes])
-    assert "because a fuse had blown" in text
 
 
-def test_what_stands_beside_the_best_sentence_is_said_while_the_answer_is_short() -> None:
-    rules = passage(
-        "The old locker key LK-2 is taken back. Collect LK-3 at reception.", number=1, title="Lockers"
+def test_a_lead_in_is_said_with_the_list_that_it_announces() -> None:
+    text, _ = _answer("What is brought inside in a cold night?", [GREENHOUSE])
+    assert text.startswith(
+        "Greenhouse › Frost: “In a cold night these are brought inside: lemon trees. oleander. olive saplings.” [1]"
     )
-    text, _ = _answer("Which locker key is taken back?", [rules])
-    assert text == "“The old locker key LK-2 is taken back.” [1] “Collect LK-3 at reception.” [1]"
 
 
-def test_a_long_answer_gets_no_further_sentence() -> None:
+def test_an_answer_is_three_quotes_at_most_and_none_where_enough_is_said() -> None:
     cargo = (
         "mail, newspapers and parcels for the islands as well as the post of the lighthouse keepers",
         "timber, bricks and other building material that the villages on the north shore have ordered",
         "bicycles, prams and wheelchairs on the lower deck, where they have to be tied to the railing",
         "milk, cheese and vegetables from the farms, which are sold on the quay early on Saturdays",
-        "tourists, pupils and their teachers in two saloons that are heated from October until April",
     )
     long = " ".join(f"The ferry carries {what}." for what in cargo)
     text, _ = _answer("What does the ferry carry?", [passage(long, number=1, title="Ferries")])
-    assert text.count("[1]") == 3
+    assert 1 <= text.count("[1]") <= 3
+    assert len(text.split()) < 70
 
 
-def test_a_quantity_is_found_in_the_range_of_a_column() -> None:
-    prices = passage(
-        "| Item | 1 to 9 | from 10 |\n|---|---|---|\n| Lamp | EUR 20 | EUR 15 |", number=1, title="Prices"
-    )
-    asked = ask(Part("What does one lamp cost when we buy 12?"))
-    assert [one.signals["ranges"] for one in candidates(asked, [prices])] == [1.0]
+def test_a_quote_names_its_document_and_the_heading_above_it() -> None:
+    text, _ = _answer("What has to be filled before a holiday?", [GREENHOUSE])
+    assert text.startswith("Greenhouse › Watering: “")
+    for start, end in sentence_spans(text, quotations=True):
+        assert "›" not in claim(text, start, end, [GREENHOUSE])

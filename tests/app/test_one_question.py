@@ -12,6 +12,7 @@ import pytest
 from app.events import Sources
 from app.question import Message, Part, Question, Understood
 from app.reader import answerable
+from app.reader.answerable import Thresholds
 from app.turn.retrieve import Retriever, TokenCounter
 from app.understand.condense import by_words, understand
 from ingest.run import Ingestion, Request
@@ -105,18 +106,23 @@ def test_a_turn_ranks_once_for_each_part_and_on_what_it_writes_from(
             assert len(shown.passages) == 2
 
 
-def test_a_turn_embeds_its_question_and_its_sentences_once(tmp_path: Path) -> None:
+def test_a_turn_embeds_its_question_and_reads_each_chunk_once(tmp_path: Path) -> None:
     with small_handbook(tmp_path) as parts:
         counting = Counting(parts.embedder)
-        read = parts.turn.read.keywords | {"embedder": counting}  # type: ignore[attr-defined]
+        near = LateInteraction(counting)
         turn = replace(
             parts.turn,
-            retriever=replace(parts.retriever, embedder=counting),
-            read=lambda *values: answerable.read_passages(*values, **read),
+            retriever=replace(parts.retriever, embedder=counting, near=near),
+            read=lambda *values: answerable.read_passages(
+                *values, near=near, thresholds=Thresholds(0.0, 0.0)
+            ),
         )
         ask(replace(parts, turn=turn), "How much leave do interns get?")
-    assert len(counting.questions) == 1
-    assert len(counting.sentences) == len(set(counting.sentences)) <= 8
+        again = len(counting.read)
+        ask(replace(parts, turn=turn), "How much leave do interns get?")
+    assert counting.questions[0] == "How much leave do interns get?"
+    assert counting.embedded == []
+    assert len(counting.read) == len(set(counting.read)) == again > 1
 
 
 class Counting:
@@ -125,7 +131,8 @@ class Counting:
     def __init__(self, embedder: Any) -> None:
         self._embedder = embedder
         self.questions: list[str] = []
-        self.sentences: list[str] = []
+        self.embedded: list[str] = []
+        self.read: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._embedder, name)
@@ -135,8 +142,12 @@ class Counting:
         return self._embedder.embed_query(text)
 
     def embed_documents(self, texts: Sequence[str], **more: Any) -> Any:
-        self.sentences += texts
+        self.embedded += texts
         return self._embedder.embed_documents(texts, **more)
+
+    def token_states(self, texts: Sequence[str], *, query: bool = False) -> Any:
+        self.read += texts
+        return self._embedder.token_states(texts, query=query)
 
 
 def assert_explained_is_searched(store: Store, questions: Sequence[str]) -> None:

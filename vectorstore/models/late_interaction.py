@@ -72,12 +72,21 @@ class LateInteraction:
         self._embedder = embedder
         self._remember = remember
         self._known: OrderedDict[str, Tokens] = OrderedDict()
+        self._asked: OrderedDict[str, AskedTokens] = OrderedDict()
         self._lock = Lock()
 
     def asked(self, question: str) -> AskedTokens:
-        """Read a question."""
-        ((offsets, states),) = self._embedder.token_states([question], query=True)
-        return AskedTokens(_array(offsets), states.astype(np.float16), _worths(question, offsets))
+        """Read a question; it is read again for its passages' sentences."""
+        with self._lock:
+            known = self._asked.get(question)
+        if known is None:
+            ((offsets, states),) = self._embedder.token_states([question], query=True)
+            known = AskedTokens(_array(offsets), states.astype(np.float16), _worths(question, offsets))
+            with self._lock:
+                self._asked[question] = known
+                while len(self._asked) > self._remember:
+                    self._asked.popitem(last=False)
+        return known
 
     def read(self, texts: Sequence[str]) -> list[Tokens]:
         """Read passages; only those not remembered reach the model."""
