@@ -23,8 +23,8 @@ from vectorstore.types import Hit
 
 _RARE = 5.0
 """Rarity from which a word that no passage holds is named."""
-_NEXT = 5
-"""The best sentence is held against as many that follow."""
+_FORMED = 0.5
+"""From what `Asked.formed` says on, a sentence has the form that the question wants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +130,13 @@ def confidence(found: Mapping[str, float]) -> float:
 
 def signals(asked: Asked, ranked: Sequence[Candidate]) -> dict[str, float]:
     """Return what speaks for and against an answer in the best-ranked sentence and in how it stands out."""
-    best, others = ranked[0], ranked[1 : 1 + _NEXT]
-    behind = [best.score - other.score for other in others]
+    best = ranked[0]
+    wanted = asked.form not in ("other", "whether")
     return {
         **best.signals,
-        "lead": min(5.0, behind[0]) if behind else 5.0,
-        "spread": min(8.0, sum(behind) / len(behind)) if behind else 8.0,
-        "nearest": max(each.signals["near"] for each in ranked),
+        "lead": min(5.0, best.score - ranked[1].score) if len(ranked) > 1 else 5.0,
         "nearest_mean": max(each.signals["mean"] for each in ranked),
-        "few": 1 / len(ranked),
-        "asked": len(asked.telling) / 10,
-        "formless": float(asked.form != "other" and not best.signals["form"]),
-        "foreign": float(bool(asked.reading.facts.specifics) and best.signals["specifics"] < 1),
+        "formless": float(wanted and best.signals["form"] < _FORMED),
     }
 
 

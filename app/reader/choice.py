@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from math import exp
 
 from app.events import Passage
 from app.reader.asked import Asked
@@ -10,7 +11,9 @@ from app.reader.rank import Candidate
 from app.support.claim import lead
 from vectorstore.language.marks import NUMBERED
 
-_ENOUGH = 36
+_ENOUGH = 0.6
+"""Probability that the answer is among what is quoted, from which on nothing more is quoted."""
+_ROOM = 60
 """Words from which on nothing more is quoted."""
 _LONGEST = 55
 """Words that a quote may have with the sentence beside it."""
@@ -52,11 +55,8 @@ def choose(
     spoken = [each for choice in said for each in choice.candidates]
     chosen: list[Choice] = []
     for one in ranked:
-        if chosen and (
-            len(chosen) >= most
-            or one.score < ranked[0].score - _BEHIND
-            or sum(choice.words for choice in chosen) >= _ENOUGH
-        ):
+        words = sum(choice.words for choice in chosen)
+        if len(chosen) >= most or words >= _ROOM or _held(chosen, ranked) >= _ENOUGH:
             break
         if any(_repeats(one, other) for other in spoken):
             continue
@@ -66,11 +66,18 @@ def choose(
     return _dated(asked, chosen, ranked, passages, language=language) if chosen else []
 
 
+def _held(chosen: Sequence[Choice], ranked: Sequence[Candidate]) -> float:
+    """Return the probability that one of the chosen sentences answers, if any of the ranked ones does."""
+    return sum(exp(each.score) for choice in chosen for each in choice.candidates) / sum(
+        exp(each.score) for each in ranked
+    )
+
+
 def _quote(
     asked: Asked, one: Candidate, ranked: Sequence[Candidate], spoken: Sequence[Candidate]
 ) -> tuple[Candidate, ...]:
     """Return the sentence with what belongs to it: the steps around it, the list that it announces, its neighbour."""
-    if asked.steps and NUMBERED.match(one.line.text) and (steps := _steps(one, ranked)):
+    if asked.form == "way" and NUMBERED.match(one.line.text) and (steps := _steps(one, ranked)):
         return steps
     if one.line.text.rstrip("* _").endswith((":", "：")):
         return (one, *_announced(one, ranked))

@@ -92,7 +92,7 @@ class ExtractiveAnswerer:
         choices, outcome = self._choices(found, passages), found.decision.outcome
         if outcome == "unsure" and choices:
             lead = closest(choices[0].passage.document, self._language)
-            choices = [replace(choices[0], lead=lead), *choices[1:2]]
+            choices[0] = replace(choices[0], lead=lead)
         if outcome == "refused" or not choices:
             yield Written(outcome="refused")
             return

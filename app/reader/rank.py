@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.events import Passage
-from app.language.reading import Line, Reading, lines, whole
+from app.language.amounts import in_range
+from app.language.reading import Line, Reading, lines, read
 from app.reader.asked import Asked
 from app.reader.weights import SENTENCE
 from vectorstore.models.late_interaction import AskedTokens, LateInteraction, Offsets, States, Tokens
@@ -19,8 +20,6 @@ from vectorstore.types import Chunk, ChunkId, Vectors
 _ASKING = ("?", "？", "؟", "?”", '?"')
 _FLOOR = 0.03
 """Added to a signal's spread: among two sentences that hardly differ, a hair's breadth tells nothing."""
-_SIDE = ("near", "mean")
-"""What is told of the sentences before and after one, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +83,9 @@ def candidates(
     chunks: Mapping[ChunkId, Chunk],
 ) -> list[Candidate]:
     """Return every sentence that may answer, one of each wording, with its signals."""
-    read = _tokens_of(passages, near, chunks)
+    seen_ = _tokens_of(passages, near, chunks)
     found: dict[str, Candidate] = {}
-    for at, (passage, seen) in enumerate(zip(passages, read, strict=True)):
+    for at, (passage, seen) in enumerate(zip(passages, seen_, strict=True)):
         for candidate in _candidates(asked, tokens, passage, seen, at):
             found.setdefault(candidate.line.text, candidate)
     return list(found.values())
@@ -143,25 +142,15 @@ def _candidates(
         return
     closeness = tokens.closeness(seen)
     around = _likeness(tokens, seen, closeness, np.ones(len(seen.offsets), bool))
-    passage_signals = {f"passage_{name}": value for name, value in around.items()}
-    passage_signals["passage_words"] = asked.coverage(whole(passage.text, passage.context).stems)
-    passage_signals["place"] = 1 / (1 + at)
-    lines_ = [line for line in lines(passage.text, passage.context) if line.kind != "rule"]
-    likeness = [_likeness(tokens, seen, closeness, _within(seen, line)) for line in lines_]
-    nothing = dict.fromkeys(_SIDE, 0.0)
-    for place, line in enumerate(lines_):
-        if line.kind in ("heading", "title", "header") or line.text.rstrip("* _").endswith(_ASKING):
-            continue
-        before = likeness[place - 1] if place else nothing
-        after = likeness[place + 1] if place + 1 < len(lines_) else nothing
-        signals = {
-            **likeness[place],
-            **passage_signals,
-            **{f"before_{name}": before[name] for name in _SIDE},
-            **{f"after_{name}": after[name] for name in _SIDE},
-            **_by_words(asked, line),
-        }
-        yield Candidate(at, place, line, signals)
+    passage_signals = {"passage_near": around["near"], "passage_mean": around["mean"]}
+    before: Line | None = None
+    for place, line in enumerate(
+        line for line in lines(passage.text, passage.context) if line.kind != "rule"
+    ):
+        if line.kind not in ("heading", "title", "header") and not line.text.rstrip("* _").endswith(_ASKING):
+            likeness = _likeness(tokens, seen, closeness, _within(seen, line))
+            yield Candidate(at, place, line, likeness | passage_signals | _by_words(asked, line, before))
+        before = line
 
 
 def _within(seen: Tokens, line: Line) -> npt.NDArray[np.bool_]:
@@ -189,16 +178,34 @@ def _likeness(
     }
 
 
-def _by_words(asked: Asked, line: Line) -> dict[str, float]:
-    size, specifics = len(line.bare.words), asked.reading.facts.specifics
+def _by_words(asked: Asked, line: Line, before: Line | None) -> dict[str, float]:
+    bare, framed, own = line.bare, line.framed, asked.reading
+    around = framed.stems | before.bare.stems if before else framed.stems
     return {
-        "words": asked.coverage(line.bare.stems),
-        "framed_words": asked.coverage(line.framed.stems),
-        "length": min(1.0, len(line.bare.order) / 20),
-        "short": float(size < 4 and line.kind != "row"),
-        "specifics": len(specifics & line.framed.facts.specifics) / len(specifics) if specifics else 0.5,
-        "row": float(line.kind == "row"),
-        "item": float(line.kind == "item"),
-        "figure": float(bool(line.bare.facts.numbers)),
-        "form": float(asked.formed(line.bare)) if asked.form != "other" else 0.5,
+        "words": asked.coverage(bare.stems),
+        "framed_words": asked.coverage(framed.stems),
+        "words_around": asked.coverage(around),
+        "pairs": len(asked.pairs & framed.pairs) / len(asked.pairs) if asked.pairs else 0.0,
+        "new": min(1.0, len(bare.stems - own.stems) / 4),
+        "length": min(1.0, len(bare.order) / 30),
+        "short": float(len(bare.words) < 4 and line.kind != "row"),
+        "figure": float(bool(bare.facts.numbers)),
+        "form": asked.formed(line),
+        "range": float(in_range(own.facts.numbers | own.facts.counted, _ranged(line))),
+        "key": _names_row(asked, line),
     }
+
+
+def _ranged(line: Line) -> str:
+    """Return where a line's ranges stand: for a table row in its header as well, as in price per quantity."""
+    return f"{line.text}\n{line.frame.rpartition(chr(10))[2]}" if line.kind == "row" else line.text
+
+
+def _names_row(asked: Asked, line: Line) -> float:
+    """Say whether the question names a table row by its first cell: a code, a place, a day, a step."""
+    if line.kind != "row":
+        return 0.0
+    key = read(line.text.strip("| ").split("|")[0])
+    dated = key.facts.ordinals
+    named = dated <= asked.reading.facts.ordinals if dated else key.stems <= asked.reading.stems
+    return float(bool(key.stems) and named)

@@ -52,6 +52,8 @@ _MORE = re.compile(
 _SENTENCES = ("unsure", "instead", "unsupported", "partly_supported")
 """What Footnote says itself beside and between the sentences of an answer."""
 _REACH = 1_000
+_HEADING = 80
+"""Characters up to which a heading is said before a quote."""
 _LONGEST = 2_000
 """Characters of a sentence that are checked: it is done while the answer streams, and more is no sentence."""
 
@@ -94,8 +96,7 @@ def closest(document: Document, language: str) -> str:
 
 def under(document: Document, heading: str) -> str:
     """Name where a quote stands: its document, and the heading above it."""
-    title = document.title or document.uri
-    return f"{title} › {heading}: " if heading and heading != title else f"{title}: "
+    return _place(document.title or document.uri, heading)
 
 
 def claim(text: str, start: int, end: int, passages: Sequence[Passage]) -> str:
@@ -148,9 +149,15 @@ def _every_lead(title: str, dated: date | None) -> frozenset[str]:
 
 @lru_cache(maxsize=256)
 def _every_place(title: str, text: str, headings: tuple[str, ...]) -> frozenset[str]:
-    above = {line.text.lstrip("# ") for line in lines(text) if line.kind == "heading"}
-    places = [f"{title}:", *(f"{title} › {heading.rstrip(': ')}:" for heading in (*headings, *above))]
+    above = (line.text.lstrip("# ") for line in lines(text) if line.kind == "heading")
+    places = [_place(title, heading).rstrip() for heading in ("", *headings, *above)]
     return frozenset((*places, *map(inert, places)))
+
+
+def _place(title: str, heading: str) -> str:
+    heading = heading.rstrip(": ")
+    named = heading and heading != title and len(heading) <= _HEADING
+    return f"{quoted(title)} › {quoted(heading)}: " if named else f"{quoted(title)}: "
 
 
 def _lead(age: Age, title: str, dated: date | None, language: str) -> str:
