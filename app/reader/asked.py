@@ -11,8 +11,8 @@ from app.language.reading import Line, Reading, read
 from app.question import Part
 from vectorstore.language.words import STOPWORDS, fold, rarity, stem, total, words
 
-Form: TypeAlias = Literal["number", "time", "name", "place", "reason", "way", "whether", "other"]
-"""What can be seen of an answer: a figure, a date, a name, where, why, how it is done, yes or no, or nothing of these."""
+Form: TypeAlias = Literal["number", "time", "name", "way", "whether", "other"]
+"""What is asked for: a figure, a time or date, a name, how something is done, yes or no, or anything else."""
 
 _FORMS: tuple[tuple[Form, re.Pattern[str]], ...] = (
     (
@@ -31,8 +31,6 @@ _FORMS: tuple[tuple[Form, re.Pattern[str]], ...] = (
         ),
     ),
     ("name", re.compile(r"\b(?:who|whom|whose|wer|wem|wen|wessen|quién|quiénes|qui|кто|кому)\b|谁")),
-    ("place", re.compile(r"\b(?:where|wo|wohin|woher|dónde|adónde|où|где|куда)\b|哪里|哪儿")),
-    ("reason", re.compile(r"\b(?:why|how come|warum|weshalb|wieso|por qué|pourquoi|почему|зачем)\b|为什么")),
     (
         "way",
         re.compile(r"\b(?:how (?:do|does|did|can|could|should|must|to)|wie|cómo|comment|как)\b|怎么|如何"),
@@ -49,17 +47,6 @@ _FORMS: tuple[tuple[Form, re.Pattern[str]], ...] = (
 _TIME = re.compile(
     r"\d|\b(?:noon|midnight|(?:mon|tues|wednes|thurs|fri|satur|sun)day)s?\b"
     r"|\b(?:before|after|until|during|since|when|if|once|within|every|daily|weekly|monthly|yearly)\b"
-)
-_PLACE = re.compile(
-    r"\b(?:in|at|on|from|near|to|under|within|inside|via|im|am|auf|en|dans|à) (?:the |our |a |der |dem |la |le )?"
-    r"[\"'`*_\[]*+[A-Z/~#]|(?:\A|[\s`(])[~/.]?[\w-]++/|https?:|@"
-)
-_REASON = re.compile(
-    r"\b(?:because|since|so that|due to|therefore|thus|hence|in order|weil|damit|porque|parce|afin|чтобы|потому)\b|因为|所以"
-)
-_PURPOSE = re.compile(r"\b(?:as|so|to|da|para que|car)\b")
-_DOING = re.compile(
-    r"\b(?:you|your|we|must|should|can|may|by|via|through|using|with|if|then|man|sie|du|ihr|muss|soll|puede|debe|vous)\b"
 )
 _RULED = re.compile(
     r"\b(?:must|may|can|cannot|could|should|shall|will|would|needs?|not|no|never|always|only|unless|except|yes|does|do|is|are"
@@ -105,16 +92,6 @@ class Asked:
                 return 1.0 if dated else (1.0 if new else 0.6) * bool(_TIME.search(plain))
             case "name":
                 return float(bool(line.bare.names - self.reading.words))
-            case "place":
-                return float(bool(_PLACE.search(line.text)))
-            case "reason":
-                return 1.0 if _REASON.search(plain) else 0.4 * bool(_PURPOSE.search(plain))
-            case "way":
-                return (
-                    0.5 * bool(_DOING.search(plain))
-                    + 0.25 * (line.kind == "item")
-                    + 0.25 * ("`" in line.text)
-                )
             case "whether":
                 return float(bool(_RULED.search(plain)))
             case _:

@@ -11,13 +11,13 @@ from app.reader.rank import Candidate
 from app.support.claim import lead
 from vectorstore.language.marks import NUMBERED
 
-_ENOUGH = 0.6
+_ENOUGH = 0.5
 """Probability that the answer is among what is quoted, from which on nothing more is quoted."""
-_ROOM = 60
+_ROOM = 40
 """Words from which on nothing more is quoted."""
-_LONGEST = 55
+_LONGEST = 40
 """Words that a quote may have with the sentence beside it."""
-_BEHIND = 1.5
+_BEHIND = 1.0
 """How far behind the best a sentence may rank, in log-odds."""
 _MOST = 3
 _STEPS = 12
