@@ -14,7 +14,7 @@ from app.language.quotation import quoted
 from app.language.reading import read, whole
 from app.question import Part
 from app.reader.asked import Asked, ask
-from app.reader.rank import Candidate, rank
+from app.reader.rank import Candidate, held, rank
 from app.reader.weights import ANSWER, BIAS
 from vectorstore.errors import BadInput
 from vectorstore.language.words import rarity
@@ -23,6 +23,8 @@ from vectorstore.types import Hit
 
 _RARE = 5.0
 """Rarity from which a word that no passage holds is named."""
+_FIRST = 3
+"""How many sentences an answer quotes at most."""
 _FORMED = 0.5
 """From what `Asked.formed` says on, a sentence has the form that the question wants."""
 
@@ -130,12 +132,12 @@ def confidence(found: Mapping[str, float]) -> float:
 
 def signals(asked: Asked, ranked: Sequence[Candidate]) -> dict[str, float]:
     """Return what speaks for and against an answer in the best-ranked sentence and in how it stands out."""
-    best = ranked[0]
-    wanted = asked.form not in ("other", "whether")
+    best, first = ranked[0], ranked[:_FIRST]
+    wanted = asked.form not in ("other", "way", "whether")
     return {
         **best.signals,
-        "lead": min(5.0, best.score - ranked[1].score) if len(ranked) > 1 else 5.0,
-        "nearest_mean": max(each.signals["mean"] for each in ranked),
+        "nearest": sum(each.signals["near"] for each in first) / len(first),
+        "held": held(first, ranked),
         "formless": float(wanted and best.signals["form"] < _FORMED),
     }
 

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from math import exp
 
 from app.events import Passage
 from app.reader.asked import Asked
-from app.reader.rank import Candidate
+from app.reader.rank import Candidate, held
 from app.support.claim import lead
 from vectorstore.language.marks import NUMBERED
 
@@ -56,7 +55,8 @@ def choose(
     chosen: list[Choice] = []
     for one in ranked:
         words = sum(choice.words for choice in chosen)
-        if len(chosen) >= most or words >= _ROOM or _held(chosen, ranked) >= _ENOUGH:
+        sentences = [each for choice in chosen for each in choice.candidates]
+        if len(chosen) >= most or words >= _ROOM or held(sentences, ranked) >= _ENOUGH:
             break
         if any(_repeats(one, other) for other in spoken):
             continue
@@ -64,13 +64,6 @@ def choose(
         spoken += quote
         chosen.append(Choice(quote, passages[one.passage]))
     return _dated(asked, chosen, ranked, passages, language=language) if chosen else []
-
-
-def _held(chosen: Sequence[Choice], ranked: Sequence[Candidate]) -> float:
-    """Return the probability that one of the chosen sentences answers, if any of the ranked ones does."""
-    return sum(exp(each.score) for choice in chosen for each in choice.candidates) / sum(
-        exp(each.score) for each in ranked
-    )
 
 
 def _quote(

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncGenerator, Awaitable, Sequence
-from dataclasses import replace
 
 from app.answer.answerer import Piece, Written
 from app.events import Passage
@@ -14,9 +13,12 @@ from app.reader.choice import Choice, choose
 from app.support.claim import closest, under
 from ingest.parse.marked.markdown_inline import Marks
 from vectorstore.language.marks import ITEM, MARKER, NUMBERED
+from vectorstore.types import Document
 
 EXTRACTIVE = "extractive"
 """What answers are said to be written by where no language model writes them."""
+_MOST, _UNSURE = 3, 2
+"""Quotes at most, where the answer is sure and where it is not."""
 _EMPHASIS = Marks(
     re.compile(r"(?<!\\)\*|(?<![\w\\])_"),
     {
@@ -89,30 +91,44 @@ class ExtractiveAnswerer:
     ) -> AsyncGenerator[Piece, None]:
         """Stream the answer sentence by sentence, each followed by its marker; refuse when no sentence is left."""
         found = await self._found
-        choices, outcome = self._choices(found, passages), found.decision.outcome
-        if outcome == "unsure" and choices:
-            lead = closest(choices[0].passage.document, self._language)
-            choices[0] = replace(choices[0], lead=lead)
+        outcome = found.decision.outcome
+        choices = self._choices(found, passages, most=_MOST if outcome == "answered" else _UNSURE)
         if outcome == "refused" or not choices:
             yield Written(outcome="refused")
             return
-        before = ""
+        before: Document | None = None
         for choice in choices:
-            where = choice.lead or under(choice.passage.document, _heading(choice))
-            gap = "" if not before else " " if where == before else "\n\n"
-            yield f"{gap}{'' if where == before else where}{_told(choice)}"
-            before = where
+            document, lead = choice.passage.document, choice.lead
+            if not before and outcome == "unsure":
+                lead = closest(document, self._language)
+            elif not lead and document != before:
+                lead = under(document, _heading(choice))
+            yield f"{_gap(before, document)}{lead}{_told(choice)}"
+            before = document
         yield Written(outcome=outcome)
 
-    def _choices(self, found: PassagesRead, passages: Sequence[Passage]) -> list[Choice]:
+    def _choices(self, found: PassagesRead, passages: Sequence[Passage], *, most: int) -> list[Choice]:
         said: list[Choice] = []
         parts = [each for each in found.parts if len(found.parts) == 1 or not each.lacks] or found.parts
         for part in parts:
-            most = 3 if len(parts) == 1 else 1
             # Fewer passages may be left than were ranked: the first ones.
             ranked = [one for one in part.ranked if one.passage < len(passages)]
-            said += choose(part.asked, ranked, passages, said=said, most=most, language=self._language)
+            said += choose(
+                part.asked,
+                ranked,
+                passages,
+                said=said,
+                most=most if len(parts) == 1 else 1,
+                language=self._language,
+            )
         return said
+
+
+def _gap(before: Document | None, document: Document) -> str:
+    """Return what parts a quote from the one before it: a line where another document begins."""
+    if before is None:
+        return ""
+    return " " if document == before else "\n\n"
 
 
 def _told(choice: Choice) -> str:

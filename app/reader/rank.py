@@ -5,6 +5,7 @@ The weights are fitted by `python -m benchmarks.answers.fit`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import exp, fsum
 
 import numpy as np
 import numpy.typing as npt
@@ -96,6 +97,11 @@ def sorted_by(found: Sequence[Candidate], weights: Mapping[str, float]) -> list[
     scores = deviations([each.signals for each in found], list(weights)) @ np.array(list(weights.values()))
     scored = [replace(each, score=float(score)) for each, score in zip(found, scores, strict=True)]
     return sorted(scored, key=lambda each: -each.score)
+
+
+def held(some: Sequence[Candidate], ranked: Sequence[Candidate]) -> float:
+    """Return the probability that one of these sentences answers, if any of the ranked ones does."""
+    return fsum(exp(each.score) for each in some) / fsum(exp(each.score) for each in ranked)
 
 
 def deviations(signals: Sequence[Mapping[str, float]], names: Sequence[str]) -> npt.NDArray[np.float64]:
