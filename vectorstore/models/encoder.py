@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from vectorstore.models.engine import EngineName, Tokens, batch_size, open_engine
+from vectorstore.models.engine import BATCH_TOKENS, EngineName, Tokens, batch_size, open_engine
 from vectorstore.models.files import cached
 from vectorstore.models.graph import VERSION, Shape, Weights, build_graph
 from vectorstore.types import Vector, Vectors
@@ -47,6 +47,8 @@ TokenStates: TypeAlias = tuple[list[tuple[int, int]], Vectors]
 """A text's token offsets, and the tokens' states (tokens, 384)."""
 
 _DIMENSION = 384
+_STATE_TOKENS = 512
+"""Tokens in a batch whose states somebody waits for: what the cores share."""
 _FEW = 16
 _AT_ONCE = 4
 
@@ -107,19 +109,26 @@ class Encoder:
     ) -> list[TokenStates]:
         """Return each text's tokens as they are after a layer: the last, or another that the model's shape shows.
 
-        Special tokens, what stands before a text and what lies beyond the window are left out. Runs in the caller's
-        thread.
+        Special tokens, what stands before a text and what lies beyond the window are left out.
         """
         before = self._model.before_query if query else self._model.before_passage
         tokens = self._tokens(texts, before=before)
         opening = len(self._tokenizer.ids(before)) - 1
         found: dict[int, TokenStates] = {}
-        for batch in _batches([len(row) for row in tokens]):
+
+        def run(batch: list[int]) -> None:
             ids, mask = _padded([tokens[i] for i in batch])
             states = self._engine.states(ids, mask, layer=layer or self._model.shape.layers)
             for i, rows in zip(batch, states, strict=True):
                 kept = rows[opening : len(tokens[i]) - 1]
                 found[i] = self.token_offsets(texts[i])[: len(kept)], kept
+
+        batches = list(_batches([len(row) for row in tokens], most=_STATE_TOKENS))
+        if len(batches) == 1:
+            run(batches[0])
+        elif batches:
+            with ThreadPoolExecutor(self._threads, thread_name_prefix="states") as pool:
+                list(pool.map(run, batches))
         return [found[i] for i in range(len(texts))]
 
     def embed_documents(
@@ -167,12 +176,12 @@ def _padded(rows: Sequence[Tokens]) -> tuple[Tokens, Tokens]:
     return tokens, mask
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Yield index lists, longest texts first, each of about `BATCH_TOKENS` tokens after padding."""
+def _batches(lengths: Sequence[int], *, most: int = BATCH_TOKENS) -> Iterator[list[int]]:
+    """Yield index lists, longest texts first, each of about `most` tokens after padding."""
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     position = 0
     while position < len(order):
-        size = batch_size(lengths[order[position]])
+        size = batch_size(lengths[order[position]], most)
         yield order[position : position + size]
         position += size
 

@@ -115,7 +115,7 @@ class _OpenVino:
         with self._compiling:
             run = self._states.get(layer)
             if run is None:
-                run = self._states[layer] = self._compiled(streams=1, output=state_of(layer))
+                run = self._states[layer] = self._compiled(streams=self._threads, output=state_of(layer))
         return run(*_in_steps(tokens, mask, step=_QUERY_STEP))[: len(tokens), : tokens.shape[1]]
 
     @cached_property
@@ -151,9 +151,9 @@ class _OpenVino:
         return run
 
 
-def batch_size(longest: int) -> int:
+def batch_size(longest: int, most: int = BATCH_TOKENS) -> int:
     """Return how many texts of at most so many tokens make a batch."""
-    return max(1, BATCH_TOKENS // _rounded(longest, LENGTH_STEP))
+    return max(1, most // _rounded(longest, LENGTH_STEP))
 
 
 def _in_steps(tokens: Tokens, mask: Tokens, *, step: int) -> tuple[Tokens, Tokens]:
