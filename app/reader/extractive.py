@@ -134,12 +134,12 @@ def _gap(before: Document | None, document: Document) -> str:
 def _told(choice: Choice) -> str:
     """Return a quote with its marker; the steps of a list each on a line of its own, with its number."""
     marker = f"[{choice.passage.number}]"
-    numbers = [NUMBERED.match(each.line.text) for each in choice.candidates]
-    if len(numbers) > 1 and all(numbers):
+    numbers = [match[0].strip() for each in choice.candidates if (match := NUMBERED.match(each.line.text))]
+    if len(numbers) == len(choice.candidates) > 1:
+        if len(set(numbers)) < len(numbers):  # Markdown counts for itself where every step is numbered 1.
+            numbers = [f"{place}." for place in range(1, len(numbers) + 1)]
         steps = zip(numbers, choice.candidates, strict=True)
-        return "".join(
-            f"\n{number[0].strip()} {written([each.line])} {marker}" for number, each in steps if number
-        )
+        return "".join(f"\n{number} {written([each.line])} {marker}" for number, each in steps)
     return f"{written([each.line for each in choice.candidates])} {marker}"
 
 
