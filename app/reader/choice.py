@@ -12,7 +12,7 @@ from vectorstore.language.marks import NUMBERED
 
 _ENOUGH = 0.5
 """Probability that the answer is among what is quoted, from which on nothing more is quoted."""
-_ROOM = 40
+_ROOM = 36
 """Words from which on nothing more is quoted."""
 _LONGEST = 40
 """Words that a quote may have with the sentence beside it."""
