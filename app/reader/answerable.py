@@ -7,6 +7,7 @@ The weights are fitted by `python -m benchmarks.answers.fit`; the settings `answ
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from app.events import Outcome, Passage
 from app.language.phrases import listed, say
@@ -142,30 +143,32 @@ def signals(asked: Asked, ranked: Sequence[Candidate]) -> dict[str, float]:
     }
 
 
-def calibrated_threshold(
-    probabilities: Sequence[float], answerable: Sequence[bool], *, over_refusal: float
-) -> float:
-    """Return the threshold that refuses most unanswerable questions and at most this share of answerable ones.
+def calibrated(
+    confidences: Sequence[float], answerable: Sequence[bool], *, over_refusal: float, false_answers: float
+) -> Thresholds:
+    """Return the thresholds that fit labelled questions.
 
-    `probabilities` are `Answerability.confidence` of labelled questions. Between two observed values the middle
-    is taken; of equally good thresholds the lowest. Raises BadInput unless both kinds of question are there.
+    `confidences` are `Answerability.confidence` of each. `sure` is the lowest from which at most the share
+    `false_answers` of the unanswerable ones is answered; `unsure` the highest below which at most the share
+    `over_refusal` of the answerable ones is refused, or `sure`, where that is lower. Between two observed values the
+    middle is taken. Raises BadInput unless both kinds of question are there.
     """
-    found = sorted(zip(probabilities, answerable, strict=True))
-    open_ = sum(answerable)
-    if not 0 < open_ < len(found):
+    holding = sorted(value for value, holds in zip(confidences, answerable, strict=True) if holds)
+    lacking = sorted(value for value, holds in zip(confidences, answerable, strict=True) if not holds)
+    if not holding or not lacking:
         raise BadInput(
-            "A threshold needs questions that the documents answer and questions that they do not.",
+            "Thresholds need questions that the documents answer and questions that they do not.",
             "Label some of each with `answerable`.",
         )
-    best, most, wrongly, rightly = 0.0, 0, 0, 0
-    for place, (value, holds) in enumerate(found):
-        wrongly, rightly = wrongly + holds, rightly + (not holds)
-        if wrongly > over_refusal * open_:
-            break
-        following = found[place + 1][0] if place + 1 < len(found) else 1.0
-        if rightly > most and following > value:
-            best, most = (value + following) / 2, rightly
-    return best
+    values = sorted({*holding, *lacking})
+    cuts = [0.0, *((low + high) / 2 for low, high in pairwise(values)), 1.0]
+    sure = next(
+        cut
+        for cut in cuts
+        if sum(value >= cut for value in lacking) <= false_answers * len(lacking) or cut == 1.0
+    )
+    unsure = max(cut for cut in cuts if sum(value < cut for value in holding) <= over_refusal * len(holding))
+    return Thresholds(sure, min(sure, unsure))
 
 
 def refusal_text(passages: Sequence[Passage], language: str) -> str:

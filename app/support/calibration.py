@@ -28,6 +28,7 @@ class Calibration(BaseModel):
     tau_low: float = Field(ge=0, le=1)
     tau_high: float = Field(ge=0, le=1)
     answer_threshold: float | None = Field(default=None, ge=0, le=1)
+    unsure_threshold: float | None = Field(default=None, ge=0, le=1)
 
     def save(self, path: Path) -> None:
         """Write the file."""

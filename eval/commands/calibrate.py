@@ -10,7 +10,7 @@ import numpy as np
 import typer
 from typer import Option
 
-from app.reader.answerable import calibrated_threshold
+from app.reader.answerable import Thresholds, calibrated
 from app.settings import AnswerSettings
 from app.support.calibration import RULER, TRAINED, Calibration
 from app.support.ground import support
@@ -49,7 +49,10 @@ def calibrate(
     ] = None,
     over_refusal: Annotated[
         float, Option(min=0, max=1, help="Share of answerable questions that may be refused.")
-    ] = 0.07,
+    ] = 0.05,
+    false_answers: Annotated[
+        float, Option(min=0, max=1, help="Share of unanswerable questions that may be answered as sure.")
+    ] = 0.25,
 ) -> None:
     """Compare the checker (or a judge) with people, and choose thresholds for these documents."""
     texts, questions = load_labels(labels)
@@ -60,23 +63,26 @@ def calibrate(
         )
     trained = AnswerSettings().support_model
     scorer = f"judge:{judge}" if judge else TRAINED if trained else RULER
-    threshold = _answer_threshold(questions, docs, over_refusal) if len(questions) >= LEAST else None
+    thresholds = (
+        _thresholds(questions, docs, over_refusal, false_answers) if len(questions) >= LEAST else None
+    )
     if len(texts) >= LEAST:
         scores = (
             _judge_scores(texts, judge, judge_url, judge_cache, cache_only=cache_only)
             if judge
             else _scores(texts, trained)
         )
-        found = _agreed(scorer, texts, scores, threshold)
+        found = _agreed(scorer, texts, scores)
         if pool is not None:
             _tell_corrected(pool, scores, np.array([item.supported for item in texts]), found.tau)
     else:
         found = Calibration(
-            scorer=scorer, labels=len(questions), kappa=0, balanced_accuracy=0, tau=0.5, tau_low=0, tau_high=1,
-            answer_threshold=threshold,
+            scorer=scorer, labels=len(questions), kappa=0, balanced_accuracy=0, tau=0.5, tau_low=0, tau_high=1
         )  # fmt: skip
-    if threshold is not None:
-        typer.echo(f"answer threshold: {threshold:.3f} (set FOOTNOTE_ANSWER_THRESHOLD={threshold:.3f})")
+    if thresholds is not None:
+        sure, unsure = round(thresholds.sure, 3), round(thresholds.unsure, 3)
+        typer.echo(f"set FOOTNOTE_ANSWER_THRESHOLD={sure} and FOOTNOTE_UNSURE_THRESHOLD={unsure}")
+        found = found.model_copy(update={"answer_threshold": sure, "unsure_threshold": unsure})
     if write is not None:
         found.save(write)
         typer.echo(f"Calibration written: {write}", err=True)
@@ -109,7 +115,7 @@ def _judge_scores(
     return np.array([SUPPORT[label] for label in said if label is not None], dtype=np.float64)
 
 
-def _agreed(scorer: str, texts: Sequence[Labelled], scores: Floats, threshold: float | None) -> Calibration:
+def _agreed(scorer: str, texts: Sequence[Labelled], scores: Floats) -> Calibration:
     """Print how far the scorer agrees with people, and return it; raises BadInput for labels of one kind."""
     labels = np.array([item.supported for item in texts])
     if not 0 < labels.sum() < len(labels):
@@ -139,7 +145,6 @@ def _agreed(scorer: str, texts: Sequence[Labelled], scores: Floats, threshold: f
         tau=round(tau.value, 4),
         tau_low=round(tau.low, 4),
         tau_high=round(tau.high, 4),
-        answer_threshold=threshold,
     )
 
 
@@ -161,16 +166,23 @@ def _tell_corrected(pool: Path, scores: Floats, labels: Flags, tau: float) -> No
         )
 
 
-def _answer_threshold(questions: Sequence[LabelledQuestion], docs: Path | None, most: float) -> float:
-    """Ask how sure the turn is of each question, and choose the threshold."""
+def _thresholds(
+    questions: Sequence[LabelledQuestion], docs: Path | None, over_refusal: float, false_answers: float
+) -> Thresholds:
+    """Ask how sure the turn is of each question, choose the thresholds and say what they come to."""
     from eval.commands.configuration import opened, parse_configuration
 
     with opened(parse_configuration("calibrate", []), docs=docs) as target:
         sure = target.confidences([item.question for item in questions])
     answerable = [item.answerable for item in questions]
-    found = calibrated_threshold(sure, answerable, over_refusal=most)
-    refused = [value < found for value in sure]
-    right = sum(r and not a for r, a in zip(refused, answerable, strict=True))
-    wrong = sum(r and a for r, a in zip(refused, answerable, strict=True))
-    typer.echo(json.dumps({"questions": len(sure), "rightly refused": right, "wrongly refused": wrong}))
+    found = calibrated(sure, answerable, over_refusal=over_refusal, false_answers=false_answers)
+    outcomes = [found.outcome(value) for value in sure]
+    counts = {
+        f"{outcome}, {'answerable' if holds else 'not'}": sum(
+            each == outcome and other == holds for each, other in zip(outcomes, answerable, strict=True)
+        )
+        for holds in (True, False)
+        for outcome in ("answered", "unsure", "refused")
+    }
+    typer.echo(json.dumps({"questions": len(sure)} | counts))
     return found

@@ -182,7 +182,7 @@ CORRECTNESS = ("answer_correctness", "answer_precision", "answer_recall")
 
 
 def correctness(outcome: Outcome, ruler: Ruler = PLAIN) -> dict[str, Score]:
-    """Return weighted F1, precision and recall of the answer's words against the reference's.
+    """Return weighted F1, precision and recall of the words that the answer claims against the reference's.
 
     Not applicable without a reference and to an unanswerable question; a wrong refusal scores 0.
     """
@@ -190,7 +190,7 @@ def correctness(outcome: Outcome, ruler: Ruler = PLAIN) -> dict[str, Score]:
     expected = weighed(case.reference)
     if not expected or not case.answerable:
         return dict.fromkeys(CORRECTNESS, NOT_APPLICABLE)
-    given = Counter[str]() if outcome.refused else weighed(unmarked(outcome.answer))
+    given = weighed(" ".join(factual_sentences(outcome)))
     shared = _weight(given & expected, ruler)
     precision = shared / _weight(given, ruler) if given else 0.0
     recall = shared / _weight(expected, ruler)
