@@ -10,9 +10,8 @@ from app.answer.answerer import Answerer, LanguageModel, Plugged, PluggedModel
 from app.events import Event
 from app.keys import Keys
 from app.question import Question
-from app.reader.answerable import Thresholds, read_passages
+from app.reader.answerable import SURE, UNSURE, Thresholds, read_passages
 from app.reader.extractive import EXTRACTIVE
-from app.reader.weights import SURE, UNSURE
 from app.runs.records import Records, records_url
 from app.runs.run import Run
 from app.service import Health, Service

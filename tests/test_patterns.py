@@ -301,7 +301,7 @@ def test_the_seeds_are_many_and_find_what_is_quadratic_or_worse() -> None:
 def test_patterns_are_found_wherever_they_stand() -> None:
     places = {held.place for held in PATTERNS}
     assert {
-        "app.reader.asked._PATTERNS",
+        "app.reader.asked._FORMS",
         "eval.metrics.refusal._REFUSALS",
         "app.understand.condense._JOINT",
     } <= places

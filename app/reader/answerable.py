@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Final
 
 from app.events import Outcome, Passage
 from app.language.phrases import listed, say
@@ -15,13 +16,19 @@ from app.language.quotation import quoted
 from app.language.reading import read, whole
 from app.question import Part
 from app.reader.asked import Asked, ask
-from app.reader.rank import Candidate, held, rank
-from app.reader.weights import ANSWER, BIAS
+from app.reader.rank import FITTED, Candidate, held, rank
 from vectorstore.errors import BadInput
 from vectorstore.language.words import rarity
 from vectorstore.models.late_interaction import LateInteraction
 from vectorstore.types import Hit
 
+ANSWER: Final[Mapping[str, float]] = FITTED["answer"]
+"""What the signals of the likeliest sentence weigh in deciding whether it answers."""
+_BIAS: Final[float] = FITTED["bias"]
+SURE: Final[float] = FITTED["sure"]
+"""The confidence from which an answer is sure, by default."""
+UNSURE: Final[float] = FITTED["unsure"]
+"""The confidence below which a question is refused, by default."""
 _RARE = 5.0
 """Rarity from which a word that no passage holds is named."""
 _FIRST = 3
@@ -128,7 +135,7 @@ def decide(
 
 def confidence(found: Mapping[str, float]) -> float:
     """Return the probability that the answer is there."""
-    return 1 / (1 + math.exp(-BIAS - sum(ANSWER[name] * found[name] for name in ANSWER)))
+    return 1 / (1 + math.exp(-_BIAS - sum(ANSWER[name] * found[name] for name in ANSWER)))
 
 
 def signals(asked: Asked, ranked: Sequence[Candidate]) -> dict[str, float]:

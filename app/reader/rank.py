@@ -3,9 +3,12 @@
 The weights are fitted by `python -m benchmarks.answers.fit`.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import exp, fsum
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +17,13 @@ from app.events import Passage
 from app.language.amounts import in_range
 from app.language.reading import Line, Reading, lines, read
 from app.reader.asked import Asked
-from app.reader.weights import SENTENCE
 from vectorstore.models.late_interaction import AskedTokens, LateInteraction, Offsets, States, Tokens
 from vectorstore.types import Chunk, ChunkId, Vectors
 
+FITTED: Final = json.loads(Path(__file__).with_name("weights.json").read_text(encoding="utf-8"))
+"""The weights that `python -m benchmarks.answers.fit` made, never set by hand."""
+SENTENCE: Final[Mapping[str, float]] = FITTED["sentence"]
+"""What a sentence's signals weigh, as deviations from the other candidates' average."""
 _ASKING = ("?", "？", "؟", "?”", '?"')
 _FLOOR = 0.03
 """Added to a signal's spread: among two sentences that hardly differ, a hair's breadth tells nothing."""

@@ -28,11 +28,16 @@ def which(question: str, hits: Sequence[Hit]) -> tuple[str, ...]:
     content = _content(question)
     if len(content) > 2 or _weight(content) >= _TELLS_LITTLE or not hits:
         return ()
-    best = max(hit.score for hit in hits)
+    best = max(map(_found, hits))
     titles = dict.fromkeys(
-        hit.document.title or hit.document.uri for hit in hits if hit.score >= _NEAR * best
+        hit.document.title or hit.document.uri for hit in hits if _found(hit) >= _NEAR * best
     )
     return tuple(titles)[:3] if len(titles) > 1 else ()
+
+
+def _found(hit: Hit) -> float:
+    """Return how well the search found a hit: a reranker's scores lie closer together."""
+    return next((stage.score for stage in hit.stages if stage.name == "fused"), hit.score)
 
 
 def asking_back(titles: Sequence[str], language: str) -> str:

@@ -27,8 +27,7 @@ from sklearn.model_selection import GroupKFold
 
 from app.build import open_configured_embedder, open_retriever
 from app.reader import rank as ranking
-from app.reader import weights
-from app.reader.answerable import signals
+from app.reader.answerable import ANSWER, signals
 from app.reader.asked import Asked, ask
 from app.settings import AnswerSettings
 from app.turn.retrieve import Retriever, open_counter
@@ -39,7 +38,7 @@ from vectorstore.models.late_interaction import LateInteraction
 from vectorstore.settings import StoreSettings
 
 Floats = npt.NDArray[np.float64]
-TARGET = Path(weights.__file__).with_name("weights.json")
+TARGET = Path(ranking.__file__).with_name("weights.json")
 HANDBOOKS = ("handbook-18f", "handbook-sourcegraph", "docs-prometheus")
 FOLDS = 8
 _RIDGE, _LOOSE = 0.01, 0.03
@@ -230,7 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if (row := read(sample, near)).candidates
     ]
     rows += [cut for row in rows if (cut := without_answers(row))]
-    sentence, answer = list(weights.SENTENCE), list(weights.ANSWER)
+    sentence, answer = list(ranking.SENTENCE), list(ANSWER)
     first, confidence = out_of_fold(rows, sentence, answer)
     for name, value in summed_up(rows, first, confidence).items():
         print(f"{name:28} {value:.3f}")

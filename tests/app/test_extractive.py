@@ -189,7 +189,7 @@ def test_markdown_goes_and_words_stay() -> None:
 def test_a_bare_no_is_said_with_its_reason_and_the_question_is_not_quoted() -> None:
     faq = passage("Can the logger be read by phone? No. There is no Bluetooth. Use the gateway.", title="FAQ")
     text, _ = _answer("Can I read the logger with a phone?", [faq])
-    assert text.startswith("FAQ: “No. There is no Bluetooth.")
+    assert text.startswith("“FAQ”: “No. There is no Bluetooth.")
     assert "?" not in text
     assert check("No. There is no Bluetooth.", [faq]).support == 1.0
 
@@ -215,7 +215,7 @@ GREENHOUSE = passage(
 def test_whoever_asks_how_it_is_done_gets_all_the_steps_in_their_order() -> None:
     text, _ = _answer("How do I open the valve before a holiday?", [GREENHOUSE])
     assert text == (
-        "Greenhouse › Watering: \n1. “Fill the tank to the brim.” [1]\n2. “Open the valve by a quarter.” [1]"
+        "“Greenhouse” › “Watering”: \n1. “Fill the tank to the brim.” [1]\n2. “Open the valve by a quarter.” [1]"
         "\n3. “Leave the spare key with the caretaker.” [1]"
     )
 
@@ -223,7 +223,7 @@ def test_whoever_asks_how_it_is_done_gets_all_the_steps_in_their_order() -> None
 def test_a_lead_in_is_said_with_the_list_that_it_announces() -> None:
     text, _ = _answer("What is brought inside in a cold night?", [GREENHOUSE])
     assert text.startswith(
-        "Greenhouse › Frost: “In a cold night these are brought inside: lemon trees. oleander. olive saplings.” [1]"
+        "“Greenhouse” › “Frost”: “In a cold night these are brought inside: lemon trees. oleander. olive saplings.” [1]"
     )
 
 
@@ -242,6 +242,6 @@ def test_an_answer_is_three_quotes_at_most_and_none_where_enough_is_said() -> No
 
 def test_a_quote_names_its_document_and_the_heading_above_it() -> None:
     text, _ = _answer("What has to be filled before a holiday?", [GREENHOUSE])
-    assert text.startswith("Greenhouse › Watering: “")
+    assert text.startswith("“Greenhouse” › “Watering”: “")
     for start, end in sentence_spans(text, quotations=True):
         assert "›" not in claim(text, start, end, [GREENHOUSE])

@@ -28,7 +28,7 @@ from vectorstore.settings import StoreSettings
 QUESTION = "How many days of annual leave do full-time staff get?"
 MARK, PARTLY, INSTEAD = say("unsupported"), say("partly_supported"), say("instead")
 TRUE = "Full-time staff get 25 days of annual leave a year [1]."
-QUOTE = "“Full-time staff get 25 days of annual leave a year.” [1]"
+QUOTE = "“Annual leave policy” › “Entitlement”: “Full-time staff get 25 days of annual leave a year.” [1]"
 
 
 @pytest.fixture(scope="module")
