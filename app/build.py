@@ -10,8 +10,9 @@ from app.answer.answerer import Answerer, LanguageModel, Plugged, PluggedModel
 from app.events import Event
 from app.keys import Keys
 from app.question import Question
-from app.reader.answerable import SURE, UNSURE, Thresholds, read_passages
+from app.reader.answerable import Thresholds, read_passages
 from app.reader.extractive import EXTRACTIVE
+from app.reader.rank import fitted
 from app.runs.records import Records, records_url
 from app.runs.run import Run
 from app.service import Health, Service
@@ -67,9 +68,10 @@ def build(settings: Settings) -> Parts:
     retriever = open_retriever(settings.store, answer)
     answerer = open_answerer(settings.model)
     model = answerer if isinstance(answerer, LanguageModel) else None
+    weights = fitted(retriever.near.embedder)
     thresholds = Thresholds(
-        SURE if answer.answer_threshold is None else answer.answer_threshold,
-        UNSURE if answer.unsure_threshold is None else answer.unsure_threshold,
+        weights.sure if answer.answer_threshold is None else answer.answer_threshold,
+        weights.unsure if answer.unsure_threshold is None else answer.unsure_threshold,
     )
     turn = Turn(
         retriever=retriever,

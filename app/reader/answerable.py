@@ -8,7 +8,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Final
 
 from app.events import Outcome, Passage
 from app.language.phrases import listed, say
@@ -16,19 +15,12 @@ from app.language.quotation import quoted
 from app.language.reading import read, whole
 from app.question import Part
 from app.reader.asked import Asked, ask
-from app.reader.rank import FITTED, Candidate, held, rank
+from app.reader.rank import Candidate, Fitted, fitted, held, rank
 from vectorstore.errors import BadInput
 from vectorstore.language.words import rarity
 from vectorstore.models.late_interaction import LateInteraction
 from vectorstore.types import Hit
 
-ANSWER: Final[Mapping[str, float]] = FITTED["answer"]
-"""What the signals of the likeliest sentence weigh in deciding whether it answers."""
-_BIAS: Final[float] = FITTED["bias"]
-SURE: Final[float] = FITTED["sure"]
-"""The confidence from which an answer is sure, by default."""
-UNSURE: Final[float] = FITTED["unsure"]
-"""The confidence below which a question is refused, by default."""
 _RARE = 5.0
 """Rarity from which a word that no passage holds is named."""
 _FIRST = 3
@@ -115,12 +107,18 @@ def read_passages(
     for part in parts:
         asked, tokens = ask(part), near.asked(part.whole)
         ranked = rank(asked, passages, near=near, tokens=tokens, chunks=chunks)
-        read_.append(PartRead(part, asked, ranked, decide(asked, ranked, passages, thresholds=thresholds)))
+        decision = decide(asked, ranked, passages, weights=fitted(near.embedder), thresholds=thresholds)
+        read_.append(PartRead(part, asked, ranked, decision))
     return PassagesRead(tuple(read_))
 
 
 def decide(
-    asked: Asked, ranked: Sequence[Candidate], passages: Sequence[Passage], *, thresholds: Thresholds
+    asked: Asked,
+    ranked: Sequence[Candidate],
+    passages: Sequence[Passage],
+    *,
+    weights: Fitted,
+    thresholds: Thresholds,
 ) -> Answerability:
     """Decide whether the ranked sentences of the passages hold an answer."""
     missing = _missing(asked, passages)
@@ -129,13 +127,15 @@ def decide(
     if not asked.telling:
         return Answerability("refused", 0.0, thresholds, missing, ("the question names nothing",))
     found = signals(asked, ranked)
-    value = confidence(found)
-    return Answerability(thresholds.outcome(value), value, thresholds, missing, _reasons(found))
+    value = confidence(found, weights)
+    return Answerability(thresholds.outcome(value), value, thresholds, missing, _reasons(found, weights))
 
 
-def confidence(found: Mapping[str, float]) -> float:
+def confidence(found: Mapping[str, float], weights: Fitted) -> float:
     """Return the probability that the answer is there."""
-    return 1 / (1 + math.exp(-_BIAS - sum(ANSWER[name] * found[name] for name in ANSWER)))
+    return 1 / (
+        1 + math.exp(-weights.bias - sum(weight * found[name] for name, weight in weights.answer.items()))
+    )
 
 
 def signals(asked: Asked, ranked: Sequence[Candidate]) -> dict[str, float]:
@@ -196,7 +196,7 @@ def _missing(asked: Asked, passages: Sequence[Passage]) -> tuple[str, ...]:
     )
 
 
-def _reasons(found: Mapping[str, float]) -> tuple[str, ...]:
+def _reasons(found: Mapping[str, float], weights: Fitted) -> tuple[str, ...]:
     """Name what weighed against an answer, the heaviest first."""
-    against = sorted((ANSWER[name] * found[name], name) for name in ANSWER)
+    against = sorted((weight * found[name], name) for name, weight in weights.answer.items())
     return tuple(f"{name} {found[name]:.2f}" for weight, name in against if weight < -0.3)

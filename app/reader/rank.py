@@ -20,13 +20,39 @@ from app.reader.asked import Asked
 from vectorstore.models.late_interaction import AskedTokens, LateInteraction, Offsets, States, Tokens
 from vectorstore.types import Chunk, ChunkId, Vectors
 
-FITTED: Final = json.loads(Path(__file__).with_name("weights.json").read_text(encoding="utf-8"))
-"""The weights that `python -m benchmarks.answers.fit` made, never set by hand."""
-SENTENCE: Final[Mapping[str, float]] = FITTED["sentence"]
-"""What a sentence's signals weigh, as deviations from the other candidates' average."""
 _ASKING = ("?", "？", "؟", "?”", '?"')
 _FLOOR = 0.03
 """Added to a signal's spread: among two sentences that hardly differ, a hair's breadth tells nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The weights for what one embedder reads, made by `python -m benchmarks.answers.fit`, never by hand.
+
+    `sentence` weighs a sentence's signals as deviations from the other candidates' average; `answer` and `bias` what
+    the likeliest sentence tells of whether it answers; from `sure` on it does, by default, and below `unsure` it
+    does not.
+    """
+
+    sentence: Mapping[str, float]
+    answer: Mapping[str, float]
+    bias: float
+    sure: float
+    unsure: float
+
+
+FITTED: Final = {
+    name: Fitted(**table)
+    for name, table in json.loads(
+        Path(__file__).with_name("weights.json").read_text(encoding="utf-8")
+    ).items()
+}
+"""The weights by embedder; another one goes by the first."""
+
+
+def fitted(embedder: str) -> Fitted:
+    """Return the weights for an embedder by name."""
+    return FITTED.get(embedder) or next(iter(FITTED.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +88,8 @@ def rank(
     chunks: Mapping[ChunkId, Chunk],
 ) -> list[Candidate]:
     """Return the sentences that may answer, the likeliest first; `chunks` are those of the passages."""
-    found = sorted_by(candidates(asked, passages, near=near, tokens=tokens, chunks=chunks), SENTENCE)
+    weights = fitted(near.embedder).sentence
+    found = sorted_by(candidates(asked, passages, near=near, tokens=tokens, chunks=chunks), weights)
     return sorted(found, key=lambda each: _of_another(asked, each, found))
 
 

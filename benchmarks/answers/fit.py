@@ -2,6 +2,7 @@
 
     python -m benchmarks.answers.fit --cache FOLDER            # figures, out of fold
     python -m benchmarks.answers.fit --cache FOLDER --write    # and app/reader/weights.json anew
+    FOOTNOTE_EMBEDDER=multilingual-e5-small python -m benchmarks.answers.fit --cache OTHER --write    # for another embedder
 
 Sentences are ranked by a conditional logit (McFadden, 1974) over the candidates of a question; whether the likeliest
 answers, by a logistic regression. Folds hold whole documents; sources weigh the same.
@@ -27,7 +28,7 @@ from sklearn.model_selection import GroupKFold
 
 from app.build import open_configured_embedder, open_retriever
 from app.reader import rank as ranking
-from app.reader.answerable import ANSWER, signals
+from app.reader.answerable import signals
 from app.reader.asked import Asked, ask
 from app.settings import AnswerSettings
 from app.turn.retrieve import Retriever, open_counter
@@ -229,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if (row := read(sample, near)).candidates
     ]
     rows += [cut for row in rows if (cut := without_answers(row))]
-    sentence, answer = list(ranking.SENTENCE), list(ANSWER)
+    sentence, answer = list(ranking.fitted("").sentence), list(ranking.fitted("").answer)
     first, confidence = out_of_fold(rows, sentence, answer)
     for name, value in summed_up(rows, first, confidence).items():
         print(f"{name:28} {value:.3f}")
@@ -241,8 +242,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rest = summed_up(rows, *out_of_fold(rows, sentence, [each for each in answer if each != name]))
             print(f"without {name:20} office auroc {rest['office posed auroc']:.3f}")
     if options.write:
-        table = fitted(rows, sentence, answer) | thresholds(rows, confidence)
-        TARGET.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+        tables = json.loads(TARGET.read_text(encoding="utf-8"))
+        tables[StoreSettings().embedder] = fitted(rows, sentence, answer) | thresholds(rows, confidence)
+        TARGET.write_text(json.dumps(tables, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

@@ -75,6 +75,11 @@ class LateInteraction:
         self._asked: OrderedDict[str, AskedTokens] = OrderedDict()
         self._lock = Lock()
 
+    @property
+    def embedder(self) -> str:
+        """The name of the embedder that reads."""
+        return self._embedder.name
+
     def asked(self, question: str) -> AskedTokens:
         """Read a question; it is read again for its passages' sentences."""
         with self._lock:
