@@ -33,7 +33,7 @@ def test_an_added_pdf_is_answered_from_shown_as_it_looks_and_can_be_removed(
         page.locator("#uploads .bad").wait_for()
         page.locator("#state").get_by_text("4 documents").wait_for()
         ask(page, QUESTION)
-        assert "heirs by law" in answer(page)
+        assert "beneficiaries" in answer(page)
         chat(page, "li:last-child .cite").first.click()
         with page.context.expect_page() as opened:
             chat(page, ".card a").click()
