@@ -74,7 +74,8 @@ def samples(cache: Path, most: int) -> Iterator[tuple[Sample, LateInteraction]]:
     if not handbooks.exists():
         folders = [str(SHARED / "corpora" / name) for name in HANDBOOKS]
         environment = os.environ | {"FOOTNOTE_DATA_DIR": str(handbooks)}
-        subprocess.run([sys.executable, "-m", "app.cli", "ingest", *folders], env=environment, check=True)
+        command = [sys.executable, "-c", "from app.cli import main; main()", "ingest", *folders]
+        subprocess.run(command, env=environment, check=True)
     retriever = open_retriever(StoreSettings(data_dir=handbooks), AnswerSettings())
     yield from ((sample, retriever.near) for sample in office(retriever, SHARED / "office" / "dev.jsonl"))
 
