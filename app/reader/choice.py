@@ -73,7 +73,7 @@ def _quote(
     if asked.form == "way" and NUMBERED.match(one.line.text) and (steps := _steps(one, ranked)):
         return steps
     if one.line.text.rstrip("* _").endswith((":", "：")):
-        return (one, *_announced(one, ranked))
+        return (one, *_announced(asked, one, ranked))
     beside = (
         other
         for other in ranked
@@ -88,11 +88,17 @@ def _quote(
     return tuple(sorted(pair, key=lambda each: each.place))
 
 
-def _announced(one: Candidate, ranked: Sequence[Candidate]) -> Iterator[Candidate]:
-    """Yield what follows a lead-in in its passage, as long as there is room."""
+def _announced(asked: Asked, one: Candidate, ranked: Sequence[Candidate]) -> Iterator[Candidate]:
+    """Yield what a lead-in announces: all the steps, where they are asked for, else items as long as there is room."""
     places = {each.place: each for each in ranked if each.passage == one.passage}
     place, size = one.place + 1, _size(one)
+    first = places.get(place)
+    if first and asked.form == "way" and NUMBERED.match(first.line.text):
+        yield from _steps(first, ranked)
+        return
     while (following := places.get(place)) and size + _size(following) <= _LONGEST:
+        if first and following.line.kind != first.line.kind:
+            break
         yield following
         place, size = place + 1, size + _size(following)
 

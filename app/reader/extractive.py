@@ -134,13 +134,18 @@ def _gap(before: Document | None, document: Document) -> str:
 def _told(choice: Choice) -> str:
     """Return a quote with its marker; the steps of a list each on a line of its own, with its number."""
     marker = f"[{choice.passage.number}]"
-    numbers = [match[0].strip() for each in choice.candidates if (match := NUMBERED.match(each.line.text))]
-    if len(numbers) == len(choice.candidates) > 1:
-        if len(set(numbers)) < len(numbers):  # Markdown counts for itself where every step is numbered 1.
-            numbers = [f"{place}." for place in range(1, len(numbers) + 1)]
-        steps = zip(numbers, choice.candidates, strict=True)
-        return "".join(f"\n{number} {written([each.line])} {marker}" for number, each in steps)
-    return f"{written([each.line for each in choice.candidates])} {marker}"
+    lines_ = [each.line for each in choice.candidates]
+    lead = lines_[:1] if len(lines_) > 1 and not NUMBERED.match(lines_[0].text) else []
+    steps = lines_[len(lead) :]
+    numbers = [match[0].strip() for line in steps if (match := NUMBERED.match(line.text))]
+    if not len(numbers) == len(steps) > 1:
+        return f"{written(lines_)} {marker}"
+    if len(set(numbers)) < len(numbers):  # Markdown counts for itself where every step is numbered 1.
+        numbers = [f"{place}." for place in range(1, len(numbers) + 1)]
+    told = f"{written(lead)} {marker}" if lead else ""
+    return told + "".join(
+        f"\n{number} {written([line])} {marker}" for number, line in zip(numbers, steps, strict=True)
+    )
 
 
 def _heading(choice: Choice) -> str:

@@ -227,6 +227,20 @@ def test_a_lead_in_is_said_with_the_list_that_it_announces() -> None:
     )
 
 
+def test_a_lead_in_to_steps_is_said_above_them_and_nothing_below_the_list() -> None:
+    after = "Only then is the lamp switched on again."
+    text, _ = _answer(
+        "How do I change the lamp?",
+        [
+            passage(
+                f"To change the lamp:\n\n1. Pull the plug.\n1. Turn the bulb out.\n\n{after}", title="Lamp"
+            )
+        ],
+    )
+    assert "1. “Pull the plug.” [1]\n2. “Turn the bulb out.” [1]" in text
+    assert after not in text
+
+
 def test_an_answer_is_three_quotes_at_most_and_none_where_enough_is_said() -> None:
     cargo = (
         "mail, newspapers and parcels for the islands as well as the post of the lighthouse keepers",
