@@ -28,13 +28,13 @@ from ingest.originals import Originals
 from ingest.uploads import Uploads
 from prompts.loader import load
 from vectorstore.errors import Unavailable
-from vectorstore.models.embed import Embedder, RememberingEmbedder
+from vectorstore.models.embed import Embedder, RememberingEmbedder, TokenReader
 from vectorstore.models.late_interaction import LateInteraction
 from vectorstore.models.pair_model import open_checker
-from vectorstore.open import open_embedder, open_store
+from vectorstore.open import open_configured_embedder, open_embedder, open_store
 from vectorstore.plugins import plug_in
-from vectorstore.refine import open_reranker
-from vectorstore.settings import StoreSettings
+from vectorstore.refine import Rerank, open_reranker
+from vectorstore.settings import DEFAULT_EMBEDDER, StoreSettings
 from vectorstore.store import Store
 
 
@@ -90,7 +90,7 @@ def build(settings: Settings) -> Parts:
 def open_retriever(settings: StoreSettings, answer: AnswerSettings) -> Retriever:
     """Open the embedder and the store and put the search together; raises FootnoteError subclasses."""
     embedder = open_configured_embedder(settings)
-    near = LateInteraction(embedder)
+    near = open_near(embedder, settings)
     store = open_configured_store(settings, embedder, near)
     return Retriever(
         store,
@@ -102,15 +102,24 @@ def open_retriever(settings: StoreSettings, answer: AnswerSettings) -> Retriever
     )
 
 
-def open_configured_embedder(settings: StoreSettings) -> Embedder:
-    """Open the embedder that the settings name."""
-    return open_embedder(settings.embedder, cache_dir=settings.data_dir / "cache")
+def open_near(embedder: Embedder, settings: StoreSettings) -> LateInteraction:
+    """Read token by token with the embedder where it can, else with the one that comes with Footnote."""
+    if isinstance(embedder, TokenReader):
+        return LateInteraction(embedder)
+    return LateInteraction(open_embedder(DEFAULT_EMBEDDER, cache_dir=settings.data_dir / "cache"))
 
 
 def open_configured_store(settings: StoreSettings, embedder: Embedder, near: LateInteraction) -> Store:
     """Open the store that the settings describe, with the reranker that they name."""
-    rerank = near if settings.reranker == near.name else open_reranker(settings.reranker)
-    return open_store(settings, embedder, rerank=rerank)
+    return open_store(settings, embedder, rerank=open_rerank(settings, near))
+
+
+def open_rerank(settings: StoreSettings, near: LateInteraction) -> Rerank | None:
+    """Open the reranker that the settings name, which `near` may be; raises Unavailable."""
+    if settings.reranker == near.name:
+        return near
+    key = settings.reranker_key.get_secret_value()
+    return open_reranker(settings.reranker, model=settings.reranker_model, key=key)
 
 
 def open_answerer(settings: ModelSettings) -> Answerer | None:

@@ -10,6 +10,7 @@ before it, and a document that fails changes nothing.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,8 @@ from ingest.settings import IngestSettings
 from ingest.sources.rules import Readers, readers_of
 from ingest.threads import one_behind, read_ahead
 from ingest.twins import Twins
-from vectorstore.models.embed import Embedder
+from vectorstore.errors import Unavailable
+from vectorstore.models.embed import Embedder, Metered
 from vectorstore.store import Store
 from vectorstore.types import Scope, Vectors
 
@@ -55,8 +57,10 @@ def take_in(
     """Carry out a plan with processes that read, as `ingest` does; near-duplicates are known across calls."""
     twins = Twins(data_dir)
     jobs = min(settings.jobs(), len(plan.steps))
-    with ParserPool(jobs, settings.limits(), ocr=settings.tesseract()) as pool:
-        report = ingest(
+    with ExitStack() as stack:
+        stack.callback(twins.save)
+        pool = stack.enter_context(ParserPool(jobs, settings.limits(), ocr=settings.tesseract()))
+        return ingest(
             plan,
             store=store,
             embedder=embedder,
@@ -67,8 +71,6 @@ def take_in(
             progress=progress,
             twins=twins,
         )
-    twins.save()
-    return report
 
 
 def ingest(
@@ -86,11 +88,13 @@ def ingest(
     """Carry out a plan and report what happened to every file; `twins` finds what says nearly the same.
 
     Ctrl-C ends it early, with a consistent index and `report.interrupted`. Raises Busy when another writer
-    holds the index for longer than a commit takes, unless `wait`.
+    holds the index for longer than a commit takes, unless `wait`; Unavailable when an embedding server fails, with
+    the batches before it committed.
     """
     started = time.monotonic()
     report = plan.report()
     committer = Committer(store, embedder, report, tenant=recipe.tenant, wait=wait, twins=twins)
+    counted = _counted(embedder)
     tell = Teller(report, len(plan.steps), progress)
 
     def publish(batch: Batch, vectors: Vectors) -> None:
@@ -108,8 +112,16 @@ def ingest(
         report.removed = committer.remove(plan.removals)
     except KeyboardInterrupt:
         report.interrupted = True
+    except Unavailable as error:
+        kept = f"What was done is kept ({report.summary()}): ingest again to go on."
+        raise Unavailable(error.what, f"{error.hint} {kept}".strip()) from error
+    report.tokens = _counted(embedder) - counted
     report.seconds = round(time.monotonic() - started, 3)
     return report
+
+
+def _counted(embedder: Embedder) -> int:
+    return embedder.tokens if isinstance(embedder, Metered) else 0
 
 
 def _prepared(

@@ -55,6 +55,8 @@ class Report:
     """What was written, in numbers: pages, pages without text, characters, unreadable ones, tables, chunks."""
     chunks: int = 0
     embedded: int = 0
+    tokens: int = 0
+    """What an embedding server counted, and may charge for."""
     seconds: float = 0.0
     interrupted: bool = False
 
@@ -98,6 +100,8 @@ class Report:
             first = self.failed[0]
             more = f"; and {len(self.failed) - 1} more" if len(self.failed) > 1 else ""
             parts[-1] += f" ({first.uri}: {first.message.rstrip('.')}{more})"
+        if self.tokens:
+            parts.append(f"{self.tokens:,} tokens embedded")
         if self.near_duplicates:
             parts.append(f"{len(self.near_duplicates):,} nearly the same as another")
         line = ", ".join(parts) or "nothing to do"

@@ -21,7 +21,7 @@ from ingest.sources.ledger import Flags, Ledger, load_ledger, update_ledger
 from ingest.sources.roots import Roots, safe_path
 from vectorstore.errors import BadInput
 from vectorstore.models.embed import Embedder
-from vectorstore.open import open_embedder, open_store
+from vectorstore.open import open_configured_embedder, open_store
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
 
@@ -131,7 +131,7 @@ class Ingestion:
 
     @cached_property
     def _embedder(self) -> Embedder:
-        return open_embedder(self._stored.embedder, cache_dir=self._data_dir / "cache")
+        return open_configured_embedder(self._stored)
 
     def _store(self, embedder: Embedder | None = None) -> closing[Store]:
         return closing(open_store(self._stored, embedder))

@@ -28,7 +28,7 @@ HEAVY = (
 )
 WRAPPED_IN_ONE_FILE = (
     "faiss", "sqlite3", "tantivy", "onnxruntime", "openvino", "onnx", "torch", "sentence_transformers", "sqlalchemy",
-    "langchain", "tiktoken", "pypdf", "pypdfium2", "docx", "pptx", "openpyxl", "redis", "uvicorn", "granian",
+    "tiktoken", "pypdf", "pypdfium2", "docx", "pptx", "openpyxl", "redis", "uvicorn", "granian",
 )  # fmt: skip
 
 

@@ -241,7 +241,7 @@ def test_the_search_index_is_made_for_the_recall_that_is_set_whoever_makes_it(
 
     made = projections.extend_dense
     monkeypatch.setattr(projections, "extend_dense", extend)
-    monkeypatch.setattr("ingest.run.open_embedder", lambda *_, **__: WordEmbedder())
+    monkeypatch.setattr("ingest.run.open_configured_embedder", lambda _: WordEmbedder())
     (tmp_path / "leave.md").write_text("Staff get 25 days of annual leave.")
     stored = StoreSettings(data_dir=tmp_path / "data", recall_target=0.75)
     ingestion = Ingestion(IngestSettings(), stored)

@@ -1,6 +1,8 @@
 """Open the store that the settings ask for: the one door to it, for search, ingestion and upkeep."""
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.embedded.upkeep import Upkeep
@@ -8,8 +10,44 @@ from vectorstore.models.embed import Embedder, Space
 from vectorstore.refine import Rerank
 from vectorstore.settings import StoreSettings
 
+if TYPE_CHECKING:
+    from vectorstore.models.encoder import Encoder
+    from vectorstore.models.sentence_transformer import SentenceTransformerEmbedder
 
-def open_embedder(name: str, *, cache_dir: Path) -> Embedder:
+
+_OPENAI = "https://api.openai.com/v1"
+
+
+def open_configured_embedder(settings: StoreSettings) -> Embedder:
+    """Open the embedder that the settings name: one on this machine, or one that others serve; raises Unavailable."""
+    name = settings.embedder
+    provider, _, model = name.partition(":")
+    # The letter of a drive is no provider, nor is what stands in a path.
+    if not model or len(provider) == 1 or not provider.isidentifier() or Path(name).exists():
+        return open_embedder(name, cache_dir=settings.data_dir / "cache")
+    from vectorstore.models.served import LangChainSource, OpenAICompatible, ServedEmbedder
+    from vectorstore.models.server import Server
+
+    url, key = settings.embedder_url, settings.embedder_key.get_secret_value()
+    dimensions = settings.embedder_dimensions
+    source: OpenAICompatible | LangChainSource
+    if provider == "openai":
+        # OpenAI's own key goes to nobody else.
+        key = key or ("" if url else os.environ.get("OPENAI_API_KEY", ""))
+        server = Server("The embedding server", url or _OPENAI, key, setting="FOOTNOTE_EMBEDDER")
+        source = OpenAICompatible(model, server, dimensions=dimensions)
+    else:
+        source = LangChainSource(name, url=url, key=key, dimensions=dimensions)
+    return ServedEmbedder(
+        source,
+        dimension=dimensions,
+        window=settings.embedder_tokens,
+        before_query=settings.embedder_query_prefix,
+        before_passage=settings.embedder_passage_prefix,
+    )
+
+
+def open_embedder(name: str, *, cache_dir: Path) -> "Encoder | SentenceTransformerEmbedder":
     """Open an embedder that comes with Footnote, or any sentence-transformers model; raises Unavailable."""
     from vectorstore.models.e5 import E5
     from vectorstore.models.encoder import Encoder

@@ -10,17 +10,23 @@ from vectorstore.errors import Unavailable, pip_install
 from vectorstore.same import Distinct
 from vectorstore.types import Dropped, Hit, Stage, Trace
 
-Rerank: TypeAlias = Callable[[str, Sequence[str]], Sequence[float]]
-"""(question, passages) → a score in [0, 1] for each passage, higher is better."""
+Rerank: TypeAlias = Callable[[str, Sequence[str]], Sequence[float] | None]
+"""(question, passages) → a score in [0, 1] for each passage, higher is better; None leaves the order as it is."""
 
 
-def open_reranker(name: str) -> Rerank | None:
-    """Prepare a cross-encoder by folder or name, loaded when first used; None for the empty name.
+def open_reranker(name: str, *, model: str = "", key: str = "") -> Rerank | None:
+    """Prepare a server's `/rerank` by its address, or a cross-encoder by folder or name; None for `none` or the empty name.
 
-    Raises Unavailable when the extra is not installed.
+    A cross-encoder is loaded when first used; `model` and `key` are for a server. Raises Unavailable when the extra
+    is not installed.
     """
-    if not name:
+    if name in {"", "none"}:
         return None
+    if name.startswith(("http://", "https://")):
+        from vectorstore.models.served import ServedReranker
+        from vectorstore.models.server import Server
+
+        return ServedReranker(model, Server("The reranker", name, key, setting="FOOTNOTE_RERANKER"))
     if find_spec("sentence_transformers") is None:
         raise Unavailable(
             f"The reranker {name!r} needs sentence-transformers.", pip_install("sentence-transformers")
@@ -64,6 +70,8 @@ class Refine:
 
 def _reranked(hits: Sequence[Hit], question: str, *, rerank: Rerank) -> list[Hit]:
     scores = rerank(question, [hit.chunk.embedded_text for hit in hits])
+    if scores is None:
+        return list(hits)
     # Stable: equal scores keep the order of fusion.
     order = sorted(range(len(hits)), key=lambda place: -scores[place])
     return [

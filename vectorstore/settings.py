@@ -1,12 +1,26 @@
 """What can be set about the index."""
 
+import re
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from vectorstore.configuration import FootnoteSettings
 
 DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
+
+
+_HTTP = re.compile(r"https?://[^/\s]")
+
+
+def _address(address: str) -> str:
+    if address and not _HTTP.match(address):
+        raise ValueError("write it like https://host/v1")
+    return address.rstrip("/")
+
+
+Address: TypeAlias = Annotated[str, AfterValidator(_address)]
 
 
 class StoreSettings(FootnoteSettings):
@@ -19,7 +33,35 @@ class StoreSettings(FootnoteSettings):
     embedder: str = Field(
         default=DEFAULT_EMBEDDER,
         description="Embedding model: all-MiniLM-L6-v2 for English, multilingual-e5-small for other languages too. "
-        "Any other needs the extra [models].",
+        "openai:MODEL for any OpenAI-compatible server, PROVIDER:MODEL for others that LangChain knows (cohere, mistralai, "
+        "google_genai …). Any other name or folder is a sentence-transformers model and needs the extra [models].",
+    )
+    embedder_url: Address = Field(
+        default="",
+        description="Address of the embedding server, up to /v1; empty: OpenAI's, or the provider's own.",
+    )
+    embedder_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Key for the embedding server; empty: OPENAI_API_KEY at OpenAI's own address, none elsewhere.",
+    )
+    embedder_dimensions: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_536,
+        description="Length of the vectors that the embedding server is asked for; empty: the model's own.",
+    )
+    embedder_tokens: int = Field(
+        default=512,
+        ge=64,
+        le=1_000_000,
+        description="Tokens of one text that the served model reads; what is longer is cut.",
+    )
+    embedder_query_prefix: str = Field(
+        default="",
+        description="What the served model expects before a question, such as `query: `; in quotation marks, with its space.",
+    )
+    embedder_passage_prefix: str = Field(
+        default="", description="What the served model expects before a passage, such as `passage: `."
     )
     keep_generations: int = Field(
         default=10,
@@ -45,9 +87,11 @@ class StoreSettings(FootnoteSettings):
     reranker: str = Field(
         default="late-interaction",
         description="What reorders the best passages: late-interaction (the embedder's reading of question and passage, "
-        "token by token), or a cross-encoder, by its folder or its name in the local cache (needs the extra [models]). "
-        "Empty: nothing.",
+        "token by token), the address of a server's /rerank (https://host/v2/rerank), or a cross-encoder, by its folder "
+        "or its name in the local cache (needs the extra [models]). none: nothing.",
     )
+    reranker_model: str = Field(default="", description="The model that a rerank server is asked for.")
+    reranker_key: SecretStr = Field(default=SecretStr(""), description="Key for the rerank server.")
     rerank_depth: int = Field(
         default=20,
         ge=1,

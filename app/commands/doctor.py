@@ -73,6 +73,7 @@ def examine() -> list[Finding]:
     embedder: list[Embedder] = []
     findings.append(_attempt("Embedder", lambda: _embedder(embedder)))
     if embedder:
+        findings.append(_attempt("Reranker", lambda: _reranker(embedder[0])))
         findings.append(_attempt("Index", lambda: _index(embedder[0])))
         findings.append(_attempt("Tokenizer", lambda: _tokenizer(embedder[0])))
     findings += [_attempt("Support checker", _checker), _attempt("Language model", _language_model)]
@@ -222,7 +223,7 @@ def _data_dir() -> Finding:
 
 
 def _embedder(found: "list[Embedder]") -> Finding:
-    from app.build import open_configured_embedder
+    from vectorstore.open import open_configured_embedder
     from vectorstore.settings import StoreSettings
 
     started = time.perf_counter()
@@ -235,12 +236,27 @@ def _embedder(found: "list[Embedder]") -> Finding:
     )
 
 
-def _index(embedder: "Embedder") -> Finding:
-    from app.build import open_configured_store
-    from vectorstore.models.late_interaction import LateInteraction
+def _reranker(embedder: "Embedder") -> Finding:
+    from app.build import open_near, open_rerank
+    from vectorstore.models.served import ServedReranker
     from vectorstore.settings import StoreSettings
 
-    store = open_configured_store(StoreSettings(), embedder, LateInteraction(embedder))
+    settings = StoreSettings()
+    rerank = open_rerank(settings, open_near(embedder, settings))
+    if rerank is None:
+        return Finding("Reranker", "ok", "none; passages keep the order of the search.")
+    # A search goes on without what a server fails to give; here its reason is wanted.
+    score = rerank.scores if isinstance(rerank, ServedReranker) else rerank
+    started = time.perf_counter()
+    score("Is it ready?", ["It is ready.", "It rains."])
+    return Finding("Reranker", "ok", f"{settings.reranker} answered in {time.perf_counter() - started:.1f} s")
+
+
+def _index(embedder: "Embedder") -> Finding:
+    from vectorstore.open import open_store
+    from vectorstore.settings import StoreSettings
+
+    store = open_store(StoreSettings(), embedder)
     try:
         with store.snapshot() as snapshot:
             info = snapshot.info()

@@ -206,7 +206,7 @@ def restore(
 @app.command()
 def reembed(wait: Wait = False) -> None:
     """Give every kept chunk a vector of the embedder that is set now; goes on where it was interrupted."""
-    from app.build import open_configured_embedder
+    from vectorstore.open import open_configured_embedder
 
     settings = StoreSettings()
     embedder = open_configured_embedder(settings)

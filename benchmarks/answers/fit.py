@@ -26,7 +26,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
-from app.build import open_configured_embedder, open_retriever
+from app.build import open_retriever
 from app.reader import rank as ranking
 from app.reader.answerable import signals
 from app.reader.asked import Asked, ask
@@ -36,6 +36,7 @@ from benchmarks.answers.fitting_data import FACTS, SHARED, Sample, facts, office
 from benchmarks.answers.squad import open_texts, paragraphs
 from vectorstore.models.embed import RememberingEmbedder
 from vectorstore.models.late_interaction import LateInteraction
+from vectorstore.open import open_configured_embedder
 from vectorstore.settings import StoreSettings
 
 Floats = npt.NDArray[np.float64]

@@ -193,7 +193,7 @@ def _cosine(items: Sequence[Labelled]) -> Floats:
 
 
 def _embedder() -> Embedder:
-    from app.build import open_configured_embedder
+    from vectorstore.open import open_configured_embedder
     from vectorstore.settings import StoreSettings
 
     return open_configured_embedder(StoreSettings())

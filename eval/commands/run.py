@@ -107,7 +107,7 @@ def chosen(*, answers: Path | None, url: str, model: str = "") -> Target | None:
 
 def embedder_of(configuration: Configuration) -> Embedder:
     """Open the configured embedder, which answer relevance is measured with."""
-    from app.build import open_configured_embedder
+    from vectorstore.open import open_configured_embedder
 
     return open_configured_embedder(configuration.settings(StoreSettings))
 

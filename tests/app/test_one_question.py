@@ -171,7 +171,7 @@ def sample_questions() -> list[str]:
 def test_explaining_a_search_of_the_sample_returns_what_the_search_returns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.run.open_embedder", lambda *_, **__: HashedWords())
+    monkeypatch.setattr("ingest.run.open_configured_embedder", lambda _: HashedWords())
     stored = StoreSettings(data_dir=tmp_path / "data", deduplicate=True)
     ingestion = Ingestion(IngestSettings(), stored)
     ingestion.carry_out(ingestion.plan(Request((ROOT / "ingest" / "sample" / "sources",))))

@@ -149,6 +149,7 @@ def test_reranker_orders_the_best_and_every_rank_is_kept(folder: Path) -> None:
 
 def test_no_reranker_is_opened_for_nothing_and_a_missing_one_is_said() -> None:
     assert open_reranker("") is None
+    assert open_reranker("none") is None
     pytest.importorskip("sentence_transformers")
     missing = open_reranker("nobody/has-this-model")
     assert missing is not None

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -51,8 +51,26 @@ class Embedder(Space, Protocol):
     ) -> Vectors:
         """Embed passages; shape (n, d) in the order given. `on_batch` hears how many are newly done."""
 
+
+@runtime_checkable
+class TokenReader(Protocol):
+    """Reads a text token by token, as an embedder does whose model is at hand."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls the model."""
+
     def token_states(self, texts: Sequence[str], *, query: bool = False) -> list[TokenStates]:
         """Return what it makes of each token of texts, read as passages or as questions."""
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """What somebody counts tokens of, and may charge for."""
+
+    @property
+    def tokens(self) -> int:
+        """How many have been counted so far."""
 
 
 class RememberingEmbedder:
@@ -103,10 +121,6 @@ class RememberingEmbedder:
         if not texts:
             return np.zeros((0, self.dimension), np.float32)
         return np.stack([found[text] for text in texts])
-
-    def token_states(self, texts: Sequence[str], *, query: bool = False) -> list[TokenStates]:
-        """Return what the model makes of each token; nothing is remembered."""
-        return self._embedder.token_states(texts, query=query)
 
     def _recalled(self, keys: Sequence[str]) -> dict[str, Vector]:
         with self._lock:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vectorstore.language.words import STOPWORDS, fold, rarity, stem
-from vectorstore.models.embed import Embedder
+from vectorstore.models.embed import TokenReader
 from vectorstore.types import Vector, Vectors
 
 Offsets: TypeAlias = npt.NDArray[np.int32]
@@ -67,9 +67,9 @@ class LateInteraction:
 
     name = "late-interaction"
 
-    def __init__(self, embedder: Embedder, *, remember: int = 256) -> None:
+    def __init__(self, reader: TokenReader, *, remember: int = 256) -> None:
         """Keep the states of so many passages: some 0.15 MB each."""
-        self._embedder = embedder
+        self._reader = reader
         self._remember = remember
         self._known: OrderedDict[str, Tokens] = OrderedDict()
         self._asked: OrderedDict[str, AskedTokens] = OrderedDict()
@@ -78,14 +78,14 @@ class LateInteraction:
     @property
     def embedder(self) -> str:
         """The name of the embedder that reads."""
-        return self._embedder.name
+        return self._reader.name
 
     def asked(self, question: str) -> AskedTokens:
         """Read a question; it is read again for its passages' sentences."""
         with self._lock:
             known = self._asked.get(question)
         if known is None:
-            ((offsets, states),) = self._embedder.token_states([question], query=True)
+            ((offsets, states),) = self._reader.token_states([question], query=True)
             known = AskedTokens(_array(offsets), states.astype(np.float16), _worths(question, offsets))
             with self._lock:
                 self._asked[question] = known
@@ -98,7 +98,7 @@ class LateInteraction:
         with self._lock:
             found = {text: self._known[text] for text in texts if text in self._known}
         new = [text for text in dict.fromkeys(texts) if text not in found]
-        for text, (offsets, states) in zip(new, self._embedder.token_states(new), strict=True):
+        for text, (offsets, states) in zip(new, self._reader.token_states(new), strict=True):
             found[text] = Tokens(_array(offsets), states.astype(np.float16))
         with self._lock:
             for text in texts:
