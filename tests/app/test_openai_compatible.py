@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from app.answer.answerer import ModelFailure, Piece, Written
-from app.answer.openai_compatible import OpenAICompatibleAnswerer, _arrived
+from app.answer.exchange import arrived
+from app.answer.openai_compatible import OpenAICompatibleAnswerer
 from app.events import Passage
 from app.settings import ModelSettings
 from tests.fakes.faulty_model import faulty_model
@@ -74,8 +75,8 @@ def test_tokens_that_arrive_together_go_on_together() -> None:
         _token("25 days.", "stop"),
         json.dumps({"choices": [], "usage": usage}),
     ]
-    arrived = _arrived(iter(read))
-    assert (arrived.text, arrived.reason, arrived.usage, arrived.failure) == (
+    found = arrived(iter(read))
+    assert (found.text, found.reason, found.usage, found.failure) == (
         "Staff get 25 days.",
         "stop",
         usage,
@@ -84,10 +85,10 @@ def test_tokens_that_arrive_together_go_on_together() -> None:
 
 
 def test_what_came_before_a_damaged_event_of_the_same_read_stands() -> None:
-    arrived = _arrived(iter([_token("Staff "), _token("get "), "{damaged", _token("more")]))
-    assert arrived.text == "Staff get "
-    assert arrived.failure is not None
-    assert arrived.failure.code == "model_cut_off"
+    found = arrived(iter([_token("Staff "), _token("get "), "{damaged", _token("more")]))
+    assert found.text == "Staff get "
+    assert found.failure is not None
+    assert found.failure.code == "model_cut_off"
 
 
 def test_passages_are_fenced_by_a_delimiter_that_changes(model: ScriptedModel) -> None:
