@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from app.answer.answerer import ModelFailure, Piece, Written
 from app.answer.messages import chat_messages
-from app.answer.spoken import Habit, whole, with_refusal, without_thoughts
+from app.answer.spoken import Habit, answer_of, whole
 from app.events import Passage
 from app.language.phrases import language_of
 from app.question import Message
@@ -54,8 +54,9 @@ class LangChainAnswerer:
         """Stream the answer; raises ModelFailure."""
         messages = chat_messages(question, passages=passages, history=history)
         pairs = [(message["role"], message["content"]) for message in messages]
-        pieces = without_thoughts(self._pieces(pairs), self._habit)
-        async with aclosing(with_refusal(pieces, language=language_of(question))) as stream:
+        known = (passage.number for passage in passages)
+        answer = answer_of(self._pieces(pairs), self._habit, known=known, language=language_of(question))
+        async with aclosing(answer) as stream:
             async for piece in stream:
                 yield piece
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from app.answer.answerer import ModelFailure, Piece, Written
 from app.answer.exchange import Lines, Rejection, Takes, arrived, empty, ending, failure, rejection
 from app.answer.messages import ChatMessage, chat_messages
-from app.answer.spoken import Habit, whole, with_refusal, without_thoughts
+from app.answer.spoken import Habit, answer_of, whole
 from app.events import Passage
 from app.language.phrases import language_of
 from app.question import Message
@@ -99,8 +99,9 @@ class OpenAICompatibleAnswerer:
     ) -> AsyncGenerator[Piece, None]:
         """Stream the answer; raises ModelFailure. Closing the iterator closes the connection."""
         messages = chat_messages(question, passages=passages, history=history)
-        pieces = without_thoughts(self._pieces(messages), self._habit)
-        async with aclosing(with_refusal(pieces, language=language_of(question))) as stream:
+        known = (passage.number for passage in passages)
+        answer = answer_of(self._pieces(messages), self._habit, known=known, language=language_of(question))
+        async with aclosing(answer) as stream:
             async for piece in stream:
                 yield piece
 
