@@ -18,7 +18,7 @@ _LEAD_BEGUN = re.compile(
     rf"{_SIGNS}(?:[^\W\d_]{{1,12}} ){{0,2}}[^\W\d_]{{0,12}}[*_]{{0,3}}\s{{0,2}}[:：]?[*_]{{0,3}}\s{{0,8}}"
 )
 _FENCE = re.compile(r"[ \t]{0,8}(?:`{3}|~{3})[ \t]{0,8}(?P<info>[^`\n]{0,40})\n?\Z")
-_FENCE_BEGUN = re.compile(r"[ \t]{0,8}(?:`{0,3}|~{0,3})[^`\n]{0,40}\Z")
+_FENCE_BEGUN = re.compile(r"\A[ \t]{0,8}+(?:`{0,3}+|~{0,3}+)[^`\n]{0,40}+\Z")
 _PLAIN = frozenset({"markdown", "md", "text", "txt", "plaintext", "plain"})
 _JSON = re.compile(r"\{\s{0,40}[\"}]|\[\s{0,40}[{\"]")
 _JSON_BEGUN = re.compile(r"[\[{]\s{0,40}\Z")

@@ -54,7 +54,7 @@ class Takes:
 
     def without(self, rejection: "Rejection") -> "Takes | None":
         """Return what is sent after a rejection; None where it is of something else."""
-        if rejection.status not in {400, 422, 500, 501} or rejection.of_content:
+        if rejection.status not in {0, 400, 422, 500, 501} or rejection.of_content:
             return None
         said = f"{rejection.about} {rejection.reason}"
         # A server that names the field may name others as allowed.
@@ -95,7 +95,7 @@ class Takes:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A status that is no answer, with the server's own words for it, and the field that it names."""
+    """A status that is no answer (0 where none came), with the server's own words for it, and the field that it names."""
 
     status: int
     reason: str = ""
@@ -107,12 +107,12 @@ class Rejection:
     def overflows(self) -> bool:
         """Say whether the prompt is too long for the model."""
         names = f"{self.code} {self.reason}"
-        return self.status == 413 or (self.status in {400, 422, 500} and bool(_OVERFLOW.search(names)))
+        return self.status == 413 or (self.status in {0, 400, 422, 500} and bool(_OVERFLOW.search(names)))
 
     @property
     def filtered(self) -> bool:
         """Say whether what was asked is rejected, not how."""
-        return self.status in {400, 422} and bool(_FILTERED.search(f"{self.code} {self.reason}"))
+        return self.status in {0, 400, 422} and bool(_FILTERED.search(f"{self.code} {self.reason}"))
 
     @property
     def of_content(self) -> bool:
@@ -194,6 +194,8 @@ def failure(found: Rejection, *, address: str) -> ModelFailure:
         again = f"in {after} second{'s' if after > 1 else ''}" if after else "in a moment"
         what = f"The language model is asked too much at the moment. Ask again {again}."
         return ModelFailure("model_unavailable", what, said, after=after)
+    if not status:
+        return ModelFailure("model_unavailable", "The language model failed. Ask again in a moment.", said)
     if status >= 500 or status in {408, 409}:
         what = f"The language model answered with HTTP status {status}. Ask again in a moment."
         return ModelFailure("model_unavailable", what, said, after=found.after)
@@ -342,6 +344,11 @@ def _parsed(data: str) -> dict[str, Any]:
 def damaged() -> ModelFailure:
     """Return the failure that something other than an answer has come."""
     return ModelFailure("model_cut_off", "The language model sent a damaged stream. Ask again.")
+
+
+def slow() -> ModelFailure:
+    """Return the failure that nothing has come in time."""
+    return ModelFailure("model_timeout", "The language model took too long to answer. Ask again in a moment.")
 
 
 _ENDINGS: dict[str, Literal["length", "content_filter"]] = {

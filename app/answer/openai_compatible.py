@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from app.answer.answerer import ModelFailure, Piece, Written
-from app.answer.exchange import Lines, Rejection, Takes, arrived, empty, ending, failure, rejection
+from app.answer.exchange import Lines, Rejection, Takes, arrived, empty, ending, failure, rejection, slow
 from app.answer.messages import ChatMessage, chat_messages
 from app.answer.spoken import Habit, answer_of, whole
 from app.events import Passage
@@ -98,7 +98,9 @@ class OpenAICompatibleAnswerer:
         self, question: str, *, passages: Sequence[Passage], history: Sequence[Message]
     ) -> AsyncGenerator[Piece, None]:
         """Stream the answer; raises ModelFailure. Closing the iterator closes the connection."""
-        messages = chat_messages(question, passages=passages, history=history)
+        messages = chat_messages(
+            question, passages=passages, history=history, short=self._settings.prompt == "short"
+        )
         known = (passage.number for passage in passages)
         answer = answer_of(self._pieces(messages), self._habit, known=known, language=language_of(question))
         async with aclosing(answer) as stream:
@@ -219,7 +221,7 @@ class OpenAICompatibleAnswerer:
             async with asyncio.timeout_at(due):
                 response = await stack.enter_async_context(request)
         except TimeoutError as error:
-            raise _slow() from error
+            raise slow() from error
         except openai.APIStatusError as error:
             hidden = [settings.llm_api_key.get_secret_value(), *(message["content"] for message in sent)]
             found = rejection(error.status_code, error.body, error.response.headers, hidden=hidden)
@@ -229,7 +231,7 @@ class OpenAICompatibleAnswerer:
             if isinstance(error, openai.APITimeoutError) and not isinstance(
                 error.__cause__, httpx2.ConnectTimeout
             ):
-                raise _slow() from error
+                raise slow() from error
             raise ModelFailure(
                 "model_unavailable",
                 "The language model cannot be reached.",
@@ -272,7 +274,7 @@ async def _next(arriving: AsyncIterator[bytes], alarm: Alarm, due: float) -> byt
         with alarm.set(due):
             return await anext(arriving, None)
     except (TimeoutError, httpx2.TimeoutException) as error:
-        raise _slow() from error
+        raise slow() from error
     except Exception as error:  # the provider's edge, as in _open
         raise ModelFailure("model_cut_off", "The connection to the language model broke off.") from error
 
@@ -281,7 +283,3 @@ def _count(usage: object, name: str) -> int | None:
     """Return how many tokens a server counted; None where it says anything but a number."""
     found = usage.get(name) if isinstance(usage, dict) else None
     return found if isinstance(found, int) else None
-
-
-def _slow() -> ModelFailure:
-    return ModelFailure("model_timeout", "The language model took too long to answer. Ask again in a moment.")

@@ -342,9 +342,17 @@ def _note(ending: Written, unanswered: Sequence[str], language: str) -> str:
 def _silent(ending: Written) -> ModelFailure:
     if ending.reason == "content_filter":
         return ModelFailure(
-            "model_cut_off", "The language model's content filter held the answer back.", retryable=False
+            "model_cut_off",
+            "The language model's content filter held the answer back; put the question otherwise.",
+            retryable=False,
         )
-    return ModelFailure("model_cut_off", "The language model ended without an answer.")
+    if ending.reason == "length":
+        return ModelFailure(
+            "model_cut_off",
+            "The language model used up its tokens before it answered. Ask something narrower.",
+            "Raise FOOTNOTE_LLM_MAX_TOKENS, or have the model think less.",
+        )
+    return ModelFailure("model_cut_off", "The language model ended without an answer. Ask again.")
 
 
 def _links(passages: Sequence[Passage]) -> list[str]:
