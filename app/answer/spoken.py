@@ -19,7 +19,7 @@ _TOOLS = r"tool_calls?|tool_code|function_calls?"
 _TAG = re.compile(
     rf"(?<!`)(?:<\s{{0,4}}(?P<slash>/?)\s{{0,4}}{_NAMES}(?:\s[^<>]{{0,200}})?>|\[(?P<barred>/?)THINK\]|◁(?P<struck>/?)think▷"
     r"|<\|(?P<begins>START_THINKING|begin_of_thought)\|>|<\|(?P<ends>END_THINKING|end_of_thought)\|>"
-    r"|<\|?channel\|?>\s{0,4}(?P<channel>[a-z]{0,20})|(?P<final>assistant(?:commentary.{0,200})?final)"
+    r"|<\|?channel\|?>\s{0,4}(?P<channel>analysis|commentary|thought|final|)|(?P<final>assistant(?:commentary.{0,200})?final)"
     rf"|<(?P<returned>/?)(?:{_TOOLS})>|(?P<called>\[TOOL_CALLS\])"
     r"|<(?:\|(?:im_start|start|start_header_id)\||start_of_turn)>\s{0,2}(?P<role>assistant|model|user|system|developer|tool|ipython)?"
     r"|(?P<asks>\[INST\]|<\|(?:user|human)\|>|<｜User｜>)|(?P<turned><\|end\|>)"
@@ -30,7 +30,7 @@ _TAG = re.compile(
 _OPENING = ("slash", "barred", "struck", "returned")
 _CLOSING = ("slash", "barred", "struck", "ends")
 _BEGUN = re.compile(
-    rf"`?(?:<\s{{0,4}}/?\s{{0,4}}(?:[0-9A-Za-z_:]{{0,18}}>?|{_NAMES}\s[^<>]{{0,200}})|<[|｜][^<>|｜\n]{{0,40}}[|｜]?"
+    rf"`?(?:<\s{{0,4}}/?\s{{0,4}}(?:[0-9A-Za-z_:]{{0,18}}\|?>?|{_NAMES}\s[^<>]{{0,200}})|<[|｜][^<>|｜\n]{{0,40}}[|｜]?"
     r"|<\|?channel\|?>\s{0,4}[a-z]{0,20}|<(?:\|(?:im_start|start|start_header_id)\||start_of_turn)>\s{0,2}[a-z]{0,12}"
     r"|[\[◁]/?[A-Za-z_]{0,11}|<<(?:[0-9a-f]{0,16}>{0,2}|/?[A-Z]{0,3}>?))\Z|`\Z"
 )

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from vectorstore.language.words import NUMBERS
+
 _NUMBER = r"\(?\d{1,3}[.)]"
 _LETTER = r"\(?(?:[a-zA-Z#]|[ivx]{1,5}|[IVX]{1,5})"
 
@@ -72,12 +74,11 @@ _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _NAMES_A_PART = re.compile(
     r"(?:\d|\b(?:sections?|paragraphs?|clauses?|articles?|items?|points?|steps?|options?|figures?|fig|tables?|equations?|numbers?|nos?|nr|"
     r"notes?|rows?|columns?|levels?|types?|versions?|phases?|class|grades?|groups?|chapters?|parts?|annex|rules?|priority|"
-    r"abs(?:atz|ätze)?|artikel|nummer|stufe|schritt|punkt|satz|kapitel|artículo|número|paso|étape|article|numéro|"
-    r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|eine?[nrms]?|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|"
-    r"une?|deux|trois|quatre|cinq|sept|huit|neuf|dix|una?|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez))\W{0,2}\Z",
+    r"abs(?:atz|ätze)?|artikel|nummer|stufe|schritt|punkt|satz|kapitel|artículo|número|paso|étape|article|numéro))\W{0,2}\Z",
     re.IGNORECASE,
 )
 """What stands before a number in parentheses that counts or names a part."""
+_LAST_WORD = re.compile(r"[^\W\d_]{1,30}\Z")
 _SENTENCE_ENDS = re.compile(r"[^\S\n]?(?:[.!?。！？\n]|\Z)")
 _UNIT = re.compile(
     r"(?:\b\w{1,3}|met(?:er|re)s?|metern|inch(?:es)?|feet|foot|miles?|yards?|kilomet\w{1,4}|centimet\w{1,4})\Z",
@@ -188,18 +189,21 @@ class AnyMarker:
             and first
             and len(self._named(meant)) == len(meant)
             and not _NAMES_A_PART.search(before.rstrip())
+            and not ((word := _LAST_WORD.search(before.rstrip())) and word[0].lower() in NUMBERS)
         ):
             return self._marked(meant)
         self._listed = True
         return None
 
     def _raised(self, raised: str, before: str, following: str) -> str | None:
+        ends = bool(_SENTENCE_ENDS.match(following))
+        word = before.rstrip() if ends else before
         if (
             following[:1].isalnum()
-            or not before
-            or before[-1].isspace()
-            or before[-1].isdigit()
-            or _UNIT.search(before)
+            or not word
+            or word[-1].isspace()
+            or word[-1].isdigit()
+            or _UNIT.search(word)
         ):
             return None
         plain = raised.translate(_RAISED)
