@@ -16,8 +16,8 @@ _LONGEST_REASON = 300
 _LONGEST_EVENT = 8_000_000
 """Bytes of an event, or of a body that is no stream, beyond which nothing is waited for."""
 _OVERFLOW = re.compile(
-    r"context (?:length|window|size)|context_length|too long|too many tokens|maximum (?:input |prompt |sequence |context )?length"
-    r"|tokens.{0,40}exceed|exceed.{0,40}(?:context|tokens)|(?:larger|longer|more) than.{0,40}context",
+    r"context (?:length|window|size|limit)|n_ctx|context_length|too long|too many tokens|maximum (?:input |prompt |sequence |context )?length"
+    r"|tokens.{0,20}\+.{0,40}must be|tokens.{0,40}exceed|exceed.{0,40}(?:context|tokens)|(?:larger|longer|more) than.{0,40}context",
     re.IGNORECASE,
 )
 """How servers say that a prompt does not fit."""

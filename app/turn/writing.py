@@ -20,7 +20,7 @@ from app.support.claim import claim, states_absence, states_nothing
 from app.turn.retrieve import TokenCounter
 from app.turn.suggestions import Suggesting
 from app.turn.transcript import Check, Doubts, Transcript
-from vectorstore.language.marks import cited
+from vectorstore.language.marks import AnyMarker, cited
 from vectorstore.language.sentences import SentenceStream
 from vectorstore.types import Hit
 
@@ -73,7 +73,8 @@ async def supported_only(
 
 async def _second_wording(sentence: str, passages: Sequence[Passage], rewrite: Rewrite) -> str:
     try:
-        second = (await rewrite(sentence, passages)).strip()
+        marks = AnyMarker(frozenset(passage.number for passage in passages))
+        second = (marks.feed(await rewrite(sentence, passages)) + marks.finish()).strip()
     except ModelFailure:
         return ""
     return "" if refuses(second) else second
