@@ -7,6 +7,7 @@ from functools import partial
 
 from app import __version__
 from app.answer.answerer import Answerer, LanguageModel, Plugged, PluggedModel
+from app.answer.messages import answer_prompt
 from app.events import Event
 from app.keys import Keys
 from app.question import Question
@@ -80,7 +81,9 @@ def build(settings: Settings) -> Parts:
         model=answerer,
         check=partial(ground.check, checker=open_checker(answer.support_model), tau=live_tau(answer)),
         fallback=settings.model.llm_fallback,
-        prompt_hash=load("answer").hash if model and not settings.model.answerer else "",
+        prompt_hash=load(answer_prompt(short=settings.model.prompt == "short")).hash
+        if model and not settings.model.answerer
+        else "",
         unsupported=answer.unsupported,
         complete=model.complete if model else None,
     )

@@ -252,6 +252,11 @@ class ModelSettings(FootnoteSettings):
         validation_alias=AliasChoices("FOOTNOTE_LLM_API_KEY", "OPENAI_API_KEY", "llm_api_key"),
         description="Key for the language model; falls back to OPENAI_API_KEY.",
     )
+    prompt: Literal["full", "short"] = Field(
+        default="full",
+        description="Instructions that a language model gets. full: eight rules; short: four sentences, for models of a "
+        "few billion parameters and less, which lose long ones.",
+    )
     llm_temperature: float = Field(
         default=0.0, ge=0, le=2, description="Sampling temperature of the language model."
     )

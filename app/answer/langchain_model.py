@@ -1,13 +1,14 @@
 """Answers from any provider that LangChain knows, as `provider:model`."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
-from app.answer.answerer import ModelFailure, Piece, Written
-from app.answer.messages import chat_messages
-from app.answer.spoken import Habit, whole, with_refusal, without_thoughts
+from app.answer.answerer import Piece, Written
+from app.answer.exchange import Rejection, Takes, empty, ending, failure, rejection, slow
+from app.answer.messages import ChatMessage, chat_messages
+from app.answer.spoken import Habit, answer_of, whole
 from app.events import Passage
 from app.language.phrases import language_of
 from app.question import Message
@@ -17,6 +18,7 @@ from vectorstore.errors import Unavailable
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessageChunk
+    from langchain_core.messages.ai import UsageMetadata
 
 
 def open_chat_model(name: str, *, api_key: str = "") -> "BaseChatModel":
@@ -42,6 +44,8 @@ class LangChainAnswerer:
         self._model = model
         self._settings = settings
         self._habit = Habit()
+        # The provider's client decides what else is sent.
+        self._takes = Takes(limit="", temperature=False, usage=False, stream=False, guessed=True)
 
     @property
     def name(self) -> str:
@@ -52,41 +56,99 @@ class LangChainAnswerer:
         self, question: str, *, passages: Sequence[Passage], history: Sequence[Message]
     ) -> AsyncGenerator[Piece, None]:
         """Stream the answer; raises ModelFailure."""
-        messages = chat_messages(question, passages=passages, history=history)
-        pairs = [(message["role"], message["content"]) for message in messages]
-        pieces = without_thoughts(self._pieces(pairs), self._habit)
-        async with aclosing(with_refusal(pieces, language=language_of(question))) as stream:
+        messages = chat_messages(
+            question, passages=passages, history=history, short=self._settings.prompt == "short"
+        )
+        known = (passage.number for passage in passages)
+        answer = answer_of(self._pieces(messages), self._habit, known=known, language=language_of(question))
+        async with aclosing(answer) as stream:
             async for piece in stream:
                 yield piece
 
     async def complete(self, prompt: str) -> str:
         """Return the whole reply to one user message; raises ModelFailure."""
-        return await whole(self._pieces([("user", prompt)]), self._habit)
+        return await whole(self._pieces([{"role": "user", "content": prompt}]), self._habit)
 
     async def close(self) -> None:
         """Do nothing: LangChain's clients close with the process."""
 
-    async def _pieces(self, messages: Sequence[tuple[str, str]]) -> AsyncGenerator[Piece, None]:
-        wait = self._settings.llm_first_token_seconds
-        tokens: tuple[int | None, int | None] = (None, None)
+    async def _pieces(self, messages: Sequence[ChatMessage]) -> AsyncGenerator[Piece, None]:
+        began = False
+        while True:
+            takes = self._takes
+            try:
+                async with aclosing(self._asked(takes.folded(messages))) as pieces:
+                    async for piece in pieces:
+                        began = True
+                        yield piece
+                return
+            except _Rejected as rejected:
+                changed = None if began else takes.without(rejected.found)
+                if changed is None:
+                    raise failure(rejected.found, address="the provider") from rejected
+                self._takes = changed
+
+    async def _asked(self, messages: Sequence[ChatMessage]) -> AsyncGenerator[Piece, None]:
+        from langchain_core.messages.ai import add_usage
+
+        settings, loop = self._settings, asyncio.get_running_loop()
+        wait, deadline = settings.llm_first_token_seconds, loop.time() + settings.llm_total_seconds
+        usage: UsageMetadata | None = None
+        reason, beside, written = "", "", False
+        key = settings.llm_api_key.get_secret_value()
+        pairs = [(message["role"], message["content"]) for message in messages]
         # LangChain declares an iterator, but every model's astream is a generator, which must be closed.
-        stream = cast("AsyncGenerator[AIMessageChunk, None]", self._model.astream(messages))
+        stream = cast("AsyncGenerator[AIMessageChunk, None]", self._model.astream(pairs))
         async with aclosing(stream) as chunks:
             while True:
                 try:
-                    async with asyncio.timeout(wait):
+                    async with asyncio.timeout_at(min(loop.time() + wait, deadline)):
                         chunk = await anext(chunks, None)
                 except TimeoutError as error:
-                    raise ModelFailure(
-                        "model_timeout", "The language model took too long to answer."
-                    ) from error
-                except Exception as error:
-                    raise ModelFailure("model_unavailable", "The language model failed.") from error
+                    raise slow() from error
+                except Exception as error:  # the provider's edge: each has errors of its own
+                    raise _Rejected(_rejection(error, [key, *(said for _, said in pairs)])) from error
                 if chunk is None:
                     break
-                if usage := chunk.usage_metadata:
-                    tokens = (usage["input_tokens"], usage["output_tokens"])
+                if chunk.usage_metadata:
+                    # Providers tell what was read with the first piece and what was written with the last.
+                    usage = add_usage(usage, chunk.usage_metadata)
+                reason = _reason(chunk.response_metadata) or reason
                 if text := str(chunk.text):
-                    wait = self._settings.llm_idle_seconds
+                    wait, written = settings.llm_idle_seconds, True
                     yield text
-        yield Written(input_tokens=tokens[0], output_tokens=tokens[1])
+                elif chunk.tool_call_chunks or chunk.tool_calls:
+                    beside = "tool"
+                elif chunk.content or chunk.additional_kwargs.get("reasoning_content"):
+                    beside = beside or "thought"
+        if not written and (failed := empty(beside, reason, most=settings.llm_max_tokens)):
+            raise failed
+        read, wrote = (usage["input_tokens"], usage["output_tokens"]) if usage else (None, None)
+        yield Written(ending(reason), read, wrote)
+
+
+class _Rejected(Exception):
+    def __init__(self, found: Rejection) -> None:
+        super().__init__(found.status)
+        self.found = found
+
+
+def _reason(told: Mapping[str, object]) -> str:
+    """Return why a model stopped, in its provider's words."""
+    stop = told.get("messageStop")  # Bedrock's
+    names = {**told, **stop} if isinstance(stop, dict) else told
+    found = (names.get(name) for name in ("finish_reason", "stop_reason", "stopReason"))
+    return next((reason for reason in found if isinstance(reason, str) and reason), "")
+
+
+def _rejection(error: Exception, hidden: Sequence[str]) -> Rejection:
+    """Read an error of any provider's client: a status where one is found, and the server's own words."""
+    answered = getattr(error, "response", None)
+    body = getattr(error, "body", None) or getattr(error, "message", None) or str(error)
+    status = getattr(error, "status_code", None) or getattr(error, "code", None)
+    if isinstance(answered, Mapping):  # botocore's
+        body = answered.get("Error", body)
+        status = answered.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    headers = getattr(answered, "headers", {})
+    status = status if isinstance(status, int) else getattr(answered, "status_code", None)
+    return rejection(status if isinstance(status, int) else 0, body, headers, hidden=hidden)

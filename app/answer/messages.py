@@ -19,11 +19,17 @@ class ChatMessage(TypedDict):
     content: str
 
 
+def answer_prompt(*, short: bool) -> str:
+    """Return the name of the prompt that answers are written with."""
+    return "answer_short" if short else "answer"
+
+
 def chat_messages(
-    question: str, *, passages: Sequence[Passage], history: Sequence[Message]
+    question: str, *, passages: Sequence[Passage], history: Sequence[Message], short: bool = False
 ) -> list[ChatMessage]:
     """Build the messages, with the passages fenced by a delimiter that no document can know.
 
+    `short` is the form for small models. Below the fence stand the passages' numbers only: titles are data too.
     Random delimiters and declaring the fenced text as data follow "spotlighting" (Hines et al., 2024).
     """
     delimiter = f"<<{secrets.token_hex(8)}>>"
@@ -33,11 +39,16 @@ def chat_messages(
     ]
     listed = "\n\n".join(_listed(passage) for passage in passages)
     return [
-        {"role": "system", "content": load("answer").fill(delimiter=delimiter)},
+        {"role": "system", "content": load(answer_prompt(short=short)).fill(delimiter=delimiter)},
         *earlier,
         {
             "role": "user",
-            "content": load("passages").fill(delimiter=delimiter, passages=listed, question=question),
+            "content": load("passages").fill(
+                delimiter=delimiter,
+                passages=listed,
+                numbers=" ".join(f"[{passage.number}]" for passage in passages),
+                question=question,
+            ),
         },
     ]
 

@@ -4,27 +4,41 @@ It comes in many dresses and in any pieces. None of it leaves: not to the reader
 """
 
 import re
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from app.answer.answerer import Piece, Restart, Written
+from app.answer.dress import SENTINEL, Undressed, WithoutSources
 from app.language.phrases import say
-from vectorstore.language.marks import MARKER
+from vectorstore.language.marks import MARKER, AnyMarker
 
-SENTINEL = "NOT_IN_DOCUMENTS"
-"""What a model is asked to reply where the passages do not hold the answer."""
-
-_NAMES = r"(?i:think|thinking|thought|reasoning)"
+_NAMES = r"(?i:think|thinking|thought|reasoning|reflection|seed:think)"
+_TOOLS = r"tool_calls?|tool_code|function_calls?"
 _TAG = re.compile(
-    rf"(?<!`)(?:<\s{{0,4}}(?P<slash>/?)\s{{0,4}}{_NAMES}(?:\s[^<>]{{0,200}})?>|\[(?P<barred>/?)THINK\]|◁(?P<struck>/?)think▷)"
+    rf"(?<!`)(?:<\s{{0,4}}(?P<slash>/?)\s{{0,4}}{_NAMES}(?:\s[^<>]{{0,200}})?>|\[(?P<barred>/?)THINK\]|◁(?P<struck>/?)think▷"
+    r"|<\|(?P<begins>START_THINKING|begin_of_thought)\|>|<\|(?P<ends>END_THINKING|end_of_thought)\|>"
+    r"|<\|?channel\|?>\s{0,4}(?P<channel>analysis|commentary|thought|final|)|(?P<final>assistant(?:commentary.{0,200})?final)"
+    rf"|<(?P<returned>/?)(?:{_TOOLS})>|(?P<called>\[TOOL_CALLS\])"
+    r"|<(?:\|(?:im_start|start|start_header_id)\||start_of_turn)>\s{0,2}(?P<role>assistant|model|user|system|developer|tool|ipython)?"
+    r"|(?P<asks>\[INST\]|<\|(?:user|human)\|>|<｜User｜>)|(?P<turned><\|end\|>)"
+    r"|<\|[\w/.-]{1,40}\|>|<｜[^｜<>\n]{1,40}｜>|</?s>|\[/INST\]|<</?SYS>>|<(?:end_of_turn|eos|bos|pad|unk|end_of_utterance)>"
+    r"|</?(?:answer|response|final_answer|output)>|<{1,2}[0-9a-f]{16}>{1,2}\n?)"
 )
-_DELIMITER = re.compile(r"<<[0-9a-f]{16}>>\n?")
+"""What stands round a thought or a call, between turns, and at an answer's ends, in the templates of many models."""
+_OPENING = ("slash", "barred", "struck", "returned")
+_CLOSING = ("slash", "barred", "struck", "ends")
 _BEGUN = re.compile(
-    rf"(?:`?<\s{{0,4}}/?\s{{0,4}}(?:[A-Za-z]{{0,9}}|{_NAMES}\s[^<>]{{0,200}})|`?[\[◁]/?[A-Za-z]{{0,5}}|`|<<[0-9a-f]{{0,16}}>{{0,2}})\Z"
+    rf"`?(?:<\s{{0,4}}/?\s{{0,4}}(?:[0-9A-Za-z_:]{{0,18}}\|?>?|{_NAMES}\s[^<>]{{0,200}})|<[|｜][^<>|｜\n]{{0,40}}[|｜]?"
+    r"|<\|?channel\|?>\s{0,4}[a-z]{0,20}|<(?:\|(?:im_start|start|start_header_id)\||start_of_turn)>\s{0,2}[a-z]{0,12}"
+    r"|[\[◁]/?[A-Za-z_]{0,11}|<<(?:[0-9a-f]{0,16}>{0,2}|/?[A-Z]{0,3}>?))\Z|`\Z"
 )
-_REACH = 240
-"""More characters than a tag may have."""
+_CUT = re.compile(r"<[|｜/][^<>\n]{0,44}\Z")
+"""A mark of a template that the longest answer has cut."""
+_BARE = re.compile(r"analysis(?=[A-Z\"'“])")
+"""How a thought begins where a server has dropped the marks round it."""
+_LONGEST_TAG = 240
 _REFUSED = re.compile(r"(?i:not(?:\\?_|-)in(?:\\?_|-)documents)|NOT IN DOCUMENTS")
 _LONGEST = len(SENTINEL) + 2
 """Characters of the refusal with the backslashes that Markdown has before its underscores."""
@@ -38,38 +52,134 @@ class Habit:
 
 
 class _Thinking:
-    """A streaming filter that drops what stands between the tags of a thought, and after one that never closes."""
+    """A streaming filter that drops thoughts, calls and the marks of templates, and what follows the answer's own turn."""
 
     def __init__(self, habit: Habit) -> None:
         self._habit = habit
-        self._inside = False
-        self._awaiting = habit.closes_only
-        """Whether everything is held until the tag that closes, as this model's answers begin with a thought."""
+        self._inside = ""
+        """What closes the thought: a tag, a channel, or `bare` words."""
+        self._kept: list[str] | None = [] if habit.closes_only else None
+        """What is held until the tag that closes, as this model's answers begin with a thought."""
         self._held = ""
+        self._begun = self._said = self._over = False
 
     def feed(self, delta: str) -> Iterator[str | Restart]:
-        text, looked = self._held + delta, max(0, len(self._held) - _REACH)
-        while tag := _TAG.search(text, looked):
-            before, text, looked = text[: tag.start()], text[tag.end() :], 0
-            if tag["slash"] or tag["barred"] or tag["struck"]:
-                if not self._inside:
-                    self._habit.closes_only = True
-                    yield Restart()
-                self._inside = self._awaiting = False
-                text = text.lstrip()
-            else:
-                if not self._inside and before:
-                    yield _DELIMITER.sub("", before)
-                self._inside, self._awaiting = True, False
-        begun = _BEGUN.search(text, max(0, len(text) - _REACH))
-        cut = 0 if self._awaiting else begun.start() if begun else len(text)
-        self._held = text[cut:]
-        if not self._inside and cut:
-            yield _DELIMITER.sub("", text[:cut])
+        """Take more text; yield what is certain to be none of it."""
+        text = self._held + delta
+        if not self._begun:
+            start = text.lstrip()
+            if "analysis".startswith(start[:8]) and len(start) < 9:
+                self._held = text
+                return
+            self._begun = True
+            if _BARE.match(start):
+                self._inside = "bare"
+        begun = _BEGUN.search(text, max(0, len(text) - _LONGEST_TAG))
+        cut = begun.start() if begun else len(text)
+        yield from self._read(text, max(0, len(text) - _LONGEST_TAG) if self._inside == "bare" else cut)
+
+    def finish(self) -> Iterator[str | Restart]:
+        """Yield what was held and is no thought."""
+        yield from self._read(self._held, len(self._held))
+        if self._kept:
+            yield "".join(self._kept)
+
+    def _read(self, text: str, cut: int) -> Iterator[str | Restart]:
+        position = 0
+        for tag in _TAG.finditer(text):
+            if tag.start() >= cut and (self._inside != "bare" or tag.end() == len(text) > cut):
+                break
+            yield from self._out(text[position : tag.start()])
+            yield from self._met(tag)
+            position = tag.end()
+        end = max(cut, position)
+        yield from self._out(text[position:end] if cut < len(text) else _CUT.sub("", text[position:end]))
+        self._held = text[end:]
+
+    def _out(self, text: str) -> Iterator[str]:
+        if self._inside or self._over:
+            return
+        text = text if self._said else text.lstrip()
+        self._said = self._said or bool(text)
+        if self._kept is not None:
+            self._kept.append(text)
+        elif text:
+            yield text
+
+    def _met(self, tag: re.Match[str]) -> Iterator[Restart]:
+        channel = tag["channel"]
+        if any(tag[name] for name in _CLOSING):
+            if not self._inside:
+                self._habit.closes_only = True
+                yield from self._anew()
+            self._closed()
+        elif channel == "final" or tag["final"]:
+            if not self._inside:
+                yield from self._anew()
+            self._closed()
+        elif tag["returned"] or channel == "" or (tag["turned"] and self._inside == "channel"):
+            self._closed()
+        elif channel is not None:
+            self._inside = "channel"
+        elif tag["begins"] or tag["called"] or any(tag[name] == "" for name in _OPENING):
+            self._inside = "tag"
+        elif tag["asks"] or tag["role"] not in {None, "assistant", "model"}:
+            # A model that goes on writes the next question itself.
+            self._over = self._over or (self._said and not self._inside)
+
+    def _anew(self) -> Iterator[Restart]:
+        self._said = self._over = False
+        yield Restart()
+
+    def _closed(self) -> None:
+        self._kept, self._inside = None, ""
+
+
+class Filter(Protocol):
+    """Takes an answer's text in pieces and returns what is certain of it."""
+
+    def feed(self, delta: str) -> str:
+        """Take more text."""
 
     def finish(self) -> str:
-        """Return what was held and is no thought."""
-        return "" if self._inside else _DELIMITER.sub("", self._held)
+        """Return what was still held back."""
+
+
+def answer_of(
+    pieces: AsyncGenerator[Piece, None], habit: Habit, *, known: Iterable[int], language: str
+) -> AsyncGenerator[Piece, None]:
+    """Pass on the answer in what a model writes, citing the `known` numbers as `[n]`, and say whether it refuses."""
+    numbers = frozenset(known)
+
+    def filters() -> list[Filter]:
+        return [Undressed(), AnyMarker(numbers), WithoutSources()]
+
+    return with_refusal(filtered(without_thoughts(pieces, habit), filters), language=language)
+
+
+async def filtered(
+    pieces: AsyncGenerator[Piece, None], filters: Callable[[], Sequence[Filter]]
+) -> AsyncGenerator[Piece, None]:
+    """Pass text through filters, one after the other, which are made anew where the answer begins anew."""
+    chain = filters()
+    async with aclosing(pieces) as stream:
+        async for piece in stream:
+            if isinstance(piece, str):
+                text: str = piece
+                for each in chain:
+                    text = each.feed(text)
+                if text:
+                    yield text
+                continue
+            if isinstance(piece, Restart):
+                chain = filters()
+            else:
+                rest = ""
+                for each in chain:
+                    rest = each.feed(rest) + each.finish()
+                if rest:
+                    yield rest
+            yield piece
 
 
 async def without_thoughts(pieces: AsyncGenerator[Piece, None], habit: Habit) -> AsyncGenerator[Piece, None]:
@@ -77,23 +187,22 @@ async def without_thoughts(pieces: AsyncGenerator[Piece, None], habit: Habit) ->
     thinking = _Thinking(habit)
     async with aclosing(pieces) as stream:
         async for piece in stream:
-            if isinstance(piece, str):
-                for said in thinking.feed(piece):
-                    if said:
-                        yield said
-                continue
-            if rest := thinking.finish():
-                yield rest
-            yield piece
+            for said in thinking.feed(piece) if isinstance(piece, str) else thinking.finish():
+                yield said
+            if not isinstance(piece, str):
+                yield piece
 
 
 async def whole(pieces: AsyncGenerator[Piece, None], habit: Habit) -> str:
-    """Return a whole reply, without thoughts."""
-    text = ""
-    async with aclosing(without_thoughts(pieces, habit)) as stream:
+    """Return a whole reply, without thoughts and what it is dressed in."""
+    said = list[str]()
+    async with aclosing(filtered(without_thoughts(pieces, habit), lambda: [Undressed()])) as stream:
         async for piece in stream:
-            text = "" if isinstance(piece, Restart) else text + piece if isinstance(piece, str) else text
-    return text.strip()
+            if isinstance(piece, Restart):
+                said.clear()
+            elif isinstance(piece, str):
+                said.append(piece)
+    return "".join(said).strip()
 
 
 def refuses(text: str) -> bool:

@@ -20,17 +20,15 @@ from app.http.access import AtOnce
 from app.http.errors import response_to
 from app.http.mcp_server import McpRoute
 from app.http.routes import (
+    afterwards,
     agui,
     chat,
     completions,
-    docs_page,
     documents,
     embeddings,
-    feedback,
     health,
     pages,
     responses,
-    run_explained,
     search,
     ui_chat,
     uploads,
@@ -175,18 +173,16 @@ __all__ = ["Health", "Service", "create_app"]
 
 _ROUTERS = (
     chat.router,
-    run_explained.router,
+    afterwards.router,
     completions.router,
     responses.router,
     ui_chat.router,
     agui.router,
     search.router,
     embeddings.router,
-    feedback.router,
     documents.router,
     viewer.router,
     health.router,
-    docs_page.router,
     pages.router,
 )
 _EXPOSED = ["x-request-id", "x-run-id", "retry-after", "x-vercel-ai-ui-message-stream"]

@@ -20,7 +20,7 @@ from app.support.claim import claim, states_absence, states_nothing
 from app.turn.retrieve import TokenCounter
 from app.turn.suggestions import Suggesting
 from app.turn.transcript import Check, Doubts, Transcript
-from vectorstore.language.marks import cited
+from vectorstore.language.marks import AnyMarker, cited
 from vectorstore.language.sentences import SentenceStream
 from vectorstore.types import Hit
 
@@ -73,7 +73,8 @@ async def supported_only(
 
 async def _second_wording(sentence: str, passages: Sequence[Passage], rewrite: Rewrite) -> str:
     try:
-        second = (await rewrite(sentence, passages)).strip()
+        marks = AnyMarker(frozenset(passage.number for passage in passages))
+        second = (marks.feed(await rewrite(sentence, passages)) + marks.finish()).strip()
     except ModelFailure:
         return ""
     return "" if refuses(second) else second
@@ -342,9 +343,17 @@ def _note(ending: Written, unanswered: Sequence[str], language: str) -> str:
 def _silent(ending: Written) -> ModelFailure:
     if ending.reason == "content_filter":
         return ModelFailure(
-            "model_cut_off", "The language model's content filter held the answer back.", retryable=False
+            "model_cut_off",
+            "The language model's content filter held the answer back; put the question otherwise.",
+            retryable=False,
         )
-    return ModelFailure("model_cut_off", "The language model ended without an answer.")
+    if ending.reason == "length":
+        return ModelFailure(
+            "model_cut_off",
+            "The language model used up its tokens before it answered. Ask something narrower.",
+            "Raise FOOTNOTE_LLM_MAX_TOKENS, or have the model think less.",
+        )
+    return ModelFailure("model_cut_off", "The language model ended without an answer. Ask again.")
 
 
 def _links(passages: Sequence[Passage]) -> list[str]:

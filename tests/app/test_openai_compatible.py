@@ -4,11 +4,14 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from app.answer.answerer import ModelFailure, Piece, Written
-from app.answer.openai_compatible import OpenAICompatibleAnswerer, _arrived
+from app.answer.exchange import Takes, arrived, failure, reason, rejection
+from app.answer.openai_compatible import OpenAICompatibleAnswerer
 from app.events import Passage
 from app.settings import ModelSettings
 from tests.fakes.faulty_model import faulty_model
@@ -74,8 +77,8 @@ def test_tokens_that_arrive_together_go_on_together() -> None:
         _token("25 days.", "stop"),
         json.dumps({"choices": [], "usage": usage}),
     ]
-    arrived = _arrived(iter(read))
-    assert (arrived.text, arrived.reason, arrived.usage, arrived.failure) == (
+    found = arrived(iter(read))
+    assert (found.text, found.reason, found.usage, found.failure) == (
         "Staff get 25 days.",
         "stop",
         usage,
@@ -84,10 +87,10 @@ def test_tokens_that_arrive_together_go_on_together() -> None:
 
 
 def test_what_came_before_a_damaged_event_of_the_same_read_stands() -> None:
-    arrived = _arrived(iter([_token("Staff "), _token("get "), "{damaged", _token("more")]))
-    assert arrived.text == "Staff get "
-    assert arrived.failure is not None
-    assert arrived.failure.code == "model_cut_off"
+    found = arrived(iter([_token("Staff "), _token("get "), "{damaged", _token("more")]))
+    assert found.text == "Staff get "
+    assert found.failure is not None
+    assert found.failure.code == "model_cut_off"
 
 
 def test_passages_are_fenced_by_a_delimiter_that_changes(model: ScriptedModel) -> None:
@@ -160,12 +163,18 @@ def test_a_server_that_is_asked_too_much_is_not_waited_for_longer_than_an_answer
 
 
 @pytest.mark.parametrize(
-    ("kind", "times"), [("says 500", 2), ("closes at once", 2), ("says 401", 1), ("says 422", 1)]
+    ("kind", "times", "again"),
+    [
+        ("says 500", 2, True),
+        ("closes at once", 2, True),
+        ("says 401", 1, False),
+        ("says 422", 2, False),  # once more with the least that can be sent
+    ],
 )
-def test_only_what_may_go_better_is_tried_again(kind: str, times: int) -> None:
+def test_only_what_may_go_better_is_tried_again(kind: str, times: int, again: bool) -> None:
     failure, asked, _ = failing(kind, ModelSettings(llm_first_token_seconds=30, llm_retries=1))
     assert asked == times
-    assert failure.retryable is (times > 1)
+    assert failure.retryable is again
 
 
 @pytest.mark.parametrize("kind", ["says 400, too long", "says 400, prompt too long", "says 413"])
@@ -197,3 +206,59 @@ def test_leaving_early_closes_the_upstream_call() -> None:
         took = [asyncio.run(leave(model)) for _ in range(3)]
         assert min(took) < 0.5  # a busy machine may hold up one of them
         assert model.written < 3 * 130
+
+
+def told(status: int, body: object) -> Takes | None:
+    return Takes().without(rejection(status, body, {}, hidden=()))
+
+
+@pytest.mark.parametrize(
+    ("body", "changed"),
+    [
+        ({"message": "x", "param": "max_tokens"}, {"limit": "max_completion_tokens"}),
+        ({"error": {"message": "max_tokens is too large: 800. This model supports at most 512."}}, {"limit": "max_completion_tokens"}),
+        ({"error": "temperature must be 1 when thinking is on"}, {"temperature": False}),
+        ("property 'stream_options' is unsupported", {"usage": False}),
+        ([{"error": {"message": 'Unknown name "stream_options": Cannot find field.'}}], {"usage": False}),
+        ({"message": {"detail": [{"loc": ["body", "stream_options"], "msg": "Extra inputs are not permitted"}]}}, {"usage": False}),
+        ({"message": "Only user and assistant roles are supported!"}, {"system": False}),
+        ({"message": "'messages[0].role' does not support 'system'", "param": "messages[0].role"}, {"system": False}),
+        ({"message": 'messages: Unexpected role "system".'}, {"system": False}),
+        ({"detail": "stream=true is not supported"}, {"stream": False, "usage": False}),
+        ({}, {"limit": "", "temperature": False, "usage": False, "guessed": True}),
+    ],
+)  # fmt: skip
+def test_what_a_rejection_names_is_left_out(body: object, changed: dict[str, Any]) -> None:
+    assert told(400, body) == replace(Takes(), **changed)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, "This model's maximum context length is 4096 tokens. However, you requested 5000, 800 of them max_tokens."),
+        (400, "the request exceeds the available context size"),
+        (400, "The input token count (40000) exceeds the maximum number of tokens allowed (32768)."),
+        (422, "`inputs` tokens + `max_new_tokens` must be <= 4096."),
+        (500, "context limit exceeded"),
+        (413, ""),
+    ],
+)  # fmt: skip
+def test_a_prompt_that_is_too_long_is_no_field_that_is_rejected(status: int, said: str) -> None:
+    assert told(status, {"error": {"message": said}}) is None
+    found = rejection(status, {"error": {"message": said}}, {}, hidden=())
+    assert failure(found, address="http://x").code == "context_overflow"
+
+
+def test_a_reason_is_one_line_without_the_key_and_the_prompt() -> None:
+    body = {"error": {"message": "Key sk-12345678abcd\nis bad for: How much leave do I get? " + "x" * 900}}
+    assert reason(body, hidden=["How much leave do I get?"]).startswith("Key … is bad for: … xxx")
+    assert len(reason(body)) < 310
+    assert reason("<html>nginx</html>") == reason(None) == reason([[[[[["x"]]]]]]) == ""
+
+
+def test_a_wrong_guess_is_taken_back() -> None:
+    with faulty_model() as server:
+        for _ in range(2):
+            with pytest.raises(ModelFailure):
+                asyncio.run(written(OpenAICompatibleAnswerer(at(server.url, "says 422", LIMITS))))
+        assert len(server.asked) == 3  # guessed once, then never again

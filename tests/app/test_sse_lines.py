@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.answer.openai_compatible import Alarm, Lines
+from app.answer.exchange import Lines
+from app.answer.openai_compatible import Alarm
 
 
 @pytest.fixture

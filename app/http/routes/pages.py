@@ -1,10 +1,15 @@
-"""The page at `/` and the files of the widget, from the static folder."""
+"""The page at `/` and the files of the widget, from the static folder; `/docs`, the API on one page without a script."""
 
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from html import escape
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeAlias
 
-from fastapi import APIRouter
-from starlette.responses import FileResponse, Response
+from fastapi import APIRouter, Request
+from starlette.responses import FileResponse, HTMLResponse, Response
 
 from app.http.access import ServiceIn
 from vectorstore.errors import NotFound
@@ -57,3 +62,94 @@ def _file(name: str, static_dir: str) -> Response:
 
 for _name in _FILES:
     _serve(_name)
+
+
+Node: TypeAlias = Mapping[str, Any]  # Any: parsed JSON
+
+_STYLE: Final = """\
+:root{color-scheme:light dark;font:16px/1.55 system-ui,sans-serif}
+body{max-width:56rem;margin:0 auto;padding:1.5rem}
+details{border-top:1px solid;padding:.6rem 0}summary{cursor:pointer}
+code,pre{font:13px/1.5 ui-monospace,monospace}pre{overflow:auto;padding:.8rem;border:1px solid;border-radius:6px}
+b{display:inline-block;min-width:4.5rem}dt{font-weight:600}dd{margin:0 0 .3rem 1rem}
+"""
+_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_DOCS_POLICY: Final = (
+    f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; frame-ancestors 'self'"
+)
+
+
+@router.get("/docs")
+async def docs(request: Request) -> HTMLResponse:
+    """Show every route with an example."""
+    page = render(request.app.openapi(), str(request.base_url).rstrip("/"))
+    return HTMLResponse(page, headers={"Content-Security-Policy": _DOCS_POLICY})
+
+
+def render(document: Node, base_url: str) -> str:
+    """Return the page as HTML."""
+    info = document["info"]
+    routes = "".join(
+        _documented(method, path, operation=operation, document=document, base_url=base_url)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    )
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(info["title"])} API</title>'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head><body>'
+        f"<h1>{escape(info['title'])} {escape(info['version'])}</h1><p>{escape(info.get('summary', ''))}</p>"
+        '<p>For machines: <a href="/openapi.json">openapi.json</a></p>'
+        f"{routes}</body></html>"
+    )
+
+
+def _documented(method: str, path: str, *, operation: Node, document: Node, base_url: str) -> str:
+    answers = "".join(
+        f"<dt>{escape(status)}</dt><dd>{escape(answer.get('description', ''))}{_sample(answer)}</dd>"
+        for status, answer in operation["responses"].items()
+    )
+    return (
+        f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code> {escape(operation['summary'])}"
+        f"</summary><p>{escape(operation.get('description', ''))}</p>"
+        f"<pre>{escape(_call(method, base_url + path, operation=operation, document=document))}</pre>"
+        f"<dl>{answers}</dl></details>"
+    )
+
+
+def _sample(answer: Node) -> str:
+    examples = answer.get("content", {}).get("text/event-stream", {}).get("examples", {})
+    return "".join(f"<pre>{escape(example['value'])}</pre>" for example in examples.values())
+
+
+def _call(method: str, url: str, *, operation: Node, document: Node) -> str:
+    form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data")
+    if form is None:
+        return _curl(method, url, body=_body(operation, document))
+    fields = ((name, each) for name, value in form["example"].items() for each in _list(value))
+    return " ".join(["curl", url, *(f"-F {name}={value}" for name, value in fields)])
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _curl(method: str, url: str, *, body: object) -> str:
+    words = ["curl -N" if body is not None else "curl", url]
+    if method == "delete" or (method == "post" and body is None):
+        words.insert(1, f"-X {method.upper()}")
+    if body is not None:
+        words += ["-H 'content-type: application/json'", f"-d '{json.dumps(body, ensure_ascii=False)}'"]
+    return " ".join(words)
+
+
+def _body(operation: Node, document: Node) -> object:
+    content = operation.get("requestBody", {}).get("content", {})
+    return next(
+        (example for media in content.values() for example in _examples(media["schema"], document)), None
+    )
+
+
+def _examples(schema: Node, document: Node) -> Iterator[object]:
+    name = schema.get("$ref", "").rpartition("/")[2]
+    if name:
+        yield from document["components"]["schemas"][name].get("examples", [])
