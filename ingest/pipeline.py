@@ -8,13 +8,16 @@ embedder is never idle. The index is locked only while a batch is committed: an 
 before it, and a document that fails changes nothing.
 """
 
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from queue import SimpleQueue
+from typing import TypeAlias, TypeVar
 
 from ingest.commit import Batch, Committer, Prepared, prepare
 from ingest.confined.pool import ParserPool
@@ -24,7 +27,6 @@ from ingest.progress import Listener, Teller, unheard
 from ingest.report import Failure, Report
 from ingest.settings import IngestSettings
 from ingest.sources.rules import Readers, readers_of
-from ingest.threads import one_behind, read_ahead
 from ingest.twins import Twins
 from vectorstore.errors import Unavailable
 from vectorstore.models.embed import Embedder, Metered
@@ -157,3 +159,79 @@ def _batches(outcomes: Iterator[Prepared | Failure], size: BatchSize) -> Iterato
             yield batch
             batch = Batch()
     yield batch
+
+
+Task: TypeAlias = Callable[[], None]
+
+
+@contextmanager
+def one_behind() -> Iterator[Callable[[Task], None]]:
+    """Yield a function that starts a task once the one before it is done; the block ends when the last one is.
+
+    What a task raises is raised by the next call or at the end of the block.
+    """
+    last: Future[None] | None = None
+
+    with ThreadPoolExecutor(1, thread_name_prefix="behind") as thread:
+
+        def start(task: Task) -> None:
+            nonlocal last
+            before, last = last, None
+            if before is not None:
+                before.result()
+            last = thread.submit(task)
+
+        yield start
+        if last is not None:
+            last.result()
+
+
+T = TypeVar("T")
+
+_PATIENCE = 1.0
+
+
+class _End:
+    pass
+
+
+@contextmanager
+def read_ahead(items: Iterator[T], *, at_most: int = 1) -> Iterator[Iterator[T]]:
+    """Yield an iterator over the same items, of which `at_most` wait ready.
+
+    What `items` raises is raised here. Leaving the block early stops the thread at its next item, which is
+    not waited for long: Ctrl-C must not hang on a slow file, as it would with an executor's thread.
+    """
+    ready: SimpleQueue[T | BaseException | _End] = SimpleQueue()
+    room = threading.Semaphore(at_most)
+    left = threading.Event()
+
+    def read() -> None:
+        try:
+            for item in items:
+                room.acquire()
+                if left.is_set():
+                    break
+                ready.put(item)
+            ready.put(_End())
+        except BaseException as error:  # noqa: BLE001 - carried to the consumer's thread, not swallowed
+            ready.put(error)
+        finally:
+            if isinstance(items, Generator):
+                items.close()
+
+    def made() -> Iterator[T]:
+        while not isinstance(item := ready.get(), _End):
+            if isinstance(item, BaseException):
+                raise item
+            room.release()
+            yield item
+
+    thread = threading.Thread(target=read, name="read-ahead", daemon=True)
+    thread.start()
+    try:
+        yield made()
+    finally:
+        left.set()
+        room.release()
+        thread.join(_PATIENCE)

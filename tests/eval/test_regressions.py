@@ -25,7 +25,7 @@ from eval.commands.configuration import Configuration, in_process
 from eval.gate.baseline import baseline_of
 from eval.gate.compare import Tolerance, compare
 from eval.gate.conclusion import Exit, conclude
-from eval.reports.markdown import markdown
+from eval.reports.report import markdown
 from eval.run import Evaluation, evaluate
 from ingest.run import Ingestion
 from ingest.run import Request as IngestRequest

@@ -23,9 +23,8 @@ from eval.metrics.scorers import scores_of
 from eval.reports.ci import annotations
 from eval.reports.html import html
 from eval.reports.html_case import _gone
-from eval.reports.markdown import markdown
 from eval.reports.notes import headlines, notes, running
-from eval.reports.report import summary_json, write
+from eval.reports.report import markdown, summary_json, write
 from eval.run import Evaluation, system
 from eval.targets.recorded import load_answers
 from tests.eval.outcomes import LEAVE, answered

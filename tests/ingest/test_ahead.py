@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingest.threads import read_ahead
+from ingest.pipeline import read_ahead
 
 
 def test_items_come_in_order() -> None:

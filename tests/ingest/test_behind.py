@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from ingest.threads import one_behind
+from ingest.pipeline import one_behind
 
 
 def test_tasks_run_in_order_while_the_next_is_made_ready() -> None:
