@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from app.answer.answerer import Piece, Restart, Written
+from app.answer.answerer import ModelFailure, Piece, Restart, Written
 from app.answer.dress import SENTINEL, Undressed, WithoutSources
 from app.language.phrases import say
 from vectorstore.language.marks import MARKER, AnyMarker
@@ -160,26 +160,37 @@ def answer_of(
 async def filtered(
     pieces: AsyncGenerator[Piece, None], filters: Callable[[], Sequence[Filter]]
 ) -> AsyncGenerator[Piece, None]:
-    """Pass text through filters, one after the other, which are made anew where the answer begins anew."""
+    """Pass text through filters, one after the other, which are made anew where the answer begins anew.
+
+    What they hold when the model fails is passed on before the failure.
+    """
     chain = filters()
-    async with aclosing(pieces) as stream:
-        async for piece in stream:
-            if isinstance(piece, str):
-                text: str = piece
-                for each in chain:
-                    text = each.feed(text)
-                if text:
-                    yield text
-                continue
-            if isinstance(piece, Restart):
-                chain = filters()
-            else:
-                rest = ""
-                for each in chain:
-                    rest = each.feed(rest) + each.finish()
-                if rest:
+    try:
+        async with aclosing(pieces) as stream:
+            async for piece in stream:
+                if isinstance(piece, str):
+                    text: str = piece
+                    for each in chain:
+                        text = each.feed(text)
+                    if text:
+                        yield text
+                    continue
+                if isinstance(piece, Restart):
+                    chain = filters()
+                elif rest := _rest(chain):
                     yield rest
-            yield piece
+                yield piece
+    except ModelFailure:
+        if rest := _rest(chain):
+            yield rest
+        raise
+
+
+def _rest(chain: Sequence[Filter]) -> str:
+    rest = ""
+    for each in chain:
+        rest = each.feed(rest) + each.finish()
+    return rest
 
 
 async def without_thoughts(pieces: AsyncGenerator[Piece, None], habit: Habit) -> AsyncGenerator[Piece, None]:

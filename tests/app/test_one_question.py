@@ -108,7 +108,7 @@ def test_a_turn_ranks_once_for_each_part_and_on_what_it_writes_from(
 
 def test_a_turn_embeds_its_question_and_reads_each_chunk_once(tmp_path: Path) -> None:
     with small_handbook(tmp_path) as parts:
-        counting = Counting(parts.embedder)
+        counting = Counting(parts.embedder, parts.retriever.near._reader)
         near = LateInteraction(counting)
         turn = replace(
             parts.turn,
@@ -128,8 +128,9 @@ def test_a_turn_embeds_its_question_and_reads_each_chunk_once(tmp_path: Path) ->
 class Counting:
     """An embedder that notes what it is asked for."""
 
-    def __init__(self, embedder: Any) -> None:
+    def __init__(self, embedder: Any, reader: Any) -> None:
         self._embedder = embedder
+        self._reader = reader
         self.questions: list[str] = []
         self.embedded: list[str] = []
         self.read: list[str] = []
@@ -147,7 +148,7 @@ class Counting:
 
     def token_states(self, texts: Sequence[str], *, query: bool = False) -> Any:
         self.read += texts
-        return self._embedder.token_states(texts, query=query)
+        return self._reader.token_states(texts, query=query)
 
 
 def assert_explained_is_searched(store: Store, questions: Sequence[str]) -> None:

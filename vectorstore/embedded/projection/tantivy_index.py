@@ -75,19 +75,19 @@ class TantivyIndex:
 
         self._tantivy = tantivy
         self._schema = _schema(tantivy)
+        self._stems = _stem_analyzer(tantivy)
         try:
             self._index = tantivy.Index(self._schema, path=str(folder), reuse=True)
+            self._index.register_tokenizer(_STEMMED, self._stems)
+            self._index.register_tokenizer(_NAMES, _name_analyzer(tantivy))
+            # The default would start a thread that watches the folder; a folder here never changes once in use.
+            self._index.config_reader(reload_policy="manual")
+            self._searcher = self._index.searcher()
         except ValueError as error:
             raise Unavailable(
                 f"The word index in {folder.name!r} cannot be opened: {error}.",
                 "Run `footnote index rebuild`.",
             ) from error
-        self._stems = _stem_analyzer(tantivy)
-        self._index.register_tokenizer(_STEMMED, self._stems)
-        self._index.register_tokenizer(_NAMES, _name_analyzer(tantivy))
-        # The default would start a thread that watches the folder; a folder here never changes once in use.
-        self._index.config_reader(reload_policy="manual")
-        self._searcher = self._index.searcher()
 
     @property
     def count(self) -> int:
