@@ -15,7 +15,7 @@ from app.language.quotation import quoted
 from app.language.reading import read, whole
 from app.question import Part
 from app.reader.asked import Asked, ask
-from app.reader.rank import Candidate, Fitted, fitted, held, rank
+from app.reader.rank import MOST, Candidate, Fitted, fitted, held, rank
 from vectorstore.errors import BadInput
 from vectorstore.language.words import rarity
 from vectorstore.models.late_interaction import LateInteraction
@@ -23,8 +23,6 @@ from vectorstore.types import Hit
 
 _RARE = 5.0
 """Rarity from which a word that no passage holds is named."""
-_FIRST = 3
-"""How many sentences an answer quotes at most."""
 _FORMED = 0.5
 """From what `Asked.formed` says on, a sentence has the form that the question wants."""
 
@@ -140,7 +138,7 @@ def confidence(found: Mapping[str, float], weights: Fitted) -> float:
 
 def signals(asked: Asked, ranked: Sequence[Candidate]) -> dict[str, float]:
     """Return what speaks for and against an answer in the best-ranked sentence and in how it stands out."""
-    best, first = ranked[0], ranked[:_FIRST]
+    best, first = ranked[0], ranked[:MOST]
     wanted = asked.form not in ("other", "way", "whether")
     return {
         **best.signals,

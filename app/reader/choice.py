@@ -6,7 +6,7 @@ from datetime import date
 
 from app.events import Passage
 from app.reader.asked import Asked
-from app.reader.rank import Candidate, held
+from app.reader.rank import MOST, Candidate, held
 from app.support.claim import lead
 from vectorstore.language.marks import NUMBERED
 
@@ -18,7 +18,6 @@ _LONGEST = 40
 """Words that a quote may have with the sentence beside it."""
 _BEHIND = 1.0
 """How far behind the best a sentence may rank, in log-odds."""
-_MOST = 3
 _STEPS = 12
 _SAME = 0.75
 
@@ -43,7 +42,7 @@ def choose(
     passages: Sequence[Passage],
     *,
     said: Sequence[Choice],
-    most: int = _MOST,
+    most: int = MOST,
     language: str,
 ) -> list[Choice]:
     """Return what to quote, the best first: one quote, and others while there is room.

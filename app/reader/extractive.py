@@ -10,6 +10,7 @@ from app.language.reading import Line, lines
 from app.question import Message
 from app.reader.answerable import PassagesRead
 from app.reader.choice import Choice, choose
+from app.reader.rank import MOST
 from app.support.claim import closest, under
 from ingest.parse.marked.markdown_inline import Marks
 from vectorstore.language.marks import ITEM, MARKER, NUMBERED
@@ -17,8 +18,8 @@ from vectorstore.types import Document
 
 EXTRACTIVE = "extractive"
 """What answers are said to be written by where no language model writes them."""
-_MOST, _UNSURE = 3, 2
-"""Quotes at most, where the answer is sure and where it is not."""
+_UNSURE = 2
+"""Quotes at most where the answer is not sure."""
 _EMPHASIS = Marks(
     re.compile(r"(?<!\\)\*|(?<![\w\\])_"),
     {
@@ -92,7 +93,7 @@ class ExtractiveAnswerer:
         """Stream the answer sentence by sentence, each followed by its marker; refuse when no sentence is left."""
         found = await self._found
         outcome = found.decision.outcome
-        choices = self._choices(found, passages, most=_MOST if outcome == "answered" else _UNSURE)
+        choices = self._choices(found, passages, most=MOST if outcome == "answered" else _UNSURE)
         if outcome == "refused" or not choices:
             yield Written(outcome="refused")
             return

@@ -21,6 +21,8 @@ from vectorstore.models.late_interaction import AskedTokens, LateInteraction, Of
 from vectorstore.types import Chunk, ChunkId, Vectors
 
 _ASKING = ("?", "？", "؟", "?”", '?"')
+MOST = 3
+"""How many sentences an answer quotes at most, with what belongs to them."""
 _FLOOR = 0.03
 """Added to a signal's spread: among two sentences that hardly differ, a hair's breadth tells nothing."""
 
