@@ -109,7 +109,7 @@ def open_near(embedder: Embedder, settings: StoreSettings) -> LateInteraction:
     """Read token by token with the embedder where it can, else with the one that comes with Footnote."""
     if isinstance(embedder, TokenReader):
         return LateInteraction(embedder)
-    return LateInteraction(open_embedder(DEFAULT_EMBEDDER, cache_dir=settings.data_dir / "cache"))
+    return LateInteraction(open_embedder(DEFAULT_EMBEDDER, cache_dir=settings.cache))
 
 
 def open_configured_store(settings: StoreSettings, embedder: Embedder, near: LateInteraction) -> Store:

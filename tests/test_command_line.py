@@ -39,7 +39,8 @@ def footnote(folder: Path, *arguments: str, **environment: str) -> subprocess.Co
 
 
 def environment_of(**more: str) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "NO_COLOR": "1"} | more
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "FOOTNOTE_CACHE_DIR") if name in os.environ}
+    return kept | {"NO_COLOR": "1"} | more
 
 
 @pytest.fixture(scope="module")

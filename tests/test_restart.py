@@ -25,9 +25,10 @@ PER_DOCUMENT = 50
 
 def build(folder: Path, chunks: int) -> None:
     """Make an index for the default embedder, of vectors drawn at random: none needs to be embedded."""
-    embedder = open_embedder(DEFAULT_EMBEDDER, cache_dir=folder / "data" / "cache")
+    settings = StoreSettings(data_dir=folder / "data")
+    embedder = open_embedder(DEFAULT_EMBEDDER, cache_dir=settings.cache)
     chance = np.random.default_rng(0)
-    store = open_store(StoreSettings(data_dir=folder / "data"), embedder)
+    store = open_store(settings, embedder)
     with store.draft() as draft:
         for number in range(0, chunks, PER_DOCUMENT):
             name = DocumentId(f"doc-{number}")

@@ -24,7 +24,7 @@ def open_configured_embedder(settings: StoreSettings) -> Embedder:
     provider, _, model = name.partition(":")
     # The letter of a drive is no provider, nor is what stands in a path.
     if not model or len(provider) == 1 or not provider.isidentifier() or Path(name).exists():
-        return open_embedder(name, cache_dir=settings.data_dir / "cache")
+        return open_embedder(name, cache_dir=settings.cache)
     from vectorstore.models.served import LangChainSource, OpenAICompatible, ServedEmbedder
     from vectorstore.models.server import Server
 

@@ -30,6 +30,11 @@ class StoreSettings(FootnoteSettings):
         default=Path("data"),
         description="Folder that holds the index and everything else that Footnote keeps.",
     )
+    cache_dir: Path | None = Field(
+        default=None,
+        description="Folder for what can be made again: the embedders' graphs (90 MB and more, made the first time). Several "
+        "data folders may share one; empty: `cache` in the data folder.",
+    )
     embedder: str = Field(
         default=DEFAULT_EMBEDDER,
         description="Embedding model: all-MiniLM-L6-v2 for English, multilingual-e5-small for other languages too. "
@@ -98,3 +103,8 @@ class StoreSettings(FootnoteSettings):
         le=300,
         description="How many of the best passages the reranker reads for each question.",
     )
+
+    @property
+    def cache(self) -> Path:
+        """The folder for what can be made again."""
+        return self.cache_dir or self.data_dir / "cache"

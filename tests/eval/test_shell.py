@@ -47,7 +47,11 @@ Shell = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
     """Run the installed command in a folder that holds cases and recorded answers."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "LANG", "FOOTNOTE_CACHE_DIR")
+        if name in os.environ
+    }
     lines(tmp_path / "cases.jsonl", LEAVE, INTERNS)
     lines(tmp_path / "answers.jsonl", *ANSWERS)
 

@@ -26,7 +26,11 @@ class Shell:
     folder: Path
 
     def environment(self) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("FOOTNOTE_")}
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if key == "FOOTNOTE_CACHE_DIR" or not key.startswith("FOOTNOTE_")
+        }
         return {**kept, "FOOTNOTE_DATA_DIR": str(self.folder / "data"), "PYTHONPATH": str(ROOT)}
 
     def start(self, *arguments: str, **options: object) -> "subprocess.Popen[str]":
@@ -62,19 +66,8 @@ class Shell:
             path.write_text(text)
 
 
-@pytest.fixture(scope="session")
-def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from vectorstore.open import open_embedder
-
-    cache = tmp_path_factory.mktemp("cache")
-    open_embedder("all-MiniLM-L6-v2", cache_dir=cache)
-    return cache
-
-
 @pytest.fixture
-def shell(tmp_path: Path, model_cache: Path) -> Shell:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/cache").symlink_to(model_cache)
+def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
 
 

@@ -95,7 +95,7 @@ WAYS: list[Callable[[dict[str, bytes], Path, frozenset[str] | None], dict[str, t
 
 
 def embedder_in(space: Path) -> Embedder:
-    return open_embedder(StoreSettings().embedder, cache_dir=space / "data/cache")
+    return open_embedder(StoreSettings().embedder, cache_dir=StoreSettings().cache)
 
 
 def came(space: Path, failures: dict[str, tuple[str, str]]) -> Came:

@@ -66,8 +66,8 @@ ALL = [text for pair in PAIRS.values() for text in pair]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("e5")
+def folder(graphs: Path) -> Path:
+    return graphs
 
 
 @pytest.fixture(scope="module", params=ENGINES)

@@ -27,8 +27,8 @@ needs_models = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def minilm(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
-    return open_embedder("all-MiniLM-L6-v2", cache_dir=tmp_path_factory.mktemp("cache"))
+def minilm(graphs: Path) -> Embedder:
+    return open_embedder("all-MiniLM-L6-v2", cache_dir=graphs)
 
 
 @pytest.fixture(scope="module")
