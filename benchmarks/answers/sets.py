@@ -1,10 +1,11 @@
 """Published questions as sets to ask a running service, each beside the documents that it is asked about.
 
-    python -m benchmarks.answers.sets OUT [--data ../shared/data] [--limit 300] [--part reporting] [--only squad ...]
+    python -m benchmarks.answers.sets OUT [--data ../shared/data] [--limit 300] [--part reporting|fitting|both] [--only squad ...]
     footnote ingest OUT/squad/docs && footnote serve        # then ask OUT/squad/set.jsonl
 
 OUT/NAME/docs holds one Markdown file a paragraph, OUT/NAME/set.jsonl one question a line: id, question, answerable,
-must_include (all gold answers as one alternation), evidence (the answering sentence). Names:
+must_include (all gold answers as one alternation), evidence (the answering sentence); OUT/NAME/search.jsonl every
+question that its documents answer, with the uri of the one that does. Names:
 
     squad, xquad-en, xquad-de, xquad-es, xquad-ru, xquad-zh   the articles of one part of splits.toml
     clapnq                                                    all 300 passages, reported on only
@@ -12,8 +13,9 @@ must_include (all gold answers as one alternation), evidence (the answering sent
 
 Of SQuAD 2.0 there are the answerable questions and those that were written to mislead. In a withheld set every third
 paragraph (of ClapNQ every second) is missing, and a question is left out where another paragraph of the same article
-holds one of its answers. `--limit` is for each kind of question in a set: those whose id has the lowest SHA-256, so that
-a smaller set is part of a larger one; the documents are all there whatever the limit.
+holds one of its answers. XQuAD's paragraphs have the same names in each language: questions in one can be asked over
+those in another. `--limit` is for each kind of question in a set: those whose id
+has the lowest SHA-256, so that a smaller set is part of a larger one; the documents are all there whatever the limit.
 """
 
 import argparse
@@ -53,17 +55,17 @@ class Paragraph:
     asked: tuple[Asked, ...] = field(default=())
 
 
-def squad(file: Path, part: PART) -> Iterator[Paragraph]:
-    """Yield the paragraphs of one part of the articles of a file in SQuAD's format, versions 1.1 and 2.0."""
+def squad(file: Path, part: PART | None) -> Iterator[Paragraph]:
+    """Yield the paragraphs of one part, or all, of the articles of a file in SQuAD's format, versions 1.1 and 2.0."""
     for article in json.loads(file.read_text(encoding="utf-8"))["data"]:
         title = article["title"]
-        if part_of(title) != part:
+        if part and part_of(title) != part:
             continue
         folder = re.sub(r"[^\w-]+", "-", title).strip("-")
         for number, paragraph in enumerate(article["paragraphs"]):
             text = paragraph["context"]
             yield Paragraph(
-                f"{folder}/{number:02}.md",
+                f"{folder}-{number:02}.md",
                 title.replace("_", " "),
                 text,
                 tuple(_of_squad(row, text) for row in paragraph["qas"]),
@@ -155,18 +157,25 @@ def _drawn(row: dict[str, object]) -> str:
     return hashlib.sha256(str(row["id"]).encode()).hexdigest()
 
 
-def write(folder: Path, documents: Iterable[Paragraph], asked: Iterable[dict[str, object]]) -> None:
-    """Write a set and its documents into a folder that is not there yet; raises FileExistsError."""
+def write(folder: Path, documents: Sequence[Paragraph], asked: Iterable[dict[str, object]]) -> None:
+    """Write a set, its documents and what to search for into a folder that is not there yet; raises FileExistsError."""
     folder.mkdir(parents=True)
     for document in documents:
         path = folder / "docs" / document.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"# {document.article}\n\n{document.text.strip()}\n", encoding="utf-8")
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in asked)
-    (folder / "set.jsonl").write_text("".join(lines), encoding="utf-8")
+    searched = (
+        {"question": one.question, "uri": document.path}
+        for document in documents
+        for one in document.asked
+        if one.answers
+    )
+    for name, rows_ in (("set", asked), ("search", searched)):
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows_)
+        (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
 
 
-def paragraphs_of(name: str, data: Path, part: PART) -> list[Paragraph]:
+def paragraphs_of(name: str, data: Path, part: PART | None) -> list[Paragraph]:
     """Read the paragraphs of the set of that name."""
     if name == "clapnq":
         return list(clapnq(data / "clapnq" / "clapnq_dev_answerable.jsonl"))
@@ -183,13 +192,14 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--limit", type=int, default=300)
-    parser.add_argument("--part", choices=get_args(PART), default="reporting")
+    parser.add_argument("--part", choices=[*get_args(PART), "both"], default="reporting")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES)
     arguments = parser.parse_args()
     for name in arguments.only:
         if name == "clapnq" and arguments.part == "fitting":
             continue
-        whole = paragraphs_of(name, arguments.data, arguments.part)
+        part = None if arguments.part == "both" else arguments.part
+        whole = paragraphs_of(name, arguments.data, part)
         kept, out = withheld(whole, 2 if name == "clapnq" else 3)
         for title, documents, asked in (
             (name, whole, rows(whole, name, limit=arguments.limit)),
