@@ -11,9 +11,8 @@ from app.answer.messages import answer_prompt
 from app.events import Event
 from app.keys import Keys
 from app.question import Question
-from app.reader.answerable import Thresholds, read_passages
+from app.reader.answerable import read_passages
 from app.reader.extractive import EXTRACTIVE
-from app.reader.rank import fitted
 from app.runs.records import Records, records_url
 from app.runs.run import Run
 from app.service import Health, Service
@@ -29,13 +28,14 @@ from ingest.originals import Originals
 from ingest.uploads import Uploads
 from prompts.loader import load
 from vectorstore.errors import Unavailable
+from vectorstore.models.combined import Combined, open_combined
 from vectorstore.models.embed import Embedder, RememberingEmbedder, TokenReader
-from vectorstore.models.late_interaction import LateInteraction
+from vectorstore.models.late_interaction import LateInteraction, LateInteractions, Near
 from vectorstore.models.pair_model import open_checker
-from vectorstore.open import open_configured_embedder, open_embedder, open_store
+from vectorstore.open import open_configured_embedder, open_store
 from vectorstore.plugins import plug_in
 from vectorstore.refine import Rerank, open_reranker
-from vectorstore.settings import DEFAULT_EMBEDDER, StoreSettings
+from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
 
 
@@ -69,15 +69,15 @@ def build(settings: Settings) -> Parts:
     retriever = open_retriever(settings.store, answer)
     answerer = open_answerer(settings.model)
     model = answerer if isinstance(answerer, LanguageModel) else None
-    weights = fitted(retriever.near.embedder)
-    thresholds = Thresholds(
-        weights.sure if answer.answer_threshold is None else answer.answer_threshold,
-        weights.unsure if answer.unsure_threshold is None else answer.unsure_threshold,
-    )
     turn = Turn(
         retriever=retriever,
         condense=partial(by_model, model.complete) if model else by_words,
-        read=partial(read_passages, near=retriever.near, thresholds=thresholds),
+        read=partial(
+            read_passages,
+            near=retriever.near,
+            sure=answer.answer_threshold,
+            unsure=answer.unsure_threshold,
+        ),
         model=answerer,
         check=partial(ground.check, checker=open_checker(answer.support_model), tau=live_tau(answer)),
         fallback=settings.model.llm_fallback,
@@ -105,19 +105,20 @@ def open_retriever(settings: StoreSettings, answer: AnswerSettings) -> Retriever
     )
 
 
-def open_near(embedder: Embedder, settings: StoreSettings) -> LateInteraction:
+def open_near(embedder: Embedder, settings: StoreSettings) -> Near:
     """Read token by token with the embedder where it can, else with the one that comes with Footnote."""
     if isinstance(embedder, TokenReader):
         return LateInteraction(embedder)
-    return LateInteraction(open_embedder(DEFAULT_EMBEDDER, cache_dir=settings.cache))
+    combined = embedder if isinstance(embedder, Combined) else open_combined(settings.cache)
+    return LateInteractions(LateInteraction(combined.minilm), LateInteraction(combined.e5))
 
 
-def open_configured_store(settings: StoreSettings, embedder: Embedder, near: LateInteraction) -> Store:
+def open_configured_store(settings: StoreSettings, embedder: Embedder, near: Near) -> Store:
     """Open the store that the settings describe, with the reranker that they name."""
     return open_store(settings, embedder, rerank=open_rerank(settings, near))
 
 
-def open_rerank(settings: StoreSettings, near: LateInteraction) -> Rerank | None:
+def open_rerank(settings: StoreSettings, near: Near) -> Rerank | None:
     """Open the reranker that the settings name, which `near` may be; raises Unavailable."""
     if settings.reranker == near.name:
         return near

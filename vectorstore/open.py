@@ -2,18 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.models.embed import Embedder, Space
 from vectorstore.refine import Rerank
-from vectorstore.settings import StoreSettings
-
-if TYPE_CHECKING:
-    from vectorstore.models.encoder import Encoder
-    from vectorstore.models.sentence_transformer import SentenceTransformerEmbedder
-
+from vectorstore.settings import DEFAULT_EMBEDDER, StoreSettings
 
 _OPENAI = "https://api.openai.com/v1"
 
@@ -47,12 +41,16 @@ def open_configured_embedder(settings: StoreSettings) -> Embedder:
     )
 
 
-def open_embedder(name: str, *, cache_dir: Path) -> "Encoder | SentenceTransformerEmbedder":
+def open_embedder(name: str, *, cache_dir: Path) -> Embedder:
     """Open an embedder that comes with Footnote, or any sentence-transformers model; raises Unavailable."""
     from vectorstore.models.e5 import E5
     from vectorstore.models.encoder import Encoder
     from vectorstore.models.minilm import MINILM
 
+    if name == DEFAULT_EMBEDDER:
+        from vectorstore.models.combined import open_combined
+
+        return open_combined(cache_dir)
     for model in (MINILM, E5):
         if name == model.name:
             return Encoder(model, cache_dir=cache_dir)

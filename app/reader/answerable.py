@@ -18,7 +18,7 @@ from app.reader.asked import Asked, ask
 from app.reader.rank import MOST, Candidate, Fitted, fitted, held, rank
 from vectorstore.errors import BadInput
 from vectorstore.language.words import rarity
-from vectorstore.models.late_interaction import LateInteraction
+from vectorstore.models.late_interaction import Near
 from vectorstore.types import Hit
 
 _RARE = 5.0
@@ -93,19 +93,26 @@ def read_passages(
     passages: Sequence[Passage],
     hits: Sequence[Hit],
     *,
-    near: LateInteraction,
-    thresholds: Thresholds,
+    near: Near,
+    sure: float | None = None,
+    unsure: float | None = None,
 ) -> PassagesRead:
     """Rank the passages' sentences for each part, once, and decide whether they hold its answer.
 
-    `hits` are those that the passages were made of.
+    `hits` are those that the passages were made of; `sure` and `unsure` are thresholds, None the fitted ones.
     """
     chunks = {hit.chunk.id: hit.chunk for hit in hits}
+    texts = [chunk.embedded_text for chunk in chunks.values()]
     read_: list[PartRead] = []
     for part in parts:
-        asked, tokens = ask(part), near.asked(part.whole)
-        ranked = rank(asked, passages, near=near, tokens=tokens, chunks=chunks)
-        decision = decide(asked, ranked, passages, weights=fitted(near.embedder), thresholds=thresholds)
+        reader = near.of(part.whole, texts)
+        weights = fitted(reader.embedder)
+        thresholds = Thresholds(
+            weights.sure if sure is None else sure, weights.unsure if unsure is None else unsure
+        )
+        asked, tokens = ask(part), reader.asked(part.whole)
+        ranked = rank(asked, passages, near=reader, tokens=tokens, chunks=chunks)
+        decision = decide(asked, ranked, passages, weights=weights, thresholds=thresholds)
         read_.append(PartRead(part, asked, ranked, decision))
     return PassagesRead(tuple(read_))
 

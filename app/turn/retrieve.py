@@ -15,7 +15,7 @@ from app.question import Question, Understood
 from vectorstore.errors import NotFound
 from vectorstore.expect import Whereabouts, find_expected
 from vectorstore.models.embed import Embedder
-from vectorstore.models.late_interaction import LateInteraction
+from vectorstore.models.late_interaction import Near
 from vectorstore.store import Snapshot, Store
 from vectorstore.types import Chunk, ChunkId, Dropped, Generation, Hit, Span, Vector
 
@@ -130,7 +130,7 @@ class Retriever:
 
     store: Store
     embedder: Embedder
-    near: LateInteraction
+    near: Near
     tokens: TokenCounter
     budget: int
     """Tokens that an answer may be written from."""

@@ -4,22 +4,19 @@ import asyncio
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from app.build import open_near
 from app.events import Passage
 from app.question import Question, Understood
-from app.reader.answerable import PassagesRead, Thresholds, read_passages
+from app.reader.answerable import PassagesRead, read_passages
 from app.reader.extractive import ExtractiveAnswerer
 from app.understand.condense import by_words, understand
-from vectorstore.models.late_interaction import LateInteraction
-from vectorstore.open import open_embedder
-from vectorstore.settings import DEFAULT_EMBEDDER
+from vectorstore.models.late_interaction import Near
+from vectorstore.open import open_configured_embedder
+from vectorstore.settings import StoreSettings
 from vectorstore.types import Chunk, Hit, Scope
 
 NOTHING = PassagesRead(())
-ALL = Thresholds(0.0, 0.0)
-"""With which everything that was found is an answer."""
 
 
 @dataclass(frozen=True)
@@ -41,20 +38,20 @@ def reading(
     question: str,
     passages: Sequence[Passage],
     *,
-    thresholds: Thresholds = ALL,
+    sure: float | None = 0.0,
+    unsure: float | None = 0.0,
 ) -> PassagesRead:
+    """Read the passages; everything that was found is an answer, unless the thresholds say otherwise."""
     return read_passages(
-        understood(question).parts, passages, hits_of(passages), near=near(), thresholds=thresholds
+        understood(question).parts, passages, hits_of(passages), near=near(), sure=sure, unsure=unsure
     )
 
 
 @lru_cache(maxsize=1)
-def near() -> LateInteraction:
-    """Return what compares with the default embedder, loaded once."""
-    with TemporaryDirectory() as folder:
-        found = LateInteraction(open_embedder(DEFAULT_EMBEDDER, cache_dir=Path(folder)))
-        found.asked("The first question reads the model from the folder.")
-        return found
+def near() -> Near:
+    """Return what compares by default, loaded once."""
+    settings = StoreSettings()
+    return open_near(open_configured_embedder(settings), settings)
 
 
 def hits_of(passages: Sequence[Passage]) -> list[Hit]:

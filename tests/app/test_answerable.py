@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.question import Part
-from app.reader.answerable import Answerability, Thresholds, calibrated, refusal_text
+from app.reader.answerable import Answerability, calibrated, refusal_text
 from app.reader.asked import ask
 from tests.app.passages import passage
 from tests.app.reader import reading
@@ -22,7 +22,7 @@ def decided(question: str, *texts: str, sure: float = 0.5, unsure: float = 0.5) 
         passage(text, number=number, title="Gateway manual", context="Gateway manual")
         for number, text in enumerate(texts, start=1)
     ]
-    return reading(question, passages, thresholds=Thresholds(sure, unsure)).decision
+    return reading(question, passages, sure=sure, unsure=unsure).decision
 
 
 def test_nothing_found_is_not_answerable() -> None:

@@ -12,7 +12,6 @@ import pytest
 from app.events import Sources
 from app.question import Message, Part, Question, Understood
 from app.reader import answerable
-from app.reader.answerable import Thresholds
 from app.turn.retrieve import Retriever, TokenCounter
 from app.understand.condense import by_words, understand
 from ingest.run import Ingestion, Request
@@ -113,9 +112,7 @@ def test_a_turn_embeds_its_question_and_reads_each_chunk_once(tmp_path: Path) ->
         turn = replace(
             parts.turn,
             retriever=replace(parts.retriever, embedder=counting, near=near),
-            read=lambda *values: answerable.read_passages(
-                *values, near=near, thresholds=Thresholds(0.0, 0.0)
-            ),
+            read=lambda *values: answerable.read_passages(*values, near=near, sure=0.0, unsure=0.0),
         )
         ask(replace(parts, turn=turn), "How much leave do interns get?")
         again = len(counting.read)

@@ -8,7 +8,7 @@ import pytest
 
 from app.build import build
 from app.events import FollowUps, Passage
-from app.reader.answerable import Thresholds, read_passages
+from app.reader.answerable import read_passages
 from app.settings import Settings
 from app.turn.suggestions import Starters, Suggesting, candidates
 from ingest.run import Ingestion, Request
@@ -76,7 +76,7 @@ def test_only_what_the_reader_answers_from_its_own_document_is_suggested() -> No
 
     def suggested(question: str, passages: Sequence[Passage], threshold: float) -> tuple[str, ...]:
         near = LateInteraction(WordEmbedder())
-        suggesting = Suggesting(partial(read_passages, near=near, thresholds=Thresholds(threshold, 0.0)))
+        suggesting = Suggesting(partial(read_passages, near=near, sure=threshold, unsure=0.0))
         return suggesting.next(question, [hit, *hits_of([other])], passages, cited={2}, language="en")
 
     assert suggested("Who pays?", [home, other], 0.0) == ("How do I book a room?",)

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from vectorstore.language.detect import english
 from vectorstore.language.words import STOPWORDS, fold, rarity, stem
 from vectorstore.models.embed import TokenReader
 from vectorstore.types import Vector, Vectors
@@ -62,6 +63,20 @@ class AskedTokens(Tokens):
         return closeness
 
 
+class Near(Protocol):
+    """Compares questions and passages token by token."""
+
+    @property
+    def name(self) -> str:
+        """What the setting for the reranker calls it."""
+
+    def of(self, question: str, passages: Sequence[str]) -> "LateInteraction":
+        """Return what reads these texts."""
+
+    def __call__(self, question: str, passages: Sequence[str]) -> list[float]:
+        """Return for each passage how near it comes to the question's tokens at best, weighed; from 0 to 1."""
+
+
 class LateInteraction:
     """Compares questions and passages token by token. The states of the texts wanted last are kept."""
 
@@ -79,6 +94,10 @@ class LateInteraction:
     def embedder(self) -> str:
         """The name of the embedder that reads."""
         return self._reader.name
+
+    def of(self, question: str, passages: Sequence[str]) -> "LateInteraction":
+        """Return what reads these texts: itself."""
+        return self
 
     def asked(self, question: str) -> AskedTokens:
         """Read a question; it is read again for its passages' sentences."""
@@ -117,6 +136,23 @@ class LateInteraction:
         if not len(passage.offsets) or not len(asked.worth):
             return 0.0
         return max(0.0, float(asked.closeness(passage).max(axis=1) @ asked.weights))
+
+
+class LateInteractions:
+    """Two ways to read: one for a question and passages that are all in English, the other for any language."""
+
+    name = LateInteraction.name
+
+    def __init__(self, english: LateInteraction, other: LateInteraction) -> None:
+        self._english, self._other = english, other
+
+    def of(self, question: str, passages: Sequence[str]) -> LateInteraction:
+        """Return what reads these texts."""
+        return self._english if english(question) and all(map(english, passages)) else self._other
+
+    def __call__(self, question: str, passages: Sequence[str]) -> list[float]:
+        """Return for each passage how near it comes to the question's tokens at best, weighed; from 0 to 1."""
+        return self.of(question, passages)(question, passages)
 
 
 def _array(offsets: list[tuple[int, int]]) -> Offsets:
