@@ -24,11 +24,13 @@ HEAVY = (
     "onnxruntime",
     "openai",
     "openvino",
+    "py3langid",
     "tantivy",
 )
 WRAPPED_IN_ONE_FILE = (
     "faiss", "sqlite3", "tantivy", "onnxruntime", "openvino", "onnx", "torch", "sentence_transformers", "sqlalchemy",
     "tiktoken", "pypdf", "pypdfium2", "docx", "pptx", "openpyxl", "redis", "uvicorn", "granian",
+    "py3langid",
 )  # fmt: skip
 
 

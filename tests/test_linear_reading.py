@@ -7,7 +7,6 @@ import pytest
 
 from app.guard import inert
 from app.language.amounts import in_range
-from app.language.phrases import language_of
 from app.language.reading import lines, read, whole, windows
 from app.question import Message, Part
 from app.reader.asked import ask
@@ -19,6 +18,7 @@ from app.understand.condense import parts_of, standalone
 from app.understand.smalltalk import housekeeping
 from tests.test_patterns import common_seeds
 from vectorstore.embedded.projection.tantivy_index import identifiers
+from vectorstore.language import detect
 from vectorstore.language.sentences import SentenceStream
 from vectorstore.same import Distinct
 from vectorstore.types import Span
@@ -49,7 +49,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "ask": lambda text: ask.__wrapped__(Part(text)),
     "standalone": lambda text: standalone(text, [Message("user", text)] * 3),
     "parts": lambda text: parts_of(Part(text)),
-    "language_of": language_of,
+    "language": lambda text: detect._told.__wrapped__(detect._prose(text)),
     "housekeeping": lambda text: housekeeping(f"### Task: tags\n<chat_history>user: {text}"),
     "in_range": lambda text: in_range(["5"], text),
     "lines": lambda text: [written([line]) for line in lines.__wrapped__(text)],

@@ -90,8 +90,10 @@ def talk(text: str, embedder: Embedder) -> Talk | None:
     nearest = int(near.argmax())
     if kinds[nearest] == "question":
         return None
-    spoken = language_of(text)
-    return Talk(str(kinds[nearest]), languages[nearest] if spoken == "en" else spoken)
+    spoken, example = language_of(text), list(_known())[nearest]
+    # Who says all of an example says it in its language: two words alone may be of several.
+    held = languages[nearest] != "en" and set(example) <= set(words(text))
+    return Talk(str(kinds[nearest]), languages[nearest] if held or spoken == "en" else spoken)
 
 
 def only_talk(text: str) -> bool:

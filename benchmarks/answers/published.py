@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.judge.labelled import Labelled
+from eval.commands.calibrate import Labelled
 from vectorstore.errors import NotFound
 from vectorstore.language.sentences import sentence_spans
 from vectorstore.text_file import numbered_lines, read_text

@@ -14,8 +14,8 @@ from app.settings import AnswerSettings
 from app.support.ground import SUPPORTED, support
 from benchmarks.answers.published import published
 from benchmarks.answers.wording import refusals
+from eval.commands.calibrate import Labelled, weakest
 from eval.judge.agreement import Flags, Floats, auroc, balanced_accuracy, best_threshold, bootstrap
-from eval.judge.labelled import Labelled, weakest
 from vectorstore.errors import BadInput
 from vectorstore.language.sentences import sentence_spans
 from vectorstore.language.words import total

@@ -9,9 +9,9 @@ import pytest
 
 from app.support.calibration import Calibration
 from eval.cases import load_cases, load_quarantine
+from eval.commands.calibrate import load_labels
 from eval.gate.baseline import load_baseline
 from eval.gate.thresholds import load_thresholds
-from eval.judge.labelled import load_labels
 from eval.metrics.row import read_rows, write_rows
 from eval.targets.recorded import load_answers
 from tests.eval.rows import row

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.answers.published import answers_of_people, published
 from benchmarks.answers.validate import measured, transferred
 from benchmarks.answers.wording import HELD_OUT, balanced, refusals, share
-from eval.judge.labelled import Labelled
+from eval.commands.calibrate import Labelled
 from vectorstore.errors import NotFound
 
 
