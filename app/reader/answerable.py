@@ -17,6 +17,7 @@ from app.question import Part
 from app.reader.asked import Asked, ask
 from app.reader.rank import MOST, Candidate, Fitted, fitted, held, rank
 from vectorstore.errors import BadInput
+from vectorstore.language.detect import language
 from vectorstore.language.words import rarity
 from vectorstore.models.late_interaction import Near
 from vectorstore.types import Hit
@@ -106,15 +107,21 @@ def read_passages(
     read_: list[PartRead] = []
     for part in parts:
         reader = near.of(part.whole, texts)
-        weights = fitted(reader.embedder)
+        weights = fitted(reader.embedder, across=_across(part.whole, passages))
         thresholds = Thresholds(
             weights.sure if sure is None else sure, weights.unsure if unsure is None else unsure
         )
         asked, tokens = ask(part), reader.asked(part.whole)
-        ranked = rank(asked, passages, near=reader, tokens=tokens, chunks=chunks)
+        ranked = rank(asked, passages, near=reader, tokens=tokens, chunks=chunks, weights=weights)
         decision = decide(asked, ranked, passages, weights=weights, thresholds=thresholds)
         read_.append(PartRead(part, asked, ranked, decision))
     return PassagesRead(tuple(read_))
+
+
+def _across(question: str, passages: Sequence[Passage]) -> bool:
+    """Say whether the best passage is in another language than the question, where that can be told of both."""
+    spoken = {language(question), language(passages[0].text)} if passages else set()
+    return len(spoken) > 1 and "" not in spoken
 
 
 def decide(

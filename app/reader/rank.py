@@ -43,6 +43,8 @@ class Fitted:
     unsure: float
 
 
+ACROSS: Final = " across languages"
+"""What the weights' name ends with that are for questions in another language than the passages."""
 FITTED: Final = {
     name: Fitted(**table)
     for name, table in json.loads(
@@ -52,9 +54,10 @@ FITTED: Final = {
 """The weights by embedder; another one goes by the first."""
 
 
-def fitted(embedder: str) -> Fitted:
-    """Return the weights for an embedder by name."""
-    return FITTED.get(embedder) or next(iter(FITTED.values()))
+def fitted(embedder: str, *, across: bool = False) -> Fitted:
+    """Return the weights for an embedder by name, for one language or across languages where there are such."""
+    apart = FITTED.get(embedder + ACROSS) if across else None
+    return apart or FITTED.get(embedder) or next(iter(FITTED.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +91,11 @@ def rank(
     near: LateInteraction,
     tokens: AskedTokens,
     chunks: Mapping[ChunkId, Chunk],
+    weights: Fitted,
 ) -> list[Candidate]:
     """Return the sentences that may answer, the likeliest first; `chunks` are those of the passages."""
-    weights = fitted(near.embedder).sentence
-    found = sorted_by(candidates(asked, passages, near=near, tokens=tokens, chunks=chunks), weights)
+    found = candidates(asked, passages, near=near, tokens=tokens, chunks=chunks)
+    found = sorted_by(found, weights.sentence)
     return sorted(found, key=lambda each: _of_another(asked, each, found))
 
 

@@ -1,8 +1,9 @@
 """Fit the reader's weights, and say what each signal earns.
 
+    export FOOTNOTE_EMBEDDER=all-MiniLM-L6-v2                  # or multilingual-e5-small, each with a folder of its own
     python -m benchmarks.answers.fit --cache FOLDER            # figures, out of fold
     python -m benchmarks.answers.fit --cache FOLDER --write    # and app/reader/weights.json anew
-    FOOTNOTE_EMBEDDER=multilingual-e5-small python -m benchmarks.answers.fit --cache OTHER --write    # for another embedder
+    python -m benchmarks.answers.fit --cache FOLDER --across --write    # questions in another language than the passages
 
 Sentences are ranked by a conditional logit (McFadden, 1974) over the candidates of a question; whether the likeliest
 answers, by a logistic regression. Folds hold whole documents; sources weigh the same.
@@ -30,10 +31,12 @@ from app.build import open_retriever
 from app.reader import rank as ranking
 from app.reader.answerable import signals
 from app.reader.asked import Asked, ask
+from app.reader.rank import ACROSS
 from app.settings import AnswerSettings
 from app.turn.retrieve import Retriever, open_counter
-from benchmarks.answers.fitting_data import FACTS, SHARED, Sample, facts, office, squad
-from benchmarks.answers.squad import open_texts, paragraphs
+from benchmarks.answers.fitting_data import FACTS, FACTS_ACROSS, SHARED, Sample, facts, office, squad
+from benchmarks.answers.sets import LANGUAGES
+from benchmarks.answers.squad import open_texts, paragraphs, questions
 from vectorstore.models.embed import RememberingEmbedder
 from vectorstore.models.late_interaction import LateInteraction
 from vectorstore.open import open_configured_embedder
@@ -47,6 +50,8 @@ _RIDGE, _LOOSE = 0.01, 0.03
 _WORTH = {"office": 1.0, "office cut": 0.5, "office withheld": 0.5, "facts": 3.0, "squad": 0.3}
 """What each source weighs in deciding; those that are not named only rank."""
 _FALSE, _REFUSED = 0.23, 0.02
+_ASKED_IN_VAIN = {False: ("office",), True: ("squad withheld", "facts")}
+"""What thresholds are chosen on, in one language and across languages: where nothing answers, office questions are posed."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,7 @@ class Read:
 
 def samples(cache: Path, most: int) -> Iterator[tuple[Sample, LateInteraction]]:
     """Yield everything that is fitted on, and what reads it."""
-    lines = [line.split("\t")[0] for line in FACTS.read_text(encoding="utf-8").splitlines()]
-    notes = [(f"{at}.md", f"Note {at}", line) for at, line in enumerate(lines)]
-    retriever = _over(cache / "facts", notes)
+    retriever = _over(cache / "facts", _notes(FACTS))
     yield from ((sample, retriever.near) for sample in facts(retriever))
     retriever = _over(cache / "squad", paragraphs("fitting"))
     yield from ((sample, retriever.near) for sample in squad(retriever, most=most))
@@ -79,6 +82,25 @@ def samples(cache: Path, most: int) -> Iterator[tuple[Sample, LateInteraction]]:
         subprocess.run(command, env=environment, check=True)
     retriever = open_retriever(StoreSettings(data_dir=handbooks), AnswerSettings())
     yield from ((sample, retriever.near) for sample in office(retriever, SHARED / "office" / "dev.jsonl"))
+
+
+def samples_across(cache: Path, most: int) -> Iterator[tuple[Sample, LateInteraction]]:
+    """Yield the same of questions in another language than the passages: XQuAD's articles for fitting, facts of our own."""
+    retriever = _over(cache / "facts-across", _notes(FACTS_ACROSS))
+    yield from ((sample, retriever.near) for sample in facts(retriever, FACTS_ACROSS))
+    files = {language: SHARED / "xquad" / f"xquad.{language}.json" for language in LANGUAGES}
+    asked = {language: {each.id: each.text for each in questions(file)} for language, file in files.items()}
+    for language, file in files.items():
+        retriever = _over(cache / f"xquad-{language}", paragraphs("fitting", file))
+        for other in LANGUAGES:
+            if other != language:
+                found = squad(retriever, most=most // len(LANGUAGES) ** 2, file=file, question=asked[other])
+                yield from ((sample, retriever.near) for sample in found)
+
+
+def _notes(file: Path) -> list[tuple[str, str, str]]:
+    lines = [line.split("\t")[0] for line in file.read_text(encoding="utf-8").splitlines()]
+    return [(f"{at}.md", f"Note {at}", line) for at, line in enumerate(lines)]
 
 
 def _over(folder: Path, texts: Iterable[tuple[str, str, str]]) -> Retriever:
@@ -173,9 +195,13 @@ def summed_up(rows: Sequence[Read], first: Floats, confidence: Floats) -> dict[s
     open_ = np.array([row.sample.answerable for row in rows])
     found: dict[str, float] = {}
     for name in ("office", "squad", "facts"):
+        if name not in source:
+            continue
         mine, without = source == name, source == f"{name} withheld"
         found[f"{name} first"] = float(first[mine & open_].mean())
         for told, none in (("posed", mine & ~open_), ("withheld", without)):
+            if not none.any():
+                continue
             both = none | (mine & open_)
             found[f"{name} {told} auroc"] = float(roc_auc_score(open_[both], confidence[both]))
             bar = float(np.quantile(confidence[none], 0.75))
@@ -205,14 +231,16 @@ def fitted(rows: Sequence[Read], sentence: Sequence[str], answer: Sequence[str])
     return {"sentence": rounded, "answer": told, "bias": round(bias, 4)}
 
 
-def thresholds(rows: Sequence[Read], confidence: Floats) -> dict[str, float]:
-    """Choose from confidences out of fold: `_FALSE` of what office questions ask in vain sure, `_REFUSED` of the rest refused."""
-    office_ = np.array([row.sample.source == "office" for row in rows])
+def thresholds(rows: Sequence[Read], confidence: Floats, *, across: bool) -> dict[str, float]:
+    """Choose from confidences out of fold: `_FALSE` of what is asked in vain sure, `_REFUSED` of the rest refused."""
+    vain = _ASKED_IN_VAIN[across]
+    mine = np.array([row.sample.source in vain for row in rows])
+    held = np.array([row.sample.source in {name.split()[0] for name in vain} for row in rows])
     open_ = np.array([row.sample.answerable for row in rows])
-    sure = float(np.quantile(confidence[office_ & ~open_], 1 - _FALSE))
+    sure = float(np.quantile(confidence[mine & ~open_], 1 - _FALSE))
     return {
         "sure": round(sure, 3),
-        "unsure": round(float(np.quantile(confidence[office_ & open_], _REFUSED)), 3),
+        "unsure": round(float(np.quantile(confidence[held & open_], _REFUSED)), 3),
     }
 
 
@@ -223,12 +251,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--cache", type=Path, required=True, help="folder for the indexes that are searched")
     parser.add_argument("--squad", type=int, default=400, help="questions of SQuAD")
+    parser.add_argument(
+        "--across", action="store_true", help="questions in another language than the passages"
+    )
     parser.add_argument("--write", action="store_true", help="write the weights")
     parser.add_argument("--ablate", action="store_true", help="say what each signal earns")
     options = parser.parse_args(arguments)
     rows = [
         row
-        for sample, near in samples(options.cache, options.squad)
+        for sample, near in (samples_across if options.across else samples)(options.cache, options.squad)
         if (row := read(sample, near)).candidates
     ]
     rows += [cut for row in rows if (cut := without_answers(row))]
@@ -245,7 +276,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"without {name:20} office auroc {rest['office posed auroc']:.3f}")
     if options.write:
         tables = json.loads(TARGET.read_text(encoding="utf-8"))
-        tables[StoreSettings().embedder] = fitted(rows, sentence, answer) | thresholds(rows, confidence)
+        name = StoreSettings().embedder + (ACROSS if options.across else "")
+        chosen = thresholds(rows, confidence, across=options.across)
+        tables[name] = fitted(rows, sentence, answer) | chosen
         TARGET.write_text(json.dumps(tables, indent=2) + "\n", encoding="utf-8")
     return 0
 

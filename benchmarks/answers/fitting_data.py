@@ -7,7 +7,7 @@ answers it taken away. Nothing of it is reported on.
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -19,12 +19,15 @@ from app.settings import AnswerSettings
 from app.turn.retrieve import Retriever
 from app.understand.condense import parts_of, standalone
 from benchmarks.answers.splits import part_of
+from benchmarks.answers.squad import FILE as SQUAD
 from benchmarks.answers.squad import questions
 from vectorstore.language.sentences import sentence_spans
 from vectorstore.types import Hit, Scope
 
 SHARED = Path(__file__).parents[2] / "../shared/data"
 FACTS = Path(__file__).with_name("fitting_facts.tsv")
+FACTS_ACROSS = Path(__file__).with_name("fitting_facts_across.tsv")
+"""The same, the question in another language than the fact."""
 _OPERATOR = Scope(unrestricted=True)
 
 
@@ -86,18 +89,24 @@ def office(retriever: Retriever, file: Path) -> Iterator[Sample]:
         )  # fmt: skip
 
 
-def squad(retriever: Retriever, *, most: int) -> Iterator[Sample]:
-    """Yield every so manieth question of the articles for fitting, over an index of their paragraphs."""
-    rows = [asked for asked in questions() if part_of(asked.article) == "fitting"]
+def squad(
+    retriever: Retriever, *, most: int, file: Path = SQUAD, question: Mapping[str, str] | None = None
+) -> Iterator[Sample]:
+    """Yield every so manieth question of the articles for fitting, over an index of their paragraphs.
+
+    `question` says by id how questions read that are asked in another language than the file's.
+    """
+    rows = [asked for asked in questions(file) if part_of(asked.article) == "fitting"]
     for asked in islice(rows, 0, None, max(1, len(rows) // most)):
         quotes = tuple(_sentence_around(asked.context, start) for start in asked.starts)
         must = ("|".join(re.escape(answer) for answer in asked.answers),) if asked.answers else ()
-        yield from _searched(retriever, "squad", asked.article, asked.text, asked.answerable, must, quotes)
+        text = question[asked.id] if question else asked.text
+        yield from _searched(retriever, "squad", asked.article, text, asked.answerable, must, quotes)
 
 
-def facts(retriever: Retriever) -> Iterator[Sample]:
+def facts(retriever: Retriever, file: Path = FACTS) -> Iterator[Sample]:
     """Yield our own facts: the question that each answers, and one about the same thing that nothing answers."""
-    for fact, question, other in csv.reader(FACTS.open(encoding="utf-8"), delimiter="\t"):
+    for fact, question, other in csv.reader(file.open(encoding="utf-8"), delimiter="\t"):
         yield from _searched(retriever, "facts", fact, question, True, (), (fact,))
         yield from _searched(retriever, "facts", fact, other, False, (), ())
 

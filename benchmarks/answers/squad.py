@@ -21,6 +21,7 @@ FILE = Path(__file__).parents[2] / "../shared/data/squad2/dev-v2.0.json"
 class Asked:
     """One question: its article, the paragraph that it was written for, and the answers with their offsets."""
 
+    id: str
     text: str
     article: str
     paragraph: str
@@ -34,13 +35,14 @@ class Asked:
         return bool(self.answers)
 
 
-def questions() -> Iterator[Asked]:
+def questions(file: Path = FILE) -> Iterator[Asked]:
     """Yield every question in the order of the file."""
-    for article in json.loads(FILE.read_text(encoding="utf-8"))["data"]:
+    for article in json.loads(file.read_text(encoding="utf-8"))["data"]:
         for number, paragraph in enumerate(article["paragraphs"]):
             for asked in paragraph["qas"]:
                 answers = asked["answers"]
                 yield Asked(
+                    asked["id"],
                     asked["question"].strip(),
                     article["title"],
                     f"{article['title']}/{number}",
@@ -50,9 +52,9 @@ def questions() -> Iterator[Asked]:
                 )
 
 
-def paragraphs(part: str) -> Iterator[tuple[str, str, str]]:
+def paragraphs(part: str, file: Path = FILE) -> Iterator[tuple[str, str, str]]:
     """Yield uri, title and text of the paragraphs of a part's articles."""
-    for article in json.loads(FILE.read_text(encoding="utf-8"))["data"]:
+    for article in json.loads(file.read_text(encoding="utf-8"))["data"]:
         if part_of(article["title"]) == part:
             for number, paragraph in enumerate(article["paragraphs"]):
                 yield f"{article['title']}/{number}", article["title"].replace("_", " "), paragraph["context"]

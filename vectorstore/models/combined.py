@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from vectorstore.errors import Unavailable
 from vectorstore.language.detect import english
 from vectorstore.models.e5 import E5
 from vectorstore.models.encoder import Encoder
@@ -21,8 +21,6 @@ class Combined:
     """One vector of two parts, MiniLM's and e5's: their product is the mean of the two cosines.
 
     Of a text that is not English MiniLM's part is empty and e5's counts alone; the vectors have length 1 all the same.
-    From e5's what it makes of an empty text is taken away: all its vectors lie close together, their cosines between
-    .7 and 1, and would count for little beside MiniLM's.
     """
 
     def __init__(self, minilm: Encoder, e5: Encoder) -> None:
@@ -59,22 +57,17 @@ class Combined:
         spoken = np.fromiter(map(english, texts), bool, len(texts))
         if spoken.any():
             joined[spoken, : self.minilm.dimension] = mine
-        joined[:, self.minilm.dimension :] = _unit(others - self._middle)
-        return _unit(joined)
-
-    @cached_property
-    def _middle(self) -> Vector:
-        middle: Vector = self.e5.embed_documents([""])[0]
-        return middle
+        joined[:, self.minilm.dimension :] = others
+        lengths: Vectors = np.linalg.norm(joined, axis=1, keepdims=True)
+        return joined / lengths
 
 
 def open_combined(cache_dir: Path) -> Combined:
     """Load both side by side; raises Unavailable when the weights of either are missing."""
-    with ThreadPoolExecutor(2, thread_name_prefix="load") as pool:
-        minilm, e5 = pool.map(lambda model: Encoder(model, cache_dir=cache_dir), (MINILM, E5))
+    try:
+        with ThreadPoolExecutor(2, thread_name_prefix="load") as pool:
+            minilm, e5 = pool.map(lambda model: Encoder(model, cache_dir=cache_dir), (MINILM, E5))
+    except Unavailable as error:
+        alone = f"English alone needs no more than FOOTNOTE_EMBEDDER={MINILM.name}."
+        raise Unavailable(error.what, f"{error.hint} {alone}") from error
     return Combined(minilm, e5)
-
-
-def _unit(vectors: Vectors) -> Vectors:
-    unit: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
-    return unit

@@ -4,12 +4,13 @@ import struct
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from vectorstore.models.encoder import Model
+from vectorstore.models.encoder import Model, Neutral
 from vectorstore.models.files import Published
 from vectorstore.models.graph import Blocks, Shape, Weights
 
@@ -141,6 +142,12 @@ def weights() -> Weights:
     return _File(PUBLISHED.read(_FILE)).weights()
 
 
+def neutral() -> Neutral:
+    """Read what lies beside this file, shape (1 + k, 384): the centre, then the directions of languages."""
+    rows = np.load(Path(__file__).with_name("neutral.npy"), allow_pickle=False).astype(np.float32)
+    return Neutral(rows[0], rows[1:])
+
+
 E5 = Model(
     name=PUBLISHED.model,
     seal=PUBLISHED.seals[_FILE],
@@ -150,4 +157,5 @@ E5 = Model(
     tokenizer=Pieces,
     before_query="query: ",
     before_passage="passage: ",
+    neutral=neutral,
 )

@@ -26,11 +26,37 @@ class Tokenizer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Neutral:
+    """Takes out of vectors what all have in common (`centre`), and in what language their texts are.
+
+    `directions` (k, d) are orthonormal. A language lies in a few directions that carry no meaning, and without them a
+    question is near what answers it in any language, not near all that is in its own (Yang et al., 2021). They are
+    found by `python -m benchmarks.search.languages`, from translations of the same sentences.
+    """
+
+    centre: Vector
+    directions: Vectors
+
+    def vectors(self, found: Vectors) -> Vectors:
+        """Return vectors (n, d) without either, at length 1."""
+        left = self.states(found - self.centre)
+        lengths = np.maximum(np.linalg.norm(left, axis=1, keepdims=True), 1e-6)
+        unit: Vectors = (left / lengths).astype(np.float32)
+        return unit
+
+    def states(self, found: Vectors) -> Vectors:
+        """Return the states of tokens (n, d) without their language."""
+        spoken = (found @ self.directions.T) @ self.directions
+        left: Vectors = (found - spoken).astype(np.float32)
+        return left
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """What tells one encoder from another; `weights` and `tokenizer` load it, and raise Unavailable.
 
     `seal` is the SHA-256 of its weights; `window` the most tokens that it reads; `before_…` what it was trained to
-    see before a question and before a passage.
+    see before a question and before a passage; `neutral` is taken out of what it makes of them.
     """
 
     name: str
@@ -41,6 +67,7 @@ class Model:
     tokenizer: Callable[[], Tokenizer]
     before_query: str = ""
     before_passage: str = ""
+    neutral: Callable[[], Neutral] | None = None
 
 
 TokenStates: TypeAlias = tuple[list[tuple[int, int]], Vectors]
@@ -69,6 +96,7 @@ class Encoder:
         path = cache_dir / f"{model.name}-{model.seal[:12]}-{VERSION}.onnx"
         graph = cached(path, lambda: build_graph(model.weights(), model.shape))
         self._engine = open_engine(graph, threads=self._threads, name=engine)
+        self._neutral = model.neutral() if model.neutral else None
 
     @property
     def name(self) -> str:
@@ -78,7 +106,8 @@ class Encoder:
     @property
     def fingerprint(self) -> str:
         """Names the weights, the pooling and the window, not the engine: its vectors are interchangeable."""
-        return f"{self._model.name}/{self._model.seal[:12]}/mean/{self._model.window}"
+        named = f"{self._model.name}/{self._model.seal[:12]}/mean/{self._model.window}"
+        return f"{named}/neutral" if self._neutral else named
 
     @property
     def dimension(self) -> int:
@@ -101,7 +130,8 @@ class Encoder:
     def embed_query(self, text: str) -> Vector:
         """Embed one question; shape (384,)."""
         (tokens,) = self._tokens([text], before=self._model.before_query)
-        vector: Vector = self._engine.query(*_padded([tokens]))[0]
+        found = self._engine.query(*_padded([tokens]))
+        vector: Vector = (self._neutral.vectors(found) if self._neutral else found)[0]
         return vector
 
     def token_states(
@@ -121,6 +151,8 @@ class Encoder:
             states = self._engine.states(ids, mask, layer=layer or self._model.shape.layers)
             for i, rows in zip(batch, states, strict=True):
                 kept = rows[opening : len(tokens[i]) - 1]
+                if self._neutral and layer is None:
+                    kept = self._neutral.states(kept)
                 found[i] = self.token_offsets(texts[i])[: len(kept)], kept
 
         batches = list(_batches([len(row) for row in tokens], most=_STATE_TOKENS))
@@ -134,7 +166,12 @@ class Encoder:
     def embed_documents(
         self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None
     ) -> Vectors:
-        """Embed passages; shape (n, 384). Batches hold texts of like length, so that little is padded."""
+        """Embed passages; shape (n, 384)."""
+        found = self._pooled(texts, on_batch)
+        return self._neutral.vectors(found) if self._neutral else found
+
+    def _pooled(self, texts: Sequence[str], on_batch: Callable[[int], None] | None) -> Vectors:
+        """Embed passages in batches of texts of like length, so that little is padded."""
         vectors = np.empty((len(texts), _DIMENSION), dtype=np.float32)
         tokens = self._tokens(texts, before=self._model.before_passage)
         batches = list(_batches([len(row) for row in tokens]))
