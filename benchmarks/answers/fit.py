@@ -1,9 +1,9 @@
 """Fit the reader's weights, and say what each signal earns.
 
-    export FOOTNOTE_EMBEDDER=all-MiniLM-L6-v2                  # or multilingual-e5-small, each with a folder of its own
     python -m benchmarks.answers.fit --cache FOLDER            # figures, out of fold
     python -m benchmarks.answers.fit --cache FOLDER --write    # and app/reader/weights.json anew
-    python -m benchmarks.answers.fit --cache FOLDER --across --write    # questions in another language than the passages
+    python -m benchmarks.answers.fit --cache FOLDER --reader multilingual-e5-small --write             # read by e5
+    python -m benchmarks.answers.fit --cache FOLDER --reader multilingual-e5-small --across --write    # across languages
 
 Sentences are ranked by a conditional logit (McFadden, 1974) over the candidates of a question; whether the likeliest
 answers, by a logistic regression. Folds hold whole documents; sources weigh the same.
@@ -17,6 +17,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
-from app.build import open_retriever
 from app.reader import rank as ranking
 from app.reader.answerable import signals
 from app.reader.asked import Asked, ask
@@ -37,8 +37,11 @@ from app.turn.retrieve import Retriever, open_counter
 from benchmarks.answers.fitting_data import FACTS, FACTS_ACROSS, SHARED, Sample, facts, office, squad
 from benchmarks.answers.sets import LANGUAGES
 from benchmarks.answers.squad import open_texts, paragraphs, questions
-from vectorstore.models.embed import RememberingEmbedder
+from vectorstore.models.e5 import E5
+from vectorstore.models.embed import Embedder, RememberingEmbedder
+from vectorstore.models.encoder import Encoder
 from vectorstore.models.late_interaction import LateInteraction
+from vectorstore.models.minilm import MINILM
 from vectorstore.open import open_configured_embedder
 from vectorstore.settings import StoreSettings
 
@@ -68,34 +71,31 @@ class Read:
         return ranking.deviations([each.signals for each in self.candidates], names)
 
 
-def samples(cache: Path, most: int) -> Iterator[tuple[Sample, LateInteraction]]:
-    """Yield everything that is fitted on, and what reads it."""
-    retriever = _over(cache / "facts", _notes(FACTS))
-    yield from ((sample, retriever.near) for sample in facts(retriever))
-    retriever = _over(cache / "squad", paragraphs("fitting"))
-    yield from ((sample, retriever.near) for sample in squad(retriever, most=most))
+def samples(cache: Path, most: int, near: LateInteraction) -> Iterator[Sample]:
+    """Yield everything that is fitted on, found by the default embedder and reranked by the reader."""
+    yield from facts(_over(cache / "facts", _notes(FACTS), near))
+    yield from squad(_over(cache / "squad", paragraphs("fitting"), near), most=most)
     handbooks = cache / "office"
     if not handbooks.exists():
         folders = [str(SHARED / "corpora" / name) for name in HANDBOOKS]
         environment = os.environ | {"FOOTNOTE_DATA_DIR": str(handbooks)}
         command = [sys.executable, "-c", "from app.cli import main; main()", "ingest", *folders]
         subprocess.run(command, env=environment, check=True)
-    retriever = open_retriever(StoreSettings(data_dir=handbooks), AnswerSettings())
-    yield from ((sample, retriever.near) for sample in office(retriever, SHARED / "office" / "dev.jsonl"))
+    yield from office(_over(handbooks, (), near), SHARED / "office" / "dev.jsonl")
 
 
-def samples_across(cache: Path, most: int) -> Iterator[tuple[Sample, LateInteraction]]:
+def samples_across(cache: Path, most: int, near: LateInteraction) -> Iterator[Sample]:
     """Yield the same of questions in another language than the passages: XQuAD's articles for fitting, facts of our own."""
-    retriever = _over(cache / "facts-across", _notes(FACTS_ACROSS))
-    yield from ((sample, retriever.near) for sample in facts(retriever, FACTS_ACROSS))
+    yield from facts(_over(cache / "facts-across", _notes(FACTS_ACROSS), near), FACTS_ACROSS)
     files = {language: SHARED / "xquad" / f"xquad.{language}.json" for language in LANGUAGES}
     asked = {language: {each.id: each.text for each in questions(file)} for language, file in files.items()}
     for language, file in files.items():
-        retriever = _over(cache / f"xquad-{language}", paragraphs("fitting", file))
+        retriever = _over(cache / f"xquad-{language}", paragraphs("fitting", file), near)
         for other in LANGUAGES:
             if other != language:
-                found = squad(retriever, most=most // len(LANGUAGES) ** 2, file=file, question=asked[other])
-                yield from ((sample, retriever.near) for sample in found)
+                yield from squad(
+                    retriever, most=most // len(LANGUAGES) ** 2, file=file, question=asked[other]
+                )
 
 
 def _notes(file: Path) -> list[tuple[str, str, str]]:
@@ -103,13 +103,21 @@ def _notes(file: Path) -> list[tuple[str, str, str]]:
     return [(f"{at}.md", f"Note {at}", line) for at, line in enumerate(lines)]
 
 
-def _over(folder: Path, texts: Iterable[tuple[str, str, str]]) -> Retriever:
-    answer = AnswerSettings()
-    embedder = open_configured_embedder(StoreSettings(data_dir=folder))
-    near = LateInteraction(embedder, remember=4_000)
+def _over(folder: Path, texts: Iterable[tuple[str, str, str]], near: LateInteraction) -> Retriever:
+    answer, embedder = AnswerSettings(), _embedder()
     store = open_texts(folder, texts, embedder, near)
-    remembering = RememberingEmbedder(embedder)
-    return Retriever(store, remembering, near, open_counter(embedder), answer.context_tokens, answer.passages)
+    return Retriever(store, embedder, near, open_counter(embedder), answer.context_tokens, answer.passages)
+
+
+@lru_cache(maxsize=1)
+def _embedder() -> Embedder:
+    return RememberingEmbedder(open_configured_embedder(StoreSettings()))
+
+
+def reader(name: str) -> Encoder:
+    """Open the encoder of that name."""
+    (model,) = (each for each in (MINILM, E5) if each.name == name)
+    return Encoder(model, cache_dir=StoreSettings().cache)
 
 
 def read(sample: Sample, near: LateInteraction) -> Read:
@@ -251,17 +259,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--cache", type=Path, required=True, help="folder for the indexes that are searched")
     parser.add_argument("--squad", type=int, default=400, help="questions of SQuAD")
+    parser.add_argument("--reader", default=MINILM.name, choices=[MINILM.name, E5.name])
     parser.add_argument(
         "--across", action="store_true", help="questions in another language than the passages"
     )
     parser.add_argument("--write", action="store_true", help="write the weights")
     parser.add_argument("--ablate", action="store_true", help="say what each signal earns")
     options = parser.parse_args(arguments)
-    rows = [
-        row
-        for sample, near in (samples_across if options.across else samples)(options.cache, options.squad)
-        if (row := read(sample, near)).candidates
-    ]
+    near = LateInteraction(reader(options.reader), remember=4_000)
+    found = (samples_across if options.across else samples)(options.cache, options.squad, near)
+    rows = [row for sample in found if (row := read(sample, near)).candidates]
     rows += [cut for row in rows if (cut := without_answers(row))]
     sentence, answer = list(ranking.fitted("").sentence), list(ranking.fitted("").answer)
     first, confidence = out_of_fold(rows, sentence, answer)
@@ -276,7 +283,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"without {name:20} office auroc {rest['office posed auroc']:.3f}")
     if options.write:
         tables = json.loads(TARGET.read_text(encoding="utf-8"))
-        name = StoreSettings().embedder + (ACROSS if options.across else "")
+        name = options.reader + (ACROSS if options.across else "")
         chosen = thresholds(rows, confidence, across=options.across)
         tables[name] = fitted(rows, sentence, answer) | chosen
         TARGET.write_text(json.dumps(tables, indent=2) + "\n", encoding="utf-8")
