@@ -9,6 +9,10 @@ from pydantic import AfterValidator, Field, SecretStr
 from vectorstore.configuration import FootnoteSettings
 
 DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
+ENGLISH_ONLY = frozenset({"all-MiniLM-L6-v2"})
+"""The embedders that read no other language."""
+EVERY_LANGUAGE = "multilingual-e5-small"
+"""The embedder to set where documents are in other languages."""
 
 
 _HTTP = re.compile(r"https?://[^/\s]")
