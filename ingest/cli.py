@@ -196,7 +196,7 @@ def _carry_out(ingestion: Ingestion, plan: Plan, request: Request, output: Outpu
     touched = report.unchanged or report.chunks or report.failed or report.removed or report.interrupted
     if not touched:
         raise no_documents(request)
-    output.report(report)
+    output.report(report, embedder=ingestion.embedder)
     return report
 
 

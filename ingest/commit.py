@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,13 +13,14 @@ import numpy as np
 from ingest.cut.chunk import chunks_of
 from ingest.extract import Extract, ParseFailure
 from ingest.plan import Recipe, Step
-from ingest.report import Failure, Finding, Report, inspect
+from ingest.report import Failure, Finding, Report, inspect, language_of
 from ingest.sources.rules import Attributes, Readers, attributes_from, decide, said_by
 from ingest.twins import Twins
 from vectorstore.errors import Busy, NotFound
+from vectorstore.language.detect import language_named, language_throughout
 from vectorstore.models.embed import Embedder
 from vectorstore.store import Draft, Store
-from vectorstore.types import NOBODY, Chunk, Document, Vector, Vectors, both, document_id
+from vectorstore.types import NOBODY, Chunk, Document, MetadataValue, Vector, Vectors, both, document_id
 
 _LONGEST_TITLE = 500
 
@@ -102,6 +103,8 @@ def _document(
 ) -> Document:
     uri = step.source.uri
     metadata = {**attributes.metadata, **said_by(readers)}
+    if languages := _languages(attributes.metadata, extract.text):
+        metadata["language"] = languages[0] if len(languages) == 1 else languages
     if extract.findings:
         metadata["findings"] = extract.findings
     if extract.by_ocr:
@@ -120,6 +123,13 @@ def _document(
         pages=extract.pages,
         metadata=metadata,
     )
+
+
+def _languages(said: Mapping[str, MetadataValue], text: str) -> tuple[str, ...]:
+    """Return the languages that the operator or the document names; where it names none, the one it is written in."""
+    tags = said.get("language", said.get("lang", ""))
+    named = [language_named(str(tag)) for tag in (tags if isinstance(tags, tuple) else (tags,))]
+    return tuple(dict.fromkeys(filter(None, named))) or tuple(filter(None, [language_throughout(text)]))
 
 
 @dataclass(slots=True)
@@ -153,6 +163,8 @@ class Batch:
                 report.findings.append(Finding(uri, ready.note, urgent=True))
             seen = inspect(ready.document, ready.text)
             report.documents[uri] = {**seen.in_numbers(), "chunks": len(ready.chunks)}
+            told = language_of(ready.document)
+            report.languages[told] = report.languages.get(told, 0) + 1
         for failure in self.failed:
             report.note_failure(failure)
         report.chunks += self.chunks

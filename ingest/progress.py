@@ -13,7 +13,7 @@ import typer
 
 from ingest.commit import Batch
 from ingest.plan import Plan
-from ingest.report import Report
+from ingest.report import Report, beyond
 from vectorstore.printable import printable, printable_json
 
 _LISTED = 20
@@ -27,14 +27,16 @@ class Output:
         self._as_json = as_json
         self._verbose = verbose
 
-    def report(self, report: Report) -> None:
-        """Print what an ingest did."""
+    def report(self, report: Report, *, embedder: str) -> None:
+        """Print what an ingest did, and what the embedder of this name does not read of it."""
         if self._as_json:
             typer.echo(printable_json({"summary": report.summary(), **report.as_json()}))
-            return
-        if not self.quiet:
-            self._details(report)
-        typer.echo(report.summary())
+        else:
+            if not self.quiet:
+                self._details(report)
+            typer.echo(report.summary())
+        for line in filter(None, beyond(report.languages, embedder)):
+            typer.echo(printable(line), err=True)
 
     def mixed(self, count: int, address: str, data_dir: Path) -> None:
         """Say that answers will be made from the sample handbook too."""

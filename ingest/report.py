@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any, Literal, TypeAlias
 
+from vectorstore.language.detect import language_named
+from vectorstore.settings import ENGLISH_ONLY
 from vectorstore.types import Document
 
 _TABLE_RULE = re.compile(r"^\|(?:[^\S\n]*+:?-++:?[^\S\n]*+\|)++[^\S\n]*+$", re.M)
@@ -53,6 +55,8 @@ class Report:
     """A document that was written → those that say nearly the same, with the share of equal runs of words."""
     documents: dict[str, dict[str, int]] = field(default_factory=dict)
     """What was written, in numbers: pages, pages without text, characters, unreadable ones, tables, chunks."""
+    languages: dict[str, int] = field(default_factory=dict)
+    """How many documents were written in each language; "" where it could not be told."""
     chunks: int = 0
     embedded: int = 0
     tokens: int = 0
@@ -110,6 +114,31 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """Return plain values for `--json`."""
         return asdict(self)
+
+
+_FEW = 3
+"""Documents in other languages that are worth a word, where they are not most of all anyway."""
+
+
+def language_of(document: Document) -> str:
+    """Return the language that a document is in, or the first of several; "" where none is known or told apart."""
+    said = document.metadata.get("language", "")
+    return language_named(str(next(iter(said), "") if isinstance(said, tuple) else said))
+
+
+def beyond(languages: Mapping[str, int], embedder: str) -> tuple[str, str]:
+    """Say which documents an embedder that reads English only does not understand, and what to do; "" where none."""
+    others = {code: count for code, count in languages.items() if code not in ("en", "")}
+    count, total = sum(others.values()), sum(languages.values())
+    if embedder not in ENGLISH_ONLY or not (count >= _FEW or 2 * count > total):
+        return "", ""
+    named = ", ".join(f"{many:,} {code}" for code, many in sorted(others.items(), key=lambda each: -each[1]))
+    return (
+        f"{count:,} of {total:,} documents {'is' if count == 1 else 'are'} not in English ({named}), the only language "
+        f"that {embedder} reads: questions hardly find {'it' if count == 1 else 'them'}.",
+        "Take FOOTNOTE_EMBEDDER out of the settings, since the default reads any language, and change the index over: "
+        "footnote index reembed",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,11 @@ class Ingestion:
         return report
 
     @property
+    def embedder(self) -> str:
+        """The embedder's name as it is set."""
+        return self._stored.embedder
+
+    @property
     def sample(self) -> tuple[str, ...]:
         """Where the sample handbook's documents have their addresses, if it was ever ingested here."""
         tail = HANDBOOK.parts[-3:]  # the same from another checkout

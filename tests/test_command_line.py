@@ -285,6 +285,52 @@ def test_doctor_names_every_part(ingested: Path) -> None:
         assert part in done.stdout
 
 
+def test_documents_that_the_embedder_does_not_read_are_told_with_what_mends_it(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    write = {
+        "en.md": "Annual leave is 28 days, and five of them may be carried over.",
+        "de.md": "Der Jahresurlaub beträgt 28 Tage, fünf davon können übertragen werden.",
+        "said.md": "---\nlanguage: de_AT\n---\nE-217 99",
+        "page.html": '<html lang="fr-FR"><body><p>CDI 35 h</p></body></html>',
+        "both.md": "---\nlang: [es, en]\n---\nLas vacaciones anuales son 28 días.",
+        "wrong.md": "---\nlanguage: Volapük\n---\nQuanti giorni di ferie spettano a chi lavora part-time?",
+        "code.md": "```\nE = 217\n```",
+    }
+    for name, text in write.items():
+        (tmp_path / "docs" / name).write_text(text, encoding="utf-8")
+    alone = {"FOOTNOTE_EMBEDDER": "all-MiniLM-L6-v2"}
+    done = footnote(tmp_path, "ingest", "docs", **alone)
+    said = "5 of 7 documents are not in English (2 de, 1 es, 1 fr, 1 it), the only language that all-MiniLM-L6-v2 reads"
+    assert done.stdout == "7 added\n"
+    assert said in done.stderr
+    listed = json.loads(footnote(tmp_path, "docs", "ls", "--json").stdout)
+    assert {each["uri"][5:]: each["metadata"].get("language") for each in listed} == {
+        "en.md": "en",
+        "de.md": "de",
+        "said.md": "de",
+        "page.html": "fr",
+        "both.md": ["es", "en"],
+        "wrong.md": "it",
+        "code.md": None,
+    }
+    found = footnote(tmp_path, "search", "Urlaub", "--where", "language=de", "--json", **alone).stdout
+    assert "docs/de.md" in found
+    assert "docs/en.md" not in found
+    assert said in footnote(tmp_path, "doctor", **alone).stdout
+    assert footnote(tmp_path, "index", "reembed").returncode == 0
+    assert "not in English" not in footnote(tmp_path, "doctor").stdout
+    assert "docs/de.md" in footnote(tmp_path, "search", "How many days of leave?", "--json").stdout
+
+
+def test_one_document_in_another_language_is_not_worth_a_word(tmp_path: Path) -> None:
+    write_documents(tmp_path)
+    (tmp_path / "docs" / "de.md").write_text("Der Jahresurlaub beträgt 28 Tage.", encoding="utf-8")
+    done = footnote(tmp_path, "ingest", "docs", "--json")
+    assert json.loads(done.stdout)["languages"] == {"de": 1, "en": 3}
+    assert "English" not in done.stderr
+    assert "✓ Languages: en 3, de 1" in footnote(tmp_path, "doctor").stdout
+
+
 def test_doctor_says_what_the_support_checker_lacks(ingested: Path) -> None:
     (ingested / "no-model.onnx").write_text("no model")
     for name, says in (("SUPPORT_MODEL", "no model that ONNX Runtime"), ("CALIBRATION", "invalid json")):

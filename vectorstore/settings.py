@@ -9,6 +9,9 @@ from pydantic import AfterValidator, Field, SecretStr
 from vectorstore.configuration import FootnoteSettings
 
 DEFAULT_EMBEDDER = "all-MiniLM-L6-v2+multilingual-e5-small"
+"""Both that come with Footnote: for any language."""
+ENGLISH_ONLY = frozenset({"all-MiniLM-L6-v2"})
+"""Embedders that read no other language."""
 
 
 _HTTP = re.compile(r"https?://[^/\s]")

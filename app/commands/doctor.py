@@ -6,7 +6,9 @@ import hashlib
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from importlib.metadata import PackageNotFoundError, distribution, version
@@ -75,6 +77,7 @@ def examine() -> list[Finding]:
     if embedder:
         findings.append(_attempt("Reranker", lambda: _reranker(embedder[0])))
         findings.append(_attempt("Index", lambda: _index(embedder[0])))
+        findings.append(_attempt("Languages", lambda: _languages(embedder[0])))
         findings.append(_attempt("Tokenizer", lambda: _tokenizer(embedder[0])))
     findings += [_attempt("Support checker", _checker), _attempt("Language model", _language_model)]
     return findings
@@ -267,6 +270,23 @@ def _index(embedder: "Embedder") -> Finding:
     return Finding(
         "Index", "ok", f"generation {info.number}, {info.documents} documents, {info.chunks} chunks"
     )
+
+
+def _languages(embedder: "Embedder") -> Finding:
+    from ingest.report import beyond, language_of
+    from ingest.settings import IngestSettings
+    from vectorstore.open import open_store
+    from vectorstore.settings import StoreSettings
+    from vectorstore.types import Scope
+
+    with closing(open_store(StoreSettings(), None)) as store, store.snapshot() as snapshot:
+        scope = Scope(IngestSettings().tenant, unrestricted=True)
+        languages = Counter(map(language_of, snapshot.documents(scope=scope)))
+    unread, do = beyond(languages, embedder.name)
+    if unread:
+        return Finding("Languages", "note", unread, do)
+    named = (f"{code or 'not told'} {count:,}" for code, count in languages.most_common())
+    return Finding("Languages", "ok", ", ".join(named) or "no documents.")
 
 
 def _tokenizer(embedder: "Embedder") -> Finding:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -31,6 +32,7 @@ def serve(
     """Run the service until it is stopped."""
     from app.build import build
     from app.settings import ServeSettings, Settings
+    from vectorstore.language.detect import language
 
     given = {
         key: value for key, value in (("host", host), ("port", port), ("server", server)) if value is not None
@@ -41,6 +43,8 @@ def serve(
 
         check_board(settings.runs.runs_url)
     listener = listen(settings.serve, settings.store)
+    # The first question need not wait for the detector.
+    Thread(target=language, args=("Ready.",), daemon=True).start()
     run(build(settings), settings, listener)
 
 

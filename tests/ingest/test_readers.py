@@ -207,7 +207,7 @@ def test_only_front_matter_speaks_of_readers(desk: Desk) -> None:
     found = desk.documents()
     assert {each.readers for each in found.values()} == {frozenset({"board"})}
     assert len(found) == 4
-    assert dict(found["docs/d.md"].metadata) == {"readers_said_by": "operator"}
+    assert dict(found["docs/d.md"].metadata) == {"language": "en", "readers_said_by": "operator"}
 
 
 @pytest.mark.parametrize("kind", ["link", "folder", "fifo", "large", "empty", "dangling"])

@@ -12,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.answers.splits import ARTICLES
+from ingest.report import beyond, language_of
 from vectorstore.language import detect
-from vectorstore.language.detect import LANGUAGES, english, language
+from vectorstore.language.detect import LANGUAGES, english, language, language_named, language_throughout
+from vectorstore.settings import DEFAULT_EMBEDDER
+from vectorstore.types import Document, document_id
 
 QUESTIONS: dict[str, list[str]] = tomllib.loads(
     Path(__file__).with_name("questions.toml").read_text(encoding="utf-8")
@@ -125,3 +128,39 @@ def test_published_english_of_any_subject_is_english(shared_data: Path) -> None:
 
 def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines()
+
+
+def test_a_long_text_is_in_the_language_of_most_of_it() -> None:
+    german = "Wer länger als drei Tage krank ist, braucht eine Bescheinigung vom Arzt. " * 200
+    summary = "This policy says who needs a certificate, and from which day on it is wanted. " * 20
+    assert language_throughout(summary + german) == "de"
+    assert language_throughout(german[:100]) == "de"
+    assert language_throughout("") == language_throughout("```\n" + "x = 1\n" * 9_000) == ""
+
+
+@pytest.mark.parametrize(
+    ("tag", "code"),
+    [
+        ("de", "de"),
+        ("de-AT", "de"),
+        ("pt_BR", "pt"),
+        (" EN ", "en"),
+        ("nb-NO", "no"),
+        ("English", ""),
+        ("", ""),
+    ],
+)
+def test_a_tag_names_a_language_where_it_is_one(tag: str, code: str) -> None:
+    assert language_named(tag) == code
+
+
+def test_what_an_older_index_says_of_a_language_counts_where_it_is_one() -> None:
+    for said, code in (("en-US", "en"), ("English", ""), (("de", "en"), "de"), ((), ""), (7, "")):
+        document = Document(document_id(tenant="t", uri="u", digest="d"), "u", "U", "text/plain", "d", metadata={"language": said})  # fmt: skip
+        assert language_of(document) == code
+    assert beyond({"en": 9, "de": 2, "": 50}, "all-MiniLM-L6-v2") == ("", "")
+    assert beyond({"en": 90, "de": 3}, "all-MiniLM-L6-v2")[0].startswith(
+        "3 of 93 documents are not in English"
+    )
+    assert beyond({"de": 1}, "all-MiniLM-L6-v2")[0].startswith("1 of 1 documents is not")
+    assert beyond({"de": 1}, DEFAULT_EMBEDDER) == ("", "")

@@ -1,6 +1,7 @@
 """What language a text is in, by py3langid: one table of byte sequences, the same answer in every process."""
 
 import logging
+from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -38,6 +39,20 @@ def english(text: str) -> bool:
     """Say whether a text is English, or may be: one of no telling language counts while its letters are ASCII."""
     prose = _prose(text)
     return (_told(prose) or ("en" if _plain(prose) else "")) == "en"
+
+
+def language_throughout(text: str) -> str:
+    """Return the language that most of a long text is in, by its beginning, its middle and its end."""
+    places = (0, len(text) // 2, max(0, len(text) - _READ)) if len(text) > _READ else (0,)
+    told = Counter(found for place in places if (found := language(text[place : place + _READ])))
+    return max(told, key=lambda code: told[code], default="")
+
+
+def language_named(tag: str) -> str:
+    """Return the language of a tag as documents carry it, `de` of `de-AT`; "" for what is none that is told apart."""
+    code = tag.strip().lower().replace("_", "-").partition("-")[0]
+    code = "no" if code in ("nb", "nn") else code
+    return code if code in LANGUAGES else ""
 
 
 def _prose(text: str) -> str:
