@@ -12,11 +12,11 @@ from vectorstore.types import Vector, Vectors
 
 
 class KeptVectors:
-    """The default embedder, remembering every text; `save` writes what is new."""
+    """An embedder that comes with Footnote, remembering every text; `save` writes what is new."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "all-MiniLM-L6-v2") -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._embedder: Embedder = open_embedder("all-MiniLM-L6-v2", cache_dir=folder / "model")
+        self._embedder: Embedder = open_embedder(name, cache_dir=folder / "model")
         self._file = folder / "kept.npz"
         self._known: dict[str, Vector] = {}
         if self._file.exists():
@@ -37,8 +37,10 @@ class KeptVectors:
         return self._embedder.token_offsets(text)
 
     def embed_query(self, text: str) -> Vector:
-        vector: Vector = self.embed_documents([text])[0]
-        return vector
+        key = f"query {_key(text)}"
+        if key not in self._known:
+            self._known[key] = self._embedder.embed_query(text)
+        return self._known[key]
 
     def embed_documents(
         self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None

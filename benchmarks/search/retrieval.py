@@ -23,7 +23,7 @@ from benchmarks.kept_vectors import KeptVectors
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.open import open_store
 from vectorstore.refine import Rerank, open_reranker
-from vectorstore.settings import StoreSettings
+from vectorstore.settings import DEFAULT_EMBEDDER, StoreSettings
 from vectorstore.types import Chunk, Document, DocumentId, Hit, Scope, Span, StageName, chunk_id
 
 DATA = Path(__file__).parents[2] / "../shared/data"
@@ -55,13 +55,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sets", nargs="*", default=["scifact", "mtrag/clapnq", "mtrag/fiqa"])
     parser.add_argument("--keep", type=Path, default=None, help="folder to keep the built indexes in")
+    parser.add_argument("--embedder", default=DEFAULT_EMBEDDER, help="each needs a folder of its own")
     parser.add_argument("--reranker", default="", help="folder of a cross-encoder, to rerank the best 50")
     parser.add_argument("--split", default="test", help="SciFact only: test or train")
     options = parser.parse_args()
     if not DATA.is_dir():
         sys.exit(f"The test sets are not here: {DATA}")
     keep = options.keep or Path(tempfile.mkdtemp(prefix="footnote-retrieval-"))
-    embedder = KeptVectors(keep)
+    embedder = KeptVectors(keep, options.embedder)
     stages = STAGES if options.reranker else STAGES[:-1]
     say(f"| set | questions | {' | '.join(stages)} |", "|---|" + "---:|" * (len(stages) + 1))
     # Copies stay: the judgements know each by its own name.

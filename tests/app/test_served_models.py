@@ -16,10 +16,9 @@ from ingest.run import Ingestion, Request
 from ingest.settings import IngestSettings
 from tests.fakes.vector_server import DIMENSION, KEY, VectorServer, vector_server
 from vectorstore.errors import EmbedderMismatch, Unavailable
-from vectorstore.models.encoder import Encoder
 from vectorstore.open import open_configured_embedder, open_store
 from vectorstore.refine import open_reranker
-from vectorstore.settings import StoreSettings
+from vectorstore.settings import DEFAULT_EMBEDDER, StoreSettings
 from vectorstore.types import Scope
 
 OPERATOR = Scope(unrestricted=True)
@@ -108,7 +107,8 @@ def test_passages_are_read_token_by_token_where_the_embedder_cannot(
     parts = build(Settings())
     try:
         assert parts.embedder.dimension == DIMENSION
-        (tokens,) = parts.retriever.near.read(["Twenty days of leave."])
+        leave = "Twenty days of leave."
+        (tokens,) = parts.retriever.near.of("How many days?", [leave]).read([leave])
         assert tokens.states.shape[1] == 384
         hits = parts.retriever.trace(
             Question("How many days of leave does rule 3 give?", OPERATOR, top_k=3)
@@ -120,11 +120,16 @@ def test_passages_are_read_token_by_token_where_the_embedder_cannot(
 
 
 def test_an_embedder_at_hand_reads_its_own_tokens(tmp_path: Path) -> None:
-    parts = build(Settings(store=StoreSettings(data_dir=tmp_path / "data")))
-    try:
-        assert isinstance(parts.retriever.near._reader, Encoder)
-    finally:
-        parts.close()
+    for embedder, question, reader in (
+        (DEFAULT_EMBEDDER, "How many days?", "all-MiniLM-L6-v2"),
+        (DEFAULT_EMBEDDER, "Wie viele Tage sind es?", "multilingual-e5-small"),
+        ("all-MiniLM-L6-v2", "Wie viele Tage sind es?", "all-MiniLM-L6-v2"),
+    ):
+        parts = build(Settings(store=StoreSettings(data_dir=tmp_path / "data", embedder=embedder)))
+        try:
+            assert parts.retriever.near.of(question, []).embedder == reader
+        finally:
+            parts.close()
 
 
 def test_a_rerank_server_orders_what_is_found_and_leaves_it_where_it_fails(
