@@ -1,6 +1,6 @@
 """Measure what resolving follow-ups gains, on MT-RAG conversations with dense search (nDCG@5).
 
-    python -m benchmarks.search.condense --cache FOLDER [--sample 3000] [clapnq fiqa]
+    python -m benchmarks.search.condense --cache FOLDER [--embedder NAME] [--sample 3000] [clapnq fiqa]
 
 Three ways to ask the last question: as it stands, condensed from the raw history, and as people rewrote it.
 `--sample N` searches the relevant passages and N others instead of all (quicker, easier).
@@ -19,6 +19,7 @@ import numpy as np
 from app.question import Message
 from app.understand.condense import standalone
 from benchmarks.kept_vectors import KeptVectors
+from vectorstore.settings import DEFAULT_EMBEDDER
 from vectorstore.types import Vectors
 
 DATA = Path(__file__).parents[2] / "../shared/data/mtrag"
@@ -110,18 +111,19 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--embedder", default=DEFAULT_EMBEDDER, help="each needs a folder of its own")
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--show", action="store_true", help="print what each follow-up became")
     parser.add_argument("sets", nargs="*", default=["clapnq", "fiqa"])
     arguments = parser.parse_args()
-    embedder = KeptVectors(arguments.cache)
+    embedder = KeptVectors(arguments.cache, arguments.embedder)
     for name in arguments.sets:
         turns = load(name)
         ids, texts = corpus(name, turns, sample=arguments.sample)
         vectors = embedded(embedder, texts)
         scores: dict[str, list[float]] = {}
         for way, asked in WAYS.items():
-            queries = embedder.embed_documents([asked(turn) for turn in turns])
+            queries = np.stack([embedder.embed_query(asked(turn)) for turn in turns])
             best = np.argsort(-(queries @ vectors.T), axis=1)[:, :5]
             scores[way] = [
                 ndcg(ids, list(order), turn.relevant) for order, turn in zip(best, turns, strict=True)
