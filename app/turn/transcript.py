@@ -94,14 +94,14 @@ def judged(
 ) -> Grounding:
     """Hold a model's claim against the passages that it names.
 
-    One that names none is held against all, and has to be nearly in the words of one: a small model that strings words
-    together always finds a passage that has them. With `strict` so has one that names some.
+    One that names none is held against all, by a higher bar. With `strict` each has to stand in a passage nearly so: a
+    small model strings together words that some passage has.
     """
     found = check(claimed, named or passages)
     if found.verdict != "supported" or (named and not strict):
         return found
-    worded = found.support >= _UNCITED and in_its_words(claimed, found)
-    return found if worded else replace(found, verdict="partly")
+    held = found.support >= _UNCITED and (not strict or in_its_words(claimed, found))
+    return found if held else replace(found, verdict="partly")
 
 
 def own_words(text: str) -> Text:

@@ -250,7 +250,7 @@ def environment_of_service(relay: Relay, folder: Path, **more: str) -> dict[str,
         "TOP_K": "8",
         "CONTEXT_TOKENS": "700",
         "HEARTBEAT_SECONDS": "0.2",
-        "GRACE_SECONDS": "2",
+        "GRACE_SECONDS": "1",
     }
     return {f"FOOTNOTE_{name}": value for name, value in (given | more).items()}
 
