@@ -104,6 +104,9 @@ _RUN = 8
 """Words in a row that no answer shares with instructions by chance."""
 _FEWEST = 5
 """Words from which on a sentence is not said twice."""
+_DELIMITER = re.compile(r"<<([0-9a-f]{16})>>")
+_PART = 8
+"""Characters of the delimiter that nothing but the delimiter has."""
 _LOOPS = 3
 """Sentences in a row that have all been said before, after which a model is heard no longer."""
 _DRESS = " \t*_#>-"
@@ -131,6 +134,8 @@ class WithoutEchoes:
         known = " ".join(map(_spoken, (*texts, *said, asked)))
         rules = (_claimed(told[slice(*span)]) for span in sentence_spans(told))
         self._instructions = {rule for rule in rules if rule not in known}
+        signs = _DELIMITER.findall(told + asked)
+        self._signs = {sign[at : at + _PART] for sign in signs for at in range(len(sign) - _PART + 1)}
         self._sentences = SentenceStream(quotations=True)
         self._said = set[str]()
         self._line = self._text = ""
@@ -214,6 +219,8 @@ class WithoutEchoes:
         return "" if again else left
 
     def _is_told(self, text: str) -> bool:
+        if any(part in text for part in self._signs):
+            return True
         return _claimed(text) in self._instructions or not self._told.isdisjoint(_runs(text))
 
 

@@ -179,6 +179,11 @@ def in_its_words(claimed: str, found: Grounding) -> bool:
     )
 
 
+def denies_alike(claimed: str, found: Grounding) -> bool:
+    """Say whether a sentence denies something where its evidence does, and only there."""
+    return read(claimed).negated == read(found.quote).negated
+
+
 def read_ahead(passages: Sequence[Passage]) -> None:
     """Read what `check` will read of these passages: tens of milliseconds that the first sentence then need not wait."""
     for passage in passages:

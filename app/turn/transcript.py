@@ -24,7 +24,7 @@ from app.events import (
 from app.guard import LinkGuard, inert
 from app.language.phrases import say
 from app.support.claim import claim, states_absence, states_nothing
-from app.support.ground import Grounding, in_its_words
+from app.support.ground import Grounding, denies_alike, in_its_words
 from vectorstore.language.marks import MARKER, MARKER_BEGUN, numbers
 from vectorstore.language.sentences import SentenceStream
 from vectorstore.printable import Printable
@@ -94,13 +94,14 @@ def judged(
 ) -> Grounding:
     """Hold a model's claim against the passages that it names.
 
-    One that names none is held against all, by a higher bar. With `strict` each has to stand in a passage nearly so: a
+    One that names none is held against all, by a higher bar, and may deny only what is denied. With `strict` each has to stand in a passage nearly so: a
     small model strings together words that some passage has.
     """
     found = check(claimed, named or passages)
     if found.verdict != "supported" or (named and not strict):
         return found
-    held = found.support >= _UNCITED and (not strict or in_its_words(claimed, found))
+    worded = in_its_words if strict else denies_alike
+    held = found.support >= _UNCITED and worded(claimed, found)
     return found if held else replace(found, verdict="partly")
 
 
@@ -221,6 +222,8 @@ class Transcript:
                 break
             yield from self._let(self._sentence(start, end))
         yield from self._let(self._up_to(len(self._written)))
+        if self._doubts and self._written and not (self._doubts.hold or self.supported or self.absent):
+            yield from self._let(self._nothing_held())
 
     def finish(self, note: str = "", *, refused: bool = False) -> Iterator[Event]:
         """Close, then yield a note of our own and the citations. What has not left of a refusal never does."""
@@ -250,6 +253,11 @@ class Transcript:
             yield from self._let(self._up_to(len(self._written)))
         for start, end in self._sentences.feed(delta):
             yield from self._let(self._sentence(start, end))
+
+    def _nothing_held(self) -> Iterator[Event]:
+        """Mark an answer that was shown as it came and whose sentences carry no mark: a bare yes or no states nothing."""
+        if self._doubts and not self._marks:
+            yield Text(f" {say('unsupported', self._doubts.language)}")
 
     def _let(self, events: Iterable[Event]) -> Iterator[Event]:
         """Let events out, or have them wait for a sentence that is supported."""

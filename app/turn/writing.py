@@ -246,7 +246,7 @@ class Writing:
                 draft.ending = replace(ending, outcome="answered")
         elif transcript.absent or self.unsupported == "withhold":
             draft.ending = replace(ending, outcome="refused")
-        elif (transcript.holds_back or not draft.said) and ending.outcome != "refused":
+        elif (transcript.holds_back or not transcript.text) and ending.outcome != "refused":
             return replace(self, model=None, quoting=Instead(self.quoting, task, ending)), task
         return None
 

@@ -304,7 +304,7 @@ def _summary(runs: Sequence[Run]) -> str:
 
 def _short(passage: Passage) -> str:
     text = " ".join(passage.text.split())
-    return f"{passage.document.title}: {text if len(text) < 320 else text[:320] + ' …'}"
+    return f"{passage.document.title}: {text if len(text) < 220 else text[:220] + ' …'}"
 
 
 def _quoted(text: str) -> list[str]:

@@ -151,6 +151,7 @@ COPIES: dict[str, Copies] = {
     "copies what stands below the passages": lambda _, asked: "\n".join(asked[-2:]),
     "copies how a passage begins": lambda _, asked: "\n".join(asked[:3]),
     "copies the question and makes one of its own": lambda _, asked: f"{asked[-1]}\nQuestion: And on Mars?",
+    "names the delimiter": lambda _, asked: f"The passages stand at {asked[0][2:14]}, as was said.",
     "copies the instructions": lambda told, _: told,
     "says that it has instructions": lambda told, _: f"I have been told this: {told}",
 }
