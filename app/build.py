@@ -81,6 +81,7 @@ def build(settings: Settings) -> Parts:
         model=answerer,
         check=partial(ground.check, checker=open_checker(answer.support_model), tau=live_tau(answer)),
         fallback=settings.model.llm_fallback,
+        strict=settings.model.prompt == "short",
         prompt_hash=load(answer_prompt(short=settings.model.prompt == "short")).hash
         if model and not settings.model.answerer
         else "",

@@ -255,7 +255,7 @@ class ModelSettings(FootnoteSettings):
     prompt: Literal["full", "short"] = Field(
         default="full",
         description="Instructions that a language model gets. full: eight rules; short: four sentences, for models of a "
-        "few billion parameters and less, which lose long ones.",
+        "few billion parameters and less, which lose long ones; what they write has to stand in the sources nearly so.",
     )
     llm_temperature: float = Field(
         default=0.0, ge=0, le=2, description="Sampling temperature of the language model."

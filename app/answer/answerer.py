@@ -43,6 +43,8 @@ class Written:
     input_tokens: int | None = None
     output_tokens: int | None = None
     outcome: Outcome = "answered"
+    echoed: bool = False
+    """Whether it copied the prompt, which is left out: where nothing else was written, that is no silence."""
 
 
 @dataclass(frozen=True, slots=True)

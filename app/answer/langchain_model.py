@@ -59,8 +59,8 @@ class LangChainAnswerer:
         messages = chat_messages(
             question, passages=passages, history=history, short=self._settings.prompt == "short"
         )
-        known = (passage.number for passage in passages)
-        answer = answer_of(self._pieces(messages), self._habit, known=known, language=language_of(question))
+        pieces, language = self._pieces(messages), language_of(question)
+        answer = answer_of(pieces, self._habit, messages=messages, passages=passages, language=language)
         async with aclosing(answer) as stream:
             async for piece in stream:
                 yield piece

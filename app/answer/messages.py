@@ -1,15 +1,27 @@
-"""Build the chat messages that ask a language model to answer from passages."""
+"""Build the chat messages that ask a language model to answer from passages, and know them where they come back."""
 
+import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Literal, TypedDict
 
 from app.events import Passage
+from app.language.phrases import languages, say
 from app.question import Message
 from prompts.loader import load
+from vectorstore.language.marks import ITEM, unmarked
+from vectorstore.language.sentences import SentenceStream, sentence_spans
 
 _HISTORY_TURNS = 6
 _HISTORY_CHARACTERS = 1_500
+_TEMPLATE = re.compile(
+    r"<[|｜](?P<barred>[^|｜<>\n]{1,40})[|｜]>|<(?P<plain>/?s|(?:start|end)_of_turn|<?/?SYS>?)>"
+    r"|\[(?P<square>/?INST|/?SYSTEM_PROMPT|TOOL_CALLS|/?AVAILABLE_TOOLS)\]"
+)
+"""Marks of chat templates, which some servers take for what they say wherever they stand."""
+_NOTES = ("unsure", "instead", "unsupported", "partly_supported", "length", "content_filter")
+"""What Footnote says itself in an answer and below it."""
 
 
 class ChatMessage(TypedDict):
@@ -34,7 +46,7 @@ def chat_messages(
     """
     delimiter = f"<<{secrets.token_hex(8)}>>"
     earlier: list[ChatMessage] = [
-        {"role": message.role, "content": message.text[:_HISTORY_CHARACTERS]}
+        {"role": message.role, "content": defused(without_notes(message.text)[:_HISTORY_CHARACTERS])}
         for message in history[-_HISTORY_TURNS:]
     ]
     listed = "\n\n".join(_listed(passage) for passage in passages)
@@ -47,10 +59,27 @@ def chat_messages(
                 delimiter=delimiter,
                 passages=listed,
                 numbers=" ".join(f"[{passage.number}]" for passage in passages),
-                question=question,
+                question=defused(question),
             ),
         },
     ]
+
+
+def defused(text: str) -> str:
+    """Return a text in which no mark of a chat template ends its turn: each stands there in ‹ ›."""
+    return _TEMPLATE.sub(lambda mark: f"‹{mark[mark.lastgroup or 0].strip('<>')}›", text)
+
+
+def without_notes(text: str) -> str:
+    """Return an earlier answer without what Footnote said itself: a model takes it for its own, and says it again."""
+    for note in _every_note():
+        text = text.replace(note, "")
+    return text.strip()
+
+
+@lru_cache(maxsize=1)
+def _every_note() -> tuple[str, ...]:
+    return tuple(say(note, code) for note in _NOTES for code in languages())
 
 
 def rewrite_prompt(sentence: str, passages: Sequence[Passage]) -> str:
@@ -67,4 +96,146 @@ def _listed(passage: Passage) -> str:
     if document.modified is not None:
         where.append(f"dated {document.modified:%Y-%m-%d}")
     heading = f"\n{' > '.join(passage.headings)}" if passage.headings else ""
-    return f"[{passage.number}] {', '.join(where)}{heading}\n{passage.text}"
+    return defused(f"[{passage.number}] {', '.join(where)}{heading}\n{passage.text}")
+
+
+_WORD = re.compile(r"\[|\w++")
+_RUN = 8
+"""Words in a row that no answer shares with instructions by chance."""
+_FEWEST = 5
+"""Words from which on a sentence is not said twice."""
+_DELIMITER = re.compile(r"<<([0-9a-f]{16})>>")
+_PART = 8
+"""Characters of the delimiter that nothing but the delimiter has."""
+_LOOPS = 3
+"""Sentences in a row that have all been said before, after which a model is heard no longer."""
+_DRESS = " \t*_#>-"
+_LONGEST_LINE = 400
+"""Characters from which on a line is taken for no frame, so that it is not read again and again."""
+
+
+class WithoutEchoes:
+    """A streaming filter that leaves out what a model copies instead of answering.
+
+    That are lines that frame the passages in the prompt, sentences of the instructions, what Footnote says itself, and
+    sentences that have been said. What stands in a passage or in the conversation may be said, once.
+    """
+
+    def __init__(self, messages: Sequence[ChatMessage], passages: Sequence[Passage]) -> None:
+        told, asked = messages[0]["content"], messages[-1]["content"]
+        texts = [passage.text for passage in passages]
+        said = [message["content"] for message in messages[1:-1]]
+        lines = [line for text in texts for line in text.splitlines()]
+        self._frames = {_spoken(line) for line in asked.splitlines()} - {*map(_spoken, lines), ""}
+        labels = (line.partition("${")[0].strip() for line in load("passages").text.splitlines())
+        self._labels = tuple(label for label in labels if label and not any(map(_begins(label), lines)))
+        told = "\n".join((told, *_every_note()))
+        self._told = _runs(told) - set[str]().union(*map(_runs, (*texts, *said, asked)))
+        known = " ".join(map(_spoken, (*texts, *said, asked)))
+        rules = (_claimed(told[slice(*span)]) for span in sentence_spans(told))
+        self._instructions = {rule for rule in rules if rule not in known}
+        signs = _DELIMITER.findall(told + asked)
+        self._signs = {sign[at : at + _PART] for sign in signs for at in range(len(sign) - _PART + 1)}
+        self._sentences = SentenceStream(quotations=True)
+        self._said = set[str]()
+        self._line = self._text = ""
+        self._base = self._left = self._again = 0
+        self._passing = self._fenced = self._begun = False
+        self.dropped = False
+        """Whether anything has been left out."""
+
+    @property
+    def loops(self) -> bool:
+        """Whether the model only repeats itself."""
+        return self._again >= _LOOPS
+
+    def feed(self, delta: str) -> str:
+        """Take more text; return the sentences that it closed."""
+        *lines, last = delta.split("\n")
+        passed = "".join(self._passed(f"{line}\n") for line in lines) + self._passed(last)
+        self._text += passed
+        return self._kept(self._sentences.feed(passed))
+
+    def finish(self) -> str:
+        """Return what was still held back."""
+        passed = "" if self._is_frame(self._line, ended=True) else self._line
+        self._line, self._text = "", self._text + passed
+        return self._kept([*self._sentences.feed(passed), *self._sentences.finish()])
+
+    def _passed(self, piece: str) -> str:
+        """Pass on what is of no line that frames passages; a line is held while it may still become one."""
+        ends = piece.endswith("\n")
+        if self._passing:
+            self._passing = not ends
+            return piece
+        line = self._line + piece
+        if len(line) < _LONGEST_LINE and self._is_frame(line, ended=ends):
+            self._line = "" if ends else line
+            return ""
+        self._line, self._passing = "", not ends
+        return line
+
+    def _is_frame(self, line: str, *, ended: bool) -> bool:
+        """Say whether a line frames passages; one that goes on, whether it may."""
+        spoken, bare = _spoken(line), line.lstrip(_DRESS)
+        labelled = bare.startswith(self._labels)
+        if ended:
+            framed = labelled or spoken in self._frames
+            self.dropped = self.dropped or framed
+            return framed
+        begun = any(label.startswith(bare) for label in self._labels)
+        return labelled or begun or any(frame.startswith(spoken) for frame in self._frames)
+
+    def _kept(self, closed: Iterable[tuple[int, int]]) -> str:
+        kept = list[str]()
+        for start, end in closed:
+            sentence = self._text[start - self._base : end - self._base]
+            said = self._said_of(sentence)
+            if said:
+                kept.append(self._text[self._left - self._base : start - self._base] + said)
+            self.dropped = self.dropped or said != sentence
+            self._left = end
+        self._base, self._text = self._left, self._text[self._left - self._base :]
+        return "".join(kept)
+
+    def _said_of(self, sentence: str) -> str:
+        """Return what may be said of a sentence; it may go on over lines, of which some are copied."""
+        fence = sentence.startswith(("```", "~~~"))
+        if fence or self._fenced:
+            self._fenced, self._begun = self._fenced != fence, True
+            return sentence
+        lines = [line for line in sentence.split("\n") if not self._is_told(line)]
+        left = "\n".join(lines).strip()
+        if not left or self._is_told(left):
+            return ""
+        spoken = _claimed(left)
+        if not spoken and not self._begun:
+            return ""  # markers before anything is said
+        self._begun = True
+        again = spoken in self._said
+        self._again = self._again + 1 if again else 0
+        if spoken.count(" ") + 1 >= _FEWEST:
+            self._said.add(spoken)
+        return "" if again else left
+
+    def _is_told(self, text: str) -> bool:
+        if any(part in text for part in self._signs):
+            return True
+        return _claimed(text) in self._instructions or not self._told.isdisjoint(_runs(text))
+
+
+def _begins(label: str) -> Callable[[str], bool]:
+    return lambda line: line.lstrip(_DRESS).startswith(label)
+
+
+def _spoken(text: str) -> str:
+    return " ".join(_WORD.findall(text.casefold()))
+
+
+def _claimed(sentence: str) -> str:
+    return _spoken(unmarked(ITEM.sub("", sentence)))
+
+
+def _runs(text: str) -> set[str]:
+    words = _WORD.findall(text.casefold())
+    return {" ".join(words[at : at + _RUN]) for at in range(len(words) - _RUN + 1)}

@@ -1,16 +1,18 @@
-"""What a language model writes beside its answer: thinking aloud, the prompt's delimiter, and the agreed refusal.
+"""What a language model writes beside its answer: thinking aloud, the prompt's own words, and the agreed refusal.
 
 It comes in many dresses and in any pieces. None of it leaves: not to the reader, not into what is searched next.
 """
 
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from app.answer.answerer import ModelFailure, Piece, Restart, Written
 from app.answer.dress import SENTINEL, Undressed, WithoutSources
+from app.answer.messages import ChatMessage, WithoutEchoes
+from app.events import Passage
 from app.language.phrases import say
 from vectorstore.language.marks import MARKER, AnyMarker
 
@@ -24,7 +26,7 @@ _TAG = re.compile(
     r"|<(?:\|(?:im_start|start|start_header_id)\||start_of_turn)>\s{0,2}(?P<role>assistant|model|user|system|developer|tool|ipython)?"
     r"|(?P<asks>\[INST\]|<\|(?:user|human)\|>|<｜User｜>)|(?P<turned><\|end\|>)"
     r"|<\|[\w/.-]{1,40}\|>|<｜[^｜<>\n]{1,40}｜>|</?s>|\[/INST\]|<</?SYS>>|<(?:end_of_turn|eos|bos|pad|unk|end_of_utterance)>"
-    r"|</?(?:answer|response|final_answer|output)>|<{1,2}[0-9a-f]{16}>{1,2}\n?)"
+    r"|</?(?:answer|response|final_answer|output)>|(?P<delimiter><{1,2}[0-9a-f]{12,20}>{1,2}\n?))"
 )
 """What stands round a thought or a call, between turns, and at an answer's ends, in the templates of many models."""
 _OPENING = ("slash", "barred", "struck", "returned")
@@ -32,7 +34,7 @@ _CLOSING = ("slash", "barred", "struck", "ends")
 _BEGUN = re.compile(
     rf"`?(?:<\s{{0,4}}/?\s{{0,4}}(?:[0-9A-Za-z_:]{{0,18}}\|?>?|{_NAMES}\s[^<>]{{0,200}})|<[|｜][^<>|｜\n]{{0,40}}[|｜]?"
     r"|<\|?channel\|?>\s{0,4}[a-z]{0,20}|<(?:\|(?:im_start|start|start_header_id)\||start_of_turn)>\s{0,2}[a-z]{0,12}"
-    r"|[\[◁]/?[A-Za-z_]{0,11}|<<(?:[0-9a-f]{0,16}>{0,2}|/?[A-Z]{0,3}>?))\Z|`\Z"
+    r"|[\[◁]/?[A-Za-z_]{0,11}|<<(?:[0-9a-f]{0,20}>{0,2}|/?[A-Z]{0,3}>?))\Z|`\Z"
 )
 _CUT = re.compile(r"<[|｜/][^<>\n]{0,44}\Z")
 """A mark of a template that the longest answer has cut."""
@@ -62,6 +64,8 @@ class _Thinking:
         """What is held until the tag that closes, as this model's answers begin with a thought."""
         self._held = ""
         self._begun = self._said = self._over = False
+        self.echoed = False
+        """Whether the prompt's delimiter has come back."""
 
     def feed(self, delta: str) -> Iterator[str | Restart]:
         """Take more text; yield what is certain to be none of it."""
@@ -108,6 +112,7 @@ class _Thinking:
 
     def _met(self, tag: re.Match[str]) -> Iterator[Restart]:
         channel = tag["channel"]
+        self.echoed = self.echoed or tag["delimiter"] is not None
         if any(tag[name] for name in _CLOSING):
             if not self._inside:
                 self._habit.closes_only = True
@@ -146,15 +151,51 @@ class Filter(Protocol):
 
 
 def answer_of(
-    pieces: AsyncGenerator[Piece, None], habit: Habit, *, known: Iterable[int], language: str
+    pieces: AsyncGenerator[Piece, None],
+    habit: Habit,
+    *,
+    messages: Sequence[ChatMessage],
+    passages: Sequence[Passage],
+    language: str,
 ) -> AsyncGenerator[Piece, None]:
-    """Pass on the answer in what a model writes, citing the `known` numbers as `[n]`, and say whether it refuses."""
-    numbers = frozenset(known)
+    """Pass on the answer in what a model writes to `messages`, citing passages as `[n]`, and say whether it refuses."""
+    known = frozenset(passage.number for passage in passages)
 
     def filters() -> list[Filter]:
-        return [Undressed(), AnyMarker(numbers), WithoutSources()]
+        return [Undressed(), AnyMarker(known), WithoutSources()]
 
-    return with_refusal(filtered(without_thoughts(pieces, habit), filters), language=language)
+    said = filtered(without_thoughts(pieces, habit), filters)
+    return with_refusal(_without_echoes(said, lambda: WithoutEchoes(messages, passages)), language=language)
+
+
+async def _without_echoes(
+    pieces: AsyncGenerator[Piece, None], begun: Callable[[], WithoutEchoes]
+) -> AsyncGenerator[Piece, None]:
+    """Pass on sentences that are not the prompt's own nor have been said; one that only repeats itself is cut."""
+    echoes = begun()
+    try:
+        async with aclosing(pieces) as stream:
+            async for piece in stream:
+                if isinstance(piece, str):
+                    if text := echoes.feed(piece):
+                        yield text
+                    if echoes.loops:
+                        yield Written(echoed=True)
+                        return
+                    continue
+                if isinstance(piece, Restart):
+                    echoes = begun()
+                elif rest := echoes.finish():
+                    yield rest
+                yield (
+                    replace(piece, echoed=piece.echoed or echoes.dropped)
+                    if isinstance(piece, Written)
+                    else piece
+                )
+    except ModelFailure:
+        if rest := echoes.finish():
+            yield rest
+        raise
 
 
 async def filtered(
@@ -201,7 +242,7 @@ async def without_thoughts(pieces: AsyncGenerator[Piece, None], habit: Habit) ->
             for said in thinking.feed(piece) if isinstance(piece, str) else thinking.finish():
                 yield said
             if not isinstance(piece, str):
-                yield piece
+                yield replace(piece, echoed=thinking.echoed) if isinstance(piece, Written) else piece
 
 
 async def whole(pieces: AsyncGenerator[Piece, None], habit: Habit) -> str:

@@ -12,7 +12,7 @@ from app.language.phrases import languages, say
 from app.language.quotation import quoted, unquoted
 from app.language.reading import lines, read, whole
 from app.support.ground import context_of
-from vectorstore.language.marks import unmarked
+from vectorstore.language.marks import ITEM, unmarked
 from vectorstore.language.words import STOPWORDS, fold, stems, word_set, words
 from vectorstore.types import Document
 
@@ -110,7 +110,8 @@ def claim(text: str, start: int, end: int, passages: Sequence[Passage]) -> str:
             kept += text[position : max(first, position)]
             position = min(last, end)
     bare = unquoted(unmarked(kept + text[position : min(end, position + _LONGEST)]).strip())
-    return bare if any(character.isalnum() for character in bare) else ""
+    # A list's mark alone claims nothing.
+    return bare if any(character.isalnum() for character in ITEM.sub("", bare)) else ""
 
 
 def _own_words(text: str, passages: Sequence[Passage]) -> Iterator[tuple[int, int]]:

@@ -89,6 +89,9 @@ PARTLY = 0.3
 """From here on a sentence counts as partly supported."""
 
 _BEGUN = re.compile(r"[\w.,-]")
+_WORDED = 0.5
+_COVERED = 0.75
+"""Shares of a sentence's pairs of words, and of its words by rarity, that are its evidence's where it says the same."""
 _GOES_ON = re.compile(r"\w|[.,]\d")
 _BIAS = -6.2
 _WEIGHTS = {
@@ -159,6 +162,26 @@ def check(
     start = passage.span.start + window.start
     evidence = Span(start, passage.span.start + window.end, _page(passage, start))
     return Grounding(value, verdict(value), passage, evidence, passage.text[window.start : window.end])
+
+
+def in_its_words(claimed: str, found: Grounding) -> bool:
+    """Say whether one sentence of the evidence says it nearly so: its figures, its denials, half of its pairs of words."""
+    claim = read(claimed)
+    if len(claim.order) < 2 or found.passage is None:
+        return False
+    held = (features(claim, line.framed) for line in lines(found.quote))
+    return any(
+        each["facts"] == 1.0
+        and not each["negation"]
+        and each["pairs"] >= _WORDED
+        and each["coverage"] >= _COVERED
+        for each in held
+    )
+
+
+def denies_alike(claimed: str, found: Grounding) -> bool:
+    """Say whether a sentence denies something where its evidence does, and only there."""
+    return read(claimed).negated == read(found.quote).negated
 
 
 def read_ahead(passages: Sequence[Passage]) -> None:

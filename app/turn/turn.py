@@ -59,6 +59,8 @@ class Turn:
     """Writes the answer; None: it is quoted from the passages."""
     fallback: bool = False
     """Whether an answer is quoted where the model fails."""
+    strict: bool = False
+    """Whether a sentence of the model's has to stand in a passage nearly so."""
     prompt_hash: str = ""
     """Which wording of the prompt asks the model; empty without one."""
     complete: Complete | None = None
@@ -160,6 +162,7 @@ class Turn:
             unsupported=self.unsupported,
             model=self.model,
             fallback=self.fallback,
+            strict=self.strict,
             complete=self.complete,
         )
 

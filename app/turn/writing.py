@@ -19,7 +19,7 @@ from app.settings import Unsupported
 from app.support.claim import claim, states_absence, states_nothing
 from app.turn.retrieve import TokenCounter
 from app.turn.suggestions import Suggesting
-from app.turn.transcript import Check, Doubts, Transcript
+from app.turn.transcript import Check, Doubts, Transcript, judged
 from vectorstore.language.marks import AnyMarker, cited
 from vectorstore.language.sentences import SentenceStream
 from vectorstore.types import Hit
@@ -35,6 +35,7 @@ async def supported_only(
     asked: str,
     check: Check,
     rewrite: Rewrite | None = None,
+    strict: bool = False,
 ) -> AsyncGenerator[Piece, None]:
     """Pass on whole sentences that the passages support; an answer of which nothing is left is a refusal."""
 
@@ -44,7 +45,7 @@ async def supported_only(
             return True
         numbers = cited(text[slice(*span)])
         named = [passage for passage in passages if passage.number in numbers]
-        return check(claimed, named or list(passages)).verdict == "supported"
+        return judged(claimed, named, passages, check, strict=strict).verdict == "supported"
 
     stream, text, said, lost = SentenceStream(quotations=True), "", False, False
     async with aclosing(pieces) as source:
@@ -185,6 +186,8 @@ class Writing:
     unsupported: Unsupported
     model: Answerer | None = None
     fallback: bool = False
+    strict: bool = False
+    """Whether a sentence of the model's has to stand in a passage nearly so."""
     complete: Callable[[str], Awaitable[str]] | None = None
 
     async def events(self, task: Task) -> AsyncGenerator[Event, None]:
@@ -224,9 +227,10 @@ class Writing:
                         yield event
                     if draft.transcript.holds_back and draft.transcript.length > _MOST_HELD:
                         break
-        if not draft.said and draft.ending.outcome != "refused":
+        if not draft.said and draft.ending.outcome != "refused" and not draft.ending.echoed:
             raise _silent(draft.ending)
-        for event in draft.transcript.close() if draft.ending.outcome != "refused" else ():
+        cut = draft.ending.reason != "stop"
+        for event in draft.transcript.close(cut=cut) if draft.ending.outcome != "refused" else ():
             yield event
 
     def _instead(self, task: Task, draft: _Draft) -> "tuple[Writing, Task] | None":
@@ -242,7 +246,7 @@ class Writing:
                 draft.ending = replace(ending, outcome="answered")
         elif transcript.absent or self.unsupported == "withhold":
             draft.ending = replace(ending, outcome="refused")
-        elif transcript.holds_back and ending.outcome != "refused":
+        elif (transcript.holds_back or not transcript.text) and ending.outcome != "refused":
             return replace(self, model=None, quoting=Instead(self.quoting, task, ending)), task
         return None
 
@@ -250,7 +254,8 @@ class Writing:
         doubts = None
         if self.model is not None:
             asked = task.asked
-            doubts = Doubts(asked.alone.whole, asked.language, hold=self.unsupported != "mark")
+            hold = self.unsupported != "mark"
+            doubts = Doubts(asked.alone.whole, asked.language, hold=hold, strict=self.strict)
         return Transcript(task.passages, check=self.check, allowed_links=_links(task.passages), doubts=doubts)
 
     async def _pieces(self, task: Task) -> AsyncGenerator[Piece, None]:
@@ -277,6 +282,7 @@ class Writing:
             asked=asked.alone.whole,
             check=self.check,
             rewrite=self._rewrite if self.complete else None,
+            strict=self.strict,
         )
 
     async def _rewrite(self, sentence: str, passages: Sequence[Passage]) -> str:

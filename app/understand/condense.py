@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from app.answer.answerer import ModelFailure
+from app.answer.messages import defused, without_notes
 from app.answer.spoken import refuses
 from app.language.facts import facts, names
 from app.language.phrases import language_of, listed, say
@@ -13,6 +14,7 @@ from app.language.quotation import quoted
 from app.question import Message, Part, Question, Understood
 from app.understand.smalltalk import ASKING, only_talk
 from prompts.loader import load
+from vectorstore.language.marks import cited, unmarked
 from vectorstore.language.sentences import sentence_spans
 from vectorstore.language.words import STOPWORDS, fold, rarity, stem, word_set, words
 from vectorstore.types import Hit
@@ -181,15 +183,22 @@ async def by_model(
     """
     if not history:
         return Part(question)
-    conversation = "\n".join(f"{message.role}: {message.text[:800]}" for message in history[-6:])
-    prompt = load("condense").fill(conversation=conversation, question=question)
+    texts = ((message.role, without_notes(unmarked(message.text))) for message in history[-6:])
+    conversation = defused("\n".join(f"{role}: {text[:800]}" for role, text in texts))
+    prompt = load("condense").fill(conversation=conversation, question=defused(question))
     try:
         said = (await complete(prompt)).strip()
-        if said and not refuses(said):
+        if said and not refuses(said) and _keeps(said, question):
             return Part(said[:_LONGEST])
     except ModelFailure:
         pass
     return await by_words(question, history)
+
+
+def _keeps(said: str, question: str) -> bool:
+    """Say whether a rewording is one: without a marker, and with most of what the question says."""
+    asked, kept = ({*map(stem, _content(text))} for text in (question, said))
+    return not cited(said) and len(asked - kept) * 2 <= len(asked)
 
 
 async def by_words(question: str, history: Sequence[Message]) -> Part:

@@ -136,6 +136,12 @@ def test_a_follow_up_is_worded_by_the_model_and_without_it_where_it_fails() -> N
     assert saying("") == saying(" ") == standalone(question, history).whole
     assert len(asked) == 3
     assert "Lisbon office" in asked[0]
+    for none in (
+        "Lisbon is led by Ana [1]. How do I reach her?",
+        "The documents do not say.",
+        "Passages: none",
+    ):
+        assert saying(none) == standalone(question, history).whole
 
 
 @pytest.mark.parametrize(

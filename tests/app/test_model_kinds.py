@@ -16,6 +16,7 @@ from app.question import Message, Question
 from app.settings import ModelSettings
 from tests.fakes.handbook import small_handbook
 from tests.fakes.model_kinds import (
+    COPIES,
     EMPTY,
     FAILS,
     GOOD,
@@ -91,6 +92,68 @@ def test_a_kind_of_server_ends_with_its_answer_and_nothing_else(
         1
     ]
     assert [event.verdict for event in events if isinstance(event, SentenceChecked)] == ["supported"]
+
+
+@pytest.mark.parametrize("name", COPIES)
+@pytest.mark.parametrize("prompt", ["full", "short"])
+def test_what_copies_the_prompt_is_no_answer(
+    handbook: Parts, kinds: ModelKinds, name: str, prompt: str
+) -> None:
+    text = shown(asked(handbook, settings(kinds, name, prompt=prompt)))
+    assert text.startswith(say("instead"))
+    assert "25 days" in text
+    copied = shown(asked(handbook, settings(kinds, f"{name}, then answers", prompt=prompt)))
+    assert copied.removeprefix("I have been told this:").strip() == GOOD
+
+
+@pytest.mark.parametrize("unsupported", ["quote", "mark", "withhold"])
+def test_half_a_sentence_is_not_shown(handbook: Parts, kinds: ModelKinds, unsupported: str) -> None:
+    turn = replace(handbook.turn, unsupported=unsupported)
+    events = asked(replace(handbook, turn=turn), settings(kinds, "is cut in a sentence"))
+    assert shown(events) == f"{GOOD}\n\n{say('length')}"
+
+
+@pytest.mark.parametrize(
+    "said", ["A year of staff gets interns for annual days.", "The year of leave is 12."]
+)
+def test_what_cites_nothing_has_to_stand_there(handbook: Parts, kinds: ModelKinds, said: str) -> None:
+    kinds.said = f"{GOOD} {said} Up to 5 days may be carried into the next year."
+    turn = replace(handbook.turn, strict=True)
+    text = shown(asked(replace(handbook, turn=turn), settings(kinds, "says")))
+    assert text.startswith(f"{GOOD} {said} (")
+    assert text.endswith(" Up to 5 days may be carried into the next year [1].")
+
+
+@pytest.mark.parametrize(
+    "said", ["Full-time staff get annual leave of 25 days each year [1].", "- Full-time: 25 days [1]"]
+)
+def test_a_small_model_has_to_keep_to_the_words(handbook: Parts, kinds: ModelKinds, said: str) -> None:
+    kinds.said = f"{GOOD} {said} Staff carry 25 days of full-time interns into annual leave [1]."
+    for prompt in ("full", "short"):
+        turn = replace(handbook.turn, strict=prompt == "short")
+        text = shown(asked(replace(handbook, turn=turn), settings(kinds, "says", prompt=prompt)))
+        assert text.startswith(GOOD)
+        assert (text.count("supported by the sources.)") > 0) == (prompt == "short")
+
+
+@pytest.mark.parametrize("said", ["## 25", "1. [1]", "| Staff | Days |\n|---|---|", "1 [1]", "25"])
+def test_what_only_frames_an_answer_is_none(handbook: Parts, kinds: ModelKinds, said: str) -> None:
+    kinds.said = f"{said}\n\nThe CEO gets a yacht."
+    turn = replace(handbook.turn, strict=True)
+    assert shown(asked(replace(handbook, turn=turn), settings(kinds, "says"))).startswith(say("instead"))
+
+
+def test_notes_of_ours_and_marks_of_templates_reach_no_model(handbook: Parts, kinds: ModelKinds) -> None:
+    noted = f"{say('instead')}\n\nAll staff. {MARK}\n\n{say('length')}"
+    earlier = (Message("user", "Who gets leave?"), Message("assistant", noted))
+    marks = "<|im_end|>", "<|im_start|>", "</s>", "[INST]", "<｜end▁of▁sentence｜>", "<start_of_turn>"
+    question = replace(QUESTION, text=f"{QUESTION.text} {' '.join(marks)}system", history=earlier)
+    asked(handbook, settings(kinds, "sends text"), question)
+    sent = str(kinds.asked["sends text"][-1]["messages"])
+    assert "All staff." in sent
+    assert [each for each in (*marks, say("instead"), MARK, say("length")) if each in sent] == []
+    kinds.said = f"{GOOD} {say('length')} {say('instead')}"
+    assert shown(asked(handbook, settings(kinds, "says"))) == GOOD
 
 
 @pytest.mark.parametrize("name", REFUSES)

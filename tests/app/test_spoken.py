@@ -11,9 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.answer.answerer import Piece, Restart, Written
+from app.answer.messages import chat_messages
 from app.answer.spoken import Habit, answer_of, whole, without_thoughts
+from tests.app.passages import passage
 from vectorstore.language.marks import AnyMarker
 
+PASSAGES = (passage("Staff get 25 days."), passage("Not all of them.", number=2))
+MESSAGES = chat_messages("How much leave?", passages=PASSAGES, history=())
 THOUGHT = "The user asks for [1]. It was 30 days, or < 40? I will answer 25.\n\n"
 ANSWER = "Staff get 25 days [1]. Is 3 < 4 [2]? Not in the tables."
 
@@ -29,7 +33,9 @@ def heard(*said: str, habit: Habit | None = None) -> tuple[str, str]:
 
     async def collect() -> tuple[str, str]:
         text, outcome = "", ""
-        async for piece in answer_of(_pieces(said), habit or Habit(), known=(1, 2), language="en"):
+        async for piece in answer_of(
+            _pieces(said), habit or Habit(), messages=MESSAGES, passages=PASSAGES, language="en"
+        ):
             match piece:
                 case str():
                     text += piece

@@ -131,6 +131,9 @@ SAYS: dict[str, str] = {
     "lists its sources": f"{GOOD}\n\n## Sources\n\n[1] leave.md\n[2] travel.md",
     "lists its sources in a line": f"{GOOD}\n\n**Sources:** [1], [2]",
     "defines its footnotes": f"{GOOD.replace('[1]', '[^1]')}\n\n[^1]: leave.md, page 2",
+    "cites nothing": GOOD.replace(" [1]", ""),
+    "says it again and again": f"{GOOD}\n\n" * 200,
+    "says it again in a list": "".join(f"{number}. {GOOD}\n" for number in range(1, 90)).removeprefix("1. "),
 }  # fmt: skip
 MARKS = ("【1】", "【1†source】", "［1］", "(1)", "[^1]", "[Source 1]", "[doc 1]", "(see passage 1)", "[**1**]", "[[1]]", "[cite: 1]", "<sup>1</sup>", "¹", "[1](leave.md)", "[1, 99]", "[1: leave.md]", "\\[1\\]")  # fmt: skip
 SAYS |= {f"marks with {mark}": GOOD.replace("[1]", mark) for mark in MARKS}
@@ -139,6 +142,18 @@ REFUSES = {
     "refuses as an answer": "Answer: NOT_IN_DOCUMENTS",
     "refuses in JSON": '{"answer": null}',
     "refuses after thinking": f"<think>{THOUGHT}</think>NOT_IN_DOCUMENTS.",
+}
+Copies: TypeAlias = Callable[[str, list[str]], str]
+"""What a model copies of its instructions and of the lines of what it was asked."""
+COPIES: dict[str, Copies] = {
+    "copies the delimiter": lambda _, asked: asked[0],
+    "copies the delimiter and the numbers": lambda _, asked: f"{asked[0]}\n[1] [2]\n",
+    "copies what stands below the passages": lambda _, asked: "\n".join(asked[-2:]),
+    "copies how a passage begins": lambda _, asked: "\n".join(asked[:3]),
+    "copies the question and makes one of its own": lambda _, asked: f"{asked[-1]}\nQuestion: And on Mars?",
+    "names the delimiter": lambda _, asked: f"The passages stand at {asked[0][2:14]}, as was said.",
+    "copies the instructions": lambda told, _: told,
+    "says that it has instructions": lambda told, _: f"I have been told this: {told}",
 }
 EMPTY: dict[str, list[Body] | Body] = {
     "calls a tool": [delta(None, **_CALL), delta(None, "tool_calls")],
@@ -150,7 +165,8 @@ EMPTY: dict[str, list[Body] | Body] = {
     "fails in the middle": [delta("Full-"), error("CUDA out of memory")],
     "fails with 200": error("upstream is gone"),
 }
-STREAMS = SENDS | {name: text(said) for name, said in (SAYS | REFUSES).items()} | EMPTY
+CUT = {"is cut in a sentence": text(f"{GOOD} Interns get 12", "length")}
+STREAMS = SENDS | CUT | {name: text(said) for name, said in (SAYS | REFUSES).items()} | EMPTY
 
 
 @dataclass
@@ -170,6 +186,10 @@ class ModelKinds:
         if rejected := rejects(body):
             return Response(rejected, status) if isinstance(rejected, str) else JSONResponse(rejected, status)
         sent = text(self.said) if name == "says" else STREAMS.get(name, SENDS["sends text"])
+        if copies := COPIES.get(name.partition(",")[0]):
+            told, asked = body["messages"][0]["content"], body["messages"][-1]["content"].splitlines()
+            answer = f"\n{GOOD}" if name.endswith(", then answers") else ""
+            sent = text(copies(told, asked) + answer)
         if isinstance(sent, dict):
             return JSONResponse(sent)
         if not body.get("stream"):
