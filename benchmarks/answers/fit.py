@@ -50,7 +50,14 @@ TARGET = Path(ranking.__file__).with_name("weights.json")
 HANDBOOKS = ("handbook-18f", "handbook-sourcegraph", "docs-prometheus")
 FOLDS = 8
 _RIDGE, _LOOSE = 0.01, 0.03
-_WORTH = {"office": 1.0, "office cut": 0.5, "office withheld": 0.5, "facts": 3.0, "squad": 0.3}
+_WORTH = {
+    "office": 1.0,
+    "office cut": 0.5,
+    "office withheld": 0.5,
+    "facts": 3.0,
+    "squad": 0.3,
+    "squad withheld": 0.3,
+}
 """What each source weighs in deciding; those that are not named only rank."""
 _FALSE, _REFUSED = 0.23, 0.02
 _ASKED_IN_VAIN = {False: ("office",), True: ("squad withheld", "facts")}
