@@ -250,7 +250,7 @@ def thresholds(rows: Sequence[Read], confidence: Floats, *, across: bool) -> dic
     """Choose from confidences out of fold: `_FALSE` of what is asked in vain sure, `_REFUSED` of the rest refused."""
     vain = _ASKED_IN_VAIN[across]
     mine = np.array([row.sample.source in vain for row in rows])
-    held = np.array([row.sample.source in {name.split()[0] for name in vain} for row in rows])
+    held = np.array([row.sample.source in ("office", "squad", *vain) for row in rows])
     open_ = np.array([row.sample.answerable for row in rows])
     sure = float(np.quantile(confidence[mine & ~open_], 1 - _FALSE))
     return {
