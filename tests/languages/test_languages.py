@@ -57,16 +57,28 @@ def told(question: str, said: str, right: bool) -> bool:
     return right
 
 
-def test_questions_find_their_answer_in_documents_of_another_language(over: Callable[[Path], Asking]) -> None:
-    ask = {"sample": over(HANDBOOK), "handbuch": over(HERE / "handbuch")}
-    right = 0
-    for row in lines("questions.jsonl"):
-        said, _ = ask[row["over"]](row["question"])
-        right += told(row["question"], said, bool(re.search(row["must"], said)))
-    assert right >= 25
+def right(ask: Asking, over: str) -> int:
+    """Count the questions over these documents that are answered with what must be said."""
+    return sum(
+        told(row["question"], said, bool(re.search(row["must"], said)))
+        for row in lines("questions.jsonl")
+        if row["over"] == over
+        for said in ask(row["question"])[:1]
+    )
 
 
-@pytest.mark.parametrize("way", ["same", "other"])
+def test_questions_find_their_answer_in_a_german_handbook(over: Callable[[Path], Asking]) -> None:
+    assert right(over(HERE / "handbuch"), "handbuch") >= 13
+
+
+@pytest.mark.slow
+def test_twenty_five_of_thirty_questions_are_answered_across_languages(
+    over: Callable[[Path], Asking],
+) -> None:
+    assert right(over(HANDBOOK), "sample") + right(over(HERE / "handbuch"), "handbuch") >= 25
+
+
+@pytest.mark.parametrize("way", ["same", pytest.param("other", marks=pytest.mark.slow)])
 def test_one_line_documents_in_six_languages_are_found_and_answered(
     way: str, over: Callable[[Path], Asking], tmp_path: Path
 ) -> None:
@@ -74,9 +86,9 @@ def test_one_line_documents_in_six_languages_are_found_and_answered(
     for at, row in enumerate(rows):
         (tmp_path / f"{at:02}.md").write_text(f"{row['text']}\n", encoding="utf-8")
     ask = over(tmp_path)
-    right = 0
+    answered = 0
     for at, row in enumerate(rows):
         said, found = ask(row[way])
         first = found[:1] == [f"{tmp_path.name}/{at:02}.md"]
-        right += told(row[way], said, first and bool(re.search(row["must"], said)))
-    assert right >= 27
+        answered += told(row[way], said, first and bool(re.search(row["must"], said)))
+    assert answered >= 27
