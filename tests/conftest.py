@@ -21,7 +21,7 @@ settings.register_profile(
 settings.load_profile("busy")
 """A machine with other work to do fails no test, and CI tries the same examples each time: chance fails no change."""
 
-_GRAPHS = "FOOTNOTE_CACHE_DIR"
+_GRAPHS, _EMBEDDER = "FOOTNOTE_CACHE_DIR", "FOOTNOTE_EMBEDDER"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -32,13 +32,21 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "graphs"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(_GRAPHS, str(folder))
+        # A third of the default's time. What is about the default takes it out: `default_embedder`.
+        patch.setenv(_EMBEDDER, "all-MiniLM-L6-v2")
         yield folder
 
 
 @pytest.fixture(scope="session")
 def embedder(graphs: Path) -> Embedder:
-    """The default embedder, loaded once."""
-    return open_embedder(DEFAULT_EMBEDDER, cache_dir=graphs)
+    """An embedder that comes with Footnote, loaded once."""
+    return open_embedder("all-MiniLM-L6-v2", cache_dir=graphs)
+
+
+@pytest.fixture
+def default_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Embed as Footnote does by default, in this process and in those that the test starts."""
+    monkeypatch.setenv(_EMBEDDER, DEFAULT_EMBEDDER)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,7 +59,7 @@ def interruptible() -> None:
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a developer's settings, keys and network out of the tests."""
     for name in list(os.environ):
-        if (name.startswith(("FOOTNOTE_", "OPENAI_")) and name != _GRAPHS) or name == "PORT":
+        if (name.startswith(("FOOTNOTE_", "OPENAI_")) and name not in (_GRAPHS, _EMBEDDER)) or name == "PORT":
             monkeypatch.delenv(name)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 

@@ -39,7 +39,11 @@ def footnote(folder: Path, *arguments: str, **environment: str) -> subprocess.Co
 
 
 def environment_of(**more: str) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "FOOTNOTE_CACHE_DIR") if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "FOOTNOTE_CACHE_DIR", "FOOTNOTE_EMBEDDER")
+        if name in os.environ
+    }
     return kept | {"NO_COLOR": "1"} | more
 
 
@@ -317,9 +321,10 @@ def test_documents_that_the_embedder_does_not_read_are_told_with_what_mends_it(t
     assert "docs/de.md" in found
     assert "docs/en.md" not in found
     assert said in footnote(tmp_path, "doctor", **alone).stdout
-    assert footnote(tmp_path, "index", "reembed").returncode == 0
-    assert "not in English" not in footnote(tmp_path, "doctor").stdout
-    assert "docs/de.md" in footnote(tmp_path, "search", "How many days of leave?", "--json").stdout
+    default = {"FOOTNOTE_EMBEDDER": DEFAULT_EMBEDDER}
+    assert footnote(tmp_path, "index", "reembed", **default).returncode == 0
+    assert "not in English" not in footnote(tmp_path, "doctor", **default).stdout
+    assert "docs/de.md" in footnote(tmp_path, "search", "How many days of leave?", "--json", **default).stdout
 
 
 def test_one_document_in_another_language_is_not_worth_a_word(tmp_path: Path) -> None:

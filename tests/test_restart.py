@@ -16,7 +16,7 @@ import pytest
 
 from tests.test_command_line import FOOTNOTE, environment_of, wait_until_ready
 from vectorstore.open import open_embedder, open_store
-from vectorstore.settings import DEFAULT_EMBEDDER, StoreSettings
+from vectorstore.settings import StoreSettings
 from vectorstore.types import Chunk, Document, DocumentId, Span, chunk_id
 
 QUESTIONS = ("number seventeen", "which passage is number 42?", "passage about nothing")
@@ -26,7 +26,7 @@ PER_DOCUMENT = 50
 def build(folder: Path, chunks: int) -> None:
     """Make an index for the default embedder, of vectors drawn at random: none needs to be embedded."""
     settings = StoreSettings(data_dir=folder / "data")
-    embedder = open_embedder(DEFAULT_EMBEDDER, cache_dir=settings.cache)
+    embedder = open_embedder(settings.embedder, cache_dir=settings.cache)
     chance = np.random.default_rng(0)
     store = open_store(settings, embedder)
     with store.draft() as draft:

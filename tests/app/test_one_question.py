@@ -107,7 +107,7 @@ def test_a_turn_ranks_once_for_each_part_and_on_what_it_writes_from(
 
 def test_a_turn_embeds_its_question_and_reads_each_chunk_once(tmp_path: Path) -> None:
     with small_handbook(tmp_path) as parts:
-        counting = Counting(parts.embedder, parts.embedder._embedder.minilm)
+        counting = Counting(parts.embedder, parts.retriever.near._reader)
         near = LateInteraction(counting)
         turn = replace(
             parts.turn,

@@ -49,7 +49,7 @@ def shell(tmp_path: Path) -> Shell:
     """Run the installed command in a folder that holds cases and recorded answers."""
     kept = {
         name: os.environ[name]
-        for name in ("PATH", "HOME", "LANG", "FOOTNOTE_CACHE_DIR")
+        for name in ("PATH", "HOME", "LANG", "FOOTNOTE_CACHE_DIR", "FOOTNOTE_EMBEDDER")
         if name in os.environ
     }
     lines(tmp_path / "cases.jsonl", LEAVE, INTERNS)

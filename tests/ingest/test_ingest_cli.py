@@ -29,7 +29,7 @@ class Shell:
         kept = {
             key: value
             for key, value in os.environ.items()
-            if key == "FOOTNOTE_CACHE_DIR" or not key.startswith("FOOTNOTE_")
+            if key in ("FOOTNOTE_CACHE_DIR", "FOOTNOTE_EMBEDDER") or not key.startswith("FOOTNOTE_")
         }
         return {**kept, "FOOTNOTE_DATA_DIR": str(self.folder / "data"), "PYTHONPATH": str(ROOT)}
 

@@ -15,7 +15,7 @@ from app.settings import AnswerSettings, Settings
 from ingest.run import Ingestion, Request
 from ingest.sample import HANDBOOK
 from ingest.settings import IngestSettings
-from vectorstore.settings import StoreSettings
+from vectorstore.settings import DEFAULT_EMBEDDER, StoreSettings
 from vectorstore.types import Scope
 
 HERE = Path(__file__).parent
@@ -30,7 +30,7 @@ def lines(name: str) -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def over(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Asking]:
     def opened(documents: Path) -> Asking:
-        stored = StoreSettings(data_dir=tmp_path_factory.mktemp("data"))
+        stored = StoreSettings(data_dir=tmp_path_factory.mktemp("data"), embedder=DEFAULT_EMBEDDER)
         ingestion = Ingestion(IngestSettings(), stored)
         ingestion.carry_out(ingestion.plan(Request((documents,))))
         parts = build(Settings(store=stored))
