@@ -20,7 +20,7 @@ from tests.fakes.handbook import write_documents
 from tests.fakes.scripted_model import scripted_model
 from tests.vectorstore.sample import Space
 from vectorstore.errors import BadInput
-from vectorstore.settings import StoreSettings
+from vectorstore.settings import DEFAULT_EMBEDDER, StoreSettings
 
 FOOTNOTE = str(Path(sys.executable).parent / "footnote")
 
