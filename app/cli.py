@@ -29,7 +29,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "forget": Entry("app.commands.index:forget", "Erase old conversations."),
     "keys": Entry("app.commands.keys:app", "Create, list and revoke API keys."),
     "mcp": Entry("app.commands.serve:mcp", "Offer the documents to a desktop assistant over MCP."),
-    "eval": Entry("eval.cli:app", "Score answers against a set of questions."),
+    "eval": Entry("eval.commands:app", "Score answers against a set of questions."),
     "doctor": Entry("app.commands.doctor:doctor", "Check the installation and say what to do."),
     "config": Entry("app.commands.config:app", "Show the settings and where each comes from."),
 }

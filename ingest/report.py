@@ -132,7 +132,9 @@ def beyond(languages: Mapping[str, int], embedder: str) -> tuple[str, str]:
     count, total = sum(others.values()), sum(languages.values())
     if embedder not in ENGLISH_ONLY or not (count >= _FEW or 2 * count > total):
         return "", ""
-    named = ", ".join(f"{many:,} {code}" for code, many in sorted(others.items(), key=lambda each: -each[1]))
+    named = ", ".join(
+        f"{many:,} {code}" for code, many in sorted(others.items(), key=lambda each: (-each[1], each[0]))
+    )
     return (
         f"{count:,} of {total:,} documents {'is' if count == 1 else 'are'} not in English ({named}), the only language "
         f"that {embedder} reads: questions hardly find {'it' if count == 1 else 'them'}.",

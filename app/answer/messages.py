@@ -102,6 +102,8 @@ def _listed(passage: Passage) -> str:
 _WORD = re.compile(r"\[|\w++")
 _RUN = 8
 """Words in a row that no answer shares with instructions by chance."""
+_HELD, _STEP = 2 * _RUN, 40
+"""Words that are held back of an open sentence, and after how many more characters it is looked at again."""
 _FEWEST = 5
 """Words from which on a sentence is not said twice."""
 _DELIMITER = re.compile(r"<<([0-9a-f]{16})>>")
@@ -139,7 +141,7 @@ class WithoutEchoes:
         self._sentences = SentenceStream(quotations=True)
         self._said = set[str]()
         self._line = self._text = ""
-        self._base = self._left = self._again = 0
+        self._base = self._left = self._again = self._out = self._looked = 0
         self._passing = self._fenced = self._begun = False
         self.dropped = False
         """Whether anything has been left out."""
@@ -154,7 +156,7 @@ class WithoutEchoes:
         *lines, last = delta.split("\n")
         passed = "".join(self._passed(f"{line}\n") for line in lines) + self._passed(last)
         self._text += passed
-        return self._kept(self._sentences.feed(passed))
+        return self._kept(self._sentences.feed(passed)) + self._begun_of()
 
     def finish(self) -> str:
         """Return what was still held back."""
@@ -191,12 +193,32 @@ class WithoutEchoes:
         for start, end in closed:
             sentence = self._text[start - self._base : end - self._base]
             said = self._said_of(sentence)
-            if said:
-                kept.append(self._text[self._left - self._base : start - self._base] + said)
+            if said and (not self._out or said == sentence):
+                gap = self._text[self._left - self._base : start - self._base]
+                kept.append((gap + said)[self._out :])
             self.dropped = self.dropped or said != sentence
-            self._left = end
+            self._left, self._out, self._looked = end, 0, 0
         self._base, self._text = self._left, self._text[self._left - self._base :]
         return "".join(kept)
+
+    def _begun_of(self) -> str:
+        """Return what may leave of the sentence that is open: all but its last words, once it can be no copy."""
+        length = self._base + len(self._text) - self._left
+        if self._fenced or length < self._looked + _STEP:
+            return ""
+        self._looked = length
+        open_ = self._text[self._left - self._base :]
+        tail = open_[-_LONGEST_LINE:]
+        places = [word.start() for word in _WORD.finditer(tail)]
+        if len(places) <= _HELD or self._is_told(tail):
+            return ""
+        if not self._out:
+            begun = _claimed(open_.lstrip())
+            if any(known.startswith(begun) for known in (*self._said, *self._instructions)):
+                return ""
+        cut = len(open_) - len(tail) + places[-_HELD]
+        leaving, self._out = open_[self._out : cut], max(self._out, cut)
+        return leaving
 
     def _said_of(self, sentence: str) -> str:
         """Return what may be said of a sentence; it may go on over lines, of which some are copied."""

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from app.settings import AnswerSettings
 from app.support import ground
 from app.support.calibration import Calibration, live_tau, ruler_tau
-from eval.cli import app
+from eval.commands import app
 from eval.commands.options import JudgeOptions, check_gates
 from eval.judge.agreement import Confusion, auroc, best_threshold, corrected_mean, kappa, reliability
 from eval.metrics.outcome import Ruler

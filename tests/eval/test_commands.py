@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.commands.exit_codes import exit_code
-from eval.cli import app
+from eval.commands import app
 from eval.commands.configuration import Configuration, parse_configuration
 from eval.gate.conclusion import Exit
 from ingest.settings import IngestSettings

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from eval.cases import load_cases
-from eval.cli import app
+from eval.commands import app
 from eval.generation import Text, modelled, offline
 from tests.fakes.handbook import write_documents
 from vectorstore.errors import BadInput
