@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, settings
 
 from vectorstore.models.embed import Embedder
 from vectorstore.open import open_embedder
-from vectorstore.settings import DEFAULT_EMBEDDER
 
 settings.register_profile(
     "busy",
@@ -32,7 +31,7 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "graphs"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(_GRAPHS, str(folder))
-        # A third of the default's time. What is about the default takes it out: `default_embedder`.
+        # A third of the default's time; what is about the default names it.
         patch.setenv(_EMBEDDER, "all-MiniLM-L6-v2")
         yield folder
 
@@ -41,12 +40,6 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def embedder(graphs: Path) -> Embedder:
     """An embedder that comes with Footnote, loaded once."""
     return open_embedder("all-MiniLM-L6-v2", cache_dir=graphs)
-
-
-@pytest.fixture
-def default_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Embed as Footnote does by default, in this process and in those that the test starts."""
-    monkeypatch.setenv(_EMBEDDER, DEFAULT_EMBEDDER)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -270,12 +270,12 @@ def test_config_shows_where_a_value_comes_from_and_hides_secrets(tmp_path: Path)
     (tmp_path / ".env").write_text(
         "FOOTNOTE_TOP_K=9\nFOOTNOTE_LLM_API_KEY=sk-secret\nFOOTNOTE_RUNS_URL=redis://me:hushed@localhost/1\n"
     )
-    (tmp_path / "footnote.toml").write_text('embedder = "all-MiniLM-L6-v2"\ntop_k = 4\n')
+    (tmp_path / "footnote.toml").write_text('reranker = "none"\ntop_k = 4\n')
     done = footnote(tmp_path, "config", "show", "--origin", "--json", PORT="8123")
     rows = {row["key"]: row for row in json.loads(done.stdout)}
     assert (rows["top_k"]["value"], rows["top_k"]["origin"]) == ("9", ".env (FOOTNOTE_TOP_K)")
     assert (rows["port"]["value"], rows["port"]["origin"]) == ("8123", "environment (PORT)")
-    assert rows["embedder"]["origin"] == "footnote.toml"
+    assert rows["reranker"]["origin"] == "footnote.toml"
     assert rows["llm_api_key"]["value"] == "********"
     assert rows["runs_url"]["value"] == "redis://me:********@localhost/1"
     assert "sk-secret" not in done.stdout

@@ -13,8 +13,6 @@ import pytest
 from app.commands.demo import FOLDER, QUESTION, demo_store, greeting
 from tests.test_command_line import FOOTNOTE, environment_of, footnote, wait_until_ready
 
-pytestmark = pytest.mark.usefixtures("default_embedder")
-
 
 @contextmanager
 def demo(folder: Path, command: str = FOOTNOTE, **environment: str) -> Iterator[str]:
