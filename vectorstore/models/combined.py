@@ -41,22 +41,24 @@ class Combined:
 
     def embed_query(self, text: str) -> Vector:
         """Embed one question; shape (768,)."""
-        mine = [self.minilm.embed_query(text)] if english(text) else []
-        vector: Vector = self._joined([text], mine, self.e5.embed_query(text)[None])[0]
+        spoken = english(text)
+        mine = [self.minilm.embed_query(text)] if spoken else []
+        vector: Vector = self._joined([spoken], mine, self.e5.embed_query(text)[None])[0]
         return vector
 
     def embed_documents(
         self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None
     ) -> Vectors:
         """Embed passages; shape (n, 768) in the order given. `on_batch` hears how many are newly done."""
-        mine = self.minilm.embed_documents([text for text in texts if english(text)])
-        return self._joined(texts, mine, self.e5.embed_documents(texts, on_batch=on_batch))
+        spoken = [english(text) for text in texts]
+        mine = self.minilm.embed_documents([text for text, is_so in zip(texts, spoken, strict=True) if is_so])
+        return self._joined(spoken, mine, self.e5.embed_documents(texts, on_batch=on_batch))
 
-    def _joined(self, texts: Sequence[str], mine: Sequence[Vector] | Vectors, others: Vectors) -> Vectors:
-        joined = np.zeros((len(texts), self.dimension), np.float32)
-        spoken = np.fromiter(map(english, texts), bool, len(texts))
-        if spoken.any():
-            joined[spoken, : self.minilm.dimension] = mine
+    def _joined(self, spoken: Sequence[bool], mine: Sequence[Vector] | Vectors, others: Vectors) -> Vectors:
+        """Put both parts side by side; `mine` are those of the texts that are spoken in English."""
+        joined = np.zeros((len(spoken), self.dimension), np.float32)
+        if any(spoken):
+            joined[np.array(spoken), : self.minilm.dimension] = mine
         joined[:, self.minilm.dimension :] = others
         lengths: Vectors = np.linalg.norm(joined, axis=1, keepdims=True)
         return joined / lengths
