@@ -3,9 +3,9 @@
 import json
 import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AliasChoices,
@@ -19,6 +19,8 @@ from pydantic import (
 
 from vectorstore.errors import BadInput, NotFound
 from vectorstore.text_file import numbered_lines, read_text
+
+Read = TypeVar("Read")
 
 
 def load_quarantine(path: Path, *, known: Collection[str]) -> dict[str, str]:
@@ -101,16 +103,17 @@ def load_cases(path: Path) -> list[Case]:
         raise NotFound(f"There is no file {str(path)!r}.", "Give the questions with --data cases.jsonl.")
     cases: dict[str, Case] = {}
     for number, line in numbered_lines(read_text(path)):
-        case = _parsed(line, f"{path.name}, line {number}")
+        case = parsed_line(line, f"{path.name}, line {number}", Case.model_validate)
         if case.id in cases:
             raise BadInput(f"{path.name}, line {number}: the id {case.id!r} is used twice.")
         cases[case.id] = case
     return list(cases.values())
 
 
-def _parsed(line: str, place: str) -> Case:
+def parsed_line(line: str, place: str, read: Callable[[Any], Read]) -> Read:
+    """Read what a line of JSON Lines holds; raises BadInput that names the place where it is none, or not what is read."""
     try:
-        return Case.model_validate(json.loads(line))
+        return read(json.loads(line))
     except json.JSONDecodeError as error:
         raise BadInput(f"{place}: not JSON ({error.msg}).") from error
     except ValidationError as error:

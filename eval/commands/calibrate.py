@@ -4,17 +4,18 @@ import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from typer import Option
 
 from app.reader.answerable import Thresholds, calibrated
 from app.settings import AnswerSettings
 from app.support.calibration import RULER, TRAINED, Calibration
 from app.support.ground import support
+from eval.cases import parsed_line
 from eval.commands import options
 from eval.judge.agreement import (
     Estimate,
@@ -221,7 +222,7 @@ def load_labels(path: Path) -> tuple[list[Labelled], list[LabelledQuestion]]:
     seen: set[str] = set()
     for number, line in numbered_lines(read_text(path)):
         place = f"{path.name}, line {number}"
-        item = _parsed(line, place)
+        item = parsed_line(line, place, _labelled)
         if item.id in seen:
             raise BadInput(f"{place}: the id {item.id!r} is used twice.")
         seen.add(item.id)
@@ -232,17 +233,9 @@ def load_labels(path: Path) -> tuple[list[Labelled], list[LabelledQuestion]]:
     return texts, questions
 
 
-def _parsed(line: str, place: str) -> Labelled | LabelledQuestion:
-    try:
-        value = json.loads(line)
-        kind = LabelledQuestion if isinstance(value, dict) and "question" in value else Labelled
-        return kind.model_validate(value)
-    except json.JSONDecodeError as error:
-        raise BadInput(f"{place}: not JSON ({error.msg}).") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the object"
-        raise BadInput(f"{place}: {where}: {first['msg'].lower()}.") from error
+def _labelled(value: Any) -> Labelled | LabelledQuestion:
+    kind = LabelledQuestion if isinstance(value, dict) and "question" in value else Labelled
+    return kind.model_validate(value)
 
 
 def weakest(item: Labelled, score: Callable[[str, str], float]) -> float:

@@ -5,19 +5,18 @@ One JSON object a line, either as `footnote eval run` writes them (`cases.jsonl`
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from app.events import Citation, Passage, SentenceChecked
 from app.events import Outcome as Said
 from app.support.claim import claim
 from app.support.ground import check
-from eval.cases import Case
+from eval.cases import Case, parsed_line
 from eval.metrics.outcome import Outcome
 from eval.metrics.refusal import sounds_refused
 from vectorstore.errors import BadInput, NotFound
@@ -106,7 +105,7 @@ def load_answers(path: Path) -> Recorded:
     text = read_text(path)
     found: dict[str, Answer] = {}
     for number, line in numbered_lines(text):
-        answer = _parsed(line, f"{path.name}, line {number}")
+        answer = parsed_line(line, f"{path.name}, line {number}", _answer)
         if answer.id in found:
             raise BadInput(f"{path.name}, line {number}: the id {answer.id!r} is used twice.")
         found[answer.id] = answer
@@ -172,17 +171,9 @@ def _checked(answer: str, passages: Sequence[Passage]) -> list[SentenceChecked]:
     return [SentenceChecked(start, end, found.verdict, found.support) for start, end, found in rests]
 
 
-def _parsed(line: str, place: str) -> Answer:
-    try:
-        value = json.loads(line)
-        if isinstance(value, dict) and value.keys() >= _OWN_FORM:
-            unsure = {"outcome": "unsure"} if value.get("unsure") else {}
-            kept = ("id", "answer", "refused", "passages", "error")
-            value = {key: value[key] for key in kept if key in value} | unsure
-        return Answer.model_validate(value)
-    except json.JSONDecodeError as error:
-        raise BadInput(f"{place}: not JSON ({error.msg}).") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the object"
-        raise BadInput(f"{place}: {where}: {first['msg'].lower()}.") from error
+def _answer(value: Any) -> Answer:
+    if isinstance(value, dict) and value.keys() >= _OWN_FORM:
+        unsure = {"outcome": "unsure"} if value.get("unsure") else {}
+        kept = ("id", "answer", "refused", "passages", "error")
+        value = {key: value[key] for key in kept if key in value} | unsure
+    return Answer.model_validate(value)
