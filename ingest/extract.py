@@ -78,6 +78,15 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Text of the file that the parser saw and left out: what it is (`hidden text`), the text, and where it stood."""
+
+    what: str
+    text: str
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Extract:
     """A parsed document. `text[block.span.start:block.span.end]` is the block's text, exactly."""
 
@@ -100,6 +109,8 @@ class Extract:
     """Pages, from 1, that show something and have no text layer."""
     by_ocr: tuple[int, ...] = ()
     """Pages, from 1, whose text was read off a picture of them, so that it may hold mistakes."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What was left out on purpose. It stays in the worker."""
 
 
 @dataclass(frozen=True, slots=True)

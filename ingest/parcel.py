@@ -69,7 +69,7 @@ def read(body: bytes, shape: Callable[[dict[str, Any]], _Read]) -> _Read | Parse
 
 
 def _plain(extract: Extract) -> dict[str, object]:
-    content = {each.name: getattr(extract, each.name) for each in fields(extract)}
+    content = {each.name: getattr(extract, each.name) for each in fields(extract) if each.name != "left_out"}
     content["modified"] = extract.modified.isoformat() if extract.modified else None
     content["blocks"] = [
         [block.kind, block.span.start, block.span.end, block.span.page, block.headings, block.level]

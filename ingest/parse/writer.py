@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from ingest.extract import Block, BlockKind, Extract, Limits, Unparsable
+from ingest.extract import Block, BlockKind, Extract, LeftOut, Limits, Unparsable
 from ingest.parse.characters import clean, decode
 from vectorstore.language.marks import LISTED
 from vectorstore.types import MetadataValue, Span
@@ -74,6 +74,7 @@ class ExtractWriter:
         self._waiting_pages = 0
         self._findings: dict[str, None] = {}
         self._links: dict[str, None] = {}
+        self._left_out: list[LeftOut] = []
         self._hidden = 0
         self.first_heading = ""
 
@@ -130,6 +131,11 @@ class ExtractWriter:
         """Note once what could not be read or had to be repaired."""
         self._findings[sentence] = None
 
+    def leave_out(self, what: str, text: str, place: str = "") -> None:
+        """Note text that is left out on purpose: what it is, in two or three words (`hidden text`), and where it stood."""
+        if text.strip():
+            self._left_out.append(LeftOut(what, text, place))
+
     def link(self, target: str) -> None:
         """Note an address that the document points to."""
         target = self.clean(target).strip()
@@ -173,6 +179,7 @@ class ExtractWriter:
             findings=tuple(self._findings),
             page_labels=tuple(page_labels),
             links=tuple(self._links),
+            left_out=tuple(self._left_out),
         )
 
     def _add(self, kind: BlockKind, text: str, level: int = 0) -> None:
