@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import zip_longest
 from typing import Final, NamedTuple
 
 from ingest.extract import Block, BlockKind, Extract, LeftOut, Limits, Unparsable
@@ -121,9 +122,15 @@ class ExtractWriter:
             fence = "````" if "```" in text else "```"
             self._add("code", f"{fence}{language}\n{text}\n{fence}")
 
-    def table(self, rows: Iterable[Sequence[str]]) -> None:
-        """Add a table, its first row the header (may be empty). Columns without any content are left out."""
-        lines = table_lines([[self.clean(cell) for cell in row] for row in rows])
+    def table(self, rows: Iterable[Sequence[str]], *, header_rows: int = 1) -> None:
+        """Add a table whose first rows are the header (may be empty). Columns without any content are left out.
+
+        Of several header rows each column's words are joined: `Letter` over `Standard` is `Letter Standard`.
+        """
+        cells = [[self.clean(cell) for cell in row] for row in rows]
+        if header_rows > 1:
+            cells = [_one_header(cells[:header_rows]), *cells[header_rows:]]
+        lines = table_lines(cells)
         if lines:
             self._add("table", "\n".join(lines))
 
@@ -229,6 +236,11 @@ class ExtractWriter:
         cleaned, hidden = clean(text)
         self._hidden += hidden
         return cleaned
+
+
+def _one_header(rows: list[list[str]]) -> list[str]:
+    columns = zip_longest(*rows, fillvalue="")
+    return [" ".join(dict.fromkeys(cell.strip() for cell in column if cell.strip())) for column in columns]
 
 
 def table_lines(rows: list[list[str]]) -> list[str]:
