@@ -20,7 +20,7 @@ from app.events import (
     Status,
     Text,
 )
-from app.language.quotation import quoted
+from app.language.phrases import quoted
 from app.question import Question
 from app.turn.explanation import AnswerabilityShown, CandidateShown, Explanation, explanation
 from vectorstore.errors import BadInput, Unavailable

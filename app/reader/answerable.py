@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from app.events import Outcome, Passage
-from app.language.phrases import listed, say
-from app.language.quotation import quoted
+from app.language.phrases import listed, quoted, say
 from app.language.reading import read, whole
 from app.question import Part
 from app.reader.asked import Asked, ask

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Sequence
 
 from app.answer.answerer import Piece, Written
 from app.events import Passage
-from app.language.quotation import quoted
+from app.language.phrases import quoted
 from app.language.reading import Line, lines
 from app.question import Message
 from app.reader.answerable import PassagesRead

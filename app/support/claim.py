@@ -8,8 +8,7 @@ from typing import Literal, TypeAlias
 
 from app.events import Passage
 from app.guard import inert
-from app.language.phrases import languages, say
-from app.language.quotation import quoted, unquoted
+from app.language.phrases import languages, quoted, say, unquoted
 from app.language.reading import lines, read, whole
 from app.support.ground import context_of
 from vectorstore.language.marks import ITEM, unmarked

@@ -11,8 +11,7 @@ from app.answer.answerer import Answerer, ModelFailure, Piece, Restart, Written
 from app.answer.messages import rewrite_prompt
 from app.answer.spoken import refuses
 from app.events import Done, Event, FollowUps, Passage, Text, Timing, Usage
-from app.language.phrases import say
-from app.language.quotation import quoted
+from app.language.phrases import quoted, say
 from app.question import Message, Understood
 from app.reader.answerable import PassagesRead, refusal_text
 from app.settings import Unsupported

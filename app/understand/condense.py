@@ -9,8 +9,7 @@ from app.answer.answerer import ModelFailure
 from app.answer.messages import defused, without_notes
 from app.answer.spoken import refuses
 from app.language.facts import facts, names
-from app.language.phrases import language_of, listed, say
-from app.language.quotation import quoted
+from app.language.phrases import language_of, listed, quoted, say
 from app.question import Message, Part, Question, Understood
 from app.understand.smalltalk import ASKING, only_talk
 from prompts.loader import load

@@ -11,8 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from app.language.phrases import language_of, say
-from app.language.quotation import inside
+from app.language.phrases import inside, language_of, say
 from app.question import Message, Question
 from vectorstore.language.marks import unmarked
 from vectorstore.language.words import STOPWORDS, fold, rarity, stem, word_set, words

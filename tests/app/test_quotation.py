@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.guard import inert
-from app.language.quotation import inside, quoted, unquoted
+from app.language.phrases import inside, quoted, unquoted
 from app.language.reading import lines
 from app.reader.extractive import written
 from vectorstore.language.marks import MARKER

@@ -13,8 +13,8 @@ import pytest
 
 from tests.vectorstore import writer
 from tests.vectorstore.sample import SPACE, find, put, sample
-from vectorstore.embedded.lock import writer_lock
 from vectorstore.embedded.store import EmbeddedStore
+from vectorstore.embedded.truth.files import writer_lock
 from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import Busy
 from vectorstore.open import open_store

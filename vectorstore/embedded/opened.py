@@ -7,11 +7,11 @@ from threading import Lock, RLock
 from typing import TypeAlias
 
 from vectorstore.embedded.catalog import Catalog, Documents, read_catalog
-from vectorstore.embedded.lock import writer_lock
 from vectorstore.embedded.projection import projections
 from vectorstore.embedded.projection.projections import Indexes, Kind, Projections
 from vectorstore.embedded.truth import read as truth
 from vectorstore.embedded.truth.database import Connection, Database
+from vectorstore.embedded.truth.files import writer_lock
 from vectorstore.embedded.truth.read import Head
 from vectorstore.errors import Busy, NotFound, Unavailable
 from vectorstore.types import Generation, GenerationInfo

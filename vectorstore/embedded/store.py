@@ -9,7 +9,6 @@ from threading import Lock
 from vectorstore.embedded import create
 from vectorstore.embedded.draft import EmbeddedDraft
 from vectorstore.embedded.empty import EmptySnapshot
-from vectorstore.embedded.lock import writer_lock
 from vectorstore.embedded.maintenance.erasure import finish_erasure, is_under_way
 from vectorstore.embedded.opened import Opened, not_kept
 from vectorstore.embedded.projection import projections
@@ -17,6 +16,7 @@ from vectorstore.embedded.projection.projections import Kind
 from vectorstore.embedded.snapshot import EmbeddedSnapshot
 from vectorstore.embedded.truth import read as truth
 from vectorstore.embedded.truth.database import Connection, Database
+from vectorstore.embedded.truth.files import writer_lock
 from vectorstore.errors import FootnoteError, NotFound
 from vectorstore.models.embed import Space
 from vectorstore.refine import Refine, Rerank

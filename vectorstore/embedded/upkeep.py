@@ -10,7 +10,6 @@ from pathlib import Path
 
 from vectorstore.embedded import create
 from vectorstore.embedded.draft import forget
-from vectorstore.embedded.lock import writer_lock
 from vectorstore.embedded.maintenance import backup, erasure
 from vectorstore.embedded.maintenance.backup import reseal
 from vectorstore.embedded.maintenance.erasure import Certificate, files_holding, finish_erasure, shrink
@@ -22,6 +21,7 @@ from vectorstore.embedded.projection.projections import Kind
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.embedded.truth import read as truth
 from vectorstore.embedded.truth.database import Connection
+from vectorstore.embedded.truth.files import writer_lock
 from vectorstore.embedded.truth.read import generation, head
 from vectorstore.embedded.truth.records import vector_bytes
 from vectorstore.embedded.truth.seal import next_epoch, read_meta, write_meta

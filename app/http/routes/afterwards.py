@@ -7,10 +7,9 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.events import Considered, Done, Explained, Passage, SentenceChecked, Sources, Started, Timing, Usage
-from app.http.access import ChatGrant, RunsIn, ServiceIn
+from app.http.access import ChatGrant, RunsIn, ServiceIn, may_see
 from app.http.asking import conversation_of_caller
 from app.http.examples import problems
-from app.http.replays import may_see
 from app.question import Question
 from app.runs.records import Rating, Records, unknown_run
 from app.service import Service

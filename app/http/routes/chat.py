@@ -7,7 +7,7 @@ from typing import Annotated, Final, Self
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.http.access import ChatGrant, RunsIn, ServiceIn
+from app.http.access import ChatGrant, RunsIn, ServiceIn, find_run, still_readable
 from app.http.asking import (
     MOST_NUMBER,
     ChatMessage,
@@ -19,7 +19,6 @@ from app.http.asking import (
 )
 from app.http.examples import event_stream, problems
 from app.http.links import viewer
-from app.http.replays import find_run, still_readable
 from app.http.streaming import RunStream
 from app.keys import Grant
 from app.question import Message

@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from app.events import Cancelled, Failed
-from app.http.access import ChatGrant, RunsIn, ServiceIn
+from app.http.access import ChatGrant, RunsIn, ServiceIn, documents_of, find_run
 from app.http.asking import (
     MOST_NUMBER,
     ChatMessage,
@@ -21,7 +21,6 @@ from app.http.asking import (
 from app.http.errors import response_to
 from app.http.examples import Responses, event_stream, problems
 from app.http.links import viewer
-from app.http.replays import documents_of, find_run
 from app.http.routes.completions import known_model
 from app.http.streaming import RunStream, collected
 from app.keys import Grant

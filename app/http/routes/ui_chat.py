@@ -5,11 +5,10 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import ConfigDict, Field, model_validator
 
-from app.http.access import ChatGrant, RunsIn, ServiceIn
+from app.http.access import ChatGrant, RunsIn, ServiceIn, documents_of, may_see
 from app.http.asking import ChatMessage, Knobs, Messages, conversation_of, conversation_of_caller, question_of
 from app.http.examples import event_stream, problems
 from app.http.links import viewer
-from app.http.replays import documents_of, may_see
 from app.http.routes.chat import EXAMPLE, UI_STREAM
 from app.http.streaming import RunStream
 from app.keys import Grant

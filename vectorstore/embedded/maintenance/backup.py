@@ -5,13 +5,12 @@ import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vectorstore.embedded.lock import writer_lock
 from vectorstore.embedded.maintenance import erasure
 from vectorstore.embedded.maintenance.verify import damage_of
 from vectorstore.embedded.truth import read as truth
 from vectorstore.embedded.truth import readers, seal
 from vectorstore.embedded.truth.database import Connection, Database, create_file, table_names
-from vectorstore.embedded.truth.files import sync_folder
+from vectorstore.embedded.truth.files import sync_folder, writer_lock
 from vectorstore.embedded.truth.readers import Address, Version, histories
 from vectorstore.embedded.truth.records import CHUNK_COLUMNS, DOCUMENT_COLUMNS, readers_row
 from vectorstore.embedded.truth.seal import read_meta, write_meta
