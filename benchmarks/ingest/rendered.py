@@ -95,14 +95,15 @@ def rendered(
         made = {kind: file for kind, file in files.items() if file.exists()}
         for kind in files.keys() - made.keys():
             lost[f"not rendered as {kind}"] = lost.get(f"not rendered as {kind}", 0) + 1
-        found.append(
-            Rendered(path, made, reference(json.loads(_place(names[path], "json", cache).read_bytes())))
-        )
+        said = reference(json.loads(_place(names[path], "json", cache).read_bytes()))
+        if any(map(str.strip, said.body)):
+            found.append(Rendered(path, made, said))
     return found, lost
 
 
 def _name(path: Path) -> str:
-    digest = hashlib.sha256(path.read_bytes() + str(path).encode()).hexdigest()[:8]
+    made_by = f"{path} {READERS} {_PRINT}"  # what is changed here is made anew
+    digest = hashlib.sha256(path.read_bytes() + made_by.encode()).hexdigest()[:8]
     return f"{path.stem[:60]}-{digest}"
 
 

@@ -40,7 +40,15 @@ def _inside(data: bytes, random_: random.Random) -> bytes:
     return healthy.zipped(parts)
 
 
-_TOKEN = re.compile(r"<[^<>]{1,300}>|\"[^\"<>]{0,80}\"|\b\d+\b|^[A-Z-]{3,30}[:;]", re.M)
+_TOKENS = (
+    re.compile(r"<([\w:]{1,40})(?: [^<>]{1,200})?>[^<>]{0,300}</\1>"),
+    re.compile(r"<[^<>/][^<>]{0,200}/>"),
+    re.compile(r"\"[^\"<>]{0,80}\""),
+    re.compile(r"\b\d{1,20}\b"),
+    re.compile(r"^[A-Z][\w-]{2,30}[:;]|</?\w{1,20}>|^\W{1,10}", re.M),
+)
+"""What formats are made of: small elements, empty ones, values, numbers, and what begins a line."""
+_ODD = ("", "0", "-3", "x", "1e9", "²", "99999999999", "a b", "#", "../x")
 
 
 def _harmed(data: bytes, random_: random.Random) -> bytes:
@@ -54,28 +62,22 @@ def _harmed(data: bytes, random_: random.Random) -> bytes:
 
 
 def _confused(text: str, random_: random.Random) -> str:
-    """Take out, repeat or exchange a few tags, values and numbers: the file stays one of its kind, and is wrong."""
-    found = list(_TOKEN.finditer(text))
-    for token in sorted(
-        random_.sample(found, min(random_.choice((1, 2, 5)), len(found))), key=lambda it: -it.start()
-    ):
-        start, end = token.span()
-        match random_.randrange(5):
+    """Take out, repeat or exchange a few elements, values or numbers: the file stays one of its kind, and is wrong."""
+    found = list(random_.choice(_TOKENS).finditer(text))
+    chosen = random_.sample(found, min(random_.choice((1, 2, 5)), len(found)))
+    for token in sorted(chosen, key=re.Match.start, reverse=True):
+        is_value = token[0].startswith('"')
+        match random_.randrange(4):
             case 0:
-                new = ""
+                new = '""' if is_value else ""
             case 1:
-                new = token[0] * 2
+                new = token[0] if is_value else token[0] * 2
             case 2:
                 new = random_.choice(found)[0]
-            case 3:
-                new = '""' if token[0].startswith('"') else "-1"
             case _:
-                new = re.sub(
-                    r"\d+|(?<=\")[^\"]+",
-                    random_.choice(("", "0", "-3", "x", "1e9", "²", "99999999999")),
-                    token[0],
-                )
-        text = text[:start] + new + text[end:]
+                odd = random_.choice(_ODD)
+                new = f'"{odd}"' if is_value else re.sub(r"(?<=\")[^\"]+|\b\d+\b", odd, token[0])
+        text = text[: token.start()] + new + text[token.end() :]
     return text
 
 
