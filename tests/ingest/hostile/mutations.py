@@ -2,16 +2,17 @@
 
 import io
 import random
+import re
 import zipfile
 from collections.abc import Iterator
 from functools import cache
 
-from tests.ingest.hostile import healthy
+from tests.ingest.hostile import healthy, seeds
 
 
 def mutated(count: int, *, seed: int = 1) -> Iterator[tuple[str, bytes]]:
-    """Yield `count` damaged files of all types in turn, each with its name."""
-    names = list(healthy.FILES)
+    """Yield `count` damaged files of all types that are read in turn, each with its name."""
+    names = list(seeds.types())
     for at in range(count):
         random_ = random.Random(seed * 1_000_003 + at)
         name = names[at % len(names)]
@@ -19,13 +20,13 @@ def mutated(count: int, *, seed: int = 1) -> Iterator[tuple[str, bytes]]:
         if data.startswith(b"PK") and random_.random() < 0.7:
             data = _inside(data, random_)
         else:
-            data = damaged(data, random_)
+            data = _harmed(data, random_)
         yield f"{at:05d}{name[1:]}", data
 
 
 @cache
 def _original(name: str) -> bytes:
-    return healthy.FILES[name]()
+    return seeds.SEEDS[name]()
 
 
 def _inside(data: bytes, random_: random.Random) -> bytes:
@@ -33,10 +34,51 @@ def _inside(data: bytes, random_: random.Random) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     victim = random_.choice(sorted(parts))
-    parts[victim] = damaged(parts[victim], random_)
+    parts[victim] = _harmed(parts[victim], random_)
     if random_.random() < 0.1:
         del parts[random_.choice(sorted(parts))]
     return healthy.zipped(parts)
+
+
+_TOKENS = (
+    re.compile(r"<([\w:]{1,40})(?: [^<>]{1,200})?>[^<>]{0,300}</\1>"),
+    re.compile(r"<[^<>/][^<>]{0,200}/>"),
+    re.compile(r"\"[^\"<>]{0,80}\""),
+    re.compile(r"\b\d{1,20}\b"),
+    re.compile(r"^[A-Z][\w-]{2,30}[:;]|</?\w{1,20}>|^\W{1,10}", re.M),
+)
+"""What formats are made of: small elements, empty ones, values, numbers, and what begins a line."""
+_ODD = ("", "0", "-3", "x", "1e9", "²", "99999999999", "a b", "#", "../x")
+
+
+def _harmed(data: bytes, random_: random.Random) -> bytes:
+    """Damage bytes or, where they are text, what its format is made of."""
+    if random_.random() < 0.5:
+        try:
+            return _confused(data.decode(), random_).encode()
+        except UnicodeDecodeError:
+            pass
+    return damaged(data, random_)
+
+
+def _confused(text: str, random_: random.Random) -> str:
+    """Take out, repeat or exchange a few elements, values or numbers: the file stays one of its kind, and is wrong."""
+    found = list(random_.choice(_TOKENS).finditer(text))
+    chosen = random_.sample(found, min(random_.choice((1, 2, 5)), len(found)))
+    for token in sorted(chosen, key=re.Match.start, reverse=True):
+        is_value = token[0].startswith('"')
+        match random_.randrange(4):
+            case 0:
+                new = '""' if is_value else ""
+            case 1:
+                new = token[0] if is_value else token[0] * 2
+            case 2:
+                new = random_.choice(found)[0]
+            case _:
+                odd = random_.choice(_ODD)
+                new = f'"{odd}"' if is_value else re.sub(r"(?<=\")[^\"]+|\b\d+\b", odd, token[0])
+        text = text[: token.start()] + new + text[token.end() :]
+    return text
 
 
 def damaged(data: bytes, random_: random.Random) -> bytes:
