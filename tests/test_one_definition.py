@@ -37,7 +37,7 @@ TELLTALES = {
     "short month": (r"(?i)\bfeb\b.{1,4}\bmar\b.{1,4}\bapr\b", {WORDS}),
     "word": (
         r"\A\(?(?:\\w\+{1,2}|\\w\{\d,\}|\[\^\\W_\]\+{1,2})(?:\(\?:.*\)\*\+?)?\)?\Z",
-        {WORDS, "eval/judge/judge.py"},
+        {WORDS, "eval/judge/judge.py", "vectorstore/embedded/projection/tantivy_index.py"},
     ),
     "negation": (
         r"(?i)\A(?!.*\b(?:is|the|was)\b)(?=.*\bnot\b)(?=.*\bnever\b)(?=.*\b(?:no|none|without|neither)\b)",
@@ -48,7 +48,8 @@ TELLTALES = {
 }
 """What gives a second definition away, among a file's strings, and where it may stand.
 
-A page's stretches of text, as they are looked for on it, are no sentences, and the judge's labels no words of a text.
+A page's stretches of text, as they are looked for on it, are no sentences, and the judge's labels no words of a text. The
+word index, documents and questions alike, is cut by tantivy.
 """
 
 

@@ -33,7 +33,10 @@ _EMPHASIS = Marks(
 _LINK = re.compile(r"!?\[([^\[\]\n]*+)\]\([^)\n]{0,1000}+\)")
 _NOTE = re.compile(rf"\[\^\w{{1,8}}\]|(?<!\w){MARKER.pattern}")
 _ESCAPED = re.compile(r"\\([*_#+\-.!$~`<>|(){}\[\]])")
-_ENDED = re.compile(r"[.!?:…。！？؟۔।][\"'“”’»」』)*_]*\Z")
+_ENDED = re.compile(r"[.!?:…。．｡！？：؟۔।։።។။][\"'“”’»」』)）\]】〕》〉*_]*\Z")
+_IDEOGRAPHIC = re.compile(r"[。．｡！？][」』）】〕》〉]*\Z")
+"""An end that no space follows."""
+_EASTERN = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff][」』）】〕》〉]*\Z")
 _RULE = re.compile(r"\A[|\s:-]++\Z")
 
 
@@ -41,11 +44,14 @@ def written(said: Sequence[Line]) -> str:
     """Return sentences as the answer says them, in quotation marks, ending in a full stop, question mark or colon."""
     # White space first: emphasis and links go on over soft line breaks.
     texts = [_row(line) if line.kind == "row" else _prose(" ".join(line.text.split())) for line in said]
-    return quoted(" ".join(_ended(text.rstrip(" ;,\\")) for text in texts))
+    ended = [_ended(text.rstrip(" ;,\\")) for text in texts]
+    return quoted("".join(text if _IDEOGRAPHIC.search(text[-8:]) else f"{text} " for text in ended))
 
 
 def _ended(text: str) -> str:
-    return text if _ENDED.search(text[-8:]) else f"{text}."
+    if _ENDED.search(text[-8:]):
+        return text
+    return f"{text}{'。' if _EASTERN.search(text[-8:]) else '.'}"
 
 
 def _prose(text: str) -> str:

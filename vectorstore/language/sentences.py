@@ -18,7 +18,7 @@ _STOP_OR_QUOTE = re.compile(r"[.!?…。！？\n“”„]")
 _TERMINATORS = ".!?…。！？"
 _IDEOGRAPHIC = "。！？"
 _AFTER = re.compile(
-    rf"(?P<closers>[\"'”’»)*_]{{0,4}})(?P<markers>(?:[ \t]{{0,3}}{MARKER.pattern}){{0,8}})(?P<gap>[ \t]{{0,8}})"
+    rf"(?P<closers>[\"'”’»)」』）】〕》〉*_]{{0,4}})(?P<markers>(?:[ \t]{{0,3}}{MARKER.pattern}){{0,8}})(?P<gap>[ \t]{{0,8}})"
 )
 _NEXT_WORD = re.compile(r"[\"'“„«(]{0,2}(?P<word>[^\W\d_]{0,12})")
 _LINE_HEAD = 9

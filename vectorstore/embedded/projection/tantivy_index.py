@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from vectorstore.embedded.projection.analysis import (
+    ANALYSED,
+    FOLDED,
+    Analysis,
+    analysed_as,
+    compounding,
+    parted,
+)
 from vectorstore.embedded.truth.arrays import Found, Rows, found_nothing
 from vectorstore.embedded.truth.read import IndexedChunk
 from vectorstore.errors import Unavailable
@@ -24,6 +33,7 @@ _IDENTIFIER = re.compile(r"(?<!\w)(?:\w++(?:[-./:@#+]\w++)++|\w[^\W_]*+_\w++|[^\
 """The same for Python, which would begin anew at every letter of a long word."""
 
 _MOST_WORDS = 64
+_MOST_GRAMS = 128
 _MOST_IDENTIFIERS = 16
 
 
@@ -33,23 +43,35 @@ def identifiers(text: str) -> list[str]:
     return list(found)[:_MOST_IDENTIFIERS]
 
 
-def first_words(words: list[str]) -> list[str]:
+def first_words(words: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Keep each word once, and no more than a query can use."""
     return list(dict.fromkeys(words))[:_MOST_WORDS]
 
 
-SCHEMA = 2
+def first_grams(grams: list[str]) -> list[str]:
+    """Keep each pair of letters once, and no more than a query can use."""
+    return list(dict.fromkeys(grams))[:_MOST_GRAMS]
+
+
+SCHEMA = 3
 """Of the fields and of how text becomes words. Files of another schema are made anew: tantivy would refuse to
 open them, or, worse, look for stems among words that were stemmed differently."""
 
-_STEMMED = "stemmed"
+_ANALYSED = "analysed"
 _NAMES = "names"
 _HEAP = 64 << 20
-_LONGEST_WORD = 60
+_LONGEST_WORD = 120
+"""In bytes, of which a letter of most scripts has two or three."""
 
 BOOSTS = {"body": 1.0, "heads": 0.5}
 """The body holds title and headings too: a word in them counts for more than one in the text alone."""
+_INNER_BOOST = 0.2
+"""Of a word that is part of another, as `Antrag` of `Urlaubsantrag`."""
+_PART_BOOST = 0.5
+"""Of the two words that a word of the question is made of."""
 _IDENTIFIER_BOOST = 2.0
+_MORE_FORMS = 0.1
+"""What a word's other forms count beside the one that scores best: a word as it was typed comes before one like it."""
 _FEW_DOCUMENTS = 1_000
 _MUCH = 500_000
 """More occurrences than this are not all scored (3 ms for a million); fewer are."""
@@ -66,6 +88,27 @@ _SEEK = 4
 """What it costs to look one chunk up among a word's occurrences, in occurrences scored one after another."""
 
 
+def _analyze(text: str, steps: tuple[str, ...]) -> list[str]:
+    found: list[str] = _analyzer(steps, plain=text.isascii()).analyze(text)
+    return found
+
+
+@lru_cache(maxsize=128)
+def _analyzer(steps: tuple[str, ...], *, plain: bool) -> Any:
+    import tantivy
+
+    own, tokenizer = tantivy.Filter, tantivy.Tokenizer
+    # Vowels and other marks on letters are part of words; where there are none, the simple one takes less time.
+    builder = tantivy.TextAnalyzerBuilder(tokenizer.simple() if plain else tokenizer.regex(r"[^\W_]+"))
+    first = (own.remove_long(_LONGEST_WORD), own.lowercase())
+    for each in (*first, *(own.ascii_fold() if step == FOLDED else own.stemmer(step) for step in steps)):
+        builder = builder.filter(each)
+    return builder.build()
+
+
+ANALYSIS: Final = Analysis(_analyze)
+
+
 class TantivyIndex:
     """An inverted index in a folder that nobody else writes to."""
 
@@ -75,14 +118,15 @@ class TantivyIndex:
 
         self._tantivy = tantivy
         self._schema = _schema(tantivy)
-        self._stems = _stem_analyzer(tantivy)
         try:
             self._index = tantivy.Index(self._schema, path=str(folder), reuse=True)
-            self._index.register_tokenizer(_STEMMED, self._stems)
+            # No analyser of tantivy's knows the language of a text: it is given words that have been analysed.
+            spaced = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
+            self._index.register_tokenizer(_ANALYSED, spaced)
             self._index.register_tokenizer(_NAMES, _name_analyzer(tantivy))
             # The default would start a thread that watches the folder; a folder here never changes once in use.
             self._index.config_reader(reload_policy="manual")
-            self._searcher = self._index.searcher()
+            self._renew()
         except ValueError as error:
             raise Unavailable(
                 f"The word index in {folder.name!r} cannot be opened: {error}.",
@@ -99,18 +143,43 @@ class TantivyIndex:
         try:
             writer = self._index.writer(heap_size=_HEAP, num_threads=1)
             for each in chunks:
-                writer.add_document(_entry(self._tantivy, each))
+                writer.add_document(self._entry(each))
             writer.commit()
             writer.garbage_collect_files()
             writer.wait_merging_threads()
             self._index.reload()
-            self._searcher = self._index.searcher()
+            self._renew()
         except ValueError as error:
             # What tantivy raises for anything that goes wrong with its files.
             raise Unavailable(
                 f"The word index could not be written: {error}.",
                 "Check that the disk under FOOTNOTE_DATA_DIR has space and works.",
             ) from error
+
+    def _renew(self) -> None:
+        self._searcher = self._index.searcher()
+        held = {code: self._searcher.doc_freq("language", code) for code in ANALYSED}
+        self._languages = sorted((code for code in held if held[code]), key=lambda code: -held[code])
+
+    def _entry(self, each: IndexedChunk) -> Any:
+        entry = self._tantivy.Document()
+        entry.add_unsigned("chunk", each.row)
+        entry.add_unsigned("document", each.document)
+        languages = analysed_as(each.languages, each.chunk.text)
+        for language in languages:
+            entry.add_text("language", language)
+        body = self._add(entry, "body", each.chunk.embedded_text, languages)
+        heads = self._add(entry, "heads", "\n".join((each.title, *each.chunk.headings)), languages)
+        if compounding(languages):
+            entry.add_text("inner", " ".join(ANALYSIS.inner(body, languages)))
+        entry.add_text("names", "\n".join((each.uri, heads, body)))
+        return entry
+
+    def _add(self, entry: Any, field: str, text: str, languages: Sequence[str]) -> str:
+        """Add what is found of a text, and return the text without letters that nothing parts."""
+        text, grams = parted(text)
+        entry.add_text(field, " ".join((*ANALYSIS.tokens(text, languages), *grams)))
+        return text
 
     def search(
         self, text: str, limit: int, *, documents: Rows | None, share: float, readable: Rows | None = None
@@ -178,24 +247,49 @@ class TantivyIndex:
 
     def _terms(self, text: str, readable: Rows | None) -> list[_Term]:
         """Return the terms that the index holds, from analysed words: nothing typed is read as query syntax."""
-        words = first_words(self._stems.analyze(text))
-        terms = [self._term(word, BOOSTS) for word in words]
-        terms += [self._term(name, {"names": _IDENTIFIER_BOOST}) for name in identifiers(text)]
-        if readable is not None:
-            terms = [term if self._is_held(term, readable) else _Term(0, []) for term in terms]
-        misspelt = [word for word, term in zip(words, terms, strict=False) if not term.chunks]
-        unsure = [word for word in misspelt if _may_be_misspelt(word)]
+        text, grams = parted(text)
+        words = first_words(ANALYSIS.forms(text, self._languages))
+        inner = {"inner": _INNER_BOOST} if compounding(self._languages) else {}
+        terms = [self._term(forms, {**BOOSTS, **inner}, readable) for forms in words]
+        # The form that the least was cut from, which is the word as it stands in the index of its own language.
+        missing = [
+            max(forms, key=len, default="")
+            for forms, term in zip(words, terms, strict=True)
+            if not term.chunks
+        ]
+        unsure = [word for word in missing if _may_be_misspelt(word)]
+        terms += [self._term((gram,), BOOSTS, readable) for gram in first_grams(grams)]
+        terms += [self._term((name,), {"names": _IDENTIFIER_BOOST}, readable) for name in identifiers(text)]
+        for pairs in ANALYSIS.compounds(text, self._languages):
+            terms += self._parts(pairs, readable)
         terms += [self._nearly(word) for word in unsure[:_MOST_MISSPELT]]
         return [term for term in terms if term.parts]
 
-    def _term(self, word: str, boosts: Mapping[str, float]) -> _Term:
-        query, found = self._tantivy.Query, {field: self._searcher.doc_freq(field, word) for field in boosts}
-        parts = [
-            query.boost_query(query.term_query(self._schema, field, word, "freq"), boosts[field])
-            for field, chunks in found.items()
-            if chunks
-        ]
-        return _Term(max(found.values()), parts)
+    def _term(self, forms: tuple[str, ...], boosts: Mapping[str, float], readable: Rows | None) -> _Term:
+        """Look for a word's forms; for nothing where none of the readable documents (None: all) holds any."""
+        query, most, parts = self._tantivy.Query, 0, []
+        for field, boost in boosts.items():
+            held = []
+            for form in forms:
+                chunks = self._searcher.doc_freq(field, form)
+                if chunks:
+                    most = max(most, chunks)
+                    term_ = query.term_query(self._schema, field, form, "freq")
+                    held.append(query.boost_query(term_, boost))
+            if held:
+                parts.append(held[0] if len(held) == 1 else query.disjunction_max_query(held, _MORE_FORMS))
+        term = _Term(most, parts)
+        return term if readable is None or self._is_held(term, readable) else _Term(0, [])
+
+    def _parts(self, pairs: list[tuple[str, str]], readable: Rows | None) -> list[_Term]:
+        """Look for the two words of which one is made: both are held, and the shorter one is as long as can be."""
+        boosts = {field: boost * _PART_BOOST for field, boost in BOOSTS.items()}
+        for pair in sorted(pairs, key=lambda pair: -min(map(len, pair))):
+            if all(self._searcher.doc_freq("body", part) for part in pair):
+                terms = [self._term((part,), boosts, readable) for part in pair]
+                if all(term.chunks for term in terms):
+                    return terms
+        return []
 
     def _is_held(self, term: _Term, documents: Rows) -> bool:
         """Say whether one of these documents holds a term: nearly always one of the term's best chunks is theirs."""
@@ -240,7 +334,7 @@ class _Term:
 
 
 def _may_be_misspelt(word: str) -> bool:
-    return len(word) >= _SHORTEST_MISSPELT and word.isascii() and word.isalpha()
+    return len(word) >= _SHORTEST_MISSPELT and word.isalpha()
 
 
 def _among(rows: Rows, documents: Rows) -> npt.NDArray[np.bool_]:
@@ -254,21 +348,11 @@ def _schema(tantivy: Any) -> Any:
     builder.add_unsigned_field("chunk", fast=True)
     builder.add_unsigned_field("document", fast=True, indexed=True)
     for field in BOOSTS:
-        builder.add_text_field(field, tokenizer_name=_STEMMED, index_option="freq")
+        builder.add_text_field(field, tokenizer_name=_ANALYSED, index_option="freq")
+    builder.add_text_field("inner", tokenizer_name=_ANALYSED, index_option="freq")
+    builder.add_text_field("language", tokenizer_name=_ANALYSED, index_option="basic")
     builder.add_text_field("names", tokenizer_name=_NAMES, index_option="freq")
     return builder.build()
-
-
-def _stem_analyzer(tantivy: Any) -> Any:
-    filters = tantivy.Filter
-    return (
-        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-        .filter(filters.remove_long(_LONGEST_WORD))
-        .filter(filters.lowercase())
-        .filter(filters.ascii_fold())
-        .filter(filters.stemmer("english"))
-        .build()
-    )
 
 
 def _name_analyzer(tantivy: Any) -> Any:
@@ -278,13 +362,3 @@ def _name_analyzer(tantivy: Any) -> Any:
         .filter(tantivy.Filter.lowercase())
         .build()
     )
-
-
-def _entry(tantivy: Any, each: IndexedChunk) -> Any:
-    entry = tantivy.Document()
-    entry.add_unsigned("chunk", each.row)
-    entry.add_unsigned("document", each.document)
-    entry.add_text("heads", "\n".join((each.title, *each.chunk.headings)))
-    entry.add_text("body", each.chunk.embedded_text)
-    entry.add_text("names", "\n".join((each.uri, each.title, each.chunk.embedded_text)))
-    return entry

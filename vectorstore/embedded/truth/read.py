@@ -1,5 +1,6 @@
 """Reading the truth: what stands in a generation."""
 
+import json
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from vectorstore.embedded.truth.records import (
     generation_of,
     vector_of,
 )
+from vectorstore.language.detect import language_named
 from vectorstore.types import Chunk, Document, DocumentId, Generation, GenerationInfo, Vector
 
 VISIBLE = "l.added <= ? AND (l.removed IS NULL OR l.removed > ?)"
@@ -46,6 +48,8 @@ class IndexedChunk:
     title: str
     uri: str
     chunk: Chunk
+    languages: tuple[str, ...] = ()
+    """What the document is said to be in."""
 
 
 def head(connection: Connection) -> Head:
@@ -149,13 +153,23 @@ def chunk_rows(connection: Connection, *, after: int, until: int) -> dict[str, R
 def indexed_chunks(connection: Connection, rows: Rows) -> Iterator[IndexedChunk]:
     """Yield what the word search needs of the chunks in these ascending rows."""
     sql = (
-        f"SELECT c.row, d.row, d.title, d.uri, d.id, {CHUNK_COLUMNS} FROM chunks c"
+        "SELECT c.row, d.row, d.title, d.uri, json_quote(json_extract(d.metadata, '$.language')), d.id,"
+        f" {CHUNK_COLUMNS} FROM chunks c"
         " JOIN documents d ON d.row = c.document WHERE c.row IN ({keys}) ORDER BY c.row"
     )
     for start in range(0, len(rows), _BATCH):
         batch: list[int] = rows[start : start + _BATCH].tolist()
-        for row, document, title, uri, ident, *rest in connection.among(sql, batch):
-            yield IndexedChunk(row, document, title, uri, chunk_of(tuple(rest), DocumentId(ident)))
+        for row, document, title, uri, said, ident, *rest in connection.among(sql, batch):
+            chunk = chunk_of(tuple(rest), DocumentId(ident))
+            yield IndexedChunk(row, document, title, uri, chunk, _languages(said))
+
+
+def _languages(said: str) -> tuple[str, ...]:
+    """Return the codes in a metadata value as JSON: a text, or a list."""
+    tags = json.loads(said)
+    return tuple(
+        filter(None, (language_named(str(tag)) for tag in (tags if isinstance(tags, list) else [tags])))
+    )
 
 
 def document_vectors(connection: Connection, row: int) -> list[Vector]:
