@@ -16,3 +16,8 @@ def test_the_newest_release_is_the_version_that_is_built() -> None:
     assert RELEASES[1][0] == __version__
     assert [day for _, day in RELEASES[1:]] == sorted((day for _, day in RELEASES[1:]), reverse=True)
     assert all(date.fromisoformat(day) for _, day in RELEASES[1:])
+
+
+def test_no_page_holds_the_marks_of_a_merge_that_was_never_finished() -> None:
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/**/*.md")]:
+        assert not re.search(r"^(?:<<<<<<<|>>>>>>>) ", page.read_text(encoding="utf-8"), re.M), page
