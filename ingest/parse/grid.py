@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from typing import Final, NamedTuple
 
+from ingest.extract import Unparsable
 from ingest.parse.writer import ExtractWriter
 
 _NUMBER = re.compile(r"\W{0,3}\d[\d\s.,:/'%()+-]*+(?:E[+-]?\d++)?+[^\W\d]{0,4}\W{0,3}|TRUE|FALSE")
 _BARE = re.compile(r"\W{0,3}\d[\d\s.,:/'%()+-]*+\W{0,3}")
 _YEAR = re.compile(r"(?:19|20)\d\d\b")
-_NOTE = re.compile(r"[*†‡(]|\d{1,2}\)|[^\W\d_]++:\s")
+_NOTE = re.compile(r"\A(?:[*†‡(]|\d{1,2}\)|[^\W\d_]++:\s)")
 _GIVEN_NAME = re.compile(
     r"(?!(?:Table|Tabelle|Tableau|Tabla|Tabella|Tabel|Tabela|__Anonymous)_?\w{0,40}\Z)\w"
 )
@@ -21,6 +22,7 @@ _MAX_CUTS: Final = 8
 _LOOKED_AT: Final = 20
 """Rows that tell what stands in a column."""
 _MAX_FILLED: Final = 2_000_000
+_MAX_NAMED: Final = 1_000
 
 
 MAX_ROWS: Final = 200_000
@@ -103,7 +105,9 @@ class _Tables:
         self._writer = writer
         self._rows = grid.rows
         self._spans: dict[int, list[tuple[int, int]]] = {}
+        self._merged: dict[int, list[Area]] = {}
         for area in grid.merged:
+            self._merged.setdefault(area.top, []).append(area)
             if area.right > area.left:
                 for number in range(area.top, area.bottom + 1):
                     self._spans.setdefault(number, []).append((area.left, area.right))
@@ -112,13 +116,15 @@ class _Tables:
         self._place = Area(0, 0, 0, 0)
 
     def write(self) -> None:
-        named = [(table.area, table) for table in self._grid.named]
+        last = max((len(row) for row in self._rows), default=0) - 1
+        told = self._grid.named[:_MAX_NAMED]
+        named = [(table.area._replace(right=min(table.area.right, last)), table) for table in told]
         cut_out: dict[Area, list[list[str]]] = {}
         for area, _ in named:
             cut_out[area] = self._cells(area)
             for row in self._rows[area.top : area.bottom + 1]:
                 row[area.left : area.right + 1] = [""] * len(row[area.left : area.right + 1])
-        whole = Area(0, 0, len(self._rows) - 1, max((len(row) for row in self._rows), default=0) - 1)
+        whole = Area(0, 0, len(self._rows) - 1, last)
         blocks: list[tuple[Area, Named | None]] = [(area, None) for area in self._cut(whole)]
         for area, table in sorted([*blocks, *named], key=lambda found: found[0][:2]):
             if table is None:
@@ -199,11 +205,9 @@ class _Tables:
     # what the rows of one table are
 
     def _write_block(self, area: Area) -> None:
-        if area.left == area.right and not self._told(area):
-            self._write_lines(range(area.top, area.bottom + 1), area)
-            return
         top, bottom = area.top, area.bottom
-        while top <= bottom and self._distinct(top, area) == 1 and not self._told(area._replace(top=top)):
+        listed = area.left == area.right and area.top in (self._grid.filtered, self._grid.frozen - 1)
+        while top <= bottom and self._distinct(top, area) == 1 and not listed:
             top += 1
         self._write_lines(range(area.top, top), area)
         while bottom - top > 1 and self._distinct(bottom, area) == 1 and _is_note(self._first(bottom, area)):
@@ -231,9 +235,8 @@ class _Tables:
         """Return how many rows the file itself marks as the header: frozen, filtered or bold."""
         if area.bottom == area.top:
             return 0
-        bold = area.top
-        while bold <= area.bottom and bold in self._grid.bold:
-            bold += 1
+        tops = range(area.top, area.top + _MAX_HEADER + 1)
+        bold = next((top for top in tops if top not in self._grid.bold), tops.stop)
         for end in (self._grid.filtered + 1, self._grid.frozen, bold):
             if area.top < end <= min(area.bottom, area.top + _MAX_HEADER):
                 return max(end - area.top, self._merged_header(area))
@@ -242,8 +245,9 @@ class _Tables:
     def _merged_header(self, area: Area) -> int:
         """Return how deep a header is by its merged cells: a label over several columns has theirs below it."""
         depth = 1
-        for merged in sorted(self._grid.merged):
-            if not area.top <= merged.top < area.top + depth or not area.left <= merged.left <= area.right:
+        tops = range(area.top, area.top + _MAX_HEADER)
+        for merged in (each for top in tops for each in self._merged.get(top, ())):
+            if merged.top >= area.top + depth or not area.left <= merged.left <= area.right:
                 continue
             below = self._cells(Area(merged.top + 1, merged.left, merged.top + 1, merged.right))
             if merged.right > merged.left and below and all(map(_is_label, filter(None, below[0]))):
@@ -282,6 +286,8 @@ class _Tables:
 
     def _cells(self, area: Area) -> list[list[str]]:
         width = area.right - area.left + 1
+        if width * (area.bottom - area.top + 1) > MAX_CELLS:
+            raise Unparsable("too_large", f"A sheet spreads over more than {MAX_CELLS:,} cells; split it.")
         rows = (row[area.left : area.right + 1] for row in self._rows[area.top : area.bottom + 1])
         return [row + [""] * (width - len(row)) for row in rows]
 
@@ -298,7 +304,7 @@ class _Tables:
         if len(rows) > 1 and area.right < self._place.right:
             return False
         narrow = area.right < self._place.right
-        body = self._waiting[self._header_rows :]
+        body = self._waiting[self._header_rows : self._header_rows + _LOOKED_AT]
         columns = _numeric(body)
         numbers = [at for at, cell in enumerate(rows[0]) if _NUMBER.fullmatch(cell)]
         foreign = bool(set(numbers) - set(columns)) or (not numbers and (bool(columns) or narrow))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 import zipfile
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -376,7 +377,15 @@ def test_what_stays_in_view_or_has_the_filter_is_the_header() -> None:
         for cell in sheet[1]:
             cell.font = Font(bold=True)
 
-    first, second, third = tables(read(workbook(frozen, filtered, bold)))
+    def titled(sheet: Any) -> None:
+        from openpyxl.styles import Font
+
+        filled([["Staff"], ["Name", "Age"], ["Anna", 3]])(sheet)
+        sheet["A1"].font = sheet["A2"].font = sheet["B2"].font = Font(bold=True)
+        sheet.freeze_panes = "A3"
+
+    first, second, third, fourth = tables(read(workbook(frozen, filtered, bold, titled)))
+    assert fourth[0] == ["Name", "Age"]
     assert first[0] == ["Name Code", "2024 7"]
     assert second[0] == ["Made by Ana Name", "on Monday Age"]
     assert third == [["1", "2"], ["5", "6"]]
@@ -588,13 +597,34 @@ def test_a_sheet_spread_too_thin_is_refused_with_a_sentence() -> None:
 
 
 def test_strict_and_macro_workbooks_are_read_and_binary_ones_named() -> None:
-    strict = raw(f"<sheetData><row>{said('One')}</row></sheetData>").replace(b"x", b"x")
-    assert "One" in read(strict, "a.xlsm").text
+    day = '<c t="d"><v>2025-06-03T00:00:00</v></c>'
+    data = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(raw(f"<sheetData><row>{said('Fair')}{day}</row></sheetData>"))) as archive,
+        zipfile.ZipFile(data, "w") as strict,
+    ):
+        for name in archive.namelist():
+            text = archive.read(name).decode()
+            text = text.replace(MAIN, "http://purl.oclc.org/ooxml/spreadsheetml/main")
+            strict.writestr(
+                name, text.replace(OFFICE, "http://purl.oclc.org/ooxml/officeDocument/relationships")
+            )
+    assert "| Fair | 2025-06-03 |" in read(data.getvalue(), "a.xlsm").text
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("xl/workbook.bin", b"\x00")
     with pytest.raises(Unparsable, match="XLSB"):
         read(buffer.getvalue(), "a.xlsb")
+
+
+def test_many_tables_and_merges_take_linear_time() -> None:
+    lines = "Name,Size\n\n" + "".join(f"pipe {n},{n}\n\n" for n in range(20_000))
+    merges = "".join(f'<mergeCell ref="A{n}:B{n}"/>' for n in range(1, 20_000, 4))
+    rows = "".join(f'<row r="{n}">{said("a")}{said("b")}{said("c")}</row>' for n in range(1, 20_000, 2))
+    started = time.process_time()
+    assert len(tables(read(lines.encode(), "a.csv"))[0]) == 20_001
+    read(raw(f"<sheetData>{rows}</sheetData><mergeCells>{merges}</mergeCells>"))
+    assert time.process_time() - started < 8
 
 
 # OpenDocument
