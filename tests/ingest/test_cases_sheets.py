@@ -574,6 +574,15 @@ def test_words_of_charts_and_text_boxes_are_read_and_pictures_said() -> None:
     assert extract.findings == ("The sheet 'S' has pictures (1); what they show was not read.",)
 
 
+def test_a_damaged_drawing_costs_only_itself() -> None:
+    rels = f'<Relationship Id="d" Type="{OFFICE}/drawing" Target="../d.xml"/>'
+    extract = read(
+        raw(f"<sheetData><row>{said('One')}</row></sheetData>", {"xl/d.xml": "<broken"}, rels=rels)
+    )
+    assert "One" in extract.text
+    assert "damaged" in extract.findings[0]
+
+
 def test_raised_digits_are_no_digits_of_the_number() -> None:
     run = '<r><t>10</t></r><r><rPr><vertAlign val="superscript"/></rPr><t>3</t></r><r><t> cells</t></r>'
     assert (

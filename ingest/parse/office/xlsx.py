@@ -135,11 +135,8 @@ def _read_styles(book: _Book, root: Element) -> None:
 
 
 def _properties(book: _Book) -> SimpleNamespace:
-    found: dict[str, str] = {}
-    if "docProps/core.xml" in book.parts:
-        for element in book.read("docProps/core.xml").iter("{*}*"):
-            found[_name(element)] = (element.text or "").strip()
-    return SimpleNamespace(**found)
+    found = book.read("docProps/core.xml").iter("{*}*") if "docProps/core.xml" in book.parts else ()
+    return SimpleNamespace(**{_name(element): (element.text or "").strip() for element in found})
 
 
 def _elements(book: _Book, part: str, *names: str) -> Iterator[Element]:
@@ -220,10 +217,17 @@ def _write_sheet(sheet: _Sheet, book: _Book, writer: ExtractWriter) -> int:
     targets = {identity: target for identity, _, target in related}
     for identity in reader.links:
         writer.link(targets.get(identity, ""))
-    _write_comments(book, related, writer)
-    for _, kind, part in related:
-        if kind == "drawing":
-            _write_drawing(sheet, book, part, writer)
+    try:
+        _write_comments(book, related, writer)
+        for _, kind, part in related:
+            if kind == "drawing":
+                _write_drawing(sheet, book, part, writer)
+    except Unparsable as error:
+        if error.reason != "corrupt":
+            raise
+        writer.finding(
+            f"Comments or drawings of the sheet {sheet.name!r} are damaged; not all of them were read."
+        )
     return reader.uncalculated
 
 
