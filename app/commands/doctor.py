@@ -1,15 +1,16 @@
-"""`footnote doctor`: check what an answer depends on, and say what to do about what is wrong."""
+"""`footnote doctor`: check what an answer depends on, and say what to do; `footnote config`: the settings in force."""
 
 import asyncio
 import base64
 import hashlib
+import json
 import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.machinery import PathFinder
 from importlib.metadata import PackageNotFoundError, distribution, version
 from importlib.util import find_spec
@@ -20,7 +21,7 @@ import typer
 
 from app import __version__
 from app.commands.exit_codes import FINDINGS
-from vectorstore.errors import FootnoteError
+from vectorstore.errors import BadInput, FootnoteError
 
 if TYPE_CHECKING:
     from app.answer.answerer import LanguageModel
@@ -350,3 +351,40 @@ def _language_model() -> Finding:
     return Finding(
         "Language model", "ok", f"{answerer.name} answered in {time.perf_counter() - started:.1f} s"
     )
+
+
+config_app = typer.Typer()
+
+
+@config_app.callback(invoke_without_command=True)
+def config(context: typer.Context) -> None:
+    """Show the settings in force."""
+    if context.invoked_subcommand is None:
+        show(origin=False, as_json=False)
+
+
+@config_app.command()
+def show(
+    origin: bool = typer.Option(False, "--origin", help="Say where each value comes from."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object per setting, in a list."),
+) -> None:
+    """List every setting with its value, then what is wrong with them (exit 1); secrets are masked."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from app.configuration import check, settings
+
+    rows = settings()
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
+    else:
+        table = Table("Setting", "Value", *(["From"] if origin else []), box=None, pad_edge=False)
+        for row in rows:
+            table.add_row(row.names[0], row.value or "—", *([row.origin] if origin else []))
+        Console(soft_wrap=True).print(table)
+    try:
+        for passed_over in check():
+            typer.echo(passed_over, err=True)
+    except BadInput as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(FINDINGS) from error

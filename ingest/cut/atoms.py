@@ -53,6 +53,7 @@ _WHOLE = {"list": 0.6, "code": 1.5, "table": 0.3}
 
 _ITEM = re.compile(rf"\n(?=[^\S\n]*(?:{BULLET}|{ENUMERATOR})\s)")
 _NEWLINE = re.compile(r"\n+")
+_BAR = re.compile(r"(?<!\\)\|")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ class Atom:
     """A piece of a block, [start, end) in the extracted text; a block's atoms tile it.
 
     `weight` is its tokens, `cost` what it costs to begin a chunk here (0: between blocks), and `lead` what a
-    chunk that begins here must repeat (a cut table's header row), weighing `lead_weight`.
+    chunk that begins here must repeat (a cut table's header row), weighing `lead_weight`. One that is `alone`
+    shares no chunk: what it repeats is for itself only.
     """
 
     start: int
@@ -71,6 +73,7 @@ class Atom:
     weight: int = 0
     lead: str = ""
     lead_weight: int = 0
+    alone: bool = False
 
 
 def atoms_of(blocks: Sequence[Block], text: str, *, tokens: TokenCount, limit: int) -> list[Atom]:
@@ -88,7 +91,8 @@ def coarser(atoms: Sequence[Atom], *, least: int) -> list[Atom]:
     found: list[Atom] = []
     first, end, weight = atoms[0], atoms[0].end, atoms[0].weight
     for atom in atoms[1:]:
-        if atom.kind != first.kind or atom.kind == "heading" or weight + atom.weight > least:
+        apart = atom.kind != first.kind or atom.kind == "heading" or first.alone or atom.alone
+        if apart or weight + atom.weight > least:
             found.append(replace(first, end=end, weight=weight))
             first, weight = atom, 0
         end, weight = atom.end, weight + atom.weight
@@ -115,18 +119,75 @@ def _cost_between(blocks: Sequence[Block], number: int, text: str) -> float:
 def _cut_block(block: Block, text: str, *, number: int, tokens: TokenCount, limit: int) -> Iterator[Atom]:
     start, end = block.span.start, block.span.end
     header = _table_header(text[start:end]) if block.kind == "table" else ""
-    while header and tokens.between(start, start + len(header)) > limit // 3:
-        header = header.rstrip("| \t").rpartition("|")[0]
     header_weight = tokens.between(start, start + len(header)) if header else 0
+    by_cells = header_weight > limit // 3
     cost = _LINE if block.kind in _WHOLE else _SENTENCE
     if tokens.between(start, end) <= limit:
         cost += _WHOLE.get(block.kind, 0.0)
+        by_cells = False
     edges = [start, *_cuts(block, text), end]
+    if by_cells or (
+        header and tokens.between(*edges[:2]) > limit
+    ):  # the first row is not cut with its header
+        rule = text.index("\n", start + len(header) + 1, end)
+        edges[1:1] = [rule + 1] if rule + 1 < edges[1] else []
     for begin, stop in pairwise(edges):
-        for a, b in _pieces(begin, stop, text=text, tokens=tokens, limit=limit - header_weight):
-            lead, lead_weight = (header, header_weight) if a > start else ("", 0)
+        if header and begin > start and (by_cells or tokens.between(begin, stop) > limit - header_weight):
+            row = _cells_apart(
+                (begin, stop), (start, start + len(header)), text=text, tokens=tokens, limit=limit
+            )
+            for a, b, lead, lead_weight in row:
+                forced = cost if a == begin else _FORCED
+                weight = tokens.between(a, b)
+                yield Atom(a, b, number, block.kind, forced, weight, lead, lead_weight, alone=True)
+            continue
+        room = limit if by_cells else limit - header_weight
+        for a, b in _pieces(begin, stop, text=text, tokens=tokens, limit=room):
+            lead, lead_weight = (header, header_weight) if a > start and not by_cells else ("", 0)
             weight = tokens.between(a, b)
             yield Atom(a, b, number, block.kind, cost if a == begin else _FORCED, weight, lead, lead_weight)
+
+
+def _cells_apart(
+    row: tuple[int, int], header: tuple[int, int], *, text: str, tokens: TokenCount, limit: int
+) -> Iterator[tuple[int, int, str, int]]:
+    """Cut a row too wide for one chunk between cells: start, end, what is repeated, and what that weighs.
+
+    Repeated are the header of the cells, and the row's first cell: it says what the row is about.
+    """
+    cells, heads = _cells(text, *row), _cells(text, *header)
+    if len(cells) != len(heads):
+        cells, heads = [row], [header]
+    first = (*heads[0], *cells[0])
+    own = tokens.between(*heads[0]) + tokens.between(*cells[0])
+    if own > limit // 4:
+        first, own = (0, 0, 0, 0), 0
+    at = 0
+    while at < len(cells):
+        a, head, after = cells[at][0], heads[at][0], at + 1
+        while (
+            after < len(cells)
+            and own + tokens.between(a, cells[after][1]) + tokens.between(head, heads[after][1])
+            <= limit * 3 // 4
+        ):
+            after += 1
+        above, weight = text[head : heads[after - 1][1]], tokens.between(head, heads[after - 1][1])
+        if after == at + 1 and weight > limit // 3:
+            above, weight = "", 0
+        lead = f"{above}|"
+        if at and own:
+            lead = f"{text[first[0] : first[1]]}{above}|\n{text[first[2] : first[3]]}|"
+            weight += own
+        lead, weight = (lead, weight + 4) if lead != "|" else ("", 0)
+        start, end = a if at else row[0], cells[after - 1][1] if after < len(cells) else row[1]
+        for begin, stop in _pieces(start, end, text=text, tokens=tokens, limit=limit - weight):
+            yield begin, stop, lead, weight
+        at = after
+
+
+def _cells(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Return where each cell of a table's line begins, with the bar in front of it, and ends."""
+    return list(pairwise(match.start() for match in _BAR.finditer(text, start, end))) or [(start, end)]
 
 
 def _cuts(block: Block, text: str) -> list[int]:
@@ -164,7 +225,7 @@ def _word_start(text: str, wanted: int, *, floor: int) -> int:
 
 
 def _table_header(table: str) -> str:
-    """Return a Markdown table's header row, empty if it has none."""
+    """Return a Markdown table's header row, empty if it has none or nothing stands in it."""
     header, _, rest = table.partition("\n")
     rule = rest.partition("\n")[0].strip()
-    return header if rule and set(rule) <= set("|-: ") else ""
+    return header if rule and set(rule) <= set("|-: ") and header.strip("| ") else ""

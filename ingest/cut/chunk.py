@@ -102,7 +102,7 @@ def segments(atoms: Sequence[Atom], *, target: int, limit: int) -> list[tuple[in
         before = sizes[start] - atom.lead_weight
         for end in range(start + 1, len(atoms) + 1):
             size = sizes[end] - before
-            if size > limit and end > start + 1:
+            if end > start + 1 and (size > limit or atom.alone or atoms[end - 1].alone):
                 break
             price = base + (size / target - 1.0) ** 2
             if price < best[end]:
@@ -120,7 +120,7 @@ def _walk_back(came_from: Sequence[int]) -> list[tuple[int, int]]:
     return ranges[::-1]
 
 
-CHUNKER = "structure-4"
+CHUNKER = "structure-5"
 """Changes whenever the same text would give other chunks; part of every document's digest."""
 
 

@@ -49,6 +49,8 @@ _BY_PART: Final = {
 _BY_MIMETYPE: Final = {
     "application/epub+zip": "application/epub+zip",
     "application/vnd.oasis.opendocument.text": "application/vnd.oasis.opendocument.text",
+    "application/vnd.oasis.opendocument.spreadsheet": "application/vnd.oasis.opendocument.spreadsheet",
+    "application/vnd.oasis.opendocument.spreadsheet-template": "application/vnd.oasis.opendocument.spreadsheet",
 }
 
 
@@ -74,6 +76,8 @@ def _kind(archive: zipfile.ZipFile) -> str:
     for part, media_type in _BY_PART.items():
         if part in names:
             return media_type
+    if "xl/workbook.bin" in names:
+        raise Unparsable("unsupported", "The file is a binary Excel workbook (XLSB); save it as XLSX.")
     if "mimetype" in names:
         declared = archive.read("mimetype").decode("ascii", "replace").strip()
         if declared in _BY_MIMETYPE:
@@ -129,6 +133,7 @@ ENDINGS: Final = frozenset(
         *_TEXT_NAMES,
         *SUFFIXES,
         *("txt", "text", "log", "xml", "pdf", "rtf", "epub", "odt", "docx", "pptx", "xlsx"),
+        *("xlsm", "xltx", "xltm", "ods", "ots"),
     }
 )
 """The endings of names that are read here; a plug-in gets none of them."""

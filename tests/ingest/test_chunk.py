@@ -141,13 +141,18 @@ def test_table_is_cut_between_rows_and_repeats_its_header() -> None:
     assert sum(chunk.text.count("item") for chunk in chunks) == 30
 
 
-def test_header_wider_than_a_chunk_leaves_room_for_rows() -> None:
+def test_each_cell_of_a_row_wider_than_a_chunk_stands_under_its_header_and_beside_the_first_cell() -> None:
     header = "| " + " | ".join(f"column number {i}" for i in range(60)) + " |"
-    row = "| " + " | ".join(str(i) for i in range(60)) + " |"
+    row = "| Press | " + " | ".join(str(1000 + i) for i in range(1, 60)) + " |"
     chunks = cut(extract(("table", "\n".join([header, "|" + " --- |" * 60, row, row]))))
     embedder = WordEmbedder()
     assert all(embedder.count_tokens(chunk.embedded_text) <= 64 for chunk in chunks)
-    assert all(len(chunk.text) > 20 for chunk in chunks)
+    for column in range(1, 60):
+        found = [chunk for chunk in chunks if f"| {1000 + column}" in chunk.text]
+        assert len(found) == 2
+        for chunk in found:
+            assert f"| column number {column} |" in chunk.context
+            assert "Press" in chunk.embedded_text
 
 
 def test_page_is_the_one_the_chunk_starts_on() -> None:

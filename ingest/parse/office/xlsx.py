@@ -1,134 +1,400 @@
-"""XLSX: each sheet a heading and its tables, numbers and dates as the sheet shows them."""
+"""XLSX: each sheet a heading and its tables, every cell as the sheet shows it, then what lies on and around the cells."""
 
 import re
-from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time, timedelta
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from io import BytesIO
-from typing import Any, Final
+from posixpath import dirname, join, normpath
+from types import SimpleNamespace
+from typing import Any, Final, NamedTuple, TypeVar
 
 from ingest.extract import Extract, Limits, RawFile, Unparsable
+from ingest.parse.grid import (
+    MAX_CELLS,
+    MAX_COLUMNS,
+    MAX_ROWS,
+    Area,
+    Grid,
+    Named,
+    area_of,
+    column_of,
+    tell_hidden,
+    tell_uncalculated,
+    write_grid,
+)
+from ingest.parse.html.markup import Element, read_xml
 from ingest.parse.metadata import core_properties
+from ingest.parse.office.format_code import BUILT_IN
+from ingest.parse.office.number_format import shown, shown_text
 from ingest.parse.writer import ExtractWriter
 
-_QUOTED = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\[\]-]*+)[^\[\]]*+\]|\[[^\[\]]*+\]|_.|\*.')
-_DIGITS = re.compile(r"[#0?][#0?,]*(?:\.([#0?]+))?")
+_LAST_ROW: Final = 1_048_576
+_T = TypeVar("_T")
+_HEADER_PARTS = re.compile(r'&(?:"[^"]*+"|K[0-9A-F]{6}|K\d\d[+-]\d{3}|\d{1,3}|[BIUESXYPNDTGZ])', re.I)
+_HEADER_PLACES = re.compile(r"&[LCR]", re.I)
+_LINKED = re.compile(r'HYPERLINK\("([^"]++)"')
+_THREADED: Final = "[Threaded comment]"
+_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+_SUPERSCRIPT: Final = {"superscript": "^", "subscript": "_"}
 
 
-def shown(value: object, number_format: str) -> str:
-    """Return a cell's value as text."""
-    match value:
-        case bool():
-            return str(value).upper()
-        case datetime():
-            return _moment(value)
-        case date() | time():
-            return value.isoformat()
-        case timedelta():
-            return str(value)
-        case int() | float():
-            return _number(value, number_format or "General")
-        case _:
-            return str(value)
+@dataclass(slots=True)
+class _Book:
+    """The parts of a workbook, and what all its sheets share."""
+
+    archive: zipfile.ZipFile
+    parts: frozenset[str]
+    strings: list[str] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+    """The number format of each cell style."""
+    bold: list[bool] = field(default_factory=list)
+    since_1904: bool = False
+    recalculates: bool = False
+    """Whether it asks to be calculated when it is opened: zeros of its formulas may be no results."""
+
+    def read(self, part: str) -> Element:
+        return read_xml(self.archive.read(part))
+
+    def related(self, part: str, kind: str = "") -> Iterator[tuple[str, str, str]]:
+        """Yield id, kind and target of what a part refers to; the target is a part or an address."""
+        rels = f"{dirname(part)}/_rels/{part.rpartition('/')[2]}.rels".lstrip("/")
+        if rels not in self.parts:
+            return
+        for relation in self.read(rels).iter("{*}Relationship"):
+            target = relation.get("Target", "")
+            found = relation.get("Type", "").rpartition("/")[2]
+            if relation.get("TargetMode") != "External":
+                target = normpath(join(dirname(part), target)) if target[:1] != "/" else target[1:]
+                if target not in self.parts:
+                    continue
+            if not kind or found == kind:
+                yield relation.get("Id", ""), found, target
 
 
-def _moment(value: datetime) -> str:
-    if value.time() == time(0):
-        return value.date().isoformat()
-    return value.strftime("%Y-%m-%d %H:%M" if value.second == 0 else "%Y-%m-%d %H:%M:%S")
-
-
-def _number(value: float, number_format: str) -> str:
-    sections = number_format.split(";")
-    section = sections[1] if value < 0 and len(sections) > 1 else sections[0]
-    literals = _QUOTED.sub(lambda match: match[1] or match[2] or match[3] or "", section)
-    pattern = _DIGITS.search(_QUOTED.sub("", section))
-    if pattern is None or "General" in section or "E+" in section:
-        return _general(value)
-    decimals = len(pattern[1] or "")
-    percent = "%" in section
-    size = abs(value) * (100 if percent else 1)
-    digits = f"{size:,.{decimals}f}" if "," in pattern[0] else f"{size:.{decimals}f}"
-    around = _DIGITS.search(literals)
-    before, after = (literals[: around.start()], literals[around.end() :]) if around else ("", "")
-    sign = "-" if value < 0 and len(sections) == 1 and float(digits.replace(",", "")) else ""
-    return f"{sign}{before}{digits}{after}".strip()
-
-
-def _general(value: float) -> str:
-    if isinstance(value, int) or (value.is_integer() and abs(value) < 1e15):
-        return str(int(value))
-    return f"{value:.10g}"
-
-
-_MAX_ROWS: Final = 200_000
-_MAX_COLUMNS: Final = 500
-_MAX_EMPTY: Final = 2_000
-_MIN_NOTE: Final = 40
+class _Sheet(NamedTuple):
+    name: str
+    state: str
+    part: str
 
 
 def parse(source: RawFile, limits: Limits) -> Extract:
     """Read a workbook: the values, as last calculated."""
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        book: Any = openpyxl.load_workbook(
-            BytesIO(source.data), read_only=True, data_only=True, keep_links=False
-        )
-    except (InvalidFileException, KeyError, ValueError, TypeError) as error:
-        raise Unparsable("corrupt", "The workbook is damaged; open it and save it again.") from error
     writer = ExtractWriter(limits)
-    for sheet in book.worksheets:
-        writer.heading(sheet.title, 1)
-        if sheet.sheet_state != "visible":
-            writer.finding(f"The sheet {sheet.title!r} is hidden in the workbook; it was read.")
-        for region in _regions(_rows(sheet, writer)):
-            _write_region(region, writer)
-    title, modified, metadata = core_properties(book.properties)
-    book.close()
+    try:
+        with zipfile.ZipFile(BytesIO(source.data)) as archive:
+            book = _Book(archive, frozenset(archive.namelist()))
+            count = sum(_write_sheet(sheet, book, writer) for sheet in _opened(book, writer))
+            tell_uncalculated(count, writer)
+            properties = _properties(book)
+    except (zipfile.BadZipFile, KeyError, ValueError, IndexError, SyntaxError) as error:
+        raise Unparsable("corrupt", "The workbook is damaged; open it and save it again.") from error
+    title, modified, metadata = core_properties(properties)
     return writer.finish(source.media_type, title=title, modified=modified, metadata=metadata, headed=False)
 
 
-def _rows(sheet: Any, writer: ExtractWriter) -> Iterator[list[str]]:
-    empty = 0
-    for number, row in enumerate(sheet.iter_rows(max_col=_MAX_COLUMNS), 1):
-        if number > _MAX_ROWS:
-            writer.finding(
-                f"The sheet {sheet.title!r} has more than {_MAX_ROWS:,} rows; the rest was left out."
-            )
+def _opened(book: _Book, writer: ExtractWriter) -> list[_Sheet]:
+    """Read what the sheets share, and return them."""
+    path = "xl/workbook.xml"
+    related = {identity: (kind, target) for identity, kind, target in book.related(path)}
+    for kind, target in related.values():
+        if kind == "sharedStrings":
+            book.strings = [_rich(item, writer) for item in _elements(book, target, "si")]
+        elif kind == "styles":
+            _read_styles(book, book.read(target))
+    root = book.read(path)
+    for properties in root.iter("{*}workbookPr"):
+        book.since_1904 = _is_true(properties.get("date1904"))
+    for calculation in root.iter("{*}calcPr"):
+        book.recalculates = _is_true(calculation.get("fullCalcOnLoad"))
+    sheets = []
+    for sheet in root.iter("{*}sheet"):
+        kind, target = related.get(_related(sheet), ("", ""))
+        name = sheet.get("name", "")
+        if kind in ("worksheet", "chartsheet", "dialogsheet"):
+            sheets.append(_Sheet(name, sheet.get("state", "visible"), target))
+        else:
+            writer.finding(f"The sheet {name!r} is a {kind or 'missing part'}; it was not read.")
+    return sheets
+
+
+def _read_styles(book: _Book, root: Element) -> None:
+    codes = dict(BUILT_IN)
+    for code in root.iter("{*}numFmt"):
+        codes[int(code.get("numFmtId", "0"))] = code.get("formatCode", "")
+    fonts = [
+        any(_is_true(bold.get("val", "1")) for bold in font.iter("{*}b"))
+        for fonts in root.iter("{*}fonts")
+        for font in fonts.iter("{*}font")
+    ]
+    for formats in root.iter("{*}cellXfs"):
+        for style in formats.iter("{*}xf"):
+            book.codes.append(codes.get(int(style.get("numFmtId", "0")), "General"))
+            font = int(style.get("fontId", "0"))
+            book.bold.append(font < len(fonts) and fonts[font])
+
+
+def _properties(book: _Book) -> SimpleNamespace:
+    found = book.read("docProps/core.xml").iter("{*}*") if "docProps/core.xml" in book.parts else ()
+    return SimpleNamespace(**{_name(element): (element.text or "").strip() for element in found})
+
+
+def _elements(book: _Book, part: str, *names: str) -> Iterator[Element]:
+    """Yield a part's elements of these names, each freed when the next comes."""
+    from lxml import etree
+
+    if b"<!ENTITY" in book.archive.open(part).read(4096):
+        raise ValueError
+    options: dict[str, Any] = {
+        "resolve_entities": False,
+        "no_network": True,
+        "load_dtd": False,
+        "huge_tree": False,
+    }
+    with book.archive.open(part) as stream:
+        found = etree.iterparse(stream, tag=[f"{{*}}{name}" for name in names], **options)
+        for _, element in found:
+            yield element
+            element.clear(keep_tail=False)
+            while element.getprevious() is not None:
+                del element.getparent()[0]
+
+
+def _rich(item: Element, writer: ExtractWriter) -> str:
+    """Return a cell's text; raised and lowered letters are marked, how East Asian words are read is left out."""
+    parts: list[str] = []
+    for element in item:
+        name = _name(element)
+        if name == "t":
+            parts.append(element.text or "")
+        elif name == "r":
+            text = "".join(found.text or "" for found in element.iter("{*}t"))
+            marks = [_SUPERSCRIPT.get(found.get("val", ""), "") for found in element.iter("{*}vertAlign")]
+            raised = "".join(marks)
+            joined = raised and parts and parts[-1] and not parts[-1][-1].isspace() and text.strip()
+            parts.append(f"{raised}{text}" if joined else text)
+        elif name == "rPh":
+            writer.leave_out("reading aid", "".join(found.text or "" for found in element.iter("{*}t")))
+    return _unescaped("".join(parts))
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text) if "_x" in text else text
+
+
+def _name(element: Element) -> str:
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def _related(element: Element) -> str:
+    """Return the id of what an element refers to."""
+    return next((value for key, value in element.attrib.items() if key.endswith("}id")), "")
+
+
+def _is_true(value: str | None) -> bool:
+    return value in ("1", "true", "on")
+
+
+def _write_sheet(sheet: _Sheet, book: _Book, writer: ExtractWriter) -> int:
+    """Write a sheet; return how many of its formulas have no result."""
+    writer.heading(sheet.name, 1)
+    if sheet.state != "visible":
+        writer.finding(f"The sheet {sheet.name!r} is hidden in the workbook; it was read.")
+    reader = _Reader(sheet, book, writer)
+    reader.read()
+    related = list(book.related(sheet.part))
+    for _, kind, part in related:
+        if kind == "table":
+            table = book.read(part)
+            header_rows = int(table.get("headerRowCount", "1"))
+            reader.grid.named += [
+                Named(area, table.get("displayName", ""), header_rows) for area in _areas(table)
+            ]
+    tell_hidden(sheet.name, reader.grid, reader.hidden_rows, reader.hidden, writer)
+    write_grid(reader.grid, writer)
+    for text in reader.around:
+        writer.paragraph(text)
+    targets = {identity: target for identity, _, target in related}
+    for identity in reader.links:
+        writer.link(targets.get(identity, ""))
+    try:
+        _write_comments(book, related, writer)
+        for _, kind, part in related:
+            if kind == "drawing":
+                _write_drawing(sheet, book, part, writer)
+    except Unparsable as error:
+        if error.reason != "corrupt":
+            raise
+        writer.finding(
+            f"Comments or drawings of the sheet {sheet.name!r} are damaged; not all of them were read."
+        )
+    return reader.uncalculated
+
+
+class _Reader:
+    """Reads what one pass over a sheet's XML finds."""
+
+    def __init__(self, sheet: _Sheet, book: _Book, writer: ExtractWriter) -> None:
+        self.grid = Grid([])
+        self.around: list[str] = []
+        self.links: list[str] = []
+        self.hidden: set[int] = set()
+        """Columns, with content or without."""
+        self.hidden_rows = 0
+        self.uncalculated = 0
+        self._sheet = sheet
+        self._book = book
+        self._writer = writer
+        self._shared: dict[str, tuple[str, str]] = {}
+        self._rows = self._cells = 0
+
+    def read(self) -> None:
+        read: dict[str, Callable[[Element], object]] = {
+            "row": self._read_row,
+            "mergeCell": lambda found: self.grid.merged.extend(_areas(found)),
+            "col": self._read_view,
+            "hyperlink": lambda found: self.links.append(_related(found)),
+            "pane": self._read_view,
+            "autoFilter": self._read_view,
+            "headerFooter": lambda found: self.around.extend(dict.fromkeys(map(_page_text, found))),
+            "dataValidation": lambda found: self.around.append(
+                f"{found.get('promptTitle', '')} {found.get('prompt', '')}".strip()
+            ),
+        }
+        for element in _elements(self._book, self._sheet.part, *read):
+            read[_name(element)](element)
+        if self._rows > MAX_ROWS:
+            left = f"has more than {MAX_ROWS:,} rows; {self._rows - MAX_ROWS:,} were left out."
+            self._writer.finding(f"The sheet {self._sheet.name!r} {left}")
+
+    def _read_view(self, element: Element) -> None:
+        """Read what is hidden, stays in view or has the filter's buttons."""
+        if _name(element) == "col" and _is_true(element.get("hidden")):
+            self.hidden.update(range(int(element.get("min")) - 1, min(int(element.get("max")), MAX_COLUMNS)))
+        if element.get("state", "").startswith("frozen"):
+            self.grid.frozen = int(float(element.get("ySplit", "0")))
+        for area in _areas(element):
+            self.grid.filtered = area.top
+
+    def _read_row(self, element: Element) -> None:
+        row: list[str] = []
+        bold = True
+        column = -1
+        for cell in element:
+            reference = cell.get("r", "")
+            column = column_of(reference) if reference else column + 1
+            if text := self._text(cell, reference):
+                row += [""] * (column + 1 - len(row))
+                row[column] = text
+                bold = bold and self._style(cell, self._book.bold, missing=False)
+        rows = self.grid.rows
+        number = int(element.get("r") or len(rows) + 1) - 1
+        if not row:
             return
-        cells = ["" if cell.value is None else shown(cell.value, cell.number_format) for cell in row]
-        empty = 0 if any(cells) else empty + 1
-        if empty > _MAX_EMPTY:  # formatted to the end of the sheet
+        if number < len(rows):
+            raise ValueError
+        self._rows += 1
+        self._cells += len(row)
+        if self._rows > MAX_ROWS:
+            self._writer.leave_out("rows beyond the limit", "\t".join(row), self._sheet.name)
             return
-        yield cells
+        if self._cells > MAX_CELLS or number > _LAST_ROW:
+            raise Unparsable("too_large", f"A sheet spreads over more than {MAX_CELLS:,} cells; split it.")
+        rows += [[] for _ in range(number - len(rows))]
+        rows.append(row)
+        if bold:
+            self.grid.bold.add(number)
+        self.hidden_rows += _is_true(element.get("hidden"))
+
+    def _style(self, cell: Element, kinds: list[_T], *, missing: _T) -> _T:
+        style = int(cell.get("s", "0"))
+        return kinds[style] if style < len(kinds) else missing
+
+    def _text(self, cell: Element, reference: str) -> str:
+        parts = {_name(part): part for part in cell}
+        kind = cell.get("t", "n")
+        value = parts["v"].text if "v" in parts else None
+        if "f" in parts:
+            formula = parts["f"].text or ""
+            if formula and parts["f"].get("si"):
+                self._shared[parts["f"].get("si")] = (formula, reference)
+            if linked := _LINKED.search(formula):
+                self._writer.link(linked[1])
+            never = value is None or (kind == "n" and value == "0" and self._book.recalculates)
+            if never and kind != "str":
+                self.uncalculated += 1
+                return self._formula(formula, parts["f"].get("si", ""), reference)
+        if "is" in parts:
+            return _rich(parts["is"], self._writer).strip()
+        if value is None:
+            return ""
+        return self._shown(value, kind, self._style(cell, self._book.codes, missing="General"), reference)
+
+    def _shown(self, value: str, kind: str, code: str, reference: str) -> str:
+        if kind == "b":
+            return "TRUE" if _is_true(value) else "FALSE"
+        if kind in ("d", "e"):
+            return value.removesuffix("T00:00:00")
+        if kind == "n":
+            if code == "General" and value.isdecimal():
+                return value
+            text, seen = value, shown(value, code, since_1904=self._book.since_1904)
+        else:
+            text = self._book.strings[int(value)] if kind == "s" else _unescaped(value)
+            seen = shown_text(text, code)
+        if not seen.strip() and text.strip():
+            self._writer.leave_out("hidden by its number format", text, f"{self._sheet.name}!{reference}")
+        return seen.strip()
+
+    def _formula(self, formula: str, group: str, reference: str) -> str:
+        if not formula and group in self._shared:
+            from openpyxl.formula.translate import Translator
+
+            first, at = self._shared[group]
+            return str(Translator(f"={first}", at).translate_formula(reference))
+        return f"={formula}" if formula else "= (a formula)"
 
 
-def _regions(rows: Iterator[list[str]]) -> Iterator[list[list[str]]]:
-    """Part a sheet at empty rows: each part is a table of its own."""
-    region: list[list[str]] = []
-    for row in rows:
-        if any(row):
-            region.append(row)
-        elif region:
-            yield region
-            region = []
-    if region:
-        yield region
+def _areas(element: Element) -> list[Area]:
+    area = area_of(element.get("ref", ""))
+    return [area] if area else []
 
 
-def _write_region(rows: Sequence[list[str]], writer: ExtractWriter) -> None:
-    at = 0
-    # lines of one cell above a table are its title
-    while at < len(rows) and sum(map(bool, rows[at])) == 1 and (at == 0 or len(rows) > at + 1):
-        writer.paragraph(next(cell for cell in rows[at] if cell))
-        at += 1
-    end = len(rows)
-    while (
-        end - at > 2 and sum(map(bool, rows[end - 1])) == 1 and len(max(rows[end - 1], key=len)) > _MIN_NOTE
-    ):
-        end -= 1
-    if at < end:
-        writer.table(rows[at:end])
-    for row in rows[end:]:  # notes below a table
-        writer.paragraph(max(row, key=len))
+def _page_text(part: Element) -> str:
+    """Return what a page's header or footer says, without its codes."""
+    text = (part.text or "").replace("&&", "\0")
+    pieces = (_HEADER_PARTS.sub("", piece) for piece in _HEADER_PLACES.split(text))
+    return " ".join(" ".join(pieces).replace("&A", "").replace("&F", "").replace("\0", "&").split())
+
+
+def _write_comments(book: _Book, related: list[tuple[str, str, str]], writer: ExtractWriter) -> None:
+    """Write the comments on a sheet's cells; of a conversation each turn."""
+    found = [(kind, book.read(part)) for _, kind, part in related if kind in ("comments", "threadedComment")]
+    threaded = any(kind == "threadedComment" for kind, _ in found)
+    for _, root in found:
+        for comment in root.iter("{*}comment", "{*}threadedComment"):
+            text = "".join(_rich(part, writer) or part.text or "" for part in comment.iter("{*}text")).strip()
+            if text and not (threaded and text.startswith(_THREADED)):
+                writer.paragraph(f"Comment on {comment.get('ref', '')}: {text}")
+
+
+def _write_drawing(sheet: _Sheet, book: _Book, part: str, writer: ExtractWriter) -> None:
+    """Write the words of text boxes, diagrams and charts; pictures are counted."""
+    root = book.read(part)
+    pictures = list(root.iter("{*}pic"))
+    for picture in pictures:
+        for named in picture.iter("{*}cNvPr"):
+            writer.paragraph(named.get("descr", ""))
+    found = list(root.iter("{*}txBody"))
+    for _, kind, target in book.related(part):
+        if kind == "chart":
+            found += book.read(target).iter("{*}title")
+            found += [book.read(shapes) for _, _, shapes in book.related(target, "chartUserShapes")]
+        elif kind == "diagramData":
+            found.append(book.read(target))
+    for words in found:
+        for paragraph in words.iter("{*}p"):
+            writer.paragraph("".join(text.text or "" for text in paragraph.iter("{*}t")))
+    if pictures:
+        what = f"has pictures ({len(pictures)}); what they show was not read."
+        writer.finding(f"The sheet {sheet.name!r} {what}")
