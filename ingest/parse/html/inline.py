@@ -97,6 +97,8 @@ class HtmlInline(ABC):
         if element.tag in SILENT:
             return
         seen = self._styles.seen(element, self._seen)
+        if seen is None and self._frames.is_most(element):
+            seen = self._seen  # a page whose program shows what its stylesheet hides
         if seen is None:
             self._hide(words_of(element))
         elif not self._frames.leaves_out(element):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from ingest.extract import Unparsable
@@ -41,21 +42,21 @@ def read_html(text: str) -> Element:
 
     """
     from lxml import etree
-    from lxml.html import HTMLParser, document_fromstring
 
     # huge_tree: without it libxml2 silently drops what stands deeper than 256 levels, and all that follows
-    parser = HTMLParser(
+    parser = etree.HTMLParser(
         no_network=True, huge_tree=True, remove_comments=True, remove_pis=True, encoding="utf-8"
     )
     data = _XML_HEAD.sub("", text).encode("utf-8", "replace")
     try:
-        return document_fromstring(data, parser=parser)
-    except etree.ParserError as error:  # what lxml says of a page that is empty once repaired
-        raise Unparsable("no_text", "The page holds no text.") from error
+        root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise Unparsable(
             "corrupt", "The HTML cannot be read; open it in a browser and save it again."
         ) from error
+    if root is None:
+        raise Unparsable("no_text", "The page holds no text.")
+    return root
 
 
 _RAISED: Final = {"2": "²", "3": "³", "o": "º", "a": "ª", "tm": "™", "sm": "℠"}
@@ -270,8 +271,8 @@ class Frames:
 
     def __init__(self, body: Element, *, whole: bool) -> None:
         content = body.xpath(".//main | .//*[@role='main'] | .//article") if whole else []
-        self._length = len(_text(body)) if whole else 0
-        content = [element for element in content if len(_text(element)) > _LEAST_CONTENT]
+        self._length = _length(body) if whole else 0
+        content = [element for element in content if _length(element) > _LEAST_CONTENT]
         self._content = set(content)
         self._around = {above for element in content for above in element.iterancestors()}
         self._headed = any(next(element.iter("h1"), None) is not None for element in content)
@@ -285,6 +286,11 @@ class Frames:
     def leave(self, element: Element) -> None:
         """Note that the walk has left an element."""
         self._inside -= element in self._content or element.tag in ("main", "article")
+
+    def is_most(self, element: Element) -> bool:
+        """Say whether the element holds most of the page, and is not hidden by a word of its own."""
+        own = element.get("style") is not None or element.get("hidden") is not None
+        return not own and self._length > 0 and len(_text(element)) > _MAX_SHARE * self._length
 
     def leaves_out(self, element: Element) -> bool:
         """Say whether the element frames the content, and keep what it holds."""
@@ -316,7 +322,7 @@ class Frames:
     def finding(self) -> str:
         """Say how much was left out that is not navigation, where that is much."""
         left = sum(len(text) for what, text in self.left if what == "page frame")
-        if left <= _MUCH * self._length:
+        if left <= max(_MUCH * self._length, _LEAST_CONTENT):
             return ""
         return (
             f"Left out {left} characters around the page's content (header, footer, what stands beside it)."
@@ -324,9 +330,22 @@ class Frames:
 
 
 def _text(element: Element) -> str:
-    return " ".join(
-        " ".join(element.xpath(".//text()[not(parent::script or parent::style or parent::template)]")).split()
+    return " ".join(" ".join(_texts()(element)).split())
+
+
+def _length(element: Element) -> int:
+    programs = sum(
+        len("".join(program.itertext())) for program in element.iter("script", "style", "template")
     )
+    return int(element.xpath("string-length(normalize-space(.))")) - programs
+
+
+@lru_cache(maxsize=1)
+def _texts() -> Any:
+    from lxml import etree
+
+    path = ".//text()[not(parent::script or parent::style or parent::template)]"
+    return etree.XPath(path, smart_strings=False)
 
 
 def _links_mostly(element: Element) -> bool:

@@ -7,7 +7,7 @@ nothing) is text. What lies far off the page, or has no size, colour or opacity 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ingest.parse.html.markup import Element
@@ -49,6 +49,7 @@ _NAMED = re.compile(r"[.#]((?:[\w-]|[^\x00-\x7f])++)")
 _FUNCTION = re.compile(r":[\w-]++\([^()]*+(?:\([^()]*+\)[^()]*+)*+\)|\[[^\]]*+\]")
 _EVERYWHERE: Final = frozenset({"", "screen", "all", "only screen"})
 _OPENS: Final = ("aria-controls", "popovertarget", "commandfor", "data-target", "data-bs-target")
+_OWN_WORD: Final = frozenset({"dialog", "button", "input", "select", "textarea", "mark"})
 _OWN_COLOR: Final = frozenset({"button", "input", "select", "textarea", "mark"})
 
 
@@ -94,22 +95,26 @@ class Styles:
 
     def __init__(self, root: Element) -> None:
         texts = ["".join(style.itertext()) for style in root.iter("style")]
+        self._root = root
         links = root.xpath(".//link[contains(@rel, 'stylesheet')] | .//script[@src]")
         self._linked = bool(links)
         self._given = _applied(root, texts) if any(map(str.strip, texts)) else {}
-        self._opened = {
-            name.lstrip("#")
-            for attribute in _OPENS
-            for value in root.xpath(f".//@{attribute}")
-            for name in value.split()
-        }
         white = (1.0, 1.0, 1.0, 1.0)
         painted = bool(links) or any("background" in text for text in texts)
         self.first = Seen(background=None if painted else white)
 
+    @cached_property
+    def _opened(self) -> set[str]:
+        """What controls of the page open, by their ids."""
+        controls = self._root.xpath(f".//*[{' or '.join(f'@{name}' for name in _OPENS)}]")
+        opened = [control.get(name) or "" for control in controls for name in _OPENS]
+        return {name.lstrip("#") for value in opened for name in value.split()}
+
     def seen(self, element: Element, above: Seen) -> Seen | None:
         """Return how the element's own text is seen; None when nothing inside it is."""
         given = self._given.get(element)
+        if given is None and element.tag not in _OWN_WORD and not element.keys():
+            return above
         attribute = element.get("style")
         values = dict(given) if given else {}
         if attribute and _TELLING.search(attribute):

@@ -52,7 +52,7 @@ class HtmlWalk(HtmlInline):
         for link in root.iter("a"):
             kind = link.get("epub:type") or link.get("role") or ""
             if "noteref" in kind:
-                mark = " ".join(link.text_content().split()).strip("[]()")
+                mark = " ".join(words_of(link).split()).strip("[]()")
                 self._notes.setdefault((link.get("href") or "").rpartition("#")[2], mark)
 
     def _block(self, element: Element, *, depth: int) -> None:
@@ -104,16 +104,19 @@ class HtmlWalk(HtmlInline):
         lines: list[str] = []
         step = -1 if element.get("reversed") is not None else 1
         number = _number(element.get("start"), len(element.findall("li")) if step < 0 else 1)
-        for item in element:
-            if not isinstance(item.tag, str) or item.tag in SILENT:
-                continue
-            if item.tag in ("ul", "ol", "menu"):
-                lines += self._items(item, indent=f"{indent}  ", depth=depth + 1)
-                continue
-            number = _number(item.get("value"), number)
-            mark = _numeral(number, element.get("type") or "") if element.tag == "ol" else "-"
-            number += step
-            lines += self._item(item, mark=mark, indent=indent, depth=depth)
+        stray = [element.text, *(item.tail for item in element)]
+        for item, after in zip([None, *element], stray, strict=True):
+            if item is not None and isinstance(item.tag, str) and item.tag not in SILENT:
+                is_item = item.tag == "li"
+                number = _number(item.get("value"), number) if is_item else number
+                mark = _numeral(number, element.get("type") or "") if element.tag == "ol" else "-"
+                number += step if is_item else 0
+                lines += self._item(item, mark=mark, indent=indent, depth=depth)
+            if after and after.strip():
+                outer, self._inline = self._inline, []
+                self._say(after)
+                lines += [f"{indent}{text}" for text in [one_line("".join(self._inline))] if text]
+                self._inline = outer
         return lines
 
     def _item(self, item: Element, *, mark: str, indent: str, depth: int) -> list[str]:

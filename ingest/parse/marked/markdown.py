@@ -166,6 +166,8 @@ def _prepared(text: str, writer: ExtractWriter) -> tuple[str, dict[str, str]]:
     def left_out(what: str) -> Callable[[re.Match[str]], str]:
         def leave(match: re.Match[str]) -> str:
             writer.leave_out(what, whole(match[0]))
+            if match[0].lstrip().startswith("<!--") and not match[0].endswith("-->"):
+                writer.finding("A comment is never closed; all that follows it was left out.")
             return ""
 
         return leave
@@ -224,7 +226,7 @@ def _without_components(text: str) -> str:
         parts.append(dedent(between) if depth and "\n" in between else between)
         alone = not text[text.rfind("\n", 0, tag.start()) + 1 : tag.start()].strip()
         words = _said(tag)
-        parts.append(f"\n\n{words}\n\n" if alone and words else words)
+        parts.append(f"\n\n{words}" + "\n\n" * (words[-1] != " ") if alone and words else words)
         depth += 0 if tag["alone"] else -1 if tag["ends"] else 1
         done = tag.end()
     return "".join((*parts, text[done:]))
@@ -364,7 +366,7 @@ class _MarkdownBlocks:
             self._writer.table([[self._inline.text(cell) for cell in row] for row in rows])
         elif _DEFINES.search(source):
             self._writer.block(
-                "paragraph", self._inline.text(_DEFINES.sub(": ", source, count=1).replace("\n: ", "; "))
+                "paragraph", self._inline.text(_DEFINES.sub(": ", source, count=1).replace("\n: ", " "))
             )
         else:
             self._writer.block("paragraph", self._inline.text(unwrapped(source)))

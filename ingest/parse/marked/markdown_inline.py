@@ -121,7 +121,8 @@ _EMOJIS = {
 _TEMPLATES = (("{{<", ">}}"), ("{{%", "%}}"), ("{%", "%}"), ("{*", "*}"))
 _ATTRIBUTE = r"(?:[.#][A-Za-z][\w:-]*+|[\w:-]++=(?:\"[^\"\n]*+\"|'[^'\n]*+'|[\w%.#/:-]++))"
 _ATTRIBUTES = re.compile(
-    rf"\{{:[^{{}}\n]*+\}}|(?:(?<=\S)|^)[ \t]?\{{[ \t]*+{_ATTRIBUTE}(?:[ \t]++{_ATTRIBUTE})*+[ \t]*+\}}", re.M
+    rf"\{{:[^{{}}\n]*+\}}|(?:(?<=[\])>{_CODE_MARK}])\{{[ \t]*+{_ATTRIBUTE}|[ \t]?\{{[ \t]*+[.#][A-Za-z][\w:-]*+)"
+    rf"(?:[ \t]++{_ATTRIBUTE})*+[ \t]*+\}}"
 )
 _BREAK = re.compile(r"<br\s*+/?>", re.I)
 _TAG = re.compile(
