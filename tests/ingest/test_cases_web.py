@@ -2,7 +2,6 @@
 
 import importlib.util
 import io
-import os
 import re
 import zipfile
 from pathlib import Path
@@ -202,7 +201,7 @@ while (node = walker.nextNode()) { const text = node.textContent.trim(); if (!/^
 
 
 @pytest.mark.skipif(
-    not os.path.exists(CHROMIUM) or importlib.util.find_spec("playwright") is None,
+    not Path(CHROMIUM).exists() or importlib.util.find_spec("playwright") is None,
     reason="no Chromium with playwright here",
 )
 @pytest.mark.parametrize("head", [SHEET, ""])
@@ -233,3 +232,279 @@ def book(chapters: dict[str, str], spine: str, manifest: str = "") -> Extract:
         for name, text in parts.items():
             archive.writestr(name, text)
     return parse(data.getvalue(), name="a.epub", limits=limits())
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        # raised signs: powers, units, notes, ordinals, and lowered ones
+        ("<p>3·10<sup>8</sup> m/s</p>", "3·10^8 m/s"),
+        ("<p>25 m<sup>2</sup>, 3 cm<sup>3</sup>, s<sup>-1</sup></p>", "25 m², 3 cm³, s^-1"),
+        ("<p>The 1<sup>st</sup> and 20<sup>th</sup></p>", "The 1st and 20th"),
+        ("<p>Fee 3.60<sup>1</sup>, since 1987<sup>2</sup>, $40<sup>3</sup></p>", "Fee 3.60 [1], since 1987 [2], $40 [3]"),
+        ("<p>The end.<sup>12</sup> Acme<sup>TM</sup></p>", "The end.[12] Acme™"),
+        ("<p>CO<sub>2</sub>, 101<sub>2</sub></p>", "CO2, 101_2"),
+        ("<p>As said<sup><a href='#fn'>[7]</a></sup></p>", "As said[7]"),
+        # struck, quoted, explained, read aloud
+        ("<p><del>5</del> 7 <strike>9</strike></p>", "~~5~~ 7 ~~9~~"),
+        ("<p>Say <q>yes</q> to <abbr title='Human Resources'>HR</abbr></p>", "Say “yes” to HR (Human Resources)"),
+        ("<p><ruby>漢<rt>kan</rt></ruby></p>", "漢(kan)"),
+        ("<p>A <img alt='plan of floor 2'> here</p>", "A plan of floor 2 here"),
+        ("<math><mfrac><mi>a</mi><mrow><mn>2</mn><mi>b</mi></mrow></mfrac></math>", "a/(2b)"),
+        ("<math><semantics><mi>x</mi><annotation encoding='application/x-tex'>x^2</annotation></semantics></math>", "$x^2$"),
+        ("<svg><title>i</title><text>Valve A</text></svg>", "Valve A"),
+        # fields
+        ("<form><label>Fee <input value='12 euro'></label></form>", "Fee: 12 euro"),
+        ("<p>Plan <select><option>Basic<option selected>Plus</select></p>", "Plan: Plus"),
+        ("<p><input type=radio checked> Yes <input type=radio> No</p>", "[x] Yes [ ] No"),
+        ("<textarea>one\ntwo</textarea>", "one\ntwo"),
+        # lists, definitions, tables
+        ("<ol start=4><li>four<li value=8>eight</ol>", "4. four\n8. eight"),
+        ("<ol type=a><li>x<li>y</ol>", "a. x\nb. y"),
+        ("<ul><li>one <ul><li>in</ul> after<li><pre>a\n b</pre></ul>", "- one\n  - in\n  after\n-\n  ```\n  a\n   b\n  ```"),
+        ("<dl><dt>Size<dt>Length<dd>60 cm</dl>", "- Size, Length: 60 cm"),
+        ("<dl><dt>How?<dd>So.</dl>", "- How? So."),
+        (
+            "<table><tfoot><tr><td>Sum<td>9</tfoot><thead><tr><th>K<th>V</thead><tr><td>a<td>b<br>c</table>",
+            "| K | V |\n| --- | --- |\n| a | b c |\n| Sum | 9 |",
+        ),
+        (
+            "<table><tr><th colspan=2>A<tr><th>x<th>y<tr><td>1<td><p>2<p>3</table>",
+            "| A x | A y |\n| --- | --- |\n| 1 | 2; 3 |",
+        ),
+        ("<table><tr><th>n<th>m<tr><td>1<td><table><tr><td>a<td>b</table></table>", "| n | m |\n| --- | --- |\n| 1 | a; b |"),
+        # parts that a page opens, or that only some see
+        ("<button aria-controls=p>Fee?</button><div id=p hidden>12 euro.</div>", "Fee?\n\n12 euro."),
+        ("<div role=tabpanel hidden>Second tab.</div>", "Second tab."),
+        ("<details><summary>More</summary>Inside.</details>", "More\n\nInside."),
+        ("<p hidden=until-found>Found.</p>", "Found."),
+        ("<p class=sr-only>For all.</p>", "For all."),
+        ("<p style='position:absolute;width:1px;height:1px;overflow:hidden;clip:rect(0,0,0,0)'>Aloud.</p>", "Aloud."),
+        ("<p style='max-height:0;overflow:hidden;transition:max-height 1s'>Folded.</p>", "Folded."),
+        ("<p>a</p><aside class=note>Mind this.</aside>", "a\n\nMind this."),
+        # other documents inside
+        ("<iframe srcdoc='<p>Framed.</p>'></iframe>", "Framed."),
+        ("<object data=a.pdf>Instead.</object>", "Instead."),
+        ("<noscript><img alt='the plan'></noscript>", "the plan"),
+        (
+            "<x-card><template shadowrootmode=open><h2><slot name=t></slot></h2><p>Price: <slot></slot></p></template>"
+            "<b slot=t>Fees</b>12 euro</x-card>",
+            "## Fees\n\nPrice: 12 euro",
+        ),
+        ("<div role=heading aria-level=3>Head</div><p>Text.</p>", "### Head\n\nText."),
+    ],
+)  # fmt: skip
+def test_what_html_can_hold_is_read(body: str, shown: str) -> None:
+    assert html(body).text == shown
+
+
+def test_two_rows_of_a_head_and_spans_are_joined_in_each_column() -> None:
+    extract = html(
+        "<table><thead><tr><th rowspan=2>Site</th><th colspan=2>2024</th><th colspan=2>2025</th></tr>"
+        "<tr><th>Q1</th><th>Q2</th><th>Q1</th><th>Q2</th></tr></thead>"
+        "<tr><td>Ulm</td><td>1</td><td colspan=2>2</td><td>3</td></tr></table>"
+    )
+    assert extract.text.split("\n")[0] == "| Site | 2024 Q1 | 2024 Q2 | 2025 Q1 | 2025 Q2 |"
+    assert extract.text.split("\n")[2] == "| Ulm | 1 | 2 | 2 | 3 |"
+
+
+@pytest.mark.parametrize(
+    "name", ["cookies", "share", "toc", "promo-codes", "social-security", "ads", "sidebar"]
+)
+def test_names_of_sections_prove_nothing(name: str) -> None:
+    section = (
+        f"<section id={name} class={name}><h2>Part</h2><p>The rule on {name} holds for 9 days.</p></section>"
+    )
+    for page in (f"<main>{LONG}{section}</main>", f"<article>{LONG}{section}</article>", f"{LONG}{section}"):
+        assert f"The rule on {name} holds for 9 days." in html(page).text
+
+
+def test_what_frames_a_page_is_left_out_and_said() -> None:
+    footer = "Opening hours and addresses of all forty branches stand here. " * 8
+    extract = html(
+        f"<nav><a href=/>Home</a> <a href=/b>Blog</a></nav><main><h1>Leave</h1>{LONG}</main><footer>{footer}</footer>"
+    )
+    assert "Home" not in extract.text
+    assert "branches" not in extract.text
+    assert [piece.what for piece in extract.left_out] == ["navigation", "page frame"]
+    assert extract.findings == (
+        f"Left out {len(footer.strip())} characters around the page's content (header, footer, what stands beside it).",
+    )
+    assert "Leave of absence" in html(f"<header><h1>Leave of absence</h1></header><main>{LONG}</main>").text
+
+
+def test_responsive_classes_hide_only_where_nothing_shows_again() -> None:
+    linked = "<link rel=stylesheet href=a.css>"
+    page = "<p class='hidden md:block'>a</p><p class='d-none d-md-flex'>b</p><p class='md:hidden'>c</p><p class=hidden>d</p>"
+    assert html(page, linked).text == "a\n\nb\n\nc"
+    assert html(page).text.endswith("d")  # no stylesheet could hide it
+
+
+def test_a_page_that_only_its_program_shows_is_read() -> None:
+    extract = html(f"<p>Loading</p><div id=store>{LONG}</div>", "<style>#store{display:none}</style>")
+    assert "goes on for a while" in extract.text
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ('<p>Laid.<a epub:type="noteref" href="#n">1</a></p><aside epub:type="footnote" id="n"><p>By Ana.</p></aside>', "[1] By Ana."),
+        ('<p>Laid.<sup><a role="doc-noteref" href="#n">2</a></sup></p><div role="doc-footnote" id="n">By Bo.</div>', "[2] By Bo."),
+        ('<p>Laid.<a epub:type="noteref" href="b.xhtml#n"><sup>3</sup></a></p>', "[3] By Cy."),
+    ],
+)  # fmt: skip
+def test_notes_of_a_book_stand_with_their_mark(text: str, note: str) -> None:
+    extract = book(
+        {"a": f"<html><head><title/></head><body>{text}</body></html>", "b": '<html><body><p id="n">By Cy.</p></body></html>'},
+        '<itemref idref="b" linear="no"/><itemref idref="a"/>',
+    )  # fmt: skip
+    assert extract.text.startswith(f"Laid.[{note[1]}]")
+    assert note in extract.text
+
+
+def test_a_book_has_its_order_no_doubled_contents_and_names_what_is_missing() -> None:
+    toc = '<html><body><nav epub:type="toc"><h2>Contents</h2><ol><li><a href="a.xhtml">A</a></li></ol></nav></body></html>'
+    chapter = (
+        '<html><head><script src="x.js"/></head><body><h1>{0}</h1><a id="x"/><p>Text {0}.</p></body></html>'
+    )
+    extract = book(
+        {"n": toc, "a": chapter.format("A"), "b": chapter.format("B"), "e": "<html/>"},
+        "".join(f'<itemref idref="{name}"/>' for name in ("n", "b", "e", "gone", "a")),
+        '<item id="gone" href="lost.xhtml"/>',
+    )
+    assert extract.text == "# B\n\nText B.\n\n# A\n\nText A."
+    assert extract.findings == ("A chapter that the e-book lists is missing: lost.xhtml.",)
+
+
+def markdown(text: str) -> Extract:
+    return parse(text.encode(), name="a.md", limits=limits())
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("~~12~~ 15 EUR, <del>a</del> <s>b</s>", "~~12~~ 15 EUR, ~~a~~ ~~b~~"),
+        ("# Fees ~~old~~ new {#fees}", "# Fees ~~old~~ new"),
+        ("A[^x] b.\n\nNext.\n\n[^x]: First `c`\n    goes on.\n", "A [x] b.\n\n[x] First `c` goes on.\n\nNext."),
+        ("- item[^1]\n\n[^1]: Note.\n[^2]: Other.\n", "- item [1]\n\n[1] Note.\n\n[2] Other."),
+        ("See [[Page]], [[A#B|b]] and ![[plan.png|200]].", "See Page, b and plan.png."),
+        ("2^10^, m^2^, H~2~O, x<sup>2</sup>, 10<sup>-6</sup>", "2^10, m², H2O, x², 10^-6"),
+        ("$x^2^y$ and `a^b^c` stay", "$x^2^y$ and `a^b^c` stay"),
+        ("[span]{.mark} and [a](b.md){target=_blank} and m{handler=\"/g\"}", 'span and a and m{handler="/g"}'),
+        ("> [!TIP]\n> Save often.", "Tip: Save often."),
+        ("> [!note]- Mind\n> Body.", "Note: Mind\n\nBody."),
+        (":::{warning} Hot\nDo not touch.\n:::", "Warning: Hot\n\nDo not touch."),
+        ("::: {.column width=50%}\nLeft.\n:::", "Left."),
+        ("```{note}\n:class: x\nInside **it**.\n```", "Note:\n\nInside **it**."),
+        ("Weight\n: up to 2 kg\n", "Weight: up to 2 kg"),
+        (":white_check_mark: yes :unknown: 10:30:45", "✅ yes :unknown: 10:30:45"),
+        ("<Card title=\"Fees\" description=\"All of 2025\" />\n\n<Note>Mind.</Note>", "Fees: All of 2025\n\nNote: Mind."),
+        ("import X from './x';\n\n<X>\n\nText.\n\n</X>", "Text."),
+        ("Use <Name> here.", "Use <Name> here."),
+        ("| a | b |\n|--|--|\n| 1 | `x|y` |\n| p \\| q | 2 | 3 |", "| a | b |  |\n| --- | --- | --- |\n| 1 | `x\\|y` |  |\n| p \\| q | 2 | 3 |"),
+        ("a | b\n--|--\n1 | H<sub>2</sub>O<br>x", "| a | b |\n| --- | --- |\n| 1 | H2O x |"),
+        ("+---+---+\n| a | b |\n+===+===+\n| 1 | 2 |\n+---+---+", "| a | b |\n| --- | --- |\n| 1 | 2 |"),
+        ("$$\na\n=\nb\n$$", "```math\na\n=\nb\n```"),
+        ('{{< figure src="a.png" caption="The plan" >}}', "The plan"),
+        ("<img src=a alt='the plan'> of <abbr title='Human Resources'>HR</abbr>", "the plan of HR (Human Resources)"),
+        ("> - one long item that an editor would have wrapped at\n> - two", "- one long item that an editor would have wrapped at\n- two"),
+    ],
+)  # fmt: skip
+def test_markdown_as_people_write_it(source: str, shown: str) -> None:
+    assert markdown(source).text == shown
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "Seen.\n\n<!-- secret -->",
+        "Seen.\n\n[//]: # (secret)",
+        "Seen. {/* secret */}",
+        "Seen.\n\n<!-- secret\n\nto the end",
+        '<div style="display:none">\n\nsecret\n\n</div>\n\nSeen.',
+        "Seen. <span hidden>secret</span>",
+    ],
+)
+def test_what_markdown_hides_is_left_out_and_told(source: str) -> None:
+    extract = markdown(source)
+    assert extract.text.strip() == "Seen."
+    assert "secret" in left(extract)
+
+
+def rst(text: str) -> Extract:
+    return parse(text.encode(), name="a.rst", limits=limits())
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("Area 25 m\\ :sup:`2`, H\\ :sub:`2`\\ O, 10\\ :sup:`-6`.", "Area 25 m², H2O, 10^-6."),
+        (".. |co| unicode:: 0xA9 .. sign\n.. |p| replace:: The\n   product\n\n|p| |co|.", "The product ©."),
+        ("A [#]_ and [#]_.\n\n.. [#] One.\n.. [#] Two.\n", "A [1] and [2].\n\n[1] One.\n\n[2] Two."),
+        (".. note:: It goes\n   on.\n\n   Second.\n", "Note: It goes on.\n\nSecond."),
+        (".. only:: html\n\n   Shown.\n", "Shown."),
+        (".. class:: big\n\n   Large words.\n", "Large words."),
+        (".. raw:: html\n\n   <p>Raw <b>words</b>.</p>\n", "Raw words."),
+        (
+            ".. csv-table::\n   :header: a, b\n   :delim: ;\n\n   1; 2\n",
+            "| a | b |\n| --- | --- |\n| 1 | 2 |",
+        ),
+        (
+            ".. list-table::\n   :header-rows: 2\n\n   * - A\n     - B\n   * - x\n     - y\n   * - 1\n     - 2\n",
+            "| A x | B y |\n| --- | --- |\n| 1 | 2 |",
+        ),
+        ("Weight\n   up to 2 kg\n", "Weight: up to 2 kg"),
+        (".. code-block:: sh\n   :caption: Start\n\n   ls\n", "Start\n\n```sh\nls\n```"),
+        (
+            "+----+-------+\n| Z  | Fee   |\n|    +---+---+\n|    | S | E |\n+====+===+===+\n| In | 1 | 2 |\n+----+---+---+\n",
+            "| Z | Fee S | Fee E |\n| --- | --- | --- |\n| In | 1 | 2 |",
+        ),
+    ],
+)
+def test_what_restructured_text_can_hold_is_read(source: str, shown: str) -> None:
+    assert rst(f"{source}\n").text == shown
+
+
+def test_what_restructured_text_leaves_out_is_told() -> None:
+    extract = rst("Text.\n\n.. include:: other.rst\n\n.. a remark\n\n.. only:: latex\n\n   On paper.\n")
+    assert extract.text == "Text."
+    assert extract.findings == ("It shows another file, which was not read with it: other.rst.",)
+    assert "a remark" in left(extract)
+    assert "On paper." in left(extract)
+
+
+def xml(text: str) -> Extract:
+    return parse(f"<?xml version='1.0'?>{text}".encode(), name="a.xml", limits=limits())
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("<c><item name='Lamp' price='12'/></c>", "- item: name: Lamp, price: 12"),
+        ("<c><i sku='A1'><w unit='kg'>2</w><n><![CDATA[a < b]]></n></i></c>", "- sku: A1\n- w: 2 (unit: kg)\n- n: a < b"),
+        ("<o><id>7</id><who><name>Ana</name><at><city>Ulm</city></at></who></o>", "- id: 7\n\n- name: Ana\n- at:\n  - city: Ulm"),
+        ("<rss><item><title>Door</title><d><![CDATA[<p>It <b>opens</b>.</p>]]></d></item></rss>", "## Door\n\nIt opens."),
+        (
+            "<article><info><title>Pump</title></info><section><title>Limits</title><para>6 bar, 10<superscript>3</superscript> l."
+            "<footnote><para>At 20 °C.</para></footnote></para><note><para>Dry.</para></note></section></article>",
+            "# Pump\n\n## Limits\n\n6 bar, 10^3 l. (At 20 °C.)\n\nNote: Dry.",
+        ),
+        (
+            "<article><para>x</para><informaltable><tgroup cols='3'><thead><row><entry morerows='1'>Z</entry><entry namest='c2' "
+            "nameend='c3'>Fee</entry></row><row><entry>S</entry><entry>E</entry></row></thead><tbody><row><entry>In</entry>"
+            "<entry>1</entry><entry>2</entry></row></tbody></tgroup></informaltable></article>",
+            "x\n\n| Z | Fee S | Fee E |\n| --- | --- | --- |\n| In | 1 | 2 |",
+        ),
+        (
+            "<task><title>Change</title><shortdesc>Soon.</shortdesc><taskbody><steps><step><cmd>Open.</cmd></step><step><cmd>Shut."
+            "</cmd></step></steps><note type='caution'>Hot.</note></taskbody></task>",
+            "# Change\n\nSoon.\n\n1. Open.\n2. Shut.\n\nCaution: Hot.",
+        ),
+        (
+            "<!DOCTYPE article PUBLIC 'x' 'x.dtd'><article><para>Caf&eacute; at 9&nbsp;am</para></article>",
+            "Café at 9 am",
+        ),
+    ],
+)  # fmt: skip
+def test_what_xml_can_hold_is_read(source: str, shown: str) -> None:
+    assert xml(source).text == shown

@@ -206,9 +206,14 @@ class HtmlInline(ABC):
             self._say(element.get("alt"))
 
     def _value(self, text: str) -> None:
-        if text.strip():
-            label = self._before().rstrip()
-            self._say(f"{':' if _LABEL_ENDS.search(label) else ''} {text.strip()} ")
+        if not text.strip():
+            return
+        while self._inline and not self._inline[-1].strip(" \n\t"):
+            self._inline.pop()
+        if self._inline:
+            self._inline[-1] = self._inline[-1].rstrip(" \n\t")
+        colon = ":" if _LABEL_ENDS.search(self._before()) else ""
+        self._say(f"{colon} {text.strip()} ".replace("\n", "\v"))
 
     def _rare(self, element: Element, *, depth: int) -> None:
         tag = element.tag
@@ -223,10 +228,6 @@ class HtmlInline(ABC):
             self._expand(element)
         elif tag in _FALLBACKS:
             self._writer.leave_out("text for other browsers", words_of(element))
-        elif (element.get("role") or "") == "heading" and not self._flat:
-            self._flush()
-            level = element.get("aria-level") or "2"
-            self._writer.heading(self._gathered(element, depth=depth), int(level) if level in "123456" else 2)
         elif "katex-html" not in (element.get("class") or "") or element.getprevious() is None:
             # what KaTeX draws stands before it as MathML
             self._inside(element, depth=depth)
@@ -279,11 +280,13 @@ class HtmlInline(ABC):
         if not fitting and not any((text or "").strip() for text in texts):
             self._inside(slot, depth=depth)
             return
+        self._hosts.pop()  # what goes into a slot has slots of its own host at most
         for child in fitting if name else host:
             if name or child in fitting:
                 self._element(child, depth=depth + 1)
             if not name:
                 self._say(child.tail)
+        self._hosts.append(host)
 
     def _without_scripts(self, element: Element) -> None:
         before = element.getprevious()

@@ -40,7 +40,8 @@ _FAR: Final = 1_000
 _BEYOND: Final = 5_000
 """Pixels to the right or below: such text can be scrolled to, but nobody does."""
 _WIDE: Final = 1_280
-_MAX_SELECTORS: Final = 2_000
+_MAX_SELECTORS: Final = 500
+_MAX_STEPS: Final = 4
 _HIDING_CLASSES: Final = frozenset({"hidden", "d-none"})
 _SHOWN_AGAIN = re.compile(
     r"(?:[\w\[\]/-]+:!?|d-\w+-)(?:block|flex|grid|inline\S*|table\S*|contents|flow-root|list-item)\Z"
@@ -337,7 +338,7 @@ def _applied(root: Element, sheets: Iterable[str]) -> dict[Element, Values]:
             continue
         try:
             for selector in parse(rule.selector):
-                if selector.pseudo_element is None:
+                if selector.pseudo_element is None and str(selector.canonical()).count(" ") <= _MAX_STEPS * 2:
                     path = etree.XPath(translator.selector_to_xpath(selector))
                     ranked.append((selector.specificity(), order, path, values))
         except (SelectorError, etree.XPathSyntaxError):

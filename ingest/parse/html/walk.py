@@ -60,8 +60,10 @@ class HtmlWalk(HtmlInline):
         self._mark(element)
         if self._flat:
             self._within_line(element, depth=depth)
-        elif tag in _HEADINGS:
-            self._writer.heading(self._gathered(element, depth=depth).rstrip("¶# "), int(tag[1]))
+        elif tag in _HEADINGS or element.get("role") == "heading":
+            level = tag[1:] if tag in _HEADINGS else element.get("aria-level") or ""
+            title = self._gathered(element, depth=depth).rstrip("¶# ")
+            self._writer.heading(title, int(level) if level in {"1", "2", "3", "4", "5", "6"} else 2)
         elif tag == "pre":
             self._writer.code(_pre(element))
         elif tag in ("ul", "ol", "menu") and not _is_made_of_sections(element):
@@ -141,6 +143,10 @@ class HtmlWalk(HtmlInline):
 
     def _definitions(self, element: Element, *, depth: int) -> None:
         """Write `Term: definition` line by line; a definition of several blocks follows its term."""
+        for part in list(element.iter("dt", "dd")):
+            # the parser nests terms that nothing closes
+            if part.getparent().tag in ("dt", "dd"):
+                part.getparent().addnext(part)
         lines: list[str] = []
         terms: list[str] = []
         for child in (found for found in element.iter("dt", "dd") if _parent(found, "dl") is element):
@@ -155,6 +161,9 @@ class HtmlWalk(HtmlInline):
                 self._element(child, depth=depth + 1)
                 self._flush()
             elif text := self._gathered_child(child, depth=depth + 1):
+                if not term and lines:
+                    lines[-1] += f"; {text}"
+                    continue
                 label = f"{term} " if term.endswith((":", "?", "!", ".")) else f"{term}: " if term else ""
                 lines.append(f"- {label}{text}")
         lines += [f"- {term}" for term in terms if term]

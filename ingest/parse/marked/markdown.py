@@ -11,7 +11,7 @@ from ingest.parse.front_matter import split_front_matter
 from ingest.parse.html.html import write_html
 from ingest.parse.html.markup import read_html
 from ingest.parse.html.visible import Styles
-from ingest.parse.marked.markdown_inline import MarkdownInline, with_code
+from ingest.parse.marked.markdown_inline import MarkdownInline, with_code, without_comments
 from ingest.parse.marked.rst_inline import read_table
 from ingest.parse.metadata import parse_date, plain_metadata
 from ingest.parse.writer import ExtractWriter, unwrapped, unwrapped_items
@@ -106,17 +106,16 @@ def _is_note(line: str) -> bool:
     return match is not None and match[1].lower() in _NOTES
 
 
-_COMMENT = re.compile(r"<!--.*?-->|^ {0,3}<!--.*\Z|\{/\*.*?\*/\}", re.S | re.M)
 _REFERENCE_COMMENT = re.compile(
     r"^ {0,3}\[(?://|comment|_|#)\]: ?(?:#|<>) ?(?:\(.*\)|\".*\"|'.*')[ \t]*$", re.M | re.I
 )
 _NOTE = re.compile(
-    r"^ {0,3}\[\^(?P<label>[^\s\[\]]{1,100}+)\]:[ \t]*+(?P<text>.*+(?:\n(?!\s*+\[\^)(?=[ \t]{0,3}\S)(?![#>|*+-]|\d+[.)] ).*+|(?:\n[ \t]*+)*\n(?: {4}|\t).*+)*+)",
+    r"^ {0,3}\[\^(?P<label>[^\s\[\]]{1,100}+)\]:[ \t]*+(?P<text>.*+(?:\n(?!\s*+\[\^)(?=[ \t]{0,3}\S)(?![#>|*+<:\ue0fe-]|\d+[.)] ).*+|(?:\n[ \t]*+)*\n(?: {4}|\t).*+)*+)",
     re.M,
 )
 _PROGRAM = re.compile(
     r"^import\s(?:[\w*{}\s,$]{1,500}?\sfrom\s+)?[\"'][^\"'\n]+[\"'];?[ \t]*$|"
-    r"^export\s(?:const|let|default|function|async)\b.*(?:\n(?=\S| |\t).*)*",
+    r"^export\s(?:(?:const|let)\s+\w+\s*=|default\s+(?:function|class)\b|(?:async\s+)?function\s+\w+\s*\().*(?:\n(?=\S| |\t).*)*",
     re.M,
 )
 _COMPONENT = re.compile(
@@ -166,14 +165,12 @@ def _prepared(text: str, writer: ExtractWriter) -> tuple[str, dict[str, str]]:
     def left_out(what: str) -> Callable[[re.Match[str]], str]:
         def leave(match: re.Match[str]) -> str:
             writer.leave_out(what, whole(match[0]))
-            if match[0].lstrip().startswith("<!--") and not match[0].endswith("-->"):
-                writer.finding("A comment is never closed; all that follows it was left out.")
             return ""
 
         return leave
 
     text = with_code(text.replace(_PIECE, ""), put_aside)
-    text = _COMMENT.sub(left_out("comment"), text)
+    text = without_comments(text, writer, whole)
     text = _REFERENCE_COMMENT.sub(left_out("comment"), text)
     if _HIDING.search(text):
         text = _without_hidden(text, lambda piece: writer.leave_out("hidden text", whole(piece)))

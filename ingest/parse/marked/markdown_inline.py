@@ -90,7 +90,7 @@ _LINK = re.compile(
 _IMAGE = re.compile("!" + _LINK.pattern)
 _REFERENCE = re.compile(r"(?P<image>!?)" + _BRACKETED + r"\[(?P<label>[^\[\]]*+)\]")
 _WIKI = re.compile(
-    r"(?P<shows>!?)\[\[(?P<target>[^\s\[\]|][^\[\]|\n]{0,300}?)(?:\\?\|(?P<text>[^\[\]\n]{0,300}+))?\]\](?!\()"
+    r"(?P<shows>!?)\[\[(?P<target>[^\s\[\]|][^\[\]|\n]{0,300}+)(?:\\?\|(?P<text>[^\[\]\n]{0,300}+))?\]\](?!\()"
 )
 _SHORT_REFERENCE = re.compile(r"(?<![\]!\\])\[(?P<label>[^\[\]\n^]{1,200}+)\](?![\[(:])")
 _NOTE = re.compile(r"\[\^(?P<label>[^\s\[\]]{1,100}+)\](?!:)")
@@ -99,7 +99,7 @@ _SPAN = re.compile(r"\[(?P<text>[^\[\]\n]{1,1000}+)\](?=\{[.#:])")
 _FORMULA = re.compile(
     r"\$\$[^$]{1,2000}+\$\$|(?<![\\$\w])\$(?=[^\s$])[^$\n]{0,500}(?<=[^\s\\])\$(?![\d$])|\\\([^\n]{1,500}?\\\)"
 )
-_RAISED_TAG = re.compile(r"<(?P<tag>sup|sub)\b[^<>]{0,200}>(?P<text>[^\n]{0,300}?)</(?P=tag)\s*+>", re.I)
+_RAISED_TAG = re.compile(r"<(?P<tag>sup|sub)\b[^<>]{0,200}>(?P<text>[^\n]{0,100}?)</(?P=tag)\s*+>", re.I)
 _RAISED = re.compile(r"(?<=[\w)\]])(?P<mark>\^|~)(?P<text>[^\s^~]{1,30}+)(?P=mark)(?![~^])")
 _STRUCK_TAG = re.compile(r"</?(?:del|s|strike)(?:\s[^<>]*+)?>", re.I)
 _ABBREVIATION = re.compile(
@@ -266,3 +266,31 @@ def _tag(match: re.Match[str]) -> str:
     if match[0][:4].lower() == "<img" and (alt := _ALT.search(match[0])):
         return alt[1] or alt[2] or ""
     return " " if _BLOCK_TAG.match(match[0]) else ""
+
+
+_COMMENT = re.compile(r"(?P<html><!--)|\{/\*")
+
+
+def without_comments(text: str, writer: ExtractWriter, whole: Callable[[str], str]) -> str:
+    """Leave comments out, and say so with what `whole` gives for each."""
+    kept: list[str] = []
+    done = 0
+    missing: set[str] = set()
+    for opening in _COMMENT.finditer(text):
+        closing = "-->" if opening["html"] else "*/}"
+        if opening.start() < done or closing in missing:
+            continue
+        end = text.find(closing, opening.end())
+        if end < 0:
+            missing.add(closing)
+            if (
+                not opening["html"]
+                or text[text.rfind("\n", 0, opening.start()) + 1 : opening.start()].strip()
+            ):
+                continue
+            writer.finding("A comment is never closed; all that follows it was left out.")
+        end = len(text) if end < 0 else end + len(closing)
+        writer.leave_out("comment", whole(text[opening.start() : end]))
+        kept.append(text[done : opening.start()])
+        done = end
+    return "".join((*kept, text[done:]))

@@ -163,7 +163,7 @@ def csv_table(content: list[str], options: Mapping[str, str]) -> list[list[str]]
 
     delimiter = {"tab": "\t", "space": " "}.get(options.get("delim", ""), options.get("delim", ","))
     quote = options.get("quote", '"')
-    header = csv.reader([options["header"]], skipinitialspace=True) if options.get("header") else []
+    header = csv.reader([options["header"]] if options.get("header") else [], skipinitialspace=True)
     rows = csv.reader(
         content, skipinitialspace=True, delimiter=delimiter[:1] or ",", quotechar=quote[:1] or '"'
     )
