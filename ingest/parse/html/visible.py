@@ -334,7 +334,7 @@ def _applied(root: Element, sheets: Iterable[str]) -> dict[Element, Values]:
             for name, value in rule.values.items()
             if name in wanted and not (rule.conditional and _hides(name, value.text))
         }
-        if not values or len(ranked) > _MAX_SELECTORS:
+        if not values or len(ranked) > _MAX_SELECTORS or rule.selector.count("*") > _MAX_STEPS:
             continue
         try:
             for selector in parse(rule.selector):
