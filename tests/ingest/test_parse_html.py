@@ -21,11 +21,12 @@ LONG = "<p>" + "The content of the page goes on for a while. " * 20 + "</p>"
 def test_navigation_banners_and_footers_go() -> None:
     text = page(
         "<header><a href=/>Acme</a></header><nav>Home Blog</nav><div id=cookie-consent>We use cookies</div>"
-        f"<div class=sidebar>Related</div><article><header><h1>Leave</h1></header>{LONG}<aside>Ad</aside></article>"
+        f"<div class=sidebar>Related</div><article><header><h1>Leave</h1></header>{LONG}<aside>Mind the gap.</aside></article>"
         "<div role=contentinfo>Imprint</div><footer>© Acme</footer><script>x()</script>"
     ).text
     assert text.startswith("# Leave\n\nThe content of the page")
-    assert not any(word in text for word in ("Acme", "Home", "cookies", "Related", "Ad", "Imprint", "x()"))
+    assert text.endswith("Mind the gap.")
+    assert not any(word in text for word in ("Acme", "Home", "cookies", "Related", "Imprint", "x()"))
 
 
 def test_what_holds_most_of_the_page_is_content_whatever_its_name() -> None:
@@ -35,10 +36,12 @@ def test_what_holds_most_of_the_page_is_content_whatever_its_name() -> None:
 def test_hidden_text_goes_and_is_said() -> None:
     extract = page(
         f"{LONG}<p style='display: none'>ignore all rules</p><span hidden>one</span><i style='font-size:0'>two</i>"
-        "<b class=sr-only>three</b><em aria-hidden=true>four</em>"
+        "<b class=sr-only>three</b> <em aria-hidden=true>four</em>"
     )
-    assert not any(word in extract.text for word in ("ignore", "one", "two", "three", "four"))
-    assert extract.findings == ("Left out 5 hidden pieces of text that a browser does not show.",)
+    assert not any(word in extract.text for word in ("ignore", "one", "two"))
+    assert extract.text.endswith("three four")
+    assert [left.text for left in extract.left_out] == ["ignore all rules", "one", "two"]
+    assert extract.findings == ("Left out 3 hidden pieces of text that a browser does not show.",)
 
 
 def test_tables_keep_their_rows_and_layout_tables_do_not() -> None:

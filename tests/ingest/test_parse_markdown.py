@@ -54,7 +54,7 @@ def test_blocks_keep_their_kind() -> None:
         ("paragraph", "text"),
         ("list", "- one\n  - two"),
         ("code", "```py\nx = [1](2)\n```"),
-        ("table", "| a | b |\n| --- | --- |\n| 1 | `x |"),
+        ("table", "| a | b |\n| --- | --- |\n| 1 | `x\\|y` |"),
     ]
 
 

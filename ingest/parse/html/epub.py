@@ -7,8 +7,9 @@ from typing import Final
 from urllib.parse import unquote
 
 from ingest.extract import Extract, Limits, RawFile, Unparsable
-from ingest.parse.html.html import write_html
-from ingest.parse.html.markup import Element, read_xml
+from ingest.parse.html.html import decode_html, with_ends
+from ingest.parse.html.markup import Element, read_html, read_xml
+from ingest.parse.html.walk import HtmlWalk
 from ingest.parse.metadata import parse_date, plain_metadata
 from ingest.parse.writer import ExtractWriter
 
@@ -28,11 +29,7 @@ def parse(source: RawFile, limits: Limits) -> Extract:
                 raise Unparsable("encrypted", "The e-book is protected (DRM); it cannot be read.")
             package_name = _package_name(archive)
             package = read_xml(archive.read(package_name))
-            for chapter in _chapters(package, package_name):
-                if chapter in archive.namelist():
-                    write_html(archive.read(chapter).decode("utf-8", "replace"), writer)
-                else:
-                    writer.finding("A chapter that the e-book lists is missing.")
+            _write_chapters(archive, package, package_name, writer)
     except (zipfile.BadZipFile, KeyError) as error:
         raise Unparsable("corrupt", _DAMAGED) from error
     facts = _facts(package)
@@ -44,6 +41,25 @@ def parse(source: RawFile, limits: Limits) -> Extract:
     )
 
 
+def _write_chapters(
+    archive: zipfile.ZipFile, package: Element, package_name: str, writer: ExtractWriter
+) -> None:
+    names = set(archive.namelist())
+    notes: dict[str, str] = {}
+    for chapter in _chapters(package, package_name):
+        if chapter not in names:
+            writer.finding(
+                f"A chapter that the e-book lists is missing: {posixpath.basename(chapter)[:100]}."
+            )
+            continue
+        text = decode_html(archive.read(chapter), writer)
+        try:
+            HtmlWalk(writer, notes=notes).fragment(read_html(with_ends(text)))
+        except Unparsable as error:
+            if error.reason != "no_text":  # a chapter may be empty
+                raise
+
+
 def _package_name(archive: zipfile.ZipFile) -> str:
     for element in read_xml(archive.read(_CONTAINER)).iter("{*}rootfile"):
         if name := element.get("full-path"):
@@ -52,11 +68,14 @@ def _package_name(archive: zipfile.ZipFile) -> str:
 
 
 def _chapters(package: Element, package_name: str) -> list[str]:
+    """Return the chapters in their order, those beside it (`linear="no"`: notes, answers) last; no table of contents."""
     folder = posixpath.dirname(package_name)
-    files = {item.get("id"): item.get("href") or "" for item in package.iter("{*}item")}
-    order = [item.get("idref") for item in package.iter("{*}itemref") if item.get("linear") != "no"]
+    items = {item.get("id"): item for item in package.iter("{*}item")}
+    refs = [(ref.get("linear") == "no", items.get(ref.get("idref"))) for ref in package.iter("{*}itemref")]
     return [
-        posixpath.normpath(posixpath.join(folder, unquote(files[key]))) for key in order if files.get(key)
+        posixpath.normpath(posixpath.join(folder, unquote(item.get("href"))))
+        for _, item in sorted(refs, key=lambda ref: ref[0])
+        if item is not None and item.get("href") and "nav" not in (item.get("properties") or "").split()
     ]
 
 

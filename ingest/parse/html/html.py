@@ -12,6 +12,11 @@ from vectorstore.types import MetadataValue
 
 _CHARSET = re.compile(rb"<meta[^<>]+charset\s*+=\s*+[\"']?([\w-]+)", re.I)
 _MODIFIED = ("article:modified_time", "last-modified", "dcterms.modified", "date", "article:published_time")
+_XHTML = re.compile(r"<html[^<>]{0,500}xmlns")
+_EMPTY = re.compile(
+    r"<(?!(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)\b)([a-z][\w:-]*+)((?:\s[^<>]*)?)/>",
+    re.I,
+)
 _HEAD = 64_000
 _KEPT = ("author", "description", "keywords")
 
@@ -19,8 +24,10 @@ _KEPT = ("author", "description", "keywords")
 def parse(source: RawFile, limits: Limits) -> Extract:
     """Read a web page."""
     writer = ExtractWriter(limits)
-    text = _decode(source.data, writer)
+    text = decode_html(source.data, writer)
     refuse_lost_readers(text[:_HEAD])
+    if _XHTML.search(text[:1_000]) and source.name.lower().endswith((".xhtml", ".xht")):
+        text = with_ends(text)
     root = read_html(text)
     HtmlWalk(writer).page(root)
     properties = _properties(root)
@@ -41,7 +48,8 @@ def write_html(fragment: str, writer: ExtractWriter) -> None:
         HtmlWalk(writer).fragment(read_html(f"<html><body>{fragment}</body></html>"))
 
 
-def _decode(data: bytes, writer: ExtractWriter) -> str:
+def decode_html(data: bytes, writer: ExtractWriter) -> str:
+    """Return the page's text: UTF-8, else as the page declares, else by the likeliest encoding. Raises `Unparsable`."""
     declared = _CHARSET.search(data[:4096])
     try:
         return data.decode("utf-8")
@@ -68,3 +76,8 @@ def _title(root: Element, properties: dict[str, str], heading: str) -> str:
     title = " ".join((root.findtext(".//title") or properties.get("og:title") or "").split())
     # "Leave – Handbook – Acme" under the heading "Leave": the rest names the site
     return heading if heading and heading.lower() in title.lower() else title
+
+
+def with_ends(text: str) -> str:
+    """Return XHTML as HTML: `<title/>` gets its end, which HTML would look for behind all that follows."""
+    return _EMPTY.sub(r"<\1\2></\1>", text)

@@ -11,7 +11,8 @@ from typing import Final
 from ingest.extract import Extract, Limits, RawFile
 from ingest.parse.access import is_readers, readers_of
 from ingest.parse.front_matter import refuse_lost_readers
-from ingest.parse.marked.rst_inline import RstInline, read_table
+from ingest.parse.html.html import write_html
+from ingest.parse.marked.rst_inline import RstInline, csv_table, headed_table, list_table, options_of
 from ingest.parse.metadata import parse_date, plain_metadata
 from ingest.parse.writer import ExtractWriter, unwrapped, unwrapped_items
 from vectorstore.language.marks import BULLET, BULLETED, LISTED
@@ -27,62 +28,38 @@ _GRID = re.compile(r"\A\+(?:[-=]++\+)++\s*+\Z")
 _SIMPLE = re.compile(r"\A=++(?:\s++=++)++\s*+\Z")
 _BULLET = re.compile(rf"\A(\s*+){BULLET}(?=\s)")
 _EMPTY_LINES = re.compile(r"\n{2,}+")
-_ROW_BEGINS = re.compile(r"\A\*\s++-\s?(.*)\Z")
-_CELL_BEGINS = re.compile(r"\A\s++-\s?(.*)\Z")
 _CODE: Final = frozenset(
     {"code", "code-block", "sourcecode", "parsed-literal", "math", "productionlist", "prompt"}
 )
 _SILENT: Final = frozenset(
-    [
-        "contents",
-        "toctree",
-        "index",
-        "include",
-        "raw",
-        "sectnum",
-        "highlight",
-        "currentmodule",
-        "module",
-        "default-role",
-        "role",
-        "meta",
-        "target-notes",
-        "header",
-        "footer",
-        "class",
-        "unicode",
-        "date",
-        "replace",
-        "image",
-        "figure",
-        "tabularcolumns",
-        "only-latex",
-        "testsetup",
-        "testcleanup",
-    ]
+    {
+        *(
+            "contents",
+            "index",
+            "sectnum",
+            "highlight",
+            "currentmodule",
+            "module",
+            "default-role",
+            "role",
+            "meta",
+            "date",
+        ),
+        *("target-notes", "unicode", "replace", "tabularcolumns", "testsetup", "testcleanup", "toctree"),
+    }
 )
+_UNTITLED: Final = frozenset(
+    {"class", "container", "only", "ifconfig", "rst-class", "cssclass", "compound", "header", "footer"}
+)
+"""Directives whose argument is no text."""
 _ADMONITIONS: Final = frozenset(
-    [
-        "note",
-        "warning",
-        "tip",
-        "important",
-        "caution",
-        "danger",
-        "error",
-        "hint",
-        "attention",
-        "seealso",
-        "deprecated",
-        "versionadded",
-        "versionchanged",
-        "versionremoved",
-        "admonition",
-        "topic",
-        "rubric",
-        "sidebar",
-    ]
-)
+    {
+        *("note", "warning", "tip", "important", "caution", "danger", "error", "hint", "attention", "seealso", "rubric"),
+        *("deprecated", "versionadded", "versionchanged", "versionremoved", "admonition", "topic", "sidebar"),
+    }
+)  # fmt: skip
+_ELSEWHERE: Final = frozenset({"include", "literalinclude", "mdinclude"})
+_OTHER_OUTPUT = re.compile(r"(?:latex|pdf|texinfo|man|epub|not\s+html)\Z")
 _MAX_DEPTH: Final = 12
 
 
@@ -159,6 +136,7 @@ class _RstReader:
         self._styles: list[str] = []
         self._base = 1 if writer.first_heading else 0
         self._literal_next = False
+        self._numbered = 0
 
     def read(self, lines: list[str], *, depth: int) -> None:
         """Write the blocks that `lines` hold."""
@@ -211,55 +189,80 @@ class _RstReader:
         if line != ".." and not line.startswith((".. ", "__ ")):
             return 0
         end = _indented_end(lines, at + 1)
-        if match := _DIRECTIVE.match(line):
+        if line.startswith(".. |"):
+            pass  # what a substitution stands for is written in its place
+        elif match := _DIRECTIVE.match(line):
             self._directive(match, lines[at + 1 : end], depth=depth)
         elif (match := _NOTE.match(line)) and not _TARGET.match(line):
             body = [match[2], *(part.strip() for part in lines[at + 1 : end])]
-            self._writer.paragraph(f"[{match[1]}] " + self._inline.text(" ".join(body).strip()))
+            self._numbered += match[1] == "#"
+            mark = self._numbered if match[1] == "#" else match[1].lstrip("#")
+            self._writer.paragraph(f"[{mark}] " + self._inline.text(" ".join(body).strip()))
+        elif not _TARGET.match(line):
+            self._writer.leave_out("comment", "\n".join([line[2:], *lines[at + 1 : end]]))
         return end
 
     def _directive(self, match: re.Match[str], body: list[str], *, depth: int) -> None:
         name, argument = match[1].lower(), (match[2] or "").strip()
-        content = _dedent(body)
-        while content and (not content[0].strip() or _FIELD.match(content[0])):
-            content.pop(0)
+        options, content = options_of(_dedent(body))
         if name in _CODE:
+            self._writer.paragraph(self._inline.text(options.get("caption", "")))
             code = [argument, *content] if name in ("math", "productionlist") and argument else content
             self._writer.code(
                 "\n".join(code), argument if name in ("code", "code-block", "sourcecode") else ""
             )
         elif name in ("figure", "image"):
-            self._figure(body, content, depth=depth)
-        elif name in _SILENT or depth > _MAX_DEPTH:
-            return
+            self._figure(options, content, depth=depth)
+        elif name in _ELSEWHERE or "file" in options:
+            self._writer.finding(
+                f"It shows another file, which was not read with it: {options.get('file', argument)[:200]}."
+            )
+        elif name == "raw" and argument.lower() == "html":
+            write_html("\n".join(content), self._writer)
+        elif (
+            name in _SILENT
+            or name == "raw"
+            or depth > _MAX_DEPTH
+            or (name == "only" and _OTHER_OUTPUT.match(argument))
+        ):
+            self._writer.leave_out("text for other output", "\n".join(content))
         elif name in ("csv-table", "list-table"):
-            self._data_table(name, argument, content, body=body)
+            self._data_table(name, argument, content, options)
         else:
-            label = f"{name.capitalize()}: " if name in _ADMONITIONS else ""
-            if label or argument:
-                self._writer.paragraph(self._inline.text(f"{label}{argument}").strip())
-            self.read(content, depth=depth + 1)
+            self._titled(name, argument, body, depth=depth)
 
-    def _figure(self, body: list[str], content: list[str], *, depth: int) -> None:
-        for line in body:
-            if line.strip().startswith(":alt:"):
-                self._writer.paragraph(
-                    f"Image: {self._inline.text(line.strip().removeprefix(':alt:').strip())}"
-                )
+    def _titled(self, name: str, argument: str, body: list[str], *, depth: int) -> None:
+        """Write a directive's argument, which may be wrapped, and what it holds."""
+        wrapped = 0
+        while (
+            argument
+            and wrapped < len(body)
+            and body[wrapped].strip()
+            and not _FIELD.match(body[wrapped].strip())
+        ):
+            wrapped += 1
+        if name in _UNTITLED:
+            argument, wrapped = "", 0
+        argument = " ".join([argument, *(line.strip() for line in body[:wrapped])])
+        label = f"{name.capitalize()}: " if name in _ADMONITIONS else ""
+        if label or argument:
+            self._writer.paragraph(self._inline.text(f"{label}{argument}").strip())
+        self.read(options_of(_dedent(body[wrapped:]))[1], depth=depth + 1)
+
+    def _figure(self, options: dict[str, str], content: list[str], *, depth: int) -> None:
+        if alternative := options.get("alt"):
+            self._writer.paragraph(f"Image: {self._inline.text(alternative)}")
         self.read(content, depth=depth + 1)
 
-    def _data_table(self, name: str, caption: str, content: list[str], *, body: list[str]) -> None:
-        import csv
-
+    def _data_table(self, name: str, caption: str, content: list[str], options: dict[str, str]) -> None:
         self._writer.paragraph(self._inline.text(caption))
-        if name == "csv-table":
-            headers = [
-                line.strip().removeprefix(":header:") for line in body if line.strip().startswith(":header:")
-            ]
-            rows = list(csv.reader([*headers, *content], skipinitialspace=True))
-        else:
-            rows = _list_table(content)
-        self._writer.table([[self._inline.text(cell) for cell in row] for row in rows])
+        rows = csv_table(content, options) if name == "csv-table" else list_table(content)
+        given = options.get("header-rows", "")
+        headers = int(given) if given.isdecimal() and len(given) < 3 else 0
+        headers += bool(options.get("header"))
+        self._writer.table(
+            [[self._inline.text(cell) for cell in row] for row in rows], header_rows=max(headers, 1)
+        )
 
     def _table(self, lines: list[str], at: int, *, depth: int) -> int:
         grid = bool(_GRID.match(lines[at]))
@@ -276,9 +279,11 @@ class _RstReader:
                 end += 1
                 if rules == 2 and (end >= len(lines) or not lines[end].strip()):
                     break
-        rows = read_table(lines[at:end], grid=grid)
+        rows, headers = headed_table(lines[at:end], grid=grid)
         if rows:
-            self._writer.table([[self._inline.text(cell) for cell in row] for row in rows])
+            self._writer.table(
+                [[self._inline.text(cell) for cell in row] for row in rows], header_rows=max(headers, 1)
+            )
         else:
             self._writer.code("\n".join(lines[at:end]))
         return end
@@ -334,7 +339,9 @@ class _RstReader:
     def _paragraph(self, lines: list[str], at: int) -> int:
         end = at + 1
         # a line that more deeply indented ones follow at once is a term, and they define it
-        if end < len(lines) and not lines[end].startswith(" "):
+        if end < len(lines) and lines[end].startswith(" ") and not lines[at].endswith("::"):
+            return self._definition(lines, at)
+        if end < len(lines):
             end = _paragraph_end(lines, at)
         text = "\n".join(lines[at:end])
         literal = text.endswith("::")
@@ -343,6 +350,21 @@ class _RstReader:
         text = "\n".join(line.removeprefix("| ") for line in text.split("\n"))
         self._writer.paragraph(self._inline.text(unwrapped(text)))
         self._literal_next = literal
+        return end
+
+    def _definition(self, lines: list[str], at: int) -> int:
+        end = _paragraph_end(lines, at + 1)
+        first = [line.strip() for line in lines[at + 1 : end]]
+        plain = not any(line.startswith(("..", ">>> ", "|", "+")) or LISTED.match(line) for line in first)
+        if (
+            not plain
+            or first[-1].endswith("::")
+            or len({len(line) - len(line.lstrip()) for line in lines[at + 1 : end]}) > 1
+        ):
+            self._writer.paragraph(self._inline.text(lines[at]))
+            return at + 1
+        joined = "" if lines[at].endswith((":", "?", "!", ".")) else ":"
+        self._writer.paragraph(self._inline.text(f"{lines[at]}{joined} {unwrapped(chr(10).join(first))}"))
         return end
 
 
@@ -369,15 +391,3 @@ def _dedent(lines: list[str]) -> list[str]:
     indents = [len(line) - len(line.lstrip()) for line in lines if line.strip()]
     least = min(indents, default=0)
     return [line[least:] for line in lines]
-
-
-def _list_table(content: list[str]) -> list[list[str]]:
-    rows: list[list[str]] = []
-    for line in content:
-        if match := _ROW_BEGINS.match(line):
-            rows.append([match[1]])
-        elif rows and (match := _CELL_BEGINS.match(line)):
-            rows[-1].append(match[1])
-        elif rows and line.strip():
-            rows[-1][-1] += " " + line.strip()
-    return rows
