@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import Final
 
 from ingest.extract import Extract, Limits, RawFile, Unparsable, suffix_of
-from ingest.parse.characters import decode
+from ingest.parse.characters import decode, has_stray_zeros, wide_encoding, without_escapes
 from ingest.parse.writer import ExtractWriter
 
 SUFFIXES: Final = frozenset(
@@ -123,12 +123,23 @@ _TEXT_NAMES: Final = {
     "html": "text/html",
     "xhtml": "text/html",
     "eml": "message/rfc822",
+    "mbox": "application/mbox",
+    "ipynb": "application/x-ipynb+json",
+    "vtt": "text/vtt",
+    "srt": "application/x-subrip",
+    "ics": "text/calendar",
+    "vcf": "text/vcard",
+}
+_BY_BEGINNING: Final = {
+    "WEBVTT": "text/vtt",
+    "BEGIN:VCALENDAR": "text/calendar",
+    "BEGIN:VCARD": "text/vcard",
 }
 ENDINGS: Final = frozenset(
     {
         *_TEXT_NAMES,
         *SUFFIXES,
-        *("txt", "text", "log", "xml", "pdf", "rtf", "epub", "odt", "docx", "pptx", "xlsx"),
+        *("txt", "text", "log", "xml", "pdf", "rtf", "epub", "odt", "docx", "pptx", "xlsx", "msg"),
     }
 )
 """The endings of names that are read here; a plug-in gets none of them."""
@@ -143,6 +154,7 @@ _MAIL_HEADER = re.compile(
     r"content-type|x-[\w-]+|dkim-signature):",
     re.I,
 )
+_MAILBOX = re.compile(r"\A\s*+From \S[^\n]{0,300}\d\d:\d\d[^\n]{0,60}\r?\n>?[\w-]++:")
 _RST = re.compile(r"^(?:\.\. [\w:-]+::|.+\n([=~^\"#*+-])\1{3,}+[^\S\n]*+$)|:\w+:`|``\w", re.M)
 _STRONG_MARKDOWN = re.compile(r"^(?:#{1,6} \S|```|~~~)", re.M)
 _MARKDOWN = re.compile(
@@ -164,6 +176,8 @@ def sniff(data: bytes, name: str) -> str:
     if data.startswith(b"PK\x03\x04"):
         return office_type(data)
     if data.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        if "__substg1.0_".encode("utf-16-le") in data:
+            return "application/vnd.ms-outlook"
         raise _old_office(data)
     if data.startswith(b"{\\rtf"):
         return "application/rtf"
@@ -181,11 +195,13 @@ def _old_office(data: bytes) -> Unparsable:
 
 
 def _is_binary(data: bytes) -> bool:
-    if data.startswith(_TEXT_MARKS):
+    if data.startswith(_TEXT_MARKS) or wide_encoding(data):
         return False
     head = data[:_HEAD]
-    controls = sum(head.count(byte) for byte in (*range(9), 11, *range(14, 27), *range(28, 32)))
-    return b"\x00" in head or controls > len(head) / 100
+    if b"\x1b" in head:
+        head = without_escapes(head.decode("latin-1")).encode("latin-1")
+    controls = sum(head.count(byte) for byte in (*range(1, 8), *range(14, 27), *range(28, 32)))
+    return (b"\x00" in head and not has_stray_zeros(head)) or controls > len(head) / 100
 
 
 def _kind_of(data: bytes) -> str:
@@ -204,6 +220,8 @@ def _kind_of(data: bytes) -> str:
 def _text_type(head: str, data: bytes, *, suffix: str) -> str:
     if _HTML.match(head):
         return "text/html"
+    if begins := _by_beginning(head, suffix):
+        return begins
     if suffix in _TEXT_NAMES:
         return _TEXT_NAMES[suffix]
     if _XML.match(head):
@@ -212,13 +230,20 @@ def _text_type(head: str, data: bytes, *, suffix: str) -> str:
         return "text/x-source"
     if suffix not in ("txt", "text", "log") and _is_mail(head):
         return "message/rfc822"
-    if head.lstrip()[:1] in ("{", "["):
-        found = _json_type(data)
-        if found:
-            return found
+    if head.lstrip()[:1] in ("{", "[") and (found := _json_type(decode(data).text.lstrip())):
+        return found
     if suffix:
         return "text/plain"
     return _dialect(head)
+
+
+def _by_beginning(head: str, suffix: str) -> str:
+    if suffix in SUFFIXES:
+        return ""
+    if _MAILBOX.match(head):
+        return "application/mbox"
+    start = head[:100].lstrip("\ufeff \r\n")
+    return next((found for beginning, found in _BY_BEGINNING.items() if start.startswith(beginning)), "")
 
 
 def _is_mail(head: str) -> bool:
@@ -228,18 +253,16 @@ def _is_mail(head: str) -> bool:
     return known >= 3 and known >= len(starts) / 2
 
 
-def _json_type(data: bytes) -> str:
+def _json_type(text: str) -> str:
+    """Say whether a text that begins like JSON is JSON, values line by line, or neither."""
+    decoder = json.JSONDecoder(parse_int=str)
     try:
-        json.loads(data)
-    except (ValueError, RecursionError):
-        pass
-    else:
+        _, end = decoder.raw_decode(text)
+    except RecursionError:
         return "application/json"
-    try:
-        json.loads(data.lstrip().split(b"\n", 1)[0])
-    except (ValueError, RecursionError):
+    except ValueError:
         return ""
-    return "application/jsonl"
+    return "application/jsonl" if text[end:].strip() else "application/json"
 
 
 def _dialect(head: str) -> str:
