@@ -146,6 +146,8 @@ def _utf8(data: bytes) -> Decoded:
     text = data.decode("utf-8", "surrogateescape")
     bad = len(_BAD.findall(text))
     good = len(text) - len(text.encode("ascii", "ignore")) - bad
+    if good < bad / 10:
+        return _decode_legacy(data)
     lines = text.split("\n")
     faulty = [number for number, line in enumerate(lines) if _BAD.search(line)]
     western = [number for number in faulty if _is_western(lines[number])]

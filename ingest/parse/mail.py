@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from email import policy
 from email.header import decode_header
 from email.message import EmailMessage, Message
-from email.parser import BytesParser
+from email.parser import BytesHeaderParser, BytesParser
 from typing import Final, NamedTuple
 
-from ingest.extract import Extract, Limits, RawFile, Unparsable
+from ingest.extract import NOT_OPENED, Extract, Limits, RawFile, Unparsable
 from ingest.parse.html.html import write_html
 from ingest.parse.metadata import parse_date, plain_metadata
 from ingest.parse.plain import write_plain
@@ -19,8 +19,6 @@ from ingest.parse.writer import ExtractWriter
 _SHOWN: Final = ("From", "To", "Cc", "Date")
 _MAX_ATTACHMENTS: Final = 50
 _DEEPEST: Final = 20
-NOT_OPENED: Final = "named but not read; ingest the message with `footnote ingest`, or each as a file."
-"""The end of what is said of attachments where they do not become documents of their own."""
 _ENCRYPTED: Final = "The message, or a part of it, is encrypted; that was not read."
 _CODECS: Final = {
     **dict.fromkeys(("iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii"), "cp1252"),
@@ -99,6 +97,11 @@ def messages_of(mailbox: bytes) -> Iterator[bytes]:
     ends = [*(start for start, _ in starts[1:]), len(mailbox)]
     for (_, begin), end in zip(starts, ends, strict=False):
         yield _ESCAPED_FROM.sub(b"", mailbox[begin:end]).rstrip(b"\r\n") + b"\n"
+
+
+def subject_of(message: bytes) -> str:
+    """Return a message's subject, without reading the rest of it."""
+    return _header(BytesHeaderParser(policy=policy.compat32).parsebytes(message), "Subject")
 
 
 def attachments_of(message: EmailMessage, limits: Limits) -> list[Attachment]:

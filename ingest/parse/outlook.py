@@ -42,7 +42,7 @@ def read_outlook(data: bytes) -> EmailMessage:
     try:
         with olefile.OleFileIO(BytesIO(data)) as file:
             return _message(_Storage(file, []), depth=0)
-    except (OSError, struct.error, IndexError, KeyError, TypeError, ValueError) as error:
+    except (OSError, struct.error, IndexError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise Unparsable(
             "corrupt", "The message is damaged; open it in Outlook and save it again."
         ) from error

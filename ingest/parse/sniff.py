@@ -2,13 +2,17 @@
 
 import json
 import re
+import stat
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import suppress
 from io import BytesIO
 from typing import Final
 
 from ingest.extract import Extract, Limits, RawFile, Unparsable, suffix_of
 from ingest.parse.characters import decode, has_stray_zeros, wide_encoding, without_escapes
+from ingest.parse.image import image_type
 from ingest.parse.writer import ExtractWriter
 
 SUFFIXES: Final = frozenset(
@@ -46,6 +50,9 @@ _BY_PART: Final = {
     "ppt/presentation.xml": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
     "xl/workbook.xml": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+_OWN_PARTS: Final = frozenset(("mimetype", "[Content_Types].xml"))
+"""What says that a zip is one document, of whatever kind."""
+_IN_UTF8: Final = 0x800
 _BY_MIMETYPE: Final = {
     "application/epub+zip": "application/epub+zip",
     "application/vnd.oasis.opendocument.text": "application/vnd.oasis.opendocument.text",
@@ -63,7 +70,15 @@ def office_type(data: bytes) -> str:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             _check(archive, len(data))
             return _kind(archive)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        ValueError,
+        IndexError,
+        NotImplementedError,
+    ) as error:
         raise Unparsable("corrupt", "The file is damaged: its zip container cannot be unpacked.") from error
     except RuntimeError as error:
         raise Unparsable("encrypted", "The file is protected by a password; save it without one.") from error
@@ -78,7 +93,43 @@ def _kind(archive: zipfile.ZipFile) -> str:
         declared = archive.read("mimetype").decode("ascii", "replace").strip()
         if declared in _BY_MIMETYPE:
             return _BY_MIMETYPE[declared]
-    raise Unparsable("unsupported", "The file is a zip archive; unpack it and ingest what it holds.")
+    raise Unparsable(
+        "unsupported",
+        "The file is a zip archive; `footnote ingest` reads what one named .zip holds, otherwise unpack it.",
+    )
+
+
+def is_archive(data: bytes) -> bool:
+    """Say whether bytes are a zip of files, and no document that is kept in one; raises Unparsable as `office_type`."""
+    if not data.startswith(b"PK\x03\x04"):
+        return False
+    try:
+        office_type(data)
+    except Unparsable as error:
+        if error.reason != "unsupported":
+            raise
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            return _OWN_PARTS.isdisjoint(archive.namelist())
+    return False
+
+
+def archived(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of a zip that has been found safe, but hidden ones, links and what macOS adds."""
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        for entry in archive.infolist():
+            name = entry.filename
+            if not entry.flag_bits & _IN_UTF8:
+                with suppress(UnicodeEncodeError):
+                    name = decode(name.encode("cp437")).text
+            parts = name.replace("\\", "/").split("/")
+            hidden = any(part.startswith((".", "~$")) and part not in (".", "..") for part in parts)
+            if (
+                parts[-1]
+                and not hidden
+                and parts[0] != "__MACOSX"
+                and not stat.S_ISLNK(entry.external_attr >> 16)
+            ):
+                yield name, archive.read(entry)
 
 
 def _check(archive: zipfile.ZipFile, packed: int) -> None:
@@ -139,7 +190,26 @@ ENDINGS: Final = frozenset(
     {
         *_TEXT_NAMES,
         *SUFFIXES,
-        *("txt", "text", "log", "xml", "pdf", "rtf", "epub", "odt", "docx", "pptx", "xlsx", "msg"),
+        *(
+            "txt",
+            "text",
+            "log",
+            "xml",
+            "pdf",
+            "rtf",
+            "epub",
+            "odt",
+            "docx",
+            "pptx",
+            "xlsx",
+            "msg",
+            "png",
+            "jpg",
+            "jpeg",
+            "tif",
+            "tiff",
+            "webp",
+        ),
     }
 )
 """The endings of names that are read here; a plug-in gets none of them."""
@@ -181,6 +251,8 @@ def sniff(data: bytes, name: str) -> str:
         raise _old_office(data)
     if data.startswith(b"{\\rtf"):
         return "application/rtf"
+    if image := image_type(data):
+        return image
     if _is_binary(data):
         raise Unparsable("unsupported", f"The file is {_kind_of(data)}, which holds no text to read.")
     return _text_type(decode(data[:_HEAD]).text, data, suffix=suffix_of(name))

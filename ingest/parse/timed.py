@@ -12,6 +12,7 @@ from ingest.parse.writer import ExtractWriter
 _CUE = re.compile(
     r"^\s*+(?:(\d{1,3}):)?+(\d{1,2}):(\d{2})[.,]\d{1,3}[ \t]*+-->[ \t]*+(?:\d{1,3}:)?+\d{1,2}:\d{2}"
 )
+_TIME = re.compile(r"\s*+(?:([0-9]{1,3}):)?+([0-9]{1,2}):([0-9]{2})[.,]([0-9]{1,3})")
 _VOICE = re.compile(r"<v(?:\.[\w.-]{1,100}+)?[ \t]{1,20}+([^<>\n]{1,200}+)>")
 _TAG = re.compile(r"</?+[a-z][^<>\n]*+>|<\d[\d:.]*+>|\{\\[^{}\n]*+\}", re.I)
 _SPEAKER = re.compile(r"\A(?:>>\s*+|-\s++)?((?:[A-ZÀ-ÞА-Я][\w.'’-]*+)(?: [\w.'’-]{1,40}+){0,3}):\s++")
@@ -96,8 +97,11 @@ def _cues(text: str, writer: ExtractWriter) -> Iterator[_Cue]:
 
 
 def _seconds(written: str) -> float:
-    hours, minutes, rest = ["0", *written.split(maxsplit=1)[0].replace(",", ".").split(":")][-3:]
-    return int(hours) * 3600 + int(minutes) * 60 + float(rest)
+    """Return the time at the head of a text, which a cue's pattern has found there."""
+    found = _TIME.match(written)
+    if found is None:
+        return 0.0
+    return int(found[1] or 0) * 3600 + int(found[2]) * 60 + float(f"{found[3]}.{found[4]}")
 
 
 def _paragraphs(cues: list[_Cue]) -> Iterator[str]:

