@@ -13,6 +13,7 @@ _TITLE_KEYS: Final = ("title", "name", "subject", "heading")
 _MAX_CELL: Final = 200
 _MOST_NAMED: Final = 5
 _GAP = re.compile(r"[\s,\x1e\ufeff]*+")
+_COLON = re.compile(r"\s*+:")
 _COMMENT = re.compile(r'"(?:[^"\\]++|\\.)*+"|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/|,(?=\s*+[\]}])', re.S)
 _SPEAKER: Final = ("user", "author", "sender", "from", "speaker", "username", "display_name", "role")
 _SAID: Final = ("text", "message", "content", "body", "msg")
@@ -86,7 +87,9 @@ def _scan(text: str, *, as_lines: bool) -> tuple[list[object], list[_Broken]]:
     at = _after_gap(text, 0)
     while at < len(text):
         try:
-            value, at = decoder.raw_decode(text, at)
+            value, after = decoder.raw_decode(text, at)
+            if isinstance(value, str) and _COLON.match(text, after):
+                raise json.JSONDecodeError("a key outside of an object", text, at)
         except RecursionError as error:
             raise Unparsable("corrupt", "The JSON is nested too deeply to be read.") from error
         except ValueError as error:
@@ -98,6 +101,7 @@ def _scan(text: str, *, as_lines: bool) -> tuple[list[object], list[_Broken]]:
             at = end
         else:
             values.append(value)
+            at = after
         at = _after_gap(text, at)
     return values, broken
 

@@ -50,7 +50,9 @@ _OTHER: Final = {
     "Persian": "اینردوهتمسشکبلگزعخقپفجحآچصطغضثظذژئءأؤ",
     "Thai": "านรอกเงมยลวดทสตะปบคหแจชพขใไโผซธณถฟศญษภฮฉฐฎฏฌฤฬฆฝฑฒ่้ิัีืุู์็ำึๆฯๅฺ",
 }
-_SIGNS: Final = frozenset("“”„‚‘’‹›«»–—…•·§°€£©®™¿¡ªº½¼¾²³×±µ \N{NO-BREAK SPACE}\N{SOFT HYPHEN}")
+_SIGNS: Final = frozenset(
+    (*"“”„‚‘’‹›«»–—…·§°€£©®™¿¡ªº½¼¾²³×±µ \N{NO-BREAK SPACE}\N{SOFT HYPHEN}", chr(0x2022))
+)
 _INSIDE: Final = frozenset("’‘·-–\N{SOFT HYPHEN}")
 _BOX = re.compile("[\u2500-\u25ff]")
 _ASCII_LETTER = re.compile("[A-Za-z]")

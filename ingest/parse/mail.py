@@ -15,6 +15,7 @@ from ingest.parse.metadata import parse_date, plain_metadata
 from ingest.parse.plain import write_plain
 from ingest.parse.timed import write_items
 from ingest.parse.writer import ExtractWriter
+from vectorstore.language.words import words
 
 _SHOWN: Final = ("From", "To", "Cc", "Date")
 _MAX_ATTACHMENTS: Final = 50
@@ -33,7 +34,6 @@ _CODECS: Final = {
 }
 """What a name of a charset stands for in practice: the larger set that its senders use."""
 _TAG = re.compile(r"</?+[A-Za-z][^<>\n]*+>")
-_WORD = re.compile(r"\w+")
 _NEXT = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]{1,300}?\d\d:\d\d[^\n]*+\n(?=[\w-]++:|>From )")
 _ESCAPED_FROM = re.compile(rb"^>(?=>*+From )", re.M)
 
@@ -268,9 +268,9 @@ def _holds_html(part: Message) -> bool:
 
 def _says_all(text: str, other: str) -> bool:
     """Say whether a text has nearly all words of another, or far more of them."""
-    words, others = _WORD.findall(text.casefold()), _WORD.findall(other.casefold())
-    known, asked = set(words), set(others)
-    return len(known & asked) >= 0.8 * len(asked) or len(words) > 3 * len(others)
+    own, others = words(text.casefold()), words(other.casefold())
+    asked = set(others)
+    return len(asked.intersection(own)) >= 0.8 * len(asked) or len(own) > 3 * len(others)
 
 
 def _write_text(part: Message, mail: _Mail) -> None:

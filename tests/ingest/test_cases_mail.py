@@ -252,6 +252,12 @@ def test_what_json_does_not_allow_is_read_or_said() -> None:
         read(b"[" * 200_000, "a.json")
 
 
+def test_a_record_that_is_cut_costs_itself() -> None:
+    extract = read(b'{"a": 1,\n "b": 2\n{"a": 3}\n', "a.jsonl")
+    assert extract.text == "- a: 3"
+    assert extract.findings[0].startswith("2 lines are not valid JSON")
+
+
 def test_what_is_nested_too_deeply_is_said() -> None:
     extract = read(b"[" * 60 + b"17" + b"]" * 60, "a.json")
     assert "deep" in extract.findings[0]
