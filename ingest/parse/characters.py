@@ -46,6 +46,7 @@ _LEAST = 0.35
 _CLOSE = 0.04
 _SURE = 0.7
 """How much a text must look like a language to be read at all, to be as likely as another, to be surely Western."""
+_MOST_CLOSE = 3
 _MOST_NULS = 0.25
 _HEAD = 4_096
 _NAMED_LINES = 5
@@ -200,9 +201,13 @@ def _decode_legacy(data: bytes) -> Decoded:
         raise Unparsable("encoding", "The text's encoding is not known; save the file as UTF-8.")
     text = data.decode(best.encoding, "replace")
     found = f"The file is not UTF-8; it was read as {best.encoding}, the likeliest encoding. "
-    close = [each.encoding for each in others if best.share - each.share < _CLOSE and each.differs(best)]
+    close: dict[str, str] = {}
+    for each in others:
+        if best.share - each.share < _CLOSE and each.differs(best):
+            close.setdefault(each.sample, each.encoding)
     if close:
-        found += f"As {close[0]} it reads nearly as well: `encoding: {close[0]}` in its side-car decides."
+        names = list(close.values())[:_MOST_CLOSE]
+        found += f"As {' or '.join(names)} it reads nearly as well: `encoding: {names[0]}` in its side-car decides."
     else:
         found += "Check its text; `encoding` in its side-car or a rule names another."
     return _accepted(text, found)

@@ -13,7 +13,7 @@ _TITLE_KEYS: Final = ("title", "name", "subject", "heading")
 _MAX_CELL: Final = 200
 _MOST_NAMED: Final = 5
 _GAP = re.compile(r"[\s,\x1e\ufeff]*+")
-_COLON = re.compile(r"\s*+:")
+_COLON = re.compile(r"\s{0,20}+:")
 _COMMENT = re.compile(r'"(?:[^"\\]++|\\.)*+"|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/|,(?=\s*+[\]}])', re.S)
 _SPEAKER: Final = ("user", "author", "sender", "from", "speaker", "username", "display_name", "role")
 _SAID: Final = ("text", "message", "content", "body", "msg")

@@ -12,6 +12,8 @@ _MOST: Final = 1_500
 """Characters beyond ASCII that are looked at, of as many bytes."""
 
 # What each language writes beyond ASCII. One that a language borrows now and then stands behind the bar.
+_VIETNAMESE: Final = "Vietnamese"
+"""Which has nearly every letter, and of all encodings one alone has those."""
 _LATIN: Final = {
     "German": "äöüß|éèàç",
     "French": "éèàêçùâîôûëïœ|ÿüæ",
@@ -33,10 +35,10 @@ _LATIN: Final = {
     "Romanian": "ăâîșțşţ",
     "Croatian": "čćđšž",
     "Albanian": "ëç",
-    "Turkish": "çğıöşüâîû",
+    "Turkish": "çğıöşüâîûi",
     "Lithuanian": "ąčęėįšųūž",
     "Latvian": "āčēģīķļņšūž",
-    "Vietnamese": "àáảãạăằắẳẵặâầấẩẫậèéẻẽẹêềếểễệìíỉĩịòóỏõọôồốổỗộơờớởỡợùúủũụưừứửữựỳýỷỹỵđ",
+    _VIETNAMESE: "àáảãạăằắẳẵặâầấẩẫậèéẻẽẹêềếểễệìíỉĩịòóỏõọôồốổỗộơờớởỡợùúủũụưừứửữựỳýỷỹỵđ",
 }
 # The letters of other alphabets, the commonest first: what reads as rare letters is another encoding.
 _OTHER: Final = {
@@ -58,6 +60,8 @@ _BOX = re.compile("[\u2500-\u25ff]")
 _ASCII_LETTER = re.compile("[A-Za-z]")
 _WORDS: Final = frozenset("ÀÉÈÓÚÍÅÖ")
 """Capitals that are a word alone."""
+_OWN_VOWELS: Final = frozenset("áéíóúæ")
+_FIRST_STANDARD: Final = 0xA1
 _LAST_LATIN: Final = "\u024f"
 _FEW: Final = 4
 """Letters of another alphabet that are too few to be a word."""
@@ -76,6 +80,7 @@ _BYTES: Final = (
         "cp874",
         "mac_turkish",
         "cp857",
+        "mac_greek",
     ),
 )
 _ASIAN: Final = ("cp949", "euc_jp", "cp932", "gb18030", "big5hkscs")
@@ -138,11 +143,11 @@ def _sample(data: bytes) -> bytes:
 
 def _reading(sample: bytes, encoding: str) -> Reading:
     text = unicodedata.normalize("NFC", sample.decode(encoding, "replace"))
-    share, language = _likeness(text)
+    share, language = _likeness(text, encoding)
     return Reading(encoding, share, language, text)
 
 
-def _likeness(text: str) -> tuple[float, str]:
+def _likeness(text: str, encoding: str = "cp1252") -> tuple[float, str]:
     """Return the share of a text's characters beyond ASCII that are letters of one language, or signs in their place."""
     signs, letters, bad = 0.0, list[str](), 0
     for before, character, after in _AROUND.findall(f" {text} ")[:_MOST]:
@@ -169,7 +174,8 @@ def _likeness(text: str) -> tuple[float, str]:
     if not letters:
         return (0.95 * signs / total if total else 0.0), ""
     counted = Counter(letters)
-    best = max((_fit(counted, language), language) for language in _WEIGHTS)
+    languages = (each for each in _WEIGHTS if each != _VIETNAMESE or encoding == "cp1258")
+    best = max((_fit(counted, language), language) for language in languages)
     if best[1] in _OTHER and len(letters) < _FEW:
         best = (0.3 * best[0], best[1])
     return (best[0] * len(letters) + signs) / total, best[1]
@@ -177,6 +183,8 @@ def _likeness(text: str) -> tuple[float, str]:
 
 def _fit(letters: Counter[str], language: str) -> float:
     weights = _WEIGHTS[language]
+    if language == "Icelandic" and _OWN_VOWELS.isdisjoint(letters):
+        return 0.8  # where Turkish is read so, there are only the letters that the two have in each other's places
     return sum(weights.get(letter, 0.0) * count for letter, count in letters.items()) / letters.total()
 
 
@@ -204,14 +212,16 @@ def _asian(sample: bytes, encoding: str) -> Reading:
     wide = len(text) - len(text.encode("ascii", "ignore"))
     if not wide:
         return Reading(encoding, 0.0, "", text)
-    kana, hangul, hanzi = (len(each.findall(text)) for each in (_KANA, _HANGUL, _HANZI))
+    kana, hanzi = len(_KANA.findall(text)), len(_HANZI.findall(text))
     signs = len(_ASIAN_SIGNS.findall(text))
     common = float(sum(_is_common(each, encoding) for each in _HANZI.findall(text[: 2 * _MOST])))
     common *= hanzi / max(len(_HANZI.findall(text[: 2 * _MOST])), 1)
     if encoding == "cp949":
-        language, score = "Korean", hangul + 0.2 * hanzi
+        # the first standard's own syllables: those beyond it are rare
+        usual = sum(min(each.encode("cp949")) >= _FIRST_STANDARD for each in _HANGUL.findall(text))
+        language, score = "Korean", usual + 0.2 * hanzi
     elif encoding in ("cp932", "euc_jp"):
-        language, score = "Japanese", kana + 0.9 * common * (1.0 if kana else 0.5)
+        language, score = "Japanese", kana + 0.9 * common * (1.0 if kana else 0.75)
     else:
         frequent = sum(each in _COMMON_HANZI for each in _HANZI.findall(text[: 2 * _MOST]))
         language, score = "Chinese", common * min(1.0, 0.8 + frequent / max(hanzi, 1))

@@ -29,7 +29,7 @@ _HEAD: Final = 2_048
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OLE_ATTACHMENT: Final = "__attach_version1.0_".encode("utf-16-le")
 _MAIL = re.compile(
-    rb"\s*+(?:from|received|subject|message-id|mime-version|return-path|delivered-to|date|to|x-[\w-]++):",
+    rb"\A\s*+(?:from|received|subject|message-id|mime-version|return-path|delivered-to|date|to|x-[\w-]++):",
     re.I,
 )
 _CARRIES = re.compile(rb"name[*\d]*+=|attachment|^content-type:\s*+application/", re.I | re.M)
