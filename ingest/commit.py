@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from ingest.cut.chunk import chunks_of
-from ingest.extract import Extract, ParseFailure
+from ingest.extract import NOT_OPENED, Extract, ParseFailure
 from ingest.plan import Recipe, Step
 from ingest.report import Failure, Finding, Report, inspect, language_of
 from ingest.sources.rules import Attributes, Readers, attributes_from, decide, said_by
@@ -51,6 +51,10 @@ def prepare(
     `before` is who may read the document as it stands in the index.
     """
     uri = step.source.uri
+    if step.source.opened and isinstance(outcome, Extract):
+        outcome = replace(
+            outcome, findings=tuple(each for each in outcome.findings if not each.endswith(NOT_OPENED))
+        )
     if isinstance(outcome, ParseFailure):
         passed_over = outcome.reason == "unsupported" and not step.source.named
         return Failure(uri, "skipped" if passed_over else outcome.reason, outcome.message)
@@ -62,7 +66,8 @@ def prepare(
         return Failure(
             uri, "not_allowed", f"Its front matter names a group that is not yours: {foreign[0][:100]!r}."
         )
-    readers = _readers(step, own, before=before, override=recipe.override and step.source.readers is None)
+    within = step.source.readers is not None or step.source.within is not None
+    readers = _readers(step, own, before=before, override=recipe.override and not within)
     if readers.groups == NOBODY and recipe.groups is not None:
         return Failure(uri, "not_allowed", "Its front matter names readers that it may not have here.")
     attributes = step.rules.under(own).under(step.flags)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from vectorstore.types import MetadataValue, Span
 
@@ -32,6 +32,10 @@ class RawFile:
 def suffix_of(name: str) -> str:
     """Return the name's ending without the dot, in lower case; empty when it has none."""
     return name.rpartition(".")[2].lower() if "." in name else ""
+
+
+NOT_OPENED: Final = "named but not read; ingest the message with `footnote ingest`, or each as a file."
+"""The end of what is said of attachments where they do not become documents of their own."""
 
 
 @dataclass(frozen=True, slots=True)

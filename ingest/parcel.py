@@ -7,7 +7,7 @@ to be an Extract before anybody uses it.
 import json
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar, cast, get_args
@@ -16,6 +16,7 @@ from ingest.extract import Block, BlockKind, Extract, FailureReason, ParseFailur
 from vectorstore.types import MetadataValue, Span
 
 LENGTH: Final = struct.Struct(">Q")
+_HEAD: Final = struct.Struct(">I")
 READY: Final = b"ready"
 """What a worker sends once, before its first file."""
 _KINDS: Final = frozenset(get_args(BlockKind))
@@ -66,6 +67,35 @@ def read(body: bytes, shape: Callable[[dict[str, Any]], _Read]) -> _Read | Parse
         return _read_failure(content) if "reason" in content else shape(content)
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         raise BadParcel(str(error)[:_MAX_MESSAGE]) from error
+
+
+def pack_members(files: Sequence[tuple[str, bytes]], *, is_document: bool) -> bytes:
+    """Return the files that a file holds as bytes, their length in front: names and sizes, then one after the other."""
+    head = json.dumps([is_document, [[name, len(data)] for name, data in files]]).encode("utf-8", "replace")
+    return framed(_HEAD.pack(len(head)), head, *(data for _, data in files))
+
+
+def unpack_members(body: bytes) -> tuple[list[tuple[str, bytes]], bool] | ParseFailure:
+    """Return the files that `body` (without its length) holds, and whether what held them is a document; raises BadParcel."""
+    if body.startswith(b"{"):
+        return cast(ParseFailure, read(body, _no_failure))
+    try:
+        (length,) = _HEAD.unpack_from(body)
+        at = _HEAD.size + length
+        is_document, listed = json.loads(body[_HEAD.size : at])
+        found: list[tuple[str, bytes]] = []
+        for name, size in listed:
+            found.append((_one(str, name), body[at : at + _one(int, size)]))
+            at += size
+        if at != len(body):
+            raise ValueError("not as large as it says")
+        return found, _one(bool, is_document)
+    except (ValueError, TypeError, LookupError, struct.error, RecursionError) as error:
+        raise BadParcel(str(error)[:_MAX_MESSAGE]) from error
+
+
+def _no_failure(_: dict[str, Any]) -> ParseFailure:
+    raise ValueError("neither files nor a failure")
 
 
 def _plain(extract: Extract) -> dict[str, object]:

@@ -8,13 +8,15 @@ embedder is never idle. The index is locked only while a batch is committed: an 
 before it, and a document that fails changes nothing.
 """
 
+import codecs
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeAlias, TypeVar
@@ -22,16 +24,17 @@ from typing import TypeAlias, TypeVar
 from ingest.commit import Batch, Committer, Prepared, prepare
 from ingest.confined.pool import ParserPool
 from ingest.extract import Extract, ParseFailure
-from ingest.plan import Plan, Recipe
+from ingest.plan import Plan, Recipe, Step
 from ingest.progress import Listener, Teller, unheard
 from ingest.report import Failure, Report
 from ingest.settings import IngestSettings
-from ingest.sources.rules import Readers, readers_of
+from ingest.sources.discover import Source
+from ingest.sources.rules import Readers, encoding_of, readers_of
 from ingest.twins import Twins
 from vectorstore.errors import Unavailable
 from vectorstore.models.embed import Embedder, Metered
 from vectorstore.store import Store
-from vectorstore.types import Scope, Vectors
+from vectorstore.types import Document, Scope, Vectors, both
 
 ParseAll: TypeAlias = Callable[[Iterable[tuple[str, Path]]], Iterator[tuple[str, Extract | ParseFailure]]]
 """`ParserPool.parse_all`: (key, path) in, (key, outcome) out in any order."""
@@ -135,8 +138,27 @@ def _prepared(
     before: Mapping[str, Readers],
 ) -> Iterator[Prepared | Failure]:
     steps = {step.source.uri: step for step in plan.steps}
-    for uri, outcome in parse_all((uri, step.source.path) for uri, step in steps.items()):
-        yield prepare(steps[uri], outcome, recipe=recipe, embedder=embedder, before=before.get(uri))
+    with tempfile.TemporaryDirectory(prefix="footnote-recoded-") as folder:
+        files = (
+            (uri, _readable(step, Path(folder) / str(at))) for at, (uri, step) in enumerate(steps.items())
+        )
+        for uri, outcome in parse_all(files):
+            yield prepare(steps[uri], outcome, recipe=recipe, embedder=embedder, before=before.get(uri))
+
+
+def _readable(step: Step, own: Path) -> Path:
+    """Return the file of a step, or a copy in UTF-8 where its encoding is named."""
+    encoding, path = encoding_of(step.rules.under(step.flags)), step.source.path
+    if not encoding:
+        return path
+    try:
+        text = path.read_bytes().decode(encoding, "replace")
+    except OSError:
+        return path  # who opens it next says why it cannot be read
+    own.mkdir()
+    copy = own / path.name
+    copy.write_bytes(codecs.BOM_UTF8 + text.removeprefix("\ufeff").encode("utf-8", "replace"))
+    return copy
 
 
 def _readers_before(plan: Plan, store: Store, *, tenant: str) -> Mapping[str, Readers]:
@@ -144,11 +166,25 @@ def _readers_before(plan: Plan, store: Store, *, tenant: str) -> Mapping[str, Re
     replaced = {
         step.moved_from or step.source.uri: step.source.uri for step in plan.steps if step.action != "add"
     }
-    if not replaced:
+    inside = [step.source for step in plan.steps if step.action == "add" and step.source.within is not None]
+    if not replaced and not inside:
         return {}
     with store.snapshot() as snapshot:
-        held = snapshot.documents(scope=Scope(tenant, unrestricted=True))
-        return {replaced[each.uri]: readers_of(each) for each in held if each.uri in replaced}
+        held = {each.uri: each for each in snapshot.documents(scope=Scope(tenant, unrestricted=True))}
+    before = {new: readers_of(held[old]) for old, new in replaced.items() if old in held}
+    return before | {source.uri: known for source in inside if (known := _readers_around(source, held))}
+
+
+def _readers_around(source: Source, held: Mapping[str, Document]) -> Readers | None:
+    """Return who may read what a new document lies in, or lies beside there: it must not be open where they are not."""
+    outer = source.within
+    while outer is not None and outer.within is not None:
+        outer = outer.within
+    if outer is None:
+        return None
+    beside = [each for uri, each in held.items() if uri == outer.uri or uri.startswith(f"{outer.uri}/")]
+    closed = [known for each in beside if (known := readers_of(each)).by_operator and known.groups]
+    return Readers(reduce(both, (each.groups for each in closed)), by_operator=True) if closed else None
 
 
 def _batches(outcomes: Iterator[Prepared | Failure], size: BatchSize) -> Iterator[Batch]:

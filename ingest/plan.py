@@ -2,23 +2,28 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 
 from ingest.cut.chunk import CHUNKER, MOST_PASSAGES
 from ingest.extract import suffix_of
 from ingest.parse.dispatch import plugged_parsers
+from ingest.parse.image import image_type
 from ingest.report import Action, Failure, Finding, Report
 from ingest.sources.discover import Discovery, Source
-from ingest.sources.ledger import Flags, Ledger, PastFailure
+from ingest.sources.ledger import Ledger, PastFailure
 from ingest.sources.roots import content_digest
-from ingest.sources.rules import Attributes, Rule, attributes_from, ruled
+from ingest.sources.rules import Attributes, Rule, attributes_from, encoding_of, ruled
 from ingest.sources.side_cars import SideCars
 from vectorstore.errors import BadInput, FootnoteError
+from vectorstore.types import both
 
-VERSIONS = (CHUNKER, "parse-4")
+VERSIONS = (CHUNKER, "parse-5")
 """Both change whenever the same file would give another text or other chunks."""
+_SLASH = re.compile("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +102,7 @@ def make_plan(
     past = {} if retry_failed else ledger.failures
     for source in found.sources.values():
         try:
-            step = _step(
-                source, indexed, recipe=recipe, given=ledger.flags_of(source.uri), side_cars=found.side_cars
-            )
+            step = _step(source, indexed, recipe=recipe, ledger=ledger, side_cars=found.side_cars)
         except FootnoteError as error:
             plan.failed.append(Failure(source.uri, "metadata", str(error)))
         except OSError as error:
@@ -121,7 +124,7 @@ def content_of(digest: str) -> str:
 
 
 def _step(
-    source: Source, indexed: Mapping[str, str], *, recipe: Recipe, given: Flags, side_cars: SideCars
+    source: Source, indexed: Mapping[str, str], *, recipe: Recipe, ledger: Ledger, side_cars: SideCars
 ) -> Step:
     size = source.path.lstat().st_size
     if size > recipe.max_file_bytes:
@@ -129,15 +132,12 @@ def _step(
         raise BadInput(
             f"The file has {size // 1_000_000} MB, more than {most}.", "Split it or raise max_file_mb."
         )
-    rules = ruled(source, recipe.rules)
-    beside = side_cars.of(source.path)
-    flags = attributes_from(beside.values, readers=beside.readers).under(
-        Attributes(given.readers, metadata={"collection": given.collection} if given.collection else {})
-    )
+    rules, flags = _said(source, recipe=recipe, ledger=ledger, side_cars=side_cars)
+    encoding_of(rules.under(flags))
     content = content_digest(source.path)
     circumstances: tuple[object, ...] = (
         *(VERSIONS, recipe.chunk_tokens, recipe.chunk_overlap, _plain(rules), _plain(flags)),
-        *([recipe.ocr] if recipe.ocr and _is_pdf(source.path) else []),
+        *([recipe.ocr] if recipe.ocr and _has_pictures(source.path) else []),
         *(["override"] if recipe.override else []),
         *([sorted(source.readers)] if source.readers is not None else []),
         *([str(plugged)] if (plugged := plugged_parsers().get(suffix_of(source.path.name))) else []),
@@ -149,10 +149,33 @@ def _step(
     )
 
 
-def _is_pdf(path: Path) -> bool:
+def _said(
+    source: Source, *, recipe: Recipe, ledger: Ledger, side_cars: SideCars
+) -> tuple[Attributes, Attributes]:
+    """Return what the rules say of a file, and what its side-car and the flags do; it has no more readers than what holds it."""
+    rules = ruled(source, recipe.rules)
+    beside, given = side_cars.of(source.path), ledger.flags_of(source.uri)
+    flags = attributes_from(beside.values, readers=beside.readers).under(
+        Attributes(given.readers, metadata={"collection": given.collection} if given.collection else {})
+    )
+    if source.within is None:
+        return rules, flags
+    outer = _said(source.within, recipe=recipe, ledger=ledger, side_cars=side_cars)
+    said = [
+        each.readers for each in (outer[0].under(outer[1]), rules.under(flags)) if each.readers is not None
+    ]
+    readers = reduce(both, said) if said else None
+    rules, flags = (
+        replace(held, title="").under(own) for held, own in zip(outer, (rules, flags), strict=True)
+    )
+    return rules, replace(flags, readers=readers)
+
+
+def _has_pictures(path: Path) -> bool:
     # not by its name, and without the whole of it
     with path.open("rb") as file:
-        return b"%PDF-" in file.read(1_024)
+        head = file.read(1_024)
+    return b"%PDF-" in head or bool(image_type(head))
 
 
 def _plain(attributes: Attributes) -> tuple[object, ...]:
@@ -181,8 +204,13 @@ def _vanished(found: Discovery, indexed: Mapping[str, str], *, plan: Plan) -> li
     return [
         uri
         for uri in under
-        if uri not in found.sources and uri not in found.excluded and not uri.startswith(unreadable)
+        if uri not in found.sources and not uri.startswith(unreadable) and not _stays(uri, found.excluded)
     ]
+
+
+def _stays(uri: str, excluded: Set[str]) -> bool:
+    """Say whether a document, or what holds it, was left out."""
+    return uri in excluded or any(uri[: found.start()] in excluded for found in _SLASH.finditer(uri))
 
 
 def _with_moves(steps: Sequence[Step], vanished: dict[str, str]) -> Iterator[Step]:

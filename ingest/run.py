@@ -1,6 +1,7 @@
 """One run of `footnote ingest`, from paths to a report: the parts opened, the plan checked, the ledger kept."""
 
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
+from weakref import finalize
 
 from ingest.pipeline import take_in
 from ingest.plan import Plan, make_plan, remember
@@ -15,6 +17,7 @@ from ingest.progress import Listener, unheard
 from ingest.report import Report
 from ingest.sample import HANDBOOK
 from ingest.settings import IngestSettings
+from ingest.sources.containers import open_containers
 from ingest.sources.discover import Discovery, Filters, Source, discover
 from ingest.sources.elsewhere import FetchedSources
 from ingest.sources.ledger import Flags, Ledger, load_ledger, update_ledger
@@ -55,6 +58,7 @@ class Ingestion:
         self._data_dir = stored.data_dir
         self._ledger = load_ledger(stored.data_dir)
         self._given: dict[str, Flags] = {}
+        self._opened: finalize[..., object] | None = None
 
     def plan(
         self, request: Request, *, stdin: Source | None = None, fetched: FetchedSources | None = None
@@ -75,6 +79,7 @@ class Ingestion:
                 found.add(source)
         self._ledger.roots = list(roots)
         self._note_flags(request, found)
+        open_containers(found, folder=self._folder(), limits=self._settings.limits(), filters=filters)
         plan = make_plan(
             found,
             self._indexed(),
@@ -89,6 +94,12 @@ class Ingestion:
 
     def carry_out(self, plan: Plan, *, wait: bool = False, progress: Listener = unheard) -> Report:
         """Do what a plan says; remember folders, flags and failures for the next run."""
+        try:
+            return self._carried_out(plan, wait=wait, progress=progress)
+        finally:
+            self._close()
+
+    def _carried_out(self, plan: Plan, *, wait: bool, progress: Listener) -> Report:
         self._ledger = update_ledger(self._data_dir, self._keep)
         if not plan.steps and not plan.removals:
             return plan.report()
@@ -123,6 +134,17 @@ class Ingestion:
         uris = self._indexed()
         sample = sum(uri.startswith(self.sample) for uri in uris)
         return sample, len(uris) - sample
+
+    def _folder(self) -> Path:
+        """Make the folder that documents are taken out into, until the plan is carried out or another is made."""
+        self._close()
+        folder = tempfile.mkdtemp(prefix="footnote-opened-")
+        self._opened = finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
+
+    def _close(self) -> None:
+        if self._opened is not None:
+            self._opened()
 
     def _keep(self, ledger: Ledger) -> None:
         """Note folders and flags before the first document goes in: a kill must not lose an access list."""

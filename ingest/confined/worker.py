@@ -18,8 +18,9 @@ from typing import Any, Final, NamedTuple
 
 from ingest.confined.confine import confine, cpu_allowance
 from ingest.extract import Extract, Limits, OcrPages, ParseFailure, Unparsable
-from ingest.parcel import READY, pack
-from ingest.parse.dispatch import parse
+from ingest.parcel import READY, pack, pack_members
+from ingest.parse.dispatch import Members, members_of, parse
+from ingest.parse.image import drawn, image_type
 from ingest.parse.pdf.pdfium import layout_of, picture_of
 from ingest.picture import Layout, Picture, Place, pack_layout, pack_picture
 from vectorstore.plugins import PlugIn
@@ -78,7 +79,7 @@ def _receive(parent: socket.socket) -> _Request | None:
 
 def _outcome(
     request: _Request, limits: Limits, plugged: Mapping[str, PlugIn]
-) -> Extract | Layout | Picture | ParseFailure:
+) -> Extract | Layout | Picture | Members | ParseFailure:
     try:
         data, *beside = [_content(each, limits.max_file_bytes + 1) for each in request.descriptors]
         ocr = _ocr_pages(beside[0]) if beside else None
@@ -114,7 +115,11 @@ def _answer(
     *,
     ocr: OcrPages | None,
     plugged: Mapping[str, PlugIn],
-) -> Extract | Layout | Picture:
+) -> Extract | Layout | Picture | Members:
+    if "members" in asked:
+        return members_of(data, name=asked["name"], limits=limits, plugged=plugged)
+    if "page" in asked and image_type(data):
+        return drawn(data, asked["page"])
     if "page" in asked:
         return picture_of(data, asked["page"], limits, width=asked["width"])
     if "places" in asked:
@@ -123,11 +128,13 @@ def _answer(
 
 
 # after the failure's own frames are gone: where memory ran out, they hold what is left of it
-def _parcel(outcome: Extract | Layout | Picture | ParseFailure) -> bytes:
+def _parcel(outcome: Extract | Layout | Picture | Members | ParseFailure) -> bytes:
     match outcome:
         case Layout():
             return pack_layout(outcome)
         case Picture():
             return pack_picture(outcome)
+        case Members():
+            return pack_members(outcome.files, is_document=outcome.is_document)
         case _:
             return pack(outcome)

@@ -3,13 +3,13 @@
 A plug-in's parser reads the files of one ending, whatever they hold; endings that Footnote reads stay Footnote's.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
-from typing import Final, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias, cast
 
 from ingest.extract import Extract, Limits, OcrPages, RawFile, Unparsable, suffix_of
 from ingest.parse.access import readers_of
-from ingest.parse.sniff import ENDINGS, sniff
+from ingest.parse.sniff import ENDINGS, archived, is_archive, sniff
 from vectorstore.errors import Unavailable
 from vectorstore.plugins import PlugIn, plug_ins
 
@@ -26,8 +26,16 @@ PARSERS: Final = {
     "text/tab-separated-values": "ingest.parse.delimited",
     "application/json": "ingest.parse.data",
     "application/jsonl": "ingest.parse.data",
+    "application/x-ipynb+json": "ingest.parse.notebook",
+    "text/vtt": "ingest.parse.timed",
+    "application/x-subrip": "ingest.parse.timed",
+    "text/calendar": "ingest.parse.timed",
+    "text/vcard": "ingest.parse.timed",
     "message/rfc822": "ingest.parse.mail",
+    "application/vnd.ms-outlook": "ingest.parse.mail",
+    "application/mbox": "ingest.parse.mail",
     "application/pdf": "ingest.parse.pdf.pdf",
+    **dict.fromkeys(("image/png", "image/jpeg", "image/tiff", "image/webp"), "ingest.parse.image"),
     "application/rtf": "ingest.parse.office.rtf",
     "application/epub+zip": "ingest.parse.html.epub",
     "application/vnd.oasis.opendocument.text": "ingest.parse.office.odt",
@@ -37,6 +45,15 @@ PARSERS: Final = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "ingest.parse.office.xlsx",
 }
 """Media type → the module whose `parse` reads it; loaded only when such a file comes."""
+_NOT_IN_NAMES: Final = frozenset('/\\:*?"<>|')
+_LONGEST_NAME: Final = 60
+
+
+class Members(NamedTuple):
+    """The documents that a file holds, by their names inside it; whether it is a document beside them itself."""
+
+    files: list[tuple[str, bytes]]
+    is_document: bool = False
 
 
 def plugged_parsers() -> dict[str, PlugIn]:
@@ -76,6 +93,54 @@ def parse(
         )
     parser = cast(Parser, import_module(PARSERS[media_type]).parse)
     return parser(RawFile(data, name, media_type, ocr), limits)
+
+
+def members_of(data: bytes, *, name: str, limits: Limits, plugged: Collection[str] = ()) -> Members:
+    """Return the documents that a file holds: those of a zip folder, the messages of a mailbox, what came with a message.
+
+    Raises:
+        Unparsable: it is such a file and cannot be opened.
+
+    """
+    if is_archive(data):
+        return Members(list(archived(data)))
+    try:
+        media_type = sniff(data, name)
+    except Unparsable:
+        return Members([], is_document=True)
+    if media_type not in ("application/mbox", "message/rfc822", "application/vnd.ms-outlook"):
+        return Members([], is_document=True)
+    from ingest.parse.mail import attachments_of, message_of, messages_of, subject_of
+
+    if media_type == "application/mbox":
+        messages = enumerate(messages_of(data), start=1)
+        return Members(
+            [(f"{number:04} {_file_name(subject_of(each))}.eml", each) for number, each in messages]
+        )
+    came = attachments_of(message_of(data, media_type), limits)
+    found = [
+        (_file_name(each.name), each.data)
+        for each in came
+        if not each.inline and _is_read(each.name, each.data, plugged)
+    ]
+    return Members(found, is_document=True)
+
+
+def _file_name(words: str) -> str:
+    """Return words as the name of a file that is not hidden."""
+    plain = "".join(" " if each in _NOT_IN_NAMES or not each.isprintable() else each for each in words)
+    plain = " ".join(plain.split()).lstrip(".~$ ")
+    stem, dot, suffix = plain.rpartition(".")
+    return f"{stem[:_LONGEST_NAME]}{dot}{suffix[:_LONGEST_NAME]}".strip() or "without a name"
+
+
+def _is_read(name: str, data: bytes, plugged: Collection[str]) -> bool:
+    if suffix_of(name) in plugged:
+        return True
+    try:
+        return sniff(data, name) in PARSERS
+    except Unparsable as error:
+        return error.reason not in ("unsupported", "no_text") or suffix_of(name) == "zip"
 
 
 def _by_plug_in(plug_in: PlugIn, source: RawFile, limits: Limits) -> Extract:

@@ -4,12 +4,16 @@ import re
 from textwrap import dedent
 
 from ingest.extract import Extract, Limits, RawFile
+from ingest.parse.characters import without_escapes
 from ingest.parse.front_matter import refuse_lost_readers
 from ingest.parse.writer import ExtractWriter, unwrapped, unwrapped_items
 from vectorstore.language.marks import ITEM
 
 _HEAD = 64_000
 _PARTS = re.compile(r"\n(?:[ \t]*+\n)++")
+_ZEROS = re.compile("\0++")
+_OVERWRITTEN = re.compile(r"^[^\r\n]*+\r[^\n]*+", re.M)
+_NO_WORDS = re.compile(r"[\W\d_]++")
 _RULE = re.compile(r"\A[=\-~*#_]{3,}+\Z")
 _NUMBERED = re.compile(r"\A(\d++(?:\.\d++)*+)\.?\s++[A-Z]")
 
@@ -18,6 +22,9 @@ def parse(source: RawFile, limits: Limits) -> Extract:
     """Read plain text."""
     writer = ExtractWriter(limits)
     text = writer.decode(source.data)
+    text, zeros = _ZEROS.subn(" ", text.rstrip("\0"))
+    if zeros:
+        writer.finding(f"There are zero bytes in the text, in {zeros} places; they were read as blanks.")
     refuse_lost_readers(writer.clean(text[:_HEAD]))
     write_plain(text, writer)
     return writer.finish(source.media_type)
@@ -25,12 +32,26 @@ def parse(source: RawFile, limits: Limits) -> Extract:
 
 def write_plain(text: str, writer: ExtractWriter) -> None:
     """Add plain text to the document that `writer` builds."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").expandtabs(4)
+    text = without_escapes(text).replace("\r\n", "\n")
+    if "\n" in text and "\r" in text:
+        text = _OVERWRITTEN.sub(lambda line: _last_shown(line[0], writer), text)
+    text = text.replace("\r", "\n").expandtabs(4)
     for page, content in enumerate(text.split("\f")):
         if page:
             writer.start_page()
         for part in _PARTS.split(content):
             _write_part(dedent(part.strip("\n")), writer)
+
+
+def _last_shown(line: str, writer: ExtractWriter) -> str:
+    """Return a line that was written over as a terminal shows it at the end: of a progress bar the last state."""
+    states = [state for state in line.split("\r") if state.strip()]
+    following = [_NO_WORDS.sub("", state) for state in states[1:]] + [None]
+    gone = [
+        state for state, after in zip(states, following, strict=True) if _NO_WORDS.sub("", state) == after
+    ]
+    writer.leave_out("progress shown on one line", "\n".join(gone))
+    return "\n".join(state for state in states if state not in gone)
 
 
 def _write_part(part: str, writer: ExtractWriter) -> None:

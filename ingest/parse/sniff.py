@@ -2,13 +2,17 @@
 
 import json
 import re
+import stat
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import suppress
 from io import BytesIO
 from typing import Final
 
 from ingest.extract import Extract, Limits, RawFile, Unparsable, suffix_of
-from ingest.parse.characters import decode
+from ingest.parse.characters import decode, has_stray_zeros, wide_encoding, without_escapes
+from ingest.parse.image import image_type
 from ingest.parse.writer import ExtractWriter
 
 SUFFIXES: Final = frozenset(
@@ -46,6 +50,9 @@ _BY_PART: Final = {
     "ppt/presentation.xml": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
     "xl/workbook.xml": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+_OWN_PARTS: Final = frozenset(("mimetype", "[Content_Types].xml"))
+"""What says that a zip is one document, of whatever kind."""
+_IN_UTF8: Final = 0x800
 _BY_MIMETYPE: Final = {
     "application/epub+zip": "application/epub+zip",
     "application/vnd.oasis.opendocument.text": "application/vnd.oasis.opendocument.text",
@@ -65,7 +72,15 @@ def office_type(data: bytes) -> str:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             _check(archive, len(data))
             return _kind(archive)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        ValueError,
+        IndexError,
+        NotImplementedError,
+    ) as error:
         raise Unparsable("corrupt", "The file is damaged: its zip container cannot be unpacked.") from error
     except RuntimeError as error:
         raise Unparsable("encrypted", "The file is protected by a password; save it without one.") from error
@@ -82,7 +97,43 @@ def _kind(archive: zipfile.ZipFile) -> str:
         declared = archive.read("mimetype").decode("ascii", "replace").strip()
         if declared in _BY_MIMETYPE:
             return _BY_MIMETYPE[declared]
-    raise Unparsable("unsupported", "The file is a zip archive; unpack it and ingest what it holds.")
+    raise Unparsable(
+        "unsupported",
+        "The file is a zip archive; `footnote ingest` reads what one named .zip holds, otherwise unpack it.",
+    )
+
+
+def is_archive(data: bytes) -> bool:
+    """Say whether bytes are a zip of files, and no document that is kept in one; raises Unparsable as `office_type`."""
+    if not data.startswith(b"PK\x03\x04"):
+        return False
+    try:
+        office_type(data)
+    except Unparsable as error:
+        if error.reason != "unsupported":
+            raise
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            return _OWN_PARTS.isdisjoint(archive.namelist())
+    return False
+
+
+def archived(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of a zip that has been found safe, but hidden ones, links and what macOS adds."""
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        for entry in archive.infolist():
+            name = entry.filename
+            if not entry.flag_bits & _IN_UTF8:
+                with suppress(UnicodeEncodeError):
+                    name = decode(name.encode("cp437")).text
+            parts = name.replace("\\", "/").split("/")
+            hidden = any(part.startswith((".", "~$")) and part not in (".", "..") for part in parts)
+            if (
+                parts[-1]
+                and not hidden
+                and parts[0] != "__MACOSX"
+                and not stat.S_ISLNK(entry.external_attr >> 16)
+            ):
+                yield name, archive.read(entry)
 
 
 def _check(archive: zipfile.ZipFile, packed: int) -> None:
@@ -127,13 +178,40 @@ _TEXT_NAMES: Final = {
     "html": "text/html",
     "xhtml": "text/html",
     "eml": "message/rfc822",
+    "mbox": "application/mbox",
+    "ipynb": "application/x-ipynb+json",
+    "vtt": "text/vtt",
+    "srt": "application/x-subrip",
+    "ics": "text/calendar",
+    "vcf": "text/vcard",
+}
+_BY_BEGINNING: Final = {
+    "WEBVTT": "text/vtt",
+    "BEGIN:VCALENDAR": "text/calendar",
+    "BEGIN:VCARD": "text/vcard",
 }
 ENDINGS: Final = frozenset(
     {
         *_TEXT_NAMES,
         *SUFFIXES,
-        *("txt", "text", "log", "xml", "pdf", "rtf", "epub", "odt", "docx", "pptx", "xlsx"),
-        *("xlsm", "xltx", "xltm", "ods", "ots"),
+        *(
+            "txt",
+            "text",
+            "log",
+            "xml",
+            "pdf",
+            "rtf",
+            "epub",
+            "odt",
+            "ods",
+            "ots",
+            "docx",
+            "pptx",
+            "xlsx",
+            "xlsm",
+            "xltx",
+        ),
+        *("xltm", "msg", "png", "jpg", "jpeg", "tif", "tiff", "webp"),
     }
 )
 """The endings of names that are read here; a plug-in gets none of them."""
@@ -148,6 +226,7 @@ _MAIL_HEADER = re.compile(
     r"content-type|x-[\w-]+|dkim-signature):",
     re.I,
 )
+_MAILBOX = re.compile(r"\A\s*+From \S[^\n]{0,300}\d\d:\d\d[^\n]{0,60}\r?\n>?[\w-]++:")
 _RST = re.compile(r"^(?:\.\. [\w:-]+::|.+\n([=~^\"#*+-])\1{3,}+[^\S\n]*+$)|:\w+:`|``\w", re.M)
 _STRONG_MARKDOWN = re.compile(r"^(?:#{1,6} \S|```|~~~)", re.M)
 _MARKDOWN = re.compile(
@@ -169,9 +248,13 @@ def sniff(data: bytes, name: str) -> str:
     if data.startswith(b"PK\x03\x04"):
         return office_type(data)
     if data.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        if "__substg1.0_".encode("utf-16-le") in data:
+            return "application/vnd.ms-outlook"
         raise _old_office(data)
     if data.startswith(b"{\\rtf"):
         return "application/rtf"
+    if image := image_type(data):
+        return image
     if _is_binary(data):
         raise Unparsable("unsupported", f"The file is {_kind_of(data)}, which holds no text to read.")
     return _text_type(decode(data[:_HEAD]).text, data, suffix=suffix_of(name))
@@ -186,11 +269,13 @@ def _old_office(data: bytes) -> Unparsable:
 
 
 def _is_binary(data: bytes) -> bool:
-    if data.startswith(_TEXT_MARKS):
+    if data.startswith(_TEXT_MARKS) or wide_encoding(data):
         return False
     head = data[:_HEAD]
-    controls = sum(head.count(byte) for byte in (*range(9), 11, *range(14, 27), *range(28, 32)))
-    return b"\x00" in head or controls > len(head) / 100
+    if b"\x1b" in head:
+        head = without_escapes(head.decode("latin-1")).encode("latin-1")
+    controls = sum(head.count(byte) for byte in (*range(1, 8), *range(14, 27), *range(28, 32)))
+    return (b"\x00" in head and not has_stray_zeros(head)) or controls > len(head) / 100
 
 
 def _kind_of(data: bytes) -> str:
@@ -209,6 +294,8 @@ def _kind_of(data: bytes) -> str:
 def _text_type(head: str, data: bytes, *, suffix: str) -> str:
     if _HTML.match(head):
         return "text/html"
+    if begins := _by_beginning(head, suffix):
+        return begins
     if suffix in _TEXT_NAMES:
         return _TEXT_NAMES[suffix]
     if _XML.match(head):
@@ -217,13 +304,20 @@ def _text_type(head: str, data: bytes, *, suffix: str) -> str:
         return "text/x-source"
     if suffix not in ("txt", "text", "log") and _is_mail(head):
         return "message/rfc822"
-    if head.lstrip()[:1] in ("{", "["):
-        found = _json_type(data)
-        if found:
-            return found
+    if head.lstrip()[:1] in ("{", "[") and (found := _json_type(decode(data).text.lstrip())):
+        return found
     if suffix:
         return "text/plain"
     return _dialect(head)
+
+
+def _by_beginning(head: str, suffix: str) -> str:
+    if suffix in SUFFIXES:
+        return ""
+    if _MAILBOX.match(head):
+        return "application/mbox"
+    start = head[:100].lstrip("\ufeff \r\n")
+    return next((found for beginning, found in _BY_BEGINNING.items() if start.startswith(beginning)), "")
 
 
 def _is_mail(head: str) -> bool:
@@ -233,18 +327,16 @@ def _is_mail(head: str) -> bool:
     return known >= 3 and known >= len(starts) / 2
 
 
-def _json_type(data: bytes) -> str:
+def _json_type(text: str) -> str:
+    """Say whether a text that begins like JSON is JSON, values line by line, or neither."""
+    decoder = json.JSONDecoder(parse_int=str)
     try:
-        json.loads(data)
-    except (ValueError, RecursionError):
-        pass
-    else:
+        _, end = decoder.raw_decode(text)
+    except RecursionError:
         return "application/json"
-    try:
-        json.loads(data.lstrip().split(b"\n", 1)[0])
-    except (ValueError, RecursionError):
+    except ValueError:
         return ""
-    return "application/jsonl"
+    return "application/jsonl" if text[end:].strip() else "application/json"
 
 
 def _dialect(head: str) -> str:

@@ -13,7 +13,7 @@ from ingest.sources.side_cars import SideCars
 from vectorstore.errors import BadInput, NotFound
 
 IGNORE_FILE = ".footnoteignore"
-_ORPHAN = "This side-car belongs to no document. Name it like its document and .meta.yaml, or delete it."
+ORPHAN = "This side-car belongs to no document. Name it like its document and .meta.yaml, or delete it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class Source:
 
     `named` says that the user named this very file; one found in a folder may be passed over when its type
     is not supported. `known_as` is another address that a rule may mean it by. `readers` are those that a plug-in's
-    source names: within what the operator allows, as a document's own.
+    source names: within what the operator allows, as a document's own. `within` is the file that holds it, which
+    nobody else than its own readers may read it through; `opened` says that what a file holds are sources as well.
     """
 
     uri: str
@@ -31,6 +32,8 @@ class Source:
     named: bool = False
     known_as: str = ""
     readers: frozenset[str] | None = None
+    within: "Source | None" = None
+    opened: bool = False
 
 
 class Filters:
@@ -51,8 +54,8 @@ class Filters:
 class Discovery:
     """What was found, by uri.
 
-    `folders` are the address prefixes that were searched through, `excluded` the files that the filters of
-    this run left out; `passed_over`, `unreadable` and `orphans` (side-cars without a document) say why.
+    `folders` are the address prefixes that were searched through, `excluded` the files that
+    stay as they are in the index, with what they hold: the filters of this run left them out, or they cannot be opened; `passed_over`, `unreadable` and `orphans` (side-cars without a document) say why.
     """
 
     sources: dict[str, Source] = field(default_factory=dict)
@@ -138,7 +141,7 @@ class _Walk:
             elif not is_folder and entry.name not in side_cars:
                 yield Path(entry.path), inside
             elif entry.name in self.found.side_cars.orphans(folder) and self.filters.admit(inside):
-                self.found.orphans[self.prefix + printable(inside)] = _ORPHAN
+                self.found.orphans[self.prefix + printable(inside)] = ORPHAN
 
 
 def _ignore_file(folder: Path, relative: str) -> _Ignored:

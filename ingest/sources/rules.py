@@ -7,6 +7,7 @@ Who may read is the operator's to say, by rules, side-cars and flags (`readers` 
 The document's own text, its front matter, can only narrow that.
 """
 
+import codecs
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ingest.parse.access import is_readers
 from ingest.parse.metadata import plain_metadata
 from ingest.sources.discover import Source
+from vectorstore.errors import BadInput
 from vectorstore.types import NOBODY, Document, MetadataValue, both
 
 SAID_BY: Final = "readers_said_by"
@@ -39,6 +41,9 @@ class Rule(BaseModel):
     tags: tuple[str, ...] = ()
     language: str | None = None
     collection: str | None = None
+    encoding: str | None = Field(
+        default=None, description="Character encoding of text that is not UTF-8, such as cp1250."
+    )
 
     @cached_property
     def _spec(self) -> GitIgnoreSpec:
@@ -86,6 +91,17 @@ def attributes_from(raw: Mapping[Any, Any], *, readers: Sequence[str] | None) ->
     title = raw.get("title")
     groups = None if readers is None else frozenset(name.strip() for name in readers)
     return Attributes(groups, title if isinstance(title, str) else "", metadata)
+
+
+def encoding_of(attributes: Attributes) -> str:
+    """Return the encoding that a rule or side-car names; empty for none. Raises BadInput for one that is none."""
+    named = str(attributes.metadata.get("encoding", ""))
+    try:
+        return codecs.lookup(named).name if named and "x".encode(named) is not None else ""
+    except (LookupError, ValueError) as error:
+        raise BadInput(
+            f"There is no encoding {named[:60]!r}.", "Name one like cp1250, or leave it out."
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,7 @@ def test_records_are_paragraphs_and_broken_lines_are_said() -> None:
         extract.text
         == "## One\n\n- title: One\n- body: Text\n\n## Two\n\n- title: Two\n- tags:\n  - a\n  - b"
     )
-    assert extract.findings == ("1 lines are not valid JSON; they were left out.",)
+    assert extract.findings == ("1 lines are not valid JSON; they were left out (line 2 from character 2).",)
 
 
 def test_a_line_separator_in_a_record_does_not_break_it() -> None:
