@@ -15,8 +15,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import SettingsError
 
 from app.settings import Settings
-from vectorstore.configuration import FootnoteSettings
 from vectorstore.errors import BadInput
+from vectorstore.settings import FootnoteSettings
 
 CLASSES: tuple[type[FootnoteSettings], ...] = tuple(get_type_hints(Settings).values())
 _PREFIX = "FOOTNOTE_"

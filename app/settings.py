@@ -7,8 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 
 from ingest.settings import IngestSettings
-from vectorstore.configuration import FootnoteSettings
-from vectorstore.settings import StoreSettings
+from vectorstore.settings import FootnoteSettings, StoreSettings
 
 
 def _address(*schemes: str) -> AfterValidator:

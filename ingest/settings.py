@@ -10,7 +10,7 @@ from ingest.cut.chunk import MOST_PASSAGES
 from ingest.extract import Limits
 from ingest.plan import Recipe
 from ingest.sources.rules import Rule
-from vectorstore.configuration import FootnoteSettings
+from vectorstore.settings import FootnoteSettings
 from vectorstore.types import DEFAULT_TENANT
 
 

@@ -16,9 +16,8 @@ from eval.metrics.outcome import Ruler, corpus_ruler
 from eval.targets.target import InProcess
 from ingest.settings import IngestSettings
 from prompts.loader import prompts_from
-from vectorstore.configuration import FootnoteSettings
 from vectorstore.errors import BadInput, NotFound
-from vectorstore.settings import StoreSettings
+from vectorstore.settings import FootnoteSettings, StoreSettings
 from vectorstore.types import Generation
 
 if TYPE_CHECKING:
