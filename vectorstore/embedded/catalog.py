@@ -1,6 +1,8 @@
 """Which documents stand in a generation, and which of them a caller may see today."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
 
@@ -11,6 +13,7 @@ from vectorstore.embedded.truth import read as truth
 from vectorstore.embedded.truth.arrays import Rows
 from vectorstore.embedded.truth.database import Connection
 from vectorstore.embedded.truth.readers import rulings
+from vectorstore.language.words import name_words, with_name
 from vectorstore.types import Document, DocumentId, Generation, Scope, Where
 
 _KEPT_SELECTIONS = 64
@@ -95,7 +98,7 @@ def read_catalog(
     # One read transaction: a purge between the questions would leave rows without documents.
     with connection.transaction("DEFERRED"):
         rows = truth.visible_rows(connection, generation)
-        documents = known.of(rows, connection)
+        documents = told_apart(known.of(rows, connection))
         others: dict[int, Document | None] = {}
         if generation != newest:
             now = set(truth.visible_rows(connection, newest))
@@ -105,3 +108,40 @@ def read_catalog(
                 found = ruling.get(row)
                 others[row] = replace(document, readers=found.readers) if found and found.stands else None
         return Catalog(generation, rows, documents, others)
+
+
+_NUMBER = re.compile(r"\d++")
+
+
+def told_apart(documents: Sequence[Document]) -> list[Document]:
+    """Return the documents, those that share a title with their file's name behind it, or its uri where that is shared too.
+
+    Of titles that are the same but for their numbers (`Form 7 filed on 2024-05-01`) those get it whose file's name says
+    something else. Only documents count that every reader of the one may read as well: no title tells of what is hidden.
+    """
+    sharing: dict[tuple[str, str], list[Document]] = {}
+    for each in documents:
+        sharing.setdefault((each.tenant, _NUMBER.sub("0", each.title.casefold())), []).append(each)
+    joined = {
+        each.id: title for group in sharing.values() if len(group) > 1 for each, title in _joined(group)
+    }
+    return [replace(each, title=joined[each.id]) if each.id in joined else each for each in documents]
+
+
+def _joined(group: Sequence[Document]) -> Iterator[tuple[Document, str]]:
+    """Yield those of a group with nearly the same title that get another, with it."""
+    seen: Counter[tuple[frozenset[str], str, str]] = Counter()
+    for each in group:
+        title, name = each.title.casefold(), name_words(each.uri).casefold()
+        seen.update([(each.readers, "", ""), (each.readers, title, ""), (each.readers, title, name or "-")])
+    for each in group:
+        title, named = each.title.casefold(), name_words(each.uri)
+        circles = {each.readers, frozenset[str]()}
+        others, same, namesakes = (
+            sum(seen[(readers, *key)] for readers in circles) - 1
+            for key in (("", ""), (title, ""), (title, named.casefold() or "-"))
+        )
+        if same:
+            yield each, f"{each.title} ({named if named and not namesakes else each.uri})"
+        elif others:
+            yield each, with_name(each.title, each.uri, numbers=False)

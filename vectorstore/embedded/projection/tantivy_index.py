@@ -14,6 +14,7 @@ import numpy.typing as npt
 from vectorstore.embedded.truth.arrays import Found, Rows, found_nothing
 from vectorstore.embedded.truth.read import IndexedChunk
 from vectorstore.errors import Unavailable
+from vectorstore.language.words import name_words
 
 IDENTIFIER_PATTERN = r"\w+(?:[-._/:@#+]\w+)+|\w*\d\w*"
 """What stands in text as one name: `ERR-4012`, `v2.3.1`, `handbook.pdf`, `2024-03-01`, `a/b_c`, `4012`.
@@ -38,7 +39,7 @@ def first_words(words: list[str]) -> list[str]:
     return list(dict.fromkeys(words))[:_MOST_WORDS]
 
 
-SCHEMA = 2
+SCHEMA = 3
 """Of the fields and of how text becomes words. Files of another schema are made anew: tantivy would refuse to
 open them, or, worse, look for stems among words that were stemmed differently."""
 
@@ -284,7 +285,7 @@ def _entry(tantivy: Any, each: IndexedChunk) -> Any:
     entry = tantivy.Document()
     entry.add_unsigned("chunk", each.row)
     entry.add_unsigned("document", each.document)
-    entry.add_text("heads", "\n".join((each.title, *each.chunk.headings)))
+    entry.add_text("heads", "\n".join((each.title, name_words(each.uri), *each.chunk.headings)))
     entry.add_text("body", each.chunk.embedded_text)
     entry.add_text("names", "\n".join((each.uri, each.title, each.chunk.embedded_text)))
     return entry
