@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ingest.extract import Account, Extract, RawFile
 from ingest.parse import containers, layers
 from ingest.parse.layers import Piece
-from vectorstore.language.words import fold
+from vectorstore.language.words import RUN, fold
 
 _MOST_UNEXPLAINED: Final = 0.02
 _ALONE: Final = (
@@ -26,7 +26,6 @@ _ALONE: Final = (
 )
 """Scripts without spaces, and Korean, whose spaces PDFs lose: each letter is counted as a word."""
 _UNSPACED = re.compile(f"[{_ALONE}]")
-_WORD = re.compile(r"[^\W_]++")
 _WORD_OR_LETTER = re.compile(rf"[{_ALONE}]|[^\W_{_ALONE}]++")
 _IN_NUMBERS = re.compile(r"(?<=\d)[.,:/ -](?=\d)")
 _DIGIT = re.compile(r"\d")
@@ -135,7 +134,7 @@ def _words(text: str, *, numbers: bool) -> list[str]:
     if numbers:
         text = _IN_NUMBERS.sub("", text)
     if text.isascii() or not _UNSPACED.search(text):
-        return _WORD.findall(text)
+        return RUN.findall(text)
     return _WORD_OR_LETTER.findall(text)
 
 

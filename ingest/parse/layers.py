@@ -215,6 +215,7 @@ _BLOCKS: Final = (
     "label",
     *_HEADINGS,
 )
+_END: Final = "\n"
 TOP: Final = "\ue000"
 """Begins a piece: of no language, and allowed in XML."""
 
@@ -251,7 +252,7 @@ def html_text(page: str) -> str:
     for element in root.iter(*_BLOCKS):
         element.tail = " " + (element.tail or "")
     for heading in root.iter(*_HEADINGS):
-        heading.text = TOP + (heading.text or "")
+        heading.text, heading.tail = TOP + (heading.text or ""), f"\n{heading.tail}"
     return str(etree.tostring(root, method="text", encoding="unicode"))
 
 
@@ -259,7 +260,7 @@ def _under_headings(text: str) -> Pieces:
     first, *parts = text.split(TOP)
     yield Piece("before its first heading", first)
     for part in parts:
-        yield Piece(f"under the heading {part[:60]}", part)
+        yield Piece(f"under the heading {part.lstrip().partition(_END)[0][:60]}", part)
 
 
 def xml(source: RawFile, _: Extract) -> Pieces:

@@ -4,7 +4,9 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import docx
@@ -14,12 +16,13 @@ from openpyxl.styles import numbers
 from pptx import Presentation
 from reportlab.pdfgen import canvas
 
-from ingest.extract import Account, Extract, LeftOut, RawFile, account_in
+from ingest.extract import Account, Extract, LeftOut, RawFile, Unparsable, account_in
 from ingest.parcel import BadParcel, pack, unpack
 from ingest.parse.account import account_of, finding, with_account
 from ingest.parse.dispatch import parse
 from tests.ingest.limits import limits
 
+DATA = Path(__file__).parents[2] / "../shared/data"
 SENTENCE = (
     "Parental leave lasts twenty-six weeks; it may be taken in two parts, as agreed with your manager. "
 )
@@ -272,3 +275,24 @@ def test_account_crosses_the_pipe_checked_and_comes_back_from_metadata() -> None
 @pytest.mark.parametrize("said", ["x", ("kept 1",), ("characters a", "kept 1", "unexplained 0"), 5])
 def test_metadata_of_another_kind_is_no_account(said: Any) -> None:
     assert account_in({"text_account": said}) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("folder", "most"),
+    [("corpora", 0.01), ("sec10q/docs", 0.0)],
+    ids=["handbooks, manuals and PEPs", "filings"],
+)
+def test_real_files_that_are_read_whole_raise_no_alarm(folder: str, most: float) -> None:
+    files = [path for path in sorted((DATA / folder).rglob("*")) if path.suffix in (".md", ".rst", ".pdf")]
+    if not files:
+        pytest.skip("the published sets are not here")
+    alarms: dict[str, str] = {}
+    for path in files:
+        with suppress(Unparsable):
+            if said := [
+                each for each in read(path.read_bytes(), path.name).findings if "were not read" in each
+            ]:
+                alarms[str(path.relative_to(DATA))] = said[0]
+    print(f"{len(alarms)} of {len(files)} files", *alarms.items(), sep="\n")
+    assert len(alarms) <= most * len(files)

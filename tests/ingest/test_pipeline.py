@@ -157,11 +157,20 @@ def test_moved_file_takes_its_vectors_along_and_leaves_no_double(desk: Desk) -> 
     desk.write(old_md="# A\n\nText.", b_md="# B\n\nText.")
     desk.ingest()
     (desk.docs / "sub").mkdir()
-    (desk.docs / "old.md").rename(desk.docs / "sub/new.md")
+    (desk.docs / "old.md").rename(desk.docs / "sub/old.md")
     report = desk.ingest()
-    assert report.moved == {"docs/sub/new.md": "docs/old.md"}
+    assert report.moved == {"docs/sub/old.md": "docs/old.md"}
     assert report.embedded == 0
-    assert sorted(desk.documents()) == ["docs/b.md", "docs/sub/new.md"]
+    assert sorted(desk.documents()) == ["docs/b.md", "docs/sub/old.md"]
+
+
+def test_renamed_file_is_embedded_anew_where_its_name_is_part_of_the_context(desk: Desk) -> None:
+    desk.write(old_md="# A\n\nText.", leave_md="# Leave\n\nText of leave.")
+    desk.ingest()
+    (desk.docs / "old.md").rename(desk.docs / "new.md")
+    (desk.docs / "leave.md").rename(desk.docs / "leave-2.md")
+    report = desk.ingest()
+    assert (len(report.moved), report.embedded) == (2, 1)
 
 
 def test_vanished_file_stays_without_prune_and_goes_with_it(desk: Desk) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from ingest.commit import names_no_subject
-from vectorstore.embedded.catalog import told_apart
+from vectorstore.embedded.catalog import titles_apart
 from vectorstore.language.words import name_words, with_name
 from vectorstore.types import Document, DocumentId
 
@@ -15,7 +15,8 @@ def document(uri: str, title: str, *readers: str, tenant: str = "default") -> Do
 
 
 def shown(*documents: Document) -> list[str]:
-    return [each.title for each in told_apart(documents)]
+    titles = titles_apart(documents)
+    return [titles.get(each.id, each.title) for each in documents]
 
 
 @pytest.mark.parametrize(

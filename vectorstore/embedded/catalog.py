@@ -42,7 +42,8 @@ class Documents:
 class Catalog:
     """The documents of one generation, as the operator sees them, and as others do. Immutable but for its cache.
 
-    `others` holds what differs: documents with the readers that rule today, None for one that is gone today.
+    `others` holds what differs: documents with the readers that rule today, None for one that is gone today. Documents
+    that share a title are shown with `titles_apart`; conditions go by the title that is kept.
     """
 
     def __init__(
@@ -57,6 +58,8 @@ class Catalog:
         self._rows = np.asarray(rows, dtype=np.int64)
         self._row_by_id = {document.id: row for document, row in zip(documents, rows, strict=True)}
         self._by_row = dict(zip(rows, documents, strict=True))
+        today = (others.get(row, document) for row, document in self._by_row.items())
+        self._titles = titles_apart(list(filter(None, today)))
         self._selections: dict[tuple[Scope, str], Rows] = {}
 
     def select(self, scope: Scope, where: Where) -> Rows:
@@ -66,7 +69,7 @@ class Catalog:
         found = self._selections.get(key)
         if found is None:
             check(where)
-            seen = (self.seen(row, scope) for row in self._by_row)
+            seen = (self._kept(row, scope) for row in self._by_row)
             allowed = [each is not None and admits(where, each) for each in seen]
             found = self._rows[np.asarray(allowed, dtype=bool)]
             if len(self._selections) >= _KEPT_SELECTIONS:
@@ -85,6 +88,11 @@ class Catalog:
 
     def seen(self, row: int, scope: Scope) -> Document | None:
         """Return the document in a row as a caller sees it, or None when they may not read it."""
+        document = self._kept(row, scope)
+        title = self._titles.get(document.id) if document is not None else None
+        return replace(document, title=title) if document is not None and title is not None else document
+
+    def _kept(self, row: int, scope: Scope) -> Document | None:
         document: Document | None = self._by_row[row]
         if self._others and not scope.unrestricted:
             document = self._others.get(row, document)
@@ -98,7 +106,7 @@ def read_catalog(
     # One read transaction: a purge between the questions would leave rows without documents.
     with connection.transaction("DEFERRED"):
         rows = truth.visible_rows(connection, generation)
-        documents = told_apart(known.of(rows, connection))
+        documents = known.of(rows, connection)
         others: dict[int, Document | None] = {}
         if generation != newest:
             now = set(truth.visible_rows(connection, newest))
@@ -113,8 +121,8 @@ def read_catalog(
 _NUMBER = re.compile(r"\d++")
 
 
-def told_apart(documents: Sequence[Document]) -> list[Document]:
-    """Return the documents, those that share a title with their file's name behind it, or its uri where that is shared too.
+def titles_apart(documents: Sequence[Document]) -> dict[DocumentId, str]:
+    """Return other titles for those that share one: with the file's name behind it, or its uri where that is shared too.
 
     Of titles that are the same but for their numbers (`Form 7 filed on 2024-05-01`) those get it whose file's name says
     something else. Only documents count that every reader of the one may read as well: no title tells of what is hidden.
@@ -122,10 +130,8 @@ def told_apart(documents: Sequence[Document]) -> list[Document]:
     sharing: dict[tuple[str, str], list[Document]] = {}
     for each in documents:
         sharing.setdefault((each.tenant, _NUMBER.sub("0", each.title.casefold())), []).append(each)
-    joined = {
-        each.id: title for group in sharing.values() if len(group) > 1 for each, title in _joined(group)
-    }
-    return [replace(each, title=joined[each.id]) if each.id in joined else each for each in documents]
+    groups = (group for group in sharing.values() if len(group) > 1)
+    return {each.id: title for group in groups for each, title in _joined(group)}
 
 
 def _joined(group: Sequence[Document]) -> Iterator[tuple[Document, str]]:

@@ -10,6 +10,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 _WORD = re.compile(r"[^\W_]++(?:[-'’./_][^\W_]++)*+")
+RUN = re.compile(r"[^\W_]++")
+"""Letters and digits without anything between them."""
 _PIECE = re.compile(r"[\x00-\x7f]*+[^\x00-\x7f]{0,512}+", re.DOTALL)
 """What is normalised at once: it takes the square of the time for accents in a row, of which no word has so many."""
 _JOINT = re.compile(r"[-'’/_.]")
