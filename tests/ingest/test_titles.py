@@ -46,6 +46,7 @@ def test_words_of_a_files_name(uri: str, words: str) -> None:
         ("Board minutes", "2024-03-01.pdf", "Board minutes (2024 03 01)"),
         ("Minutes of 2024", "2024.pdf", "Minutes of 2024"),
         ("Leave", "README.md", "Leave"),
+        ("meeting-notes-2026-09-14", "meeting-notes-2026-09-14.txt", "meeting-notes-2026-09-14"),
     ],
 )
 def test_a_name_that_says_something_else_is_part_of_the_context(title: str, uri: str, context: str) -> None:

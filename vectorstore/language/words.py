@@ -137,7 +137,7 @@ def with_name(title: str, uri: str, *, numbers: bool = True) -> str:
     stems_of_name = set(terms(named))
     telling = {stem for stem in stems_of_name if not any(map(str.isdigit, stem))}
     telling = telling or (stems_of_name if numbers else telling)
-    return title if not telling or telling & set(terms(title)) else f"{title} ({named})"
+    return title if not telling or telling & set(terms(_APART.sub(" ", title))) else f"{title} ({named})"
 
 
 def fold(text: str) -> str:
