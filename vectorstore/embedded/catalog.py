@@ -136,18 +136,18 @@ def titles_apart(documents: Sequence[Document]) -> dict[DocumentId, str]:
 
 def _joined(group: Sequence[Document]) -> Iterator[tuple[Document, str]]:
     """Yield those of a group with nearly the same title that get another, with it."""
-    seen: Counter[tuple[frozenset[str], str, str]] = Counter()
+    near: Counter[frozenset[str]] = Counter(each.readers for each in group)
+    alike: Counter[tuple[frozenset[str], str]] = Counter(
+        (each.readers, each.title.casefold()) for each in group
+    )
+    names: Counter[tuple[frozenset[str], str, str]] = Counter()
     for each in group:
-        title, name = each.title.casefold(), name_words(each.uri).casefold()
-        seen.update([(each.readers, "", ""), (each.readers, title, ""), (each.readers, title, name or "-")])
+        names[each.readers, each.title.casefold(), name_words(each.uri).casefold()] += 1
     for each in group:
         title, named = each.title.casefold(), name_words(each.uri)
         circles = {each.readers, frozenset[str]()}
-        others, same, namesakes = (
-            sum(seen[(readers, *key)] for readers in circles) - 1
-            for key in (("", ""), (title, ""), (title, named.casefold() or "-"))
-        )
-        if same:
-            yield each, f"{each.title} ({named if named and not namesakes else each.uri})"
-        elif others:
+        if sum(alike[readers, title] for readers in circles) > 1:
+            shared = sum(names[readers, title, named.casefold()] for readers in circles) > 1
+            yield each, f"{each.title} ({each.uri if shared or not named else named})"
+        elif sum(near[readers] for readers in circles) > 1:
             yield each, with_name(each.title, each.uri, numbers=False)
