@@ -134,14 +134,14 @@ def _document(
 
 
 _NAMES_A_FILE = re.compile(
-    r"microsoft (?:word|excel|powerpoint)\b.*|.*\.(?:docx?|dotx?|pptx?|xlsx?|od[tsp]|rtf|pdf|html?|indd|tex|dvi|pages|key)",
+    r"\A(?:microsoft (?:word|excel|powerpoint)\b.*|.*\.(?:docx?|dotx?|pptx?|xlsx?|od[tsp]|rtf|pdf|html?|indd|tex|dvi|pages|key))\Z",
     re.I | re.S,
 )
 _BY_DEFAULT = re.compile(
-    r"(?:untitled|unbenannt|ohne titel|sans titre|sin título|unnamed|unspecified|new|neues?|nouveau|nuevo)?[ _-]*"
+    r"\A(?:untitled|unbenannt|ohne titel|sans titre|sin título|unnamed|unspecified|new|neues?|nouveau|nuevo)?[ _-]{0,3}"
     r"(?:document|dokument|documento|presentation|präsentation|présentation|presentación|slide|folie|diapositive|"
     r"diapositiva|book|workbook|mappe|classeur|libro|sheet|tabelle|feuil|hoja|page|seite|layout|print|scan|"
-    r"about:blank|(?:word|powerpoint|excel) (?:document|presentation|workbook))?[ _-]*\(?\d*\)?",
+    r"about:blank|(?:word|powerpoint|excel) (?:document|presentation|workbook))?[ _-]{0,3}\(?\d{0,8}\)?\Z",
     re.I,
 )
 
