@@ -24,7 +24,9 @@ COMMANDS: Final[dict[str, Entry]] = {
     "ask": Entry("app.commands.ask:ask", "Answer a question in the terminal, with numbered sources."),
     "serve": Entry("app.commands.serve:serve", "Run the service."),
     "demo": Entry("app.commands.demo:demo", "Ingest the sample handbook and serve it."),
-    "docs": Entry("app.commands.docs:app", "List, show, remove and erase documents."),
+    "docs": Entry(
+        "app.commands.docs:app", "List, show, remove and erase documents, and what is to be known of them."
+    ),
     "index": Entry("app.commands.index:app", "Inspect, verify, roll back, compact, back up the index."),
     "forget": Entry("app.commands.index:forget", "Erase old conversations."),
     "keys": Entry("app.commands.keys:app", "Create, list and revoke API keys."),

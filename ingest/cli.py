@@ -76,7 +76,8 @@ Sources: TypeAlias = Annotated[
     typer.Option(metavar="NAME", help="Also take what this plug-in's source gives; may be repeated."),
 ]
 Again: TypeAlias = Annotated[bool, typer.Option(help="Try again what failed and has not changed since.")]
-Strict: TypeAlias = Annotated[bool, typer.Option(help="Exit with 1 for findings too, not only for failures.")]
+_STRICT = "Exit with 1 for findings too (no text, text left out, files gone), not only for failures."
+Strict: TypeAlias = Annotated[bool, typer.Option(help=_STRICT)]
 
 
 def ingest_command(
@@ -128,17 +129,17 @@ def ingest_command(
         plan = ingestion.plan(request, stdin=stdin, fetched=fetched)
         if dry_run:
             output.plan(plan)
-            return
+            raise typer.Exit(_FINDINGS if strict and not plan.report().is_clean else 0)
         if removes_much(plan) and not yes:
             _confirm(plan)
         report = _carry_out(ingestion, plan, request, output)
         if ingestion.sample and all(mixed := ingestion.sample_and_others()):
             output.mixed(mixed[0], ingestion.sample[0], stored.data_dir)
         if watch and not report.interrupted:
-            _watch(ingestion, request, output, data_dir=stored.data_dir, told=set(report.failed))
+            _watch(ingestion, request, output, data_dir=stored.data_dir, before=report)
     if report.interrupted or watch:
         raise typer.Exit(_INTERRUPTED)
-    if report.failed or (strict and report.findings):
+    if report.failed or (strict and not report.is_clean):
         raise typer.Exit(_FINDINGS)
 
 
@@ -194,17 +195,16 @@ def _confirm(plan: Plan) -> None:
 def _carry_out(ingestion: Ingestion, plan: Plan, request: Request, output: Output) -> Report:
     with display(quiet=output.quiet) as progress:
         report = ingestion.carry_out(plan, wait=request.wait, progress=progress)
-    touched = report.unchanged or report.chunks or report.failed or report.removed or report.interrupted
-    if not touched:
+    done = (report.unchanged, report.chunks, report.removed, report.interrupted)
+    if not any((*done, report.failed, report.without_text)):
         raise no_documents(request)
     output.report(report, embedder=ingestion.embedder)
     return report
 
 
-def _watch(
-    ingestion: Ingestion, request: Request, output: Output, *, data_dir: Path, told: set[Failure]
-) -> None:
-    """Ingest after every change, and say which files fail that were not `told` of; returns when interrupted."""
+def _watch(ingestion: Ingestion, request: Request, output: Output, *, data_dir: Path, before: Report) -> None:
+    """Ingest after every change, and say what fails or is gone that was not told `before`; returns when interrupted."""
+    told: set[Failure | str] = {*before.failed, *before.without_text, *before.gone}
 
     def again() -> None:
         nonlocal told
@@ -215,8 +215,8 @@ def _watch(
                     f"{len(plan.removals):,} of {plan.known:,} files are gone; their documents stay.",
                     "Run `footnote ingest --prune --yes` to remove them.",
                 )
-            told, before = set(plan.failed), told
-            if plan.steps or plan.removals or told - before:
+            told, known = {*plan.failed, *plan.gone}, told
+            if plan.steps or plan.removals or told - known:
                 _carry_out(ingestion, plan, request, output)
         except FootnoteError as error:
             # a folder that is being rewritten is wrong for a moment; watching goes on

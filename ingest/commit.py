@@ -1,6 +1,7 @@
 """The writing end: vectors for chunks, from the index where it has them, and one draft per batch."""
 
 import math
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -11,7 +12,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from ingest.cut.chunk import chunks_of
-from ingest.extract import NOT_OPENED, Extract, ParseFailure
+from ingest.extract import ACCOUNT, NOT_OPENED, Extract, ParseFailure
 from ingest.plan import Recipe, Step
 from ingest.report import Failure, Finding, Report, inspect, language_of
 from ingest.sources.rules import Attributes, Readers, attributes_from, decide, said_by
@@ -85,8 +86,14 @@ def prepare(
     findings = outcome.findings
     if left := outcome.text[chunks[-1].span.end :].strip() if len(chunks) == recipe.max_passages else "":
         findings = (*findings, _left_out(len(left), outcome, recipe.max_passages))
-        document = replace(document, metadata={**document.metadata, "findings": findings})
+        document = replace(document, metadata={**document.metadata, **_told(findings)})
     return Prepared(step, document, outcome.text, chunks, findings, readers.note)
+
+
+def _told(findings: tuple[str, ...]) -> dict[str, MetadataValue]:
+    if not findings:
+        return {}
+    return {"findings": findings, "found_on": datetime.now(UTC).isoformat(timespec="minutes")}
 
 
 def _left_out(characters: int, extract: Extract, most: int) -> str:
@@ -110,8 +117,9 @@ def _document(
     metadata = {**attributes.metadata, **said_by(readers)}
     if languages := _languages(attributes.metadata, extract.text):
         metadata["language"] = languages[0] if len(languages) == 1 else languages
-    if extract.findings:
-        metadata["findings"] = extract.findings
+    metadata |= _told(extract.findings)
+    if extract.account:
+        metadata[ACCOUNT] = extract.account.lines()
     if extract.by_ocr:
         metadata["ocr_pages"] = tuple(map(str, extract.by_ocr))
     if extract.page_labels:
@@ -119,7 +127,7 @@ def _document(
     return Document(
         id=document_id(tenant=tenant, uri=uri, digest=step.digest),
         uri=uri,
-        title=(attributes.title or extract.title or PurePosixPath(uri).stem)[:_LONGEST_TITLE],
+        title=(attributes.title or _title(extract) or PurePosixPath(uri).stem)[:_LONGEST_TITLE],
         media_type=extract.media_type,
         digest=step.digest,
         modified=extract.modified or datetime.fromtimestamp(step.source.path.stat().st_mtime, UTC),
@@ -128,6 +136,33 @@ def _document(
         pages=extract.pages,
         metadata=metadata,
     )
+
+
+_NAMES_A_FILE = re.compile(
+    r"\A(?:microsoft (?:word|excel|powerpoint)\b.*|.*\.(?:docx?|dotx?|pptx?|xlsx?|od[tsp]|rtf|pdf|html?|indd|tex|dvi|pages|key))\Z",
+    re.I | re.S,
+)
+_BY_DEFAULT = re.compile(
+    r"\A(?:untitled|unbenannt|ohne titel|sans titre|sin título|unnamed|unspecified|new|neues?|nouveau|nuevo)?[ _-]{0,3}"
+    r"(?:document|dokument|documento|presentation|präsentation|présentation|presentación|slide|folie|diapositive|"
+    r"diapositiva|book|workbook|mappe|classeur|libro|sheet|tabelle|feuil|hoja|page|seite|layout|print|scan|"
+    r"about:blank|(?:word|powerpoint|excel) (?:document|presentation|workbook))?[ _-]{0,3}\(?\d{0,8}\)?\Z",
+    re.I,
+)
+
+
+def names_no_subject(title: str) -> bool:
+    """Say whether a title is one that an editor gives: the name of a file, or what a new document is called."""
+    return bool(_BY_DEFAULT.fullmatch(title.strip()) or _NAMES_A_FILE.fullmatch(title.strip()))
+
+
+def _title(extract: Extract) -> str:
+    """Return the first of the document's title and its first heading that names a subject; "" where none does."""
+    heads = (
+        extract.text[block.span.start : block.span.end] for block in extract.blocks if block.kind == "heading"
+    )
+    titles = (extract.title, next(heads, "").lstrip("# "))
+    return next((each for each in titles if not names_no_subject(each)), "")
 
 
 def _languages(said: Mapping[str, MetadataValue], text: str) -> tuple[str, ...]:

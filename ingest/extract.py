@@ -1,5 +1,6 @@
 """What a parser hands back: the document's plain text and the blocks that structure it, or why it cannot."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -91,6 +92,43 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """What became of a file's own text, in letters and digits.
+
+    `characters` are those of the file, `left_out` those that the parser left out on purpose, by what they are, and
+    `unexplained` those that nobody knows of; `worst` is where most of them stood (`on page 7`), if they are many.
+    """
+
+    characters: int
+    kept: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    unexplained: int = 0
+    worst: str = ""
+
+    def lines(self) -> tuple[str, ...]:
+        """Return it as a document's metadata keeps it, a line for each number; `account_in` reads it back."""
+        left_out = (f"left out {count} {what}" for what, count in sorted(self.left_out.items()))
+        last = f"unexplained {self.unexplained} {self.worst}".rstrip()
+        return f"characters {self.characters}", f"kept {self.kept}", *left_out, last
+
+
+ACCOUNT: Final = "text_account"
+_LINE = re.compile(r"(characters|kept|left out|unexplained) (\d{1,10})(?: (.*))?", re.S)
+
+
+def account_in(metadata: Mapping[str, MetadataValue]) -> Account | None:
+    """Return the account that a document's metadata keeps; None where there is none."""
+    lines = metadata.get(ACCOUNT, ())
+    found = [_LINE.fullmatch(line) for line in lines] if isinstance(lines, tuple) else []
+    read = [(match[1], int(match[2]), match[3] or "") for match in found if match]
+    numbers = {name: number for name, number, _ in read}
+    if not {"characters", "kept", "unexplained"} <= numbers.keys():
+        return None
+    left_out = {what: number for name, number, what in read if name == "left out"}
+    return Account(numbers["characters"], numbers["kept"], left_out, numbers["unexplained"], read[-1][2])
+
+
+@dataclass(frozen=True, slots=True)
 class Extract:
     """A parsed document. `text[block.span.start:block.span.end]` is the block's text, exactly."""
 
@@ -115,6 +153,9 @@ class Extract:
     """Pages, from 1, whose text was read off a picture of them, so that it may hold mistakes."""
     left_out: tuple[LeftOut, ...] = ()
     """What was left out on purpose. It stays in the worker."""
+    layer: tuple[str, ...] = ()
+    """A PDF's own text, page by page, as PDFium gives it. It stays in the worker."""
+    account: Account | None = None
 
 
 @dataclass(frozen=True, slots=True)

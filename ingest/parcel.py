@@ -12,7 +12,7 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar, cast, get_args
 
-from ingest.extract import Block, BlockKind, Extract, FailureReason, ParseFailure
+from ingest.extract import Account, Block, BlockKind, Extract, FailureReason, ParseFailure
 from vectorstore.types import MetadataValue, Span
 
 LENGTH: Final = struct.Struct(">Q")
@@ -22,6 +22,8 @@ READY: Final = b"ready"
 _KINDS: Final = frozenset(get_args(BlockKind))
 _REASONS: Final = frozenset(get_args(FailureReason))
 _MAX_MESSAGE: Final = 500
+_MAX_REASONS: Final = 100
+"""For text that was left out of one document, as an account names them."""
 _MAX_NUMBER: Final = 1 << 31
 _Read = TypeVar("_Read")
 _Kind = TypeVar("_Kind")
@@ -98,8 +100,12 @@ def _no_failure(_: dict[str, Any]) -> ParseFailure:
     raise ValueError("neither files nor a failure")
 
 
+_STAYS: Final = frozenset({"left_out", "layer"})
+
+
 def _plain(extract: Extract) -> dict[str, object]:
-    content = {each.name: getattr(extract, each.name) for each in fields(extract) if each.name != "left_out"}
+    content = {each.name: getattr(extract, each.name) for each in fields(extract) if each.name not in _STAYS}
+    content["account"] = asdict(extract.account) if extract.account else None
     content["modified"] = extract.modified.isoformat() if extract.modified else None
     content["blocks"] = [
         [block.kind, block.span.start, block.span.end, block.span.page, block.headings, block.level]
@@ -133,6 +139,20 @@ def _read_extract(content: dict[str, Any]) -> Extract:
         links=_all(str, content["links"]),
         unread=_offsets(content["unread"], len(pages)),
         by_ocr=_offsets(content["by_ocr"], len(pages)),
+        account=None if content["account"] is None else _read_account(content["account"]),
+    )
+
+
+def _read_account(content: dict[str, Any]) -> Account:
+    left_out = {what[:_MAX_MESSAGE]: _one(int, count) for what, count in content["left_out"].items()}
+    if len(left_out) > _MAX_REASONS:
+        raise ValueError("too many reasons")
+    return Account(
+        _one(int, content["characters"]),
+        _one(int, content["kept"]),
+        left_out,
+        _one(int, content["unexplained"]),
+        _one(str, content["worst"])[:_MAX_MESSAGE],
     )
 
 

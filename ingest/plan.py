@@ -3,8 +3,9 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
 
@@ -66,19 +67,37 @@ class Plan:
 
     steps: list[Step] = field(default_factory=list)
     removals: list[str] = field(default_factory=list)
-    unchanged: int = 0
+    standing: list[str] = field(default_factory=list)
+    """Documents that are in the index as their files are."""
+    gone: list[str] = field(default_factory=list)
+    """Documents whose file is gone and that stay all the same."""
+    looked_at: list[str] = field(default_factory=list)
+    """What failed before and was looked for again: what does not fail this time has not failed any more."""
+    findings: list[Finding] = field(default_factory=list)
+    """What is known of documents that stand."""
     known: int = 0
     failed: list[Failure] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     duplicates: dict[str, str] = field(default_factory=dict)
     """A document → another one with the same content."""
 
+    @property
+    def unchanged(self) -> int:
+        """How many documents are in the index as their files are."""
+        return len(self.standing)
+
     def report(self) -> Report:
         """Begin a report with what is known before anything is read."""
         twins = [Finding(uri, f"Has the same content as {other}.") for uri, other in self.duplicates.items()]
-        return Report(
-            unchanged=self.unchanged, failed=list(self.failed), skipped=dict(self.skipped), findings=twins
+        report = Report(
+            unchanged=self.unchanged,
+            skipped=dict(self.skipped),
+            gone=list(self.gone),
+            findings=[*self.findings, *twins],
         )
+        for failure in self.failed:
+            report.note_failure(failure)
+        return report
 
 
 def make_plan(
@@ -112,9 +131,10 @@ def make_plan(
     vanished = _vanished(found, indexed, plan=plan)
     plan.steps = list(_with_moves(plan.steps, {content_of(indexed[uri]): uri for uri in vanished}))
     plan.duplicates = _duplicates(plan.steps, indexed, gone=vanished)
-    if prune:
-        moved = {step.moved_from for step in plan.steps}
-        plan.removals = [uri for uri in vanished if uri not in moved]
+    moved = {step.moved_from for step in plan.steps}
+    left = [uri for uri in vanished if uri not in moved]
+    plan.removals, plan.gone = (left, []) if prune else ([], left)
+    plan.looked_at = list(_searched(ledger.failures, found))
     return plan
 
 
@@ -187,7 +207,7 @@ def _place(step: Step, plan: Plan, *, indexed: Mapping[str, str], past: Mapping[
     uri = step.source.uri
     failure = past.get(uri)
     if indexed.get(uri) == step.digest:
-        plan.unchanged += 1
+        plan.standing.append(uri)
     elif failure is None or failure.digest != step.digest:
         plan.steps.append(step)
     elif failure.reason == "skipped" and not step.source.named:
@@ -198,14 +218,19 @@ def _place(step: Step, plan: Plan, *, indexed: Mapping[str, str], past: Mapping[
 
 def _vanished(found: Discovery, indexed: Mapping[str, str], *, plan: Plan) -> list[str]:
     """Return the indexed documents under the searched folders that have no file any more."""
-    folders, unreadable = tuple(found.folders), tuple(found.unreadable)
+    folders = tuple(found.folders)
     under = [uri for uri in indexed if uri.startswith(folders)]
     plan.known = len(under)
-    return [
-        uri
-        for uri in under
-        if uri not in found.sources and not uri.startswith(unreadable) and not _stays(uri, found.excluded)
-    ]
+    return [uri for uri in _searched(under, found) if uri not in found.sources]
+
+
+def _searched(uris: Iterable[str], found: Discovery) -> Iterator[str]:
+    """Yield those of which this run knows whether their file is there."""
+    folders, unreadable = tuple(found.folders), tuple(found.unreadable)
+    for uri in uris:
+        looked_for = uri in found.sources or uri.startswith(folders)
+        if looked_for and not _stays(uri, found.excluded) and not uri.startswith(unreadable):
+            yield uri
 
 
 def _stays(uri: str, excluded: Set[str]) -> bool:
@@ -232,12 +257,17 @@ def _duplicates(steps: Sequence[Step], indexed: Mapping[str, str], *, gone: Sequ
 
 
 def remember(ledger: Ledger, plan: Plan, report: Report) -> None:
-    """Note in the ledger which documents failed at which digest, and forget those that no longer do."""
+    """Note in the ledger which files failed, at which digest and since when, and forget those that no longer do."""
     digests = {step.source.uri: step.digest for step in plan.steps}
-    for uri in (*digests, *report.removed):
+    before = dict(ledger.failures)
+    for uri in (*digests, *plan.looked_at, *report.removed):
         ledger.failures.pop(uri, None)
+    now = datetime.now(UTC).isoformat(timespec="minutes")
     skipped = [Failure(uri, "skipped", message) for uri, message in report.skipped.items()]
-    for failure in (*report.failed, *skipped):
+    for each in (*report.failed, *report.without_text, *skipped):
+        old = before.get(each.uri)
+        digest = digests.get(each.uri, old.digest if old else "")
         # what could not be opened may be readable tomorrow, without its content changing
-        if failure.uri in digests and failure.reason != "unreadable":
-            ledger.failures[failure.uri] = PastFailure(digests[failure.uri], failure.reason, failure.message)
+        known = PastFailure("" if each.reason == "unreadable" else digest, each.reason, each.message, now)
+        same = old is not None and replace(old, when=now) == known
+        ledger.failures[each.uri] = old if old and same else known

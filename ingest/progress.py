@@ -1,4 +1,4 @@
-"""How an ingest tells how far it is: a bar on a terminal, a line every few seconds elsewhere, or nothing."""
+"""How an ingest tells how far it is: a bar on a terminal, a line for each hundred files elsewhere, or nothing."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ import typer
 
 from ingest.commit import Batch
 from ingest.plan import Plan
-from ingest.report import Report, beyond
+from ingest.report import Report, beyond, gone_said
 from vectorstore.printable import printable, printable_json
 
 _LISTED = 20
@@ -52,26 +52,35 @@ class Output:
             content = {
                 "plan": [{"action": action, "uri": uri} for action, uri in lines],
                 "unchanged": plan.unchanged,
+                "gone": plan.gone,
                 "failed": [asdict(failure) for failure in plan.failed],
             }
             typer.echo(printable_json(content))
             return
         for action, uri in lines:
             typer.echo(printable(f"{action:7}{uri}" + (f"  (from {moves[uri]})" if uri in moves else "")))
+        for uri in plan.gone:
+            typer.echo(printable(f"gone   {uri}"), err=True)
         for failure in plan.failed:
             typer.echo(printable(f"failed {failure.uri}: {failure.message}"), err=True)
-        typer.echo(f"{len(lines):,} to do, {plan.unchanged:,} unchanged; nothing was changed.", err=True)
+        said = (f"{len(lines):,} to do, {plan.unchanged:,} unchanged", gone_said(len(plan.gone)))
+        typer.echo(f"{'; '.join(filter(None, said))}; nothing was changed.", err=True)
 
     def _details(self, report: Report) -> None:
         most = None if self._verbose else _LISTED
         # Who may read is at stake in these: each is named, however many there are.
         access = [failure for failure in report.failed if failure.reason == "metadata"]
         others = [failure for failure in report.failed if failure.reason != "metadata"]
-        for failure in access + others[:most]:
+        failed = [f"failed {each.uri} [{each.reason}]: {each.message}" for each in others]
+        empty = [f"no text {each.uri}: {each.message}" for each in report.without_text]
+        gone = [f"gone   {uri}" for uri in report.gone]
+        for failure in access:
             typer.echo(printable(f"failed {failure.uri} [{failure.reason}]: {failure.message}"), err=True)
-        hidden = len(others) - len(others[:most])
-        if hidden:
-            typer.echo(f"… and {hidden:,} more failures; --verbose lists all.", err=True)
+        for lines, what in ((failed, "failures"), (empty, "without text"), (gone, "gone")):
+            for line in lines[:most]:
+                typer.echo(printable(line), err=True)
+            if hidden := len(lines) - len(lines[:most]):
+                typer.echo(f"… and {hidden:,} more {what}; --verbose lists all.", err=True)
         for finding in report.findings:
             if self._verbose or finding.urgent:
                 typer.echo(printable(f"note   {finding.uri}: {finding.message}"), err=True)
@@ -181,18 +190,20 @@ def bar() -> Iterator[Listener]:
 @contextmanager
 def lines(
     *,
-    every: float = 5.0,
+    every: int = 100,
+    at_least: float = 60.0,
     clock: Callable[[], float] = time.monotonic,
     write: Callable[[str], object] = sys.stderr.write,
 ) -> Iterator[Listener]:
-    """Write a plain line every few seconds, as a log wants it."""
+    """Write a plain line for each hundred files, as a log wants it, and one a minute where files are long."""
     started = last = clock()
+    told = 0
 
     def show(progress: Progress) -> None:
-        nonlocal last
+        nonlocal last, told
         now = clock()
-        if now - last >= every:
-            last = now
+        if progress.documents // every > told // every or now - last >= at_least:
+            last, told = now, progress.documents
             speed = progress.chunks / max(now - started, 0.001)
             write(
                 f"ingesting: {progress.documents:,} of {progress.total:,} documents, "

@@ -30,11 +30,17 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something about an ingested document that a person should know; what is `urgent` is always shown."""
+    """Something about a document that a person should know; what is `urgent` is always shown."""
 
     uri: str
     message: str
     urgent: bool = False
+
+
+def findings_of(document: Document) -> tuple[str, ...]:
+    """Return what was found when a document was read."""
+    found = document.metadata.get("findings", ())
+    return found if isinstance(found, tuple) else (str(found),)
 
 
 @dataclass(slots=True)
@@ -49,6 +55,10 @@ class Report:
     removed: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     """Files of a folder that are no documents, and why."""
+    gone: list[str] = field(default_factory=list)
+    """Documents of the searched folders whose file is gone: they stay, and answer, until a prune."""
+    without_text: list[Failure] = field(default_factory=list)
+    """Files in which there is nothing to read: empty, a title alone, a scan."""
     failed: list[Failure] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     near_duplicates: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -85,11 +95,18 @@ class Report:
         """Count a file that is not."""
         if failure.reason == "skipped":
             self.skipped[failure.uri] = failure.message
+        elif failure.reason == "no_text":
+            self.without_text.append(failure)
         else:
             self.failed.append(failure)
 
+    @property
+    def is_clean(self) -> bool:
+        """Say whether there is nothing that a person should look at."""
+        return not (self.failed or self.without_text or self.findings or self.gone)
+
     def summary(self) -> str:
-        """Say it in one line: `12 added, 3 updated, 240 unchanged, 1 failed (scan.pdf: no text layer)`."""
+        """Say it in one line: `12 added, 240 unchanged, 1 without text (scan.pdf: No page …), 1 failed (…)`."""
         counts = {
             "added": len(self.added),
             "updated": len(self.updated),
@@ -97,23 +114,30 @@ class Report:
             "removed": len(self.removed),
             "unchanged": self.unchanged,
             "skipped": len(self.skipped),
-            "failed": len(self.failed),
         }
         parts = [f"{count:,} {word}" for word, count in counts.items() if count]
-        if self.failed:
-            first = self.failed[0]
-            more = f"; and {len(self.failed) - 1} more" if len(self.failed) > 1 else ""
-            parts[-1] += f" ({first.uri}: {first.message.rstrip('.')}{more})"
+        for word, failures in (("without text", self.without_text), ("failed", self.failed)):
+            if failures:
+                more = f"; and {len(failures) - 1} more" if len(failures) > 1 else ""
+                first = f"{failures[0].uri}: {failures[0].message.rstrip('.')}"
+                parts.append(f"{len(failures):,} {word} ({first}{more})")
         if self.tokens:
             parts.append(f"{self.tokens:,} tokens embedded")
         if self.near_duplicates:
             parts.append(f"{len(self.near_duplicates):,} nearly the same as another")
-        line = ", ".join(parts) or "nothing to do"
+        line = "; ".join(filter(None, [", ".join(parts), gone_said(len(self.gone))])) or "nothing to do"
         return f"Interrupted; what was done is kept: {line}" if self.interrupted else line
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values for `--json`."""
         return asdict(self)
+
+
+def gone_said(count: int) -> str:
+    """Say that documents stay whose files are gone, and what removes them; "" where there are none."""
+    if count == 1:
+        return "1 document's file is gone; --prune removes it"
+    return f"{count:,} documents' files are gone; --prune removes them" if count else ""
 
 
 _FEW = 3

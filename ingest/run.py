@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +14,7 @@ from weakref import finalize
 from ingest.pipeline import take_in
 from ingest.plan import Plan, make_plan, remember
 from ingest.progress import Listener, unheard
-from ingest.report import Report
+from ingest.report import Finding, Report, findings_of, gone_said
 from ingest.sample import HANDBOOK
 from ingest.settings import IngestSettings
 from ingest.sources.containers import open_containers
@@ -27,6 +27,7 @@ from vectorstore.models.embed import Embedder
 from vectorstore.open import open_configured_embedder, open_store
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
+from vectorstore.types import Scope
 
 _MOST_REMOVED = 0.2
 """Share of the documents that a prune removes without asking: more is likelier a missing disk than a clean-up."""
@@ -89,7 +90,8 @@ class Ingestion:
             retry_failed=request.retry_failed,
         )
         if not found.sources and not found.unreadable and not plan.removals:
-            raise no_documents(request)
+            raise no_documents(request, gone=len(plan.gone))
+        plan.findings = self._known_findings(plan.standing)
         return plan
 
     def carry_out(self, plan: Plan, *, wait: bool = False, progress: Listener = unheard) -> Report:
@@ -102,7 +104,9 @@ class Ingestion:
     def _carried_out(self, plan: Plan, *, wait: bool, progress: Listener) -> Report:
         self._ledger = update_ledger(self._data_dir, self._keep)
         if not plan.steps and not plan.removals:
-            return plan.report()
+            report = plan.report()
+            self._ledger = update_ledger(self._data_dir, lambda ledger: remember(ledger, plan, report))
+            return report
         embedder = self._embedder
         with self._store(embedder) as store:
             report = take_in(
@@ -156,6 +160,17 @@ class Ingestion:
         with self._store() as store, store.snapshot() as snapshot:
             return snapshot.digests(tenant=self._settings.tenant)
 
+    def _known_findings(self, uris: Sequence[str]) -> list[Finding]:
+        """Return what was found when these documents were read: a run that does not read them says it as well."""
+        if not uris:
+            return []
+        chosen = set(uris)
+        with self._store() as store, store.snapshot() as snapshot:
+            held = snapshot.documents(scope=Scope(self._settings.tenant, unrestricted=True))
+            return [
+                Finding(each.uri, said) for each in held if each.uri in chosen for said in findings_of(each)
+            ]
+
     @cached_property
     def _embedder(self) -> Embedder:
         return open_configured_embedder(self._stored)
@@ -174,11 +189,12 @@ class Ingestion:
             )
 
 
-def no_documents(request: Request) -> BadInput:
+def no_documents(request: Request, *, gone: int = 0) -> BadInput:
     """Say that there is nothing to ingest, which is never a success."""
     where = ", ".join(repr(str(path)) for path in request.paths) or "standard input"
+    also = f" {gone_said(gone)}." if gone else ""
     return BadInput(
-        f"There are no supported documents in {where}.",
+        f"There are no supported documents in {where}.{also}",
         "Check the path and the filters; `footnote ingest --help` lists the formats.",
     )
 

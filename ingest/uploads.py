@@ -177,7 +177,7 @@ class Uploads:
             settings=self._settings,
             data_dir=self._data_dir,
         )
-        failures = {failure.uri: failure for failure in report.failed}
+        failures = {failure.uri: failure for failure in (*report.failed, *report.without_text)}
         refused = {one.relative: _refused(failures[one.uri], one) for one in sources if one.uri in failures}
         return refused | self._kept(
             [one for one in sources if one.uri not in failures],

@@ -8,8 +8,11 @@ from typing import Annotated
 import typer
 
 from app.commands.index import documents, maintenance
+from ingest.extract import ACCOUNT, Account, account_in
 from ingest.originals import Originals, forget_uris
-from ingest.report import Inspection, inspect
+from ingest.report import Inspection, findings_of, inspect
+from ingest.settings import IngestSettings
+from ingest.sources.ledger import PastFailure, load_ledger
 from ingest.twins import Twin, Twins
 from vectorstore.errors import NotFound
 from vectorstore.printable import printable, printable_json
@@ -55,7 +58,8 @@ def show(
 ) -> None:
     """Show one document: what is known about it, and how it was cut into chunks."""
     with maintenance() as upkeep, upkeep.store.snapshot(_generation(at)) as snapshot:
-        document = _named(snapshot, uri, tenant)
+        failure = _failures(tenant).get(uri)
+        document = _named(snapshot, uri, tenant, failure)
         if text:
             typer.echo(printable(snapshot.text(document.id)))
             return
@@ -65,17 +69,53 @@ def show(
     read = {**asdict(seen), "near_duplicates": {each.document.uri: each.share for each in twins}}
     if as_json:
         shown = [asdict(chunk) for chunk in chunks]
-        typer.echo(printable_json({**_as_json(document), "report": read, "chunks": shown}))
+        failed = asdict(failure) if failure else None
+        typer.echo(printable_json({**_as_json(document), "report": read, "failed": failed, "chunks": shown}))
         return
-    for name, value in _as_json(document).items():
+    facts = _as_json(document)
+    facts["metadata"] = {key: value for key, value in document.metadata.items() if key != ACCOUNT}
+    for name, value in facts.items():
         typer.echo(printable(f"{name:<12} {value}"))
     for line in _report(seen, twins):
         typer.echo(printable(line))
+    if account := account_in(document.metadata):
+        typer.echo(printable(f"{'account':<12} {_accounted(account)}"))
+    if failure:
+        typer.echo(printable(f"{'failed':<12} {_since(failure)} its file as it is now: {failure.message}"))
     for chunk in chunks:
         page = "" if chunk.span.page is None else f"  page {chunk.span.page}"
         path = " › ".join(chunk.headings)
         typer.echo(printable(f"\n#{chunk.position}  {chunk.span.start}–{chunk.span.end}{page}  {path}"))
         typer.echo(" ".join(printable(chunk.text).split())[:300])
+
+
+@app.command()
+def findings(
+    prefix: Annotated[str, typer.Argument(help="Only documents and files whose uri begins so.")] = "",
+    tenant: Tenant = DEFAULT_TENANT,
+    as_json: Json = False,
+) -> None:
+    """List what a person should look at: findings of documents, and files that failed, with why and since when."""
+    with maintenance() as upkeep, upkeep.store.snapshot() as snapshot:
+        held = [each for each in snapshot.documents(scope=_operator(tenant)) if findings_of(each)]
+    found = [each for each in held if each.uri.startswith(prefix)]
+    failed = {uri: each for uri, each in _failures(tenant).items() if uri.startswith(prefix)}
+    if as_json:
+        documents_found = [
+            {"uri": each.uri, "when": each.metadata.get("found_on", ""), "findings": findings_of(each)}
+            for each in found
+        ]
+        failures = [{"uri": uri, **asdict(each)} for uri, each in sorted(failed.items())]
+        typer.echo(printable_json({"documents": documents_found, "failed": failures}))
+        return
+    for each in found:
+        when = f"  {when}" if (when := each.metadata.get("found_on", "")) else ""
+        typer.echo(printable(f"{each.uri}{when}"))
+        for sentence in findings_of(each):
+            typer.echo(printable(f"  {sentence}"))
+    for uri, failure in sorted(failed.items()):
+        typer.echo(printable(f"{uri}  {_since(failure)}\n  {failure.message}"))
+    typer.echo(f"Findings: {documents(len(found))}; not in the index: {files(len(failed))}.", err=True)
 
 
 @app.command()
@@ -132,9 +172,14 @@ def _below(snapshot: Snapshot, uri: str, tenant: str) -> list[str]:
     return found
 
 
-def _named(snapshot: Snapshot, uri: str, tenant: str) -> Document:
+def _named(snapshot: Snapshot, uri: str, tenant: str, failure: PastFailure | None = None) -> Document:
     where = (Condition("uri", "eq", (uri,)),)
     found = next(snapshot.documents(scope=_operator(tenant), where=where), None)
+    if found is None and failure is not None:
+        raise NotFound(
+            f"{uri!r} is not in the index, {_since(failure)} {failure.message}",
+            "`footnote ingest` reads it when it has changed, with --retry-failed as it is.",
+        )
     if found is None:
         raise NotFound(f"There is no document at {uri!r}.", "`footnote docs ls` lists what there is.")
     return found
@@ -152,6 +197,32 @@ def _report(seen: Inspection, twins: Sequence[Twin]) -> Iterator[str]:
         yield f"{'encoding':<12} suspicious: {seen.unreadable} characters could not be read"
     for twin in twins:
         yield f"{'like':<12} {twin.document.uri} ({twin.share:.0%})"
+
+
+def _failures(tenant: str) -> dict[str, PastFailure]:
+    """Return the files that could not be read, by uri; what a folder holds beside documents is none."""
+    if tenant != IngestSettings().tenant:
+        return {}
+    failures = load_ledger(StoreSettings().data_dir).failures
+    return {uri: each for uri, each in failures.items() if each.reason != "skipped"}
+
+
+def _since(failure: PastFailure) -> str:
+    return f"[{failure.reason}] since {failure.when}:" if failure.when else f"[{failure.reason}]:"
+
+
+def _accounted(account: Account) -> str:
+    """Say what became of a file's own text."""
+    parts = [f"{account.kept:,} of {account.characters:,} letters and digits of the file kept"]
+    parts += [f"{count:,} left out ({what})" for what, count in account.left_out.items()]
+    if account.unexplained:
+        parts.append(f"{account.unexplained:,} not found again {account.worst}".rstrip())
+    return "; ".join(parts)
+
+
+def files(count: int) -> str:
+    """Return `1 file`, or `2,000 files`."""
+    return f"{count:,} file{'' if count == 1 else 's'}"
 
 
 def _operator(tenant: str) -> Scope:

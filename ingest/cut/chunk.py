@@ -16,6 +16,7 @@ from math import inf
 from ingest.cut.atoms import Atom, TokenCount, atoms_of, coarser
 from ingest.cut.cohesion import with_cohesion
 from ingest.extract import Block, Extract
+from vectorstore.language.words import with_name
 from vectorstore.models.embed import Embedder
 from vectorstore.types import Chunk, Document, Span, chunk_id
 
@@ -147,7 +148,8 @@ def chunks_of(
     a chunk, but for what comes after the first `most`. `target_tokens` is the size aimed at, `overlap_tokens`
     the most that a cut block repeats.
     """
-    cutter = _Cutter(extract, document.title, embedder, target=target_tokens, overlap=overlap_tokens)
+    title = with_name(document.title, document.uri)
+    cutter = _Cutter(extract, title, embedder, target=target_tokens, overlap=overlap_tokens)
     return [
         Chunk(
             id=chunk_id(document=document.id, position=position, text=piece.text),
@@ -235,6 +237,8 @@ class _Cutter:
         parts = [part for part in (self._title, *headings) if part]
         if len(parts) > 1 and parts[0].casefold() == parts[1].casefold():
             del parts[0]
+        elif len(parts) > 1 and parts[0].casefold().startswith(f"{parts[1].casefold()} ("):
+            del parts[1]  # the title has the file's name besides
         most = self._embedder.max_tokens // 4
         while len(parts) > 2 and self._embedder.count_tokens(" > ".join(parts)) > most:
             del parts[1]

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, TypeAlias, cast
 
 from ingest.extract import Extract, Limits, OcrPages, RawFile, Unparsable, suffix_of
 from ingest.parse.access import readers_of
+from ingest.parse.account import with_account
 from ingest.parse.sniff import ENDINGS, archived, is_archive, sniff
 from vectorstore.errors import Unavailable
 from vectorstore.plugins import PlugIn, plug_ins
@@ -92,7 +93,8 @@ def parse(
             "unsupported", f"Files of type {media_type} are not read; save it as PDF, DOCX, HTML or text."
         )
     parser = cast(Parser, import_module(PARSERS[media_type]).parse)
-    return parser(RawFile(data, name, media_type, ocr), limits)
+    source = RawFile(data, name, media_type, ocr)
+    return with_account(source, parser(source, limits))
 
 
 def members_of(data: bytes, *, name: str, limits: Limits, plugged: Collection[str] = ()) -> Members:

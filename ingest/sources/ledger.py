@@ -29,11 +29,15 @@ class Flags:
 
 @dataclass(frozen=True, slots=True)
 class PastFailure:
-    """A document at one digest that could not be read: not tried again until it changes."""
+    """A file at one digest that could not be read: not tried again until it changes.
+
+    The digest is empty where trying again may help all the same; `when` it failed first is a moment in UTC.
+    """
 
     digest: str
     reason: str
     message: str
+    when: str = ""
 
 
 @dataclass(slots=True)

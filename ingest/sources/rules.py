@@ -16,6 +16,7 @@ from typing import Any, Final
 from pathspec import GitIgnoreSpec
 from pydantic import BaseModel, ConfigDict, Field
 
+from ingest.extract import ACCOUNT
 from ingest.parse.access import is_readers
 from ingest.parse.metadata import plain_metadata
 from ingest.sources.discover import Source
@@ -25,7 +26,9 @@ from vectorstore.types import NOBODY, Document, MetadataValue, both
 SAID_BY: Final = "readers_said_by"
 """The metadata that tells whose word a document's readers are, so that silence later does not undo it."""
 _OPERATOR: Final = "operator"
-_OURS: Final = frozenset(["tenant", "uri", "findings", "ocr_pages", "page_labels", SAID_BY])
+_OURS: Final = frozenset(
+    ["tenant", "uri", "findings", "found_on", "ocr_pages", "page_labels", ACCOUNT, SAID_BY]
+)
 """Metadata that a document cannot set: it says what Footnote found out itself."""
 
 

@@ -97,7 +97,8 @@ def test_a_file_goes_in_and_is_found_at_once(desk: Desk) -> None:
     [document] = desk.all()
     assert shown == {
         "name": "leave.md", "status": "added", "id": document.id, "uri": "upload/leave.md",
-        "title": "Leave", "chunks": 1, "problem": None,
+        "title": "Leave", "chunks": 1, "findings": [], "problem": None,
+        "account": {"characters": 32, "kept": 32, "left_out": {}, "unexplained": 0, "worst": ""},
     }  # fmt: skip
     listed = httpx.get(f"{desk.served.url}/v1/documents").json()["documents"]
     assert [each["uri"] for each in listed] == ["upload/leave.md"]

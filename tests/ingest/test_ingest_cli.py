@@ -95,9 +95,10 @@ def test_failures_are_listed_and_exit_with_one(shell: Shell) -> None:
     (shell.folder / "docs/broken.pdf").write_bytes(b"%PDF-1.7\nnothing of the kind")
     done = shell.run("docs")
     assert done.returncode == 1
-    assert done.stdout.startswith("1 added, 2 failed (docs/")
+    assert done.stdout.startswith("1 added, 1 without text (docs/empty.md: ")
+    assert "1 failed (docs/broken.pdf: " in done.stdout
     assert "failed docs/broken.pdf" in done.stderr
-    assert "failed docs/empty.md" in done.stderr
+    assert "no text docs/empty.md" in done.stderr
 
 
 def test_strict_turns_findings_into_one(shell: Shell) -> None:

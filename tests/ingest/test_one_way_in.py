@@ -58,7 +58,9 @@ def by_folder(
         (docs / name).write_bytes(content)
     ingestion = Ingestion(IngestSettings(), StoreSettings(data_dir=space / "data"))
     report = ingestion.carry_out(ingestion.plan(Request((docs,), readers=readers)))
-    return {Path(each.uri).name: (each.reason, each.message) for each in report.failed}
+    return {
+        Path(each.uri).name: (each.reason, each.message) for each in (*report.failed, *report.without_text)
+    }
 
 
 def by_url(
@@ -74,7 +76,9 @@ def by_url(
         with fetched_sources(urls, fetcher()) as fetched:
             plan = ingestion.plan(Request((), readers=readers), fetched=fetched)
             report = ingestion.carry_out(plan)
-    return {Path(each.uri).name: (each.reason, each.message) for each in report.failed}
+    return {
+        Path(each.uri).name: (each.reason, each.message) for each in (*report.failed, *report.without_text)
+    }
 
 
 def by_upload(
@@ -116,6 +120,7 @@ def came(space: Path, failures: dict[str, tuple[str, str]]) -> Came:
 def row_of(document: Document) -> dict[str, Any]:
     row = asdict(document)
     del row["id"], row["uri"]  # the id is made of the address
+    row["metadata"] = {key: value for key, value in row["metadata"].items() if key != "found_on"}
     if document.title != "Leave":
         del row["modified"]  # the file's, where the document names no date
     return row

@@ -157,18 +157,27 @@ def test_moved_file_takes_its_vectors_along_and_leaves_no_double(desk: Desk) -> 
     desk.write(old_md="# A\n\nText.", b_md="# B\n\nText.")
     desk.ingest()
     (desk.docs / "sub").mkdir()
-    (desk.docs / "old.md").rename(desk.docs / "sub/new.md")
+    (desk.docs / "old.md").rename(desk.docs / "sub/old.md")
     report = desk.ingest()
-    assert report.moved == {"docs/sub/new.md": "docs/old.md"}
+    assert report.moved == {"docs/sub/old.md": "docs/old.md"}
     assert report.embedded == 0
-    assert sorted(desk.documents()) == ["docs/b.md", "docs/sub/new.md"]
+    assert sorted(desk.documents()) == ["docs/b.md", "docs/sub/old.md"]
+
+
+def test_renamed_file_is_embedded_anew_where_its_name_is_part_of_the_context(desk: Desk) -> None:
+    desk.write(old_md="# A\n\nText.", leave_md="# Leave\n\nText of leave.")
+    desk.ingest()
+    (desk.docs / "old.md").rename(desk.docs / "new.md")
+    (desk.docs / "leave.md").rename(desk.docs / "leave-2.md")
+    report = desk.ingest()
+    assert (len(report.moved), report.embedded) == (2, 1)
 
 
 def test_vanished_file_stays_without_prune_and_goes_with_it(desk: Desk) -> None:
     desk.write(a_md="# A\n\nText.", b_md="# B\n\nText.")
     desk.ingest()
     (desk.docs / "b.md").unlink()
-    assert desk.ingest().summary() == "1 unchanged"
+    assert desk.ingest().summary() == "1 unchanged; 1 document's file is gone; --prune removes it"
     report = desk.ingest(prune=True)
     assert report.removed == ["docs/b.md"]
     assert list(desk.documents()) == ["docs/a.md"]
@@ -189,9 +198,9 @@ def test_failed_document_changes_nothing_and_is_reported(desk: Desk) -> None:
     (desk.docs / "a.md").write_bytes(b"")
     (desk.docs / "c.md").write_text("# C\n\nText.")
     report = desk.ingest()
-    assert [failure.uri for failure in report.failed] == ["docs/a.md"]
+    assert ([each.uri for each in report.without_text], report.failed) == (["docs/a.md"], [])
     assert report.added == ["docs/c.md"]
-    assert "1 failed (docs/a.md: " in report.summary()
+    assert "1 without text (docs/a.md: " in report.summary()
     assert desk.text("docs/a.md").endswith("Text.")
 
 
@@ -400,7 +409,7 @@ def test_report_is_plain_values(desk: Desk) -> None:
     desk.write(a_md="# A\n\nText.", b_md="")
     content = json.loads(json.dumps(desk.ingest().as_json()))
     assert content["added"] == ["docs/a.md"]
-    assert content["failed"][0]["uri"] == "docs/b.md"
+    assert content["without_text"][0]["uri"] == "docs/b.md"
 
 
 def test_what_comes_after_the_most_passages_is_left_out_and_told(desk: Desk) -> None:

@@ -1,17 +1,20 @@
-"""Progress is a line every few seconds in a log, a bar on a terminal, nothing when quiet."""
+"""Progress is a line for each hundred files in a log, a bar on a terminal, nothing when quiet."""
 
 from ingest.progress import Progress, bar, display, lines, unheard
 
 
-def test_lines_come_every_few_seconds_only() -> None:
+def test_lines_come_for_each_hundred_files_and_once_a_minute() -> None:
     now, written = [0.0], []
-    with lines(every=5.0, clock=lambda: now[0], write=written.append) as show:
-        for second in range(13):
+    with lines(clock=lambda: now[0], write=written.append) as show:
+        for second, documents in enumerate([0, 60, 99, 130, 190, 420, 420]):
             now[0] = float(second)
-            show(Progress(second, second, 20, second * 100))
+            show(Progress(documents, documents, 500, documents * 10))
+        now[0] = 70.0
+        show(Progress(421, 420, 500, 7_000))
     assert written == [
-        "ingesting: 5 of 20 documents, 500 passages, 100/s\n",
-        "ingesting: 10 of 20 documents, 1,000 passages, 100/s\n",
+        "ingesting: 130 of 500 documents, 1,300 passages, 433/s\n",
+        "ingesting: 420 of 500 documents, 4,200 passages, 840/s\n",
+        "ingesting: 421 of 500 documents, 7,000 passages, 100/s\n",
     ]
 
 

@@ -1,6 +1,8 @@
 """Which documents stand in a generation, and which of them a caller may see today."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
 
@@ -11,6 +13,7 @@ from vectorstore.embedded.truth import read as truth
 from vectorstore.embedded.truth.arrays import Rows
 from vectorstore.embedded.truth.database import Connection
 from vectorstore.embedded.truth.readers import rulings
+from vectorstore.language.words import name_words, with_name
 from vectorstore.types import Document, DocumentId, Generation, Scope, Where
 
 _KEPT_SELECTIONS = 64
@@ -39,7 +42,8 @@ class Documents:
 class Catalog:
     """The documents of one generation, as the operator sees them, and as others do. Immutable but for its cache.
 
-    `others` holds what differs: documents with the readers that rule today, None for one that is gone today.
+    `others` holds what differs: documents with the readers that rule today, None for one that is gone today. Documents
+    that share a title are shown with `titles_apart`; conditions go by the title that is kept.
     """
 
     def __init__(
@@ -54,6 +58,8 @@ class Catalog:
         self._rows = np.asarray(rows, dtype=np.int64)
         self._row_by_id = {document.id: row for document, row in zip(documents, rows, strict=True)}
         self._by_row = dict(zip(rows, documents, strict=True))
+        today = (others.get(row, document) for row, document in self._by_row.items())
+        self._titles = titles_apart(list(filter(None, today)))
         self._selections: dict[tuple[Scope, str], Rows] = {}
 
     def select(self, scope: Scope, where: Where) -> Rows:
@@ -63,7 +69,7 @@ class Catalog:
         found = self._selections.get(key)
         if found is None:
             check(where)
-            seen = (self.seen(row, scope) for row in self._by_row)
+            seen = (self._kept(row, scope) for row in self._by_row)
             allowed = [each is not None and admits(where, each) for each in seen]
             found = self._rows[np.asarray(allowed, dtype=bool)]
             if len(self._selections) >= _KEPT_SELECTIONS:
@@ -82,6 +88,11 @@ class Catalog:
 
     def seen(self, row: int, scope: Scope) -> Document | None:
         """Return the document in a row as a caller sees it, or None when they may not read it."""
+        document = self._kept(row, scope)
+        title = self._titles.get(document.id) if document is not None else None
+        return replace(document, title=title) if document is not None and title is not None else document
+
+    def _kept(self, row: int, scope: Scope) -> Document | None:
         document: Document | None = self._by_row[row]
         if self._others and not scope.unrestricted:
             document = self._others.get(row, document)
@@ -105,3 +116,38 @@ def read_catalog(
                 found = ruling.get(row)
                 others[row] = replace(document, readers=found.readers) if found and found.stands else None
         return Catalog(generation, rows, documents, others)
+
+
+_NUMBER = re.compile(r"\d++")
+
+
+def titles_apart(documents: Sequence[Document]) -> dict[DocumentId, str]:
+    """Return other titles for those that share one: with the file's name behind it, or its uri where that is shared too.
+
+    Of titles that are the same but for their numbers (`Form 7 filed on 2024-05-01`) those get it whose file's name says
+    something else. Only documents count that every reader of the one may read as well: no title tells of what is hidden.
+    """
+    sharing: dict[tuple[str, str], list[Document]] = {}
+    for each in documents:
+        sharing.setdefault((each.tenant, _NUMBER.sub("0", each.title.casefold())), []).append(each)
+    groups = (group for group in sharing.values() if len(group) > 1)
+    return {each.id: title for group in groups for each, title in _joined(group)}
+
+
+def _joined(group: Sequence[Document]) -> Iterator[tuple[Document, str]]:
+    """Yield those of a group with nearly the same title that get another, with it."""
+    near: Counter[frozenset[str]] = Counter(each.readers for each in group)
+    alike: Counter[tuple[frozenset[str], str]] = Counter(
+        (each.readers, each.title.casefold()) for each in group
+    )
+    names: Counter[tuple[frozenset[str], str, str]] = Counter()
+    for each in group:
+        names[each.readers, each.title.casefold(), name_words(each.uri).casefold()] += 1
+    for each in group:
+        title, named = each.title.casefold(), name_words(each.uri)
+        circles = {each.readers, frozenset[str]()}
+        if sum(alike[readers, title] for readers in circles) > 1:
+            shared = sum(names[readers, title, named.casefold()] for readers in circles) > 1
+            yield each, f"{each.title} ({each.uri if shared or not named else named})"
+        elif sum(near[readers] for readers in circles) > 1:
+            yield each, with_name(each.title, each.uri, numbers=False)

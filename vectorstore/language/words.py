@@ -7,8 +7,11 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import unquote
 
 _WORD = re.compile(r"[^\W_]++(?:[-'’./_][^\W_]++)*+")
+RUN = re.compile(r"[^\W_]++")
+"""Letters and digits without anything between them."""
 _PIECE = re.compile(r"[\x00-\x7f]*+[^\x00-\x7f]{0,512}+", re.DOTALL)
 """What is normalised at once: it takes the square of the time for accents in a row, of which no word has so many."""
 _JOINT = re.compile(r"[-'’/_.]")
@@ -102,6 +105,41 @@ def terms(text: str) -> list[str]:
 def stems(word: str) -> tuple[str, ...]:
     """Return the stems of one word's parts; none for a function word."""
     return tuple(stem(_SPELLED.get(part, part)) for part in parts(word) if part not in STOPWORDS)
+
+
+_ENDING = re.compile(r"(?<=[^.])\.[A-Za-z]\w{0,5}\Z")
+_APART = re.compile(r"[\W_]++")
+_MADE_UP = re.compile(r"(?=\d*+[a-f])(?=[a-f]*+\d)[0-9a-f]{8,}+\Z|.{40}", re.S)
+_EVERYWHERE = word_set("index readme default")
+"""Names that a file has by convention: its folder says what it is about."""
+
+
+@lru_cache(maxsize=100_000)
+def name_words(uri: str) -> str:
+    """Return the words of a file's name, parted by spaces, without its ending and without what a program made up.
+
+    A file that is only called `index` or `README` has its folder's name.
+    """
+    path = unquote(uri.partition("?")[0]) if "://" in uri else uri
+    names = [name for name in path.split("/") if name]
+    for name in reversed(names[-2:]):
+        spoken = [word for word in _APART.split(_ENDING.sub("", name)) if word and not _MADE_UP.match(word)]
+        if len(spoken) != 1 or spoken[0].lower() not in _EVERYWHERE:
+            return " ".join(spoken)
+    return ""
+
+
+@lru_cache(maxsize=100_000)
+def with_name(title: str, uri: str, *, numbers: bool = True) -> str:
+    """Return a title, with the words of the file's name behind it where it shares none with them: it may be anybody's.
+
+    Numbers count only where the name has nothing else, and `numbers` are wanted: a year is shared with many.
+    """
+    named = name_words(uri)
+    stems_of_name = set(terms(named))
+    telling = {stem for stem in stems_of_name if not any(map(str.isdigit, stem))}
+    telling = telling or (stems_of_name if numbers else telling)
+    return title if not telling or telling & set(terms(_APART.sub(" ", title))) else f"{title} ({named})"
 
 
 def fold(text: str) -> str:

@@ -1,5 +1,6 @@
 """Adding documents, `POST /v1/documents`, and removing them, `DELETE /v1/documents/{id}`."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Request
@@ -13,7 +14,8 @@ from app.http.examples import Responses, problems
 from app.keys import Grant
 from app.problems import Problem, Unprocessable, problem_details
 from app.service import Service
-from ingest.report import Failure
+from ingest.extract import account_in
+from ingest.report import Failure, findings_of
 from ingest.uploads import Upload, Uploaded, Uploads
 from vectorstore.errors import NotAllowed, NotFound
 from vectorstore.types import DocumentId
@@ -31,6 +33,14 @@ _EXAMPLE: Final[dict[str, Any]] = {
             "uri": "upload/travel.pdf",
             "title": "Travel policy",
             "chunks": 14,
+            "account": {
+                "characters": 12400,
+                "kept": 12150,
+                "left_out": {"repeated lines": 240},
+                "unexplained": 10,
+                "worst": "",
+            },
+            "findings": [],
             "problem": None,
         },
         {
@@ -40,6 +50,8 @@ _EXAMPLE: Final[dict[str, Any]] = {
             "uri": "upload/scan.pdf",
             "title": None,
             "chunks": 0,
+            "account": None,
+            "findings": [],
             "problem": {"code": "no_text", "detail": "There is no text in the file."},
         },
     ]
@@ -84,6 +96,16 @@ class UploadProblem(BaseModel):
     detail: str
 
 
+class AccountShown(BaseModel):
+    """What became of the file's own text, in letters and digits."""
+
+    characters: int = Field(description="Letters and digits in the file.")
+    kept: int
+    left_out: dict[str, int] = Field(description="What was left out on purpose, by what it is.")
+    unexplained: int = Field(description="What is missing and nobody knows why.")
+    worst: str = Field(description="Where most of it stood, where it is more than 2 %: `on page 7`.")
+
+
 class UploadShown(BaseModel):
     """What became of one file."""
 
@@ -96,6 +118,8 @@ class UploadShown(BaseModel):
     )
     title: str | None = None
     chunks: int = 0
+    account: AccountShown | None = Field(None, description="Null where the type of the file has none.")
+    findings: list[str] = Field([], description="What a person should know of how it was read.")
     problem: UploadProblem | None = None
 
 
@@ -200,6 +224,7 @@ def _problem(failures: list[Failure]) -> Problem:
 
 def _shown(each: Uploaded) -> UploadShown:
     document, failure = each.document, each.failure
+    account = account_in(document.metadata) if document else None
     return UploadShown(
         name=each.name,
         status=each.status,
@@ -207,5 +232,7 @@ def _shown(each: Uploaded) -> UploadShown:
         uri=each.uri,
         title=document.title if document else None,
         chunks=each.chunks,
+        account=AccountShown(**asdict(account)) if account else None,
+        findings=list(findings_of(document)) if document else [],
         problem=UploadProblem(code=failure.reason, detail=failure.message) if failure else None,
     )

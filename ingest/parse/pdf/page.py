@@ -55,6 +55,8 @@ class PdfPage:
     is_damaged: bool = False
     is_empty: bool = False
     """Whether nothing at all is drawn on it."""
+    layer: str = ""
+    """Its text as PDFium gives it, untouched."""
 
     @property
     def is_unread(self) -> bool:

@@ -241,7 +241,8 @@ def parse(source: RawFile, limits: Limits) -> Extract:
         metadata=_kept(metadata),
         page_labels=labels if any(labels) and labels != [str(page.number) for page in pages] else (),
     )
-    return replace(finished, by_ocr=by_ocr, unread=unread)
+    layer = tuple(page.layer for page in pages) if any(page.layer for page in pages) else ()
+    return replace(finished, by_ocr=by_ocr, unread=unread, layer=layer)
 
 
 def _read(document: PdfiumDocument | PypdfDocument, limits: Limits) -> _Content:

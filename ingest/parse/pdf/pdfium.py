@@ -139,7 +139,8 @@ class PdfiumDocument:
             width, height = page.get_size()
             reader = _PageReader(self._raw, page, text)
             words, turned = reader.words()
-            plain = text.get_text_range() if turned else ""
+            layer = text.get_text_range()
+            plain = layer if turned else ""
             return PdfPage(
                 number=index + 1,
                 width=width,
@@ -149,6 +150,7 @@ class PdfiumDocument:
                 label=self._pdf.get_page_label(index) or "",
                 plain=plain.replace("\r\n", "\n").translate(_LIGATURES),
                 is_empty=not self._raw.FPDFPage_CountObjects(page.raw),
+                layer=layer,
             )
         finally:
             text.close()

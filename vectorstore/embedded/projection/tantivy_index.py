@@ -23,6 +23,7 @@ from vectorstore.embedded.projection.analysis import (
 from vectorstore.embedded.truth.arrays import Found, Rows, found_nothing
 from vectorstore.embedded.truth.read import IndexedChunk
 from vectorstore.errors import Unavailable
+from vectorstore.language.words import name_words
 
 IDENTIFIER_PATTERN = r"\w+(?:[-._/:@#+]\w+)+|\w*\d\w*"
 """What stands in text as one name: `ERR-4012`, `v2.3.1`, `handbook.pdf`, `2024-03-01`, `a/b_c`, `4012`.
@@ -53,7 +54,7 @@ def first_grams(grams: list[str]) -> list[str]:
     return list(dict.fromkeys(grams))[:_MOST_GRAMS]
 
 
-SCHEMA = 3
+SCHEMA = 4
 """Of the fields and of how text becomes words. Files of another schema are made anew: tantivy would refuse to
 open them, or, worse, look for stems among words that were stemmed differently."""
 
@@ -169,7 +170,9 @@ class TantivyIndex:
         for language in languages:
             entry.add_text("language", language)
         body = self._add(entry, "body", each.chunk.embedded_text, languages)
-        heads = self._add(entry, "heads", "\n".join((each.title, *each.chunk.headings)), languages)
+        heads = self._add(
+            entry, "heads", "\n".join((each.title, name_words(each.uri), *each.chunk.headings)), languages
+        )
         if compounding(languages):
             entry.add_text("inner", " ".join(ANALYSIS.inner(body, languages)))
         entry.add_text("names", "\n".join((each.uri, heads, body)))

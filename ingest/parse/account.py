@@ -1,0 +1,276 @@
+"""What became of a file's own text: every letter and digit of it is kept, left out with a reason, or unexplained.
+
+What the file says is found by `layers.py` and `containers.py`, apart from the parsers. Words are compared as a multiset, so that order
+does not count, and what is missing is looked for once more among the words that only the document has: there a word
+is kept that was joined, parted or hyphenated. More than 2 % that nothing explains is a finding with the place.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.extract import Account, Extract, RawFile
+from ingest.parse import containers, layers
+from ingest.parse.layers import Piece
+from vectorstore.language.words import RUN, fold
+
+_MOST_UNEXPLAINED: Final = 0.02
+_ALONE: Final = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff"
+)
+"""Scripts without spaces, and Korean, whose spaces PDFs lose: each letter is counted as a word."""
+_UNSPACED = re.compile(f"[{_ALONE}]")
+_WORD_OR_LETTER = re.compile(rf"[{_ALONE}]|[^\W_{_ALONE}]++")
+_IN_NUMBERS = re.compile(r"(?<=\d)[.,:/ -](?=\d)")
+_DIGIT = re.compile(r"\d")
+_NUMBER: Final = " 000"
+"""Stands among the words for a cell's number, which may be shown in any form; no word is written so."""
+_PART: Final = 1 << 16
+_MOST_READ: Final = 300_000_000
+"""Letters to look through for words that were joined or parted: a second's work."""
+
+
+def with_account(source: RawFile, extract: Extract) -> Extract:
+    """Return the document with the account of its text, where its type has one; a count that fails costs nothing."""
+    try:
+        account = account_of(source, extract)
+    # the edge: the file has been read, and whatever is wrong with the count must not take that away
+    except Exception:  # noqa: BLE001
+        return extract
+    if account is None:
+        return extract
+    said = finding(account)
+    return replace(extract, account=account, findings=(*extract.findings, said) if said else extract.findings)
+
+
+def account_of(source: RawFile, extract: Extract) -> Account | None:
+    """Compare a file's own text with what was kept of it; None where nothing but the parser reads the type."""
+    pieces = list(_layer_of(source, extract))
+    if not pieces:
+        return None
+    if (letters := _same_letters(pieces, extract)) is not None:
+        return letters
+    numbers = any(piece.numbers for piece in pieces)
+    places = [(piece.place, _inside(piece, numbers=numbers)) for piece in pieces]
+    inside: Counter[str] = Counter()
+    for _, words in places:
+        inside.update(words)
+    kept = list(_kept(extract))
+    missing, spare = _difference(inside, _counted(kept, numbers=numbers))
+    left_out: dict[str, int] = {}
+    for each in extract.left_out:
+        words = _counted([each.text], numbers=numbers)
+        if explained := _explained(missing, words, each.text, numbers=numbers):
+            left_out[each.what] = left_out.get(each.what, 0) + explained
+    if missing:
+        _found(missing, kept, spare, numbers=numbers)
+    characters, unexplained = _letters(inside), _letters(missing)
+    return Account(
+        characters,
+        characters - unexplained - sum(left_out.values()),
+        left_out,
+        unexplained,
+        _worst(missing, inside, places) if unexplained > _MOST_UNEXPLAINED * characters else "",
+    )
+
+
+_LOWER: Final = bytes(range(256)).lower()
+_MARKS: Final = bytes(byte for byte in range(128) if not chr(byte).isalnum())
+_NEARLY: Final = 0.005
+
+
+def _same_letters(pieces: list[Piece], extract: Extract) -> Account | None:
+    """Return the account where file and document have the same letters, nearly each as often; None where they do not.
+
+    That is far cheaper than words, and most files end here: as many of each letter, nothing is lost.
+    """
+    if any(piece.numbers for piece in pieces):
+        return None
+    inside, kept = _histogram("".join(piece.text for piece in pieces)), _histogram(extract.text)
+    characters, lost = int(inside.sum()), int(np.maximum(inside - kept, 0).sum())
+    if lost > _NEARLY * characters or np.maximum(kept - inside, 0).sum() > _NEARLY * characters:
+        return None
+    return Account(characters, characters - lost, unexplained=lost)
+
+
+def _histogram(text: str) -> npt.NDArray[np.int64]:
+    letters = text.encode("utf-8", "replace").translate(_LOWER, _MARKS)
+    return np.bincount(np.frombuffer(letters, np.uint8), minlength=256)
+
+
+def finding(account: Account) -> str:
+    """Say how much of a file was not read, and where; "" where it is no more than comes of counting."""
+    if account.unexplained <= _MOST_UNEXPLAINED * account.characters:
+        return ""
+    where = f", most of them {account.worst}" if account.worst else ""
+    return (
+        f"About {account.unexplained:,} of {account.characters:,} characters of the file were not read{where}; "
+        "compare its text with the file (footnote docs show URI --text)."
+    )
+
+
+def _kept(extract: Extract) -> Iterator[str]:
+    # in parts, cut where no word is: the words of a whole book would take much memory at once
+    done = 0
+    while done < len(extract.text):
+        end = extract.text.find("\n", done + _PART)
+        end = len(extract.text) if end < 0 else end
+        yield extract.text[done:end]
+        done = end
+    yield extract.title
+    yield from extract.links
+    for value in extract.metadata.values():
+        yield " ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _words(text: str, *, numbers: bool) -> list[str]:
+    text = _folded(text)
+    if numbers:
+        text = _IN_NUMBERS.sub("", text)
+    if text.isascii() or not _UNSPACED.search(text):
+        return RUN.findall(text)
+    return _WORD_OR_LETTER.findall(text)
+
+
+def _folded(text: str) -> str:
+    if text.isascii() or unicodedata.is_normalized("NFKC", text):
+        return text.lower()
+    return fold(text)
+
+
+def _counted(texts: Iterable[str], *, numbers: bool) -> Counter[str]:
+    counted: Counter[str] = Counter()
+    for text in texts:
+        counted.update(_words(text, numbers=numbers))
+    return counted
+
+
+def _inside(piece: Piece, *, numbers: bool) -> Counter[str]:
+    words = _counted([piece.text], numbers=numbers)
+    if piece.numbers:
+        words[_NUMBER] = piece.numbers
+    return words
+
+
+def _letters(words: Counter[str]) -> int:
+    return sum(len(word) * count for word, count in words.items())
+
+
+def _difference(inside: Counter[str], kept: Counter[str]) -> tuple[Counter[str], Counter[str]]:
+    """Return what the document lacks, and what it alone has; a cell's number counts as kept however it is shown."""
+    missing, spare = inside - kept, kept - inside
+    _take_numbers(missing, spare)
+    return missing, spare
+
+
+def _take_numbers(missing: Counter[str], spare: Counter[str]) -> int:
+    if _NUMBER not in missing:
+        return 0
+    shown = sum(count for word, count in spare.items() if _DIGIT.search(word))
+    taken = min(shown, missing[_NUMBER])
+    missing[_NUMBER] -= taken
+    _tidy(missing, [_NUMBER])
+    return taken * len(_NUMBER)
+
+
+def _explained(missing: Counter[str], words: Counter[str], text: str, *, numbers: bool) -> int:
+    """Take the words of a text that was left out out of what is missing; return how many letters that explains."""
+    same = missing & words
+    missing.subtract(same)
+    _tidy(missing, same)
+    spare = words - same
+    numbered = _take_numbers(missing, spare)
+    return _letters(same) + numbered + (_found(missing, [text], spare, numbers=numbers) if missing else 0)
+
+
+def _found(missing: Counter[str], texts: Iterable[str], spare: Counter[str], *, numbers: bool) -> int:
+    """Take what stands joined or parted among the spare words out of what is missing; return the letters explained.
+
+    Joining and parting make and lose no letter, so that no more is explained than there are spare letters.
+    """
+    room = _letters(spare)
+    if not room:
+        return 0
+    squeezed = " ".join(_runs(texts, spare, numbers=numbers))
+    explained: Counter[str] = Counter()
+    longest = sorted(missing.items(), key=lambda each: -len(each[0]))
+    for word, count in longest[: _MOST_READ // (len(squeezed) + 1_000)]:
+        if room <= 0:
+            break
+        if found := min(count, squeezed.count(word)):
+            explained[word] = found
+            room -= found * len(word)
+    missing.subtract(explained)
+    _tidy(missing, explained)
+    return _letters(explained)
+
+
+def _runs(texts: Iterable[str], spare: Counter[str], *, numbers: bool) -> Iterator[str]:
+    """Yield the words of which there are more than the file has, neighbours in one string."""
+    run: list[str] = []
+    for text in texts:
+        for word in _words(text, numbers=numbers):
+            if word in spare:
+                run.append(word)
+            elif run:
+                yield "".join(run)
+                run.clear()
+    yield "".join(run)
+
+
+def _tidy(missing: Counter[str], changed: Iterable[str]) -> None:
+    for word in changed:
+        if missing[word] <= 0:
+            del missing[word]
+
+
+class _Loss(NamedTuple):
+    letters: float
+    place: str
+
+
+def _worst(missing: Counter[str], inside: Counter[str], places: list[tuple[str, Counter[str]]]) -> str:
+    """Return the place that most of what is missing likely stood in; "" where the file has only one."""
+    if len({place for place, _ in places}) < 2:
+        return ""
+    # squared, for a word that stands everywhere says little about where it was lost
+    share = {word: len(word) * (count / inside[word]) ** 2 for word, count in missing.items()}
+    lost: dict[str, float] = {}
+    for place, words in places:
+        here = sum(count * share[word] for word, count in words.items() if word in share)
+        lost[place] = lost.get(place, 0.0) + here
+    return " ".join(max(_Loss(letters, place) for place, letters in lost.items()).place.split())
+
+
+def _layer_of(source: RawFile, extract: Extract) -> layers.Pieces:
+    if source.media_type.startswith("application/vnd.oasis.opendocument."):
+        return containers.open_document(source, extract)
+    reader = _READERS.get(source.media_type)
+    return reader(source, extract) if reader else iter(())
+
+
+_READERS: Final[dict[str, Callable[[RawFile, Extract], layers.Pieces]]] = {
+    "text/markdown": layers.markdown,
+    "text/x-rst": layers.rst,
+    "text/html": layers.web_page,
+    "text/plain": layers.plain,
+    "text/x-source": layers.plain,
+    "application/xml": layers.xml,
+    "text/csv": layers.plain,
+    "text/tab-separated-values": layers.plain,
+    "application/json": layers.json_text,
+    "application/jsonl": layers.json_lines,
+    "message/rfc822": layers.mail,
+    "application/pdf": layers.pdf,
+    "application/rtf": layers.rtf,
+    "application/epub+zip": containers.epub,
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": containers.docx,
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": containers.pptx,
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": containers.xlsx,
+}

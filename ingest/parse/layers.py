@@ -1,0 +1,268 @@
+"""A file's own text, found apart from the parsers: what an account of a document is held against.
+
+Pages as PDFium reads them, the text nodes of XML and HTML, decoded text without the marks of its markup. Each piece
+comes with its place, worded to follow "most of them".
+"""
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from email import policy
+from email.message import Message
+from email.parser import BytesParser
+from typing import Final, NamedTuple, TypeAlias
+
+from ingest.extract import Extract, RawFile
+from ingest.parse.characters import decode
+from ingest.parse.html.markup import read_xml
+
+_LINES: Final = 50
+PARAGRAPHS: Final = 50
+
+
+class Piece(NamedTuple):
+    """Text of a file and where it stands; `numbers` counts cells that hold a number, which may be shown in any form."""
+
+    place: str
+    text: str
+    numbers: int = 0
+
+
+Pieces: TypeAlias = Iterator[Piece]
+
+
+def plain(source: RawFile, _: Extract) -> Pieces:
+    """Return decoded text, by lines."""
+    return _in_lines(decode(source.data).text)
+
+
+def _in_lines(text: str, noun: str = "lines") -> Pieces:
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    for start in range(0, len(lines), _LINES):
+        end = min(start + _LINES, len(lines))
+        yield Piece(f"in {noun} {start + 1}–{end}", "\n".join(lines[start:end]))
+
+
+_FRONT = re.compile(r"\A\s*+(---|\+\+\+)[ \t]*+\n[\"'#\w].*?\n(?:\1|\.\.\.)[ \t]*+$", re.S | re.M)
+_MARKDOWN = (
+    re.compile(r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\s*+>|\Z)", re.S | re.I),
+    re.compile(r"^[ \t>]*+(?:`{3,}|~{3,}).*+$", re.M),  # what stands behind a fence
+    re.compile(r"\](?:\([^()\n]*+(?:\([^()\n]*+\)[^()\n]*+)*+\)|\[[^\[\]\n]*+\])"),  # where a link leads
+    re.compile(r"^ {0,3}\[[^\[\]\n]++\]:[ \t]*+\S++.*+$", re.M),
+    re.compile(r"</?[a-zA-Z][^<>]*+>"),
+    # commands of site builders, names of headings
+    re.compile(r"\{%[^%{}]*+%\}|\{[*{][^{}\n]*+\}++|\{[ \t]*+[:#.][^{}\n]*+\}"),
+)
+
+
+def markdown(source: RawFile, _: Extract) -> Pieces:
+    """Return Markdown without its marks and the addresses of its links."""
+    text = _FRONT.sub(_blank, decode(source.data).text.replace("\r\n", "\n"))
+    for pattern in _MARKDOWN:
+        text = pattern.sub(_blank, text)
+    return _in_lines(html.unescape(text))
+
+
+def _blank(match: re.Match[str]) -> str:
+    """Keep the line ends, so that lines keep their numbers."""
+    return " " + "\n" * match[0].count("\n")
+
+
+_DIRECTIVE = re.compile(r"\.\.\s++(?:\|[^|\n]++\|\s++)?([\w+.:-]+?)\s*+::")
+_RST = (
+    re.compile(r"(?<![\w:+.-]):[\w+.-]++(?::[\w+.-]++)*+:(?=`)"),  # a role's name
+    re.compile(r"<[^<>`\n]++>(?=`)"),  # where a link leads
+)
+_FIELDS = re.compile(r"\A\s*+(?:(?::[\w-]++:|[A-Z][\w-]*+:|[ \t]).*+\n)++")
+_FIELD = re.compile(r"^:?[\w-]++:", re.M)
+_OPTION = re.compile(r"\A\s++:[\w -]++:(?:\s.*)?\Z")
+_NO_CONTENT: Final = frozenset(
+    "contents toctree index include raw sectnum highlight meta class image figure date role default-role".split()  # noqa: SIM905
+)
+
+
+def rst(source: RawFile, _: Extract) -> Pieces:
+    """Return reStructuredText without comments, targets and the names of directives and roles."""
+    lines: list[str] = []
+    hidden = -1  # how deep the comment stands whose lines are passed over
+    options = False
+    for line in decode(source.data).text.replace("\r\n", "\n").expandtabs(8).split("\n"):
+        bare = line.lstrip()
+        depth = len(line) - len(bare)
+        if bare and depth <= hidden:
+            hidden = -1
+        shown = line
+        if hidden >= 0 or bare.startswith("__ "):
+            shown = ""
+        elif bare.startswith(".. ") or bare == "..":
+            directive = _DIRECTIVE.match(bare)
+            shown = bare[directive.end() :] if directive else bare if bare.startswith(".. [") else ""
+            options = directive is not None
+            if (not shown and not directive) or (directive and directive[1] in _NO_CONTENT):
+                hidden, shown = depth, ""
+        elif options and _OPTION.match(line):
+            shown = ""
+        else:
+            options = False
+        lines.append(shown)
+    text = _FIELDS.sub(lambda fields: _FIELD.sub(" ", fields[0]), "\n".join(lines))
+    for pattern in _RST:
+        text = pattern.sub(" ", text)
+    return _in_lines(text)
+
+
+def json_text(source: RawFile, _: Extract) -> Pieces:
+    """Return what JSON says."""
+    return iter([Piece("", " ".join(_values([json.loads(decode(source.data).text)])))])
+
+
+def json_lines(source: RawFile, _: Extract) -> Pieces:
+    """Return what JSON lines say."""
+    lines = decode(source.data).text.split("\n")
+    return _in_lines("\n".join(" ".join(_values([_record(line)])) for line in lines))
+
+
+def _record(line: str) -> object:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return line
+
+
+def _values(waiting: list[object]) -> Iterator[str]:
+    """Yield what records say, and each key once: a table names it in its header only."""
+    keys: set[str] = set()
+    while waiting:
+        match waiting.pop():
+            case dict() as record:
+                keys.update(map(str, record))
+                waiting += record.values()
+            case list() as items:
+                waiting += items
+            case bool() | None:
+                pass
+            case value:
+                yield str(value)
+    yield from keys
+
+
+def rtf(source: RawFile, _: Extract) -> Pieces:
+    """Return what the library makes of RTF, before it is parted into blocks."""
+    from striprtf.striprtf import rtf_to_text
+
+    text = str(rtf_to_text(source.data.decode("latin-1"), errors="replace"))  # type: ignore[no-untyped-call]
+    return _in_lines(text, "paragraphs")
+
+
+def mail(source: RawFile, _: Extract) -> Pieces:
+    """Return a message's subject and the text of its parts."""
+    message = BytesParser(policy=policy.default).parsebytes(source.data)
+    yield Piece("in its header", str(message.get("Subject") or ""))
+    for part in _bodies(message):
+        payload = part.get_payload(decode=True)
+        data = payload if isinstance(payload, bytes) else b""
+        try:
+            text = data.decode(part.get_content_charset() or "utf-8")
+        except (LookupError, UnicodeDecodeError):
+            text = decode(data).text
+        yield Piece("in a text part", text if part.get_content_subtype() == "plain" else html_text(text))
+
+
+def _bodies(part: Message) -> Iterator[Message]:
+    """Yield the text parts; of those that say the same in several forms, the longest."""
+    if part.get_content_disposition() == "attachment":
+        return
+    if part.get_content_type() == "multipart/alternative":
+        forms = [list(_bodies(form)) for form in part.get_payload() if isinstance(form, Message)]
+        yield from max(forms, key=lambda form: sum(len(str(each.get_payload())) for each in form), default=[])
+    elif part.is_multipart():
+        for inner in part.get_payload():
+            if isinstance(inner, Message):
+                yield from _bodies(inner)
+    elif part.get_content_type() in ("text/plain", "text/html"):
+        yield part
+
+
+def pdf(_: RawFile, extract: Extract) -> Pieces:
+    """Return the pages as PDFium gave them."""
+    return (Piece(f"on page {number}", text) for number, text in enumerate(extract.layer, start=1))
+
+
+_UNSHOWN: Final = (
+    "script",
+    "style",
+    "noscript",
+    "template",
+    "head",
+    "annotation",
+    "annotation-xml",
+    "datalist",
+)
+_HEADINGS: Final = ("h1", "h2", "h3", "h4", "h5", "h6")
+_BLOCKS: Final = (
+    "p",
+    "br",
+    "td",
+    "th",
+    "li",
+    "dt",
+    "dd",
+    "div",
+    "pre",
+    "option",
+    "button",
+    "label",
+    *_HEADINGS,
+)
+_END: Final = "\n"
+TOP: Final = "\ue000"
+"""Begins a piece: of no language, and allowed in XML."""
+
+
+def web_page(source: RawFile, _: Extract) -> Pieces:
+    """Return a page by its headings."""
+    return _under_headings(html_text(_page(source.data)))
+
+
+_CHARSET = re.compile(rb"<meta[^<>]+charset\s*+=\s*+[\"']?([\w-]+)", re.I)
+
+
+def _page(data: bytes) -> str:
+    declared = _CHARSET.search(data[:4_096])
+    for encoding in ("utf-8", declared[1].decode("ascii") if declared else "utf-8"):
+        try:
+            return data.decode(encoding)
+        except (LookupError, UnicodeDecodeError):
+            continue
+    return decode(data).text
+
+
+def html_text(page: str) -> str:
+    """Return the text nodes of a page, a mark before each heading's."""
+    from lxml import etree
+
+    if not page.strip():
+        return ""
+    parser = etree.HTMLParser(
+        no_network=True, huge_tree=True, remove_comments=True, remove_pis=True, encoding="utf-8"
+    )
+    root = etree.fromstring(page.encode("utf-8", "replace"), parser)
+    etree.strip_elements(root, *_UNSHOWN, with_tail=False)
+    for element in root.iter(*_BLOCKS):
+        element.tail = " " + (element.tail or "")
+    for heading in root.iter(*_HEADINGS):
+        heading.text, heading.tail = TOP + (heading.text or ""), f"\n{heading.tail}"
+    return str(etree.tostring(root, method="text", encoding="unicode"))
+
+
+def _under_headings(text: str) -> Pieces:
+    first, *parts = text.split(TOP)
+    yield Piece("before its first heading", first)
+    for part in parts:
+        yield Piece(f"under the heading {part.lstrip().partition(_END)[0][:60]}", part)
+
+
+def xml(source: RawFile, _: Extract) -> Pieces:
+    """Return the text nodes."""
+    return iter([Piece("", " ".join(read_xml(source.data).itertext()))])
