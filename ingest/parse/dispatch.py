@@ -31,6 +31,7 @@ PARSERS: Final = {
     "application/rtf": "ingest.parse.office.rtf",
     "application/epub+zip": "ingest.parse.html.epub",
     "application/vnd.oasis.opendocument.text": "ingest.parse.office.odt",
+    "application/vnd.oasis.opendocument.presentation": "ingest.parse.office.odt",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "ingest.parse.office.docx",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "ingest.parse.office.pptx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "ingest.parse.office.xlsx",

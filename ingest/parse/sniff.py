@@ -49,6 +49,9 @@ _BY_PART: Final = {
 _BY_MIMETYPE: Final = {
     "application/epub+zip": "application/epub+zip",
     "application/vnd.oasis.opendocument.text": "application/vnd.oasis.opendocument.text",
+    "application/vnd.oasis.opendocument.text-template": "application/vnd.oasis.opendocument.text",
+    "application/vnd.oasis.opendocument.presentation": "application/vnd.oasis.opendocument.presentation",
+    "application/vnd.oasis.opendocument.presentation-template": "application/vnd.oasis.opendocument.presentation",
 }
 
 
@@ -128,7 +131,8 @@ ENDINGS: Final = frozenset(
     {
         *_TEXT_NAMES,
         *SUFFIXES,
-        *("txt", "text", "log", "xml", "pdf", "rtf", "epub", "odt", "docx", "pptx", "xlsx"),
+        *("txt", "text", "log", "xml", "pdf", "rtf", "epub", "odt", "odp", "docx", "pptx", "xlsx"),
+        *("docm", "dotx", "dotm", "pptm", "potx", "ppsx", "ott", "otp"),
     }
 )
 """The endings of names that are read here; a plug-in gets none of them."""

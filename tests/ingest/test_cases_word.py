@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.extract import Extract
+from ingest.extract import Extract, Unparsable
 from ingest.parse.dispatch import parse
 from tests.ingest.limits import limits
 
@@ -767,3 +767,152 @@ def test_tables_charts_diagrams_notes_and_comments_of_slides() -> None:
 def test_an_equation_on_a_slide_is_read() -> None:
     math = f'<mc:AlternateContent><mc:Choice Requires="a14">{sp("<a:p><a:r><a:t>Power </a:t></a:r><m>" + m("oMath", mr("P=UI")) + "</m></a:p>")}</mc:Choice><mc:Fallback>{sp("picture")}</mc:Fallback></mc:AlternateContent>'
     assert slide_show(math).text == "# Slide 1\n\nPower P=UI"
+
+
+# OpenDocument
+
+ODF_NAMES = "office text table style draw presentation meta form chart"
+ODF = " ".join(
+    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ODF_NAMES.split()
+) + (
+    ' xmlns:fo="urn:oasis:names:tc:opendocument:xmlns:xsl-fo-compatible:1.0" xmlns:svg="urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0"'
+    ' xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:loext="urn:org:documentfoundation:names:experimental:office:xmlns:loext:1.0"'
+)
+
+
+def odf(body: str, styles: str = "", *, kind: str = "text", more: dict[str, str] | None = None) -> Extract:
+    content = f"<office:document-content {ODF}><office:automatic-styles>{styles}</office:automatic-styles><office:body><office:{kind}>{body}</office:{kind}></office:body></office:document-content>"
+    parts: dict[str, str | bytes] = {
+        "mimetype": f"application/vnd.oasis.opendocument.{kind}",
+        "content.xml": content.replace("&quot;", '"'),
+    }
+    parts |= {name: text.replace(">", f" {ODF}>", 1) for name, text in (more or {}).items()}
+    return parse(zipped(parts), name="a", limits=limits())
+
+
+def style(name: str, properties: str, family: str = "text") -> str:
+    return f'<style:style style:name="{name}" style:family="{family}"><style:text-properties {properties}/></style:style>'
+
+
+def span(text: str, name: str) -> str:
+    return f'<text:span text:style-name="{name}">{text}</text:span>'
+
+
+def test_open_document_text_hidden_struck_raised_and_changed() -> None:
+    styles = (
+        style("up", 'style:text-position="super 58%"')
+        + style("no", 'text:display="none"')
+        + style("old", 'style:text-line-through-style="solid"')
+    )
+    styles += style("Gone", 'text:display="none"', "paragraph")
+    changes = "<text:tracked-changes><text:changed-region><text:deletion><text:p>28</text:p></text:deletion></text:changed-region></text:tracked-changes>"
+    found = odf(
+        f'{changes}<text:p>10{span("3", "up")} l, fee{span("2", "up")}{span("secret", "no")}{span("May ", "old")}</text:p><text:p text:style-name="Gone">All of it</text:p>'
+        '<text:p>a<text:s text:c="2"/>b<text:tab/>c<text:line-break/>d\n   e</text:p><text:section text:display="none"><text:p>Closed part</text:p></text:section>'
+        '<text:p><office:annotation><dc:creator>R</dc:creator><text:p>Check this</text:p></office:annotation>Kept.</text:p>'
+        '<text:p>Name: <text:placeholder text:placeholder-type="text">&lt;name&gt;</text:placeholder></text:p>',
+        styles,
+    )  # fmt: skip
+    assert found.text == "10^3 l, fee [2]\n\na  b\tc\nd e\n\nKept.\n\nName:"
+    assert said(found, "deleted text") == "28"
+    assert said(found, "hidden text") == "secret | All of it | Closed part"
+    assert said(found, "struck-through text") == "May "
+    assert said(found, "comment") == "Check this"
+    assert said(found, "placeholder text") == "<name>"
+
+
+def test_open_document_lists_count_as_the_file_says() -> None:
+    def step(at: int, form: str, more: str = "") -> str:
+        return f'<text:list-level-style-number text:level="{at}" style:num-format="{form}" {more}/>'
+
+    def entry(text: str, more: str = "", inner: str = "") -> str:
+        return f"<text:list-item {more}><text:p>{text}</text:p>{inner}</text:list-item>"
+
+    styles = f'<text:list-style style:name="L">{step(1, "A", "style:num-suffix=&quot;)&quot; text:start-value=&quot;2&quot;")}{step(2, "1", "text:display-levels=&quot;2&quot;")}</text:list-style>'
+    inner = f"<text:list>{entry('b1')}{entry('b2')}</text:list>"
+    found = odf(
+        f'<text:list text:style-name="L">{entry("b", "", inner)}{entry("c")}</text:list><text:p>Between.</text:p>'
+        f'<text:list text:style-name="L" text:continue-numbering="true">{entry("d")}{entry("h", "text:start-value=&quot;8&quot;")}</text:list>'
+        f'<text:list text:style-name="L"><text:list-header><text:p>Head</text:p></text:list-header>{entry("anew")}</text:list>',
+        styles,
+    )
+    assert [line.strip() for line in found.text.split("\n") if line] == [
+        "B) b",
+        "B.1 b1",
+        "B.2 b2",
+        "C) c",
+        "Between.",
+        "D) d",
+        "H) h",
+        "Head",
+        "B) anew",
+    ]
+
+
+def test_open_document_headings_take_the_numbers_of_the_outline() -> None:
+    outline = '<office:document-styles><office:styles><text:outline-style style:name="Outline"><text:outline-level-style text:level="1" style:num-format="1" style:num-suffix="."/><text:outline-level-style text:level="2" style:num-format="1" text:display-levels="2"/></text:outline-style></office:styles></office:document-styles>'
+    heads = "".join(
+        f'<text:h text:outline-level="{at}">{text}</text:h>'
+        for at, text in ((1, "Scope"), (2, "Who"), (2, "When"), (1, "Fees"))
+    )
+    assert (
+        odf(heads, more={"styles.xml": outline}).text
+        == "# 1. Scope\n\n## 1.1 Who\n\n## 1.2 When\n\n# 2. Fees"
+    )
+
+
+def test_open_document_tables_notes_boxes_and_headers() -> None:
+    def cell(text: str, more: str = "") -> str:
+        return f"<table:table-cell {more}><text:p>{text}</text:p></table:table-cell>"
+
+    hidden = (
+        f'<table:table-row table:visibility="collapse">{cell("Old")}{cell("0")}{cell("0")}</table:table-row>'
+    )
+    inner = f"<table:table><table:table-row>{cell('Day')}{cell('210')}</table:table-row><table:table-row>{cell('Night')}{cell('555')}</table:table-row></table:table>"
+    table = (
+        f"<table:table><table:table-header-rows><table:table-row>{cell('Site', 'table:number-rows-spanned=&quot;2&quot;')}{cell('Hours', 'table:number-columns-spanned=&quot;2&quot;')}<table:covered-table-cell/></table:table-row>"
+        f"<table:table-row><table:covered-table-cell/>{cell('From')}{cell('To')}</table:table-row></table:table-header-rows>{hidden}"
+        f"<table:table-row>{cell('North')}<table:table-cell>{inner}</table:table-cell>{cell('17')}</table:table-row></table:table>"
+    )
+    note = '<text:note text:note-class="footnote"><text:note-citation>1</text:note-citation><text:note-body><text:p>Net.</text:p></text:note-body></text:note>'
+    frame = "<draw:frame><draw:text-box><text:p>In a box.</text:p></draw:text-box></draw:frame>"
+    picture = "<draw:frame><draw:image/><svg:desc>Plan of the hall</svg:desc></draw:frame>"
+    math = '<draw:frame><draw:object xlink:href="./Object 1"/><draw:image/></draw:frame>'
+    styles = "<office:document-styles><office:master-styles><style:master-page><style:header><text:p>Policy P-12</text:p></style:header><style:footer><text:p>Page <text:page-number>1</text:page-number></text:p><text:p>Policy P-12</text:p><text:p>Quality office</text:p></style:footer></style:master-page></office:master-styles></office:document-styles>"
+    found = odf(
+        f"<text:p>Fee{note}.{frame}</text:p><text:p>{picture}Load is {math}.</text:p>{table}",
+        more={"styles.xml": styles, "Object 1/content.xml": '<math xmlns="http://www.w3.org/1998/Math/MathML"><mi>w</mi><mo>=</mo><mfrac><mi>L</mi><mrow><mn>2</mn><msqrt><mi>a</mi></msqrt></mrow></mfrac></math>'},
+    )  # fmt: skip
+    assert found.text == (
+        "Policy P-12\n\nQuality office\n\nFee [1].\n\nIn a box.\n\nLoad is w=L/(2√a).\n\nPicture: Plan of the hall\n\n"
+        "| Site | Hours From | Hours To |\n| --- | --- | --- |\n| North | Day, 210; Night, 555 | 17 |\n\n[1] Net."
+    )
+    assert said(found, "hidden text") == "Old 0 0"
+
+
+def test_slides_of_open_document() -> None:
+    def shape(text: str, top: float, more: str = "") -> str:
+        return f'<draw:frame svg:x="1cm" svg:y="{top}cm" svg:width="9cm" svg:height="1cm" {more}><draw:text-box><text:p>{text}</text:p></draw:text-box></draw:frame>'
+
+    title, prompt = 'presentation:class="title"', 'presentation:placeholder="true"'
+    notes = '<presentation:notes><draw:frame presentation:class="notes"><draw:text-box><text:p>Say thanks</text:p></draw:text-box></draw:frame></presentation:notes>'
+    footer = '<presentation:footer-decl presentation:name="f">Internal</presentation:footer-decl>'
+    use = 'presentation:use-footer-name="f"'
+    hidden = '<style:style style:name="dp" style:family="drawing-page"><style:drawing-page-properties presentation:visibility="hidden"/></style:style>'
+    box = '<draw:custom-shape svg:x="1cm" svg:y="1cm" svg:width="1cm" svg:height="1cm"><text:p>First</text:p></draw:custom-shape>'
+    found = odf(
+        f'{footer}<draw:page {use}>{shape("Below", 9)}{box}{shape("Plan", 0, title)}{shape("Click to add", 12, prompt)}{notes}</draw:page>'
+        f'<draw:page draw:style-name="dp" {use}>{shape("Other", 3)}</draw:page>',
+        hidden, kind="presentation",
+    )  # fmt: skip
+    assert found.text == "# Plan\n\nFirst\n\nBelow\n\nNotes: Say thanks\n\nInternal\n\n# Slide 2\n\nOther"
+    assert len(found.pages) == 2
+    assert found.findings == ("Slide 2 is hidden in the presentation; its text was read.",)
+
+
+def test_a_protected_open_document_says_so() -> None:
+    with pytest.raises(Unparsable, match="password"):
+        odf(
+            "<text:p>x</text:p>",
+            more={"META-INF/manifest.xml": "<manifest><encryption-data></encryption-data></manifest>"},
+        )

@@ -138,7 +138,8 @@ def _part(element: Element, name: str) -> str:
     return equation(found).strip() if found is not None else ""
 
 
-def _grouped(text: str) -> str:
+def grouped(text: str) -> str:
+    """Return a part of an equation in parentheses, unless it reads as one without them."""
     whole = text.startswith("(") and text.endswith(")") and text.count("(") == 1
     return text if not text or whole or _ATOM.fullmatch(text) else f"({text})"
 
@@ -153,26 +154,26 @@ def _fraction(element: Element) -> str:
     if _sign(element, "fPr", "type", "bar") == "noBar":
         return f"{above} choose {below}"
     is_product = not re.search(r"[\s+\-−±=<>≤≥,;]", above)
-    return f"{above if is_product else _grouped(above)}/{_grouped(below)}"
+    return f"{above if is_product else grouped(above)}/{grouped(below)}"
 
 
 def _scripts(element: Element) -> str:
     base, below, above = (_part(element, name) for name in ("e", "sub", "sup"))
-    below, above = below and f"_{_grouped(below)}", above and f"^{_grouped(above)}"
+    below, above = below and f"_{grouped(below)}", above and f"^{grouped(above)}"
     if name_of(element) == "sPre":
         return f"{below}{above}{base}"
-    return f"{_grouped(base) if re.search(r'[+−=/ -]', base) else base}{below}{above}"
+    return f"{grouped(base) if re.search(r'[+−=/ -]', base) else base}{below}{above}"
 
 
 def _root(element: Element) -> str:
-    degree, inside = _part(element, "deg"), _grouped(_part(element, "e"))
-    return f"{_ROOTS[degree]}{inside}" if degree in _ROOTS else f"root_{_grouped(degree)} {inside}"
+    degree, inside = _part(element, "deg"), grouped(_part(element, "e"))
+    return f"{_ROOTS[degree]}{inside}" if degree in _ROOTS else f"root_{grouped(degree)} {inside}"
 
 
 def _nary(element: Element) -> str:
     below, above = _part(element, "sub"), _part(element, "sup")
-    sign = _sign(element, "naryPr", "chr", "∫") + (below and f"_{_grouped(below)}")
-    return f"{sign}{above and f'^{_grouped(above)}'} {_part(element, 'e')}"
+    sign = _sign(element, "naryPr", "chr", "∫") + (below and f"_{grouped(below)}")
+    return f"{sign}{above and f'^{grouped(above)}'} {_part(element, 'e')}"
 
 
 def _delimited(element: Element) -> str:
@@ -189,7 +190,7 @@ def _delimited(element: Element) -> str:
 
 def _limit(element: Element) -> str:
     mark = "_" if name_of(element) == "limLow" else "^"
-    return f"{_part(element, 'e')}{mark}{_grouped(_part(element, 'lim'))}"
+    return f"{_part(element, 'e')}{mark}{grouped(_part(element, 'lim'))}"
 
 
 def _function(element: Element) -> str:

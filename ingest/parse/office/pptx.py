@@ -61,16 +61,20 @@ def parse(source: RawFile, limits: Limits) -> Extract:
     )
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
+    """Where a shape stands, in any unit."""
+
     left: int
     top: int
     right: int
     bottom: int
 
 
-class _Shape(NamedTuple):
+class Shape(NamedTuple):
+    """A shape and its place."""
+
     element: Element
-    place: _Place
+    place: Place
 
 
 class _Show:
@@ -131,7 +135,7 @@ class _Show:
             self._read[part] = self._package.xml(part)
         return self._read[part]
 
-    def _shapes(self, parent: Element | None) -> Iterator[_Shape]:
+    def _shapes(self, parent: Element | None) -> Iterator[Shape]:
         for each in parent if parent is not None else ():
             name = name_of(each)
             if name == "AlternateContent":
@@ -140,10 +144,10 @@ class _Show:
                 if attribute(next(each.iter("{*}cNvPr"), None), "hidden") in ("1", "true"):
                     self._writer.leave_out("hidden text", _words(each))
                 else:
-                    yield _Shape(each, self._place(each))
+                    yield Shape(each, self._place(each))
 
-    def _write_shapes(self, shapes: list[_Shape], depth: int = 0) -> None:
-        for shape in _in_reading_order(shapes):
+    def _write_shapes(self, shapes: list[Shape], depth: int = 0) -> None:
+        for shape in in_reading_order(shapes):
             kind = _placeholder(shape.element)
             if name_of(shape.element) == "grpSp":
                 if depth < _MAX_NESTING:
@@ -162,14 +166,14 @@ class _Show:
             self._running.add(text)
             self._writer.paragraph(text)
 
-    def _place(self, element: Element) -> _Place:
+    def _place(self, element: Element) -> Place:
         for each in (element, *self._model_shapes(element)):
             frame = next((each.find(path) for path in _FRAMES if each.find(path) is not None), None)
             if frame is not None and (off := child(frame, "off")) is not None:
                 size = child(frame, "ext")
                 left, top = number_of(off, "x"), number_of(off, "y")
-                return _Place(left, top, left + number_of(size, "cx"), top + number_of(size, "cy"))
-        return _Place(0, 0, 0, 0)
+                return Place(left, top, left + number_of(size, "cx"), top + number_of(size, "cy"))
+        return Place(0, 0, 0, 0)
 
     def _model_shapes(self, element: Element) -> Iterator[Element]:
         """Return the shapes of layout and master whose place a placeholder takes over."""
@@ -373,7 +377,7 @@ def _words(element: Element) -> str:
     return " ".join(each.text or "" for each in element.iter("{*}t"))
 
 
-def _in_reading_order(shapes: list[_Shape]) -> list[_Shape]:
+def in_reading_order(shapes: list[Shape]) -> list[Shape]:
     """Sort as the eye goes: part at the widest empty band, across or down, until nothing parts."""
     if len(shapes) < 2:
         return shapes
@@ -386,10 +390,10 @@ def _in_reading_order(shapes: list[_Shape]) -> list[_Shape]:
     side, at = (1, at_down) if down >= across else (0, at_across)
     before = [shape for shape in ordered if shape.place[side] < at]
     after = [shape for shape in ordered if shape.place[side] >= at]
-    return [*_in_reading_order(before), *_in_reading_order(after)]
+    return [*in_reading_order(before), *in_reading_order(after)]
 
 
-def _widest_gap(shapes: list[_Shape], side: int) -> tuple[int, int]:
+def _widest_gap(shapes: list[Shape], side: int) -> tuple[int, int]:
     """Return the widest gap between shapes one way, and where it ends; -1 where there is none."""
     spans = sorted((shape.place[side], shape.place[side + 2]) for shape in shapes)
     best, end = (-1, 0), spans[0][1]
