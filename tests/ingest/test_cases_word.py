@@ -916,3 +916,50 @@ def test_a_protected_open_document_says_so() -> None:
             "<text:p>x</text:p>",
             more={"META-INF/manifest.xml": "<manifest><encryption-data></encryption-data></manifest>"},
         )
+
+
+# Rich Text
+
+
+def rtf(body: str, head: str = "") -> Extract:
+    fonts = r"{\fonttbl{\f0\fcharset0 Arial;}{\f1\fcharset2 Wingdings;}{\f2\fcharset204 Arial Cyr;}}{\stylesheet{\s0 Normal;}{\s2 heading 2;}}"
+    return parse(
+        (r"{\rtf1\ansi\ansicpg1252" + fonts + head + r"\f0 " + body + "}").encode("ascii"),
+        name="a.rtf",
+        limits=limits(),
+    )
+
+
+def test_rich_text_notes_headers_and_fields() -> None:
+    found = rtf(
+        r"{\header\pard Policy P-12\par}{\footer\pard Page {\field{\*\fldinst PAGE}{\fldrslt 3}}\par}"
+        r"\pard Fee{\super \chftn{\footnote\pard\plain {\super\chftn} Net.}} and cost{\super\chftn{\*\footnote\ftnalt\pard Gross.}}.\par"
+        r'\pard See {\field{\*\fldinst HYPERLINK "https://example.org/a"}{\fldrslt the rules}}.\par'
+    )
+    assert found.text == "Policy P-12\n\nFee [1] and cost [i].\n\nSee the rules.\n\n[1] Net.\n\n[i] Gross."
+    assert found.links == ("https://example.org/a",)
+    assert "3" in said(found, "page number")
+
+
+def test_rich_text_hidden_struck_raised_and_symbols() -> None:
+    found = rtf(
+        r"Open {\v secret}{\deleted 28 }{\strike May }10{\super 3} l\par {\f1 \'fe} done, {\f2 \'cf\'ee} \u-10179?\u-8704?\par"
+        r"\pard\s2 Rules\par\pard {\listtext\pard\plain b)\tab}keys\par{\listtext b)\tab}badge\par"
+        r"{\pict\picwgoal5000 0102}{\*\annotation Check this}\pard End.\par"
+    )
+    assert found.text == "Open 10^3 l\n\n☒ done, По 😀\n\n## Rules\n\nb) keys\nb) badge\n\nEnd."
+    assert said(found, "hidden text") == "secret"
+    assert said(found, "comment") == "Check this"
+    assert "1 pictures were not read." in found.findings
+
+
+def test_rich_text_tables_with_merged_and_nested_cells() -> None:
+    first = r"\trowd\trhdr\clvmgf\cellx1000\cellx3000 \intbl Zone\cell Letter\cell\row"
+    second = r"\trowd\trhdr\clvmrg\cellx1000\cellx2000\cellx3000 \intbl \cell Slow\cell Fast\cell\row"
+    inner = r"\itap2 Day\nestcell 210\nestcell{\*\nesttableprops\trowd\nestrow}{\nonesttables\par}\itap1 "
+    third = r"\trowd\cellx1000\cellx2000\cellx3000 \intbl EU\cell 1.10\cell " + inner + r"\cell\row"
+    found = rtf(first + second + third + r"\pard After.\par")
+    assert (
+        found.text
+        == "| Zone | Letter Slow | Letter Fast |\n| --- | --- | --- |\n| EU | 1.10 | Day, 210 |\n\nAfter."
+    )

@@ -299,14 +299,10 @@ class _Show:
             match name_of(each):
                 case "tbl":
                     self._write_table(each)
-                case "chart":
-                    root = self._package.xml(self._target(each, "id"))
-                    if root is not None:
-                        write_chart(root, self._writer)
-                case "relIds":
-                    root = self._package.xml(self._target(each, "dm"))
-                    if root is not None:
-                        self._writer.block("list", "\n".join(diagram_lines(root)))
+                case "chart" if (root := self._package.xml(self._target(each, "id"))) is not None:
+                    write_chart(root, self._writer)
+                case "relIds" if (root := self._package.xml(self._target(each, "dm"))) is not None:
+                    self._writer.block("list", "\n".join(diagram_lines(root)))
                 case _:
                     kinds = (attribute(inner, "progId") for inner in each.iter("{*}oleObj"))
                     said = next(filter(None, kinds), "of an unknown kind")

@@ -8,7 +8,7 @@ from ingest.parse.html.markup import Element
 from ingest.parse.office.ooxml import attribute, child, name_of, symbols
 from ingest.parse.writer import ExtractWriter
 
-_HEADING = re.compile(r"(?:heading|überschrift|titre|título|titolo|kop|rubrik)\s*(\d)", re.I)
+HEADING = re.compile(r"(?:heading|überschrift|titre|título|titolo|kop|rubrik)\s*(\d)", re.I)
 _LOOKS: Final = frozenset({"vanish", "strike", "dstrike", "vertAlign", "rFonts", "b", "position"})
 _OFF: Final = frozenset({"0", "false", "off", "none"})
 _MOST_BASES: Final = 20
@@ -62,7 +62,7 @@ class Styles:
                 return int(outline) + 1 if int(outline) < 9 else 0
         for base in self.chain(style):
             name = attribute(child(base, "name"))
-            if match := _HEADING.match(name):
+            if match := HEADING.match(name):
                 return int(match[1])
             if name == "Title":
                 return 1
