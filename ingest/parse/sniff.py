@@ -137,6 +137,8 @@ ENDINGS: Final = frozenset(
 )
 """The endings of names that are read here; a plug-in gets none of them."""
 _TEXT_MARKS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
+OLD_OFFICE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""How Office files of before 2007 begin; `ingest/confined/legacy.py` has them converted where it can."""
 _HEAD: Final = 65_536
 _HTML = re.compile(
     r"\A\s*+(?:<\?xml[^>]*+>\s*+)?(?:(?><!--.*?-->)\s*+)*+<(?:!doctype\s++html|html|head|body)\b", re.I | re.S
@@ -167,7 +169,7 @@ def sniff(data: bytes, name: str) -> str:
         return "application/pdf"
     if data.startswith(b"PK\x03\x04"):
         return office_type(data)
-    if data.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+    if data.startswith(OLD_OFFICE):
         raise _old_office(data)
     if data.startswith(b"{\\rtf"):
         return "application/rtf"
@@ -180,7 +182,9 @@ def _old_office(data: bytes) -> Unparsable:
     if "EncryptedPackage".encode("utf-16-le") in data:
         return Unparsable("encrypted", "The document is protected by a password; save it without one.")
     return Unparsable(
-        "unsupported", "This is an Office file of before 2007; save it as DOCX, XLSX or PPTX, or as PDF."
+        "unsupported",
+        "This is an Office file of before 2007; save it as DOCX, XLSX or PPTX, or as PDF, "
+        "or install LibreOffice, which then converts it.",
     )
 
 

@@ -1,13 +1,19 @@
 """Word, PowerPoint, OpenDocument and Rich Text: what such a file can hold is read, or it is said that it is not."""
 
 import io
+import shutil
+import subprocess
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ingest.extract import Extract, Unparsable
+from ingest.confined.legacy import LibreOffice
+from ingest.confined.pool import ParserPool
+from ingest.extract import Extract, ParseFailure, Unparsable
 from ingest.parse.dispatch import parse
+from ingest.parse.sniff import OLD_OFFICE
 from tests.ingest.limits import limits
 
 CASES = Path(__file__).parents[2] / "../shared/cases"
@@ -963,3 +969,62 @@ def test_rich_text_tables_with_merged_and_nested_cells() -> None:
         found.text
         == "| Zone | Letter Slow | Letter Fast |\n| --- | --- | --- |\n| EU | 1.10 | Day, 210 |\n\nAfter."
     )
+
+
+# Office files of before 2007
+
+
+def old_office(folder: Path, data: bytes, ending: str, becomes: str) -> Path:
+    """Have LibreOffice write an old file of what is in a new one."""
+    program = shutil.which("soffice")
+    if program is None:
+        pytest.skip("LibreOffice is not installed")
+    source = folder / f"source.{ending}"
+    source.write_bytes(data)
+    profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
+    command = [program, profile, "--headless", "--convert-to", becomes, "--outdir", str(folder), str(source)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return folder / f"source.{becomes}"
+
+
+def test_old_word_excel_and_powerpoint_files_are_converted(tmp_path: Path) -> None:
+    import docx
+    import openpyxl
+    import pptx
+
+    text, book, show = docx.Document(), openpyxl.Workbook(), pptx.Presentation()
+    text.add_heading("Leave", 1)
+    text.add_paragraph("Everyone has 27 days.")
+    sheet: Any = book.active
+    for row in (["Item", "Price"], ["Lamp", 79]):
+        sheet.append(row)
+    slide = show.slides.add_slide(show.slide_layouts[5])
+    slide.shapes.title.text = "Plan of May"
+    kinds = {
+        "docx": (text, "doc", "Everyone has 27 days."),
+        "xlsx": (book, "xls", "| Lamp | 79 |"),
+        "pptx": (show, "ppt", "# Plan of May"),
+    }
+    files: dict[Path, str] = {}
+    for ending, (document, becomes, right) in kinds.items():
+        buffer = io.BytesIO()
+        document.save(buffer)
+        files[old_office(tmp_path, buffer.getvalue(), ending, becomes)] = right
+    hidden = tmp_path / "broken.doc"
+    hidden.write_bytes(next(iter(files)).read_bytes()[:2_000])
+    with ParserPool(1, limits()) as pool:
+        found = dict(pool.parse_all([(str(path), path) for path in [*files, hidden]]))
+    for path, right in files.items():
+        extract = found[str(path)]
+        assert isinstance(extract, Extract), extract
+        assert right in extract.text
+        assert extract.findings[-1].startswith("An Office file of before 2007: LibreOffice converted it")
+    assert isinstance(found[str(hidden)], ParseFailure)
+
+
+def test_without_libreoffice_an_old_file_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "a.doc"
+    path.write_bytes(OLD_OFFICE + "WordDocument".encode("utf-16-le") + bytes(600))
+    assert LibreOffice(limits(), program="no-such-program").parse(None, path) is None  # type: ignore[arg-type]
+    with pytest.raises(Unparsable, match="install LibreOffice"):
+        parse(path.read_bytes(), name="a.doc", limits=limits())

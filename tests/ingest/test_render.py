@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ingest.confined.page_pictures import Renderer
 from ingest.confined.pool import ParserPool
-from ingest.confined.render import Renderer
 from ingest.extract import Extract, ParseFailure
 from ingest.parcel import LENGTH, BadParcel
 from ingest.parse.pdf.place import Letter, edges_of, squeezed
