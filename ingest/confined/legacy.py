@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ingest.confined.confine import SOCKETS, confined, worker_environment
-from ingest.confined.worker_process import WorkerProcess
+from ingest.confined.worker_process import WorkerProcess, open_plain
 from ingest.extract import Extract, Limits, ParseFailure
 from ingest.parse.sniff import OLD_OFFICE
 
@@ -60,11 +60,12 @@ class LibreOffice:
 
     def parse(self, process: WorkerProcess, path: Path) -> Extract | ParseFailure | None:
         """Convert an old Office file and parse what comes out; None when it is no such file or cannot be converted here."""
-        old = self._kind(path)
-        if old is None or self._program is None:
+        data = self._content(path) if self._program is not None else b""
+        old = _kind(data, path.suffix)
+        if old is None:
             return None
         with tempfile.TemporaryDirectory(prefix="footnote-office-") as folder:
-            shutil.copyfile(path, Path(folder, f"document.{old.ending}"))
+            Path(folder, f"document.{old.ending}").write_bytes(data)
             why = self._convert(Path(folder), old)
             made = Path(folder, f"document.{old.becomes}")
             if why or not made.is_file():
@@ -83,23 +84,16 @@ class LibreOffice:
             for process in self._running:
                 _end(process)
 
-    def _kind(self, path: Path) -> _Old | None:
+    def _content(self, path: Path) -> bytes:
+        """Return the bytes of a file that begins as such files do, empty for others and for what is no plain file."""
         try:
-            with path.open("rb") as file:
-                if (
-                    file.read(len(OLD_OFFICE)) != OLD_OFFICE
-                    or path.stat().st_size > self._limits.max_file_bytes
-                ):
-                    return None
-                data = file.read(self._limits.max_file_bytes)
+            with os.fdopen(open_plain(path), "rb") as file:
+                if os.fstat(file.fileno()).st_size > self._limits.max_file_bytes:
+                    return b""
+                head = file.read(len(OLD_OFFICE))
+                return head + file.read(self._limits.max_file_bytes) if head == OLD_OFFICE else b""
         except OSError:
-            return None
-        if "EncryptedPackage".encode("utf-16-le") in data:
-            return None
-        found = [old for old in _KINDS if old.stream + b"\x00\x00" in data]
-        # a workbook may hold a text and the other way round; what the file is called tells which is which
-        named = (old for old in found if path.suffix.lower()[1:3] == old.ending[:2])
-        return next(named, next(iter(found), None))
+            return b""
 
     def _convert(self, folder: Path, old: _Old) -> str:
         """Return why it failed, empty where it may have worked."""
@@ -151,6 +145,15 @@ class LibreOffice:
             process.wait()
             with self._lock:
                 self._running.discard(process)
+
+
+def _kind(data: bytes, suffix: str) -> _Old | None:
+    if not data or "EncryptedPackage".encode("utf-16-le") in data:
+        return None
+    found = [old for old in _KINDS if old.stream + b"\x00\x00" in data]
+    # a workbook may hold a text and the other way round; what the file is called tells which is which
+    named = (old for old in found if suffix.lower()[1:3] == old.ending[:2])
+    return next(named, next(iter(found), None))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

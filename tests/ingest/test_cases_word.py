@@ -543,7 +543,7 @@ def test_boxes_pictures_and_objects() -> None:
     )
     assert found.findings == (
         "An embedded object (Excel.Sheet.12) was not read.",
-        "1 pictures without a description were not read.",
+        "1 picture without a description was not read.",
     )
 
 
@@ -956,7 +956,7 @@ def test_rich_text_hidden_struck_raised_and_symbols() -> None:
     assert found.text == "Open 10^3 l\n\n☒ done, По 😀\n\n## Rules\n\nb) keys\nb) badge\n\nEnd."
     assert said(found, "hidden text") == "secret"
     assert said(found, "comment") == "Check this"
-    assert "1 pictures were not read." in found.findings
+    assert "1 picture without a description was not read." in found.findings
 
 
 def test_rich_text_tables_with_merged_and_nested_cells() -> None:
@@ -1028,3 +1028,28 @@ def test_without_libreoffice_an_old_file_says_what_to_do(tmp_path: Path) -> None
     assert LibreOffice(limits(), program="no-such-program").parse(None, path) is None  # type: ignore[arg-type]
     with pytest.raises(Unparsable, match="install LibreOffice"):
         parse(path.read_bytes(), name="a.doc", limits=limits())
+
+
+def test_a_paragraph_goes_on_in_its_item_and_another_list_is_another_block() -> None:
+    two = (
+        '<w:abstractNum w:abstractNumId="8">'
+        + level(0, "bullet", " ")
+        + level(1, "bullet", "•")
+        + '</w:abstractNum><w:abstractNum w:abstractNumId="9">'
+        + level(0, "decimal", "%1.", start=7)
+        + "</w:abstractNum>"
+    )
+    nums = '<w:num w:numId="2"><w:abstractNumId w:val="8"/></w:num><w:num w:numId="3"><w:abstractNumId w:val="9"/></w:num>'
+    numbers = numbering(level(0, "lowerLetter", "%1)"), nums=two + nums)
+    assert (
+        listed(numbers, item("a"), item("more", number=2), item("b"), item("seven", number=3))
+        == "a) a\n  more\nb) b\n\n7. seven"
+    )
+
+
+def test_numbers_on_slides_begin_where_the_file_says() -> None:
+    lower, arabic = '<a:buAutoNum type="alphaLcPeriod"/>', '<a:buAutoNum type="arabicPeriod" startAt="7"/>'
+    assert (
+        slide_show(sp(ap("x", lower), ap("y", lower), ap("z", arabic), ap("q", arabic))).text
+        == "# Slide 1\n\na. x\nb. y\n7. z\n8. q"
+    )

@@ -9,9 +9,11 @@ from typing import Any, Final, TypeAlias
 from ingest.extract import Extract, Limits, RawFile, Unparsable
 from ingest.parse.html.markup import Element
 from ingest.parse.metadata import core_properties
-from ingest.parse.office.ooxml import Package, attribute, child, diagram_lines, equation, name_of, write_chart
+from ingest.parse.office import ooxml
+from ingest.parse.office.ooxml import Package, attribute, child, name_of, number_of
 from ingest.parse.office.word_styles import Mark, Numbering, Styles
 from ingest.parse.office.word_text import ParagraphReader, is_placeholder, notes_of, plain
+from ingest.parse.sniff import sniff
 from ingest.parse.writer import ExtractWriter
 from vectorstore.language.marks import LISTED
 
@@ -23,6 +25,9 @@ _MAX_SPAN: Final = 60
 _MAX_HEADER_ROWS: Final = 4
 _WRAPPERS: Final = frozenset({"customXml", "ins", "moveTo", "sdtContent", "smartTag"})
 _Grid: TypeAlias = list[tuple[Element, list[Element]]]
+_DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+_CHUNKS: Final = frozenset({"text/html", "text/plain", "application/rtf"})
+_CHUNK: Final = "part of a document"
 _GONE: Final = frozenset({"del", "moveFrom", "cellDel"})
 
 
@@ -35,7 +40,7 @@ def parse(source: RawFile, limits: Limits) -> Extract:
         root = package.xml(part)
         if root is None or child(root, "body") is None:
             raise KeyError(part)
-        _Body(package, part, root, writer, limits).write()
+        _Body(package, part, root, writer, limits, is_chunk=source.name == _CHUNK).write()
         facts = core_properties(package.properties())
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError) as error:
         raise Unparsable("corrupt", "The Word document is damaged; open it and save it again.") from error
@@ -48,7 +53,14 @@ class _Body:
     """Writes a document's paragraphs and tables in order, and once what stands around them."""
 
     def __init__(
-        self, package: Package, part: str, root: Element, writer: ExtractWriter, limits: Limits
+        self,
+        package: Package,
+        part: str,
+        root: Element,
+        writer: ExtractWriter,
+        limits: Limits,
+        *,
+        is_chunk: bool,
     ) -> None:
         self._package, self._part, self._root, self._writer, self._limits = (
             package,
@@ -57,6 +69,7 @@ class _Body:
             writer,
             limits,
         )
+        self._is_chunk, self._chunks = is_chunk, set[str]()
         relations = package.relations(part).values()
         self._parts = {each.kind: each.target for each in relations if not each.is_external}
         self._running_parts = [each.target for each in relations if each.kind in ("header", "footer")]
@@ -69,7 +82,7 @@ class _Body:
         self._has_headings = any(self._styles.heading_level(child(each, "pPr")) for each in paragraphs)
         self._items: list[str] = []
         self._code: list[str] = []
-        self._carried = ""
+        self._carried = self._family = ""
         self._depth = 0
 
     def write(self) -> None:
@@ -82,7 +95,7 @@ class _Body:
             self._write_notes(kind)
         self._tell_comments()
         if count := self._text.pictures:
-            self._writer.finding(f"{count} pictures without a description were not read.")
+            self._writer.finding(ooxml.unread_pictures(count))
 
     def _side_part(self, kind: str) -> Element | None:
         return self._package.xml(self._parts[kind]) if kind in self._parts else None
@@ -100,7 +113,7 @@ class _Body:
                     self._chunk(self._text.target(each))
                 case "oMathPara" | "oMath":
                     self._end_runs()
-                    self._writer.paragraph(equation(each))
+                    self._writer.paragraph(ooxml.equation(each))
 
     def _flat(self, parent: Element) -> Iterator[Element]:
         """Return what stands in a place, whatever controls, changes and editions are wrapped around it."""
@@ -147,14 +160,19 @@ class _Body:
             self._writer.heading(numbered, level)
         elif _CODE.search(style):
             self._code.append(text)
+        elif mark and not mark.text and self._items:
+            self._items.append(f"{'  ' * (mark.level + 1)}{text.strip()}")
         elif mark and not LISTED.match(f"{mark.text} "):
             self._end_runs()
             self._writer.paragraph(numbered)
         elif mark or _LIST.search(style):
-            named = (
-                int(style[-1]) - 1 if _LIST.search(style) and style[-1].isdecimal() else 0
-            )  # List Bullet 2
+            # List Bullet 2
+            named = int(style[-1]) - 1 if _LIST.search(style) and style[-1].isdecimal() else 0
             depth = min((mark.level if mark else 0) or max(named, 0), 8)
+            family = mark.family if mark else ""
+            if not depth and family != self._family:  # another list
+                self._end_runs()
+                self._family = family
             self._items.append(f"{'  ' * depth}{mark.text if mark else '-'} {text.strip()}")
         else:
             self._end_runs()
@@ -186,27 +204,27 @@ class _Body:
             is_chart = name_of(each) == "chart"
             root = self._package.xml(self._text.target(each, "id" if is_chart else "dm"))
             if root is not None and is_chart:
-                write_chart(root, self._writer)
+                ooxml.write_chart(root, self._writer)
             elif root is not None:
-                self._writer.block("list", "\n".join(diagram_lines(root)))
+                self._writer.block("list", "\n".join(ooxml.diagram_lines(root)))
 
     def _chunk(self, part: str) -> None:
         """Write a part in another format, which Word takes in when it opens the document."""
         from ingest.parse.dispatch import parse as parse_any
 
         data = self._package.bytes(part)
-        self._depth += 1
         try:
-            if self._depth > 1 and data[:2] == b"PK":
-                raise Unparsable("unsupported", "It is a document in a document in a document.")
-            inner = parse_any(data, name=part.rpartition("/")[2], limits=self._limits)
+            if part in self._chunks or sniff(data, part) not in (
+                _CHUNKS if self._is_chunk else {*_CHUNKS, _DOCX}
+            ):
+                raise Unparsable(
+                    "unsupported", "It is of a kind that is not read there, or stands there twice."
+                )
+            self._chunks.add(part)
+            inner = parse_any(data, name=_CHUNK, limits=self._limits)
         except Unparsable as error:
-            self._writer.finding(
-                f"A part in another format stands in the document and was not read: {error.message}"
-            )
+            self._writer.finding(f"A part in another format was not read. {error.message}")
             return
-        finally:
-            self._depth -= 1
         for block in inner.blocks:
             text = inner.text[block.span.start : block.span.end]
             if block.kind == "heading":
@@ -215,8 +233,6 @@ class _Body:
                 self._writer.block(block.kind, text)
         for sentence in inner.findings:
             self._writer.finding(sentence)
-
-    # tables
 
     def _table(self, table: Element) -> None:
         grid = self._grid(table)
@@ -258,7 +274,7 @@ class _Body:
         rows: list[list[str]] = []
         above: dict[int, str] = {}
         for row, found in grid:
-            cells = [""] * _number(child(row, "trPr", "gridBefore"), least=0)
+            cells = [""] * min(number_of(child(row, "trPr", "gridBefore"), "val"), _MAX_SPAN)
             below: dict[int, str] = {}
             for cell in found:
                 properties = child(cell, "tcPr")
@@ -270,7 +286,7 @@ class _Body:
                     text = cells[-1]
                 if merge is not None:
                     below[at] = text
-                span = _number(child(properties, "gridSpan"), least=1)
+                span = min(max(number_of(child(properties, "gridSpan"), "val"), 1), _MAX_SPAN)
                 # over the whole width it is a line of its own, and stands once
                 cells += [text] * span if len(found) > 1 else [text, *[""] * (span - 1)]
             rows.append(cells)
@@ -302,11 +318,9 @@ class _Body:
                 name_of(each) == "relIds"
                 and (root := self._package.xml(self._text.target(each, "dm"))) is not None
             ):
-                yield "; ".join(line.strip(" -") for line in diagram_lines(root))
+                yield "; ".join(line.strip(" -") for line in ooxml.diagram_lines(root))
             else:
                 self._writer.finding("A chart in a table's cell was not read.")
-
-    # what stands around the body
 
     def _write_running(self) -> None:
         said: dict[str, None] = {}
@@ -351,11 +365,10 @@ class _Body:
 
     def _tell_comments(self) -> None:
         root = self._side_part("comments")
-        count = 0
-        for comment in root if root is not None else ():
+        found = [each for each in root if name_of(each) == "comment"] if root is not None else []
+        for comment in found:
             self._writer.leave_out("comment", plain(comment), attribute(comment, "author"))
-            count += name_of(comment) == "comment"
-        if count:
+        if count := len(found):
             said = "1 comment" if count == 1 else f"{count} comments"
             self._writer.finding(
                 f"{said} beside the text: comments are no part of the document and were left out."
@@ -385,8 +398,3 @@ def _header_rows(grid: _Grid) -> int:
     ):
         down += 1
     return down if down <= _MAX_HEADER_ROWS else 1
-
-
-def _number(element: Element | None, *, least: int) -> int:
-    value = attribute(element)
-    return min(max(int(value), least), _MAX_SPAN) if value.isdecimal() and len(value) < 6 else least

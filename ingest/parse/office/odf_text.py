@@ -369,6 +369,8 @@ def formula(element: Element) -> str:
     if name in ("annotation", "annotation-xml", "mphantom"):
         return ""
     parts = [formula(each) for each in element if isinstance(each.tag, str)]
+    if name == "mfrac" and element.get("linethickness", "1")[:1] == "0" and len(parts) == 2:
+        return " choose ".join(parts)
     if (name, len(parts)) in _MATH:
         return _MATH[name, len(parts)](*parts)
     line = _JOINED.get(name, "").join(parts)

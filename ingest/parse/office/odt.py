@@ -94,7 +94,10 @@ class _Reader:
         if name in ("p", "h"):
             self._paragraph(element)
         elif name == "list":
-            self._list(element, self._counts.of(element))
+            counts = self._counts.of(element)
+            if not counts:  # a list of its own, and not the rest of the one before
+                self._end_list()
+            self._list(element, counts)
         elif name in ("table", "tracked-changes"):
             self._end_list()
             (self._table if name == "table" else self._changes)(element)

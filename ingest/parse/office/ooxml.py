@@ -105,6 +105,16 @@ LARGE: Final = (1_800_000, 900_000)
 """Width and height of a picture, in the format's unit (360,000 to the centimetre), from where on it may show text."""
 
 
+def unread_pictures(count: int) -> str:
+    """Say that pictures that may show text were not read."""
+    said = (
+        "1 picture without a description was"
+        if count == 1
+        else f"{count} pictures without a description were"
+    )
+    return f"{said} not read."
+
+
 def picture_line(description: str, writer: ExtractWriter) -> str:
     """Return what a person wrote of a picture, as a line of text; empty where nobody did."""
     description = " ".join(description.split())
@@ -116,7 +126,7 @@ def picture_line(description: str, writer: ExtractWriter) -> str:
 
 # Equations: Office MathML to one line, as it would be typed.
 
-_ATOM = re.compile(r"-?(?:[\d.,]+|[^\W\d_]+|\w)[′']*|-?[^\W\d_](?:[_^]\w+)+|[√∛∜]\w+")
+_ATOM = re.compile(r"-?(?:[\d.,]+|[^\W\d_]+|\w)[′']*|-?[^\W\d_](?:[_^]\w+)+|[√∛∜]\w+|\S")
 _ROOTS: Final = {"": "√", "2": "√", "3": "∛", "4": "∜"}
 _ACCENTS: Final = {"̂": "̂", "^": "̂", "̃": "̃", "~": "̃", "̅": "̅", "¯": "̄", "→": "⃗", "⃗": "⃗", "̇": "̇", "̈": "̈", "": "̂"}
 

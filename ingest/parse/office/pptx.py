@@ -9,21 +9,8 @@ from typing import Final, NamedTuple
 from ingest.extract import Extract, Limits, RawFile, Unparsable
 from ingest.parse.html.markup import Element
 from ingest.parse.metadata import core_properties
-from ingest.parse.office.ooxml import (
-    LARGE,
-    Package,
-    Relation,
-    attribute,
-    child,
-    diagram_lines,
-    equation,
-    name_of,
-    number_of,
-    picture_line,
-    relation_id,
-    symbols,
-    write_chart,
-)
+from ingest.parse.office import ooxml
+from ingest.parse.office.ooxml import Package, Relation, attribute, child, name_of, number_of, relation_id
 from ingest.parse.office.word_styles import RAISED, RAISED_END, figure, raised
 from ingest.parse.writer import ExtractWriter
 
@@ -124,7 +111,7 @@ class _Show:
         if self._comments:
             self._writer.finding(f"Comments on slides are no part of them; {self._comments} were left out.")
         if self._pictures:
-            self._writer.finding(f"{self._pictures} pictures without a description were not read.")
+            self._writer.finding(ooxml.unread_pictures(self._pictures))
 
     def _layouts(self, part: str) -> list[str]:
         layouts = self._package.related(part, "slideLayout")[:1]
@@ -207,7 +194,7 @@ class _Show:
             self._writer.block("paragraph", "\n".join(lines))
 
     def _lines(self, body: Element, *, is_outline: bool) -> Iterator[str]:
-        counts: dict[int, int] = {}
+        counts: dict[int, tuple[str, int]] = {}
         for paragraph in (each for each in body if name_of(each) == "p"):
             properties = child(paragraph, "pPr")
             text = " ".join(self._text(paragraph).split())
@@ -228,14 +215,15 @@ class _Show:
                 del counts[deeper]
             yield f"{'  ' * level}{mark} {text}" if mark else text
 
-    def _mark(self, properties: Element | None, counts: dict[int, int], level: int) -> str:
+    def _mark(self, properties: Element | None, counts: dict[int, tuple[str, int]], level: int) -> str:
         auto, sign = child(properties, "buAutoNum"), child(properties, "buChar")
         if auto is not None and (match := _AUTO.fullmatch(attribute(auto, "type"))):
-            start = attribute(auto, "startAt")
-            counts[level] = counts.get(level, int(start) - 1 if start.isdecimal() else 0) + 1
-            return _AROUND[match[2]].format(figure(counts[level], _FORMS.get(match[1], "decimal")))
+            kind, start = f"{match[0]} {attribute(auto, 'startAt')}", number_of(auto, "startAt") or 1
+            count = counts[level][1] + 1 if counts.get(level, ("", 0))[0] == kind else start
+            counts[level] = (kind, count)
+            return _AROUND[match[2]].format(figure(count, _FORMS.get(match[1], "decimal")))
         if sign is not None:
-            shown = symbols(
+            shown = ooxml.symbols(
                 attribute(sign, "char"), attribute(child(properties, "buFont"), "typeface"), self._writer
             )
             return f"- {shown}" if shown and shown in "☒☐✓✗" else "-"
@@ -259,7 +247,7 @@ class _Show:
                 case "AlternateContent":
                     yield from self._pieces(next(iter(each), ()))
                 case "m":  # around one equation or several
-                    yield "".join(map(equation, each))
+                    yield "".join(map(ooxml.equation, each))
 
     def _run(self, run: Element) -> str:
         properties, text = child(run, "rPr"), getattr(child(run, "t"), "text", "") or ""
@@ -274,7 +262,7 @@ class _Show:
             return ""
         fonts = (attribute(child(properties, name), "typeface") for name in ("sym", "latin"))
         for font in filter(None, fonts):
-            text = symbols(text, font, self._writer)
+            text = ooxml.symbols(text, font, self._writer)
         return f"{RAISED}{text}{RAISED_END}" if number_of(properties, "baseline") > 0 else text
 
     def _plain(self, shape: Element) -> str:
@@ -286,11 +274,13 @@ class _Show:
         description = attribute(next(shape.iter("{*}cNvPr"), None), "descr")
         if any(name_of(each) in ("videoFile", "audioFile", "quickTimeFile") for each in shape.iter("{*}*")):
             self._writer.finding("A film or a sound stands on a slide; it was not read.")
-        if said := picture_line(description, self._writer):
+        if said := ooxml.picture_line(description, self._writer):
             self._writer.paragraph(said)
         else:
             place = self._place(shape)
-            self._pictures += place.right - place.left >= LARGE[0] and place.bottom - place.top >= LARGE[1]
+            self._pictures += (
+                place.right - place.left >= ooxml.LARGE[0] and place.bottom - place.top >= ooxml.LARGE[1]
+            )
 
     def _write_frame(self, frame: Element) -> None:
         """Write what is no shape: a table, a chart, a diagram, an embedded object."""
@@ -300,9 +290,9 @@ class _Show:
                 case "tbl":
                     self._write_table(each)
                 case "chart" if (root := self._package.xml(self._target(each, "id"))) is not None:
-                    write_chart(root, self._writer)
+                    ooxml.write_chart(root, self._writer)
                 case "relIds" if (root := self._package.xml(self._target(each, "dm"))) is not None:
-                    self._writer.block("list", "\n".join(diagram_lines(root)))
+                    self._writer.block("list", "\n".join(ooxml.diagram_lines(root)))
                 case _:
                     kinds = (attribute(inner, "progId") for inner in each.iter("{*}oleObj"))
                     said = next(filter(None, kinds), "of an unknown kind")

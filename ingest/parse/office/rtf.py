@@ -7,7 +7,7 @@ from typing import Final
 
 from ingest.extract import Extract, Limits, RawFile, Unparsable
 from ingest.parse.metadata import plain_metadata
-from ingest.parse.office.ooxml import symbols
+from ingest.parse.office.ooxml import symbols, unread_pictures
 from ingest.parse.office.rtf_flow import CHARACTERS, CODE_PAGES, NUMBERED, Flow, State, list_mark
 from ingest.parse.office.word_styles import HEADING, RAISED, RAISED_END, figure
 from ingest.parse.writer import ExtractWriter
@@ -152,7 +152,7 @@ class _Reader:
         if count := self._counts["comment"]:
             self._writer.finding(f"Comments are no part of the document; {count} were left out.")
         if count := self._counts["picture"]:
-            self._writer.finding(f"{count} pictures were not read.")
+            self._writer.finding(unread_pictures(count))
 
     def _open(self) -> None:
         self._stack.append((self._state, None))

@@ -1,5 +1,6 @@
 """The paragraphs and tables that an RTF file's body, notes, headers and boxes consist of, as its words bring them."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -9,6 +10,7 @@ from ingest.parse.writer import ExtractWriter
 from vectorstore.language.marks import LISTED
 
 _EDGE: Final = 60
+_TYPED = re.compile(r"\s*+(\S{1,6})\t\s*+(?=\S)")
 _FEW_LETTERS: Final = 12
 NUMBERED: Final = "\x02"
 """Stands where a page number was; no file can hold it."""
@@ -103,6 +105,8 @@ class Flow:
             self.pieces.append("\n")
             return
         text = "".join(self.pieces)
+        if not self.mark and (typed := _TYPED.match(text)) and LISTED.match(f"{typed[1]} "):
+            self.mark, text = list_mark(typed[1]), text[typed.end() :]
         if text.strip():
             self.blocks.append((raised(text) if RAISED in text else text, self.mark, self.level))
         self.pieces, self.mark = [], ""

@@ -93,11 +93,12 @@ def _look(properties: Element | None) -> Look:
 
 
 class Mark(NamedTuple):
-    """What stands before a numbered paragraph: its level from 0, the mark and what parts it from the text."""
+    """What stands before a numbered paragraph: its level from 0, the mark, what parts it from the text, its list."""
 
     level: int
     text: str
     space: str
+    family: str
 
 
 class _Level(NamedTuple):
@@ -127,7 +128,9 @@ class Numbering:
         number, at = self._place(properties)
         level = self._levels.get(number, {}).get(at)
         if level is None:
-            return Mark(at, "-", " ") if number in self._levels else None
+            return Mark(at, "-", " ", number) if number in self._levels else None
+        if level.format == "bullet" and not level.text.strip():  # goes on with the item before
+            return Mark(at, "", " ", self._family[number])
         counts = self._counts.setdefault(self._family[number], {})
         restarts = self._restarts.get(number, {})
         if at in restarts:
@@ -137,8 +140,8 @@ class Numbering:
             del counts[deeper]
         if level.format == "bullet":
             sign = level.text if level.text in "☒☐✓✗" else ""
-            return Mark(at, f"- {sign}".rstrip(), " ")
-        return Mark(at, self._written(number, level), level.space)
+            return Mark(at, f"- {sign}".rstrip(), " ", self._family[number])
+        return Mark(at, self._written(number, level), level.space, self._family[number])
 
     def _written(self, number: str, level: _Level) -> str:
         counts, levels = self._counts[self._family[number]], self._levels[number]
@@ -211,7 +214,9 @@ class Numbering:
             form = attribute(next(level.iter("{*}numFmt"), None), "format") if form == "custom" else form
         if form == "bullet":
             font = attribute(child(level, "rPr", "rFonts"), "ascii")
-            text = symbols(text, font, self._writer) if "ingdings" in font else "-"
+            text = (
+                symbols(text, font, self._writer) if "ingdings" in font else text and (text.strip() and "-")
+            )
         return _Level(
             start=int(start) if start.isdecimal() else 0 if start else 1,
             format=form or "decimal",
