@@ -1,29 +1,22 @@
 """Tesseract: reads the words off a picture of a page, in a confined process, for no longer than allowed."""
 
-import json
 import os
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
 
-from ingest.confined.confine import worker_environment
+from ingest.confined.confine import confined, worker_environment
 from ingest.confined.worker_process import WorkerProcess
 from ingest.extract import Extract, OcrPages, ParseFailure
 from ingest.picture import MAX_OCR_BYTES, OCR_DPI, OCR_PIXELS, Picture, unpack_picture
 
 PROGRAM: Final = "tesseract"
 _MOST_CHARS: Final = 100_000
-_START: Final = (
-    "import sys, json; sys.path[:] = [*sys.path, *json.loads(sys.argv.pop(1))]; "
-    "from ingest.confined.confine import become_command; become_command()"
-)
-_CODE_ROOT: Final = str(Path(__file__).resolve().parents[2])
 _DATA_FOLDER = re.compile(r'"(.+)"')
 
 
@@ -101,18 +94,17 @@ class Tesseract:
         return f"OCR took longer than {self._seconds:g} s"
 
     def _started(self) -> "subprocess.Popen[bytes]":
-        limits = [self._memory_bytes, max(int(self._seconds), 1)]
+        limits = (self._memory_bytes, max(int(self._seconds), 1))
         program = str(Path(self._program or PROGRAM).resolve())
         # one thread: pages are read side by side already. 1: find out which way the page is turned.
         command = [program, "stdin", "stdout", "-l", self._languages, "--psm", "1", "--dpi", str(OCR_DPI)]
         readable = [program, *([str(self._data)] if self._data else [])]
-        arguments = [[_CODE_ROOT, *filter(None, sys.path)], limits, readable, command]
         kept = {name: os.environ[name] for name in ("TESSDATA_PREFIX",) if name in os.environ}
         with self._lock:
             if self._closed:
                 raise OcrFailed("OCR was interrupted")
             process = subprocess.Popen(
-                [sys.executable, "-I", "-B", "-X", "utf8", "-c", _START, *map(json.dumps, arguments)],
+                confined(command, limits, readable=readable),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from ingest.confined.legacy import LibreOffice
 from ingest.confined.ocr import Tesseract, parse_with_ocr
 from ingest.confined.worker_process import WorkerProcess
 from ingest.extract import Extract, Limits, ParseFailure
@@ -44,6 +45,7 @@ class ParserPool:
     def __init__(self, workers: int, limits: Limits, *, ocr: Tesseract | None = None) -> None:
         self._limits = limits
         self._ocr = ocr
+        self._office = LibreOffice(limits)
         self._workers = max(workers, 1)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closing = threading.Event()
@@ -69,6 +71,7 @@ class ParserPool:
         self._closing.set()
         if self._ocr is not None:
             self._ocr.close()
+        self._office.close()
         for process in self._processes:
             process.close()
         for _ in self._threads:
@@ -112,7 +115,9 @@ class ParserPool:
             if job.batch.abandoned.is_set() or self._closing.is_set():
                 continue
             try:
-                job.batch.results.put(_Result(job.key, parse_with_ocr(process, job.path, ocr=self._ocr)))
+                outcome = self._office.parse(process, job.path)
+                outcome = outcome or parse_with_ocr(process, job.path, ocr=self._ocr)
+                job.batch.results.put(_Result(job.key, outcome))
             # a fault of ours must reach the caller, not die with this thread and leave it waiting
             except Exception as error:  # noqa: BLE001
                 job.batch.results.put(error)

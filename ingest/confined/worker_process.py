@@ -81,7 +81,7 @@ class WorkerProcess:
         The worker also gets the open descriptor `beside`.
         """
         try:
-            descriptor = _open(path)
+            descriptor = open_plain(path)
         except OSError as error:
             return ParseFailure("unreadable", f"The file cannot be opened: {error.strerror or error}.")
         try:
@@ -217,8 +217,8 @@ class WorkerProcess:
         )
 
 
-def _open(path: Path) -> int:
-    # never waits (a pipe would), never follows a link in the last step, never hands on a device
+def open_plain(path: Path) -> int:
+    """Open a file: never waits (a pipe would), never follows a link in the last step, never hands on a device."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)

@@ -5,6 +5,7 @@ A plug-in's parser reads the files of one ending, whatever they hold; endings th
 
 from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
+from shutil import which
 from typing import Final, NamedTuple, TypeAlias, cast
 
 from ingest.extract import Extract, Limits, OcrPages, RawFile, Unparsable, suffix_of
@@ -41,11 +42,14 @@ PARSERS: Final = {
     "application/epub+zip": "ingest.parse.html.epub",
     "application/vnd.oasis.opendocument.text": "ingest.parse.office.odt",
     "application/vnd.oasis.opendocument.spreadsheet": "ingest.parse.office.ods",
+    "application/vnd.oasis.opendocument.presentation": "ingest.parse.office.odt",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "ingest.parse.office.docx",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "ingest.parse.office.pptx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "ingest.parse.office.xlsx",
 }
 """Media type → the module whose `parse` reads it; loaded only when such a file comes."""
+CONVERTERS: Final = ("soffice",)
+"""Programs that turn what no parser reads into what one does, where they are installed."""
 _NOT_IN_NAMES: Final = frozenset('/\\:*?"<>|')
 _LONGEST_NAME: Final = 60
 
@@ -64,7 +68,8 @@ def plugged_parsers() -> dict[str, PlugIn]:
 
 def formats() -> list[str]:
     """Return all that can be read: what failed before may succeed when this changes."""
-    return sorted([*PARSERS, *map(str, plugged_parsers().values())])
+    converters = [name for name in CONVERTERS if which(name)]
+    return sorted([*PARSERS, *converters, *map(str, plugged_parsers().values())])
 
 
 def parse(

@@ -58,6 +58,9 @@ _BY_MIMETYPE: Final = {
     "application/vnd.oasis.opendocument.text": "application/vnd.oasis.opendocument.text",
     "application/vnd.oasis.opendocument.spreadsheet": "application/vnd.oasis.opendocument.spreadsheet",
     "application/vnd.oasis.opendocument.spreadsheet-template": "application/vnd.oasis.opendocument.spreadsheet",
+    "application/vnd.oasis.opendocument.text-template": "application/vnd.oasis.opendocument.text",
+    "application/vnd.oasis.opendocument.presentation": "application/vnd.oasis.opendocument.presentation",
+    "application/vnd.oasis.opendocument.presentation-template": "application/vnd.oasis.opendocument.presentation",
 }
 
 
@@ -203,19 +206,37 @@ ENDINGS: Final = frozenset(
             "rtf",
             "epub",
             "odt",
+            "odp",
             "ods",
             "ots",
             "docx",
             "pptx",
             "xlsx",
             "xlsm",
-            "xltx",
         ),
-        *("xltm", "msg", "png", "jpg", "jpeg", "tif", "tiff", "webp"),
+        *(
+            "xltx",
+            "xltm",
+            "docm",
+            "dotx",
+            "dotm",
+            "pptm",
+            "potx",
+            "ppsx",
+            "ott",
+            "otp",
+            "msg",
+            "png",
+            "jpg",
+            "jpeg",
+        ),
+        *("tif", "tiff", "webp"),
     }
 )
 """The endings of names that are read here; a plug-in gets none of them."""
 _TEXT_MARKS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
+OLD_OFFICE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""How Office files of before 2007 begin; `ingest/confined/legacy.py` has them converted where it can."""
 _HEAD: Final = 65_536
 _HTML = re.compile(
     r"\A\s*+(?:<\?xml[^>]*+>\s*+)?(?:(?><!--.*?-->)\s*+)*+<(?:!doctype\s++html|html|head|body)\b", re.I | re.S
@@ -247,7 +268,7 @@ def sniff(data: bytes, name: str) -> str:
         return "application/pdf"
     if data.startswith(b"PK\x03\x04"):
         return office_type(data)
-    if data.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+    if data.startswith(OLD_OFFICE):
         if "__substg1.0_".encode("utf-16-le") in data:
             return "application/vnd.ms-outlook"
         raise _old_office(data)
@@ -264,7 +285,9 @@ def _old_office(data: bytes) -> Unparsable:
     if "EncryptedPackage".encode("utf-16-le") in data:
         return Unparsable("encrypted", "The document is protected by a password; save it without one.")
     return Unparsable(
-        "unsupported", "This is an Office file of before 2007; save it as DOCX, XLSX or PPTX, or as PDF."
+        "unsupported",
+        "This is an Office file of before 2007; save it as DOCX, XLSX or PPTX, or as PDF, "
+        "or install LibreOffice, which then converts it.",
     )
 
 

@@ -37,7 +37,7 @@ def test_word_numbers_its_lists_and_merges_its_cells() -> None:
     table.cell(0, 0).merge(table.cell(0, 1)).text = "both"
     assert (
         read(saved(document), "a.docx").text
-        == "## Steps\n\n1. first\n2. second\n  - deeper\n\n| both |  | 2 |\n| --- | --- | --- |\n| 3 | 4 | 5 |"
+        == "## Steps\n\n1. first\n2. second\n  - deeper\n\n| both | both | 2 |\n| --- | --- | --- |\n| 3 | 4 | 5 |"
     )
 
 

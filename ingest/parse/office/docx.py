@@ -1,92 +1,187 @@
-"""DOCX: headings by style, lists, tables, core properties."""
+"""DOCX: headings by style, lists and headings with their numbers, tables, boxes, notes, headers and footers once."""
 
 import re
+import zipfile
+import zlib
 from collections.abc import Iterator
-from io import BytesIO
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ingest.extract import Extract, Limits, RawFile, Unparsable
-from ingest.parse.html.markup import read_xml
+from ingest.parse.html.markup import Element
 from ingest.parse.metadata import core_properties
+from ingest.parse.office import ooxml
+from ingest.parse.office.ooxml import Package, attribute, child, name_of, number_of
+from ingest.parse.office.word_styles import Mark, Numbering, Styles
+from ingest.parse.office.word_text import ParagraphReader, is_placeholder, notes_of, plain
+from ingest.parse.sniff import sniff
 from ingest.parse.writer import ExtractWriter
+from vectorstore.language.marks import LISTED
 
-_HEADING = re.compile(r"(?:heading|überschrift|titre|título|titolo|kop|rubrik)\s*(\d)", re.I)
 _LIST = re.compile(r"list|aufzählung|liste", re.I)
 _CODE = re.compile(r"code|source|preformatted", re.I)
 _MAX_NESTING: Final = 4
 _MAX_HEADING: Final = 100
+_MAX_SPAN: Final = 60
+_MAX_HEADER_ROWS: Final = 4
+_WRAPPERS: Final = frozenset({"customXml", "ins", "moveTo", "sdtContent", "smartTag"})
+_Grid: TypeAlias = list[tuple[Element, list[Element]]]
+_DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+_CHUNKS: Final = frozenset({"text/html", "text/plain", "application/rtf"})
+_CHUNK: Final = "part of a document"
+_GONE: Final = frozenset({"del", "moveFrom", "cellDel"})
 
 
 def parse(source: RawFile, limits: Limits) -> Extract:
     """Read a Word document."""
-    import docx
-    from docx.opc.exceptions import PackageNotFoundError
-
-    try:
-        document: Any = docx.Document(BytesIO(source.data))
-    except (PackageNotFoundError, KeyError, ValueError) as error:
-        raise Unparsable("corrupt", "The Word document is damaged; open it and save it again.") from error
     writer = ExtractWriter(limits)
-    _Body(document, writer).write()
-    title, modified, metadata = core_properties(document.core_properties)
-    return writer.finish(source.media_type, title=title, modified=modified, metadata=metadata)
+    try:
+        package = Package(source.data)
+        part = next(iter(package.related("", "officeDocument")), "word/document.xml")
+        root = package.xml(part)
+        if root is None or child(root, "body") is None:
+            raise KeyError(part)
+        _Body(package, part, root, writer, limits, is_chunk=source.name == _CHUNK).write()
+        facts = core_properties(package.properties())
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError) as error:
+        raise Unparsable("corrupt", "The Word document is damaged; open it and save it again.") from error
+    return writer.finish(
+        source.media_type, title=facts.title, modified=facts.modified, metadata=facts.metadata
+    )
 
 
 class _Body:
-    """Writes a document's paragraphs and tables in order."""
+    """Writes a document's paragraphs and tables in order, and once what stands around them."""
 
-    def __init__(self, document: Any, writer: ExtractWriter) -> None:
-        self._document = document
-        self._writer = writer
-        self._numbering = _Numbering(document)
-        self._has_headings = any(
-            _heading_level(paragraph, paragraph.style.name or "")
-            for paragraph in document.paragraphs
-            if paragraph.style
+    def __init__(
+        self,
+        package: Package,
+        part: str,
+        root: Element,
+        writer: ExtractWriter,
+        limits: Limits,
+        *,
+        is_chunk: bool,
+    ) -> None:
+        self._package, self._part, self._root, self._writer, self._limits = (
+            package,
+            part,
+            root,
+            writer,
+            limits,
         )
+        self._is_chunk, self._chunks = is_chunk, set[str]()
+        relations = package.relations(part).values()
+        self._parts = {each.kind: each.target for each in relations if not each.is_external}
+        self._running_parts = [each.target for each in relations if each.kind in ("header", "footer")]
+        settings = self._side_part("settings")
+        self._styles = Styles(self._side_part("styles"))
+        self._numbering = Numbering(self._side_part("numbering"), self._styles, writer)
+        self._notes = {kind: notes_of(kind, settings, root) for kind in ("footnote", "endnote")}
+        self._text = ParagraphReader(package, self._styles, writer, self._notes)
+        paragraphs = root.iter("{*}p")
+        self._has_headings = any(self._styles.heading_level(child(each, "pPr")) for each in paragraphs)
         self._items: list[str] = []
         self._code: list[str] = []
+        self._carried = self._family = ""
+        self._depth = 0
 
     def write(self) -> None:
-        """Write the body, then footnotes."""
-        for item in self._document.iter_inner_content():
-            self._item(item)
+        """Write headers and footers, which belong to the whole, the body, then notes."""
+        self._write_running()
+        self._text.enter(self._part)
+        self._blocks(child(self._root, "body"))
         self._end_runs()
-        for note in _footnotes(self._document):
-            self._writer.paragraph(note)
+        for kind in self._notes:
+            self._write_notes(kind)
+        self._tell_comments()
+        if count := self._text.pictures:
+            self._writer.finding(ooxml.unread_pictures(count))
 
-    def _item(self, item: Any) -> None:
-        if hasattr(item, "rows"):
+    def _side_part(self, kind: str) -> Element | None:
+        return self._package.xml(self._parts[kind]) if kind in self._parts else None
+
+    def _blocks(self, parent: Element) -> None:
+        for each in self._flat(parent):
+            match name_of(each):
+                case "p":
+                    self._paragraph(each)
+                case "tbl":
+                    self._end_runs()
+                    self._table(each)
+                case "altChunk":
+                    self._end_runs()
+                    self._chunk(self._text.target(each))
+                case "oMathPara" | "oMath":
+                    self._end_runs()
+                    self._writer.paragraph(ooxml.equation(each))
+
+    def _flat(self, parent: Element) -> Iterator[Element]:
+        """Return what stands in a place, whatever controls, changes and editions are wrapped around it."""
+        for each in parent:
+            name = name_of(each)
+            if name == "sdt" and is_placeholder(each):
+                self._writer.leave_out("placeholder text", plain(each))
+            elif name == "sdt" or name in _WRAPPERS:
+                yield from self._flat(each)
+            elif name == "AlternateContent":
+                yield from self._flat(next(iter(each), ()))
+            elif name in _GONE:
+                self._writer.leave_out("deleted text", plain(each))
+            else:
+                yield each
+
+    def _paragraph(self, paragraph: Element) -> None:
+        properties = child(paragraph, "pPr")
+        text = self._carried + self._text.read(paragraph)
+        beside, self._text.beside = self._text.beside, []
+        # a paragraph whose end is deleted goes on in the next one
+        if any(child(properties, "rPr", name) is not None for name in ("del", "moveFrom")):
+            self._carried = text
+        else:
+            self._carried = ""
+            is_shown = bool(text.strip()) or child(properties, "rPr", "vanish") is None
+            mark = self._numbering.mark(properties) if is_shown else None
+            if text.strip():
+                self._write(paragraph, text, mark)
+        if beside:
             self._end_runs()
-            self._table(item)
-            return
-        text = _text_of(item, self._writer)
-        style = (item.style.name if item.style is not None else "") or ""
-        for box in _boxed_texts(item):
-            self._end_runs()
-            self._writer.paragraph(box)
-        if not text.strip():
-            return
-        level = _heading_level(item, style)
-        if not level and not self._has_headings and _is_bold_line(item, text):
+        for each in beside:
+            self._beside(each)
+
+    def _write(self, paragraph: Element, text: str, mark: Mark | None) -> None:
+        properties = child(paragraph, "pPr")
+        style = self._styles.name(self._styles.of(properties))
+        numbered = f"{mark.text}{mark.space}{text.strip()}" if mark and mark.text[:1] != "-" else text
+        level = self._styles.heading_level(properties)
+        if not level and not self._has_headings and mark is None and self._is_bold_line(paragraph, text):
             level = 2
         if level:
             self._end_runs()
-            self._writer.heading(text, level)
+            self._writer.heading(numbered, level)
         elif _CODE.search(style):
             self._code.append(text)
-        elif (mark := self._numbering.mark(item)) or _LIST.search(style):
-            self._items.append(f"{_indent(mark, style)}{mark or '-'} {text.strip()}")
+        elif mark and not mark.text and self._items:
+            self._items.append(f"{'  ' * (mark.level + 1)}{text.strip()}")
+        elif mark and not LISTED.match(f"{mark.text} "):
+            self._end_runs()
+            self._writer.paragraph(numbered)
+        elif mark or _LIST.search(style):
+            # List Bullet 2
+            named = int(style[-1]) - 1 if _LIST.search(style) and style[-1].isdecimal() else 0
+            depth = min((mark.level if mark else 0) or max(named, 0), 8)
+            family = mark.family if mark else ""
+            if not depth and family != self._family:  # another list
+                self._end_runs()
+                self._family = family
+            self._items.append(f"{'  ' * depth}{mark.text if mark else '-'} {text.strip()}")
         else:
             self._end_runs()
             self._writer.paragraph(text)
 
-    def _table(self, table: Any) -> None:
-        rows = [_row_of(row, self._writer) for row in table.rows]
-        if len(rows) == 1 and len(rows[0]) == 1:  # a frame around text
-            self._writer.paragraph(rows[0][0])
-        else:
-            self._writer.table(rows)
+    def _is_bold_line(self, paragraph: Element, text: str) -> bool:
+        """Say whether a paragraph looks like a heading, in a document whose writer used no heading styles."""
+        ends = (".", ",", ";", ":")
+        return len(text) < _MAX_HEADING and not text.rstrip().endswith(ends) and self._text.is_bold(paragraph)
 
     def _end_runs(self) -> None:
         if self._items:
@@ -95,158 +190,211 @@ class _Body:
             self._writer.code("\n".join(self._code))
         self._items, self._code = [], []
 
+    def _beside(self, each: Element | str) -> None:
+        """Write what floats beside a paragraph: a box, a chart, a diagram, what a picture shows."""
+        if isinstance(each, str):
+            self._writer.paragraph(each)
+        elif name_of(each) == "txbxContent":
+            self._depth += 1
+            if self._depth <= _MAX_NESTING:
+                self._blocks(each)
+                self._end_runs()
+            self._depth -= 1
+        else:
+            is_chart = name_of(each) == "chart"
+            root = self._package.xml(self._text.target(each, "id" if is_chart else "dm"))
+            if root is not None and is_chart:
+                ooxml.write_chart(root, self._writer)
+            elif root is not None:
+                self._writer.block("list", "\n".join(ooxml.diagram_lines(root)))
 
-class _Numbering:
-    """Counts the numbered paragraphs of a document, since the file does not hold their numbers."""
+    def _chunk(self, part: str) -> None:
+        """Write a part in another format, which Word takes in when it opens the document."""
+        from ingest.parse.dispatch import parse as parse_any
 
-    def __init__(self, document: Any) -> None:
-        from docx.oxml.ns import qn
-
-        self._qn = qn
-        self._counts: dict[tuple[str, int], int] = {}
-        self._formats: dict[tuple[str, int], str] = {}
+        data = self._package.bytes(part)
         try:
-            numbering = document.part.numbering_part.element
-        except (KeyError, NotImplementedError, AttributeError):
+            if part in self._chunks or sniff(data, part) not in (
+                _CHUNKS if self._is_chunk else {*_CHUNKS, _DOCX}
+            ):
+                raise Unparsable(
+                    "unsupported", "It is of a kind that is not read there, or stands there twice."
+                )
+            self._chunks.add(part)
+            inner = parse_any(data, name=_CHUNK, limits=self._limits)
+        except Unparsable as error:
+            self._writer.finding(f"A part in another format was not read. {error.message}")
             return
-        self._read(numbering)
+        for block in inner.blocks:
+            text = inner.text[block.span.start : block.span.end]
+            if block.kind == "heading":
+                self._writer.heading(text.lstrip("# "), block.level)
+            else:
+                self._writer.block(block.kind, text)
+        for sentence in inner.findings:
+            self._writer.finding(sentence)
 
-    def mark(self, paragraph: Any) -> str:
-        """Return "-" or "3." with its indent for a list paragraph, or nothing."""
-        found = self._number_of(paragraph)
-        if found is None:
-            return ""
-        number, level = found
-        indent = "  " * min(level, 8)
-        if self._formats.get((number, level), "bullet") in ("bullet", "none"):
-            return f"{indent}-"
-        for deeper in [key for key in self._counts if key[0] == number and key[1] > level]:
-            del self._counts[deeper]
-        self._counts[number, level] = self._counts.get((number, level), 0) + 1
-        return f"{indent}{self._counts[number, level]}."
+    def _table(self, table: Element) -> None:
+        grid = self._grid(table)
+        if len(grid) == 1 and len(grid[0][1]) == 1 and self._depth < _MAX_NESTING:  # a frame around text
+            self._depth += 1
+            self._blocks(grid[0][1][0])
+            self._end_runs()
+            self._depth -= 1
+            return
+        rows = self._filled(grid, 0)
+        width = max(map(len, rows), default=0)
+        headed = _header_rows(grid)
+        if width > 1 and len(rows) > 2 and headed < 2 and len(grid[0][1]) == 1 and rows[0][0]:
+            self._writer.paragraph(rows.pop(0)[0])  # a title over the whole table
+        self._writer.table(rows, header_rows=min(headed, max(len(rows) - 1, 1)))
 
-    def _number_of(self, paragraph: Any) -> tuple[str, int] | None:
-        properties = paragraph._p.pPr  # noqa: SLF001 - python-docx gives numbering no public name
-        style = paragraph.style
-        while (properties is None or properties.numPr is None) and style is not None:
-            properties, style = style.element.pPr, style.base_style
-        if properties is None or properties.numPr is None or properties.numPr.numId is None:
-            return None
-        number = properties.numPr.numId.val
-        level = properties.numPr.ilvl.val if properties.numPr.ilvl is not None else 0
-        return (str(number), int(level)) if number else None
+    def _grid(self, table: Element) -> _Grid:
+        return [(row, list(self._cells(row))) for row in self._rows(table)]
 
-    def _read(self, numbering: Any) -> None:
-        qn = self._qn
-        abstract: dict[str, Any] = {
-            item.get(qn("w:abstractNumId")): item for item in numbering.findall(qn("w:abstractNum"))
-        }
-        for number in numbering.findall(qn("w:num")):
-            reference = number.find(qn("w:abstractNumId"))
-            definition = abstract.get(reference.get(qn("w:val"))) if reference is not None else None
-            for level in definition.findall(qn("w:lvl")) if definition is not None else ():
-                shape = level.find(qn("w:numFmt"))
-                key = (number.get(qn("w:numId")), int(level.get(qn("w:ilvl")) or 0))
-                self._formats[key] = shape.get(qn("w:val")) if shape is not None else "decimal"
+    def _rows(self, table: Element) -> Iterator[Element]:
+        for row in self._flat(table):
+            if name_of(row) != "tr":
+                continue
+            properties = child(row, "trPr")
+            if child(properties, "del") is not None or child(properties, "moveFrom") is not None:
+                self._writer.leave_out("deleted text", plain(row))
+            elif child(properties, "hidden") is not None:
+                self._writer.leave_out("hidden text", plain(row))
+            else:
+                yield row
 
+    def _cells(self, row: Element) -> Iterator[Element]:
+        for cell in self._flat(row):
+            if name_of(cell) == "tc" and child(cell, "tcPr", "cellDel") is None:
+                yield cell
 
-def _heading_level(paragraph: Any, style: str) -> int:
-    if match := _HEADING.match(style):
-        return int(match[1])
-    if style == "Title":
-        return 1
-    properties = paragraph._p.pPr  # noqa: SLF001 - the outline level has no public name
-    outline = properties.find(f"{{{properties.nsmap['w']}}}outlineLvl") if properties is not None else None
-    if outline is None:
-        return 0
-    value = outline.get(f"{{{properties.nsmap['w']}}}val") or "9"
-    return int(value) + 1 if value.isdecimal() and int(value) < 6 else 0
+    def _filled(self, grid: _Grid, depth: int) -> list[list[str]]:
+        """Return the cells' texts, one that covers several rows or columns in each of them."""
+        rows: list[list[str]] = []
+        above: dict[int, str] = {}
+        for row, found in grid:
+            cells = [""] * min(number_of(child(row, "trPr", "gridBefore"), "val"), _MAX_SPAN)
+            below: dict[int, str] = {}
+            for cell in found:
+                properties = child(cell, "tcPr")
+                merge = child(properties, "vMerge")
+                at = len(cells)
+                goes_on = merge is not None and attribute(merge) != "restart"
+                text = above.get(at, "") if goes_on else self._cell(cell, depth)
+                if attribute(child(properties, "hMerge")) == "continue" and cells:
+                    text = cells[-1]
+                if merge is not None:
+                    below[at] = text
+                span = min(max(number_of(child(properties, "gridSpan"), "val"), 1), _MAX_SPAN)
+                # over the whole width it is a line of its own, and stands once
+                cells += [text] * span if len(found) > 1 else [text, *[""] * (span - 1)]
+            rows.append(cells)
+            above = below
+        return rows
 
+    def _cell(self, cell: Element, depth: int) -> str:
+        parts: list[str] = []
+        for each in self._flat(cell):
+            if name_of(each) == "tbl":
+                if depth < _MAX_NESTING:
+                    rows = self._filled(self._grid(each), depth + 1)
+                    parts.append("; ".join(", ".join(filter(None, row)) for row in rows if any(row)))
+            elif name_of(each) == "p":
+                parts += self._cell_paragraph(each, depth)
+        return " ".join(part for part in parts if part.strip())
 
-def _is_bold_line(paragraph: Any, text: str) -> bool:
-    """Say whether a paragraph looks like a heading, in a document whose writer used no heading styles."""
-    runs = [run for run in paragraph.runs if run.text.strip()]
-    bold = bool(runs) and all(run.bold or (run.bold is None and run.style.font.bold) for run in runs)
-    return bold and len(text) < _MAX_HEADING and not text.rstrip().endswith((".", ",", ";", ":"))
+    def _cell_paragraph(self, paragraph: Element, depth: int) -> Iterator[str]:
+        text = self._text.read(paragraph)
+        beside, self._text.beside = self._text.beside, []
+        mark = self._numbering.mark(child(paragraph, "pPr"))
+        yield f"{mark.text}{mark.space}{text}" if mark and mark.text and text.strip() else text
+        for each in beside:
+            if isinstance(each, str):
+                yield each
+            elif name_of(each) == "txbxContent" and depth < _MAX_NESTING:
+                yield self._cell(each, depth + 1)
+            elif (
+                name_of(each) == "relIds"
+                and (root := self._package.xml(self._text.target(each, "dm"))) is not None
+            ):
+                yield "; ".join(line.strip(" -") for line in ooxml.diagram_lines(root))
+            else:
+                self._writer.finding("A chart in a table's cell was not read.")
 
+    def _write_running(self) -> None:
+        said: dict[str, None] = {}
+        for part in dict.fromkeys(self._running_parts):
+            self._text.enter(part)
+            root = self._package.xml(part)
+            for text in self._lines(root, 0) if root is not None else ():
+                said[" ".join(text.split())] = None
+        for line in said:
+            self._writer.paragraph(line)
 
-def _indent(mark: str, style: str) -> str:
-    """Return how far a list paragraph stands in: its numbering says so, or its style ("List Bullet 2")."""
-    deeper = int(style[-1]) - 1 if style[-1:].isdecimal() and not mark.startswith(" ") else 0
-    return "  " * max(deeper, 0)
+    def _lines(self, parent: Element, depth: int) -> Iterator[str]:
+        """Return the lines of a header, a footer or a box in one; a row of a table is one."""
+        for each in self._flat(parent):
+            if name_of(each) == "tbl":
+                for _, found in self._grid(each):
+                    cells = (" ".join(self._lines(cell, depth + 1)) for cell in found)
+                    yield "; ".join(filter(None, cells))
+            elif name_of(each) == "p":
+                yield self._text.read(each, running=True)
+                beside, self._text.beside = self._text.beside, []
+                for box in beside:
+                    if isinstance(box, str):
+                        yield box
+                    elif name_of(box) == "txbxContent" and depth < _MAX_NESTING:
+                        yield from self._lines(box, depth + 1)
 
-
-def _footnotes(document: Any) -> Iterator[str]:
-    for relation in document.part.rels.values():
-        if relation.is_external or not relation.reltype.endswith("/footnotes"):
-            continue
-        for note in read_xml(relation.target_part.blob).iter("{*}footnote"):
-            text = "".join(_runs_below(note)).strip()
-            number = next((value for key, value in note.attrib.items() if key.endswith("}id")), "")
+    def _write_notes(self, kind: str) -> None:
+        part = self._parts.get(f"{kind}s", "")
+        root = self._package.xml(part) if part else None
+        self._text.enter(part)
+        found = {attribute(each, "id"): each for each in root} if root is not None else {}
+        for note, mark in self._notes[kind].marks.items():
+            text = self._cell(found[note], 0).strip() if note in found else ""
             if text:
-                yield f"[{number}] {text}"
+                self._writer.paragraph(
+                    f"[{mark}] {text.removeprefix(mark).strip() if mark in '*†‡§' else text}"
+                )
+        for note, element in found.items():
+            if note not in self._notes[kind].marks and not attribute(element, "type"):
+                self._writer.leave_out("note that nothing refers to", plain(element))
+
+    def _tell_comments(self) -> None:
+        root = self._side_part("comments")
+        found = [each for each in root if name_of(each) == "comment"] if root is not None else []
+        for comment in found:
+            self._writer.leave_out("comment", plain(comment), attribute(comment, "author"))
+        if count := len(found):
+            said = "1 comment" if count == 1 else f"{count} comments"
+            self._writer.finding(
+                f"{said} beside the text: comments are no part of the document and were left out."
+            )
 
 
-def _boxed_texts(paragraph: Any) -> Iterator[str]:
-    """Return the texts of boxes that float beside a paragraph; each is stored twice, for old programs too."""
-    for box in paragraph._p.iter("{*}txbxContent"):  # noqa: SLF001 - boxes have no public name
-        if not any(str(parent.tag).endswith("}Fallback") for parent in box.iterancestors()):
-            yield "\n".join("".join(_runs(part)) for part in box.iter("{*}p"))
-
-
-def _runs_below(element: Any) -> Iterator[str]:
-    for paragraph in element.iter("{*}p"):
-        yield from _runs(paragraph)
-        yield " "
-
-
-def _text_of(paragraph: Any, writer: ExtractWriter) -> str:
-    """Return a paragraph's visible text: insertions count, deletions and hidden runs do not."""
-    for link in paragraph.hyperlinks:
-        writer.link(link.address or "")
-    return "".join(_runs(paragraph._p))  # noqa: SLF001 - the public text leaves out insertions and fields
-
-
-def _runs(element: Any) -> Iterator[str]:
-    for child in element:
-        name = child.tag.rpartition("}")[2] if isinstance(child.tag, str) else ""
-        if name in ("t", "tab", "br", "cr", "noBreakHyphen"):
-            yield {"t": child.text or "", "tab": "\t", "noBreakHyphen": "-"}.get(name, "\n")
-        elif name in (
-            "r",
-            "ins",
-            "hyperlink",
-            "smartTag",
-            "sdt",
-            "sdtContent",
-            "fldSimple",
-        ) and not _is_hidden(child):
-            yield from _runs(child)
-
-
-def _is_hidden(run: Any) -> bool:
-    properties = next((child for child in run if str(child.tag).endswith("}rPr")), None)
-    if properties is None:
-        return False
-    vanish = next((child for child in properties if str(child.tag).endswith("}vanish")), None)
-    return vanish is not None and not any(value in ("0", "false") for value in vanish.attrib.values())
-
-
-def _row_of(row: Any, writer: ExtractWriter) -> list[str]:
-    cells: list[str] = []
-    before = None
-    for cell in row.cells:
-        # a merged cell comes once for each column that it covers
-        cells.append("" if before is cell._tc else _cell_text(cell, writer))  # noqa: SLF001 - identity
-        before = cell._tc  # noqa: SLF001 - identity
-    return cells
-
-
-def _cell_text(cell: Any, writer: ExtractWriter, depth: int = 0) -> str:
-    parts: list[str] = []
-    for item in cell.iter_inner_content():
-        if not hasattr(item, "rows"):
-            parts.append(_text_of(item, writer))
-        elif depth < _MAX_NESTING:
-            parts += [_cell_text(inner, writer, depth + 1) for row in item.rows for inner in row.cells]
-    return " ".join(part for part in parts if part.strip())
+def _header_rows(grid: _Grid) -> int:
+    """Return how many rows are the header: those marked as such, or as far down as a first row with groups reaches."""
+    marked = 0
+    for row, _ in grid:
+        if child(row, "trPr", "tblHeader") is None or attribute(child(row, "trPr", "tblHeader")) in (
+            "0",
+            "false",
+        ):
+            break
+        marked += 1
+    if marked or not grid:
+        return marked if marked <= _MAX_HEADER_ROWS else 1
+    first: list[Any] = [child(cell, "tcPr") for cell in grid[0][1]]
+    has_groups = len(first) > 1 and any(child(each, "gridSpan") is not None for each in first)
+    if not has_groups or all(child(each, "vMerge") is None for each in first):
+        return 1
+    down = 1
+    while down < len(grid) and any(
+        (merge := child(cell, "tcPr", "vMerge")) is not None and attribute(merge) != "restart"
+        for cell in grid[down][1]
+    ):
+        down += 1
+    return down if down <= _MAX_HEADER_ROWS else 1
