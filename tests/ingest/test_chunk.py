@@ -70,9 +70,12 @@ def test_headings_that_follow_one_another_downwards_stay_with_their_text() -> No
     assert chunks[0].context == "Handbook"
 
 
-def test_empty_section_is_not_glued_to_the_next_one() -> None:
+def test_headings_with_nothing_between_them_open_one_section_up_to_a_few() -> None:
     chunks = cut(extract(("heading", "# A", 1), ("heading", "# B", 1), ("paragraph", "Text.")))
-    assert [chunk.text for chunk in chunks] == ["# A", "# B\n\nText."]
+    assert [(chunk.text, chunk.headings) for chunk in chunks] == [("# A\n\n# B\n\nText.", ("B",))]
+    contents = [("heading", f"# {letter}", 1) for letter in "ABCDEFG"]
+    chunks = cut(extract(*contents, ("paragraph", "Text.")))
+    assert [chunk.text for chunk in chunks] == ["# A\n\n# B\n\n# C", "# D\n\n# E\n\n# F", "# G\n\nText."]
 
 
 def test_context_is_title_and_heading_path_without_what_the_text_says_itself() -> None:
