@@ -235,6 +235,23 @@ RAISED, LOWERED = "\ufdd0", "\ufdd1"
 """Stand before a character that is set higher or lower than its line; noncharacters, which no text holds."""
 CUT: Final = "\u2010"
 """The hyphen that a line ends in, as PDFium marks it."""
+CHARACTERS: Final = str.maketrans(
+    {
+        "ﬀ": "ff",
+        "ﬁ": "fi",
+        "ﬂ": "fl",
+        "ﬃ": "ffi",
+        "ﬄ": "ffl",
+        "ﬅ": "st",
+        "ﬆ": "st",
+        "\x02": CUT,
+        "\ufffe": CUT,
+        **dict.fromkeys(
+            "\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u202f\u205f\u3000", " "
+        ),
+    }
+)
+"""How characters of fonts are written."""
 _SCRIPTS = re.compile(r"(?:\ufdd0.)++(?: (?=[.,;:!?)\]]))?|\ufdd1", re.DOTALL)
 _NOTE = re.compile(r"\d{1,2}(?:, ?\d{1,2})*+")
 _POWER = re.compile(r"[-+−–]?\d{1,3}")
@@ -243,6 +260,13 @@ _BASE = re.compile(
     r"|m(?:et(?:er|re)s?)|feet|inch(?:es)?|miles?|yards?)\Z"
 )
 _BASE_REACH: Final = 20
+
+
+def character_of(code: int) -> str:
+    """Return what a code stands for, a space for every kind of it."""
+    if code <= 32 and code != 2:
+        return " "
+    return chr(code).translate(CHARACTERS) if code <= 0x10FFFF else "\ufffd"
 
 
 def with_scripts(text: str) -> str:

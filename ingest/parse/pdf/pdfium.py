@@ -10,13 +10,14 @@ from typing import Any, Final, Self
 from ingest.extract import Unparsable, own_error
 from ingest.parse.pdf.forms import Annotations, with_values
 from ingest.parse.pdf.page import (
-    CUT,
+    CHARACTERS,
     GAP,
     Letter,
     OutlineEntry,
     PdfPage,
     Stroke,
     Word,
+    character_of,
     goes_on,
     in_one_direction,
     with_scripts,
@@ -24,22 +25,6 @@ from ingest.parse.pdf.page import (
 
 _ENCRYPTED: Final = 4  # FPDF_ERR_PASSWORD
 _BOLD = re.compile(r"bold|black|heavy|semibold|demi(?!ght)", re.I)
-_LIGATURES: Final = str.maketrans(
-    {
-        "ﬀ": "ff",
-        "ﬁ": "fi",
-        "ﬂ": "fl",
-        "ﬃ": "ffi",
-        "ﬄ": "ffl",
-        "ﬅ": "st",
-        "ﬆ": "st",
-        "\x02": CUT,
-        "\ufffe": CUT,
-        **dict.fromkeys(
-            "\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u202f\u205f\u3000", " "
-        ),
-    }
-)
 _MAX_THICKNESS: Final = 3.0
 _MAX_RULES: Final = 4_000
 _MAX_NESTING: Final = 3
@@ -109,20 +94,19 @@ class PdfiumDocument:
                 raise
             # the edge of a page: a mistake of ours costs its layout, not the document
             except Exception as error:  # noqa: BLE001
-                yield PdfPage(
-                    index + 1,
-                    0.0,
-                    0.0,
-                    [],
-                    [],
-                    plain=self._plain(index),
-                    error=own_error(error) or type(error).__name__,
-                )
+                place = own_error(error) or type(error).__name__
+                yield PdfPage(index + 1, 0.0, 0.0, [], [], plain=self._plain(index), error=place)
 
     @property
     def files(self) -> list[str]:
         """The names of the files that lie in it."""
-        return [self._pdf.get_attachment(at).get_name() for at in range(self._pdf.count_attachments())]
+        names: list[str] = []
+        for at in range(self._pdf.count_attachments()):
+            try:
+                names.append(self._pdf.get_attachment(at).get_name())
+            except self._error:
+                names.append("")
+        return names
 
     @property
     def is_dynamic_form(self) -> bool:
@@ -139,8 +123,7 @@ class PdfiumDocument:
     def _plain(self, index: int) -> str:
         page = self._pdf[index]
         try:
-            text: str = page.get_textpage().get_text_range()
-            return text.replace("\r\n", "\n").translate(_LIGATURES)
+            return _plain(page.get_textpage())
         finally:
             page.close()
 
@@ -190,7 +173,7 @@ class PdfiumDocument:
             width, height = page.get_size()
             reader = _PageReader(self._raw, page, text)
             words, turned = reader.words()
-            raw = text.get_text_range().replace("\r\n", "\n").translate(_LIGATURES)
+            raw = _plain(text)
             rules = [] if turned else reader.rules()
             values, notes = reader.annotations(self._pdf.raw, form).read()
             is_empty = not (values or self._raw.FPDFPage_CountObjects(page.raw))
@@ -241,7 +224,7 @@ class _PageReader:
             if code == 0:
                 self.unnamed += 1
                 continue
-            character = chr(code) if 32 <= code < 0x80 else _character(code)
+            character = chr(code) if 32 <= code < 0x80 else character_of(code)
             if character == " ":
                 spaced = True
                 continue
@@ -251,7 +234,8 @@ class _PageReader:
             else:
                 left, right, top, bottom = self._turn(box.left, box.right, box.bottom, box.top)
             # a mark over a letter takes no room of its own, nor does a letter of a broken font
-            right, bottom = max(right, left + 0.01), max(bottom, top + 0.01)
+            if right <= left or bottom <= top:
+                right, bottom = max(right, left + 0.01), max(bottom, top + 0.01)
             if (
                 run is not None
                 and top == run.top
@@ -267,14 +251,16 @@ class _PageReader:
                 runs.append(run)
                 turned += abs(math.sin(raw.FPDFText_GetCharAngle(text, at))) > 0.2 and upright
             spaced, before = False, at
-        kept: list[Word] = []
-        for run in in_one_direction(runs):
+        return list(self._kept(in_one_direction(runs))), turned > len(runs) / 2
+
+    def _kept(self, runs: list[Word]) -> Iterator[Word]:
+        """Yield what stands on the page; what stands beside it is noted."""
+        for run in runs:
             run.text = with_scripts(run.text)
             if self._is_on_page(run.left, run.top):
-                kept.append(run)
+                yield run
             else:
                 self.outside.append(run.text)
-        return kept, turned > len(runs) / 2
 
     def annotations(self, document: Any, form: Any) -> Annotations:
         """Return what lies over the page, not yet read."""
@@ -287,7 +273,7 @@ class _PageReader:
             code = raw.FPDFText_GetUnicode(text, at)
             if code > 32 and raw.FPDFText_GetLooseCharBox(text, at, box):
                 edges = self._turn(box.left, box.right, box.bottom, box.top)
-                yield Letter(_character(code), *edges)
+                yield Letter(character_of(code), *edges)
 
     def rules(self) -> list[Stroke]:
         """Return the level and upright lines: strokes, and boxes so thin that they are lines."""
@@ -384,11 +370,9 @@ class _PageReader:
                 return left - self._left, right - self._left, self._top - top, self._top - bottom
 
 
-def _character(code: int) -> str:
-    """Return what a code stands for, a space for every kind of it."""
-    if code <= 32 and code != 2:
-        return " "
-    return chr(code).translate(_LIGATURES) if code <= 0x10FFFF else "\ufffd"
+def _plain(text: Any) -> str:
+    said: str = text.get_text_range()
+    return said.replace("\r\n", "\n").translate(CHARACTERS)
 
 
 def _thin(left: float, right: float, top: float, bottom: float) -> Stroke:
