@@ -1,6 +1,7 @@
 """PDFs as they really are: ligatures, cut words, right-to-left text, forms, raised digits, lines on every page."""
 
 import io
+import os
 import struct
 import zipfile
 from collections.abc import Callable
@@ -10,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from ingest.extract import Extract, own_error
+from ingest.extract import Extract, ParseFailure, own_error
 from ingest.parse.dispatch import parse
 from ingest.parse.pdf import pdf as pdf_module
-from ingest.parse.pdf.lines import Vocabulary, joined
+from ingest.parse.pdf.lines import Vocabulary, joined, unbroken
 from ingest.parse.pdf.page import LOWERED, RAISED, Row, with_scripts
 from tests.ingest.limits import limits
 from tests.ingest.test_parse_pdf import drawn, lines, page_text
@@ -131,6 +132,12 @@ def test_hyphens_at_line_ends(before: str, after: str, right: str) -> None:
     assert joined(before, after, words) == right
 
 
+def test_plain_text_of_a_page_has_whole_words_too() -> None:
+    raw = "The fire extin\u2010guishers of the depart\u2010\nment, a self\u2010employed clerk, re\u2010"
+    words = Vocabulary([raw])
+    assert unbroken(raw, words) == "The fire extinguishers of the department, a self-employed clerk, re-"
+
+
 def test_document_that_cuts_no_words_keeps_its_hyphens() -> None:
     raw = "The share based award and class action.\nA share-\nbased award, a class-\naction suit."
     words = Vocabulary([raw])
@@ -166,11 +173,27 @@ HEBREW = dict(zip("abcdefghijklmnopqrstuv", "אבגדהוזחטיכלמנסעפ�
         ("dcba", "אבגד"),
         (".fe 24 dc ba", "אב גד 24 הו."),
         ("fe 1,250.50 dcba", "אבגד 1,250.50 הו"),
+        ("fe (dc) ba", "אב (גד) הו"),
+        ("fe )dc( ba", "אב (גד) הו"),
+        ("dcb (a", "א) בגד"),
     ],
 )
 def test_lines_from_right_to_left(printed: str, right: str) -> None:
     data = with_unicode(lambda canvas: lines(canvas, [printed], x=200), HEBREW)
     assert read(data).text == right
+
+
+def test_arabic_ligature_of_two_letters_keeps_their_order() -> None:
+    meaning = {"a": "ا", "W": "لا", "b": "س", "c": "م"}  # al-salam, drawn from the left
+    data = with_unicode(lambda canvas: lines(canvas, ["cWba"], x=200), meaning)
+    assert read(data).text.replace("\u0644\u0627", "لا") == "اسلام"
+
+
+def test_header_of_a_table_that_each_page_repeats_is_no_running_head() -> None:
+    extract = read(ruled([["Part", "Store", "Price"], *rows_from(1, 150)], repeat=1))
+    for number in range(1, len(extract.pages) + 1):
+        assert page_text(extract, number).startswith("| Part | Store | Price |")
+    assert not extract.left_out
 
 
 def test_word_from_right_to_left_in_a_line_from_left_to_right() -> None:
@@ -520,6 +543,28 @@ def test_damage_is_not_ours() -> None:
         lambda: b"\xff".decode("utf-8"),
     ]
     assert [own_error(raised(each)) for each in damage] == [""] * len(damage)
+
+
+@pytest.mark.parametrize(
+    ("action", "reason", "said"),
+    [
+        (lambda: Row([]).left, "crashed", "for an error of its own (IndexError in ingest.parse.pdf.page:"),
+        (lambda: zipfile.ZipFile(io.BytesIO(b"no zip")), "corrupt", "The file is damaged"),
+    ],
+)
+def test_worker_blames_the_file_only_for_damage(
+    action: Callable[[], object], reason: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from ingest.confined import worker
+
+    monkeypatch.setattr(worker, "parse", lambda *_, **__: action())
+    (tmp_path / "a.txt").write_text("text")
+    request = worker._Request({"name": "a.txt"}, [os.open(tmp_path / "a.txt", os.O_RDONLY)])
+    outcome = worker._outcome(request, limits(), {})
+    assert isinstance(outcome, ParseFailure)
+    assert outcome.reason == reason
+    assert said in outcome.message
+    assert ("damaged" in outcome.message) == (reason == "corrupt")
 
 
 # ---- real files

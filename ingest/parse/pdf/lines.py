@@ -12,6 +12,11 @@ from vectorstore.language.marks import ENUMERATOR, PRINTED_BULLET
 
 PieceKind: TypeAlias = Literal["text", "item"]
 
+_HEADS_PART = re.compile(
+    r"(?:part|chapter|item|section|article|note|annex|teil|kapitel|abschnitt|§)\s+(?:\d{1,4}[a-z]?|[ivx]{1,5})\b(?!,|\s+of\b)",
+    re.I,
+)
+"""What a numbered part's heading begins with: it does not go on a heading above it."""
 _STEP = re.compile(r"(\d{1,2}) (?=[A-Z][^\d]{2})")
 _BULLET = re.compile(rf"{PRINTED_BULLET}\s*(?=\S)|(?=(?!\(?[A-Z#]){ENUMERATOR}\s+\S)")
 _SOFT: Final = "\u00ad"
@@ -142,6 +147,9 @@ def _is_step(line: Row, pieces: list[Piece]) -> bool:
 
 def _goes_on(piece: Piece, line: Row, *, gap: float, right: float) -> bool:
     above = piece.lines[-1]
+    is_aside = line.text.startswith("(") and line.text.endswith(")")  # "(in millions)" under a title
+    if line.bold and above.bold and (is_aside or _HEADS_PART.match(line.text)):
+        return False
     if gap > _GAP * line.size or abs(line.size - above.size) > _SAME_SIZE * above.size:
         return False
     ends = above.text.rstrip().endswith((".", ":", "!", "?"))
@@ -202,7 +210,7 @@ def joined(text: str, line: str, words: Vocabulary) -> str:
         return line
     if text[-1] == _SOFT:
         return text[:-1] + line
-    cut = _CUT.search(text)
+    cut = _CUT.search(text, max(len(text) - _REACH, 0))
     if cut is None:
         return f"{text} {line}"
     after = _WORD.match(line)
@@ -213,14 +221,14 @@ def joined(text: str, line: str, words: Vocabulary) -> str:
 
 def unbroken(text: str, words: Vocabulary) -> str:
     """Return PDFium's plain text with the words whole that it cut at line ends."""
-    parts = text.split(CUT)
-    whole = parts[0]
-    for part in parts[1:]:
-        # only the end counts: a long text is not searched again for each cut
-        whole = (
-            whole[:-_REACH] + joined(whole[-_REACH:] + CUT, part.lstrip(), words) if part.strip() else whole
-        )
-    return whole
+    first, *rest = text.split(CUT)
+    pieces = [first]
+    for part in rest:
+        # only the end of what goes before counts: a long text is not searched again for each cut
+        before = pieces[-1]
+        pieces[-1] = before[:-_REACH]
+        pieces.append(joined(before[-_REACH:] + CUT, part.lstrip(), words))
+    return "".join(pieces)
 
 
 def is_bulleted(text: str) -> bool:

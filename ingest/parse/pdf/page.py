@@ -156,7 +156,23 @@ class Row:
         return " ".join(run.text for run in reversed(self.runs))
 
 
+_BRACKET = re.compile(r"[()\[\]{}]")
+_MIRROR: Final = str.maketrans("()[]{}", ")(][}{")
+"""Brackets of right-to-left lines are drawn turned round, and some files name what is drawn."""
 _RIGHT_TO_LEFT: Final = re.compile("[\u0590-\u08ff\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc]")
+
+
+def _unmatched(text: str) -> int:
+    """Count the brackets without their other half, of whatever kind."""
+    open_, unmatched = 0, 0
+    for bracket in _BRACKET.findall(text):
+        if bracket in "([{":
+            open_ += 1
+        elif open_:
+            open_ -= 1
+        else:
+            unmatched += 1
+    return unmatched + open_
 
 
 def is_right_to_left(text: str) -> bool:
@@ -307,6 +323,11 @@ def goes_on(
     overlap = min(run.bottom, bottom) - max(run.top, top)
     if overlap <= 0.25 * size:
         return False
+    if (
+        character == "ل" and left == run.left and run.text[-1] in "اأإآ"
+    ):  # a ligature, which PDFium turned round
+        run.text = f"{run.text[:-1]}ل{run.text[-1]}"
+        return True
     gap, mark = left - run.right, _set_apart(run, top, bottom)
     last = run.text[-2:-1]
     after = last in (RAISED, LOWERED)
@@ -322,15 +343,15 @@ def goes_on(
         run.text = "".join(RAISED + each for each in run.text) + " " * (gap > 0) + character
         run.top, run.bottom, run.right = top, bottom, right
         return True
+    if is_right_to_left(character) and -GAP * size <= run.left - right <= GAP * size:
+        run.text += " " + character if run.left - right > _SPACE * size else character
+        run.left = min(run.left, left)
+        return True
     # the letters of a ligature share its box; PDFium knows what is one word
     is_near = right == run.right or (-1.2 if not spaced else -0.5) * size <= gap <= GAP * size
     if is_near and right >= run.right - size:
         run.text += " " + character if spaced else character
         run.right = max(run.right, right)
-        return True
-    if is_right_to_left(character) and -GAP * size <= run.left - right <= GAP * size:
-        run.text += " " + character if spaced else character
-        run.left = min(run.left, left)
         return True
     return False
 
@@ -366,4 +387,8 @@ def in_one_direction(runs: list[Word]) -> list[Word]:
                 before.left, before.right = min(before.left, run.left), max(before.right, run.right)
                 continue
         joined.append(run)
+    for run in joined:
+        turned = run.text.translate(_MIRROR)
+        if turned != run.text and is_right_to_left(run.text) and _unmatched(turned) < _unmatched(run.text):
+            run.text = turned
     return joined

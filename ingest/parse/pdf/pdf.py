@@ -1,4 +1,4 @@
-"""PDF: pages in reading order, headings, lists, tables; running heads out, cut words whole."""
+"""PDF: pages in reading order, headings, lists, tables; running heads once, cut words whole."""
 
 import re
 from collections import Counter

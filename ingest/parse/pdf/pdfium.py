@@ -124,6 +124,8 @@ class PdfiumDocument:
         page = self._pdf[index]
         try:
             return _plain(page.get_textpage())
+        except self._error:
+            return ""
         finally:
             page.close()
 

@@ -71,7 +71,7 @@ def keep_once(pages: list[PdfPage], writer: ExtractWriter) -> None:
 
 def _apart(edge: _Edge, page: PdfPage, is_running: Callable[[Row, PdfPage], bool]) -> list[Row]:
     """Return the running ones of the rows from an edge inwards: up to the first that is none, parted from the text."""
-    found = list(takewhile(lambda row: is_running(row, page), edge.rows))
+    found = list(takewhile(lambda row: is_running(row, page) and not _is_ruled(row, page), edge.rows))
     inwards = [*edge.rows, *filter(None, [edge.inner])]
     while found and len(found) < len(inwards) and not _is_outer(found[-1], page):
         row, inner = found[-1], inwards[len(found)]
@@ -79,6 +79,18 @@ def _apart(edge: _Edge, page: PdfPage, is_running: Callable[[Row, PdfPage], bool
             break
         found.pop()
     return found
+
+
+def _is_ruled(row: Row, page: PdfPage) -> bool:
+    """Say whether cells stand between drawn lines: the header of a table, which each of its pages repeats."""
+    near = 3 * row.size
+    lines = [
+        rule.top
+        for rule in (page.rules if len(row.runs) > 1 else ())
+        if rule.top == rule.bottom and rule.left < row.right and rule.right > row.left
+    ]
+    above = any(row.middle - near < line < row.middle for line in lines)
+    return above and any(row.middle < line < row.middle + near for line in lines)
 
 
 def _usual_offsets(edges: list[tuple[PdfPage, list[Row]]]) -> frozenset[int]:

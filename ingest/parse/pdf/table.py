@@ -150,7 +150,7 @@ def _with_headings_above(table: FoundTable, rows: list[Row], *, floor: int) -> F
 def _is_over(row: Row, below: Row, columns: list[Column]) -> bool:
     if below.top - row.bottom >= 0.9 * row.size or row.size > 1.1 * below.size:
         return False
-    if len(row.text) > _LONGEST_ABOVE or row.text.rstrip().endswith((".", ":", ",")):
+    if len(row.text) > _LONGEST_ABOVE or row.text.rstrip().endswith((".", ":", ";")):
         return False
     return row.left >= columns[1].left - 2 * row.size and row.right <= columns[-1].right + 2 * row.size
 
@@ -159,6 +159,10 @@ def _covered(run: Word, runs: list[Word], under: list[_Over], columns: list[Colu
     """Return the columns of the most headings below that a run is centred over, none of its neighbours among them."""
     middle = (run.left + run.right) / 2
     others = [(other.left + other.right) / 2 for other in runs if other is not run]
+    for over in under:  # a word over one heading, which it begins
+        is_same = abs(middle - (over.left + over.right) / 2) < _CENTRED * run.size
+        if is_same and run.right - run.left <= over.right - over.left + run.size / 2:
+            return over.columns
     for count in range(len(under), 0, -1):
         for first in range(len(under) - count + 1):
             left, right = under[first].left, under[first + count - 1].right
