@@ -144,6 +144,13 @@ def test_table_is_cut_between_rows_and_repeats_its_header() -> None:
     assert sum(chunk.text.count("item") for chunk in chunks) == 30
 
 
+def test_header_that_holds_nothing_is_not_repeated() -> None:
+    rows = [f"| item {i} | {i} EUR |" for i in range(30)]
+    table = "\n".join(["|  |  |", "| --- | --- |", *rows])
+    chunks = cut(extract(("heading", "# Prices", 1), ("table", table)))
+    assert [chunk.context for chunk in chunks[1:]] == ["Handbook > Prices"] * (len(chunks) - 1)
+
+
 def test_header_wider_than_a_chunk_leaves_room_for_rows() -> None:
     header = "| " + " | ".join(f"column number {i}" for i in range(60)) + " |"
     row = "| " + " | ".join(str(i) for i in range(60)) + " |"

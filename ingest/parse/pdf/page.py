@@ -275,6 +275,7 @@ _BASE = re.compile(
     r"(?:(?<![\d,.$€£¥])\d{1,2}|(?<!\w)[a-zA-Zα-ω]|[)\]]|(?<!\w)(?:[kcdmnµμ]m|mi|ft|in|yd|kg|mg|mol|ha|sec|min|ml|dl|cl|rad|px)"
     r"|m(?:et(?:er|re)s?)|feet|inch(?:es)?|miles?|yards?)\Z"
 )
+_LONE = re.compile(r"(?<!\w)[A-Za-z\d]\Z")
 _BASE_REACH: Final = 20
 
 
@@ -302,7 +303,7 @@ def _script(match: re.Match[str]) -> str:
         return "^" + raised.replace("−", "-").replace("–", "-")
     if _NOTE.fullmatch(raised):
         return f" [{raised}]".lstrip("" if before[-1:].strip() else " ")
-    if len(raised) == 1 and raised.isalpha() and re.search(r"(?<!\w)[A-Za-z\d]\Z", before):
+    if len(raised) == 1 and raised.isalpha() and _LONE.search(before):
         return "^" + raised
     return raised
 
