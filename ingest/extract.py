@@ -1,9 +1,11 @@
 """What a parser hands back: the document's plain text and the blocks that structure it, or why it cannot."""
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from traceback import walk_tb
 from typing import Final, Literal, TypeAlias
 
 from vectorstore.types import MetadataValue, Span
@@ -178,3 +180,51 @@ class Unparsable(Exception):
         self.reason: FailureReason = reason
         self.message = message
         self.unread = unread
+
+
+_OWN: Final = frozenset({"app", "eval", "footnote", "ingest", "prompts", "vectorstore"})
+_READERS: Final = frozenset(
+    {
+        "binascii",
+        "codecs",
+        "csv",
+        "email",
+        "encodings",
+        "gzip",
+        "html",
+        "json",
+        "lzma",
+        "mailbox",
+        "plistlib",
+        "quopri",
+    }
+    | {"struct", "tarfile", "xml", "zipfile", "zlib"}
+)
+"""The parts of Python that read files, as libraries do; other parts fail for what we give them."""
+
+
+def own_error(error: BaseException) -> str:
+    """Return the error and its place (`IndexError in ingest.parse.plain:12`) where our code broke; empty where it met damage.
+
+    An error of a library's own kind, or one that a library or a reader of Python's raised, tells of the file; so does
+    text that cannot be decoded. What breaks in our own lines is ours, whatever the file holds.
+    """
+    kind = type(error).__module__.partition(".")[0]
+    if (
+        isinstance(error, UnicodeError | EOFError)
+        or kind in _READERS
+        or not (kind in _OWN or _is_python(kind))
+    ):
+        return ""
+    for frame, line in reversed(list(walk_tb(error.__traceback__))):
+        module = str(frame.f_globals.get("__name__", ""))
+        root = module.partition(".")[0]
+        if root in _OWN or root == "__main__":
+            return f"{type(error).__name__} in {module}:{line}"
+        if root in _READERS or not _is_python(root):
+            return ""
+    return ""
+
+
+def _is_python(module: str) -> bool:
+    return module == "builtins" or module in sys.stdlib_module_names

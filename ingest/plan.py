@@ -22,7 +22,7 @@ from ingest.sources.side_cars import SideCars
 from vectorstore.errors import BadInput, FootnoteError
 from vectorstore.types import both
 
-VERSIONS = (CHUNKER, "parse-5")
+VERSIONS = (CHUNKER, "parse-6")
 """Both change whenever the same file would give another text or other chunks."""
 _SLASH = re.compile("/")
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ingest.confined.confine import confine, cpu_allowance
-from ingest.extract import Extract, Limits, OcrPages, ParseFailure, Unparsable
+from ingest.extract import Extract, Limits, OcrPages, ParseFailure, Unparsable, own_error
 from ingest.parcel import READY, pack, pack_members
 from ingest.parse.dispatch import Members, members_of, parse
 from ingest.parse.image import drawn, image_type
-from ingest.parse.pdf.pdfium import layout_of, picture_of
+from ingest.parse.pdf.place import layout_of, picture_of
 from ingest.picture import Layout, Picture, Place, pack_layout, pack_picture
 from vectorstore.plugins import PlugIn
 
@@ -92,6 +92,10 @@ def _outcome(
         return ParseFailure("corrupt", "The file is nested too deeply to be read.")
     # the edge: a parser may raise anything on a damaged file, and it must cost this file only
     except Exception as error:  # noqa: BLE001
+        if place := own_error(error):
+            return ParseFailure(
+                "crashed", f"Footnote broke on the file, for an error of its own ({place}); report it."
+            )
         return ParseFailure(
             "corrupt",
             f"The file is damaged or not what its type says ({type(error).__name__}); open it and save it again.",

@@ -227,5 +227,7 @@ def _word_start(text: str, wanted: int, *, floor: int) -> int:
 def _table_header(table: str) -> str:
     """Return a Markdown table's header row, empty if it has none or nothing stands in it."""
     header, _, rest = table.partition("\n")
+    if not header.strip("| "):
+        return ""
     rule = rest.partition("\n")[0].strip()
     return header if rule and set(rule) <= set("|-: ") and header.strip("| ") else ""

@@ -21,6 +21,8 @@ from vectorstore.models.embed import Embedder
 from vectorstore.types import Chunk, Document, Span, chunk_id
 
 _UNWRAPPED = 160
+_MOST_HEADINGS = 3
+"""In a row of equal rank, before a section begins: a company's name over a statement's, and no table of contents."""
 _LINE = re.compile(r"[^\n]++")
 
 
@@ -54,10 +56,11 @@ def _section(blocks: Sequence[Block]) -> Section:
 
 
 def _begins_section(block: Block, gathered: Sequence[Block]) -> bool:
-    """Say whether a block leaves the section: headings that follow one another downwards stay together."""
+    """Say whether a block leaves the section: headings with nothing between them open one together, up to a few."""
     last = gathered[-1]
     if block.kind == "heading":
-        return last.kind != "heading" or block.level <= last.level
+        alone = len(gathered) if all(each.kind == "heading" for each in gathered) else 0
+        return not alone or (block.level <= last.level and alone >= _MOST_HEADINGS)
     return last.kind != "heading" and block.headings != last.headings
 
 
@@ -121,7 +124,7 @@ def _walk_back(came_from: Sequence[int]) -> list[tuple[int, int]]:
     return ranges[::-1]
 
 
-CHUNKER = "structure-5"
+CHUNKER = "structure-6"
 """Changes whenever the same text would give other chunks; part of every document's digest."""
 
 

@@ -70,9 +70,12 @@ def test_headings_that_follow_one_another_downwards_stay_with_their_text() -> No
     assert chunks[0].context == "Handbook"
 
 
-def test_empty_section_is_not_glued_to_the_next_one() -> None:
+def test_headings_with_nothing_between_them_open_one_section_up_to_a_few() -> None:
     chunks = cut(extract(("heading", "# A", 1), ("heading", "# B", 1), ("paragraph", "Text.")))
-    assert [chunk.text for chunk in chunks] == ["# A", "# B\n\nText."]
+    assert [(chunk.text, chunk.headings) for chunk in chunks] == [("# A\n\n# B\n\nText.", ("B",))]
+    contents = [("heading", f"# {letter}", 1) for letter in "ABCDEFG"]
+    chunks = cut(extract(*contents, ("paragraph", "Text.")))
+    assert [chunk.text for chunk in chunks] == ["# A\n\n# B\n\n# C", "# D\n\n# E\n\n# F", "# G\n\nText."]
 
 
 def test_context_is_title_and_heading_path_without_what_the_text_says_itself() -> None:
@@ -139,6 +142,13 @@ def test_table_is_cut_between_rows_and_repeats_its_header() -> None:
         assert chunk.context == "Handbook > Prices\n| Thing | Price |"
         assert all(line in rows for line in chunk.text.splitlines())
     assert sum(chunk.text.count("item") for chunk in chunks) == 30
+
+
+def test_header_that_holds_nothing_is_not_repeated() -> None:
+    rows = [f"| item {i} | {i} EUR |" for i in range(30)]
+    table = "\n".join(["|  |  |", "| --- | --- |", *rows])
+    chunks = cut(extract(("heading", "# Prices", 1), ("table", table)))
+    assert [chunk.context for chunk in chunks[1:]] == ["Handbook > Prices"] * (len(chunks) - 1)
 
 
 def test_each_cell_of_a_row_wider_than_a_chunk_stands_under_its_header_and_beside_the_first_cell() -> None:

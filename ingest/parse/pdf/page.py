@@ -1,15 +1,19 @@
 """A PDF page as its reader sees it: words with their boxes, and the lines drawn between them."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from vectorstore.language.marks import ENUMERATOR, PRINTED_BULLET
 
 
 @dataclass(slots=True)
 class Word:
     """A run of text on one line. Points from the page's upper left corner; `size` is the line's height.
 
-    `cells` makes it a whole ruled table instead, found before the lines were read.
+    `cells` makes it a whole ruled table instead, found before the lines were read, with its columns' edges; it is
+    bold where its first row alone is.
     """
 
     text: str
@@ -19,6 +23,7 @@ class Word:
     bottom: float
     bold: bool = False
     cells: list[list[str]] | None = None
+    columns: tuple[tuple[float, float], ...] = ()
 
     @property
     def size(self) -> float:
@@ -29,6 +34,16 @@ class Word:
     def middle(self) -> float:
         """The height on the page at which the word stands."""
         return (self.top + self.bottom) / 2
+
+
+class Letter(NamedTuple):
+    """A character with its edges, in points from the page's upper left corner."""
+
+    text: str
+    left: float
+    right: float
+    top: float
+    bottom: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +70,32 @@ class PdfPage:
     is_damaged: bool = False
     is_empty: bool = False
     """Whether nothing at all is drawn on it."""
-    layer: str = ""
-    """Its text as PDFium gives it, untouched."""
+    raw: str = ""
+    """Its text as PDFium gives it, without layout; a hyphen at a line's end is `CUT`."""
+    outside: str = ""
+    """What stands beyond its edges, where nobody sees it."""
+    unnamed: int = 0
+    """How many of its characters the file draws without saying which they are."""
+    notes: "Notes | None" = None
+    foot: list["Row"] = field(default_factory=list)
+    """Lines at its foot that are said once for all pages."""
+    error: str = ""
+    """The error of ours that kept its layout from being read, and where."""
 
     @property
     def is_unread(self) -> bool:
         """Whether it shows something and has no text."""
         return not (self.words or self.plain.strip() or self.is_damaged or self.is_empty)
+
+
+@dataclass(slots=True)
+class Notes:
+    """What lies over a page: comments, addresses of links, files, and what the file hides of its form."""
+
+    comments: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
 
 
 class OutlineEntry(NamedTuple):
@@ -99,6 +133,11 @@ class Row:
         return max(run.bottom for run in self.runs)
 
     @property
+    def middle(self) -> float:
+        """The height on the page at which it stands."""
+        return (self.top + self.bottom) / 2
+
+    @property
     def size(self) -> float:
         """The size of its longest run."""
         return max(self.runs, key=lambda run: run.right - run.left).size
@@ -110,8 +149,36 @@ class Row:
 
     @property
     def text(self) -> str:
-        """All of it on one line."""
-        return " ".join(run.text for run in self.runs)
+        """All of it on one line, in the order in which it is read."""
+        text = " ".join(run.text for run in self.runs)
+        if text.isascii() or len(self.runs) < 2 or not is_right_to_left(text):
+            return text
+        return " ".join(run.text for run in reversed(self.runs))
+
+
+_BRACKET = re.compile(r"[()\[\]{}]")
+_MIRROR: Final = str.maketrans("()[]{}", ")(][}{")
+"""Brackets of right-to-left lines are drawn turned round, and some files name what is drawn."""
+_RIGHT_TO_LEFT: Final = re.compile("[\u0590-\u08ff\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc]")
+
+
+def _unmatched(text: str) -> int:
+    """Count the brackets without their other half, of whatever kind."""
+    open_, unmatched = 0, 0
+    for bracket in _BRACKET.findall(text):
+        if bracket in "([{":
+            open_ += 1
+        elif open_:
+            open_ -= 1
+        else:
+            unmatched += 1
+    return unmatched + open_
+
+
+def is_right_to_left(text: str) -> bool:
+    """Say whether most letters of a text run from right to left."""
+    letters = len(_RIGHT_TO_LEFT.findall(text))
+    return letters > 0 and 2 * letters >= sum(map(str.isalpha, text))
 
 
 def rows_of(runs: Sequence[Word]) -> list[Row]:
@@ -130,3 +197,199 @@ def rows_of(runs: Sequence[Word]) -> list[Row]:
     for row in rows:
         row.runs.sort(key=lambda run: run.left)
     return rows
+
+
+_GLUED_BEFORE: Final = re.compile(r"[$€£¥(]{1,2}|US\$|[-–—]?\$")
+_LAST_SIGN: Final = re.compile(r"\A(.*\S)\s++([$€£¥])\Z")
+_TWO_SUMS: Final = re.compile(r"\A(\(?[\d,.]++\)?(?: ?%)?) ++([$€£¥] ?\(?[\d,.]++\)?)\Z")
+_GLUED_AFTER: Final = re.compile(r"[)%]{1,2}|pts?|bps|x|\)\s*%")
+_BULLET: Final = re.compile(rf"{PRINTED_BULLET}|{ENUMERATOR}")
+
+
+def joined_row(row: Row) -> Row:
+    """Return the row with currency and percent signs joined to their numbers, bullets to their text."""
+    runs: list[Word] = []
+    parts = [part for run in row.runs for part in _parted(run)]
+    for run in parts:
+        before = runs[-1] if runs else None
+        if before is None:
+            runs.append(run)
+        elif _GLUED_BEFORE.fullmatch(before.text):
+            # a number stands where its digits stand: its sign may hang far to the left
+            runs[-1] = _joined(before, run, left=run.left)
+        elif _GLUED_AFTER.fullmatch(run.text) or (
+            len(runs) == 1 and len(parts) == 2 and _BULLET.fullmatch(before.text)
+        ):
+            runs[-1] = _joined(before, run, left=before.left)
+        else:
+            runs.append(run)
+    return Row(runs)
+
+
+def _parted(run: Word) -> list[Word]:
+    """Part "12 % $" and "2,466 $ 2": a currency sign belongs to the number behind it."""
+    match = _LAST_SIGN.fullmatch(run.text) or _TWO_SUMS.fullmatch(run.text)
+    if not match:
+        return [run]
+    at = run.right - (run.right - run.left) * len(match[2]) / len(run.text)
+    return [
+        Word(match[1], run.left, at - 1, run.top, run.bottom, run.bold),
+        Word(match[2], at, run.right, run.top, run.bottom, run.bold),
+    ]
+
+
+def _joined(before: Word, run: Word, *, left: float) -> Word:
+    space = "" if _GLUED_AFTER.fullmatch(run.text) and run.text != "%" else " "
+    text = before.text + space + run.text
+    if _BULLET.fullmatch(before.text):  # bullets come from fonts of their own, in any size
+        return Word(text, left, run.right, run.top, run.bottom, run.bold)
+    top, bottom = min(before.top, run.top), max(before.bottom, run.bottom)
+    return Word(text, left, run.right, top, bottom, before.bold and run.bold)
+
+
+RAISED, LOWERED = "\ufdd0", "\ufdd1"
+"""Stand before a character that is set higher or lower than its line; noncharacters, which no text holds."""
+CUT: Final = "\u2010"
+"""The hyphen that a line ends in, as PDFium marks it."""
+CHARACTERS: Final = str.maketrans(
+    {
+        "ﬀ": "ff",
+        "ﬁ": "fi",
+        "ﬂ": "fl",
+        "ﬃ": "ffi",
+        "ﬄ": "ffl",
+        "ﬅ": "st",
+        "ﬆ": "st",
+        "\x02": CUT,
+        "\ufffe": CUT,
+        **dict.fromkeys(
+            "\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u202f\u205f\u3000", " "
+        ),
+    }
+)
+"""How characters of fonts are written."""
+_SCRIPTS = re.compile(r"(?:\ufdd0.)++(?: (?=[.,;:!?)\]]))?|\ufdd1", re.DOTALL)
+_NOTE = re.compile(r"\d{1,2}(?:, ?\d{1,2})*+")
+_POWER = re.compile(r"[-+−–]?\d{1,3}")
+_BASE = re.compile(
+    r"(?:(?<![\d,.$€£¥])\d{1,2}|(?<!\w)[a-zA-Zα-ω]|[)\]]|(?<!\w)(?:[kcdmnµμ]m|mi|ft|in|yd|kg|mg|mol|ha|sec|min|ml|dl|cl|rad|px)"
+    r"|m(?:et(?:er|re)s?)|feet|inch(?:es)?|miles?|yards?)\Z"
+)
+_LONE = re.compile(r"(?<!\w)[A-Za-z\d]\Z")
+_BASE_REACH: Final = 20
+
+
+def character_of(code: int) -> str:
+    """Return what a code stands for, a space for every kind of it."""
+    if code <= 32 and code != 2:
+        return " "
+    return chr(code).translate(CHARACTERS) if code <= 0x10FFFF else "\ufffd"
+
+
+def with_scripts(text: str) -> str:
+    """Write raised characters so that they keep their meaning: `10^3`, `euro [1]`, `2nd`; lowered ones as they are."""
+    if RAISED not in text and LOWERED not in text:
+        return text
+    return _SCRIPTS.sub(_script, text)
+
+
+def _script(match: re.Match[str]) -> str:
+    raised = match[0][1::2].strip()
+    if not raised:
+        return ""
+    before = match.string[max(match.start() - _BASE_REACH, 0) : match.start()].replace(LOWERED, "")
+    is_power = _POWER.fullmatch(raised)
+    if is_power and (_BASE.search(before) or not raised[0].isdigit()) and before[-1:].strip():
+        return "^" + raised.replace("−", "-").replace("–", "-")
+    if _NOTE.fullmatch(raised):
+        return f" [{raised}]".lstrip("" if before[-1:].strip() else " ")
+    if len(raised) == 1 and raised.isalpha() and _LONE.search(before):
+        return "^" + raised
+    return raised
+
+
+GAP: Final = 0.75
+"""Of the size: a wider gap parts two runs of a line."""
+_SPACE: Final = 0.13
+_SMALL: Final = 0.82
+_UNEVEN: Final = 1e-4
+"""Moves a line that has raised characters, so that those that follow are looked at one by one."""
+
+
+def goes_on(
+    run: Word, character: str, left: float, right: float, top: float, bottom: float, *, spaced: bool
+) -> bool:
+    """Put a character to the run whose line it goes on without a wide gap; say whether it does."""
+    size = min(run.size, bottom - top)
+    overlap = min(run.bottom, bottom) - max(run.top, top)
+    if overlap <= 0.25 * size:
+        return False
+    if (
+        character == "ل" and left == run.left and run.text[-1] in "اأإآ"
+    ):  # a ligature, which PDFium turned round
+        run.text = f"{run.text[:-1]}ل{run.text[-1]}"
+        return True
+    gap, mark = left - run.right, _set_apart(run, top, bottom)
+    last = run.text[-2:-1]
+    after = last in (RAISED, LOWERED)
+    if (mark or after) and -size <= gap <= GAP * run.size:
+        parted = mark != last if mark and after else not mark and gap > _SPACE * run.size
+        run.text += (" " if parted and not mark else "") + mark + character
+        run.right = max(run.right, right)
+        run.top -= _UNEVEN
+        return True
+    if overlap <= 0.4 * size:
+        return False
+    if _begins_raised(run, top, bottom) and gap <= GAP * (bottom - top):
+        run.text = "".join(RAISED + each for each in run.text) + " " * (gap > 0) + character
+        run.top, run.bottom, run.right = top, bottom, right
+        return True
+    if is_right_to_left(character) and -GAP * size <= run.left - right <= GAP * size:
+        run.text += " " + character if run.left - right > _SPACE * size else character
+        run.left = min(run.left, left)
+        return True
+    # the letters of a ligature share its box; PDFium knows what is one word
+    is_near = right == run.right or (-1.2 if not spaced else -0.5) * size <= gap <= GAP * size
+    if is_near and right >= run.right - size:
+        run.text += " " + character if spaced else character
+        run.right = max(run.right, right)
+        return True
+    return False
+
+
+def _set_apart(run: Word, top: float, bottom: float) -> str:
+    """Return the mark of a character that is set smaller and higher than its run, or lower; empty for none."""
+    if bottom - top > _SMALL * run.size:
+        return ""
+    if bottom < run.bottom - 0.15 * run.size:
+        return RAISED
+    return LOWERED if top > run.top + 0.25 * run.size and bottom > run.bottom - 0.05 * run.size else ""
+
+
+def _begins_raised(run: Word, top: float, bottom: float) -> bool:
+    """Say whether the run so far is a raised mark before a character of this height."""
+    size = bottom - top
+    return len(run.text) <= 3 and run.size <= _SMALL * size and run.bottom < bottom - 0.15 * size
+
+
+def in_one_direction(runs: list[Word]) -> list[Word]:
+    """Join the pieces of right-to-left lines: PDFium gives them in the order in which they are read."""
+    if not any(not run.text.isascii() and is_right_to_left(run.text) for run in runs):
+        return runs
+    joined: list[Word] = []
+    for run in runs:
+        before = joined[-1] if joined else None
+        if before is not None and (is_right_to_left(before.text) or is_right_to_left(run.text)):
+            gap = max(before.left - run.right, run.left - before.right)
+            overlap = min(before.bottom, run.bottom) - max(before.top, run.top)
+            size = min(before.size, run.size)
+            if overlap > 0.4 * size and -size < gap <= GAP * size:
+                before.text += " " * (gap > _SPACE * size) + run.text
+                before.left, before.right = min(before.left, run.left), max(before.right, run.right)
+                continue
+        joined.append(run)
+    for run in joined:
+        turned = run.text.translate(_MIRROR)
+        if turned != run.text and is_right_to_left(run.text) and _unmatched(turned) < _unmatched(run.text):
+            run.text = turned
+    return joined

@@ -1,23 +1,30 @@
-"""PDF: pages in reading order, headings, lists, tables; running heads out, cut words whole."""
+"""PDF: pages in reading order, headings, lists, tables; running heads once, cut words whole."""
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from io import BytesIO
 from itertools import groupby
-from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Final, NamedTuple, TypeAlias
 
-from ingest.extract import Extract, Limits, OcrPages, RawFile, Unparsable
+from ingest.extract import Extract, Limits, RawFile, Unparsable, own_error
 from ingest.parse.metadata import parse_date
-from ingest.parse.pdf.columns import reading_order
-from ingest.parse.pdf.grid import with_grids
-from ingest.parse.pdf.lines import Piece, is_bulleted, item_text, joined_text, pieces_of, vocabulary
-from ingest.parse.pdf.page import OutlineEntry, PdfPage, Row
+from ingest.parse.pdf.lines import (
+    Piece,
+    Vocabulary,
+    is_bulleted,
+    item_text,
+    joined_text,
+    pieces_of,
+    reading_order,
+    unbroken,
+    usual_gap,
+)
+from ingest.parse.pdf.page import CUT, OutlineEntry, PdfPage, Row
 from ingest.parse.pdf.pdfium import PdfiumDocument
-from ingest.parse.pdf.running import remove_running
-from ingest.parse.pdf.table import find_tables
+from ingest.parse.pdf.running import PageTable, gone_on, is_between, keep_once
+from ingest.parse.pdf.table import find_tables, with_grids
+from ingest.parse.pdf.unread import PypdfDocument, named, take_ocr
 from ingest.parse.plain import write_plain
 from ingest.parse.writer import ExtractWriter
 from vectorstore.types import MetadataValue
@@ -94,122 +101,14 @@ def _plain(text: str) -> str:
     return _SPACE.sub(" ", text.lower()).strip()
 
 
-_DAMAGED: Final = "The PDF is damaged; open it and save it again."
-
-
-class PypdfDocument:
-    """An open PDF. A context manager.
-
-    Raises:
-        Unparsable: protected by a password, or damaged beyond what pypdf repairs.
-
-    """
-
-    def __init__(self, data: bytes) -> None:
-        from pypdf import PdfReader
-        from pypdf.errors import PyPdfError
-
-        try:
-            self._reader: Any = PdfReader(BytesIO(data), strict=False)
-            if self._reader.is_encrypted and not self._reader.decrypt(""):
-                raise Unparsable("encrypted", "The PDF is protected by a password; save it without one.")
-            self._count = len(self._reader.pages)
-        # pypdf meets damage with many kinds of error; 51 of 2,000 mutated files raised one that is not its own
-        except (
-            PyPdfError,
-            ArithmeticError,
-            AttributeError,
-            LookupError,
-            TypeError,
-            ValueError,
-            NotImplementedError,
-        ) as error:
-            raise Unparsable("corrupt", _DAMAGED) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._reader.close()
-
-    def __len__(self) -> int:
-        return self._count
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """What the document says about itself, where given."""
-        return {str(key).lstrip("/"): str(value) for key, value in (self._reader.metadata or {}).items()}
-
-    def outline(self) -> list[OutlineEntry]:
-        """Return no bookmarks: in a damaged file they lead anywhere."""
-        return []
-
-    def pages(self) -> Iterator[PdfPage]:
-        """Read the pages one after the other."""
-        for number in range(1, self._count + 1):
-            page = self._reader.pages[number - 1]
-            yield PdfPage(number, 0.0, 0.0, words=[], rules=[], plain=page.extract_text())
-
-
-_OFF = "OCR is off (FOOTNOTE_OCR=true reads them)"
-_NO_WORDS = "OCR found no words"
-
-
-def take_ocr(pages: list[PdfPage], ocr: OcrPages | None, writer: ExtractWriter) -> tuple[int, ...]:
-    """Put the texts on their pages, note what is still unread, and return the numbers of the pages read.
-
-    Raises:
-        Unparsable: no page has any text ("no_text").
-
-    """
-    unread = [page for page in pages if page.is_unread]
-    for page in unread:
-        page.plain = ocr.texts.get(page.number, "").replace("\f", "\n") if ocr else ""
-    read = tuple(page.number for page in unread if not page.is_unread)
-    why = {page.number: _reason(page.number, ocr) for page in unread if page.is_unread}
-    if pages and not any(page.words or page.plain.strip() for page in pages):
-        reasons = "; ".join(dict.fromkeys(why.values()))
-        raise Unparsable(
-            "no_text",
-            f"No page of the PDF has a text layer (a scan?); {reasons}."
-            if why
-            else "The pages of the PDF are empty; there is nothing to read.",
-            unread=tuple(why),
-        )
-    if read:
-        writer.finding(f"{_named(read)} {'was' if len(read) == 1 else 'were'} read by OCR.")
-    for reason, numbers in groupby(
-        sorted(why, key=lambda number: (why[number], number)), key=why.__getitem__
-    ):
-        named = list(numbers)
-        writer.finding(f"{_named(named)} {'has' if len(named) == 1 else 'have'} no text layer; {reason}.")
-    return read
-
-
-def _reason(page: int, ocr: OcrPages | None) -> str:
-    return _OFF if ocr is None else ocr.failed.get(page, _NO_WORDS)
-
-
-def _named(numbers: Iterable[int]) -> str:
-    """Return `Page 3`, or `Pages 1–3, 7`."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    said = ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
-    return f"Page {said}" if sum(map(len, runs)) == 1 else f"Pages {said}"
-
-
 _FILE_NAME = re.compile(
     r"^(?:microsoft (?:word|powerpoint|excel) - )|\.(?:docx?|pptx?|xlsx?|pdf|html?|indd|tex|dvi)$", re.I
 )
 _UNTITLED = re.compile(r"^(?:untitled|unspecified|document\d*|print|about:blank|slide \d+|layout \d+)$", re.I)
 _WORD = re.compile(r"[^\W\d_]{3}")
 _MAX_LISTED = 12
+_LEAST_MISSING, _MOST_MISSING = 200, 0.15
+_ENDS = (".", "!", "?", ":", ";", "…", "。")
 
 
 class _Content(NamedTuple):
@@ -222,17 +121,24 @@ def parse(source: RawFile, limits: Limits) -> Extract:
     """Read a PDF."""
     writer = ExtractWriter(limits)
     try:
-        pages, outline, metadata = _read(PdfiumDocument(source.data, max_chars=limits.max_text_chars), limits)
+        document = PdfiumDocument(source.data, max_chars=limits.max_text_chars)
+        pages, outline, metadata = _read(document, limits, writer)
     except Unparsable as failure:
         if failure.reason != "corrupt":
             raise
-        pages, outline, metadata = _read(PypdfDocument(source.data), limits)
+        pages, outline, metadata = _read(PypdfDocument(source.data), limits, writer)
         writer.finding("The PDF is damaged; its text was recovered without its layout.")
     _report_damaged(pages, writer)
     by_ocr = take_ocr(pages, source.ocr, writer)
     unread = tuple(page.number for page in pages if page.is_unread)
-    remove_running(pages)
+    try:
+        keep_once(pages, writer)
+    # the edge of a step that only tidies up
+    except Exception as error:  # noqa: BLE001
+        place = own_error(error) or type(error).__name__
+        writer.finding(f"Running heads were left in place for an error in Footnote ({place}); report it.")
     _Pages(pages, outline, writer).write()
+    _report(pages, writer)
     labels = [page.label for page in pages]
     finished = writer.finish(
         source.media_type,
@@ -241,11 +147,11 @@ def parse(source: RawFile, limits: Limits) -> Extract:
         metadata=_kept(metadata),
         page_labels=labels if any(labels) and labels != [str(page.number) for page in pages] else (),
     )
-    layer = tuple(page.layer for page in pages) if any(page.layer for page in pages) else ()
-    return replace(finished, by_ocr=by_ocr, unread=unread, layer=layer)
+    layer = tuple(page.raw.replace(f"{CUT}\n", "").replace(CUT, "") for page in pages)
+    return replace(finished, by_ocr=by_ocr, unread=unread, layer=layer if any(layer) else ())
 
 
-def _read(document: PdfiumDocument | PypdfDocument, limits: Limits) -> _Content:
+def _read(document: PdfiumDocument | PypdfDocument, limits: Limits, writer: ExtractWriter) -> _Content:
     with document:
         if len(document) > limits.max_pages:
             raise Unparsable("too_large", f"The PDF has more than {limits.max_pages} pages; split it.")
@@ -258,6 +164,16 @@ def _read(document: PdfiumDocument | PypdfDocument, limits: Limits) -> _Content:
                     "too_large", f"The PDF has more than {limits.max_text_chars:,} characters; split it."
                 )
             pages.append(page)
+        if document.is_dynamic_form:
+            writer.finding(
+                "The form is drawn by a program (XFA) that is not run; print it to a PDF to have it read."
+            )
+        files = [*document.files, *(name for page in pages if page.notes for name in page.notes.files)]
+        if files:
+            shown = ", ".join(name or "one without a name" for name in files[:_MAX_LISTED])
+            writer.finding(
+                f"The PDF holds {len(files)} attached file{'s' * (len(files) > 1)}, not read: {shown}."
+            )
         return _Content(pages, document.outline(), document.metadata)
 
 
@@ -267,6 +183,26 @@ def _report_damaged(pages: list[PdfPage], writer: ExtractWriter) -> None:
         raise Unparsable("corrupt", "No page of the PDF can be read; open it and save it again.")
     for page in damaged[:_MAX_LISTED]:
         writer.finding(f"Page {page.number} is damaged; it was left out.")
+
+
+def _report(pages: list[PdfPage], writer: ExtractWriter) -> None:
+    """Say what of the pages is not in the text, and why."""
+    unnamed = [page for page in pages if page.unnamed]
+    if unnamed:
+        count = sum(page.unnamed for page in unnamed)
+        writer.finding(
+            f"{named(page.number for page in unnamed)}: the file does not say which letters {count} of its signs are; "
+            "words may lack them."
+        )
+    for page in pages:
+        place = f"page {page.number}"
+        writer.leave_out("beyond the page's edge", page.outside, place)
+        for text in page.notes.hidden if page.notes else ():
+            writer.leave_out("hidden notes", text, place)
+    for page in [page for page in pages if page.error][:_MAX_LISTED]:
+        writer.finding(
+            f"Page {page.number} could not be read for an error in Footnote ({page.error}); its plain text was taken. Report it."
+        )
 
 
 def _title(title: str) -> str:
@@ -280,6 +216,19 @@ def _kept(metadata: dict[str, str]) -> dict[str, MetadataValue]:
     return {name: metadata[key][:1_000] for key, name in names.items() if metadata.get(key, "").strip()}
 
 
+_PARAGRAPH, _ITEM_OF_LIST = 0, -1
+
+
+class _Text(NamedTuple):
+    """A heading with its level, a paragraph or a list's item."""
+
+    level: int
+    text: str
+
+
+_Part: TypeAlias = _Text | PageTable
+
+
 class _Pages:
     """Writes the pages' content, knowing the whole document: its text size, outline and vocabulary."""
 
@@ -287,53 +236,108 @@ class _Pages:
         self._pages = pages
         self._writer = writer
         self._headings = Headings(pages, outline)
-        self._words = vocabulary(run.text for page in pages for run in page.words)
-        self._items: list[str] = []
+        self._words = Vocabulary(page.raw for page in pages)
+        self._gap = 0.0
+        """Between two lines of the page that is being read."""
+        self._last: PageTable | None = None
+        """The table that the page before ended with."""
 
     def write(self) -> None:
         """Write every page."""
         for page in self._pages:
             self._writer.start_page()
+            try:
+                parts = [] if page.plain else self._read(page)
+                if not page.plain and not _agrees(parts, page):
+                    page.plain = page.raw
+                    self._writer.finding(
+                        f"Page {page.number} was read without its layout, which tore words apart."
+                    )
+            except (Unparsable, MemoryError):
+                raise
+            # the edge of a page: a mistake of ours costs its layout, not the document
+            except Exception as error:  # noqa: BLE001
+                page.error, page.plain = own_error(error) or type(error).__name__, page.raw
             if page.plain:
-                write_plain(page.plain, self._writer)
-                continue
-            for stretch in reading_order(with_grids(page)):
-                self._stretch(stretch, page)
-            self._end_list()
+                self._last = None
+                write_plain(unbroken(page.plain, self._words), self._writer)
+            else:
+                self._write(parts)
+            for text in page.notes.comments if page.notes else ():
+                self._writer.paragraph(text)
+            for address in page.notes.links if page.notes else ():
+                self._writer.link(address)
 
-    def _stretch(self, rows: list[Row], page: PdfPage) -> None:
+    def _read(self, page: PdfPage) -> list[_Part]:
+        stretches = reading_order(with_grids(page, self._words))
+        self._gap = usual_gap(stretches)
+        parts: list[_Part] = [part for stretch in stretches for part in self._stretch(stretch, page)]
+        tables = [at for at, part in enumerate(parts) if isinstance(part, PageTable)][:1]
+        for at in tables:
+            table = parts[at]
+            if self._last and isinstance(table, PageTable) and all(map(_is_between, parts[:at])):
+                parts[at] = gone_on(self._last, table)
+        last = parts[-1] if parts else None
+        self._last = last if isinstance(last, PageTable) else None
+        foot = [_Text(_PARAGRAPH, joined_text([row], self._words)) for row in page.foot]
+        is_open = isinstance(last, _Text) and last.text[-1:] not in _ENDS
+        return [*foot, *parts] if is_open else [*parts, *foot]
+
+    def _stretch(self, rows: list[Row], page: PdfPage) -> Iterator[_Part]:
         for part in _parts(rows):
-            if part[0].runs[0].cells is not None:
-                self._end_list()
-                self._writer.table(part[0].runs[0].cells)
+            drawn = part[0].runs[0]
+            if drawn.cells is not None:
+                yield PageTable(drawn.cells, drawn.columns, is_drawn=True, is_headed=drawn.bold)
                 continue
             at = 0
             for table in find_tables(part, width=page.width):
-                self._text(part[at : table.start], page)
-                self._end_list()
-                self._writer.table(table.cells)
+                yield from self._text(part[at : table.start], page)
+                columns = [(column.left, column.right) for column in table.columns]
+                yield PageTable(table.cells, columns, is_drawn=False, is_headed=any(table.cells[0]))
                 at = table.end
-            self._text(part[at:], page)
+            yield from self._text(part[at:], page)
 
-    def _text(self, rows: list[Row], page: PdfPage) -> None:
-        for piece in pieces_of(rows) if rows else ():
-            self._piece(piece, page)
+    def _text(self, rows: list[Row], page: PdfPage) -> Iterator[_Part]:
+        for piece in pieces_of(rows, usual=self._gap) if rows else ():
+            text = joined_text(piece.lines, self._words)
+            level = 0 if is_bulleted(text) else self._headings.level(piece, text, page=page.number)
+            if not level and piece.kind == "item":
+                yield _Text(_ITEM_OF_LIST, item_text(text))
+            elif text:
+                yield _Text(level, text)
 
-    def _piece(self, piece: Piece, page: PdfPage) -> None:
-        text = joined_text(piece.lines, self._words)
-        level = 0 if is_bulleted(text) else self._headings.level(piece, text, page=page.number)
-        if level:
-            self._end_list()
-            self._writer.heading(text, level)
-        elif piece.kind == "item":
-            self._items.append(item_text(text))
-        else:
-            self._end_list()
-            self._writer.paragraph(text)
+    def _write(self, parts: list[_Part]) -> None:
+        for is_list, group in groupby(parts, key=_is_item):
+            if is_list:
+                self._writer.block("list", "\n".join(part.text for part in group if isinstance(part, _Text)))
+                continue
+            for part in group:
+                if isinstance(part, PageTable):
+                    self._writer.table(part.cells)
+                elif part.level:
+                    self._writer.heading(part.text, part.level)
+                else:
+                    self._writer.paragraph(part.text)
 
-    def _end_list(self) -> None:
-        self._writer.block("list", "\n".join(self._items))
-        self._items = []
+
+def _is_item(part: _Part) -> bool:
+    return isinstance(part, _Text) and part.level == _ITEM_OF_LIST
+
+
+def _is_between(part: _Part) -> bool:
+    return isinstance(part, _Text) and is_between(part.text)
+
+
+def _agrees(parts: list[_Part], page: PdfPage) -> bool:
+    """Say whether the words that PDFium finds on a page are in its parts, but for few."""
+    wanted = Counter(_SPACE.split(page.raw.replace(CUT, "")))
+    texts = (
+        part.text if isinstance(part, _Text) else " ".join(cell for row in part.cells for cell in row)
+        for part in parts
+    )
+    wanted.subtract(_SPACE.split(" ".join(texts)))
+    missing = sum(len(token) * count for token, count in wanted.items() if count > 0)
+    return missing <= max(_LEAST_MISSING, _MOST_MISSING * len(page.raw))
 
 
 def _parts(rows: list[Row]) -> Iterator[list[Row]]:

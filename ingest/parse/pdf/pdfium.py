@@ -1,33 +1,30 @@
-"""pypdfium2 behind our own words: pages with words and boxes, outline, metadata; how a page looks, for the viewer."""
+"""pypdfium2 behind our own words: pages with words and boxes, outline, metadata, pictures of pages."""
 
 import ctypes
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Final, Self
 
-from ingest.extract import Limits, Unparsable
-from ingest.parse.pdf.page import OutlineEntry, PdfPage, Stroke, Word
-from ingest.parse.pdf.place import Letter, edges_of
-from ingest.picture import MAX_PIXELS, OCR_DPI, OCR_PIXELS, Box, Layout, Picture, Place
+from ingest.extract import Unparsable, own_error
+from ingest.parse.pdf.forms import Annotations, with_values
+from ingest.parse.pdf.page import (
+    CHARACTERS,
+    GAP,
+    Letter,
+    OutlineEntry,
+    PdfPage,
+    Stroke,
+    Word,
+    character_of,
+    goes_on,
+    in_one_direction,
+    with_scripts,
+)
 
 _ENCRYPTED: Final = 4  # FPDF_ERR_PASSWORD
-_GAP: Final = 0.75  # of the size: a wider gap parts two runs of a line
 _BOLD = re.compile(r"bold|black|heavy|semibold|demi(?!ght)", re.I)
-_LIGATURES: Final = str.maketrans(
-    {
-        "ﬀ": "ff",
-        "ﬁ": "fi",
-        "ﬂ": "fl",
-        "ﬃ": "ffi",
-        "ﬄ": "ffl",
-        "ﬅ": "st",
-        "ﬆ": "st",
-        "\x02": "\u00ad",
-        "\ufffe": "\u00ad",
-    }
-)
 _MAX_THICKNESS: Final = 3.0
 _MAX_RULES: Final = 4_000
 _MAX_NESTING: Final = 3
@@ -87,11 +84,50 @@ class PdfiumDocument:
 
     def pages(self) -> Iterator[PdfPage]:
         """Read the pages one after the other."""
+        form = self._form()
         for index in range(len(self._pdf)):
             try:
-                yield self._page(index)
+                yield self._page(index, form)
             except self._error:
                 yield PdfPage(index + 1, 0.0, 0.0, words=[], rules=[], is_damaged=True)
+            except (Unparsable, MemoryError):
+                raise
+            # the edge of a page: a mistake of ours costs its layout, not the document
+            except Exception as error:  # noqa: BLE001
+                place = own_error(error) or type(error).__name__
+                yield PdfPage(index + 1, 0.0, 0.0, [], [], plain=self._plain(index), error=place)
+
+    @property
+    def files(self) -> list[str]:
+        """The names of the files that lie in it."""
+        names: list[str] = []
+        for at in range(self._pdf.count_attachments()):
+            try:
+                names.append(self._pdf.get_attachment(at).get_name())
+            except self._error:
+                names.append("")
+        return names
+
+    @property
+    def is_dynamic_form(self) -> bool:
+        """Whether its pages are drawn by a program (XFA) that PDFium does not run."""
+        return bool(self._pdf.get_formtype() == self._raw.FORMTYPE_XFA_FULL)
+
+    def _form(self) -> Any:  # Any: PDFium's handle, None without fields
+        try:
+            self._pdf.init_forms()
+        except self._error:
+            return None
+        return self._pdf.formenv.raw if self._pdf.formenv else None
+
+    def _plain(self, index: int) -> str:
+        page = self._pdf[index]
+        try:
+            return _plain(page.get_textpage())
+        except self._error:
+            return ""
+        finally:
+            page.close()
 
     def sizes(self) -> list[tuple[float, float]]:
         """Return each page's width and height as it is shown, in points."""
@@ -128,7 +164,7 @@ class PdfiumDocument:
         finally:
             page.close()
 
-    def _page(self, index: int) -> PdfPage:
+    def _page(self, index: int, form: Any) -> PdfPage:
         page = self._pdf[index]
         text = page.get_textpage()
         try:
@@ -139,18 +175,23 @@ class PdfiumDocument:
             width, height = page.get_size()
             reader = _PageReader(self._raw, page, text)
             words, turned = reader.words()
-            layer = text.get_text_range()
-            plain = layer if turned else ""
+            raw = _plain(text)
+            rules = [] if turned else reader.rules()
+            values, notes = reader.annotations(self._pdf.raw, form).read()
+            is_empty = not (values or self._raw.FPDFPage_CountObjects(page.raw))
             return PdfPage(
                 number=index + 1,
                 width=width,
                 height=height,
-                words=[] if turned else words,
-                rules=[] if turned else reader.rules(),
+                words=[] if turned else with_values(words, values, rules),
+                rules=rules,
                 label=self._pdf.get_page_label(index) or "",
-                plain=plain.replace("\r\n", "\n").translate(_LIGATURES),
-                is_empty=not self._raw.FPDFPage_CountObjects(page.raw),
-                layer=layer,
+                plain="\n".join([raw, *(value.said for value in values)]) if turned else "",
+                is_empty=is_empty,
+                raw=raw,
+                outside=" ".join(reader.outside),
+                unnamed=reader.unnamed,
+                notes=notes,
             )
         finally:
             text.close()
@@ -168,6 +209,8 @@ class _PageReader:
         self._rotation: int = page.get_rotation()
         self._font_name = ctypes.create_string_buffer(128)
         self._flags = ctypes.c_int()
+        self.outside: list[str] = []
+        self.unnamed = 0
 
     def words(self) -> tuple[list[Word], bool]:
         """Return the page's runs of words, and whether most of its text is turned."""
@@ -180,7 +223,11 @@ class _PageReader:
         upright, x0, y1 = self._rotation == 0, self._left, self._top
         for at in range(raw.FPDFText_CountChars(text)):
             code = unicode_of(text, at)
-            if (code <= 32 and code != 2) or code == 0xA0:
+            if code == 0:
+                self.unnamed += 1
+                continue
+            character = chr(code) if 32 <= code < 0x80 else character_of(code)
+            if character == " ":
                 spaced = True
                 continue
             box_of(text, at, box)
@@ -188,25 +235,38 @@ class _PageReader:
                 left, right, top, bottom = box.left - x0, box.right - x0, y1 - box.top, y1 - box.bottom
             else:
                 left, right, top, bottom = self._turn(box.left, box.right, box.bottom, box.top)
+            # a mark over a letter takes no room of its own, nor does a letter of a broken font
             if right <= left or bottom <= top:
-                spaced = True
-                continue
-            character = chr(code) if code < 0x80 and code != 2 else _character(code)
-            same_line = run is not None and top == run.top and bottom == run.bottom
-            if run is not None and (
-                (same_line and 0 <= left - run.right <= _GAP * (bottom - top))
-                or _continues(run, left, right, top=top, bottom=bottom)
+                right, bottom = max(right, left + 0.01), max(bottom, top + 0.01)
+            if (
+                run is not None
+                and top == run.top
+                and bottom == run.bottom
+                and 0 <= left - run.right <= GAP * (bottom - top)
             ):
                 run.text += " " + character if spaced else character
-                run.right = max(run.right, right)
-            else:
+                run.right = right
+            elif run is None or not goes_on(run, character, left, right, top, bottom, spaced=spaced):
                 if run is not None and run.bold:  # bold is what begins and ends so
                     run.bold = self._is_bold(before)
                 run = Word(character, left, right, top, bottom, self._is_bold(at))
                 runs.append(run)
                 turned += abs(math.sin(raw.FPDFText_GetCharAngle(text, at))) > 0.2 and upright
             spaced, before = False, at
-        return [run for run in runs if self._is_on_page(run.left, run.top)], turned > len(runs) / 2
+        return list(self._kept(in_one_direction(runs))), turned > len(runs) / 2
+
+    def _kept(self, runs: list[Word]) -> Iterator[Word]:
+        """Yield what stands on the page; what stands beside it is noted."""
+        for run in runs:
+            run.text = with_scripts(run.text)
+            if self._is_on_page(run.left, run.top):
+                yield run
+            else:
+                self.outside.append(run.text)
+
+    def annotations(self, document: Any, form: Any) -> Annotations:
+        """Return what lies over the page, not yet read."""
+        return Annotations(self._raw, document, self._page, form, self._turn)
 
     def letters(self, most: int) -> Iterator[Letter]:
         """Yield the characters that are more than space."""
@@ -215,7 +275,7 @@ class _PageReader:
             code = raw.FPDFText_GetUnicode(text, at)
             if code > 32 and raw.FPDFText_GetLooseCharBox(text, at, box):
                 edges = self._turn(box.left, box.right, box.bottom, box.top)
-                yield Letter(_character(code), *edges)
+                yield Letter(character_of(code), *edges)
 
     def rules(self) -> list[Stroke]:
         """Return the level and upright lines: strokes, and boxes so thin that they are lines."""
@@ -312,8 +372,9 @@ class _PageReader:
                 return left - self._left, right - self._left, self._top - top, self._top - bottom
 
 
-def _character(code: int) -> str:
-    return chr(code).translate(_LIGATURES) if code <= 0x10FFFF else "\ufffd"
+def _plain(text: Any) -> str:
+    said: str = text.get_text_range()
+    return said.replace("\r\n", "\n").translate(CHARACTERS)
 
 
 def _thin(left: float, right: float, top: float, bottom: float) -> Stroke:
@@ -322,55 +383,3 @@ def _thin(left: float, right: float, top: float, bottom: float) -> Stroke:
         return Stroke(left, right, middle, middle)
     middle = (left + right) / 2
     return Stroke(middle, middle, top, bottom)
-
-
-def _continues(run: Word, left: float, right: float, *, top: float, bottom: float) -> bool:
-    """Say whether a character at this place goes on the run's line, without a wide gap."""
-    size = min(run.size, bottom - top)
-    overlap = min(run.bottom, bottom) - max(run.top, top)
-    return (
-        overlap > 0.4 * size and -0.5 * size <= left - run.right <= _GAP * size and right >= run.right - size
-    )
-
-
-def layout_of(data: bytes, places: Sequence[Place], limits: Limits) -> Layout:
-    """Return the pages' sizes and the boxes of the places; a place that is not found has none.
-
-    Raises:
-        Unparsable: no PDF, or one that PDFium cannot read.
-
-    """
-    with PdfiumDocument(data, max_chars=limits.max_text_chars) as document:
-        _check_pages(len(document), limits)
-        letters: dict[int, list[Letter]] = {}
-        boxes: list[Box] = []
-        for place in places:
-            if not 1 <= place.page <= len(document):
-                continue
-            if place.page not in letters:
-                letters[place.page] = document.letters(place.page)
-            found = edges_of(place.text, letters[place.page], nth=place.nth)
-            boxes += (Box(place.page, *edges) for edges in found)
-        return Layout(tuple(document.sizes()), tuple(boxes))
-
-
-def picture_of(data: bytes, page: int, limits: Limits, *, width: int | None) -> Picture:
-    """Draw a page (from 1), `width` pixels wide or as wide as the limit on pixels allows; for OCR if None.
-
-    Raises:
-        Unparsable: no PDF, one that PDFium cannot read, or no such page.
-
-    """
-    with PdfiumDocument(data, max_chars=limits.max_text_chars) as document:
-        _check_pages(len(document), limits)
-        if not 1 <= page <= len(document):
-            raise Unparsable("unreadable", f"The document has no page {page}.")
-        if width is None:
-            width = round(document.width(page) * OCR_DPI / 72)
-            return Picture(*document.draw(page, width=width, most=OCR_PIXELS))
-        return Picture(*document.draw(page, width=width, most=MAX_PIXELS))
-
-
-def _check_pages(pages: int, limits: Limits) -> None:
-    if pages > limits.max_pages:
-        raise Unparsable("too_large", f"The PDF has more than {limits.max_pages} pages; split it.")

@@ -1,10 +1,12 @@
 """Tables on a PDF page: by the lines that are drawn, else by columns that numbers and short texts form."""
 
 import re
+from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final, NamedTuple
 
-from ingest.parse.pdf.page import Row, Word
-from vectorstore.language.marks import ENUMERATOR, PRINTED_BULLET
+from ingest.parse.pdf.lines import Vocabulary, joined_text
+from ingest.parse.pdf.page import PdfPage, Row, Stroke, Word, joined_row, rows_of
 
 
 class Column(NamedTuple):
@@ -69,19 +71,18 @@ def _overlapped(run: Word, columns: list[Column]) -> list[int]:
     return middles or [column_of(run, columns)]
 
 
-_GLUED_BEFORE: Final = re.compile(r"[$€£¥(]{1,2}|US\$|[-–—]?\$")
-_LAST_SIGN: Final = re.compile(r"\A(.*\S)\s++([$€£¥])\Z")
-_TWO_SUMS: Final = re.compile(r"\A(\(?[\d,.]++\)?(?: ?%)?) ++([$€£¥] ?\(?[\d,.]++\)?)\Z")
-_GLUED_AFTER: Final = re.compile(r"[)%]{1,2}|pts?|bps|x|\)\s*%")
 _VALUE: Final = re.compile(
     r"\A(?:[-–—(+]?\s*+(?:[$€£¥]\s*+)?\(?-?[\d.,]++\s*+(?:\)\s*+)?(?:%|x|pts?|bps|M|B|K)?\)?|[-–—]++|N/?[AM]|\*++|NM)\Z",
     re.I,
 )
 _YEAR: Final = re.compile(r"(?:19|20)\d\d")
-_BULLET: Final = re.compile(rf"{PRINTED_BULLET}|{ENUMERATOR}")
 _MAX_LABEL_ROWS: Final = 3
 _MAX_CELL_WORDS: Final = 14
 _MAX_HEADER_ROWS: Final = 6
+_MAX_ABOVE: Final = 2
+_LONGEST_ABOVE: Final = 60
+_FIGURES: Final = 0.6
+_CENTRED: Final = 0.7
 
 
 class FoundTable(NamedTuple):
@@ -90,6 +91,7 @@ class FoundTable(NamedTuple):
     start: int
     end: int
     cells: list[list[str]]
+    columns: list[Column]
 
 
 def find_tables(rows: list[Row], *, width: float) -> list[FoundTable]:
@@ -106,50 +108,68 @@ def find_tables(rows: list[Row], *, width: float) -> list[FoundTable]:
         if found is None:
             at += 1
         else:
+            found = _with_headings_above(found, joined, floor=tables[-1].end if tables else 0)
             tables.append(found)
             at = found.end
     return tables
 
 
-def joined_row(row: Row) -> Row:
-    """Return the row with currency and percent signs joined to their numbers, bullets to their text."""
-    runs: list[Word] = []
-    parts = [part for run in row.runs for part in _parted(run)]
-    for run in parts:
-        before = runs[-1] if runs else None
-        if before is None:
-            runs.append(run)
-        elif _GLUED_BEFORE.fullmatch(before.text):
-            # a number stands where its digits stand: its sign may hang far to the left
-            runs[-1] = _joined(before, run, left=run.left)
-        elif _GLUED_AFTER.fullmatch(run.text) or (
-            len(runs) == 1 and len(parts) == 2 and _BULLET.fullmatch(before.text)
-        ):
-            runs[-1] = _joined(before, run, left=before.left)
-        else:
-            runs.append(run)
-    return Row(runs)
+class _Over(NamedTuple):
+    """A heading on the page, and the columns that it stands over."""
+
+    left: float
+    right: float
+    columns: list[int]
 
 
-def _parted(run: Word) -> list[Word]:
-    """Part "12 % $" and "2,466 $ 2": a currency sign belongs to the number behind it."""
-    match = _LAST_SIGN.fullmatch(run.text) or _TWO_SUMS.fullmatch(run.text)
-    if not match:
-        return [run]
-    at = run.right - (run.right - run.left) * len(match[2]) / len(run.text)
-    return [
-        Word(match[1], run.left, at - 1, run.top, run.bottom, run.bold),
-        Word(match[2], at, run.right, run.top, run.bottom, run.bold),
+def _with_headings_above(table: FoundTable, rows: list[Row], *, floor: int) -> FoundTable:
+    """Take the lines into the header that stand close above it and over its values alone, as "Three months ended" does."""
+    header, columns, start = list(table.cells[0]), table.columns, table.start
+    values = [cell for row in table.cells[1:] for cell in row[1:] if cell]
+    if not any(header[1:]) or sum(map(is_figure, values)) < _FIGURES * len(values):
+        return table
+    under = [
+        _Over(run.left, run.right, _overlapped(run, columns))
+        for run in rows[start].runs
+        if run.right > columns[1].left or column_of(run, columns)
     ]
+    while (
+        under
+        and start > max(floor, table.start - _MAX_ABOVE)
+        and _is_over(rows[start - 1], rows[start], columns)
+    ):
+        start -= 1
+        runs = rows[start].runs
+        under = [_Over(run.left, run.right, _covered(run, runs, under, columns)) for run in runs]
+        for run, over in zip(runs, under, strict=True):
+            for at in over.columns:
+                header[at] = f"{run.text} {header[at]}".strip()
+    return table._replace(start=start, cells=[header, *table.cells[1:]])
 
 
-def _joined(before: Word, run: Word, *, left: float) -> Word:
-    space = "" if _GLUED_AFTER.fullmatch(run.text) and run.text != "%" else " "
-    text = before.text + space + run.text
-    if _BULLET.fullmatch(before.text):  # bullets come from fonts of their own, in any size
-        return Word(text, left, run.right, run.top, run.bottom, run.bold)
-    top, bottom = min(before.top, run.top), max(before.bottom, run.bottom)
-    return Word(text, left, run.right, top, bottom, before.bold and run.bold)
+def _is_over(row: Row, below: Row, columns: list[Column]) -> bool:
+    if below.top - row.bottom >= 0.9 * row.size or row.size > 1.1 * below.size:
+        return False
+    if len(row.text) > _LONGEST_ABOVE or row.text.rstrip().endswith((".", ":", ";")):
+        return False
+    return row.left >= columns[1].left - 2 * row.size and row.right <= columns[-1].right + 2 * row.size
+
+
+def _covered(run: Word, runs: list[Word], under: list[_Over], columns: list[Column]) -> list[int]:
+    """Return the columns of the most headings below that a run is centred over, none of its neighbours among them."""
+    middle = (run.left + run.right) / 2
+    others = [(other.left + other.right) / 2 for other in runs if other is not run]
+    for over in under:  # a word over one heading, which it begins
+        is_same = abs(middle - (over.left + over.right) / 2) < _CENTRED * run.size
+        if is_same and run.right - run.left <= over.right - over.left + run.size / 2:
+            return over.columns
+    for count in range(len(under), 0, -1):
+        for first in range(len(under) - count + 1):
+            left, right = under[first].left, under[first + count - 1].right
+            is_centred = abs(middle - (left + right) / 2) < _CENTRED * min(count, 3) * run.size
+            if is_centred and not any(left < other < right for other in others):
+                return [at for over in under[first : first + count] for at in over.columns]
+    return _overlapped(run, columns)
 
 
 def _table_end(rows: list[Row], start: int, *, width: float) -> int:
@@ -203,7 +223,7 @@ def _read(rows: list[Row], start: int, end: int) -> FoundTable | None:
     while body > above and not any(grid[body - 1][1:]) and grid[body][0][:1].islower():
         body -= 1  # the first line of a long label
     header = header_cells(chosen[above:body], columns)
-    return FoundTable(start + above, end, [header, *_merged(grid[body:])])
+    return FoundTable(start + above, end, [header, *_merged(grid[body:])], columns)
 
 
 def _columns(rows: list[Row]) -> list[Column]:
@@ -211,7 +231,7 @@ def _columns(rows: list[Row]) -> list[Column]:
     most = max(len(row.runs) for row in rows)
     model = [row for row in rows if len(row.runs) >= max(2, 0.7 * most)]
     # long headings may bridge two columns; figures don't
-    figures = [row for row in model if sum(_is_figure(run.text) for run in row.runs) >= 2]
+    figures = [row for row in model if sum(is_figure(run.text) for run in row.runs) >= 2]
     model = figures if len(figures) >= 2 else model
     spans = sorted((run.left, run.right) for row in model for run in row.runs)
     columns: list[Column] = []
@@ -281,9 +301,96 @@ def _goes_on(above: list[str], row: list[str]) -> bool:
 
 def _is_body(row: list[str]) -> bool:
     values = [cell for cell in row[1:] if cell]
-    return bool(row[0]) and (any(map(_is_figure, values)) or row[0].endswith(":"))
+    return bool(row[0]) and (any(map(is_figure, values)) or row[0].endswith(":"))
 
 
-def _is_figure(text: str) -> bool:
+def is_figure(text: str) -> bool:
     """Say whether a cell holds a value, not a year as headings do."""
     return bool(_VALUE.fullmatch(text)) and not _YEAR.fullmatch(text)
+
+
+_NEAR: Final = 2.5
+_MIN_FITTING: Final = 0.85
+_MIN_FILLED: Final = 0.4
+_MAX_LINES: Final = 800
+
+
+def with_grids(page: PdfPage, words: Vocabulary) -> list[Word]:
+    """Return the page's runs, those inside a drawn table replaced by one run that holds its cells."""
+    runs = page.words
+    upright = sum(rule.left == rule.right for rule in page.rules)
+    if upright < 3 or len(page.rules) - upright < 3 or len(page.rules) > _MAX_LINES:
+        return runs
+    for group in _connected([rule for rule in page.rules if _length(rule) > 4]):
+        runs = _with_grid(group, runs, words)
+    return runs
+
+
+def _with_grid(group: list[Stroke], runs: list[Word], words: Vocabulary) -> list[Word]:
+    heights = _positions(rule.top for rule in group if rule.top == rule.bottom)
+    sides = _positions(rule.left for rule in group if rule.left == rule.right)
+    if len(heights) < 3 or len(sides) < 3:
+        return runs
+    inside = [run for run in runs if _is_between(run, heights, sides)]
+    cells: dict[tuple[int, int], list[Word]] = {}
+    fitting = 0
+    for run in inside:
+        row = _slot(run.middle, heights)
+        column = _slot(run.left + _NEAR, sides)
+        fitting += run.right <= sides[column + 1] + _NEAR
+        cells.setdefault((row, column), []).append(run)
+    filled = len(cells)
+    slots = (len(heights) - 1) * (len(sides) - 1)
+    if not inside or fitting < _MIN_FITTING * len(inside) or filled < max(_MIN_FILLED * slots, 3):
+        return runs
+    grid = [
+        [joined_text(rows_of(cells.get((row, column), [])), words) for column in range(len(sides) - 1)]
+        for row in range(len(heights) - 1)
+    ]
+    bold = [
+        all(run.bold for run in cells.get((row, at), ())) for row in (0, 1) for at in range(len(sides) - 1)
+    ]
+    is_headed = all(bold[: len(sides) - 1]) and not all(bold[len(sides) - 1 :])
+    table = Word("", sides[0], sides[-1], heights[0], heights[-1], is_headed, grid, tuple(pairwise(sides)))
+    taken = {id(run) for run in inside}
+    return [*(run for run in runs if id(run) not in taken), table]
+
+
+def _length(rule: Stroke) -> float:
+    return rule.right - rule.left + rule.bottom - rule.top
+
+
+def _connected(rules: list[Stroke]) -> list[list[Stroke]]:
+    """Group the lines that touch one another, directly or through others."""
+    groups: list[list[Stroke]] = []
+    for rule in rules:
+        touching = [group for group in groups if any(_touch(rule, other) for other in group)]
+        merged = [rule, *(other for group in touching for other in group)]
+        groups = [group for group in groups if not any(group is each for each in touching)]
+        groups.append(merged)
+    return groups
+
+
+def _touch(one: Stroke, other: Stroke) -> bool:
+    return (
+        one.left <= other.right + _NEAR
+        and other.left <= one.right + _NEAR
+        and one.top <= other.bottom + _NEAR
+        and other.top <= one.bottom + _NEAR
+    )
+
+
+def _positions(values: Iterable[float]) -> list[float]:
+    kept: list[float] = []
+    for value in sorted(values):
+        if not kept or value - kept[-1] > _NEAR:
+            kept.append(value)
+    return kept
+
+
+def _is_between(run: Word, heights: list[float], sides: list[float]) -> bool:
+    return heights[0] <= run.middle <= heights[-1] and sides[0] - _NEAR <= run.left < sides[-1]
+
+
+def _slot(value: float, edges: list[float]) -> int:
+    return next((at for at in range(len(edges) - 2, -1, -1) if value >= edges[at]), 0)
