@@ -139,9 +139,9 @@ def cpu_allowance(seconds: int) -> None:
 def become_command() -> None:
     """Confine this process, and have it become a command.
 
-    Arguments as JSON: bytes of memory and seconds, files it may read, the command, and where it may write or null.
+    Arguments as JSON: bytes of memory and seconds, files it may read, where it may write or null, the command.
     """
-    (memory_bytes, seconds), readable, command, writing = (json.loads(argument) for argument in sys.argv[1:])
+    (memory_bytes, seconds), readable, writing, command = (json.loads(argument) for argument in sys.argv[1:])
     confine(memory_bytes, also=map(Path, readable), writing=Path(writing) if writing else None)
     cpu_allowance(seconds)
     os.execv(command[0], command)  # noqa: S606 - no shell, and the program's path is ours
@@ -151,7 +151,7 @@ def confined(
     command: list[str], limits: tuple[int, int], *, readable: Iterable[str], writing: str | None = None
 ) -> list[str]:
     """Return the command that confines itself to these bytes of memory and seconds, and becomes `command`."""
-    arguments = [[_CODE_ROOT, *filter(None, sys.path)], limits, list(readable), command, writing]
+    arguments = [[_CODE_ROOT, *filter(None, sys.path)], limits, list(readable), writing, command]
     return [sys.executable, "-I", "-B", "-X", "utf8", "-c", _START, *map(json.dumps, arguments)]
 
 

@@ -188,10 +188,10 @@ def test_page_that_takes_too_long_costs_only_itself(tmp_path: Path, monkeypatch:
 
 def let_shell_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start the program without confinement, which would forbid a stand-in its shell."""
-    from ingest.confined import ocr
+    from ingest.confined import confine
 
     start = "import sys, json, os; command = json.loads(sys.argv[-1]); os.execv(command[0], command)"
-    monkeypatch.setattr(ocr, "_START", start)
+    monkeypatch.setattr(confine, "_START", start)
 
 
 def test_program_that_fails_is_said_and_costs_only_its_page(

@@ -13,6 +13,9 @@ from ingest.parse.writer import ExtractWriter
 _FORMS: Final = {"1": "decimal", "a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
 _LOOKS: Final = frozenset(["display", "text-position", "text-line-through-style", "font-name", "visibility"])
 _MOST_BASES: Final = 20
+_LEVEL = re.compile(r"%(\d{1,2})%")
+_RAISING = re.compile(r"super|[1-9]\d?%")
+_SUM_ABOVE = re.compile(r"[ +−=<>-]")
 _SPACE = re.compile(r"[ \t\r\n]+")
 _CONTENTS_PAGE = re.compile(r"\t[\divxlc]+\s*\Z", re.I)
 SILENT: Final = frozenset(
@@ -114,7 +117,7 @@ class OdfStyles:
             there = levels.get(int(match[1]))
             return figure(counts.get(int(match[1]), there.start), there.form) if there and there.form else ""
 
-        return re.sub(r"%(\d{1,2})%", shown, found.template).strip() if found.form else ""
+        return _LEVEL.sub(shown, found.template).strip() if found.form else ""
 
     def _chain(self, family: str, name: str) -> list[Element]:
         chain: list[Element] = []
@@ -237,7 +240,7 @@ class OdfText:
         elif look.get("text-line-through-style", "none") != "none":
             self._writer.leave_out("struck-through text", text)
             self._writer.finding("Text that is struck through was left out.")
-        elif re.match(r"super|[1-9]\d?%", look.get("text-position", "")) and RAISED not in text:
+        elif _RAISING.match(look.get("text-position", "")) and RAISED not in text:
             said.append(f"{RAISED}{text}{RAISED_END}")
         else:
             said.append(text)
@@ -354,7 +357,7 @@ _MATH: Final[dict[tuple[str, int], Callable[..., str]]] = {
     ("msubsup", 3): lambda base, below, above: f"{base}_{grouped(below)}^{grouped(above)}",
     ("munderover", 3): lambda base, below, above: f"{base}_{grouped(below)}^{grouped(above)} ",
     ("mfrac", 2): lambda above, below: (
-        f"{grouped(above) if re.search(r'[ +−=<>-]', above) else above}/{grouped(below)}"
+        f"{grouped(above) if _SUM_ABOVE.search(above) else above}/{grouped(below)}"
     ),
     ("mroot", 2): lambda base, degree: f"{'∛' if degree == '3' else f'root_{degree} '}{grouped(base)}",
 }

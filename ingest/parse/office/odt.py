@@ -20,6 +20,7 @@ _MAX_REPEATED: Final = 100
 _MAX_DEPTH: Final = 60
 _FEW_LETTERS: Final = 12
 _CENTIMETRES: Final = {"cm": 1.0, "mm": 0.1, "in": 2.54, "pt": 2.54 / 72, "pc": 2.54 / 6}
+_LENGTH = re.compile(r"(-?\d{1,6}(?:\.\d{1,9})?)(cm|mm|in|pt|pc)")
 _RUNNING: Final = ("header", "header-first", "header-left", "footer", "footer-first", "footer-left")
 _ROW_GROUPS: Final = frozenset(["table-header-rows", "table-rows", "table-row-group"])
 
@@ -323,5 +324,5 @@ def _place(element: Element) -> Place:
 
 
 def _length(value: str) -> int:
-    match = re.fullmatch(r"(-?\d{1,6}(?:\.\d{1,9})?)(cm|mm|in|pt|pc)", value)
+    match = _LENGTH.fullmatch(value)
     return int(float(match[1]) * _CENTIMETRES[match[2]] * 360_000) if match else 0

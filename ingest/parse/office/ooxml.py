@@ -126,7 +126,9 @@ def picture_line(description: str, writer: ExtractWriter) -> str:
 
 # Equations: Office MathML to one line, as it would be typed.
 
-_ATOM = re.compile(r"-?(?:[\d.,]+|[^\W\d_]+|\w)[′']*|-?[^\W\d_](?:[_^]\w+)+|[√∛∜]\w+|\S")
+_ATOM = re.compile(r"-?(?:[\d.,]++|[^\W\d_]++|\w)[′']*+|-?[^\W\d_](?:[_^]\w++)++|[√∛∜]\w++|\S")
+_SUM_ABOVE = re.compile(r"[\s+\-−±=<>≤≥,;]")
+_SUM_BELOW = re.compile(r"[+−=/ -]")
 _ROOTS: Final = {"": "√", "2": "√", "3": "∛", "4": "∜"}
 _ACCENTS: Final = {"̂": "̂", "^": "̂", "̃": "̃", "~": "̃", "̅": "̅", "¯": "̄", "→": "⃗", "⃗": "⃗", "̇": "̇", "̈": "̈", "": "̂"}
 
@@ -163,7 +165,7 @@ def _fraction(element: Element) -> str:
     above, below = _part(element, "num"), _part(element, "den")
     if _sign(element, "fPr", "type", "bar") == "noBar":
         return f"{above} choose {below}"
-    is_product = not re.search(r"[\s+\-−±=<>≤≥,;]", above)
+    is_product = not _SUM_ABOVE.search(above)
     return f"{above if is_product else grouped(above)}/{grouped(below)}"
 
 
@@ -172,7 +174,7 @@ def _scripts(element: Element) -> str:
     below, above = below and f"_{grouped(below)}", above and f"^{grouped(above)}"
     if name_of(element) == "sPre":
         return f"{below}{above}{base}"
-    return f"{grouped(base) if re.search(r'[+−=/ -]', base) else base}{below}{above}"
+    return f"{grouped(base) if _SUM_BELOW.search(base) else base}{below}{above}"
 
 
 def _root(element: Element) -> str:
@@ -236,7 +238,7 @@ _MATH: Final[dict[str, Callable[[Element], str]]] = {
 # Charts and diagrams: the values and words behind the picture.
 
 _DATE = re.compile(r"[dmy]", re.I)
-_QUOTED = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')
+_QUOTED = re.compile(r'"[^"]{0,99}"|\[[^\]]{0,99}\]|\\.')
 
 
 def write_chart(root: Element, writer: ExtractWriter) -> None:

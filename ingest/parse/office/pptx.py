@@ -19,7 +19,8 @@ _RUNNING: Final = frozenset({"ftr", "dt", "hdr"})
 _OUTLINES: Final = frozenset({"body", "obj", "subTitle", ""})
 _FORMS: Final = {"arabic": "decimal", "alphaLc": "lowerLetter", "alphaUc": "upperLetter", "romanLc": "lowerRoman", "romanUc": "upperRoman"}  # fmt: skip
 _AROUND: Final = {"Period": "{}.", "ParenR": "{})", "ParenBoth": "({})", "Plain": "{}"}
-_AUTO = re.compile(r"(\w+?)(Period|ParenR|ParenBoth|Plain)")
+_AUTO = re.compile(r"(\w{1,20}?)(Period|ParenR|ParenBoth|Plain)")
+_MARKED = re.compile(r" {0,16}(?:- |\(?\w{1,5}[.)] )")
 _MAX_NESTING: Final = 8
 _MOST_SORTED: Final = 200
 
@@ -188,7 +189,7 @@ class _Show:
         lines = [line for line in self._lines(body, is_outline=kind in _OUTLINES) if line.strip(" -")]
         if len(lines) == 1:
             self._writer.paragraph(lines[0].strip().removeprefix("- "))
-        elif any(re.match(r" *(?:- |\(?\w{1,5}[.)] )", line) for line in lines):
+        elif any(_MARKED.match(line) for line in lines):
             self._writer.block("list", "\n".join(lines))
         else:
             self._writer.block("paragraph", "\n".join(lines))

@@ -10,7 +10,7 @@ from ingest.parse.writer import ExtractWriter
 from vectorstore.language.marks import LISTED
 
 _EDGE: Final = 60
-_TYPED = re.compile(r"\s*+(\S{1,6})\t\s*+(?=\S)")
+_TYPED = re.compile(r"\A\s*+(\S{1,6})\t\s*+(?=\S)")
 _FEW_LETTERS: Final = 12
 NUMBERED: Final = "\x02"
 """Stands where a page number was; no file can hold it."""

@@ -9,6 +9,8 @@ from ingest.parse.office.ooxml import attribute, child, name_of, symbols
 from ingest.parse.writer import ExtractWriter
 
 HEADING = re.compile(r"(?:heading|überschrift|titre|título|titolo|kop|rubrik)\s*(\d)", re.I)
+_PLACE = re.compile(r"%([1-9])")
+_PADDED = re.compile(r"\A0{1,9}1(?:,|\Z)")
 _LOOKS: Final = frozenset({"vanish", "strike", "dstrike", "vertAlign", "rFonts", "b", "position"})
 _OFF: Final = frozenset({"0", "false", "off", "none"})
 _MOST_BASES: Final = 20
@@ -154,7 +156,7 @@ class Numbering:
             form = "decimal" if level.is_legal and there.format != "none" else there.format
             return self._figure(counts.get(at, there.start), form)
 
-        return re.sub(r"%([1-9])", shown, level.text).strip()
+        return _PLACE.sub(shown, level.text).strip()
 
     def _figure(self, count: int, form: str) -> str:
         if form not in _FORMS:
@@ -230,7 +232,7 @@ class Numbering:
 
 def figure(count: int, form: str) -> str:
     """Write a count as a format of Word names it; as 1, 2, 3 when the format is not known."""
-    if form.endswith(", ...") or re.fullmatch(r"0+1(?:, .*)?", form):
+    if form.endswith(", ...") or _PADDED.match(form):
         return str(count).zfill(len(form.partition(",")[0]))
     return _FORMS.get(form, str)(count) if count > 0 or form == "none" else str(count)
 
@@ -337,6 +339,7 @@ _FORMS: Final[dict[str, Callable[[int], str]]] = {
 
 RAISED, RAISED_END = "\x0e", "\x0f"
 """Stand around what is raised until the line is whole; no XML file can hold them."""
+_RAISING = re.compile(f"[{RAISED}{RAISED_END}]")
 _ENDING = re.compile(r"(?:st|nd|rd|th|er|re|ème|e|o|º|ª)\.?", re.I)
 _EXPONENT = re.compile(r"[+\-−–]?\d{1,4}(?:[.,/]\d{1,3})?|\d?[+\-−–]|[a-zα-ω]")
 _SIGNS: Final = frozenset({"tm", "sm", "r", "c"})
@@ -344,12 +347,12 @@ _NOTE = re.compile(r"\d{1,3}(?:\s?[,–-]\s?\d{1,3})*\)?|[a-z]{1,2}\)?|[ivxlc]{1
 _NO_POWER = re.compile(r"(?:\A|[^\d.,])(?:(?:19|20)\d\d|\d{1,3}(?:,\d{3})+(?:\.\d+)?)\Z")
 _UNIT = re.compile(r"(?<![^\W\d_])(?:[^\W\d_]|[mcdknμµ]m|in|ft|yd|mi|Pa|Hz|kg|ms|hm)\Z")
 _BRACKETS = re.compile(r"\(([^()]{1,40})\)\Z")
-_SUM = re.compile(r"[\d.,]*+[^\W\d_]?(?:\s?[+\-−*/·]\s?[\d.,]*+[^\W\d_]?)++")
+_SUM = re.compile(r"\A[\d.,]{0,20}+[^\W\d_]?(?:\s?[+\-−*/·]\s?[\d.,]{0,20}+[^\W\d_]?){1,20}+\Z")
 
 
 def raised(text: str) -> str:
     """Write raised characters so that they are no digits of the number before them: `10^3`, `40 euro [1]`, `1st`."""
-    parts = re.split(f"[{RAISED}{RAISED_END}]", text.replace(RAISED_END + RAISED, ""))
+    parts = _RAISING.split(text.replace(RAISED_END + RAISED, ""))
     said = parts[0]
     for above, after in zip(parts[1::2], parts[2::2], strict=False):
         mark = _raise(said[-40:], above)

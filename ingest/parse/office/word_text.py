@@ -22,6 +22,8 @@ from ingest.parse.writer import ExtractWriter
 # Signs that no XML file can hold stand around what is decided when the paragraph is whole.
 _PAGE, _PAGE_END = "\x02", "\x03"
 _PAGES = re.compile(f"{_PAGE}([^{_PAGE}{_PAGE_END}]*){_PAGE_END}?")
+_LETTER = re.compile(r"[^\W\d_]")
+_CODE_POINT = re.compile(r"[0-9A-Fa-f]{1,4}")
 _PAGE_FIELDS: Final = frozenset({"PAGE", "NUMPAGES", "SECTIONPAGES", "PAGEREF"})
 _UNNUMBERED: Final = frozenset({"LISTNUM", "AUTONUM", "AUTONUMLGL", "AUTONUMOUT"})
 _ADDRESS = re.compile(r'HYPERLINK\s+"([^"]*)"', re.I)
@@ -168,7 +170,7 @@ class ParagraphReader:
 
     def _sign(self, element: Element, said: list[str]) -> None:
         code = attribute(element, "char")
-        if self._is_shown and re.fullmatch(r"[0-9A-Fa-f]{1,4}", code):
+        if self._is_shown and _CODE_POINT.fullmatch(code):
             said.append(symbols(chr(int(code, 16)), attribute(element, "font"), self._writer))
 
     def _link(self, element: Element, said: list[str]) -> None:
@@ -285,7 +287,7 @@ class ParagraphReader:
 
     def _without_pages(self, text: str, *, running: bool, drop: bool) -> str:
         """Return a text without page numbers; one inside a sentence of the body ("see page 7") belongs to it."""
-        if not running and not drop and re.search(r"[^\W\d_]", _PAGES.sub("", text)):
+        if not running and not drop and _LETTER.search(_PAGES.sub("", text)):
             return text.replace(_PAGE, "").replace(_PAGE_END, "")
         kept: list[str] = []
         for part in text.split("\t"):
