@@ -103,11 +103,10 @@ def ingest_command(
 ) -> None:
     """Add documents to the index: new and changed files only, unchanged ones are skipped.
 
-    Reads PDF, Word, PowerPoint, Excel, OpenDocument, RTF, HTML, Markdown, reStructuredText, EPUB, e-mail, CSV,
-    JSON, notebooks, subtitles, calendars, plain text, and what zip folders and messages hold, told apart by their
-    content. A document is known by its folder's name and its path inside the folder. Front matter, side-cars
-    (FILE.meta.yaml) and the rules tables in footnote.toml give it readers, tags, a language; a .footnoteignore
-    lists what to leave out.
+    Reads PDF, Word, PowerPoint, Excel, OpenDocument, RTF, HTML, Markdown, reStructuredText, EPUB, e-mail, CSV, JSON,
+    notebooks, subtitles, calendars, plain text, and what zip folders and messages hold. A document is known by its
+    folder's name and its path inside the folder. Front matter, side-cars (FILE.meta.yaml) and the rules tables in
+    footnote.toml give it readers, tags, a language; a .footnoteignore lists what to leave out.
     """
     paths = paths or []
     files = _files(paths, urls, source or [], watch=watch)

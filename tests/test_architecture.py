@@ -77,8 +77,10 @@ def test_no_function_outgrows_a_screen(house: House) -> None:
 
 
 def test_the_house_gets_no_more_rooms(house: House) -> None:
-    """Whoever adds a file finds one to take away."""
-    assert len(house.lines) <= 280
+    """Whoever adds a file finds one to take away; the parsers have a file for each kind of document."""
+    parsers = sum(path.startswith("ingest/parse/") for path in house.lines)
+    assert parsers <= 58
+    assert len(house.lines) - parsers <= 240
 
 
 @pytest.mark.parametrize(("package", "most"), [("app", 14), ("ingest", 18), ("vectorstore", 14), ("eval", 6)])
