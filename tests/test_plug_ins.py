@@ -36,11 +36,11 @@ ENTRIES = {
 FILES = {
     block.partition("\n")[0].removeprefix("# "): block for block in blocks("python") if block.startswith("# ")
 }
-NOTEBOOK = json.dumps(
+DRAWING = json.dumps(
     {
-        "cells": [
-            {"cell_type": "markdown", "source": ["# Turbines\n", "The rotor turns at 3,411 revolutions."]},
-            {"cell_type": "code", "source": ["speed = 3411"]},
+        "elements": [
+            {"type": "text", "text": "The rotor turns at 3,411 revolutions."},
+            {"type": "arrow", "points": [[0, 0], [40, 0]]},
         ]
     }
 )
@@ -118,17 +118,17 @@ def test_a_parser_of_the_page_reads_its_files_and_a_change_of_it_has_them_read_a
     tmp_path: Path, found: Found
 ) -> None:
     docs = write_documents(tmp_path)
-    (docs / "turbines.IPYNB").write_text(NOTEBOOK)
-    assert "docs/turbines.IPYNB" in ingested(tmp_path, "docs")["added"]
-    assert "cell_type" in found(tmp_path, "rotor")  # as JSON
+    (docs / "turbines.EXCALIDRAW").write_text(DRAWING)
+    assert "docs/turbines.EXCALIDRAW" in ingested(tmp_path, "docs")["added"]
+    assert "elements" in found(tmp_path, "rotor")  # as JSON
     site = of_the_page(tmp_path / "site", "parsers")
     report = ingested(tmp_path, "docs", PYTHONPATH=site)
-    assert (report["updated"], report["unchanged"]) == (["docs/turbines.IPYNB"], 3)
+    assert (report["updated"], report["unchanged"]) == (["docs/turbines.EXCALIDRAW"], 3)
     said = found(tmp_path, "rotor")
     assert "The rotor turns at 3,411 revolutions" in said
-    assert "cell_type" not in said
+    assert "elements" not in said
     assert ingested(tmp_path, "docs", PYTHONPATH=site)["unchanged"] == 4
-    assert ingested(tmp_path, "docs")["updated"] == ["docs/turbines.IPYNB"]
+    assert ingested(tmp_path, "docs")["updated"] == ["docs/turbines.EXCALIDRAW"]
 
 
 CONFINED = """
@@ -594,7 +594,7 @@ def test_no_folder_takes_the_addresses_of_a_source(tmp_path: Path) -> None:
 def test_doctor_lists_what_is_installed_and_names_what_is_broken(tmp_path: Path) -> None:
     site = of_the_page(tmp_path / "site", "parsers", "answerers", "metrics", "sources")
     told = footnote(tmp_path, "doctor", PYTHONPATH=site, FOOTNOTE_PORT="none").stdout
-    for name in ("parser 'ipynb'", "answerer 'opening'", "metric 'brevity'", "source 'tickets'"):
+    for name in ("parser 'excalidraw'", "answerer 'opening'", "metric 'brevity'", "source 'tickets'"):
         assert f"the {name} of example-" in told
     install(tmp_path / "site", "broken", {}, {"metrics": {"x": "absent:x"}})
     told = footnote(tmp_path, "doctor", PYTHONPATH=site, FOOTNOTE_PORT="none").stdout
