@@ -108,12 +108,17 @@ def ingest(
 
     try:
         before = _readers_before(plan, store, tenant=recipe.tenant)
-        outcomes = _prepared(plan, parse_all, recipe=recipe, embedder=embedder, before=before)
-        with read_ahead(_batches(outcomes, batch_size)) as batches, one_behind() as write:
-            for batch in batches:
-                vectors = committer.vectors(batch.documents, on_embedded=partial(tell.embedded, batch=batch))
-                tell.ready(batch)
-                write(partial(publish, batch, vectors))
+        with tempfile.TemporaryDirectory(prefix="footnote-recoded-") as folder:
+            outcomes = _prepared(
+                plan, parse_all, recipe=recipe, embedder=embedder, before=before, folder=Path(folder)
+            )
+            with read_ahead(_batches(outcomes, batch_size)) as batches, one_behind() as write:
+                for batch in batches:
+                    vectors = committer.vectors(
+                        batch.documents, on_embedded=partial(tell.embedded, batch=batch)
+                    )
+                    tell.ready(batch)
+                    write(partial(publish, batch, vectors))
         report.removed = committer.remove(plan.removals)
     except KeyboardInterrupt:
         report.interrupted = True
@@ -136,14 +141,12 @@ def _prepared(
     recipe: Recipe,
     embedder: Embedder,
     before: Mapping[str, Readers],
+    folder: Path,
 ) -> Iterator[Prepared | Failure]:
     steps = {step.source.uri: step for step in plan.steps}
-    with tempfile.TemporaryDirectory(prefix="footnote-recoded-") as folder:
-        files = (
-            (uri, _readable(step, Path(folder) / str(at))) for at, (uri, step) in enumerate(steps.items())
-        )
-        for uri, outcome in parse_all(files):
-            yield prepare(steps[uri], outcome, recipe=recipe, embedder=embedder, before=before.get(uri))
+    files = ((uri, _readable(step, folder / str(at))) for at, (uri, step) in enumerate(steps.items()))
+    for uri, outcome in parse_all(files):
+        yield prepare(steps[uri], outcome, recipe=recipe, embedder=embedder, before=before.get(uri))
 
 
 def _readable(step: Step, own: Path) -> Path:
