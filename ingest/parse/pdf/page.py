@@ -79,6 +79,8 @@ class PdfPage:
     notes: "Notes | None" = None
     foot: list["Row"] = field(default_factory=list)
     """Lines at its foot that are said once for all pages."""
+    lent: str = ""
+    """What the table of the page before has of it: the rest of a row."""
     error: str = ""
     """The error of ours that kept its layout from being read, and where."""
 

@@ -1,0 +1,386 @@
+"""Tables that drawn lines show: a grid of them, or one line below the header with others at most above and below."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import Final, NamedTuple
+
+from ingest.parse.pdf.lines import Vocabulary, joined_text
+from ingest.parse.pdf.page import PdfPage, Row, Stroke, Word, rows_of
+
+_NEAR: Final = 2.5
+_ROW_GAP: Final = 0.14
+"""Of the size: by so much more than two lines of a cell, two rows of a table stand apart."""
+_LEAST_WIDTH: Final = 0.15
+_LARGER: Final = 1.1
+_PROSE: Final = 0.4
+_USUAL_LINE_GAP: Final = 0.3
+_MAX_LEVEL: Final = 1_000
+
+
+class _Line(NamedTuple):
+    """A level line over a page, and the edges of the pieces that it is drawn in: one for each cell, in browsers."""
+
+    top: float
+    edges: tuple[float, ...]
+
+    @property
+    def left(self) -> float:
+        return self.edges[0]
+
+    @property
+    def right(self) -> float:
+        return self.edges[-1]
+
+    def is_over(self, other: "_Line") -> bool:
+        return abs(self.left - other.left) < _NEAR and abs(self.right - other.right) < _NEAR
+
+
+@dataclass(slots=True)
+class _Found:
+    """A table, the runs that are its cells, and how far below its header the first row stands."""
+
+    word: Word
+    runs: list[Word]
+    distance: float
+    bottom: _Line | None
+    first: list[str]
+
+
+class RuledTables:
+    """Finds the tables of a document that have a line below their header, page by page."""
+
+    def __init__(self, pages: Sequence[PdfPage], words: Vocabulary) -> None:
+        self._words = words
+        gaps = sorted(
+            gap / below.size
+            for page in pages
+            for above, below in pairwise(page.words)
+            if above.right - above.left > _PROSE * page.width
+            and abs(above.size - below.size) < 0.05 * below.size
+            and abs(above.left - below.left) < 2
+            and 0 <= (gap := below.top - above.bottom) < below.size
+        )
+        self._gap = gaps[len(gaps) // 2] if len(gaps) > 4 else _USUAL_LINE_GAP
+        """Between two lines of text, of its size."""
+        self._open: _Found | None = None
+
+    def take(self, page: PdfPage) -> None:
+        """Replace the runs of such tables by one run each, which holds the cells."""
+        lines = _lines(page)
+        above = -1.0
+        tables: list[_Found] = []
+        for line in lines:
+            if line.top <= above or line.right - line.left < _LEAST_WIDTH * page.width:
+                continue
+            if found := self._table(line, lines, page, floor=above):
+                tables.append(found)
+                above = max(found.word.bottom, found.bottom.top if found.bottom else 0.0)
+        if not tables:
+            self._open = None
+            return
+        taken = {id(run) for found in tables for run in found.runs}
+        rest = [run for run in page.words if id(run) not in taken]
+        top = min((run.top for run in rest), default=page.height)
+        if self._open and tables[0].word.top < top:
+            self._go_on(tables[0], page)
+        page.words = [*rest, *(found.word for found in tables if len(found.word.cells or ()) > 1)]
+        last = tables[-1]
+        self._open = last if last.bottom is None else None
+
+    def _go_on(self, table: _Found, page: PdfPage) -> None:
+        """Give the rest of a row that the page's end cut to the table of the page before, whose header is repeated."""
+        if self._open is None or not (cells := table.word.cells):
+            return
+        above = self._open
+        if not above.word.cells or cells[0] != above.word.cells[0]:
+            return
+        if cells[1][0] and table.distance > 0.75 * above.distance:
+            return
+        last = above.word.cells[-1]
+        rest = cells.pop(1)
+        above.word.cells[-1] = [f"{one} {other}".strip() for one, other in zip(last, rest, strict=True)]
+        page.lent = " ".join(filter(None, [*cells[0], *rest]))
+        table.distance = above.distance
+
+    def _table(self, rule: _Line, lines: list[_Line], page: PdfPage, *, floor: float) -> _Found | None:
+        inside = [
+            run
+            for run in page.words
+            if run.cells is None and run.left > rule.left - _NEAR and run.right < rule.right + _NEAR
+        ]
+        same = [line for line in lines if line.is_over(rule)]
+        over = max((line.top for line in same if floor <= line.top < rule.top), default=None)
+        heading = [run for run in inside if max(floor, over or 0.0) <= run.middle < rule.top]
+        header = heading if over is not None else self._close_above(heading, rule)
+        columns = _columns(rule, header)
+        if columns is None:
+            return None
+        bottom = next((line for line in same if line.top > rule.top), None)
+        below = [
+            run
+            for run in page.words
+            if run.middle > rule.top and run.right > rule.left and run.left < rule.right
+        ]
+        if bottom:
+            body = [run for run in below if run.middle < bottom.top]
+        else:
+            body, columns = self._body(rule, below, columns)
+        if not body or any(
+            rule.left + _NEAR < line.left < rule.right - _NEAR
+            and header[0].top < line.bottom
+            and line.top < max(run.bottom for run in body)
+            for line in page.rules
+            if line.left == line.right
+        ):
+            return None
+        slots = [(rule.top, bottom.top if bottom else page.height)]
+        if bottom:
+            heights = [line.top for line in same if line.top >= rule.top]
+            slots = list(pairwise(heights)) if len(heights) > 3 else slots
+        return self._read(rule, header, body, columns, slots, bottom)
+
+    def _close_above(self, runs: list[Word], rule: _Line) -> list[Word]:
+        """Return the lines that stand close over a line, without a gap wider than in a text."""
+        header: list[Word] = []
+        for row in reversed(rows_of(runs)):
+            if not header:
+                is_far = rule.top - row.bottom > 0.8 * row.size
+            else:
+                first = header[0]
+                above = min(run.top for run in header)
+                is_far = above - row.bottom > (self._gap + _ROW_GAP) * first.size
+                is_far |= row.size > _LARGER * first.size or (row.bold and not first.bold)
+            if is_far:
+                break
+            header += row.runs
+        return header
+
+    def _body(
+        self, rule: _Line, runs: list[Word], columns: list[tuple[float, float]]
+    ) -> tuple[list[Word], list[tuple[float, float]]]:
+        """Return the runs below the header that keep to its columns, up to a wider gap."""
+        body: list[Word] = []
+        last = rule.top
+        limit = 0.0
+        for row in rows_of(runs):
+            gap = row.top - last
+            if not body:
+                limit = (self._gap + 0.25) * row.size + gap
+            if (
+                gap > (limit if body else row.size)
+                or row.left < rule.left - _NEAR
+                or row.right > rule.right + _NEAR
+            ):
+                break
+            spans = columns if len(rule.edges) > 2 else _merged([*columns, *((run.left, run.right) for run in row.runs)])
+            if len(spans) < len(columns) or not _fit(row.runs, spans):
+                break
+            columns = spans
+            body += row.runs
+            last = max(last, row.bottom)
+        return body, columns
+
+    def _read(
+        self,
+        rule: _Line,
+        header: list[Word],
+        body: list[Word],
+        columns: list[tuple[float, float]],
+        slots: list[tuple[float, float]],
+        bottom: _Line | None,
+    ) -> _Found | None:
+        placed = [(_place(run, columns), run) for run in (*header, *body)]
+        if len({at for at, _ in placed[: len(header)]}) < 2:
+            return None
+        fitting = sum(run.right < columns[at][1] + _NEAR for at, run in placed)
+        if fitting < 0.97 * len(placed):
+            return None
+        rows: list[list[Word]] = []
+        for upper, lower in slots:
+            chosen = [run for run in body if upper < run.middle < lower]
+            if len(slots) > 1:
+                rows += [chosen] if chosen else []
+            else:
+                parted = self._rows(chosen, columns)
+                if parted is None:
+                    return None
+                rows += parted
+        cells = [self._cells(row, columns) for row in (header, *rows)]
+        whole = [*header, *body]
+        word = Word(
+            "",
+            columns[0][0],
+            columns[-1][1],
+            min(run.top for run in whole),
+            max(run.bottom for run in whole),
+            bold=True,
+            cells=cells,
+            columns=tuple(columns),
+        )
+        distance = min(run.top for run in body) - rule.top
+        return _Found(word, whole, distance, bottom, cells[1])
+
+    def _rows(self, runs: list[Word], columns: list[tuple[float, float]]) -> list[list[Word]] | None:
+        """Part the body where nothing stands in any column, further than two lines of a cell are apart."""
+        size = median(run.size for run in runs)
+        spans = sorted(
+            (
+                (run.middle - max(run.size, size) / 2, run.middle + max(run.size, size) / 2, at)
+                for at, run in enumerate(runs)
+            )
+        )
+        gaps: list[float] = []
+        lower = spans[0][1]
+        for top, under, _ in spans[1:]:
+            gaps.append(top - lower)
+            lower = max(lower, under)
+        real = [gap for gap in gaps if gap > 0]
+        line = min(self._gap * size, min(real, default=0.0))
+        limit = line + _ROW_GAP * size
+        rows = [[runs[spans[0][2]]]]
+        for gap, (_, _, at) in zip(gaps, spans[1:], strict=True):
+            if gap > limit:
+                rows.append([])
+            rows[-1].append(runs[at])
+        if len(rows) == 1 and sum(_place(run, columns) == 0 for run in runs) > 1 and len(rows_of(runs)) > 2:
+            return None
+        return rows
+
+    def _cells(self, runs: list[Word], columns: list[tuple[float, float]]) -> list[str]:
+        cells: list[list[Word]] = [[] for _ in columns]
+        for run in runs:
+            cells[_place(run, columns)].append(run)
+        return [joined_text(rows_of(cell), self._words) for cell in cells]
+
+
+def _lines(page: PdfPage) -> list[_Line]:
+    """Return the level lines from top to bottom; pieces that touch are one."""
+    level = sorted(
+        (rule for rule in page.rules if rule.top == rule.bottom and rule.right - rule.left > 4),
+        key=lambda rule: (round(rule.top), rule.left),
+    )
+    lines: list[_Line] = []
+    for rule in level if len(level) <= _MAX_LEVEL else ():
+        last = lines[-1] if lines else None
+        if last and abs(last.top - rule.top) < 1 and abs(rule.left - last.right) < _NEAR:
+            lines[-1] = _Line(last.top, (*last.edges, rule.right))
+        elif not last or not (abs(last.top - rule.top) < _NEAR and last.right >= rule.right):
+            lines.append(_Line(rule.top, (rule.left, rule.right)))
+    return sorted(lines)
+
+
+def _columns(rule: _Line, header: list[Word]) -> list[tuple[float, float]] | None:
+    """Return the columns that a header stands over; none for what is no header."""
+    if len(header) < 2:
+        return None
+    if len(rule.edges) > 2:
+        columns = list(pairwise(rule.edges))
+    else:
+        columns = _merged((run.left, run.right) for run in header)
+    return columns if len(columns) > 1 and _fit(header, columns) else None
+
+
+def _fit(runs: Iterable[Word], columns: list[tuple[float, float]]) -> bool:
+    return all(run.right < columns[_place(run, columns)][1] + _NEAR for run in runs)
+
+
+def _merged(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    merged: list[tuple[float, float]] = []
+    for left, right in sorted(spans):
+        if merged and left < merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], right))
+        else:
+            merged.append((left, right))
+    return merged
+
+
+def _place(run: Word, columns: Sequence[tuple[float, float]]) -> int:
+    return next((at for at in range(len(columns) - 1, 0, -1) if run.left >= columns[at][0] - _NEAR), 0)
+
+
+_MIN_FITTING: Final = 0.85
+_MIN_FILLED: Final = 0.4
+_MAX_LINES: Final = 800
+
+
+def with_grids(page: PdfPage, words: Vocabulary) -> list[Word]:
+    """Return the page's runs, those inside a drawn table replaced by one run that holds its cells."""
+    runs = page.words
+    upright = sum(rule.left == rule.right for rule in page.rules)
+    if upright < 3 or len(page.rules) - upright < 3 or len(page.rules) > _MAX_LINES:
+        return runs
+    for group in _connected([rule for rule in page.rules if _length(rule) > 4]):
+        runs = _with_grid(group, runs, words)
+    return runs
+
+
+def _with_grid(group: list[Stroke], runs: list[Word], words: Vocabulary) -> list[Word]:
+    heights = _positions(rule.top for rule in group if rule.top == rule.bottom)
+    sides = _positions(rule.left for rule in group if rule.left == rule.right)
+    if len(heights) < 3 or len(sides) < 3:
+        return runs
+    inside = [run for run in runs if _is_between(run, heights, sides)]
+    cells: dict[tuple[int, int], list[Word]] = {}
+    fitting = 0
+    for run in inside:
+        row = _slot(run.middle, heights)
+        column = _slot(run.left + _NEAR, sides)
+        fitting += run.right <= sides[column + 1] + _NEAR
+        cells.setdefault((row, column), []).append(run)
+    filled = len(cells)
+    slots = (len(heights) - 1) * (len(sides) - 1)
+    if not inside or fitting < _MIN_FITTING * len(inside) or filled < max(_MIN_FILLED * slots, 3):
+        return runs
+    grid = [
+        [joined_text(rows_of(cells.get((row, column), [])), words) for column in range(len(sides) - 1)]
+        for row in range(len(heights) - 1)
+    ]
+    bold = [
+        all(run.bold for run in cells.get((row, at), ())) for row in (0, 1) for at in range(len(sides) - 1)
+    ]
+    is_headed = all(bold[: len(sides) - 1]) and not all(bold[len(sides) - 1 :])
+    table = Word("", sides[0], sides[-1], heights[0], heights[-1], is_headed, grid, tuple(pairwise(sides)))
+    taken = {id(run) for run in inside}
+    return [*(run for run in runs if id(run) not in taken), table]
+
+
+def _length(rule: Stroke) -> float:
+    return rule.right - rule.left + rule.bottom - rule.top
+
+
+def _connected(rules: list[Stroke]) -> list[list[Stroke]]:
+    """Group the lines that touch one another, directly or through others."""
+    groups: list[list[Stroke]] = []
+    for rule in rules:
+        touching = [group for group in groups if any(_touch(rule, other) for other in group)]
+        merged = [rule, *(other for group in touching for other in group)]
+        groups = [group for group in groups if not any(group is each for each in touching)]
+        groups.append(merged)
+    return groups
+
+
+def _touch(one: Stroke, other: Stroke) -> bool:
+    return (
+        one.left <= other.right + _NEAR
+        and other.left <= one.right + _NEAR
+        and one.top <= other.bottom + _NEAR
+        and other.top <= one.bottom + _NEAR
+    )
+
+
+def _positions(values: Iterable[float]) -> list[float]:
+    kept: list[float] = []
+    for value in sorted(values):
+        if not kept or value - kept[-1] > _NEAR:
+            kept.append(value)
+    return kept
+
+
+def _is_between(run: Word, heights: list[float], sides: list[float]) -> bool:
+    return heights[0] <= run.middle <= heights[-1] and sides[0] - _NEAR <= run.left < sides[-1]
+
+
+def _slot(value: float, edges: list[float]) -> int:
+    return next((at for at in range(len(edges) - 2, -1, -1) if value >= edges[at]), 0)
