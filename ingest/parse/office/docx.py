@@ -159,6 +159,8 @@ class _Body:
             self._end_runs()
             self._writer.heading(numbered, level)
         elif _CODE.search(style):
+            if self._items:
+                self._end_runs()
             self._code.append(text)
         elif mark and not mark.text and self._items:
             self._items.append(f"{'  ' * (mark.level + 1)}{text.strip()}")
@@ -170,7 +172,7 @@ class _Body:
             named = int(style[-1]) - 1 if _LIST.search(style) and style[-1].isdecimal() else 0
             depth = min((mark.level if mark else 0) or max(named, 0), 8)
             family = mark.family if mark else ""
-            if not depth and family != self._family:  # another list
+            if self._code or (not depth and family != self._family):  # another list
                 self._end_runs()
                 self._family = family
             self._items.append(f"{'  ' * depth}{mark.text if mark else '-'} {text.strip()}")

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from ingest.parse.pdf.lines import Vocabulary, joined_text
-from ingest.parse.pdf.page import PdfPage, Row, Stroke, Word, rows_of
+from ingest.parse.pdf.page import PdfPage, Stroke, Word, rows_of
 
 _NEAR: Final = 2.5
 _ROW_GAP: Final = 0.14
@@ -17,6 +17,9 @@ _LARGER: Final = 1.1
 _PROSE: Final = 0.4
 _USUAL_LINE_GAP: Final = 0.3
 _MAX_LEVEL: Final = 1_000
+
+
+_Span: TypeAlias = tuple[float, float]
 
 
 class _Line(NamedTuple):
@@ -37,6 +40,14 @@ class _Line(NamedTuple):
         return abs(self.left - other.left) < _NEAR and abs(self.right - other.right) < _NEAR
 
 
+class _Slot(NamedTuple):
+    """What stands between two lines."""
+
+    top: float
+    bottom: float
+    runs: list[Word]
+
+
 @dataclass(slots=True)
 class _Found:
     """A table, the runs that are its cells, and how far below its header the first row stands."""
@@ -44,8 +55,7 @@ class _Found:
     word: Word
     runs: list[Word]
     distance: float
-    bottom: _Line | None
-    first: list[str]
+    bottom: float | None
 
 
 class RuledTables:
@@ -76,7 +86,7 @@ class RuledTables:
                 continue
             if found := self._table(line, lines, page, floor=above):
                 tables.append(found)
-                above = max(found.word.bottom, found.bottom.top if found.bottom else 0.0)
+                above = max(found.word.bottom, found.bottom or 0.0)
         if not tables:
             self._open = None
             return
@@ -105,41 +115,50 @@ class RuledTables:
         table.distance = above.distance
 
     def _table(self, rule: _Line, lines: list[_Line], page: PdfPage, *, floor: float) -> _Found | None:
-        inside = [
-            run
-            for run in page.words
-            if run.cells is None and run.left > rule.left - _NEAR and run.right < rule.right + _NEAR
-        ]
-        same = [line for line in lines if line.is_over(rule)]
-        over = max((line.top for line in same if floor <= line.top < rule.top), default=None)
-        heading = [run for run in inside if max(floor, over or 0.0) <= run.middle < rule.top]
-        header = heading if over is not None else self._close_above(heading, rule)
+        """Read the table whose header a line stands below: between others as wide, or else as far as it reaches."""
+        near = [run for run in page.words if run.right > rule.left and run.left < rule.right]
+        heading = [run for run in near if floor <= run.middle < rule.top and run.cells is None]
+        below = [run for run in near if run.middle > rule.top]
+        heights = [line.top for line in lines if line.is_over(rule)]
+        over = max((top for top in heights if floor <= top < rule.top), default=None)
+        header = [run for run in heading if over is not None and run.middle > over]
         columns = _columns(rule, header)
-        if columns is None:
-            return None
-        bottom = next((line for line in same if line.top > rule.top), None)
-        below = [
-            run
-            for run in page.words
-            if run.middle > rule.top and run.right > rule.left and run.left < rule.right
-        ]
-        if bottom:
-            body = [run for run in below if run.middle < bottom.top]
-        else:
+        slots = self._slots([top for top in heights if top >= rule.top], below, columns) if columns else []
+        if not slots:
+            if columns is None:
+                header = self._close_above(heading, rule)
+                columns = _columns(rule, header)
+            if columns is None:
+                return None
             body, columns = self._body(rule, below, columns)
-        if not body or any(
-            rule.left + _NEAR < line.left < rule.right - _NEAR
-            and header[0].top < line.bottom
-            and line.top < max(run.bottom for run in body)
-            for line in page.rules
-            if line.left == line.right
+            slots = [_Slot(rule.top, max((run.bottom for run in body), default=rule.top), body)]
+        last = slots[-1].bottom
+        sides = (line for line in page.rules if line.left == line.right)
+        if not slots[0].runs or any(
+            line.top < rule.top + _NEAR < line.bottom and rule.left + _NEAR < line.left < rule.right - _NEAR
+            for line in sides
         ):
-            return None
-        slots = [(rule.top, bottom.top if bottom else page.height)]
-        if bottom:
-            heights = [line.top for line in same if line.top >= rule.top]
-            slots = list(pairwise(heights)) if len(heights) > 3 else slots
-        return self._read(rule, header, body, columns, slots, bottom)
+            return None  # a grid
+        rows: list[list[Word]] = []
+        for slot in slots:
+            parted = [slot.runs] if len(slots) > 2 else self._rows(slot.runs, columns)
+            if parted is None:
+                return None
+            rows += parted
+        return self._found(rule, header, rows, columns, last if last in heights else None)
+
+    def _slots(self, heights: list[float], runs: list[Word], columns: list[_Span]) -> list[_Slot]:
+        """Return what stands between lines below the header, as long as it keeps to the columns and close to the lines."""
+        slots: list[_Slot] = []
+        for upper, lower in pairwise(heights):
+            inside = [run for run in runs if upper < run.middle < lower]
+            if not inside or not _fit(inside, columns):
+                break
+            top, bottom = min(run.top for run in inside), max(run.bottom for run in inside)
+            if slots and max(top - upper, lower - bottom) > inside[0].size:
+                break
+            slots.append(_Slot(upper, lower, inside))
+        return slots
 
     def _close_above(self, runs: list[Word], rule: _Line) -> list[Word]:
         """Return the lines that stand close over a line, without a gap wider than in a text."""
@@ -157,9 +176,7 @@ class RuledTables:
             header += row.runs
         return header
 
-    def _body(
-        self, rule: _Line, runs: list[Word], columns: list[tuple[float, float]]
-    ) -> tuple[list[Word], list[tuple[float, float]]]:
+    def _body(self, rule: _Line, runs: list[Word], columns: list[_Span]) -> tuple[list[Word], list[_Span]]:
         """Return the runs below the header that keep to its columns, up to a wider gap."""
         body: list[Word] = []
         last = rule.top
@@ -174,7 +191,11 @@ class RuledTables:
                 or row.right > rule.right + _NEAR
             ):
                 break
-            spans = columns if len(rule.edges) > 2 else _merged([*columns, *((run.left, run.right) for run in row.runs)])
+            spans = (
+                columns
+                if len(rule.edges) > 2
+                else _merged([*columns, *((run.left, run.right) for run in row.runs)])
+            )
             if len(spans) < len(columns) or not _fit(row.runs, spans):
                 break
             columns = spans
@@ -182,47 +203,23 @@ class RuledTables:
             last = max(last, row.bottom)
         return body, columns
 
-    def _read(
+    def _found(
         self,
         rule: _Line,
         header: list[Word],
-        body: list[Word],
-        columns: list[tuple[float, float]],
-        slots: list[tuple[float, float]],
-        bottom: _Line | None,
+        rows: list[list[Word]],
+        columns: list[_Span],
+        bottom: float | None,
     ) -> _Found | None:
-        placed = [(_place(run, columns), run) for run in (*header, *body)]
-        if len({at for at, _ in placed[: len(header)]}) < 2:
+        whole = [run for row in (header, *rows) for run in row]
+        if len({_place(run, columns) for run in header}) < 2 or not _fit(whole, columns):
             return None
-        fitting = sum(run.right < columns[at][1] + _NEAR for at, run in placed)
-        if fitting < 0.97 * len(placed):
-            return None
-        rows: list[list[Word]] = []
-        for upper, lower in slots:
-            chosen = [run for run in body if upper < run.middle < lower]
-            if len(slots) > 1:
-                rows += [chosen] if chosen else []
-            else:
-                parted = self._rows(chosen, columns)
-                if parted is None:
-                    return None
-                rows += parted
         cells = [self._cells(row, columns) for row in (header, *rows)]
-        whole = [*header, *body]
-        word = Word(
-            "",
-            columns[0][0],
-            columns[-1][1],
-            min(run.top for run in whole),
-            max(run.bottom for run in whole),
-            bold=True,
-            cells=cells,
-            columns=tuple(columns),
-        )
-        distance = min(run.top for run in body) - rule.top
-        return _Found(word, whole, distance, bottom, cells[1])
+        top, below = min(run.top for run in whole), max(run.bottom for run in whole)
+        word = Word("", columns[0][0], columns[-1][1], top, below, True, cells, tuple(columns))
+        return _Found(word, whole, min(run.top for run in rows[0]) - rule.top, bottom)
 
-    def _rows(self, runs: list[Word], columns: list[tuple[float, float]]) -> list[list[Word]] | None:
+    def _rows(self, runs: list[Word], columns: list[_Span]) -> list[list[Word]] | None:
         """Part the body where nothing stands in any column, further than two lines of a cell are apart."""
         size = median(run.size for run in runs)
         spans = sorted(
@@ -248,7 +245,7 @@ class RuledTables:
             return None
         return rows
 
-    def _cells(self, runs: list[Word], columns: list[tuple[float, float]]) -> list[str]:
+    def _cells(self, runs: list[Word], columns: list[_Span]) -> list[str]:
         cells: list[list[Word]] = [[] for _ in columns]
         for run in runs:
             cells[_place(run, columns)].append(run)
@@ -271,7 +268,7 @@ def _lines(page: PdfPage) -> list[_Line]:
     return sorted(lines)
 
 
-def _columns(rule: _Line, header: list[Word]) -> list[tuple[float, float]] | None:
+def _columns(rule: _Line, header: list[Word]) -> list[_Span] | None:
     """Return the columns that a header stands over; none for what is no header."""
     if len(header) < 2:
         return None
@@ -282,12 +279,12 @@ def _columns(rule: _Line, header: list[Word]) -> list[tuple[float, float]] | Non
     return columns if len(columns) > 1 and _fit(header, columns) else None
 
 
-def _fit(runs: Iterable[Word], columns: list[tuple[float, float]]) -> bool:
+def _fit(runs: Iterable[Word], columns: list[_Span]) -> bool:
     return all(run.right < columns[_place(run, columns)][1] + _NEAR for run in runs)
 
 
-def _merged(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    merged: list[tuple[float, float]] = []
+def _merged(spans: Iterable[tuple[float, float]]) -> list[_Span]:
+    merged: list[_Span] = []
     for left, right in sorted(spans):
         if merged and left < merged[-1][1] + 1:
             merged[-1] = (merged[-1][0], max(merged[-1][1], right))
