@@ -8,11 +8,15 @@ from typing import Final, NamedTuple, TypeAlias
 
 from ingest.parse.pdf.lines import Vocabulary, joined_text
 from ingest.parse.pdf.page import PdfPage, Stroke, Word, rows_of
+from ingest.parse.pdf.table import is_figure
 
 _NEAR: Final = 2.5
 _ROW_GAP: Final = 0.14
 """Of the size: by so much more than two lines of a cell, two rows of a table stand apart."""
 _LEAST_WIDTH: Final = 0.15
+_MOST_BESIDE: Final = 0.05
+_MOST_SUMS: Final = 0.02
+_MONEY: Final = ("$", "€", "£", "¥")
 _LARGER: Final = 1.1
 _PROSE: Final = 0.4
 _USUAL_LINE_GAP: Final = 0.3
@@ -215,6 +219,8 @@ class RuledTables:
         if len({_place(run, columns) for run in header}) < 2 or not _fit(whole, columns):
             return None
         cells = [self._cells(row, columns) for row in (header, *rows)]
+        if _is_reckoned(cells) or _beside(whole, columns) > _MOST_BESIDE * len(whole):
+            return None
         top, below = min(run.top for run in whole), max(run.bottom for run in whole)
         word = Word("", columns[0][0], columns[-1][1], top, below, True, cells, tuple(columns))
         return _Found(word, whole, min(run.top for run in rows[0]) - rule.top, bottom)
@@ -281,6 +287,29 @@ def _columns(rule: _Line, header: list[Word]) -> list[_Span] | None:
 
 def _fit(runs: Iterable[Word], columns: list[_Span]) -> bool:
     return all(run.right < columns[_place(run, columns)][1] + _NEAR for run in runs)
+
+
+def _is_reckoned(cells: list[list[str]]) -> bool:
+    """Say whether a table is one of sums: there lines stand above totals, and headings over several columns."""
+    header, *body = cells
+    unnamed = sum(not cell for cell in header[1:])
+    values = [cell for row in body for cell in row if cell]
+    sums = sum(cell.startswith(_MONEY) for cell in values)
+    return (
+        3 * unnamed >= len(header)
+        or sums > _MOST_SUMS * len(values)
+        or any(cell.startswith(_MONEY) for cell in header)
+        or all(is_figure(cell) or all(map(is_figure, cell.split())) for cell in header[1:])
+    )
+
+
+def _beside(runs: list[Word], columns: list[_Span]) -> int:
+    """Count the runs that share a line of a cell with another, as they do where a column is two."""
+    return sum(
+        before.bottom - after.top > 0.5 * after.size and _place(before, columns) == _place(after, columns)
+        for row in rows_of(runs)
+        for before, after in pairwise(row.runs)
+    )
 
 
 def _merged(spans: Iterable[tuple[float, float]]) -> list[_Span]:
