@@ -80,7 +80,7 @@ class PdfPage:
     foot: list["Row"] = field(default_factory=list)
     """Lines at its foot that are said once for all pages."""
     lent: str = ""
-    """What the table of the page before has of it: the rest of a row."""
+    """What of it stands in tables between lines, where broken words are whole, or in the table of the page before."""
     error: str = ""
     """The error of ours that kept its layout from being read, and where."""
 

@@ -1,13 +1,16 @@
 """Tables that drawn lines show: a grid of them, or one line below the header with others at most above and below."""
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
+from math import inf
 from statistics import median
 from typing import Final, NamedTuple, TypeAlias
 
 from ingest.parse.pdf.lines import Vocabulary, joined_text
-from ingest.parse.pdf.page import PdfPage, Stroke, Word, rows_of
+from ingest.parse.pdf.page import PdfPage, Row, Stroke, Word, rows_of
 from ingest.parse.pdf.table import is_figure
 
 _NEAR: Final = 2.5
@@ -18,6 +21,10 @@ _MOST_BESIDE: Final = 0.05
 _MOST_SUMS: Final = 0.02
 _MONEY: Final = ("$", "€", "£", "¥")
 _LARGER: Final = 1.1
+_AFTER: Final = 0.25
+_FULL: Final = 1.1
+_STOPS: Final = ".,;:)"
+_IN_WORD = re.compile(r"\w")
 _PROSE: Final = 0.4
 _USUAL_LINE_GAP: Final = 0.3
 _MAX_LEVEL: Final = 1_000
@@ -66,6 +73,7 @@ class RuledTables:
     """Finds the tables of a document that have a line below their header, page by page."""
 
     def __init__(self, pages: Sequence[PdfPage], words: Vocabulary) -> None:
+        self._pages = pages
         self._words = words
         gaps = sorted(
             gap / below.size
@@ -94,6 +102,7 @@ class RuledTables:
         if not tables:
             self._open = None
             return
+        page.lent = " ".join(run.text for found in tables for run in found.runs)
         taken = {id(run) for found in tables for run in found.runs}
         rest = [run for run in page.words if id(run) not in taken]
         top = min((run.top for run in rest), default=page.height)
@@ -115,7 +124,6 @@ class RuledTables:
         last = above.word.cells[-1]
         rest = cells.pop(1)
         above.word.cells[-1] = [f"{one} {other}".strip() for one, other in zip(last, rest, strict=True)]
-        page.lent = " ".join(filter(None, [*cells[0], *rest]))
         table.distance = above.distance
 
     def _table(self, rule: _Line, lines: list[_Line], page: PdfPage, *, floor: float) -> _Found | None:
@@ -134,7 +142,8 @@ class RuledTables:
                 columns = _columns(rule, header)
             if columns is None:
                 return None
-            body, columns = self._body(rule, below, columns)
+            is_cut = len(rule.edges) > 2 and bool(header) and over is not None and header[0].middle > over
+            body, columns = self._body(rule, below, columns, to_end=is_cut)
             slots = [_Slot(rule.top, max((run.bottom for run in body), default=rule.top), body)]
         last = slots[-1].bottom
         sides = (line for line in page.rules if line.left == line.right)
@@ -180,27 +189,23 @@ class RuledTables:
             header += row.runs
         return header
 
-    def _body(self, rule: _Line, runs: list[Word], columns: list[_Span]) -> tuple[list[Word], list[_Span]]:
-        """Return the runs below the header that keep to its columns, up to a wider gap."""
+    def _body(
+        self, rule: _Line, runs: list[Word], columns: list[_Span], *, to_end: bool
+    ) -> tuple[list[Word], list[_Span]]:
+        """Return the runs below the header that keep to its columns, up to a wider gap or to the page's end."""
         body: list[Word] = []
-        last = rule.top
-        limit = 0.0
+        last, limit = rule.top, inf
         for row in rows_of(runs):
             gap = row.top - last
-            if not body:
-                limit = (self._gap + 0.25) * row.size + gap
-            if (
-                gap > (limit if body else row.size)
-                or row.left < rule.left - _NEAR
-                or row.right > rule.right + _NEAR
-            ):
+            if not to_end and gap > (limit if body else row.size):
                 break
-            spans = (
-                columns
-                if len(rule.edges) > 2
-                else _merged([*columns, *((run.left, run.right) for run in row.runs)])
-            )
-            if len(spans) < len(columns) or not _fit(row.runs, spans):
+            if not body:
+                limit = (self._gap + _AFTER) * row.size + gap
+            spans = columns
+            if len(rule.edges) == 2:
+                spans = _merged([*columns, *((run.left, run.right) for run in row.runs)])
+            is_within = row.left > rule.left - _NEAR and row.right < rule.right + _NEAR
+            if not is_within or len(spans) < len(columns) or not _fit(row.runs, spans):
                 break
             columns = spans
             body += row.runs
@@ -218,7 +223,8 @@ class RuledTables:
         whole = [run for row in (header, *rows) for run in row]
         if len({_place(run, columns) for run in header}) < 2 or not _fit(whole, columns):
             return None
-        cells = [self._cells(row, columns) for row in (header, *rows)]
+        limits = _limits(rule, whole, columns)
+        cells = [self._cells(row, columns, limits) for row in (header, *rows)]
         if _is_reckoned(cells) or _beside(whole, columns) > _MOST_BESIDE * len(whole):
             return None
         top, below = min(run.top for run in whole), max(run.bottom for run in whole)
@@ -251,11 +257,56 @@ class RuledTables:
             return None
         return rows
 
-    def _cells(self, runs: list[Word], columns: list[_Span]) -> list[str]:
+    def _cells(self, runs: list[Word], columns: list[_Span], limits: list[float]) -> list[str]:
         cells: list[list[Word]] = [[] for _ in columns]
         for run in runs:
             cells[_place(run, columns)].append(run)
-        return [joined_text(rows_of(cell), self._words) for cell in cells]
+        return [
+            joined_text(self._whole(rows_of(cell), limit), self._words)
+            for cell, limit in zip(cells, limits, strict=True)
+        ]
+
+    def _whole(self, lines: list[Row], limit: float) -> list[Row]:
+        """Join the lines of a cell where a word longer than the cell is broken."""
+        whole = lines[:1]
+        for above, line in pairwise(lines):
+            if self._is_broken(above, line, limit):
+                first = whole[-1].runs[0]
+                whole[-1] = Row([replace(first, text=first.text + line.text)])
+            else:
+                whole.append(line)
+        return whole
+
+    def _is_broken(self, above: Row, line: Row, limit: float) -> bool:
+        """Say whether a line is but one word, which fills the cell and goes on in the next line."""
+        word, rest = above.text, line.text.partition(" ")[0]
+        if " " in word or not (_IN_WORD.match(word[-1]) and _IN_WORD.match(rest[0])):
+            return False
+        if above.right + _FULL * (above.right - above.left) / len(word) < limit:
+            return False
+        if f"{word}{rest}".lower().rstrip(_STOPS) in self._words.known:
+            return True
+        is_other = rest[0].isupper() and (word[-1].islower() or rest[1:2].islower())
+        return not is_other and word.lower() not in self._said
+
+    @cached_property
+    def _said(self) -> frozenset[str]:
+        """The words that stand behind others on a line, which are not broken."""
+        return frozenset(
+            word.rstrip(_STOPS)
+            for page in self._pages
+            for run in page.words
+            for word in run.text.lower().split()[1:]
+        )
+
+
+def _limits(rule: _Line, runs: list[Word], columns: list[_Span]) -> list[float]:
+    """Return how far to the right the text of each column may reach."""
+    if len(rule.edges) == 2:
+        margin = columns[0][0] - rule.left
+        return [*(after[0] - 2 * margin for after in columns[1:]), rule.right - margin]
+    margin = min(run.left - columns[_place(run, columns)][0] for run in runs)
+    return [right - margin for _, right in columns]
 
 
 def _lines(page: PdfPage) -> list[_Line]:
