@@ -21,8 +21,9 @@ _MOST_BESIDE: Final = 0.05
 _MOST_SUMS: Final = 0.02
 _MONEY: Final = ("$", "€", "£", "¥")
 _LARGER: Final = 1.1
+_FRESH: Final = 0.75
 _AFTER: Final = 0.25
-_FULL: Final = 1.1
+_FULL: Final = 1.0
 _STOPS: Final = ".,;:)"
 _IN_WORD = re.compile(r"\w")
 _PROSE: Final = 0.4
@@ -107,23 +108,23 @@ class RuledTables:
         rest = [run for run in page.words if id(run) not in taken]
         top = min((run.top for run in rest), default=page.height)
         if self._open and tables[0].word.top < top:
-            self._go_on(tables[0], page)
-        page.words = [*rest, *(found.word for found in tables if len(found.word.cells or ()) > 1)]
-        last = tables[-1]
-        self._open = last if last.bottom is None else None
+            self._go_on(tables[0], self._open)
+        shown = [found for found in tables if len(found.word.cells or ()) > 1]
+        page.words = [*rest, *(found.word for found in shown)]
+        if shown:
+            self._open = shown[-1]
+        if tables[-1].bottom is not None:
+            self._open = None
 
-    def _go_on(self, table: _Found, page: PdfPage) -> None:
-        """Give the rest of a row that the page's end cut to the table of the page before, whose header is repeated."""
-        if self._open is None or not (cells := table.word.cells):
+    def _go_on(self, table: _Found, above: _Found) -> None:
+        """Give the rest of a row that a page's end cut to the table before, whose header is repeated."""
+        cells, before = table.word.cells, above.word.cells
+        if not cells or not before or cells[0] != before[0]:
             return
-        above = self._open
-        if not above.word.cells or cells[0] != above.word.cells[0]:
+        if cells[1][0] and table.distance > _FRESH * above.distance:
             return
-        if cells[1][0] and table.distance > 0.75 * above.distance:
-            return
-        last = above.word.cells[-1]
         rest = cells.pop(1)
-        above.word.cells[-1] = [f"{one} {other}".strip() for one, other in zip(last, rest, strict=True)]
+        before[-1] = [f"{one} {other}".strip() for one, other in zip(before[-1], rest, strict=True)]
         table.distance = above.distance
 
     def _table(self, rule: _Line, lines: list[_Line], page: PdfPage, *, floor: float) -> _Found | None:
@@ -257,7 +258,7 @@ class RuledTables:
             return None
         return rows
 
-    def _cells(self, runs: list[Word], columns: list[_Span], limits: list[float]) -> list[str]:
+    def _cells(self, runs: list[Word], columns: list[_Span], limits: list[_Span]) -> list[str]:
         cells: list[list[Word]] = [[] for _ in columns]
         for run in runs:
             cells[_place(run, columns)].append(run)
@@ -266,7 +267,7 @@ class RuledTables:
             for cell, limit in zip(cells, limits, strict=True)
         ]
 
-    def _whole(self, lines: list[Row], limit: float) -> list[Row]:
+    def _whole(self, lines: list[Row], limit: _Span) -> list[Row]:
         """Join the lines of a cell where a word longer than the cell is broken."""
         whole = lines[:1]
         for above, line in pairwise(lines):
@@ -277,12 +278,14 @@ class RuledTables:
                 whole.append(line)
         return whole
 
-    def _is_broken(self, above: Row, line: Row, limit: float) -> bool:
+    def _is_broken(self, above: Row, line: Row, limit: _Span) -> bool:
         """Say whether a line is but one word, which fills the cell and goes on in the next line."""
         word, rest = above.text, line.text.partition(" ")[0]
         if " " in word or not (_IN_WORD.match(word[-1]) and _IN_WORD.match(rest[0])):
             return False
-        if above.right + _FULL * (above.right - above.left) / len(word) < limit:
+        width = above.right - above.left
+        next_ = max(width / len(word), (line.right - line.left) / len(line.text))
+        if max(above.right - limit[1], width - (limit[1] - limit[0])) < -_FULL - next_:
             return False
         if f"{word}{rest}".lower().rstrip(_STOPS) in self._words.known:
             return True
@@ -300,13 +303,14 @@ class RuledTables:
         )
 
 
-def _limits(rule: _Line, runs: list[Word], columns: list[_Span]) -> list[float]:
-    """Return how far to the right the text of each column may reach."""
+def _limits(rule: _Line, runs: list[Word], columns: list[_Span]) -> list[_Span]:
+    """Return from where to where the text of each column may reach."""
     if len(rule.edges) == 2:
         margin = columns[0][0] - rule.left
-        return [*(after[0] - 2 * margin for after in columns[1:]), rule.right - margin]
+        ends = [*(after[0] - 2 * margin for after in columns[1:]), rule.right - margin]
+        return [(left, right) for (left, _), right in zip(columns, ends, strict=True)]
     margin = min(run.left - columns[_place(run, columns)][0] for run in runs)
-    return [right - margin for _, right in columns]
+    return [(left + margin, right - margin) for left, right in columns]
 
 
 def _lines(page: PdfPage) -> list[_Line]:
