@@ -23,7 +23,11 @@ _MONEY: Final = ("$", "€", "£", "¥")
 _LARGER: Final = 1.1
 _FRESH: Final = 0.75
 _AFTER: Final = 0.25
-_FULL: Final = 1.0
+_SHORT: Final = 4
+_SLIM: Final = "fijlrtI"
+_NARROW: Final = 0.6
+_WIDE: Final = 1.3
+_TOLERANCE: Final = 1.0
 _STOPS: Final = ".,;:)"
 _IN_WORD = re.compile(r"\w")
 _PROSE: Final = 0.4
@@ -142,7 +146,7 @@ class RuledTables:
                 header = self._close_above(heading, rule)
                 columns = _columns(rule, header)
             if columns is None:
-                return None
+                return self._headless(rule, [top for top in heights if top >= rule.top], below)
             is_cut = len(rule.edges) > 2 and bool(header) and over is not None and header[0].middle > over
             body, columns = self._body(rule, below, columns, to_end=is_cut)
             slots = [_Slot(rule.top, max((run.bottom for run in body), default=rule.top), body)]
@@ -160,6 +164,17 @@ class RuledTables:
                 return None
             rows += parted
         return self._found(rule, header, rows, columns, last if last in heights else None)
+
+    def _headless(self, rule: _Line, heights: list[float], below: list[Word]) -> _Found | None:
+        """Read a table below a line drawn in pieces, one for each column, that has none below its first row."""
+        columns = list(pairwise(rule.edges))
+        slots = self._slots(heights, below, columns)
+        if len(columns) < 2 or len(slots) != 1:
+            return None
+        rows = self._rows(slots[0].runs, columns) or []
+        if len(rows) < 3 or len({_place(run, columns) for run in rows[0]}) < len(columns):
+            return None
+        return self._found(rule, rows[0], rows[1:], columns, slots[0].bottom)
 
     def _slots(self, heights: list[float], runs: list[Word], columns: list[_Span]) -> list[_Slot]:
         """Return what stands between lines below the header, as long as it keeps to the columns and close to the lines."""
@@ -284,13 +299,15 @@ class RuledTables:
         if " " in word or not (_IN_WORD.match(word[-1]) and _IN_WORD.match(rest[0])):
             return False
         width = above.right - above.left
-        next_ = max(width / len(word), (line.right - line.left) / len(line.text))
-        if max(above.right - limit[1], width - (limit[1] - limit[0])) < -_FULL - next_:
+        letter = (width + line.right - line.left) / (len(word) + len(line.text))
+        next_ = letter * (_NARROW if rest[0] in _SLIM else _WIDE if rest[0].isupper() else 1)
+        if max(above.right - limit[1], width - (limit[1] - limit[0])) < -next_ - _TOLERANCE:
             return False
         if f"{word}{rest}".lower().rstrip(_STOPS) in self._words.known:
             return True
         is_other = rest[0].isupper() and (word[-1].islower() or rest[1:2].islower())
-        return not is_other and word.lower() not in self._said
+        is_word = len(rest) <= _SHORT and rest.lower().rstrip(_STOPS) in self._said
+        return not (is_other or is_word or word.lower() in self._said)
 
     @cached_property
     def _said(self) -> frozenset[str]:
