@@ -22,9 +22,9 @@ from ingest.parse.pdf.lines import (
 )
 from ingest.parse.pdf.page import CUT, OutlineEntry, PdfPage, Row
 from ingest.parse.pdf.pdfium import PdfiumDocument
-from ingest.parse.pdf.ruled import RuledTables, with_grids
+from ingest.parse.pdf.ruled import RuledTables
 from ingest.parse.pdf.running import PageTable, gone_on, is_between, keep_once
-from ingest.parse.pdf.table import find_tables
+from ingest.parse.pdf.table import find_tables, with_grids
 from ingest.parse.pdf.unread import PypdfDocument, named, take_ocr
 from ingest.parse.plain import write_plain
 from ingest.parse.writer import ExtractWriter
@@ -141,7 +141,9 @@ def parse(source: RawFile, limits: Limits) -> Extract:
     # the edge of a step that only tidies up
     except Exception as error:  # noqa: BLE001
         place = own_error(error) or type(error).__name__
-        writer.finding(f"Running heads were left in place for an error in Footnote ({place}); report it.")
+        writer.finding(
+            f"Running heads and some tables were left as they stand for an error in Footnote ({place}); report it."
+        )
     _Pages(pages, outline, words, writer).write()
     _report(pages, writer)
     labels = [page.label for page in pages]

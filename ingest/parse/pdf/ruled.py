@@ -1,7 +1,8 @@
-"""Tables that drawn lines show: a grid of them, or one line below the header with others at most above and below."""
+"""Tables with a line below their header, and others at most above and below; words that their cells break."""
 
 import re
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -10,7 +11,7 @@ from statistics import median
 from typing import Final, NamedTuple, TypeAlias
 
 from ingest.parse.pdf.lines import Vocabulary, joined_text
-from ingest.parse.pdf.page import PdfPage, Row, Stroke, Word, rows_of
+from ingest.parse.pdf.page import PdfPage, Row, Word, rows_of
 from ingest.parse.pdf.table import is_figure
 
 _NEAR: Final = 2.5
@@ -29,6 +30,7 @@ _NARROW: Final = 0.6
 _WIDE: Final = 1.3
 _TOLERANCE: Final = 1.0
 _STOPS: Final = ".,;:)"
+_NAME = re.compile(r"[A-Z]{3,}")
 _IN_WORD = re.compile(r"\w")
 _PROSE: Final = 0.4
 _USUAL_LINE_GAP: Final = 0.3
@@ -79,7 +81,7 @@ class RuledTables:
 
     def __init__(self, pages: Sequence[PdfPage], words: Vocabulary) -> None:
         self._pages = pages
-        self._words = words
+        self._words = copy(words)
         gaps = sorted(
             gap / below.size
             for page in pages
@@ -140,14 +142,15 @@ class RuledTables:
         over = max((top for top in heights if floor <= top < rule.top), default=None)
         header = [run for run in heading if over is not None and run.middle > over]
         columns = _columns(rule, header)
-        slots = self._slots([top for top in heights if top >= rule.top], below, columns) if columns else []
+        under = [top for top in heights if top >= rule.top]
+        slots = self._slots(under, below, columns) if columns else []
+        is_cut = len(rule.edges) > 2 and columns is not None
+        if columns is None:
+            header = self._close_above(heading, rule)
+            columns = _columns(rule, header)
+        if columns is None:
+            return self._headless(rule, under, below)
         if not slots:
-            if columns is None:
-                header = self._close_above(heading, rule)
-                columns = _columns(rule, header)
-            if columns is None:
-                return self._headless(rule, [top for top in heights if top >= rule.top], below)
-            is_cut = len(rule.edges) > 2 and bool(header) and over is not None and header[0].middle > over
             body, columns = self._body(rule, below, columns, to_end=is_cut)
             slots = [_Slot(rule.top, max((run.bottom for run in body), default=rule.top), body)]
         last = slots[-1].bottom
@@ -283,31 +286,26 @@ class RuledTables:
         ]
 
     def _whole(self, lines: list[Row], limit: _Span) -> list[Row]:
-        """Join the lines of a cell where a word longer than the cell is broken."""
+        """Join the lines of a cell where a word longer than the cell is broken; who breaks so sets no hyphens."""
         whole = lines[:1]
         for above, line in pairwise(lines):
-            if self._is_broken(above, line, limit):
-                first = whole[-1].runs[0]
-                whole[-1] = Row([replace(first, text=first.text + line.text)])
+            so_far = whole[-1].text
+            if _is_full(above, line, limit) and self._goes_on(so_far.rpartition(" ")[2], line.text):
+                self._words.hyphenates = False
+                whole[-1] = Row([replace(whole[-1].runs[0], text=so_far + line.text)])
             else:
                 whole.append(line)
         return whole
 
-    def _is_broken(self, above: Row, line: Row, limit: _Span) -> bool:
-        """Say whether a line is but one word, which fills the cell and goes on in the next line."""
-        word, rest = above.text, line.text.partition(" ")[0]
-        if " " in word or not (_IN_WORD.match(word[-1]) and _IN_WORD.match(rest[0])):
-            return False
-        width = above.right - above.left
-        letter = (width + line.right - line.left) / (len(word) + len(line.text))
-        next_ = letter * (_NARROW if rest[0] in _SLIM else _WIDE if rest[0].isupper() else 1)
-        if max(above.right - limit[1], width - (limit[1] - limit[0])) < -next_ - _TOLERANCE:
-            return False
-        if f"{word}{rest}".lower().rstrip(_STOPS) in self._words.known:
+    def _goes_on(self, word: str, line: str) -> bool:
+        """Say whether a line goes on with a word, as far as the document's words tell."""
+        rest = line.partition(" ")[0]
+        start, end = word.lower(), rest.lower().rstrip(_STOPS)
+        if start + end in self._words.known:
             return True
-        is_other = rest[0].isupper() and (word[-1].islower() or rest[1:2].islower())
-        is_word = len(rest) <= _SHORT and rest.lower().rstrip(_STOPS) in self._said
-        return not (is_other or is_word or word.lower() in self._said)
+        is_other = rest[0].isupper() and (word[-1].islower() or rest[1:2].islower() or _NAME.fullmatch(word))
+        is_word = 1 < len(end) <= _SHORT < len(start) and end in self._said
+        return not (is_other or is_word or start in self._said)
 
     @cached_property
     def _said(self) -> frozenset[str]:
@@ -318,6 +316,17 @@ class RuledTables:
             for run in page.words
             for word in run.text.lower().split()[1:]
         )
+
+
+def _is_full(above: Row, line: Row, limit: _Span) -> bool:
+    """Say whether a line is but one word, to which the next letter would not fit in the cell."""
+    word, rest = above.text, line.text
+    if " " in word or not (_IN_WORD.match(word[-1]) and _IN_WORD.match(rest[0])):
+        return False
+    width = above.right - above.left
+    letter = (width + line.right - line.left) / (len(word) + len(rest))
+    letter *= _NARROW if rest[0] in _SLIM else _WIDE if rest[0].isupper() else 1
+    return max(above.right - limit[1], width - (limit[1] - limit[0])) > -letter - _TOLERANCE
 
 
 def _limits(rule: _Line, runs: list[Word], columns: list[_Span]) -> list[_Span]:
@@ -396,89 +405,3 @@ def _merged(spans: Iterable[tuple[float, float]]) -> list[_Span]:
 
 def _place(run: Word, columns: Sequence[tuple[float, float]]) -> int:
     return next((at for at in range(len(columns) - 1, 0, -1) if run.left >= columns[at][0] - _NEAR), 0)
-
-
-_MIN_FITTING: Final = 0.85
-_MIN_FILLED: Final = 0.4
-_MAX_LINES: Final = 800
-
-
-def with_grids(page: PdfPage, words: Vocabulary) -> list[Word]:
-    """Return the page's runs, those inside a drawn table replaced by one run that holds its cells."""
-    runs = page.words
-    upright = sum(rule.left == rule.right for rule in page.rules)
-    if upright < 3 or len(page.rules) - upright < 3 or len(page.rules) > _MAX_LINES:
-        return runs
-    for group in _connected([rule for rule in page.rules if _length(rule) > 4]):
-        runs = _with_grid(group, runs, words)
-    return runs
-
-
-def _with_grid(group: list[Stroke], runs: list[Word], words: Vocabulary) -> list[Word]:
-    heights = _positions(rule.top for rule in group if rule.top == rule.bottom)
-    sides = _positions(rule.left for rule in group if rule.left == rule.right)
-    if len(heights) < 3 or len(sides) < 3:
-        return runs
-    inside = [run for run in runs if _is_between(run, heights, sides)]
-    cells: dict[tuple[int, int], list[Word]] = {}
-    fitting = 0
-    for run in inside:
-        row = _slot(run.middle, heights)
-        column = _slot(run.left + _NEAR, sides)
-        fitting += run.right <= sides[column + 1] + _NEAR
-        cells.setdefault((row, column), []).append(run)
-    filled = len(cells)
-    slots = (len(heights) - 1) * (len(sides) - 1)
-    if not inside or fitting < _MIN_FITTING * len(inside) or filled < max(_MIN_FILLED * slots, 3):
-        return runs
-    grid = [
-        [joined_text(rows_of(cells.get((row, column), [])), words) for column in range(len(sides) - 1)]
-        for row in range(len(heights) - 1)
-    ]
-    bold = [
-        all(run.bold for run in cells.get((row, at), ())) for row in (0, 1) for at in range(len(sides) - 1)
-    ]
-    is_headed = all(bold[: len(sides) - 1]) and not all(bold[len(sides) - 1 :])
-    table = Word("", sides[0], sides[-1], heights[0], heights[-1], is_headed, grid, tuple(pairwise(sides)))
-    taken = {id(run) for run in inside}
-    return [*(run for run in runs if id(run) not in taken), table]
-
-
-def _length(rule: Stroke) -> float:
-    return rule.right - rule.left + rule.bottom - rule.top
-
-
-def _connected(rules: list[Stroke]) -> list[list[Stroke]]:
-    """Group the lines that touch one another, directly or through others."""
-    groups: list[list[Stroke]] = []
-    for rule in rules:
-        touching = [group for group in groups if any(_touch(rule, other) for other in group)]
-        merged = [rule, *(other for group in touching for other in group)]
-        groups = [group for group in groups if not any(group is each for each in touching)]
-        groups.append(merged)
-    return groups
-
-
-def _touch(one: Stroke, other: Stroke) -> bool:
-    return (
-        one.left <= other.right + _NEAR
-        and other.left <= one.right + _NEAR
-        and one.top <= other.bottom + _NEAR
-        and other.top <= one.bottom + _NEAR
-    )
-
-
-def _positions(values: Iterable[float]) -> list[float]:
-    kept: list[float] = []
-    for value in sorted(values):
-        if not kept or value - kept[-1] > _NEAR:
-            kept.append(value)
-    return kept
-
-
-def _is_between(run: Word, heights: list[float], sides: list[float]) -> bool:
-    return heights[0] <= run.middle <= heights[-1] and sides[0] - _NEAR <= run.left < sides[-1]
-
-
-def _slot(value: float, edges: list[float]) -> int:
-    return next((at for at in range(len(edges) - 2, -1, -1) if value >= edges[at]), 0)
