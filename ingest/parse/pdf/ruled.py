@@ -10,7 +10,7 @@ from math import inf
 from statistics import median
 from typing import Final, NamedTuple, TypeAlias
 
-from ingest.parse.pdf.lines import Vocabulary, joined_text
+from ingest.parse.pdf.lines import Vocabulary, fills_cell, joined_text
 from ingest.parse.pdf.page import PdfPage, Row, Word, rows_of
 from ingest.parse.pdf.table import is_figure
 
@@ -23,15 +23,10 @@ _MOST_SUMS: Final = 0.02
 _MONEY: Final = ("$", "€", "£", "¥")
 _LARGER: Final = 1.1
 _FRESH: Final = 0.75
-_AFTER: Final = 0.25
+_AFTER: Final = 0.38
 _SHORT: Final = 4
-_SLIM: Final = "fijlrtI"
-_NARROW: Final = 0.6
-_WIDE: Final = 1.3
-_TOLERANCE: Final = 1.0
 _STOPS: Final = ".,;:)"
 _NAME = re.compile(r"[A-Z]{3,}")
-_IN_WORD = re.compile(r"\w")
 _PROSE: Final = 0.4
 _USUAL_LINE_GAP: Final = 0.3
 _MAX_LEVEL: Final = 1_000
@@ -290,7 +285,7 @@ class RuledTables:
         whole = lines[:1]
         for above, line in pairwise(lines):
             so_far = whole[-1].text
-            if _is_full(above, line, limit) and self._goes_on(so_far.rpartition(" ")[2], line.text):
+            if fills_cell(above, line, limit) and self._goes_on(so_far.rpartition(" ")[2], line.text):
                 self._words.hyphenates = False
                 whole[-1] = Row([replace(whole[-1].runs[0], text=so_far + line.text)])
             else:
@@ -301,7 +296,7 @@ class RuledTables:
         """Say whether a line goes on with a word, as far as the document's words tell."""
         rest = line.partition(" ")[0]
         start, end = word.lower(), rest.lower().rstrip(_STOPS)
-        if start + end in self._words.known:
+        if start + end in self._words.known or (start[-1].isdigit() and end[:1].isdigit()):
             return True
         is_other = rest[0].isupper() and (word[-1].islower() or rest[1:2].islower() or _NAME.fullmatch(word))
         is_word = 1 < len(end) <= _SHORT < len(start) and end in self._said
@@ -316,17 +311,6 @@ class RuledTables:
             for run in page.words
             for word in run.text.lower().split()[1:]
         )
-
-
-def _is_full(above: Row, line: Row, limit: _Span) -> bool:
-    """Say whether a line is but one word, to which the next letter would not fit in the cell."""
-    word, rest = above.text, line.text
-    if " " in word or not (_IN_WORD.match(word[-1]) and _IN_WORD.match(rest[0])):
-        return False
-    width = above.right - above.left
-    letter = (width + line.right - line.left) / (len(word) + len(rest))
-    letter *= _NARROW if rest[0] in _SLIM else _WIDE if rest[0].isupper() else 1
-    return max(above.right - limit[1], width - (limit[1] - limit[0])) > -letter - _TOLERANCE
 
 
 def _limits(rule: _Line, runs: list[Word], columns: list[_Span]) -> list[_Span]:
