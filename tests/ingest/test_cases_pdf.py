@@ -380,6 +380,12 @@ def test_word_that_a_narrow_cell_breaks_is_whole() -> None:
     assert "| 3 | Open port |" in text
 
 
+def test_figures_below_one_another_in_a_narrow_cell_stay_several() -> None:
+    rows = [["Part", "Counts", "Said"], ["Bolts", "12345<br/>67891<br/>23456", "Three counts, one a day"]]
+    text = read(underlined([*rows, ["Nuts", "34567", "One count"]], widths=(60, 41, 180))).text
+    assert "| Bolts | 12345 67891 23456 | Three counts, one a day |" in text
+
+
 def test_table_of_sums_with_lines_above_its_totals_is_read_by_columns() -> None:
     rows = [["", "2023", "2022"], ["Sales", "$ 12,100", "$ 11,400"], ["Costs", "$ 4,300", "$ 4,100"]]
     text = read(underlined([*rows, ["Total", "$ 16,400", "$ 15,500"]])).text

@@ -11,20 +11,21 @@ from statistics import median
 from typing import Final, NamedTuple, TypeAlias
 
 from ingest.parse.pdf.lines import Vocabulary, fills_cell, joined_text
-from ingest.parse.pdf.page import PdfPage, Row, Word, rows_of
-from ingest.parse.pdf.table import is_figure
+from ingest.parse.pdf.page import CUT, PdfPage, Row, Word, rows_of
 
 _NEAR: Final = 2.5
 _ROW_GAP: Final = 0.14
 """Of the size: by so much more than two lines of a cell, two rows of a table stand apart."""
 _LEAST_WIDTH: Final = 0.15
 _MOST_BESIDE: Final = 0.05
+_LONGEST_HEADING: Final = 90
 _MOST_SUMS: Final = 0.02
 _MONEY: Final = ("$", "€", "£", "¥")
 _LARGER: Final = 1.1
 _FRESH: Final = 0.75
 _AFTER: Final = 0.38
 _SHORT: Final = 4
+_HYPHENS: Final = ("-", CUT)
 _STOPS: Final = ".,;:)"
 _NAME = re.compile(r"[A-Z]{3,}")
 _PROSE: Final = 0.4
@@ -285,7 +286,11 @@ class RuledTables:
         whole = lines[:1]
         for above, line in pairwise(lines):
             so_far = whole[-1].text
-            if fills_cell(above, line, limit) and self._goes_on(so_far.rpartition(" ")[2], line.text):
+            word = so_far.rpartition(" ")[2]
+            # figures below one another are several, but for the rest of "CVE-"
+            is_figure = not any(map(str.isalpha, word))
+            is_figure &= not any(row.text[-1] in _HYPHENS for row in whole[:-1])
+            if not is_figure and fills_cell(above, line, limit) and self._goes_on(word, line.text):
                 self._words.hyphenates = False
                 whole[-1] = Row([replace(whole[-1].runs[0], text=so_far + line.text)])
             else:
@@ -363,8 +368,8 @@ def _is_reckoned(cells: list[list[str]]) -> bool:
     return (
         3 * unnamed >= len(header)
         or sums > _MOST_SUMS * len(values)
-        or any(cell.startswith(_MONEY) for cell in header)
-        or all(is_figure(cell) or all(map(is_figure, cell.split())) for cell in header[1:])
+        or any(cell.startswith(_MONEY) or len(cell) > _LONGEST_HEADING for cell in header)
+        or not any(map(str.isalpha, "".join(header[1:])))
     )
 
 
