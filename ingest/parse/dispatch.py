@@ -39,7 +39,7 @@ PARSERS: Final = {
     "application/pdf": "ingest.parse.pdf.pdf",
     **dict.fromkeys(("image/png", "image/jpeg", "image/tiff", "image/webp"), "ingest.parse.image"),
     "application/rtf": "ingest.parse.office.rtf",
-    "application/epub+zip": "ingest.parse.html.epub",
+    "application/epub+zip": "ingest.parse.html.html",
     "application/vnd.oasis.opendocument.text": "ingest.parse.office.odt",
     "application/vnd.oasis.opendocument.spreadsheet": "ingest.parse.office.ods",
     "application/vnd.oasis.opendocument.presentation": "ingest.parse.office.odt",

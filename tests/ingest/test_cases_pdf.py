@@ -315,6 +315,83 @@ def ruled(*tables: list[list[str]], repeat: int = 0, bold: bool = False) -> byte
     return buffer.getvalue()
 
 
+def underlined(
+    rows: list[list[str]], *, widths: tuple[int, ...] = (90, 90, 180), above: bool = False
+) -> bytes:
+    """Set a table as LibreOffice and browsers do: a line below the header, others at most above it and at the end."""
+    from reportlab.lib.styles import ParagraphStyle
+    from reportlab.platypus import Paragraph, SimpleDocTemplate, Table
+
+    style = ParagraphStyle("cell", fontName="Helvetica", fontSize=10, leading=12, splitLongWords=True)
+    prose = Paragraph(
+        "The registry names who keeps which service and on what day it is looked at again. " * 8, style
+    )
+    cells = [[Paragraph(cell, style) for cell in row] for row in rows]
+    table = Table(cells, colWidths=widths, repeatRows=1)
+    level = [("LINEBELOW", (0, 0), (-1, 0), 0.5, "black"), ("VALIGN", (0, 0), (-1, -1), "TOP")]
+    if above:
+        level += [
+            ("LINEABOVE", (0, 0), (-1, 0), 0.5, "black"),
+            ("LINEBELOW", (0, -1), (-1, -1), 0.5, "black"),
+        ]
+    table.setStyle(level)
+    buffer = io.BytesIO()
+    SimpleDocTemplate(buffer).build([prose, table, prose])
+    return buffer.getvalue()
+
+
+WRAPPED = [
+    ["Role", "Person", "What it is for"],
+    ["Economic buyer", "Anna", "The one who decides in the end whether money is spent on the plan"],
+    ["Owner", "Bernd", "Keeps the service running and answers for it when it stands still at night"],
+    ["Clerk", "Carla", "Files"],
+]
+
+
+@pytest.mark.parametrize("above", [False, True])
+def test_wrapped_cells_below_a_line_are_one_row_each(above: bool) -> None:
+    text = read(underlined(WRAPPED, above=above)).text
+    for row in WRAPPED:
+        assert f"| {' | '.join(row)} |" in text
+    assert text.count("| Role |") == 1
+    assert text.rstrip().endswith("looked at again.")
+
+
+def test_table_of_texts_goes_on_with_its_header_on_each_page() -> None:
+    rows = [
+        [f"Role {at}", "Anna", f"Keeps part {at} of the service running, and answers for it"]
+        for at in range(60)
+    ]
+    extract = read(underlined([WRAPPED[0], *rows]))
+    assert len(extract.pages) > 1
+    for row in rows:
+        assert f"| {' | '.join(row)} |" in extract.text
+    assert page_text(extract, 2).startswith("| Role | Person | What it is for |")
+
+
+def test_word_that_a_narrow_cell_breaks_is_whole() -> None:
+    rows = [
+        ["Id", "Finding", "Said"],
+        ["1", "Misconfiguration of gateways", "A misconfiguration of the gateway"],
+    ]
+    rows += [["2", "Deserialization", "Another kind"], ["3", "Open port", "Yet another one"]]
+    text = read(underlined(rows, widths=(40, 60, 220))).text
+    assert "| 1 | Misconfiguration of gateways |" in text
+    assert "| 3 | Open port |" in text
+
+
+def test_figures_below_one_another_in_a_narrow_cell_stay_several() -> None:
+    rows = [["Part", "Counts", "Said"], ["Bolts", "12345<br/>67891<br/>23456", "Three counts, one a day"]]
+    text = read(underlined([*rows, ["Nuts", "34567", "One count"]], widths=(60, 41, 180))).text
+    assert "| Bolts | 12345 67891 23456 | Three counts, one a day |" in text
+
+
+def test_table_of_sums_with_lines_above_its_totals_is_read_by_columns() -> None:
+    rows = [["", "2023", "2022"], ["Sales", "$ 12,100", "$ 11,400"], ["Costs", "$ 4,300", "$ 4,100"]]
+    text = read(underlined([*rows, ["Total", "$ 16,400", "$ 15,500"]])).text
+    assert "| Costs | $ 4,300 | $ 4,100 |" in text
+
+
 def rows_from(start: int, count: int = 70) -> list[list[str]]:
     return [[f"Part {at}", f"store {'abc'[at % 3]}", str(at * 3)] for at in range(start, start + count)]
 

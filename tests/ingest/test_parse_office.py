@@ -41,6 +41,18 @@ def test_word_numbers_its_lists_and_merges_its_cells() -> None:
     )
 
 
+def test_code_between_the_items_of_a_list_stays_between_them() -> None:
+    import docx
+    from docx.enum.style import WD_STYLE_TYPE
+
+    document = docx.Document()
+    document.styles.add_style("Source Code", WD_STYLE_TYPE.PARAGRAPH)
+    for text, style in (("one", "List Bullet"), ("run()", "Source Code"), ("two", "List Bullet")):
+        document.add_paragraph(text, style=style)
+    text = read(saved(document), "a.docx").text
+    assert text.index("- one") < text.index("run()") < text.index("- two")
+
+
 def test_word_insertions_count_and_deletions_and_hidden_runs_do_not() -> None:
     import docx
 

@@ -62,13 +62,8 @@ class _Body:
         *,
         is_chunk: bool,
     ) -> None:
-        self._package, self._part, self._root, self._writer, self._limits = (
-            package,
-            part,
-            root,
-            writer,
-            limits,
-        )
+        self._package, self._part, self._root = package, part, root
+        self._writer, self._limits = writer, limits
         self._is_chunk, self._chunks = is_chunk, set[str]()
         relations = package.relations(part).values()
         self._parts = {each.kind: each.target for each in relations if not each.is_external}
@@ -159,6 +154,8 @@ class _Body:
             self._end_runs()
             self._writer.heading(numbered, level)
         elif _CODE.search(style):
+            if self._items:
+                self._end_runs()
             self._code.append(text)
         elif mark and not mark.text and self._items:
             self._items.append(f"{'  ' * (mark.level + 1)}{text.strip()}")
@@ -167,10 +164,10 @@ class _Body:
             self._writer.paragraph(numbered)
         elif mark or _LIST.search(style):
             # List Bullet 2
-            named = int(style[-1]) - 1 if _LIST.search(style) and style[-1].isdecimal() else 0
-            depth = min((mark.level if mark else 0) or max(named, 0), 8)
-            family = mark.family if mark else ""
-            if not depth and family != self._family:  # another list
+            named = int(style[-1]) - 1 if style[-1:].isdecimal() and _LIST.search(style) else 0
+            level, family = (mark.level, mark.family) if mark else (0, "")
+            depth = min(level or max(named, 0), 8)
+            if self._code or (not depth and family != self._family):  # another list
                 self._end_runs()
                 self._family = family
             self._items.append(f"{'  ' * depth}{mark.text if mark else '-'} {text.strip()}")
@@ -180,8 +177,8 @@ class _Body:
 
     def _is_bold_line(self, paragraph: Element, text: str) -> bool:
         """Say whether a paragraph looks like a heading, in a document whose writer used no heading styles."""
-        ends = (".", ",", ";", ":")
-        return len(text) < _MAX_HEADING and not text.rstrip().endswith(ends) and self._text.is_bold(paragraph)
+        is_short = len(text) < _MAX_HEADING and text.rstrip()[-1:] not in ".,;:"
+        return is_short and self._text.is_bold(paragraph)
 
     def _end_runs(self) -> None:
         if self._items:

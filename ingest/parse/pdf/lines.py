@@ -245,6 +245,37 @@ def item_text(text: str) -> str:
     return f"- {text[match.end() :]}" if match and match.end() else text
 
 
+_SAME_LETTERS: Final = 0.03
+_TOLERANCE: Final = 1.0
+_IN_WORD = re.compile(r"\w")
+_BREADTHS: Final = (
+    ("ijl|'", 22),
+    ("ftI.,:;/!", 28),
+    ("r()-", 33),
+    ("cksvxyzJ", 50),
+    ("ABEFKPSTVXYZ", 65),
+    ("CDGHNOQRUw", 74),
+    ("mMW@%", 88),
+)
+
+
+def fills_cell(above: Row, line: Row, limit: tuple[float, float]) -> bool:
+    """Say whether a line is but one word, to which the next letter would not fit in the cell."""
+    word, rest = above.text, line.text
+    if " " in word or not (_IN_WORD.match(word[-1]) and _IN_WORD.match(rest[0])):
+        return False
+    width, other = above.right - above.left, line.right - line.left
+    letter = width / len(word)
+    if abs(letter - other / len(rest)) > _SAME_LETTERS * letter:  # no typewriter's font
+        letter = width * _breadth(rest[0]) / sum(map(_breadth, word))
+    return max(above.right - limit[1], width - (limit[1] - limit[0])) > -letter - _TOLERANCE
+
+
+def _breadth(letter: str) -> int:
+    """Return about how wide a letter is, in hundredths of the size."""
+    return next((breadth for letters, breadth in _BREADTHS if letter in letters), 56)
+
+
 _STEPS: Final = 60
 _MIN_ROWS: Final = 5
 _MAX_COLUMNS_DEEP: Final = 3

@@ -79,6 +79,8 @@ class PdfPage:
     notes: "Notes | None" = None
     foot: list["Row"] = field(default_factory=list)
     """Lines at its foot that are said once for all pages."""
+    lent: str = ""
+    """What of it stands in tables between lines, where broken words are whole, or in the table of the page before."""
     error: str = ""
     """The error of ours that kept its layout from being read, and where."""
 
@@ -334,7 +336,10 @@ def goes_on(
     after = last in (RAISED, LOWERED)
     if (mark or after) and -size <= gap <= GAP * run.size:
         parted = mark != last if mark and after else not mark and gap > _SPACE * run.size
-        run.text += (" " if parted and not mark else "") + mark + character
+        parted = parted and not mark
+        if spaced and LOWERED in (mark, last):  # words of a smaller font, not an index
+            parted = True
+        run.text += " " * parted + mark + character
         run.right = max(run.right, right)
         run.top -= _UNEVEN
         return True

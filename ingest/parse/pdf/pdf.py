@@ -22,6 +22,7 @@ from ingest.parse.pdf.lines import (
 )
 from ingest.parse.pdf.page import CUT, OutlineEntry, PdfPage, Row
 from ingest.parse.pdf.pdfium import PdfiumDocument
+from ingest.parse.pdf.ruled import RuledTables
 from ingest.parse.pdf.running import PageTable, gone_on, is_between, keep_once
 from ingest.parse.pdf.table import find_tables, with_grids
 from ingest.parse.pdf.unread import PypdfDocument, named, take_ocr
@@ -44,7 +45,7 @@ class Headings:
     def __init__(self, pages: Sequence[PdfPage], outline: Sequence[OutlineEntry]) -> None:
         sizes: Counter[float] = Counter()
         for page in pages:
-            for run in page.words:
+            for run in (run for run in page.words if not run.cells):
                 sizes[_rounded(run.size)] += len(run.text)
         self._body = sizes.most_common(1)[0][0] if sizes else 10.0
         larger = sorted((size for size in sizes if size >= self._body * _LARGER), reverse=True)
@@ -131,13 +132,19 @@ def parse(source: RawFile, limits: Limits) -> Extract:
     _report_damaged(pages, writer)
     by_ocr = take_ocr(pages, source.ocr, writer)
     unread = tuple(page.number for page in pages if page.is_unread)
+    words = Vocabulary(page.raw for page in pages)
     try:
+        ruled = RuledTables(pages, words)
+        for page in pages:
+            ruled.take(page)
         keep_once(pages, writer)
     # the edge of a step that only tidies up
     except Exception as error:  # noqa: BLE001
         place = own_error(error) or type(error).__name__
-        writer.finding(f"Running heads were left in place for an error in Footnote ({place}); report it.")
-    _Pages(pages, outline, writer).write()
+        writer.finding(
+            f"Running heads and some tables were left as they stand for an error in Footnote ({place}); report it."
+        )
+    _Pages(pages, outline, words, writer).write()
     _report(pages, writer)
     labels = [page.label for page in pages]
     finished = writer.finish(
@@ -232,11 +239,13 @@ _Part: TypeAlias = _Text | PageTable
 class _Pages:
     """Writes the pages' content, knowing the whole document: its text size, outline and vocabulary."""
 
-    def __init__(self, pages: list[PdfPage], outline: list[OutlineEntry], writer: ExtractWriter) -> None:
+    def __init__(
+        self, pages: list[PdfPage], outline: list[OutlineEntry], words: Vocabulary, writer: ExtractWriter
+    ) -> None:
         self._pages = pages
         self._writer = writer
         self._headings = Headings(pages, outline)
-        self._words = Vocabulary(page.raw for page in pages)
+        self._words = words
         self._gap = 0.0
         """Between two lines of the page that is being read."""
         self._last: PageTable | None = None
@@ -335,7 +344,7 @@ def _agrees(parts: list[_Part], page: PdfPage) -> bool:
         part.text if isinstance(part, _Text) else " ".join(cell for row in part.cells for cell in row)
         for part in parts
     )
-    wanted.subtract(_SPACE.split(" ".join(texts)))
+    wanted.subtract(_SPACE.split(" ".join([*texts, page.lent])))
     missing = sum(len(token) * count for token, count in wanted.items() if count > 0)
     return missing <= max(_LEAST_MISSING, _MOST_MISSING * len(page.raw))
 

@@ -116,10 +116,14 @@ def _edges(page: PdfPage) -> tuple[_Edge, _Edge]:
     middle = (rows[0].top + rows[-1].bottom) / 2
     upper = sum(row.middle < middle for row in rows)
     head = min(_EDGE_ROWS, upper)
+    head = next((at for at in range(head) if rows[at].runs[0].cells), head)
     head = next((at for at in range(head) if _heads_table(rows, at)), head)
-    foot = list(takewhile(lambda row: len(row.runs) <= 3, rows[: upper - 1 : -1] if upper else rows[::-1]))[
-        :_EDGE_ROWS
-    ]
+    foot = list(
+        takewhile(
+            lambda row: len(row.runs) <= 3 and not row.runs[0].cells,
+            rows[: upper - 1 : -1] if upper else rows[::-1],
+        )
+    )[:_EDGE_ROWS]
     inner = rows[-len(foot) - 1] if len(foot) < len(rows) else None
     return _Edge(rows[:head], next(iter(rows[head : head + 1]), None)), _Edge(foot, inner)
 
