@@ -251,9 +251,9 @@ def _write_best(parts: list[Message], mail: _Mail, *, depth: int) -> None:
     except Unparsable:
         html = ""
     best, other, unsaid = (plain, rich, html) if _says_all(text, html) else (rich, plain, text)
-    if not _says_all(html if best is rich else text, unsaid):
-        what = "text of the HTML version" if best is plain else "text of the plain version"
-        mail.writer.leave_out(what, unsaid)
+    mail.writer.leave_out(
+        "text of the HTML version" if best is plain else "text of the plain version", unsaid
+    )
     _write_part(best, mail, depth=depth + 1)
     if best is plain and other.is_multipart():
         mail.attachments += scratch.attachments

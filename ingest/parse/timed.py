@@ -54,6 +54,7 @@ _SHOWN: Final = {
     "BDAY": "Birthday",
     "NOTE": "Note",
 }
+_TOLD: Final = ("SUMMARY", "FN", "DESCRIPTION")
 _ITEMS: Final = ("VEVENT", "VTODO", "VJOURNAL", "VCARD")
 
 
@@ -71,7 +72,7 @@ def parse(source: RawFile, limits: Limits) -> Extract:
     if source.media_type in ("text/calendar", "text/vcard"):
         write_items(text, writer)
         return writer.finish(source.media_type)
-    for paragraph in _paragraphs(list(_cues(text, writer))):
+    for paragraph in _paragraphs(list(_cues(text, writer)), writer):
         writer.block("paragraph", paragraph)
     return writer.finish(source.media_type, headed=False)
 
@@ -82,8 +83,7 @@ def _cues(text: str, writer: ExtractWriter) -> Iterator[_Cue]:
         lines = block.strip("\n").split("\n")
         at = next((at for at, line in enumerate(lines[:3]) if _CUE.match(line)), None)
         if at is None:
-            if not lines[0].startswith("WEBVTT"):
-                writer.leave_out("notes of a transcript", block)
+            writer.leave_out("notes of a transcript", block.removeprefix("WEBVTT"))
             continue
         shown = " ".join(line.strip() for line in lines[at + 1 :] if line.strip())
         voice = _VOICE.search(shown)
@@ -104,7 +104,7 @@ def _seconds(written: str) -> float:
     return int(found[1] or 0) * 3600 + int(found[2]) * 60 + float(f"{found[3]}.{found[4]}")
 
 
-def _paragraphs(cues: list[_Cue]) -> Iterator[str]:
+def _paragraphs(cues: list[_Cue], writer: ExtractWriter) -> Iterator[str]:
     """Join cues to paragraphs, a new one for each speaker and after a silence; each begins with its time."""
     parts: list[str] = []
     before = _Cue(0, 0, "", "")
@@ -120,9 +120,15 @@ def _paragraphs(cues: list[_Cue]) -> Iterator[str]:
             minutes, seconds = divmod(int(cue.start), 60)
             parts.append(f"[{minutes // 60:02}:{minutes % 60:02}:{seconds:02}]")
             parts += [f"{speaker}:"] if speaker else []
+        else:
+            writer.leave_out("speaker who goes on", cue.speaker)
         # captions that roll repeat the line before
-        if not (cue.text == before.text and cue.start <= before.end + 0.5):
-            parts.append(cue.text.removeprefix(before.text).strip() if cue.start < before.end else cue.text)
+        shown = cue.text.removeprefix(before.text).strip() if cue.start < before.end else cue.text
+        if cue.text == before.text and cue.start <= before.end + 0.5:
+            shown = ""
+        writer.leave_out("repeated caption", cue.text.removesuffix(shown))
+        if shown:
+            parts.append(shown)
         before = cue
     if parts:
         yield " ".join(filter(None, parts))
@@ -135,6 +141,7 @@ def write_items(text: str, writer: ExtractWriter) -> None:
     for line in _FOLD.sub("", text.replace("\r\n", "\n")).split("\n"):
         found = _PROPERTY.match(line.rstrip("\r"))
         if found is None:
+            writer.leave_out("line that is no field", line)
             continue
         name, parameters, value = found[1].upper(), found[2], found[3]
         if name == "BEGIN":
@@ -146,6 +153,8 @@ def write_items(text: str, writer: ExtractWriter) -> None:
                 _write_item(facts, writer)
         elif inside and inside[-1] in _ITEMS:
             facts.append((name, _value(name, parameters, value)))
+        else:
+            writer.leave_out("technical field", value)
 
 
 def _write_item(facts: list[tuple[str, str]], writer: ExtractWriter) -> None:
@@ -155,6 +164,8 @@ def _write_item(facts: list[tuple[str, str]], writer: ExtractWriter) -> None:
     for name, value in facts:
         if name in _SHOWN and value.strip():
             shown.setdefault(_SHOWN[name], []).append(value)
+        elif value != first.get(name) or name not in _TOLD:
+            writer.leave_out("technical field", value)
     writer.block("list", "\n".join(f"- {label}: {', '.join(values)}" for label, values in shown.items()))
     if description := first.get("DESCRIPTION"):
         writer.block("paragraph", description)
