@@ -21,6 +21,8 @@ from ingest.parse.layers import Piece
 from vectorstore.language.words import RUN, fold
 
 _MOST_UNEXPLAINED: Final = 0.02
+_LEAST: Final = 5
+"""Letters: fewer are a sign or a number, and no alarm however short the file is."""
 _ALONE: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff"
 )
@@ -106,7 +108,7 @@ def _histogram(text: str) -> npt.NDArray[np.int64]:
 
 def finding(account: Account) -> str:
     """Say how much of a file was not read, and where; "" where it is no more than comes of counting."""
-    if account.unexplained <= _MOST_UNEXPLAINED * account.characters:
+    if account.unexplained <= max(_MOST_UNEXPLAINED * account.characters, _LEAST - 1):
         return ""
     where = f", most of them {account.worst}" if account.worst else ""
     return (

@@ -42,7 +42,10 @@ def open_document(source: RawFile, _: Extract) -> Pieces:
         root, "{*}tracked-changes", "{*}sequence-decls", "{*}creator", "{*}date", with_tail=False
     )
     paragraphs = 0
-    for element in root.iter("{*}p", "{*}h", "{*}s", "{*}tab", "{*}line-break", "{*}note-citation"):
+    for element in root.iter(
+        *("{*}p", "{*}h", "{*}s", "{*}tab", "{*}line-break", "{*}note-citation"),
+        *("{*}header-decl", "{*}footer-decl", "{*}date-time-decl"),
+    ):
         if element.tag.endswith(("}p", "}h")):
             paragraphs += 1
             mark = TOP if paragraphs % PARAGRAPHS == 0 else " "

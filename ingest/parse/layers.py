@@ -121,7 +121,9 @@ def rst(source: RawFile, _: Extract) -> Pieces:
     return _in_lines(text)
 
 
-_JSON = re.compile(r'("(?:[^"\\\n]++|\\.)*+")(\s*+:)?+|(//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+)|([^\s"\[\]{},:]++)')
+_JSON = re.compile(
+    r'("(?:[^"\\\n]++|\\.)*+")(\s*+:)?+|(//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+)|([^\s"\[\]{},:]++)'
+)
 _NO_WORDS: Final = frozenset(("true", "false", "null"))
 
 
@@ -178,7 +180,9 @@ _BESIDE_CUE = re.compile(r"<[^<>\n]*+>|\{\\[^{}\n]*+\}")
 
 def captions(source: RawFile, _: Extract) -> Pieces:
     """Return what subtitles show, and the notes among them, without times."""
-    blocks = re.split(r"\n(?:[ \t]*+\n)++", decode(source.data).text.replace("\r\n", "\n").replace("\r", "\n"))
+    blocks = re.split(
+        r"\n(?:[ \t]*+\n)++", decode(source.data).text.replace("\r\n", "\n").replace("\r", "\n")
+    )
     shown = (_BESIDE_CUE.sub("", _after_times(block)).removeprefix("WEBVTT") for block in blocks)
     return _in_lines("\n".join(html.unescape(each).replace("\n", " ") for each in shown), "captions")
 
@@ -199,7 +203,11 @@ def items(source: RawFile, _: Extract) -> Pieces:
     for number, line in enumerate(text.splitlines(), start=1):
         found = _FIELD_LINE.match(line)
         if found is None or found[1].rpartition(".")[2].upper() not in _NO_TEXT:
-            value = re.sub(r"\\(.)", lambda escaped: " " if escaped[1] in "nN" else escaped[1], found[2] if found else line)
+            value = re.sub(
+                r"\\(.)",
+                lambda escaped: " " if escaped[1] in "nN" else escaped[1],
+                found[2] if found else line,
+            )
             words, numbers = _MOMENT.subn(" ", value)
             yield Piece(f"in field {number}", words, numbers)
 

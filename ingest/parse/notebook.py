@@ -99,9 +99,7 @@ def _write_printed(text: str, html: str, writer: ExtractWriter) -> None:
     if not text.strip():
         write_html(html, writer)
         return
-    lines = [
-        line.rpartition("\r") for line in without_escapes(text).replace("\r\n", "\n").split("\n")
-    ]
+    lines = [line.rpartition("\r") for line in without_escapes(text).replace("\r\n", "\n").split("\n")]
     writer.leave_out("progress shown on one line", "\n".join(before for before, _, _ in lines))
     text = "\n".join(last for _, _, last in lines)
     if len(text) > _LONGEST_OUTPUT:

@@ -22,6 +22,7 @@ from ingest.parse.grid import (
 )
 from ingest.parse.html.markup import Element, read_xml
 from ingest.parse.metadata import parse_date, plain_metadata
+from ingest.parse.office.ooxml import whole
 from ingest.parse.writer import ExtractWriter
 
 _DAMAGED: Final = "The spreadsheet is damaged; open it and save it again."
@@ -291,4 +292,4 @@ def _attribute(element: Element, name: str) -> str:
 
 
 def _count(element: Element, name: str) -> int:
-    return max(int(_attribute(element, name) or 1), 1)
+    return max(whole(_attribute(element, name)), 1)
