@@ -53,10 +53,15 @@ def with_account(source: RawFile, extract: Extract) -> Extract:
 
 def account_of(source: RawFile, extract: Extract) -> Account | None:
     """Compare a file's own text with what was kept of it; None where nothing but the parser reads the type."""
+    bare = _BARE.get(source.media_type)
+    if bare and (letters := _same_letters(bare(source), extract)):
+        return letters
     pieces = list(_layer_of(source, extract))
     if not pieces:
         return None
-    if (letters := _same_letters(pieces, extract)) is not None:
+    if not any(piece.numbers for piece in pieces) and (
+        letters := _same_letters("".join(piece.text for piece in pieces), extract)
+    ):
         return letters
     numbers = any(piece.numbers for piece in pieces)
     places = [(piece.place, _inside(piece, numbers=numbers)) for piece in pieces]
@@ -85,20 +90,30 @@ def account_of(source: RawFile, extract: Extract) -> Account | None:
 _LOWER: Final = bytes(range(256)).lower()
 _MARKS: Final = bytes(byte for byte in range(128) if not chr(byte).isalnum())
 _NEARLY: Final = 0.005
+_ADDRESS = re.compile(r"https?://[^\s<>()\[\]\"']++")
+"""Left out of both: where a link leads stands in the document also where the file's own text has none of it."""
 
 
-def _same_letters(pieces: list[Piece], extract: Extract) -> Account | None:
+def _same_letters(text: str, extract: Extract) -> Account | None:
     """Return the account where file and document have the same letters, nearly each as often; None where they do not.
 
     That is far cheaper than words, and most files end here: as many of each letter, nothing is lost.
     """
-    if any(piece.numbers for piece in pieces):
+    text, addresses = _ADDRESS.subn("", text)
+    read, shown = _ADDRESS.subn("", extract.text)
+    if addresses > shown:
         return None
-    inside, kept = _histogram("".join(piece.text for piece in pieces)), _histogram(extract.text)
+    inside, kept = _histogram(text), _histogram(read)
+    left_out: dict[str, int] = {}
+    for each in extract.left_out:
+        letters = _histogram(each.text)
+        kept += letters
+        left_out[each.what] = left_out.get(each.what, 0) + int(letters.sum())
     characters, lost = int(inside.sum()), int(np.maximum(inside - kept, 0).sum())
     if lost > _NEARLY * characters or np.maximum(kept - inside, 0).sum() > _NEARLY * characters:
         return None
-    return Account(characters, characters - lost, unexplained=lost)
+    left_out = {what: count for what, count in left_out.items() if count}
+    return Account(characters, characters - lost - sum(left_out.values()), left_out, lost)
 
 
 def _histogram(text: str) -> npt.NDArray[np.int64]:
@@ -257,6 +272,18 @@ def _layer_of(source: RawFile, extract: Extract) -> layers.Pieces:
     return reader(source, extract) if reader else iter(())
 
 
+_OOXML: Final = "application/vnd.openxmlformats-officedocument."
+_BARE: Final[dict[str, Callable[[RawFile], str]]] = {
+    "text/markdown": layers.bare_text,
+    "text/x-rst": layers.bare_text,
+    "text/html": layers.bare_page,
+    "application/epub+zip": containers.bare,
+    "application/vnd.oasis.opendocument.text": containers.bare,
+    "application/vnd.oasis.opendocument.presentation": containers.bare,
+    f"{_OOXML}wordprocessingml.document": containers.bare,
+    f"{_OOXML}presentationml.presentation": containers.bare,
+}
+"""What a file says in no order and with its marks: where that is as much as was kept, nobody need look closer."""
 _READERS: Final[dict[str, Callable[[RawFile, Extract], layers.Pieces]]] = {
     "text/markdown": layers.markdown,
     "text/x-rst": layers.rst,
@@ -278,7 +305,7 @@ _READERS: Final[dict[str, Callable[[RawFile, Extract], layers.Pieces]]] = {
     "application/pdf": layers.pdf,
     "application/rtf": layers.rtf,
     "application/epub+zip": containers.epub,
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": containers.docx,
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation": containers.pptx,
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": containers.xlsx,
+    f"{_OOXML}wordprocessingml.document": containers.docx,
+    f"{_OOXML}presentationml.presentation": containers.pptx,
+    f"{_OOXML}spreadsheetml.sheet": containers.xlsx,
 }

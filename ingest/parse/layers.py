@@ -361,6 +361,26 @@ def html_text(page: str) -> str:
     return str(etree.tostring(root, method="text", encoding="unicode"))
 
 
+_UNSHOWN_TAGS = re.compile(
+    r"<!--.*?(?:-->|\Z)|<(head|script|style|noscript|template)\b.*?(?:</\1\s*+>|\Z)|<[^<>]*+>", re.S | re.I
+)
+
+
+def bare_html(page: str) -> str:
+    """Return a page without its tags, in less time than it takes to read it."""
+    return html.unescape(_UNSHOWN_TAGS.sub("", page))
+
+
+def bare_page(source: RawFile) -> str:
+    """Return a page's text by its tags alone."""
+    return bare_html(_page(source.data))
+
+
+def bare_text(source: RawFile) -> str:
+    """Return decoded text, marks and all."""
+    return decode(source.data).text
+
+
 def _under_headings(text: str) -> Pieces:
     first, *parts = text.split(TOP)
     yield Piece("before its first heading", first)
