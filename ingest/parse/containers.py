@@ -66,7 +66,7 @@ def _numbered(groups: Iterable[str]) -> Pieces:
 _BARE_RUN = re.compile(rb"<(?:\w++:)?t(?: [^<>]*+)?>([^<]++)<")
 _BARE_PARTS = re.compile(
     r"word/(?:document|header\d*|footer\d*|footnotes|endnotes|comments)\.xml"
-    r"|ppt/(?:slides/slide|notesSlides/notesSlide)\d++\.xml|content\.xml|(?!.*\b(?:nav|toc)\b).*\.x?html?"
+    r"|ppt/(?:slides/slide|notesSlides/notesSlide)\d++\.xml|content\.xml"
 )
 
 
@@ -74,7 +74,10 @@ def bare(source: RawFile) -> str:
     """Return the text of a container in no order, by its tags alone: far cheaper, and enough where all is kept."""
     texts: dict[str, None] = {}  # the first, the even and the odd pages often have the same header
     with zipfile.ZipFile(BytesIO(source.data)) as archive:
-        for name in filter(_BARE_PARTS.fullmatch, archive.namelist()):
+        for name in archive.namelist():
+            is_chapter = name.endswith((".xhtml", ".html", ".htm")) and "nav" not in name
+            if not is_chapter and not _BARE_PARTS.fullmatch(name):
+                continue
             data = archive.read(name)
             if name.startswith(("word/", "ppt/")):
                 text = html.unescape(b" ".join(_BARE_RUN.findall(data)).decode("utf-8", "replace"))

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from ingest.extract import Extract, RawFile
 from ingest.parse.characters import decode
 from ingest.parse.html.markup import read_xml
+from ingest.parse.timed import unquoted
 
 _LINES: Final = 50
 PARAGRAPHS: Final = 50
@@ -175,14 +176,13 @@ def _joined(text: object) -> str:
     return "".join(map(str, text)) if isinstance(text, list) else str(text)
 
 
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*+\n)++")
 _BESIDE_CUE = re.compile(r"<[^<>\n]*+>|\{\\[^{}\n]*+\}")
 
 
 def captions(source: RawFile, _: Extract) -> Pieces:
     """Return what subtitles show, and the notes among them, without times."""
-    blocks = re.split(
-        r"\n(?:[ \t]*+\n)++", decode(source.data).text.replace("\r\n", "\n").replace("\r", "\n")
-    )
+    blocks = _BLANK_LINES.split(decode(source.data).text.replace("\r\n", "\n").replace("\r", "\n"))
     shown = (_BESIDE_CUE.sub("", _after_times(block)).removeprefix("WEBVTT") for block in blocks)
     return _in_lines("\n".join(html.unescape(each).replace("\n", " ") for each in shown), "captions")
 
@@ -193,22 +193,19 @@ def _after_times(block: str) -> str:
 
 
 _FIELD_LINE = re.compile(r'\A([\w.-]++)(?:;(?:[^:"]++|"[^"]*+")*+)?+:(?:mailto:|tel:)?+(.*)\Z', re.S | re.I)
+_FOLD = re.compile(r"\n[ \t]")
+_ESCAPED = re.compile(r"\\[nN]|\\")
 _MOMENT = re.compile(r"\b\d{8}(?:T\d{6}Z?)?\b")
 _NO_TEXT: Final = frozenset(("BEGIN", "END", "PHOTO", "LOGO", "SOUND", "KEY", "ATTACH"))
 
 
 def items(source: RawFile, _: Extract) -> Pieces:
     """Return the values of a calendar's or a card's fields; dates are counted as numbers."""
-    text = re.sub(r"\r?\n[ \t]", "", decode(source.data).text)
+    text = _FOLD.sub("", unquoted(decode(source.data).text.replace("\r\n", "\n")))
     for number, line in enumerate(text.splitlines(), start=1):
         found = _FIELD_LINE.match(line)
         if found is None or found[1].rpartition(".")[2].upper() not in _NO_TEXT:
-            value = re.sub(
-                r"\\(.)",
-                lambda escaped: " " if escaped[1] in "nN" else escaped[1],
-                found[2] if found else line,
-            )
-            words, numbers = _MOMENT.subn(" ", value)
+            words, numbers = _MOMENT.subn(" ", _ESCAPED.sub(" ", found[2] if found else line))
             yield Piece(f"in field {number}", words, numbers)
 
 

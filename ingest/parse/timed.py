@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from html import unescape
+from quopri import decodestring
 from typing import Final, NamedTuple
 
 from ingest.extract import Extract, Limits, RawFile
@@ -21,6 +22,7 @@ _APART: Final = 4.0
 _LONG: Final = 600
 """Characters after which a paragraph ends with the next sentence."""
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*+\n)++")
+_EMPTY_LINES = re.compile(r"\n\n++")
 _SCHEME = re.compile(r"\A(?:tel|mailto):", re.I)
 _PARTS = re.compile(r"(?<!\\);")
 _FOLD = re.compile(r"\r?\n[ \t]")
@@ -29,6 +31,10 @@ _ESCAPED = re.compile(r"\\([\\;,nN])")
 _DATE = re.compile(r"\A(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d\d(Z?))?\Z")
 _TZID = re.compile(r';TZID="?([^;":]++)', re.I)
 _NAME = re.compile(r';CN=(?:"([^"]*+)"|([^;:"]*+))', re.I)
+_QUOTED = re.compile(
+    r"^([\w.-]{1,60}+;[^:\n]{0,200}?QUOTED-PRINTABLE[^:\n]{0,200}+:)((?:[^\n]*=\n)*+[^\n]*+)", re.M | re.I
+)
+_CHARSET = re.compile(r";CHARSET=\"?([\w-]++)", re.I)
 _SHOWN: Final = {
     "DTSTART": "When",
     "DTEND": "Until",
@@ -45,6 +51,7 @@ _SHOWN: Final = {
     "URL": "Address",
     "CONTACT": "Contact",
     "COMMENT": "Comment",
+    "NICKNAME": "Nickname",
     "ORG": "Organisation",
     "TITLE": "Position",
     "ROLE": "Role",
@@ -79,21 +86,28 @@ def parse(source: RawFile, limits: Limits) -> Extract:
 
 def _cues(text: str, writer: ExtractWriter) -> Iterator[_Cue]:
     """Yield what is shown, with who says it; what is no cue (notes, styles) is told as left out."""
-    for block in _BLANK_LINES.split(text.replace("\r\n", "\n").replace("\r", "\n")):
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    before = _Cue(0, 0, "", "")
+    # in VTT a line of blanks stands inside a cue
+    for block in (_EMPTY_LINES if text.startswith("WEBVTT") else _BLANK_LINES).split(text):
         lines = block.strip("\n").split("\n")
         at = next((at for at, line in enumerate(lines[:3]) if _CUE.match(line)), None)
         if at is None:
             writer.leave_out("notes of a transcript", block.removeprefix("WEBVTT"))
             continue
-        shown = " ".join(line.strip() for line in lines[at + 1 :] if line.strip())
+        said = [line.strip() for line in lines[at + 1 :] if _TAG.sub("", line).strip()]
+        start, _, end = lines[at].partition("-->")
+        # captions that roll show the last line once more above the next
+        if len(said) > 1 and said[0] == before.text and _seconds(start) < before.end + 0.1:
+            writer.leave_out("repeated caption", said.pop(0))
+        before = _Cue(0, _seconds(end), "", _TAG.sub("", said[-1]).strip() if said else before.text)
+        shown = " ".join(said)
         voice = _VOICE.search(shown)
         shown = unescape(_TAG.sub("", shown)).strip()
         named = None if voice else _SPEAKER.match(shown)
         speaker = voice[1].strip() if voice else named[1] if named else ""
-        start, _, end = lines[at].partition("-->")
         if shown:
-            said = shown[named.end() :] if named else shown
-            yield _Cue(_seconds(start), _seconds(end), speaker, said)
+            yield _Cue(_seconds(start), _seconds(end), speaker, shown[named.end() :] if named else shown)
 
 
 def _seconds(written: str) -> float:
@@ -138,7 +152,7 @@ def write_items(text: str, writer: ExtractWriter) -> None:
     """Add the events of a calendar, or cards, to the document that `writer` builds."""
     facts: list[tuple[str, str]] = []
     inside: list[str] = []
-    for line in _FOLD.sub("", text.replace("\r\n", "\n")).split("\n"):
+    for line in _FOLD.sub("", unquoted(text.replace("\r\n", "\n"))).split("\n"):
         found = _PROPERTY.match(line.rstrip("\r"))
         if found is None:
             writer.leave_out("line that is no field", line)
@@ -155,6 +169,21 @@ def write_items(text: str, writer: ExtractWriter) -> None:
             facts.append((name, _value(name, parameters, value)))
         else:
             writer.leave_out("technical field", value)
+
+
+def unquoted(text: str) -> str:
+    """Return cards of the old form as those of the new: values that are quoted-printable as they read."""
+    return _QUOTED.sub(_as_it_reads, text) if "QUOTED-PRINTABLE" in text.upper() else text
+
+
+def _as_it_reads(found: re.Match[str]) -> str:
+    charset = _CHARSET.search(found[1])
+    data = decodestring(found[2].encode("ascii", "ignore"))
+    try:
+        value = data.decode(charset[1] if charset else "utf-8")
+    except (LookupError, UnicodeDecodeError):
+        value = data.decode("cp1252", "replace")
+    return found[1] + value.replace("\r\n", "\n").replace("\n", "\\n")
 
 
 def _write_item(facts: list[tuple[str, str]], writer: ExtractWriter) -> None:

@@ -71,7 +71,8 @@ _CUT_SHORT: Final = (
 )
 """What an ending of one letter (1º, Nº), and one of several (1st, Mme), may stand behind."""
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d\Z")
-_WORDS_IN_BRACKETS = re.compile(r"\([^()]*[^\W\d_]{3}[^()]*\)\Z")
+_WORDS_IN_BRACKETS = re.compile(r"\((?=[^()]*?[^\W\d_]{3})[^()]*+\)\Z")
+_ONE = re.compile(r"\d*+(?:\.\d++)?|\w|\([^()]*+\)|[^\w\s]")
 
 
 def raised(before: str, text: str, *, note: bool = False) -> str:
@@ -175,7 +176,7 @@ def _arranged(tag: str, parts: Sequence[str]) -> str:
 
 def _grouped(part: str) -> str:
     part = part.strip()
-    return part if re.fullmatch(r"\d*+(?:\.\d++)?|\w|\([^()]*+\)|[^\w\s]", part) else f"({part})"
+    return part if _ONE.fullmatch(part) else f"({part})"
 
 
 _MAX_SPAN = 50
