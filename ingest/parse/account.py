@@ -34,6 +34,7 @@ _DIGIT = re.compile(r"\d")
 _NUMBER: Final = " 000"
 """Stands among the words for a cell's number, which may be shown in any form; no word is written so."""
 _PART: Final = 1 << 16
+_MOST_PARTED, _LONGEST_PARTED = 1_000, 60
 _MOST_READ: Final = 300_000_000
 """Letters to look through for words that were joined or parted: a second's work."""
 
@@ -76,7 +77,8 @@ def account_of(source: RawFile, extract: Extract) -> Account | None:
         if explained := _explained(missing, words, each.text, numbers=numbers):
             left_out[each.what] = left_out.get(each.what, 0) + explained
     if missing:
-        _found(missing, kept, spare, numbers=numbers)
+        found = _found(missing, kept, spare, numbers=numbers)
+        _parted(missing, spare, _letters(spare) - found)
     characters, unexplained = _letters(inside), _letters(missing)
     return Account(
         characters,
@@ -226,6 +228,33 @@ def _found(missing: Counter[str], texts: Iterable[str], spare: Counter[str], *, 
     missing.subtract(explained)
     _tidy(missing, explained)
     return _letters(explained)
+
+
+def _parted(missing: Counter[str], spare: Counter[str], room: int) -> None:
+    """Take words out of what is missing whose parts are spare and stand apart, as a cell's two lines may."""
+    explained: Counter[str] = Counter()
+    words = sorted(word for word in missing if len(word) <= _LONGEST_PARTED)[:_MOST_PARTED]
+    left = spare.copy() if words else spare
+    for word in words:
+        parts = _parts(word, left)
+        if parts and len(word) <= room:
+            room -= len(word)
+            left.subtract(parts)
+            explained[word] = 1
+    missing.subtract(explained)
+    _tidy(missing, explained)
+
+
+def _parts(word: str, spare: Counter[str]) -> list[str]:
+    """Return the spare words that a word is made of, the longest first; none where they leave a rest."""
+    parts: list[str] = []
+    while word:
+        part = next((word[:end] for end in range(len(word), 1, -1) if spare[word[:end]] > 0), "")
+        if not part or part in parts:
+            return []
+        parts.append(part)
+        word = word[len(part) :]
+    return parts
 
 
 def _runs(texts: Iterable[str], spare: Counter[str], *, numbers: bool) -> Iterator[str]:

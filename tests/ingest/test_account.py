@@ -192,6 +192,7 @@ def test_a_loss_is_told_with_its_place(name: str, lost: list[int], place: str) -
         ("the certificate", "the certif icate"),
         ("ﬁre and 10³ and Ⅳ", "fire and 10^{3} and IV"),
         ("NAME", "Name"),
+        ("discusstechnicalsuccess", "discuss technical where teams meet success"),
         ("本文書は休暇の規則を定める。", "本文書は 休暇の\n規則を定める。"),
         ("one two three", "three\n\ntwo one"),
         ("co\u00adoperate", "cooperate"),
