@@ -210,6 +210,12 @@ SHEET, CONTENT, SLIDE, NUMBERING = (
 )
 
 
+SHARED = (
+    '<row r="9"><c r="A9"><f t="shared" si="0" ref="A9:A10">((B1+&quot;x</f></c></row>'
+    '<row r="10"><c r="?"><f t="shared" si="0"/></c></row><row r="11"><c r="A11"><f t="shared" si="x"/></c></row>'
+)
+
+
 @pytest.mark.parametrize(
     ("name", "part", "old", "new", "said"),
     [
@@ -233,6 +239,12 @@ SHEET, CONTENT, SLIDE, NUMBERING = (
         ("a.docx", NUMBERING, 'w:ilvl="0"', 'w:ilvl="x"', ""),
         ("a.docx", NUMBERING, "(.{500}).*", r"\1", "word/numbering.xml"),
         ("a.docx", "docProps/core.xml", "(.{300}).*", r"\1", "docProps/core.xml"),
+        ("a.odt", "meta.xml", "(.{60}).*", r"\1", "meta.xml"),
+        ("a.ods", "meta.xml", "(.{60}).*", r"\1", "meta.xml"),
+        ("a.epub", "OEBPS/p.opf", 'idref="[^"]*"', 'idref="gone"', "is missing: gone"),
+        ("a.epub", "OEBPS/c0.xhtml", "", "", "is missing: c0.xhtml"),
+        ("a.rtf", "", r"\\par ", r"\\par \\u9999999999?", ""),
+        ("b.xlsx", SHEET, "</sheetData>", f"{SHARED}</sheetData>", ""),
         ("a.eml", "", "(?m)^Date:.*$", "Date: Thu, 1 Jan 1970 00:00:00 +99999999", ""),
         ("a.eml", "", "(?m)^Date:.*$", "Date: 1 Jan 99999999999999999999 00:00 -0000", ""),
         ("a.eml", "", "(?m)^Date:.*$", "Date: Fri, 31 Dec 9999 23:59:59 -2359", ""),

@@ -374,11 +374,19 @@ class _Reader:
 
     def _formula(self, formula: str, group: str, reference: str) -> str:
         if not formula and group in self._shared:
-            from openpyxl.formula.translate import Translator
-
-            first, at = self._shared[group]
-            return str(Translator(f"={first}", at).translate_formula(reference))
+            return _moved(*self._shared[group], reference)
         return f"={formula}" if formula else "= (a formula)"
+
+
+def _moved(formula: str, at: str, reference: str) -> str:
+    """Return a formula that several cells share as it reads in another of them; as in the first where it is damaged."""
+    from openpyxl.formula.tokenizer import TokenizerError
+    from openpyxl.formula.translate import Translator, TranslatorError
+
+    try:
+        return str(Translator(f"={formula}", at).translate_formula(reference))
+    except (TokenizerError, TranslatorError, ValueError, IndexError, AttributeError):
+        return f"={formula}"
 
 
 def _areas(element: Element) -> list[Area]:
