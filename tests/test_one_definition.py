@@ -23,7 +23,12 @@ WORDS = "vectorstore/language/words.py"
 TELLTALES = {
     "list bullet": (
         r"[•◦▪‣]|\[[-*+\\]{2,5}\]\)?(?:\\s|\(\?=\\s)|\(\?:[-*+|\\]{3,9}\)\\s",
-        {MARKS},
+        {
+            MARKS,
+            "ingest/parse/marked/rst_inline.py",
+            "ingest/parse/office/ooxml.py",
+            "ingest/parse/office/rtf_flow.py",
+        },
     ),
     "number of a list": (
         r"\\d(?:\{1,\d\}|\+\+?)?\)?\[(?:\.\)|\)\.)\]",
@@ -48,7 +53,7 @@ TELLTALES = {
 }
 """What gives a second definition away, among a file's strings, and where it may stand.
 
-A page's stretches of text, as they are looked for on it, are no sentences, and the judge's labels no words of a text. The
+The rows of a directive's table are no list, the signs of fonts and of RTF's words are signs and no marks. A page's stretches of text, as they are looked for on it, are no sentences, and the judge's labels no words of a text. The
 word index, documents and questions alike, is cut by tantivy.
 """
 

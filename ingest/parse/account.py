@@ -21,6 +21,8 @@ from ingest.parse.layers import Piece
 from vectorstore.language.words import RUN, fold
 
 _MOST_UNEXPLAINED: Final = 0.02
+_LEAST: Final = 5
+"""Letters: fewer are a sign or a number, and no alarm however short the file is."""
 _ALONE: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff"
 )
@@ -32,6 +34,7 @@ _DIGIT = re.compile(r"\d")
 _NUMBER: Final = " 000"
 """Stands among the words for a cell's number, which may be shown in any form; no word is written so."""
 _PART: Final = 1 << 16
+_MOST_PARTED, _LONGEST_PARTED = 1_000, 60
 _MOST_READ: Final = 300_000_000
 """Letters to look through for words that were joined or parted: a second's work."""
 
@@ -51,10 +54,15 @@ def with_account(source: RawFile, extract: Extract) -> Extract:
 
 def account_of(source: RawFile, extract: Extract) -> Account | None:
     """Compare a file's own text with what was kept of it; None where nothing but the parser reads the type."""
+    bare = _BARE.get(source.media_type)
+    if bare and (letters := _same_letters(bare(source), extract)):
+        return letters
     pieces = list(_layer_of(source, extract))
     if not pieces:
         return None
-    if (letters := _same_letters(pieces, extract)) is not None:
+    if not any(piece.numbers for piece in pieces) and (
+        letters := _same_letters("".join(piece.text for piece in pieces), extract)
+    ):
         return letters
     numbers = any(piece.numbers for piece in pieces)
     places = [(piece.place, _inside(piece, numbers=numbers)) for piece in pieces]
@@ -69,7 +77,8 @@ def account_of(source: RawFile, extract: Extract) -> Account | None:
         if explained := _explained(missing, words, each.text, numbers=numbers):
             left_out[each.what] = left_out.get(each.what, 0) + explained
     if missing:
-        _found(missing, kept, spare, numbers=numbers)
+        found = _found(missing, kept, spare, numbers=numbers)
+        _parted(missing, spare, _letters(spare) - found)
     characters, unexplained = _letters(inside), _letters(missing)
     return Account(
         characters,
@@ -83,20 +92,30 @@ def account_of(source: RawFile, extract: Extract) -> Account | None:
 _LOWER: Final = bytes(range(256)).lower()
 _MARKS: Final = bytes(byte for byte in range(128) if not chr(byte).isalnum())
 _NEARLY: Final = 0.005
+_ADDRESS = re.compile(r"https?://[^\s<>()\[\]\"']++")
+"""Left out of both: where a link leads stands in the document also where the file's own text has none of it."""
 
 
-def _same_letters(pieces: list[Piece], extract: Extract) -> Account | None:
+def _same_letters(text: str, extract: Extract) -> Account | None:
     """Return the account where file and document have the same letters, nearly each as often; None where they do not.
 
     That is far cheaper than words, and most files end here: as many of each letter, nothing is lost.
     """
-    if any(piece.numbers for piece in pieces):
+    text, addresses = _ADDRESS.subn("", text)
+    read, shown = _ADDRESS.subn("", extract.text)
+    if addresses > shown:
         return None
-    inside, kept = _histogram("".join(piece.text for piece in pieces)), _histogram(extract.text)
+    inside, kept = _histogram(text), _histogram(read)
+    left_out: dict[str, int] = {}
+    for each in extract.left_out:
+        letters = _histogram(each.text)
+        kept += letters
+        left_out[each.what] = left_out.get(each.what, 0) + int(letters.sum())
     characters, lost = int(inside.sum()), int(np.maximum(inside - kept, 0).sum())
     if lost > _NEARLY * characters or np.maximum(kept - inside, 0).sum() > _NEARLY * characters:
         return None
-    return Account(characters, characters - lost, unexplained=lost)
+    left_out = {what: count for what, count in left_out.items() if count}
+    return Account(characters, characters - lost - sum(left_out.values()), left_out, lost)
 
 
 def _histogram(text: str) -> npt.NDArray[np.int64]:
@@ -106,7 +125,7 @@ def _histogram(text: str) -> npt.NDArray[np.int64]:
 
 def finding(account: Account) -> str:
     """Say how much of a file was not read, and where; "" where it is no more than comes of counting."""
-    if account.unexplained <= _MOST_UNEXPLAINED * account.characters:
+    if account.unexplained <= max(_MOST_UNEXPLAINED * account.characters, _LEAST - 1):
         return ""
     where = f", most of them {account.worst}" if account.worst else ""
     return (
@@ -211,6 +230,33 @@ def _found(missing: Counter[str], texts: Iterable[str], spare: Counter[str], *, 
     return _letters(explained)
 
 
+def _parted(missing: Counter[str], spare: Counter[str], room: int) -> None:
+    """Take words out of what is missing whose parts are spare and stand apart, as a cell's two lines may."""
+    explained: Counter[str] = Counter()
+    words = sorted(word for word in missing if len(word) <= _LONGEST_PARTED)[:_MOST_PARTED]
+    left = spare.copy() if words else spare
+    for word in words:
+        parts = _parts(word, left)
+        if parts and len(word) <= room:
+            room -= len(word)
+            left.subtract(parts)
+            explained[word] = 1
+    missing.subtract(explained)
+    _tidy(missing, explained)
+
+
+def _parts(word: str, spare: Counter[str]) -> list[str]:
+    """Return the spare words that a word is made of, the longest first; none where they leave a rest."""
+    parts: list[str] = []
+    while word:
+        part = next((word[:end] for end in range(len(word), 1, -1) if spare[word[:end]] > 0), "")
+        if not part or part in parts:
+            return []
+        parts.append(part)
+        word = word[len(part) :]
+    return parts
+
+
 def _runs(texts: Iterable[str], spare: Counter[str], *, numbers: bool) -> Iterator[str]:
     """Yield the words of which there are more than the file has, neighbours in one string."""
     run: list[str] = []
@@ -255,6 +301,18 @@ def _layer_of(source: RawFile, extract: Extract) -> layers.Pieces:
     return reader(source, extract) if reader else iter(())
 
 
+_OOXML: Final = "application/vnd.openxmlformats-officedocument."
+_BARE: Final[dict[str, Callable[[RawFile], str]]] = {
+    "text/markdown": layers.bare_text,
+    "text/x-rst": layers.bare_text,
+    "text/html": layers.bare_page,
+    "application/epub+zip": containers.bare,
+    "application/vnd.oasis.opendocument.text": containers.bare,
+    "application/vnd.oasis.opendocument.presentation": containers.bare,
+    f"{_OOXML}wordprocessingml.document": containers.bare,
+    f"{_OOXML}presentationml.presentation": containers.bare,
+}
+"""What a file says in no order and with its marks: where that is as much as was kept, nobody need look closer."""
 _READERS: Final[dict[str, Callable[[RawFile, Extract], layers.Pieces]]] = {
     "text/markdown": layers.markdown,
     "text/x-rst": layers.rst,
@@ -265,12 +323,18 @@ _READERS: Final[dict[str, Callable[[RawFile, Extract], layers.Pieces]]] = {
     "text/csv": layers.plain,
     "text/tab-separated-values": layers.plain,
     "application/json": layers.json_text,
-    "application/jsonl": layers.json_lines,
+    "application/jsonl": layers.json_text,
+    "application/x-ipynb+json": layers.notebook,
+    **dict.fromkeys(("text/vtt", "application/x-subrip"), layers.captions),
+    **dict.fromkeys(("text/calendar", "text/vcard"), layers.items),
     "message/rfc822": layers.mail,
+    "application/mbox": layers.mailbox,
+    "application/vnd.ms-outlook": layers.outlook,
+    **dict.fromkeys(("image/png", "image/jpeg", "image/tiff", "image/webp"), layers.image),
     "application/pdf": layers.pdf,
     "application/rtf": layers.rtf,
     "application/epub+zip": containers.epub,
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": containers.docx,
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation": containers.pptx,
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": containers.xlsx,
+    f"{_OOXML}wordprocessingml.document": containers.docx,
+    f"{_OOXML}presentationml.presentation": containers.pptx,
+    f"{_OOXML}spreadsheetml.sheet": containers.xlsx,
 }

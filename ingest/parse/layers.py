@@ -8,14 +8,17 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from email import policy
 from email.message import Message
 from email.parser import BytesParser
-from typing import Final, NamedTuple, TypeAlias
+from io import BytesIO
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ingest.extract import Extract, RawFile
 from ingest.parse.characters import decode
 from ingest.parse.html.markup import read_xml
+from ingest.parse.timed import unquoted
 
 _LINES: Final = 50
 PARAGRAPHS: Final = 50
@@ -32,9 +35,12 @@ class Piece(NamedTuple):
 Pieces: TypeAlias = Iterator[Piece]
 
 
+_COLOURS = re.compile(r"\x1b\[[0-?]*+[ -/]*+[@-~]")
+
+
 def plain(source: RawFile, _: Extract) -> Pieces:
-    """Return decoded text, by lines."""
-    return _in_lines(decode(source.data).text)
+    """Return decoded text, by lines, without the colours of a terminal."""
+    return _in_lines(_COLOURS.sub("", decode(source.data).text))
 
 
 def _in_lines(text: str, noun: str = "lines") -> Pieces:
@@ -58,10 +64,14 @@ _MARKDOWN = (
 
 def markdown(source: RawFile, _: Extract) -> Pieces:
     """Return Markdown without its marks and the addresses of its links."""
-    text = _FRONT.sub(_blank, decode(source.data).text.replace("\r\n", "\n"))
+    return _in_lines(_unmarked(decode(source.data).text))
+
+
+def _unmarked(text: str) -> str:
+    text = _FRONT.sub(_blank, text.replace("\r\n", "\n"))
     for pattern in _MARKDOWN:
         text = pattern.sub(_blank, text)
-    return _in_lines(html.unescape(text))
+    return html.unescape(text)
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -112,39 +122,91 @@ def rst(source: RawFile, _: Extract) -> Pieces:
     return _in_lines(text)
 
 
+_JSON = re.compile(
+    r'("(?:[^"\\\n]++|\\.)*+")(\s*+:)?+|(//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+)|([^\s"\[\]{},:]++)'
+)
+_NO_WORDS: Final = frozenset(("true", "false", "null"))
+
+
 def json_text(source: RawFile, _: Extract) -> Pieces:
-    """Return what JSON says."""
-    return iter([Piece("", " ".join(_values([json.loads(decode(source.data).text)])))])
-
-
-def json_lines(source: RawFile, _: Extract) -> Pieces:
-    """Return what JSON lines say."""
+    """Return what JSON says, also that of several values and with comments."""
+    keys: dict[str, None] = {}
     lines = decode(source.data).text.split("\n")
-    return _in_lines("\n".join(" ".join(_values([_record(line)])) for line in lines))
+    yield from _in_lines("\n".join(" ".join(_said(line, keys)) for line in lines))
+    yield Piece("in the names of its fields", " ".join(keys))
 
 
-def _record(line: str) -> object:
-    try:
-        return json.loads(line)
-    except ValueError:
-        return line
+def _said(line: str, keys: dict[str, None]) -> Iterator[str]:
+    """Yield the values of a line; its keys are kept for later, each once: a table names them in its header only."""
+    for string, is_key, comment, bare in _JSON.findall(line):
+        if not string:
+            yield comment or ("" if bare in _NO_WORDS else bare)
+            continue
+        try:
+            text = str(json.loads(string, strict=False)) if "\\" in string else string[1:-1]
+        except ValueError:
+            text = string
+        if is_key:
+            keys[text] = None
+        else:
+            yield text
 
 
-def _values(waiting: list[object]) -> Iterator[str]:
-    """Yield what records say, and each key once: a table names it in its header only."""
-    keys: set[str] = set()
-    while waiting:
-        match waiting.pop():
-            case dict() as record:
-                keys.update(map(str, record))
-                waiting += record.values()
-            case list() as items:
-                waiting += items
-            case bool() | None:
-                pass
-            case value:
-                yield str(value)
-    yield from keys
+def notebook(source: RawFile, _: Extract) -> Pieces:
+    """Return a notebook by its cells: what is written in them, and the shortest form of what they gave."""
+    book = json.loads(decode(source.data).text)
+    cells = [cell for sheet in (book, *book.get("worksheets", ())) for cell in sheet.get("cells", ())]
+    for number, cell in enumerate(cells, start=1):
+        text = _joined(cell.get("source", cell.get("input", "")))
+        shown = [_unmarked(text) if cell.get("cell_type") == "markdown" else text]
+        shown += map(_given, cell.get("outputs", ()))
+        yield Piece(f"in cell {number}", "\n".join(shown))
+
+
+def _given(output: dict[str, Any]) -> str:
+    if "ename" in output:
+        return _COLOURS.sub("", "\n".join(output.get("traceback", ())))
+    data = output.get("data") or output
+    forms = [_joined(data.get(kind, "")) for kind in ("text", "text/plain", "text/markdown")]
+    forms.append(html_text(_joined(data.get("text/html", data.get("html", "")))))
+    return _COLOURS.sub("", min(filter(str.strip, forms), key=len, default=""))
+
+
+def _joined(text: object) -> str:
+    return "".join(map(str, text)) if isinstance(text, list) else str(text)
+
+
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*+\n)++")
+_BESIDE_CUE = re.compile(r"<[^<>\n]*+>|\{\\[^{}\n]*+\}")
+
+
+def captions(source: RawFile, _: Extract) -> Pieces:
+    """Return what subtitles show, and the notes among them, without times."""
+    blocks = _BLANK_LINES.split(decode(source.data).text.replace("\r\n", "\n").replace("\r", "\n"))
+    shown = (_BESIDE_CUE.sub("", _after_times(block)).removeprefix("WEBVTT") for block in blocks)
+    return _in_lines("\n".join(html.unescape(each).replace("\n", " ") for each in shown), "captions")
+
+
+def _after_times(block: str) -> str:
+    head, arrow, rest = block.partition("-->")
+    return rest.partition("\n")[2] if arrow else head
+
+
+_FIELD_LINE = re.compile(r'\A([\w.-]++)(?:;(?:[^:"]++|"[^"]*+")*+)?+:(?:mailto:|tel:)?+(.*)\Z', re.S | re.I)
+_FOLD = re.compile(r"\n[ \t]")
+_ESCAPED = re.compile(r"\\[nN]|\\")
+_MOMENT = re.compile(r"\b\d{8}(?:T\d{6}Z?)?\b")
+_NO_TEXT: Final = frozenset(("BEGIN", "END", "PHOTO", "LOGO", "SOUND", "KEY", "ATTACH"))
+
+
+def items(source: RawFile, _: Extract) -> Pieces:
+    """Return the values of a calendar's or a card's fields; dates are counted as numbers."""
+    text = _FOLD.sub("", unquoted(decode(source.data).text.replace("\r\n", "\n")))
+    for number, line in enumerate(text.splitlines(), start=1):
+        found = _FIELD_LINE.match(line)
+        if found is None or found[1].rpartition(".")[2].upper() not in _NO_TEXT:
+            words, numbers = _MOMENT.subn(" ", _ESCAPED.sub(" ", found[2] if found else line))
+            yield Piece(f"in field {number}", words, numbers)
 
 
 def rtf(source: RawFile, _: Extract) -> Pieces:
@@ -162,11 +224,56 @@ def mail(source: RawFile, _: Extract) -> Pieces:
     for part in _bodies(message):
         payload = part.get_payload(decode=True)
         data = payload if isinstance(payload, bytes) else b""
-        try:
-            text = data.decode(part.get_content_charset() or "utf-8")
-        except (LookupError, UnicodeDecodeError):
-            text = decode(data).text
+        text = _by_first(data, "utf-8", part.get_content_charset() or "utf-8")
         yield Piece("in a text part", text if part.get_content_subtype() == "plain" else html_text(text))
+
+
+def _by_first(data: bytes, *encodings: str) -> str:
+    for encoding in encodings:
+        try:
+            return data.decode(encoding)
+        except (LookupError, UnicodeDecodeError):
+            continue
+    return decode(data).text
+
+
+_NEXT_MESSAGE = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*+\n")
+
+
+def mailbox(source: RawFile, extract: Extract) -> Pieces:
+    """Return the messages of a mailbox."""
+    for number, message in enumerate(filter(None, _NEXT_MESSAGE.split(source.data)), start=1):
+        for piece in mail(replace(source, data=message), extract):
+            yield Piece(f"in message {number}", piece.text)
+
+
+_WIDE, _NARROW, _BYTES = "001F", "001E", "0102"
+
+
+def outlook(source: RawFile, _: Extract) -> Pieces:
+    """Return the subjects and texts of an Outlook message and of those in it; what only a code page tells is not counted."""
+    import olefile
+
+    with olefile.OleFileIO(BytesIO(source.data)) as file:
+        streams = {tuple(path) for path in file.listdir()}
+        for folder in dict.fromkeys(path[:-1] for path in sorted(streams)):
+            for number in ("0037", "1000", "1013"):
+                names = [(*folder, f"__substg1.0_{number}{kind}") for kind in (_WIDE, _NARROW, _BYTES)]
+                name = next(filter(streams.__contains__, names), None)
+                if name is None:
+                    continue
+                data = file.openstream(name).read()
+                is_wide = name[-1].endswith(_WIDE)
+                text = data.decode("utf-16-le" if is_wide else "ascii", "replace")
+                if is_wide or data.isascii():
+                    yield Piece("in a message", html_text(text) if number == "1013" else text)
+                if number == "1000" and text.strip("\0 \r\n"):
+                    break  # the HTML says the same
+
+
+def image(source: RawFile, _: Extract) -> Pieces:
+    """Return what OCR found on pictures."""
+    return (Piece(f"on page {page}", text) for page, text in (source.ocr.texts if source.ocr else {}).items())
 
 
 def _bodies(part: Message) -> Iterator[Message]:
@@ -230,12 +337,7 @@ _CHARSET = re.compile(rb"<meta[^<>]+charset\s*+=\s*+[\"']?([\w-]+)", re.I)
 
 def _page(data: bytes) -> str:
     declared = _CHARSET.search(data[:4_096])
-    for encoding in ("utf-8", declared[1].decode("ascii") if declared else "utf-8"):
-        try:
-            return data.decode(encoding)
-        except (LookupError, UnicodeDecodeError):
-            continue
-    return decode(data).text
+    return _by_first(data, "utf-8", declared[1].decode("ascii") if declared else "utf-8")
 
 
 def html_text(page: str) -> str:
@@ -254,6 +356,26 @@ def html_text(page: str) -> str:
     for heading in root.iter(*_HEADINGS):
         heading.text, heading.tail = TOP + (heading.text or ""), f"\n{heading.tail}"
     return str(etree.tostring(root, method="text", encoding="unicode"))
+
+
+_UNSHOWN_TAGS = re.compile(
+    r"<!--.*?(?:-->|\Z)|<(head|script|style|noscript|template)\b.*?(?:</\1\s*+>|\Z)|<[^<>]*+>", re.S | re.I
+)
+
+
+def bare_html(page: str) -> str:
+    """Return a page without its tags, in less time than it takes to read it."""
+    return html.unescape(_UNSHOWN_TAGS.sub("", page))
+
+
+def bare_page(source: RawFile) -> str:
+    """Return a page's text by its tags alone."""
+    return bare_html(_page(source.data))
+
+
+def bare_text(source: RawFile) -> str:
+    """Return decoded text, marks and all."""
+    return decode(source.data).text
 
 
 def _under_headings(text: str) -> Pieces:

@@ -251,7 +251,7 @@ def _write_best(parts: list[Message], mail: _Mail, *, depth: int) -> None:
     except Unparsable:
         html = ""
     best, other, unsaid = (plain, rich, html) if _says_all(text, html) else (rich, plain, text)
-    if not _says_all(html if best is rich else text, unsaid):
+    if not set(words(unsaid.casefold())).issubset(words((html if best is rich else text).casefold())):
         what = "text of the HTML version" if best is plain else "text of the plain version"
         mail.writer.leave_out(what, unsaid)
     _write_part(best, mail, depth=depth + 1)

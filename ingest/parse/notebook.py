@@ -99,9 +99,9 @@ def _write_printed(text: str, html: str, writer: ExtractWriter) -> None:
     if not text.strip():
         write_html(html, writer)
         return
-    text = "\n".join(
-        line.rpartition("\r")[2] for line in without_escapes(text).replace("\r\n", "\n").split("\n")
-    )
+    lines = [line.rpartition("\r") for line in without_escapes(text).replace("\r\n", "\n").split("\n")]
+    writer.leave_out("progress shown on one line", "\n".join(before for before, _, _ in lines))
+    text = "\n".join(last for _, _, last in lines)
     if len(text) > _LONGEST_OUTPUT:
         writer.finding(f"Only the first {_LONGEST_OUTPUT:,} characters of what a cell printed were taken in.")
         writer.leave_out("a cell's long output", text[_LONGEST_OUTPUT:])

@@ -94,6 +94,7 @@ _ASIDE: Final = frozenset(
 _HEAD_ROWS: Final = frozenset({"sthead", "chhead", "prophead"})
 _TECHNICAL: Final = frozenset({"class", "style", "lang", "version"})
 _SPEAKING: Final = ("alt", "navtitle", "label", "keyref")
+_NO_DIGIT = re.compile(r"\D")
 _MARKUP = re.compile(r"<(?:p|br|div|li|b|i|em|strong|a|h[1-6]|table|span|img)\b[^<>]*>", re.I)
 
 
@@ -210,7 +211,7 @@ def _spans(entry: Element) -> None:
     """Give a cell of a CALS table the spans that HTML knows."""
     if (entry.get("morerows") or "").isdecimal():
         entry.set("rowspan", str(int(entry.get("morerows")[:3]) + 1))
-    ends = [re.sub(r"\D", "", entry.get(name) or "")[:3] for name in ("namest", "nameend")]
+    ends = [_NO_DIGIT.sub("", entry.get(name) or "")[:3] for name in ("namest", "nameend")]
     if all(ends):
         entry.set("colspan", str(int(ends[1]) - int(ends[0]) + 1))
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,12 +17,14 @@ from openpyxl.styles import numbers
 from pptx import Presentation
 from reportlab.pdfgen import canvas
 
-from ingest.extract import Account, Extract, LeftOut, RawFile, Unparsable, account_in
+from ingest.extract import Account, Extract, LeftOut, OcrPages, RawFile, Unparsable, account_in
 from ingest.parcel import BadParcel, pack, unpack
 from ingest.parse.account import account_of, finding, with_account
 from ingest.parse.dispatch import parse
+from tests.ingest.hostile import seeds
 from tests.ingest.limits import limits
 
+IMAGES = (".png", ".jpg", ".tiff", ".webp")
 DATA = Path(__file__).parents[2] / "../shared/data"
 SENTENCE = (
     "Parental leave lasts twenty-six weeks; it may be taken in two parts, as agreed with your manager. "
@@ -189,6 +192,7 @@ def test_a_loss_is_told_with_its_place(name: str, lost: list[int], place: str) -
         ("the certificate", "the certif icate"),
         ("ﬁre and 10³ and Ⅳ", "fire and 10^{3} and IV"),
         ("NAME", "Name"),
+        ("discusstechnicalsuccess", "discuss technical where teams meet success"),
         ("本文書は休暇の規則を定める。", "本文書は 休暇の\n規則を定める。"),
         ("one two three", "three\n\ntwo one"),
         ("co\u00adoperate", "cooperate"),
@@ -197,6 +201,45 @@ def test_a_loss_is_told_with_its_place(name: str, lost: list[int], place: str) -
 )
 def test_words_joined_parted_moved_or_written_in_other_letters_are_kept(file: str, kept: str) -> None:
     assert counted(file, kept).unexplained == 0
+
+
+@pytest.mark.parametrize("name", [name for name in seeds.types() if not name.endswith(IMAGES)])
+def test_every_type_that_is_read_is_counted(name: str) -> None:
+    data = seeds.SEEDS[name]()
+    whole = read(data, name)
+    assert whole.account is not None
+    assert not [each for each in whole.findings if "were not read" in each]
+    assert whole.account.characters > 50
+    assert whole.account.unexplained <= 0.005 * whole.account.characters
+    rest = re.sub(r"thirty|28|journeys|claim|receipt", "", whole.text)
+    spoilt = account_of(RawFile(data, name, whole.media_type), replace(whole, text=rest, account=None))
+    assert spoilt is not None
+    assert spoilt.unexplained >= 2
+
+
+def test_what_a_picture_says_is_counted() -> None:
+    data = seeds.SEEDS["a.png"]()
+    found = parse(data, name="a.png", limits=limits(), ocr=OcrPages({1: SENTENCE}))
+    assert found.account is not None
+    assert (found.account.characters, found.account.unexplained) == (77, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "left_out"),
+    [
+        ("a.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nAnn: Leave\n\n00:02.000 --> 00:03.000\nAnn: is long\n", {"speaker who goes on": 3}),
+        ("a.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nLeave is\n\n00:01.500 --> 00:03.000\nLeave is long\n", {"repeated caption": 7}),
+        ("a.ics", "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:abc\nSUMMARY:Leave\nDTSTART:20250303T100000Z\nEND:VEVENT\nEND:VCALENDAR\n", {"technical field": 3}),
+        ("a.jsonl", '{"question": "Leave?"} {"question": "Long?"}\n{"question": "Paid?"}\n', {}),
+        ("a.json", '{"a": "Leave", // in days\n "b": [1e5, true, null, "caf\\u00e9"]}', {"comments": 6}),
+        ("a.log", "\x1b[31mLeave\x1b[0m is long\n\x1b[1;32mand paid\x1b[m\n", {}),
+        ("a.rst", "Leave\n\n.. only:: latex\n\n   On paper\n", {"text for other output": 12}),
+    ],
+)  # fmt: skip
+def test_short_files_raise_no_alarm(name: str, text: str, left_out: dict[str, int]) -> None:
+    found = read(text, name)
+    assert found.account is not None
+    assert (found.account.unexplained, dict(found.account.left_out)) == (0, left_out)
 
 
 def test_what_is_repeated_in_the_document_hides_no_loss() -> None:
@@ -254,7 +297,7 @@ def test_a_count_that_fails_costs_no_file(monkeypatch: pytest.MonkeyPatch) -> No
     ids=["tags", "comments", "links", "rst", "accents", "commands"],
 )
 def test_hostile_text_is_counted_in_time(data: bytes) -> None:
-    for kind in ("text/markdown", "text/x-rst", "text/plain"):
+    for kind in ("text/markdown", "text/x-rst", "text/plain", "text/html", "text/vtt", "text/vcard"):
         account_of(RawFile(data, "a", kind), Extract("", ()))
 
 

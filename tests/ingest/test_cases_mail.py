@@ -387,6 +387,22 @@ def test_a_transcript_is_paragraphs_with_who_speaks() -> None:
     assert "[01:00:03]" in read(srt.encode(), "a.srt").text
 
 
+def test_captions_without_hours_and_captions_that_roll_are_read_once() -> None:
+    rolling = (
+        "WEBVTT\n\n00:00.160 --> 00:02.389 align:start\n \nwe<00:00:00.480><c> are</c><c> here</c>\n\n"
+        "00:02.389 --> 00:02.399 align:start\nwe are here\n \n\n"
+        "00:02.399 --> 00:04.470 align:start\nwe are here\nto<c> speak</c>\n"
+    )
+    assert read(rolling.encode(), "a.vtt").text == "[00:00:00] we are here to speak"
+
+
+def test_a_card_of_the_old_form_is_read() -> None:
+    quoted = "CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE"
+    card = f"BEGIN:VCARD\nVERSION:2.1\nFN;{quoted}:J=C3=B6rg M=C3=BCller\nNOTE;{quoted}:One line =\nthat goes on=0D=0Aand on\nNICKNAME:Joe\nEND:VCARD\n"
+    text = read(card.encode(), "a.vcf").text
+    assert text == "## Jörg Müller\n\n- Note: One line that goes on\nand on\n- Nickname: Joe"
+
+
 def test_an_invitation_says_what_when_and_where() -> None:
     assert case("misc-formats/docs/cal.ics").text == "## Fire drill\n\n- When: 2025-06-12 09:00 UTC"
     ics = (

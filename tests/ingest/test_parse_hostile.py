@@ -1,5 +1,6 @@
 """Damaged and malicious files: each costs itself, is named with a reason, and the others are read."""
 
+import re
 import resource
 import socket
 import threading
@@ -7,11 +8,13 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ingest.confined.pool import ParserPool
 from ingest.extract import Extract, Limits, ParseFailure, Unparsable
+from ingest.extract import own_error as told_as_own
 from ingest.parse.dispatch import PARSERS, parse
 from tests.ingest.hostile import bombs, encodings, entities, healthy, mutations, seeds
 from tests.ingest.limits import limits
@@ -183,3 +186,103 @@ def test_text_in_old_encodings_is_read_or_refused_and_never_garbled(encoding: st
         elif form.text.strip() not in outcome.text and not form.is_prefix_of(outcome.text):
             assert outcome.findings, f"{name}: read wrongly, and silently"
             assert outcome.text.count("\ufffd") <= 0.05 * len(outcome.text), name
+
+
+def harmed(name: str, part: str, old: str, new: str) -> bytes:
+    """Return a healthy file, in one part of which (all of it for "") something is exchanged; "" takes the part out."""
+    data = seeds.SEEDS[name]()
+    if not part:
+        return re.sub(old.encode(), new.encode(), data, count=1)
+    parts = seeds.parts_of(data)
+    text = parts.pop(part).decode()
+    if old:
+        changed = re.sub(old, new, text, count=1, flags=re.S)
+        assert changed != text
+        parts[part] = changed.encode()
+    return healthy.zipped(parts)
+
+
+SHEET, CONTENT, SLIDE, NUMBERING = (
+    "xl/worksheets/sheet1.xml",
+    "content.xml",
+    "ppt/slides/slide1.xml",
+    "word/numbering.xml",
+)
+
+
+SHARED = (
+    '<row r="9"><c r="A9"><f t="shared" si="0" ref="A9:A10">((B1+&quot;x</f></c></row>'
+    '<row r="10"><c r="?"><f t="shared" si="0"/></c></row><row r="11"><c r="A11"><f t="shared" si="x"/></c></row>'
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "old", "new", "said"),
+    [
+        ("b.xlsx", SHEET, '<c r="A2"', '<c r="?!"', "name no place"),
+        ("b.xlsx", SHEET, '<c r="A2"', '<c r="ZZZZZZZ2"', "name no place"),
+        ("b.xlsx", SHEET, '<row r="3"', '<row r="x"', ""),
+        ("b.xlsx", SHEET, '<row r="3"', '<row r="1"', "not numbered in order"),
+        ("b.xlsx", SHEET, '<row r="3"', '<row r="99999999999"', "not numbered in order"),
+        ("b.xlsx", SHEET, "<v>2</v>", "<v>999</v>", "left empty"),
+        ("b.xlsx", SHEET, "<v>2</v>", "<v>-7</v>", "left empty"),
+        ("b.xlsx", SHEET, "<v>2</v>", "<v>x</v>", "left empty"),
+        ("b.xlsx", SHEET, '<c r="A2"', '<c s="-9" r="A2"', ""),
+        ("b.xlsx", SHEET, "<sheetData>", '<cols><col min="x" max="y" hidden="1"/></cols><sheetData>', ""),
+        ("b.xlsx", SHEET, '(<row r="4".{9}).*', r"\1", "rest after row 3"),
+        ("b.xlsx", "xl/styles.xml", "(.{90}).*", r"\1", "formats of the cells are damaged"),
+        ("a.ods", CONTENT, "<table:table-cell ", '<table:table-cell table:number-columns-repeated="x" ', ""),
+        ("a.ods", CONTENT, "<table:table-row>", '<table:table-row table:number-rows-repeated="²">', ""),
+        ("a.odt", CONTENT, r'outline-level="\d"', 'outline-level="x"', ""),
+        ("a.pptx", SLIDE, "", "", "Slide 1 is missing"),
+        ("a.pptx", SLIDE, "(.{500}).*", r"\1", "Slide 1 is missing"),
+        ("a.docx", NUMBERING, 'w:ilvl="0"', 'w:ilvl="x"', ""),
+        ("a.docx", NUMBERING, "(.{500}).*", r"\1", "word/numbering.xml"),
+        ("a.docx", "docProps/core.xml", "(.{300}).*", r"\1", "docProps/core.xml"),
+        ("a.odt", "meta.xml", "(.{60}).*", r"\1", "meta.xml"),
+        ("a.ods", "meta.xml", "(.{60}).*", r"\1", "meta.xml"),
+        ("a.epub", "OEBPS/p.opf", 'idref="[^"]*"', 'idref="gone"', "is missing: gone"),
+        ("a.epub", "OEBPS/c0.xhtml", "", "", "is missing: c0.xhtml"),
+        ("a.rtf", "", r"\\par ", r"\\par \\u9999999999?", ""),
+        ("b.xlsx", SHEET, "</sheetData>", f"{SHARED}</sheetData>", ""),
+        ("a.eml", "", "(?m)^Date:.*$", "Date: Thu, 1 Jan 1970 00:00:00 +99999999", ""),
+        ("a.eml", "", "(?m)^Date:.*$", "Date: 1 Jan 99999999999999999999 00:00 -0000", ""),
+        ("a.eml", "", "(?m)^Date:.*$", "Date: Fri, 31 Dec 9999 23:59:59 -2359", ""),
+    ],
+)
+def test_a_bad_value_or_part_costs_only_itself(name: str, part: str, old: str, new: str, said: str) -> None:
+    whole = parse(seeds.SEEDS[name](), name=name, limits=limits())
+    found = parse(harmed(name, part, old, new), name=name, limits=limits())
+    assert len(found.text) > len(whole.text) / 2
+    assert said in " ".join(found.findings)
+
+
+OURS = "def parse(data):\n    return {code}\n"
+
+
+@pytest.mark.parametrize("code", ["[][1]", "{}['a']", "int('x')", "None.text", "1 // 0"], ids=str)
+def test_an_error_in_our_own_lines_is_ours(code: str) -> None:
+    names: dict[str, Any] = {"__name__": "ingest.parse.invented"}
+    exec(OURS.format(code=code), names)
+    with pytest.raises(Exception) as caught:  # noqa: PT011 -- whatever it is
+        names["parse"](b"")
+    assert told_as_own(caught.value).endswith("in ingest.parse.invented:2")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "__import__('lxml.etree').etree.fromstring(b'<a')",
+        "__import__('zipfile').ZipFile(__import__('io').BytesIO(b'PK'))",
+        "__import__('json').loads('{')",
+        "__import__('struct').unpack('<I', b'1')",
+        "b'\\xff'.decode('utf-8')",
+        "__import__('olefile').OleFileIO(b'x' * 2000)",
+    ],
+)
+def test_an_error_that_a_reader_raises_is_the_files(code: str) -> None:
+    names: dict[str, Any] = {"__name__": "ingest.parse.invented"}
+    exec(OURS.format(code=code), names)
+    with pytest.raises(Exception) as caught:  # noqa: PT011 -- whatever it is
+        names["parse"](b"")
+    assert told_as_own(caught.value) == ""

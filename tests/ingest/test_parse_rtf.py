@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.extract import Extract, Unparsable
+from ingest.extract import Extract
 from ingest.parse.dispatch import parse
 from tests.ingest.limits import limits
 
@@ -45,6 +45,7 @@ def test_damage_is_survived(body: str) -> None:
     assert "Text." in read("Text. " + body).text
 
 
-def test_a_letter_that_cannot_be_is_a_reason() -> None:
-    with pytest.raises(Unparsable, match="damaged"):
-        read(r"\u99999999?")
+def test_a_letter_that_cannot_be_costs_itself_and_is_said() -> None:
+    found = read(r"Leave \u99999999? is long")
+    assert found.text == "Leave � is long"
+    assert "number that no letter has" in found.findings[0]

@@ -188,7 +188,7 @@ def test_damaged_files_are_drawn_or_refused_and_the_next_one_is_drawn(
     renderer: Renderer, tmp_path: Path
 ) -> None:
     pytest.importorskip("reportlab", reason="needs reportlab")
-    damaged = [data for name, data in mutations.mutated(800, seed=7) if name.endswith(".pdf")]
+    damaged = [data for name, data in mutations.mutated(1_200, seed=7) if name.endswith(".pdf")]
     assert len(damaged) > 30
     path = tmp_path / "damaged.pdf"
     for data in damaged:

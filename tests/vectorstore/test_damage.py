@@ -263,4 +263,4 @@ def test_fields_and_words_do_not_change_without_a_new_schema_number(tmp_path: Pa
     schema = json.dumps(json.loads(meta.read_bytes())["schema"], sort_keys=True)
     # Changed on purpose? Raise tantivy_index.SCHEMA and write the new number and digest here.
     found = (tantivy_index.SCHEMA, hashlib.sha256(schema.encode()).hexdigest()[:16])
-    assert found == (3, "5d4f05646e47b759")
+    assert found == (4, "5d4f05646e47b759")

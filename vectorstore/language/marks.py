@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from vectorstore.language.words import NUMBERS
 
-_NUMBER = r"\(?\d{1,3}[.)]"
+NUMBER = r"\(?\d{1,3}[.)]"
 _LETTER = r"\(?(?:[a-zA-Z#]|[ivx]{1,5}|[IVX]{1,5})"
 
 BULLET_SIGNS = "•◦▪‣●○■□"
@@ -14,11 +14,11 @@ BULLET = rf"[-*+–·{BULLET_SIGNS}]"
 """What is typed for a bullet, before white space."""
 PRINTED_BULLET = rf"(?:[{BULLET_SIGNS}§]|[-–—·o](?!\S))"
 """What a page shows: fonts draw § and o, white space may lack, and stars and pluses are of footnotes and sums."""
-ENUMERATOR = rf"(?:{_NUMBER}|{_LETTER}[.)])"
+ENUMERATOR = rf"(?:{NUMBER}|{_LETTER}[.)])"
 
 BULLETED = re.compile(rf"\A{BULLET}\s++")
-NUMBERED = re.compile(rf"\A{_NUMBER}\s++")
-ITEM = re.compile(rf"\A(?:{BULLET}|{_NUMBER}|{_LETTER}\))(?:\s++|\Z)")
+NUMBERED = re.compile(rf"\A{NUMBER}\s++")
+ITEM = re.compile(rf"\A(?:{BULLET}|{NUMBER}|{_LETTER}\))(?:\s++|\Z)")
 """The mark of a list's item at the beginning of any line. `A.` is none: names and sentences begin like that."""
 LISTED = re.compile(rf"\A\s*+(?:{BULLET}|{ENUMERATOR})(?:\s|\Z)")
 """The same where a list is known to be."""

@@ -143,15 +143,20 @@ def _package_name(archive: zipfile.ZipFile) -> str:
 
 
 def _chapters(package: Element, package_name: str) -> list[str]:
-    """Return the chapters in their order, those beside it (`linear="no"`: notes, answers) last; no table of contents."""
+    """Return the chapters in their order, those beside it (`linear="no"`: notes, answers) last; no table of contents.
+
+    One that stands for no file keeps the name by which it is called.
+    """
     folder = posixpath.dirname(package_name)
     items = {item.get("id"): item for item in package.iter("{*}item")}
-    refs = [(ref.get("linear") == "no", items.get(ref.get("idref"))) for ref in package.iter("{*}itemref")]
-    return [
-        posixpath.normpath(posixpath.join(folder, unquote(item.get("href"))))
-        for _, item in sorted(refs, key=lambda ref: ref[0])
-        if item is not None and item.get("href") and "nav" not in (item.get("properties") or "").split()
-    ]
+    found: list[str] = []
+    for ref in sorted(package.iter("{*}itemref"), key=lambda ref: ref.get("linear") == "no"):
+        item = items.get(ref.get("idref"))
+        if item is None or not item.get("href"):
+            found.append(ref.get("idref") or "without a name")
+        elif "nav" not in (item.get("properties") or "").split():
+            found.append(posixpath.normpath(posixpath.join(folder, unquote(item.get("href")))))
+    return found
 
 
 def _facts(package: Element) -> dict[str, str]:

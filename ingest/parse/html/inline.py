@@ -41,7 +41,7 @@ _CODE: Final = frozenset({"code", "kbd", "samp", "tt"})
 _UNSAID: Final = frozenset({"hidden", "password", "file", "submit", "reset", "button", "color", "range"})
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 _LABEL_ENDS = re.compile(r"[\w)\]}>%°€$”’\"']\Z")
-_BACK = re.compile(r"[↩↑⏎⤴^\s\ufe0e]++\Z")
+_BACK = re.compile(r"\A[↩↑⏎⤴^\s\ufe0e]++\Z")
 _BOUND: Final = "\x1e"
 """Stands where one block ends and the next begins inside what becomes one line."""
 _MAX_DEPTH = 150

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from ingest.extract import Unparsable
+from ingest.parse.writer import ExtractWriter
 
 # lxml brings no types of its own
 Element: TypeAlias = Any
@@ -32,6 +33,22 @@ def read_xml(data: bytes) -> Element:
             "corrupt", "The file declares XML entities, which documents have no need of; save it again."
         )
     return root
+
+
+def read_beside(data: bytes, name: str, writer: ExtractWriter) -> Element | None:
+    """Return the root of a part without which a document can be read; of a damaged one a finding is left.
+
+    Raises:
+        Unparsable: it declares entities ("corrupt").
+
+    """
+    try:
+        return read_xml(data)
+    except Unparsable as error:
+        if error.__cause__ is None:
+            raise
+        writer.finding(f"A part of the file is damaged and was not read: {name}.")
+        return None
 
 
 def read_html(text: str) -> Element:
@@ -71,7 +88,8 @@ _CUT_SHORT: Final = (
 )
 """What an ending of one letter (1º, Nº), and one of several (1st, Mme), may stand behind."""
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d\Z")
-_WORDS_IN_BRACKETS = re.compile(r"\([^()]*[^\W\d_]{3}[^()]*\)\Z")
+_WORDS_IN_BRACKETS = re.compile(r"\((?=[^()]*?[^\W\d_]{3})[^()]*+\)\Z")
+_ONE = re.compile(r"\d*+(?:\.\d++)?|\w|\([^()]*+\)|[^\w\s]")
 
 
 def raised(before: str, text: str, *, note: bool = False) -> str:
@@ -175,7 +193,7 @@ def _arranged(tag: str, parts: Sequence[str]) -> str:
 
 def _grouped(part: str) -> str:
     part = part.strip()
-    return part if re.fullmatch(r"\d*+(?:\.\d++)?|\w|\([^()]*+\)|[^\w\s]", part) else f"({part})"
+    return part if _ONE.fullmatch(part) else f"({part})"
 
 
 _MAX_SPAN = 50

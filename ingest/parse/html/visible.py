@@ -32,7 +32,8 @@ _PIXELS: Final = {
     "px": 1.0, "em": 16.0, "rem": 16.0, "ex": 8.0, "ch": 8.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 37.8,
     "mm": 3.78, "vw": 12.8, "vh": 7.2, "%": 12.8, "": 1.0,
 }  # fmt: skip
-_LENGTH = re.compile(r"([+-]?(?:\d++\.?+\d*+|\.\d++)(?:e[+-]?\d++)?)\s*+([a-z]*+|%)\Z")
+_BETWEEN = re.compile(r"[\s/]++")
+_LENGTH = re.compile(r"\A([+-]?(?:\d++\.?+\d*+|\.\d++)(?:e[+-]?\d++)?)\s*+([a-z]*+|%)\Z")
 _MOVED = re.compile(r"translate(?:x|y|3d)?\(\s*+(-\d[\d.]*+)(px|r?em|v[wh])")
 _MOVED_SECOND = re.compile(r"translate(?:3d)?\([^,()]{0,40},\s*+(-\d[\d.]*+)(px|r?em|v[wh])")
 _SCALED_AWAY = re.compile(r"scale(?:x|y|3d)?\(\s*+0*+(?:\.0++)?\s*+[,)]")
@@ -44,7 +45,7 @@ _MAX_SELECTORS: Final = 500
 _MAX_STEPS: Final = 4
 _HIDING_CLASSES: Final = frozenset({"hidden", "d-none"})
 _SHOWN_AGAIN = re.compile(
-    r"(?:[\w\[\]/-]+:!?|d-\w+-)(?:block|flex|grid|inline\S*|table\S*|contents|flow-root|list-item)\Z"
+    r"\A(?:[\w\[\]/-]+:!?|d-\w+-)(?:block|flex|grid|inline\S*|table\S*|contents|flow-root|list-item)\Z"
 )
 _NAMED = re.compile(r"[.#]((?:[\w-]|[^\x00-\x7f])++)")
 _FUNCTION = re.compile(r":[\w-]++\([^()]*+(?:\([^()]*+\)[^()]*+)*+\)|\[[^\]]*+\]")
@@ -208,7 +209,7 @@ def _inherited(values: Values, above: Seen) -> dict[str, Any]:
 
 
 def _sized(text: str, above: bool) -> bool:
-    for part in re.split(r"[\s/]+", text):
+    for part in _BETWEEN.split(text):
         match = _LENGTH.match(part)
         if match and (match[2] or float(match[1]) == 0):
             relative = match[2] in ("em", "%", "ex", "ch")

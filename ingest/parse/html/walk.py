@@ -8,6 +8,7 @@ from ingest.parse.html.markup import Element, Frames, header_rows, is_layout, ta
 from ingest.parse.html.visible import Styles
 from ingest.parse.writer import table_lines
 
+_WHOLE = re.compile(r"-?\d{1,6}")
 _HEADINGS: Final = ("h1", "h2", "h3", "h4", "h5", "h6")
 _TABLE_PARTS: Final = frozenset(
     {"caption", "colgroup", "col", "thead", "tbody", "tfoot", "tr", "td", "th", "form", "input", "template"}
@@ -217,7 +218,7 @@ def _holds_blocks(element: Element) -> bool:
 
 def _number(text: str | None, otherwise: int) -> int:
     value = (text or "").strip()
-    return int(value) if re.fullmatch(r"-?\d{1,6}", value) else otherwise
+    return int(value) if _WHOLE.fullmatch(value) else otherwise
 
 
 def _numeral(number: int, kind: str) -> str:

@@ -15,6 +15,7 @@ from ingest.parse.marked.markdown_inline import MarkdownInline, with_code, witho
 from ingest.parse.marked.rst_inline import read_table
 from ingest.parse.metadata import parse_date, plain_metadata
 from ingest.parse.writer import ExtractWriter, unwrapped, unwrapped_items
+from vectorstore.language.marks import NUMBER
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -110,7 +111,9 @@ _REFERENCE_COMMENT = re.compile(
     r"^ {0,3}\[(?://|comment|_|#)\]: ?(?:#|<>) ?(?:\(.*\)|\".*\"|'.*')[ \t]*$", re.M | re.I
 )
 _NOTE = re.compile(
-    r"^ {0,3}\[\^(?P<label>[^\s\[\]]{1,100}+)\]:[ \t]*+(?P<text>.*+(?:\n(?!\s*+\[\^)(?=[ \t]{0,3}\S)(?![#>|*+<:\ue0fe-]|\d+[.)] ).*+|(?:\n[ \t]*+)*\n(?: {4}|\t).*+)*+)",
+    r"^ {0,3}\[\^(?P<label>[^\s\[\]]{1,100}+)\]:[ \t]*+(?P<text>.*+(?:\n(?!\s*+\[\^)(?=[ \t]{0,3}\S)"
+    rf"(?![#>|*+<:\ue0fe-]|{NUMBER} )"
+    r".*+|(?:\n[ \t]*+)*\n(?: {4}|\t).*+)*+)",
     re.M,
 )
 _PROGRAM = re.compile(
@@ -122,7 +125,7 @@ _COMPONENT = re.compile(
     r"<(?P<ends>/?)(?P<name>[A-Z][\w.]*+)(?P<said>(?:\s++(?:[\w:-]++(?:=(?:\"[^\"]*+\"|'[^']*+'|\{(?:[^{}]|\{[^{}]*+\})*+\}))?"
     r"|\{\.\.\.[^{}]*+\}))*+)\s*+(?P<alone>/?)>"
 )
-_SAID = re.compile(r"([\w:-]++)=(?:\"([^\"]*+)\"|'([^']*+)'|\{[\"'`]([^\"'`]*+)[\"'`]\})")
+_SAID = re.compile(r"(?<![\w:-])([\w:-]++)=(?:\"([^\"]*+)\"|'([^']*+)'|\{[\"'`]([^\"'`]*+)[\"'`]\})")
 _SAYING: Final = frozenset(
     {
         "title",
@@ -192,12 +195,14 @@ def _without_hidden(text: str, leave_out: Callable[[str], None]) -> str:
         if tag.start() < done or not _hides(tag[0]):
             continue
         depth, end = 0, len(text)
-        for other in re.compile(rf"<(/?){tag['name']}\b[^<>]*+>", re.I).finditer(text, tag.start()):
+        for other in _ANY_TAG.finditer(text, tag.start()):
+            if other[2].lower() != tag["name"].lower():
+                continue
             depth += -1 if other[1] else 1
             if not depth:
                 end = other.end()
                 break
-        leave_out(re.sub(r"<[^<>]*+>", " ", text[tag.start() : end]))
+        leave_out(_ANY_TAG.sub(" ", text[tag.start() : end]))
         kept.append(text[done : tag.start()])
         done = end
     return "".join((*kept, text[done:]))
@@ -241,7 +246,9 @@ def _said(tag: re.Match[str]) -> str:
 _QUOTE = re.compile(r"^ {0,3}> ?", re.M)
 _ALERT = re.compile(r"\A\s*+\[!([\w-]{1,30}+)\][+-]?[ \t]*+(.*)\n?")
 _DEFINES = re.compile(r"\n {0,3}:[ \t]++")
-_ROW_BEGINS = re.compile(r"\+(?:[-=:]{2,}+\+)++[ \t]*+\n")
+_ANY_TAG = re.compile(r"<(/?)(\w*+)[^<>]*+>")
+_OPTIONS = re.compile(r"\A(?:[ \t]*+:[\w-]++:.*\n|\s*+\n)*+")
+_ROW_BEGINS = re.compile(r"\A\+(?:[-=:]{2,}+\+)++[ \t]*+\n")
 _BAR = re.compile(r"(?<!\\)\|")
 _MAX_DEPTH: Final = 8
 _MODIFIED_KEYS = ("lastmod", "last_modified", "last_updated", "updated", "modified", "date")
@@ -353,7 +360,7 @@ class _MarkdownBlocks:
             label = f"{kind.capitalize()}: " if kind in _NOTES else ""
             if title := f"{label}{rest.strip()}".strip():
                 self._writer.paragraph(self._inline.text(title))
-            content = re.sub(r"\A(?:[ \t]*+:[\w-]++:.*\n|\s*+\n)*+", "", f"{token.content}\n")
+            content = _OPTIONS.sub("", f"{token.content}\n")
             self.write(content, depth=depth + 1)
         else:
             self._writer.code(token.content, token.info.split(" ")[0].strip("{}."))

@@ -225,7 +225,7 @@ class _RstReader:
             or depth > _MAX_DEPTH
             or (name == "only" and _OTHER_OUTPUT.match(argument))
         ):
-            self._writer.leave_out("text for other output", "\n".join(content))
+            self._writer.leave_out("text for other output", "\n".join([argument, *content]))
         elif name in ("csv-table", "list-table"):
             self._data_table(name, argument, content, options)
         else:
@@ -242,6 +242,7 @@ class _RstReader:
         ):
             wrapped += 1
         if name in _UNTITLED:
+            self._writer.leave_out("word for the layout", argument)
             argument, wrapped = "", 0
         argument = " ".join([argument, *(line.strip() for line in body[:wrapped])])
         label = f"{name.capitalize()}: " if name in _ADMONITIONS else ""

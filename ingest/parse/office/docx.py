@@ -37,11 +37,12 @@ def parse(source: RawFile, limits: Limits) -> Extract:
     try:
         package = Package(source.data)
         part = next(iter(package.related("", "officeDocument")), "word/document.xml")
-        root = package.xml(part)
+        root = package.xml(part, needed=True)
         if root is None or child(root, "body") is None:
             raise KeyError(part)
         _Body(package, part, root, writer, limits, is_chunk=source.name == _CHUNK).write()
         facts = core_properties(package.properties())
+        package.tell_damage(writer)
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError) as error:
         raise Unparsable("corrupt", "The Word document is damaged; open it and save it again.") from error
     return writer.finish(

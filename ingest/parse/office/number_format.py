@@ -3,6 +3,7 @@
 What a format says that is not known here is never guessed: the number is then shown as it is stored.
 """
 
+from calendar import day_name, month_name
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -11,11 +12,8 @@ from typing import Final, NamedTuple
 
 from ingest.parse.office.format_code import Section, Token, Unknown, chosen, sections_of
 
-_MONTHS: Final = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-    "November", "December",
-)  # fmt: skip
-_DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+_MONTHS: Final = tuple(month_name)[1:]
+_DAYS: Final = (day_name[6], *day_name[:6])
 _LAST_DAY: Final = 2_958_466
 _PRECISION: Final = 15
 """Digits that a spreadsheet shows of a number; what comes behind them is noise of its arithmetic."""

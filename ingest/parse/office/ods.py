@@ -20,8 +20,9 @@ from ingest.parse.grid import (
     tell_uncalculated,
     write_grid,
 )
-from ingest.parse.html.markup import Element, read_xml
+from ingest.parse.html.markup import Element, read_beside, read_xml
 from ingest.parse.metadata import parse_date, plain_metadata
+from ingest.parse.office.ooxml import whole
 from ingest.parse.writer import ExtractWriter
 
 _DAMAGED: Final = "The spreadsheet is damaged; open it and save it again."
@@ -63,7 +64,7 @@ def parse(source: RawFile, limits: Limits) -> Extract:
                     "encrypted", "The spreadsheet is protected by a password; save it without one."
                 )
             _Sheets(archive, names, writer).write()
-            meta = read_xml(archive.read("meta.xml")) if "meta.xml" in names else None
+            meta = read_beside(archive.read("meta.xml"), "meta.xml", writer) if "meta.xml" in names else None
     except (zipfile.BadZipFile, KeyError, ValueError, IndexError) as error:
         raise Unparsable("corrupt", _DAMAGED) from error
     found = {_name(element): element.text or "" for element in meta.iter("{*}*")} if meta is not None else {}
@@ -106,7 +107,8 @@ class _Sheets:
                     self._writer.leave_out(what, " ".join(self._paragraphs(table)))
         tell_uncalculated(uncalculated, self._writer)
         if "styles.xml" in self._names:
-            for page in read_xml(self._archive.read("styles.xml")).iter("{*}master-page"):
+            root = read_beside(self._archive.read("styles.xml"), "styles.xml", self._writer)
+            for page in root.iter("{*}master-page") if root is not None else ():
                 self._writer.leave_out("page header or footer", " ".join(self._paragraphs(page)))
 
     def _named(self) -> Iterator[tuple[str, Named, bool]]:
@@ -291,4 +293,4 @@ def _attribute(element: Element, name: str) -> str:
 
 
 def _count(element: Element, name: str) -> int:
-    return max(int(_attribute(element, name) or 1), 1)
+    return max(whole(_attribute(element, name)), 1)

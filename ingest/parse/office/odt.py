@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import Any, Final
 
 from ingest.extract import Extract, Limits, RawFile, Unparsable
-from ingest.parse.html.markup import Element, read_xml
+from ingest.parse.html.markup import Element, read_beside, read_xml
 from ingest.parse.metadata import parse_date, plain_metadata
 from ingest.parse.office.odf_text import SILENT, Counts, OdfStyles, OdfText
 from ingest.parse.office.ooxml import attribute, name_of, number_of
@@ -36,7 +36,9 @@ def parse(source: RawFile, limits: Limits) -> Extract:
                 raise Unparsable("encrypted", "The document is protected by a password; save it without one.")
             content = read_xml(archive.read("content.xml"))
             beside = [name if name in names else "" for name in ("styles.xml", "meta.xml")]
-            styles, meta = (read_xml(archive.read(name)) if name else None for name in beside)
+            styles, meta = (
+                read_beside(archive.read(name), name, writer) if name else None for name in beside
+            )
             _Reader(archive, content, styles, writer).write()
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError) as error:
         raise Unparsable("corrupt", "The document is damaged; open it and save it again.") from error

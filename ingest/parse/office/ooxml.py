@@ -9,6 +9,7 @@ from io import BytesIO
 from types import SimpleNamespace
 from typing import Final, NamedTuple
 
+from ingest.extract import Unparsable
 from ingest.parse.html.markup import Element, read_xml
 from ingest.parse.writer import ExtractWriter
 
@@ -25,6 +26,8 @@ class Package:
     """The parts of an Office file. Names of relations and elements are those of either edition of the standard."""
 
     def __init__(self, data: bytes) -> None:
+        self.damaged: dict[str, None] = {}
+        """Parts that could not be read."""
         self._archive = zipfile.ZipFile(BytesIO(data))
         self._names = {name.lower(): name for name in self._archive.namelist()}
 
@@ -33,10 +36,21 @@ class Package:
         known = self._names.get(name.lstrip("/").lower())
         return self._archive.read(known) if known else b""
 
-    def xml(self, name: str) -> Element | None:
-        """Return a part's root, or None when there is none."""
+    def xml(self, name: str, *, needed: bool = False) -> Element | None:
+        """Return a part's root, or None when there is none; a damaged part is kept in mind, unless it is needed."""
         data = self.bytes(name)
-        return read_xml(data) if data.strip() else None
+        try:
+            return read_xml(data) if data.strip() else None
+        except Unparsable as error:
+            if needed or error.__cause__ is None:
+                raise
+            self.damaged[name] = None
+            return None
+
+    def tell_damage(self, writer: ExtractWriter) -> None:
+        """Say in findings which parts could not be read."""
+        for name in self.damaged:
+            writer.finding(f"A part of the file is damaged and was not read: {name}.")
 
     def relations(self, name: str) -> dict[str, Relation]:
         """Return what a part ("" for the file) points to, by the ids that it uses for them."""
@@ -94,10 +108,15 @@ def relation_id(element: Element, name: str = "id") -> str:
     return str(next(found, ""))
 
 
-def number_of(element: Element | None, name: str) -> int:
-    """Return a whole number that is an attribute; 0 when there is none."""
-    value = attribute(element, name)
-    return int(value) if len(value) < 12 and value.removeprefix("-").isdecimal() else 0
+def number_of(element: Element | None, name: str, otherwise: int = 0) -> int:
+    """Return a whole number that is an attribute; where there is none, what is said otherwise."""
+    return whole(attribute(element, name), otherwise)
+
+
+def whole(value: str | None, otherwise: int = 0) -> int:
+    """Return the number that a text is; where it is none, what is said otherwise."""
+    is_number = value and len(value) < 12 and value.removeprefix("-").isdecimal()
+    return int(value) if value and is_number else otherwise
 
 
 _FILE = re.compile(r"\.(?:png|jpe?g|gif|bmp|emf|wmf|svg|tiff?|webp)\s*\Z", re.I)
@@ -274,7 +293,7 @@ def _write_newer_chart(root: Element, writer: ExtractWriter) -> None:
     """Write a chart of the kinds that came with Office 2016, such as waterfalls and treemaps."""
     for data in root.iter("{*}data"):
         columns = [
-            {int(attribute(point, "idx") or 0): point.text or "" for point in level if name_of(point) == "pt"}
+            {number_of(point, "idx"): point.text or "" for point in level if name_of(point) == "pt"}
             for level in data.iter("{*}lvl")
         ]
         places = sorted({at for column in columns for at in column})
@@ -289,8 +308,7 @@ def _points(series: Element, *names: str) -> dict[int, str]:
     levels = list(found.iter("{*}lvl")) or [found]
     code = next((each.text or "" for each in found.iter("{*}formatCode")), "")
     inner, *outer = [
-        {int(attribute(point, "idx") or 0): _value(point, code) for point in level.iter("{*}pt")}
-        for level in levels
+        {number_of(point, "idx"): _value(point, code) for point in level.iter("{*}pt")} for level in levels
     ]
     for level in outer:
         above = ""
@@ -377,7 +395,12 @@ _SENSELESS: Final = frozenset({0x20, 0xA0})
 def symbols(text: str, font: str, writer: ExtractWriter) -> str:
     """Return a text as a symbol font shows it. A sign that nobody knows leaves a finding."""
     table = SYMBOL_FONTS.get(font.lower())
-    return "".join(_symbols(text, font, table, writer)) if table is not None else text
+    if table is None:
+        return text
+    shown = "".join(_symbols(text, font, table, writer))
+    if shown != text:
+        writer.leave_out("letters that stand for signs", text)
+    return shown
 
 
 def _symbols(text: str, font: str, table: dict[int, str], writer: ExtractWriter) -> Iterator[str]:

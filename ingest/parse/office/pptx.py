@@ -31,7 +31,7 @@ def parse(source: RawFile, limits: Limits) -> Extract:
     try:
         package = Package(source.data)
         part = next(iter(package.related("", "officeDocument")), "ppt/presentation.xml")
-        root = package.xml(part)
+        root = package.xml(part, needed=True)
         if root is None:
             raise KeyError(part)
         relations = package.relations(part)
@@ -42,6 +42,7 @@ def parse(source: RawFile, limits: Limits) -> Extract:
             show.write(slide.target, number)
         show.tell()
         facts = core_properties(package.properties())
+        package.tell_damage(writer)
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError) as error:
         raise Unparsable("corrupt", "The presentation is damaged; open it and save it again.") from error
     return writer.finish(
@@ -84,6 +85,7 @@ class _Show:
         """Write a slide, its notes, and once what its layout shows."""
         root = self._package.xml(part)
         if root is None:
+            self._writer.finding(f"Slide {number} is missing from the file or damaged; it was not read.")
             return
         if attribute(root, "show") in ("0", "false"):
             self._writer.finding(f"Slide {number} is hidden in the presentation; its text was read.")

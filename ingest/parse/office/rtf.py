@@ -307,7 +307,9 @@ class _Reader:
 
     def _unicode(self, value: int) -> None:
         code = value + 65_536 if value < 0 else value
-        text = chr(code)
+        if not 0 <= code < 0x110000:
+            self._writer.finding("A letter has a number that no letter has; � stands in its place.")
+        text = chr(code if 0 <= code < 0x110000 else 0xFFFD)
         before = self._flow.pieces[-1:] if 0xDC00 <= code < 0xE000 else []
         if before and before[0] and 0xD800 <= ord(before[0][-1]) < 0xDC00:  # the second half of a character
             text = (before[0][-1] + text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -7,9 +7,10 @@ from typing import Final
 
 from ingest.parse.office.word_styles import RAISED, raised
 from ingest.parse.writer import ExtractWriter
-from vectorstore.language.marks import LISTED
+from vectorstore.language.marks import LISTED, PRINTED_BULLET
 
 _EDGE: Final = 60
+_PRINTED = re.compile(PRINTED_BULLET)
 _TYPED = re.compile(r"\A\s*+(\S{1,6})\t\s*+(?=\S)")
 _FEW_LETTERS: Final = 12
 NUMBERED: Final = "\x02"
@@ -196,10 +197,4 @@ def _grid(rows: list[Row]) -> Iterator[list[str]]:
 def list_mark(text: str) -> str:
     """Return the mark of an item as lists are written here: a bullet is `-`."""
     mark = text.strip()
-    return (
-        "-"
-        if mark in ("•", "·", "▪", "●", "o", "§", "–", "■", "◦")
-        else f"- {mark}"
-        if mark in ("☒", "☐", "✓", "✗")
-        else mark
-    )
+    return "-" if _PRINTED.fullmatch(mark) else f"- {mark}" if mark in ("☒", "☐", "✓", "✗") else mark

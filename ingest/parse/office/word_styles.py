@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from ingest.parse.html.markup import Element
-from ingest.parse.office.ooxml import attribute, child, name_of, symbols
+from ingest.parse.office.ooxml import attribute, child, name_of, number_of, symbols
 from ingest.parse.writer import ExtractWriter
 
 HEADING = re.compile(r"(?:heading|überschrift|titre|título|titolo|kop|rubrik)\s*(\d)", re.I)
@@ -191,9 +191,9 @@ class Numbering:
             definition = abstract.get(family)
             levels = [each for each in definition if name_of(each) == "lvl"] if definition is not None else []
             self._family[name] = family
-            self._levels[name] = {int(attribute(each, "ilvl") or 0): self._level(each) for each in levels}
+            self._levels[name] = {number_of(each, "ilvl"): self._level(each) for each in levels}
             for override in (each for each in number if name_of(each) == "lvlOverride"):
-                at = int(attribute(override, "ilvl") or 0)
+                at = number_of(override, "ilvl")
                 if (own := child(override, "lvl")) is not None:
                     self._levels[name][at] = self._level(own)
                 if (start := attribute(child(override, "startOverride"))).isdecimal():

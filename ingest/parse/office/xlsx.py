@@ -27,6 +27,7 @@ from ingest.parse.html.markup import Element, read_xml
 from ingest.parse.metadata import core_properties
 from ingest.parse.office.format_code import BUILT_IN
 from ingest.parse.office.number_format import shown, shown_text
+from ingest.parse.office.ooxml import whole
 from ingest.parse.writer import ExtractWriter
 
 _LAST_ROW: Final = 1_048_576
@@ -101,7 +102,12 @@ def _opened(book: _Book, writer: ExtractWriter) -> list[_Sheet]:
         if kind == "sharedStrings":
             book.strings = [_rich(item, writer) for item in _elements(book, target, "si")]
         elif kind == "styles":
-            _read_styles(book, book.read(target))
+            try:
+                _read_styles(book, book.read(target))
+            except Unparsable as error:
+                if error.__cause__ is None:
+                    raise
+                writer.finding("The formats of the cells are damaged; numbers are shown as they are stored.")
     root = book.read(path)
     for properties in root.iter("{*}workbookPr"):
         book.since_1904 = _is_true(properties.get("date1904"))
@@ -121,7 +127,7 @@ def _opened(book: _Book, writer: ExtractWriter) -> list[_Sheet]:
 def _read_styles(book: _Book, root: Element) -> None:
     codes = dict(BUILT_IN)
     for code in root.iter("{*}numFmt"):
-        codes[int(code.get("numFmtId", "0"))] = code.get("formatCode", "")
+        codes[whole(code.get("numFmtId"))] = code.get("formatCode", "")
     fonts = [
         any(_is_true(bold.get("val", "1")) for bold in font.iter("{*}b"))
         for fonts in root.iter("{*}fonts")
@@ -129,9 +135,9 @@ def _read_styles(book: _Book, root: Element) -> None:
     ]
     for formats in root.iter("{*}cellXfs"):
         for style in formats.iter("{*}xf"):
-            book.codes.append(codes.get(int(style.get("numFmtId", "0")), "General"))
-            font = int(style.get("fontId", "0"))
-            book.bold.append(font < len(fonts) and fonts[font])
+            book.codes.append(codes.get(whole(style.get("numFmtId")), "General"))
+            font = whole(style.get("fontId"))
+            book.bold.append(0 <= font < len(fonts) and fonts[font])
 
 
 def _properties(book: _Book) -> SimpleNamespace:
@@ -206,7 +212,7 @@ def _write_sheet(sheet: _Sheet, book: _Book, writer: ExtractWriter) -> int:
     for _, kind, part in related:
         if kind == "table":
             table = book.read(part)
-            header_rows = int(table.get("headerRowCount", "1"))
+            header_rows = whole(table.get("headerRowCount"), 1)
             reader.grid.named += [
                 Named(area, table.get("displayName", ""), header_rows) for area in _areas(table)
             ]
@@ -261,8 +267,11 @@ class _Reader:
                 f"{found.get('promptTitle', '')} {found.get('prompt', '')}".strip()
             ),
         }
-        for element in _elements(self._book, self._sheet.part, *read):
-            read[_name(element)](element)
+        try:
+            for element in _elements(self._book, self._sheet.part, *read):
+                read[_name(element)](element)
+        except SyntaxError:  # as lxml calls XML that is not well-formed
+            self._tell(f"The rest after row {len(self.grid.rows)} was not read.")
         if self._rows > MAX_ROWS:
             left = f"has more than {MAX_ROWS:,} rows; {self._rows - MAX_ROWS:,} were left out."
             self._writer.finding(f"The sheet {self._sheet.name!r} {left}")
@@ -270,9 +279,11 @@ class _Reader:
     def _read_view(self, element: Element) -> None:
         """Read what is hidden, stays in view or has the filter's buttons."""
         if _name(element) == "col" and _is_true(element.get("hidden")):
-            self.hidden.update(range(int(element.get("min")) - 1, min(int(element.get("max")), MAX_COLUMNS)))
+            self.hidden.update(
+                range(whole(element.get("min"), 1) - 1, min(whole(element.get("max")), MAX_COLUMNS))
+            )
         if element.get("state", "").startswith("frozen"):
-            self.grid.frozen = int(float(element.get("ySplit", "0")))
+            self.grid.frozen = max(whole(element.get("ySplit", "").partition(".")[0]), 0)
         for area in _areas(element):
             self.grid.filtered = area.top
 
@@ -282,17 +293,18 @@ class _Reader:
         column = -1
         for cell in element:
             reference = cell.get("r", "")
-            column = column_of(reference) if reference else column + 1
+            column = self._column(reference, column + 1)
             if text := self._text(cell, reference):
                 row += [""] * (column + 1 - len(row))
                 row[column] = text
                 bold = bold and self._style(cell, self._book.bold, missing=False)
         rows = self.grid.rows
-        number = int(element.get("r") or len(rows) + 1) - 1
+        number = whole(element.get("r"), len(rows) + 1) - 1
         if not row:
             return
-        if number < len(rows):
-            raise ValueError
+        if not len(rows) <= number < _LAST_ROW:
+            self._tell("Rows are not numbered in order; they were read as they come.")
+            number = len(rows)
         self._rows += 1
         self._cells += len(row)
         if self._rows > MAX_ROWS:
@@ -306,9 +318,19 @@ class _Reader:
             self.grid.bold.add(number)
         self.hidden_rows += _is_true(element.get("hidden"))
 
+    def _column(self, reference: str, after: int) -> int:
+        try:
+            return column_of(reference) if reference else after
+        except ValueError:
+            self._tell("Cells name no place; each was put beside the one before it.")
+            return after
+
+    def _tell(self, sentence: str) -> None:
+        self._writer.finding(f"The sheet {self._sheet.name!r} is damaged. {sentence}")
+
     def _style(self, cell: Element, kinds: list[_T], *, missing: _T) -> _T:
-        style = int(cell.get("s", "0"))
-        return kinds[style] if style < len(kinds) else missing
+        style = whole(cell.get("s"))
+        return kinds[style] if 0 <= style < len(kinds) else missing
 
     def _text(self, cell: Element, reference: str) -> str:
         parts = {_name(part): part for part in cell}
@@ -340,7 +362,11 @@ class _Reader:
                 return value
             text, seen = value, shown(value, code, since_1904=self._book.since_1904)
         else:
-            text = self._book.strings[int(value)] if kind == "s" else _unescaped(value)
+            at = whole(value, -1) if kind == "s" else -1
+            if kind == "s" and not 0 <= at < len(self._book.strings):
+                self._tell("Cells point to texts that the file does not hold; they were left empty.")
+                return ""
+            text = self._book.strings[at] if kind == "s" else _unescaped(value)
             seen = shown_text(text, code)
         if not seen.strip() and text.strip():
             self._writer.leave_out("hidden by its number format", text, f"{self._sheet.name}!{reference}")
@@ -348,11 +374,19 @@ class _Reader:
 
     def _formula(self, formula: str, group: str, reference: str) -> str:
         if not formula and group in self._shared:
-            from openpyxl.formula.translate import Translator
-
-            first, at = self._shared[group]
-            return str(Translator(f"={first}", at).translate_formula(reference))
+            return _moved(*self._shared[group], reference)
         return f"={formula}" if formula else "= (a formula)"
+
+
+def _moved(formula: str, at: str, reference: str) -> str:
+    """Return a formula that several cells share as it reads in another of them; as in the first where it is damaged."""
+    from openpyxl.formula.tokenizer import TokenizerError
+    from openpyxl.formula.translate import Translator, TranslatorError
+
+    try:
+        return str(Translator(f"={formula}", at).translate_formula(reference))
+    except (TokenizerError, TranslatorError, ValueError, IndexError, AttributeError):
+        return f"={formula}"
 
 
 def _areas(element: Element) -> list[Area]:

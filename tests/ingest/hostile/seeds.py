@@ -1,7 +1,10 @@
 """A healthy file of every type that is read, to be damaged: those of `healthy`, and the types that hold no handbook."""
 
 import json
+import re
+import zipfile
 from collections.abc import Callable
+from io import BytesIO
 from typing import Final
 
 from ingest.extract import Unparsable
@@ -9,6 +12,7 @@ from ingest.parse.dispatch import PARSERS
 from ingest.parse.sniff import sniff
 from tests.ingest.hostile import healthy
 from tests.ingest.hostile.healthy import HEADINGS, ITEMS, PARAGRAPHS, TABLE, TITLE, zipped
+from tests.ingest.ole import message, ole
 
 _SPACES: Final = " ".join(
     f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{space}:1.0"'
@@ -180,6 +184,74 @@ def odp() -> bytes:
     return _open_document("presentation", f"<office:presentation>{pages}</office:presentation>")
 
 
+def outlook() -> bytes:
+    inside = message({0x0037: HEADINGS[1], 0x1000: PARAGRAPHS[1]}, inside=True)
+    properties: dict[int, str | bytes] = {
+        0x0037: TITLE,
+        0x0C1A: "Ana Lima",
+        0x0C1F: "ana@example.org",
+        0x007D: "Date: Mon, 03 Mar 2025 10:00:00 +0100\r\nFrom: Ana Lima <ana@example.org>\r\n",
+        0x1000: "\r\n\r\n".join(PARAGRAPHS),
+        0x1013: f"<p>{PARAGRAPHS[0]}</p>".encode(),
+    }
+    attachments: list[dict[int, object]] = [{0x3707: "travel.csv", 0x3701: healthy.table_csv()}, {0: inside}]
+    return ole(message(properties, attachments=attachments))
+
+
+def picture(kind: str) -> bytes:
+    from PIL import Image, ImageDraw
+
+    image = Image.new("RGB", (320, 120), "white")
+    ImageDraw.Draw(image).text((10, 40), TITLE, fill="black")
+    file = BytesIO()
+    image.save(file, kind)
+    return file.getvalue()
+
+
+def parts_of(data: bytes) -> dict[str, bytes]:
+    """Return the parts of a zip."""
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _of_kind(data: bytes, old: bytes, new: bytes) -> bytes:
+    """Return an Office file as one of another kind: with macros, or a template."""
+    parts = parts_of(data)
+    types = "[Content_Types].xml"
+    assert old in parts[types]
+    return zipped(parts | {types: parts[types].replace(old, new)})
+
+
+def docm() -> bytes:
+    old = b"vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+    return _of_kind(healthy.docx(), old, b"vnd.ms-word.document.macroEnabled.main+xml")
+
+
+def dotx() -> bytes:
+    return _of_kind(healthy.docx(), b"wordprocessingml.document.main", b"wordprocessingml.template.main")
+
+
+def shared_xlsx() -> bytes:
+    """Return a workbook whose texts stand in a part of their own, as Excel writes them."""
+    parts = parts_of(healthy.xlsx())
+    texts: list[bytes] = []
+
+    def moved(found: re.Match[bytes]) -> bytes:
+        texts.append(found[1])
+        return b't="s"><v>%d</v>' % (len(texts) - 1)
+
+    for name in [each for each in parts if each.startswith("xl/worksheets/sheet")]:
+        parts[name] = re.sub(rb't="inlineStr"><is>(.*?)</is>', moved, parts[name])
+    rels = "xl/_rels/workbook.xml.rels"
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"
+    relation = f'<Relationship Id="texts" Type="{kind}" Target="sharedStrings.xml"/></Relationships>'
+    parts[rels] = parts[rels].replace(b"</Relationships>", relation.encode())
+    items = b"".join(b"<si>%b</si>" % text for text in texts)
+    space = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    parts["xl/sharedStrings.xml"] = b'<sst xmlns="%b">%b</sst>' % (space, items)
+    return zipped(parts)
+
+
 SEEDS: Final[dict[str, Callable[[], bytes]]] = {
     **healthy.FILES,
     "a.rtf": rtf,
@@ -196,6 +268,14 @@ SEEDS: Final[dict[str, Callable[[], bytes]]] = {
     "a.zip": archive,
     "a.ods": ods,
     "a.odp": odp,
+    "a.msg": outlook,
+    "a.docm": docm,
+    "a.dotx": dotx,
+    "b.xlsx": shared_xlsx,
+    "a.png": lambda: picture("PNG"),
+    "a.jpg": lambda: picture("JPEG"),
+    "a.tiff": lambda: picture("TIFF"),
+    "a.webp": lambda: picture("WEBP"),
 }
 
 
