@@ -9,10 +9,9 @@ from typing import Final, NamedTuple
 from ingest.extract import Extract, Limits, RawFile
 from ingest.parse.writer import ExtractWriter
 
-_CUE = re.compile(
-    r"^\s*+(?:(\d{1,3}):)?+(\d{1,2}):(\d{2})[.,]\d{1,3}[ \t]*+-->[ \t]*+(?:\d{1,3}:)?+\d{1,2}:\d{2}"
-)
-_TIME = re.compile(r"\s{0,9}+(?:([0-9]{1,3}):)?+([0-9]{1,2}):([0-9]{2})[.,]([0-9]{1,3})")
+_CUE = re.compile(r"^\s*+(?:\d{1,3}:(?=\d{1,2}:))?+\d{1,2}:\d{2}[.,]\d{1,3}[ \t]*+-->[ \t]*+\d{1,3}:\d{2}")
+"""The hours may be left out."""
+_TIME = re.compile(r"\s{0,9}+(?:([0-9]{1,3}):(?=[0-9]{1,2}:))?+([0-9]{1,2}):([0-9]{2})[.,]([0-9]{1,3})")
 _VOICE = re.compile(r"<v(?:\.[\w.-]{1,100}+)?[ \t]{1,20}+([^<>\n]{1,200}+)>")
 _TAG = re.compile(r"</?+[a-z][^<>\n]*+>|<\d[\d:.]*+>|\{\\[^{}\n]*+\}", re.I)
 _SPEAKER = re.compile(r"\A(?:>>\s*+|-\s++)?((?:[A-ZÀ-ÞА-Я][\w.'’-]*+)(?: [\w.'’-]{1,40}+){0,3}):\s++")
@@ -86,14 +85,19 @@ def _cues(text: str, writer: ExtractWriter) -> Iterator[_Cue]:
                 writer.leave_out("notes of a transcript", block)
             continue
         shown = " ".join(line.strip() for line in lines[at + 1 :] if line.strip())
-        voice = _VOICE.search(shown)
-        shown = unescape(_TAG.sub("", shown)).strip()
-        named = None if voice else _SPEAKER.match(shown)
-        speaker = voice[1].strip() if voice else named[1] if named else ""
         start, _, end = lines[at].partition("-->")
-        if shown:
-            said = shown[named.end() :] if named else shown
+        for speaker, said in _voices(shown):
             yield _Cue(_seconds(start), _seconds(end), speaker, said)
+
+
+def _voices(shown: str) -> Iterator[tuple[str, str]]:
+    """Yield who speaks and what is said: marked as voices, or by a name before a colon."""
+    before, *voices = _VOICE.split(shown)
+    for speaker, marked in [("", before), *zip(voices[::2], voices[1::2], strict=True)]:
+        said = unescape(_TAG.sub("", marked)).strip()
+        named = None if voices else _SPEAKER.match(said)
+        if said:
+            yield (named[1], said[named.end() :]) if named else (speaker.strip(), said)
 
 
 def _seconds(written: str) -> float:
@@ -112,11 +116,12 @@ def _paragraphs(cues: list[_Cue]) -> Iterator[str]:
     for cue in cues:
         ended = sum(map(len, parts)) > _LONG and before.text.endswith((".", "?", "!"))
         turned = bool(cue.speaker) and cue.speaker != speaker
-        if parts and (turned or ended or cue.start - before.end > _APART):
+        is_later = cue.start - before.end > _APART
+        if parts and (turned or ended or is_later):
             yield " ".join(parts)
             parts = []
         if not parts:
-            speaker = cue.speaker or ("" if turned else speaker)
+            speaker = cue.speaker or ("" if is_later else speaker)  # after a silence anybody may speak
             minutes, seconds = divmod(int(cue.start), 60)
             parts.append(f"[{minutes // 60:02}:{minutes % 60:02}:{seconds:02}]")
             parts += [f"{speaker}:"] if speaker else []

@@ -192,7 +192,7 @@ class OdfText:
             "tab": lambda _, said: said.append("\t"), "line-break": lambda _, said: said.append("\n"),
             "span": self._span, "a": self._link, "note": self._note, "annotation": self._comment, "ruby": self._ruby,
             "hidden-text": self._hidden, "placeholder": self._placeholder, "frame": self._frame, "g": self._walk_shapes,
-            "control": self._control, "content-control": self._content_control,
+            "control": self._control, "content-control": self._content_control, "fieldmark": self._field_mark,
             **dict.fromkeys(("page-number", "page-count", "page-continuation"), self._page_number),
             **dict.fromkeys(_DRAWN, lambda each, _: self.beside.append(each)),
         }  # fmt: skip
@@ -298,6 +298,12 @@ class OdfText:
             )
             value = f"{'☒' if is_on else '☐'} {attribute(form, 'label')}"
         said.append(value or attribute(form, "label"))
+
+    def _field_mark(self, element: Element, said: list[str]) -> None:
+        if attribute(element, "type").endswith("CHECKBOX"):
+            is_on = any(attribute(each, "value") == "true" for each in element.iter("{*}param"))
+            said.append("☒" if is_on else "☐")
+        self._walk(element, said)
 
     def _walk_shapes(self, element: Element, said: list[str]) -> None:
         for each in element:
