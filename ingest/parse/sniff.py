@@ -84,7 +84,7 @@ def office_type(data: bytes) -> str:
         IndexError,
         NotImplementedError,
     ) as error:
-        raise Unparsable("corrupt", "The file is damaged: its zip container cannot be unpacked.") from error
+        raise Unparsable("corrupt", "The file is damaged and cannot be unpacked; get it anew, or open it and save it again.") from error
     except RuntimeError as error:
         raise Unparsable("encrypted", "The file is protected by a password; save it without one.") from error
 
