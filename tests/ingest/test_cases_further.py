@@ -23,10 +23,10 @@ def read(data: bytes | str, name: str) -> Extract:
     return parse(data.encode() if isinstance(data, str) else data, name=name, limits=limits())
 
 
-def zipped(**parts: str) -> bytes:
+def zipped(kind: str = "text", **parts: str) -> bytes:
     packed = BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("mimetype", "application/vnd.oasis.opendocument.text")
+        archive.writestr("mimetype", f"application/vnd.oasis.opendocument.{kind}")
         for name, text in parts.items():
             archive.writestr(f"{name}.xml", text)
     return packed.getvalue()
@@ -81,3 +81,113 @@ def test_a_formula_in_restructured_text_keeps_its_signs() -> None:
 )
 def test_a_title_over_a_table_is_not_its_header(table: str, shown: str) -> None:
     assert read(f"<html><body><table border=1>{table}</table></body></html>", "a.html").text == shown
+
+
+FLAT = (
+    f'<?xml version="1.0"?><office:document {NAMES} xmlns:xlink="http://www.w3.org/1999/xlink" office:version="1.3" '
+    'office:mimetype="application/vnd.oasis.opendocument.{kind}"><office:meta><meta:generator>Editor</meta:generator></office:meta>'
+    "<office:settings><office:x>77</office:x></office:settings><office:body>{body}</office:body></office:document>"
+)
+
+
+def test_a_text_in_one_xml_file_is_read_as_its_editor_shows_it() -> None:
+    regions = (
+        '<text:tracked-changes><text:changed-region text:id="c1"><text:deletion/></text:changed-region>'
+        '<text:changed-region text:id="c2"><text:insertion/></text:changed-region></text:tracked-changes>'
+    )
+    paragraph = (
+        '<text:p>The fee is <text:change-start text:change-id="c1"/>90<text:change-end text:change-id="c1"/>'
+        '<text:change-start text:change-id="c2"/>95 euro<text:change-end text:change-id="c2"/>.</text:p>'
+    )
+    picture = "<text:p><draw:frame><draw:image><office:binary-data>iVBORw0KGgo</office:binary-data></draw:image></draw:frame></text:p>"
+    body = f'<office:text>{regions}<text:h text:outline-level="1">Fees</text:h>{paragraph}{picture}</office:text>'
+    extract = read(FLAT.replace("{kind}", "text").replace("{body}", body), "a.fodt")
+    assert extract.text == "# Fees\n\nThe fee is 95 euro."
+    assert [each.text for each in extract.left_out] == ["90"]
+
+
+def test_a_sheet_in_one_xml_file_is_a_table() -> None:
+    row = "<table:table-row>{}</table:table-row>"
+    cells = [
+        row.format("".join(f"<table:table-cell><text:p>{each}</text:p></table:table-cell>" for each in cells))
+        for cells in (("Grade", "Fee"), ("One", "120"), ("Two", "140"))
+    ]
+    body = f'<office:spreadsheet><table:table table:name="Fees">{"".join(cells)}</table:table></office:spreadsheet>'
+    text = read(FLAT.replace("{kind}", "spreadsheet").replace("{body}", body), "a.fods").text
+    assert text == "# Fees\n\n| Grade | Fee |\n| --- | --- |\n| One | 120 |\n| Two | 140 |"
+
+
+def test_what_stands_on_every_page_of_an_open_document_sheet_is_read_once() -> None:
+    styles = (
+        f'<office:document-styles {NAMES}><office:master-styles><style:master-page style:name="P1"><style:header><text:p>Price list 991'
+        "</text:p></style:header><style:footer><text:p>Page <text:page-number>1</text:page-number></text:p></style:footer></style:master-page>"
+        '<style:master-page style:name="P2"><style:header><text:p>Nowhere used</text:p></style:header></style:master-page>'
+        "</office:master-styles></office:document-styles>"
+    )
+    content = (
+        f'<office:document-content {NAMES}><office:automatic-styles><style:style style:name="ta1" style:family="table" '
+        'style:master-page-name="P1"/></office:automatic-styles><office:body><office:spreadsheet><table:table table:name="S" '
+        'table:style-name="ta1"><table:table-row><table:table-cell><text:p>Lamp</text:p></table:table-cell></table:table-row></table:table>'
+        "</office:spreadsheet></office:body></office:document-content>"
+    )
+    extract = read(zipped("spreadsheet", content=content, styles=styles), "a.ods")
+    assert extract.text.endswith("Price list 991")
+    assert "Nowhere" not in extract.text
+    assert "Page" not in extract.text
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("<b><p>At 10<sup>3</sup> Pa and CO<sub>2</sub> rises.</p><q>x</q></b>", "At 10^3 Pa and CO2 rises."),
+        ("<r><who><sub>Physics</sub><sup>5</sup></who></r>", "- sub: Physics\n- sup: 5"),
+        (
+            '<TEI><text><body><p>At 10<hi rendition="simple:superscript">3</hi> Pa and x<hi rend="sub">2</hi>.</p></body></text></TEI>',
+            "At 10^3 Pa and x2.",
+        ),
+    ],
+)
+def test_raised_digits_of_any_xml_are_no_part_of_the_number(source: str, shown: str) -> None:
+    assert shown in read(f"<?xml version='1.0'?>{source}", "a.xml").text
+
+
+def test_a_picture_written_as_text_is_left_out_of_xml() -> None:
+    picture = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ" * 4
+    extract = read(
+        f"<?xml version='1.0'?><b><p>The pier.</p><binary id='i'>\n{picture}==\n</binary></b>", "a.xml"
+    )
+    assert picture not in extract.text
+    assert "The pier." in extract.text
+    assert extract.findings == (
+        "1 file stands in it as text (Base64), such as a picture; what it holds was not read.",
+    )
+
+
+def test_a_saved_web_page_is_read_as_the_page_it_is() -> None:
+    parts = [
+        "Content-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable\r\nContent-Location: https://x.test/\r\n\r\n"
+        "<html><body><h1>Opening</h1><p>We =C3=B6ffnen at 8.</p></body></html>",
+        "Content-Type: text/css\r\nContent-Location: cid:c\r\n\r\nbody{color:red}",
+        "Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\nContent-Location: https://x.test/a.png\r\n\r\niVBORw0KGgo=",
+    ]
+    page = (
+        'MIME-Version: 1.0\r\nContent-Type: multipart/related; type="text/html"; boundary="--M"\r\n\r\n----M\r\n'
+        + "\r\n----M\r\n".join(parts)
+        + "\r\n----M--\r\n"
+    )
+    extract = read(page, "a.mht")
+    assert extract.text == "# Opening\n\nWe öffnen at 8."
+    assert extract.findings == ()
+
+
+def test_a_message_without_an_ending_is_known_by_its_lines() -> None:
+    message = "From: a@x.test\r\nTo: b@x.test\r\nSubject: Lift\r\n\r\n" + "The lift is out.\r\n" * 9
+    assert read(message, "message").media_type == "message/rfc822"
+
+
+def test_blocks_of_asciidoc_are_no_headings() -> None:
+    text = read(
+        "[quote]\n____\nA quote.\n____\n\n----\ncode line\n----\n\nFees\n====\n\nFive euro.\n", "a.adoc"
+    ).text
+    assert text.endswith("# Fees\n\nFive euro.")
+    assert text.count("#") == 1

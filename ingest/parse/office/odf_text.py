@@ -20,7 +20,7 @@ _SPACE = re.compile(r"[ \t\r\n]+")
 _CONTENTS_PAGE = re.compile(r"\t[\divxlc]+\s*\Z", re.I)
 SILENT: Final = frozenset(
     {*("sequence-decls", "variable-decls", "user-field-decls", "forms", "annotation-end", "note-citation", "script", "title"),
-    *("desc", "change", "change-start", "change-end", "page-thumbnail", "event-listeners", "glue-point", "bookmark", "soft-page-break")}
+    *("desc", "change", "page-thumbnail", "event-listeners", "glue-point", "bookmark", "soft-page-break")}
 )  # fmt: skip
 _DRAWN: Final = (
     *(
@@ -185,6 +185,9 @@ class OdfText:
         self.beside: list[Element | str] = []
         self.notes: list[tuple[str, Element | None]] = []
         self.comments = 0
+        regions = (each for each in content.iter("{*}changed-region") if child(each, "deletion") is not None)
+        self._deletions = {attribute(each, "id") for each in regions}
+        self._deleted = False
         forms = (each for form in content.iter("{*}forms") for each in form.iter("{*}*"))
         self._controls = {attribute(each, "id"): each for each in forms}
         self.inline: dict[str, Callable[[Element, list[str]], None]] = {
@@ -193,6 +196,7 @@ class OdfText:
             "span": self._span, "a": self._link, "note": self._note, "annotation": self._comment, "ruby": self._ruby,
             "hidden-text": self._hidden, "placeholder": self._placeholder, "frame": self._frame, "g": self._walk_shapes,
             "control": self._control, "content-control": self._content_control, "fieldmark": self._field_mark,
+            "change-start": self._change, "change-end": self._change,
             **dict.fromkeys(("page-number", "page-count", "page-continuation"), self._page_number),
             **dict.fromkeys(_DRAWN, lambda each, _: self.beside.append(each)),
         }  # fmt: skip
@@ -226,6 +230,9 @@ class OdfText:
 
     def _shown(self, text: str) -> str:
         text = _SPACE.sub(" ", text)
+        if self._deleted:
+            self._writer.leave_out("deleted text", text)
+            return ""
         return symbols(text, self._styles.font(self._font), self._writer) if self._font else text
 
     def _span(self, element: Element, said: list[str]) -> None:
@@ -244,6 +251,10 @@ class OdfText:
             said.append(f"{RAISED}{text}{RAISED_END}")
         else:
             said.append(text)
+
+    def _change(self, element: Element, said: list[str]) -> None:
+        if attribute(element, "change-id") in self._deletions:
+            self._deleted = name_of(element) == "change-start"
 
     def _link(self, element: Element, said: list[str]) -> None:
         self._writer.link(attribute(element, "href"))
