@@ -311,7 +311,7 @@ def _script(match: re.Match[str]) -> str:
 GAP: Final = 0.75
 """Of the size: a wider gap parts two runs of a line."""
 _SPACE: Final = 0.13
-_SMALL: Final = 0.82
+_SMALL: Final = 0.86
 _UNEVEN: Final = 1e-4
 """Moves a line that has raised characters, so that those that follow are looked at one by one."""
 
@@ -328,6 +328,12 @@ def goes_on(
         character == "ل" and left == run.left and run.text[-1] in "اأإآ"
     ):  # a ligature, which PDFium turned round
         run.text = f"{run.text[:-1]}ل{run.text[-1]}"
+        return True
+    drawn = max(run.size, bottom - top)
+    is_turned = character > "\u0590" and not spaced and right > run.right and -0.5 * drawn <= left - run.right <= GAP * drawn
+    if is_turned and is_right_to_left(character) and is_right_to_left(run.text[:1]):
+        run.text = character + run.text  # browsers write the signs of a word from left to right
+        run.top, run.bottom, run.right = min(run.top, top), max(run.bottom, bottom), right
         return True
     gap, mark = left - run.right, _set_apart(run, top, bottom)
     last = run.text[-2:-1]
