@@ -247,7 +247,7 @@ _HTML = re.compile(
     r"\A\s*+(?:<\?xml[^>]*+>\s*+)?(?:(?><!--.*?-->)\s*+)*+<(?:!doctype\s++html|html|head|body)\b", re.I | re.S
 )
 _XML = re.compile(r"\A\s*+<\?xml\s")
-_FLAT = re.compile(r"<office:document\s[^>]*?\soffice:mimetype=\"([^\"]{1,200}+)\"")
+_FLAT = re.compile(r"<office:document\s[^<>]*?\soffice:mimetype=\"([^\"]{1,200}+)\"")
 _ROOT: Final = 8_000
 """Characters within which the root of an XML file ends."""
 _MAIL_HEADER = re.compile(

@@ -4,13 +4,15 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from html import unescape
+from quopri import decodestring
 from typing import Final, NamedTuple
 
 from ingest.extract import Extract, Limits, RawFile
 from ingest.parse.writer import ExtractWriter
 
-_CUE = re.compile(r"^\s*+(?:\d{1,3}:(?=\d{1,2}:))?+\d{1,2}:\d{2}[.,]\d{1,3}[ \t]*+-->[ \t]*+\d{1,3}:\d{2}")
-"""The hours may be left out."""
+_CUE = re.compile(
+    r"^\s*+(?:(\d{1,3}):(?=\d\d?:))?+(\d{1,2}):(\d{2})[.,]\d{1,3}[ \t]*+-->[ \t]*+(?:\d{1,3}:(?=\d\d?:))?+\d{1,2}:\d{2}"
+)
 _TIME = re.compile(r"\s{0,9}+(?:([0-9]{1,3}):(?=[0-9]{1,2}:))?+([0-9]{1,2}):([0-9]{2})[.,]([0-9]{1,3})")
 _VOICE = re.compile(r"<v(?:\.[\w.-]{1,100}+)?[ \t]{1,20}+([^<>\n]{1,200}+)>")
 _TAG = re.compile(r"</?+[a-z][^<>\n]*+>|<\d[\d:.]*+>|\{\\[^{}\n]*+\}", re.I)
@@ -20,6 +22,7 @@ _APART: Final = 4.0
 _LONG: Final = 600
 """Characters after which a paragraph ends with the next sentence."""
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*+\n)++")
+_EMPTY_LINES = re.compile(r"\n\n++")
 _SCHEME = re.compile(r"\A(?:tel|mailto):", re.I)
 _PARTS = re.compile(r"(?<!\\);")
 _FOLD = re.compile(r"\r?\n[ \t]")
@@ -28,6 +31,10 @@ _ESCAPED = re.compile(r"\\([\\;,nN])")
 _DATE = re.compile(r"\A(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d\d(Z?))?\Z")
 _TZID = re.compile(r';TZID="?([^;":]++)', re.I)
 _NAME = re.compile(r';CN=(?:"([^"]*+)"|([^;:"]*+))', re.I)
+_QUOTED = re.compile(
+    r"^([\w.-]{1,60}+;[^:\n]{0,200}?QUOTED-PRINTABLE[^:\n]{0,200}+:)((?:[^\n]*=\n)*+[^\n]*+)", re.M | re.I
+)
+_CHARSET = re.compile(r";CHARSET=\"?([\w-]++)", re.I)
 _SHOWN: Final = {
     "DTSTART": "When",
     "DTEND": "Until",
@@ -44,6 +51,7 @@ _SHOWN: Final = {
     "URL": "Address",
     "CONTACT": "Contact",
     "COMMENT": "Comment",
+    "NICKNAME": "Nickname",
     "ORG": "Organisation",
     "TITLE": "Position",
     "ROLE": "Role",
@@ -53,6 +61,7 @@ _SHOWN: Final = {
     "BDAY": "Birthday",
     "NOTE": "Note",
 }
+_TOLD: Final = ("SUMMARY", "FN", "DESCRIPTION")
 _ITEMS: Final = ("VEVENT", "VTODO", "VJOURNAL", "VCARD")
 
 
@@ -70,24 +79,31 @@ def parse(source: RawFile, limits: Limits) -> Extract:
     if source.media_type in ("text/calendar", "text/vcard"):
         write_items(text, writer)
         return writer.finish(source.media_type)
-    for paragraph in _paragraphs(list(_cues(text, writer))):
+    for paragraph in _paragraphs(list(_cues(text, writer)), writer):
         writer.block("paragraph", paragraph)
     return writer.finish(source.media_type, headed=False)
 
 
 def _cues(text: str, writer: ExtractWriter) -> Iterator[_Cue]:
     """Yield what is shown, with who says it; what is no cue (notes, styles) is told as left out."""
-    for block in _BLANK_LINES.split(text.replace("\r\n", "\n").replace("\r", "\n")):
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    before = _Cue(0, 0, "", "")
+    # in VTT a line of blanks stands inside a cue
+    for block in (_EMPTY_LINES if text.startswith("WEBVTT") else _BLANK_LINES).split(text):
         lines = block.strip("\n").split("\n")
         at = next((at for at, line in enumerate(lines[:3]) if _CUE.match(line)), None)
         if at is None:
-            if not lines[0].startswith("WEBVTT"):
-                writer.leave_out("notes of a transcript", block)
+            writer.leave_out("notes of a transcript", block.removeprefix("WEBVTT"))
             continue
-        shown = " ".join(line.strip() for line in lines[at + 1 :] if line.strip())
+        said = [line.strip() for line in lines[at + 1 :] if _TAG.sub("", line).strip()]
         start, _, end = lines[at].partition("-->")
-        for speaker, said in _voices(shown):
-            yield _Cue(_seconds(start), _seconds(end), speaker, said)
+        # captions that roll show the last line once more above the next
+        if len(said) > 1 and said[0] == before.text and _seconds(start) < before.end + 0.1:
+            writer.leave_out("repeated caption", said.pop(0))
+        before = _Cue(0, _seconds(end), "", _TAG.sub("", said[-1]).strip() if said else before.text)
+        shown = " ".join(said)
+        for speaker, words in _voices(shown):
+            yield _Cue(_seconds(start), _seconds(end), speaker, words)
 
 
 def _voices(shown: str) -> Iterator[tuple[str, str]]:
@@ -108,7 +124,7 @@ def _seconds(written: str) -> float:
     return int(found[1] or 0) * 3600 + int(found[2]) * 60 + float(f"{found[3]}.{found[4]}")
 
 
-def _paragraphs(cues: list[_Cue]) -> Iterator[str]:
+def _paragraphs(cues: list[_Cue], writer: ExtractWriter) -> Iterator[str]:
     """Join cues to paragraphs, a new one for each speaker and after a silence; each begins with its time."""
     parts: list[str] = []
     before = _Cue(0, 0, "", "")
@@ -125,9 +141,15 @@ def _paragraphs(cues: list[_Cue]) -> Iterator[str]:
             minutes, seconds = divmod(int(cue.start), 60)
             parts.append(f"[{minutes // 60:02}:{minutes % 60:02}:{seconds:02}]")
             parts += [f"{speaker}:"] if speaker else []
+        else:
+            writer.leave_out("speaker who goes on", cue.speaker)
         # captions that roll repeat the line before
-        if not (cue.text == before.text and cue.start <= before.end + 0.5):
-            parts.append(cue.text.removeprefix(before.text).strip() if cue.start < before.end else cue.text)
+        shown = cue.text.removeprefix(before.text).strip() if cue.start < before.end else cue.text
+        if cue.text == before.text and cue.start <= before.end + 0.5:
+            shown = ""
+        writer.leave_out("repeated caption", cue.text.removesuffix(shown))
+        if shown:
+            parts.append(shown)
         before = cue
     if parts:
         yield " ".join(filter(None, parts))
@@ -137,9 +159,10 @@ def write_items(text: str, writer: ExtractWriter) -> None:
     """Add the events of a calendar, or cards, to the document that `writer` builds."""
     facts: list[tuple[str, str]] = []
     inside: list[str] = []
-    for line in _FOLD.sub("", text.replace("\r\n", "\n")).split("\n"):
+    for line in _FOLD.sub("", unquoted(text.replace("\r\n", "\n"))).split("\n"):
         found = _PROPERTY.match(line.rstrip("\r"))
         if found is None:
+            writer.leave_out("line that is no field", line)
             continue
         name, parameters, value = found[1].upper(), found[2], found[3]
         if name == "BEGIN":
@@ -151,6 +174,23 @@ def write_items(text: str, writer: ExtractWriter) -> None:
                 _write_item(facts, writer)
         elif inside and inside[-1] in _ITEMS:
             facts.append((name, _value(name, parameters, value)))
+        else:
+            writer.leave_out("technical field", value)
+
+
+def unquoted(text: str) -> str:
+    """Return cards of the old form as those of the new: values that are quoted-printable as they read."""
+    return _QUOTED.sub(_as_it_reads, text) if "QUOTED-PRINTABLE" in text.upper() else text
+
+
+def _as_it_reads(found: re.Match[str]) -> str:
+    charset = _CHARSET.search(found[1])
+    data = decodestring(found[2].encode("ascii", "ignore"))
+    try:
+        value = data.decode(charset[1] if charset else "utf-8")
+    except (LookupError, UnicodeDecodeError):
+        value = data.decode("cp1252", "replace")
+    return found[1] + value.replace("\r\n", "\n").replace("\n", "\\n")
 
 
 def _write_item(facts: list[tuple[str, str]], writer: ExtractWriter) -> None:
@@ -160,6 +200,8 @@ def _write_item(facts: list[tuple[str, str]], writer: ExtractWriter) -> None:
     for name, value in facts:
         if name in _SHOWN and value.strip():
             shown.setdefault(_SHOWN[name], []).append(value)
+        elif value != first.get(name) or name not in _TOLD:
+            writer.leave_out("technical field", value)
     writer.block("list", "\n".join(f"- {label}: {', '.join(values)}" for label, values in shown.items()))
     if description := first.get("DESCRIPTION"):
         writer.block("paragraph", description)

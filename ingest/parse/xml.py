@@ -94,10 +94,10 @@ _ASIDE: Final = frozenset(
 _HEAD_ROWS: Final = frozenset({"sthead", "chhead", "prophead"})
 _TECHNICAL: Final = frozenset({"class", "style", "lang", "version"})
 _SPEAKING: Final = ("alt", "navtitle", "label", "keyref")
+_MARKUP = re.compile(r"<(?:p|br|div|li|b|i|em|strong|a|h[1-6]|table|span|img)\b[^<>]*>", re.I)
 _SHIFTED = re.compile(r"su[pb](?=erscript|script|\b)")
 _SHORTEST_FILE: Final = 64
 _BASE64 = re.compile(r"\s*+(?:[A-Za-z0-9+/]{60,}+={0,2}+\s*+)(?:[A-Za-z0-9+/]++={0,2}+\s*+)*+")
-_MARKUP = re.compile(r"<(?:p|br|div|li|b|i|em|strong|a|h[1-6]|table|span|img)\b[^<>]*>", re.I)
 
 
 def parse(source: RawFile, limits: Limits) -> Extract:

@@ -7,6 +7,7 @@ import pytest
 
 from ingest.extract import Extract
 from ingest.parse.dispatch import parse
+from ingest.parse.pdf.page import RAISED, Word, goes_on
 from tests.ingest.limits import limits
 
 ODF = "urn:oasis:names:tc:opendocument:xmlns:"
@@ -191,3 +192,33 @@ def test_blocks_of_asciidoc_are_no_headings() -> None:
     ).text
     assert text.endswith("# Fees\n\nFive euro.")
     assert text.count("#") == 1
+
+
+def test_a_chart_of_open_document_is_its_table_whatever_stands_beside_its_name() -> None:
+    chart = (
+        f'<office:document-content {NAMES} xmlns:chart="{ODF}chart:1.0"><office:body><office:chart><chart:chart><table:table><table:table-row>'
+        "<table:table-cell><text:p>Year</text:p></table:table-cell><table:table-cell><text:p>Ships</text:p></table:table-cell></table:table-row>"
+        "<table:table-row><table:table-cell><text:p>2030</text:p></table:table-cell><table:table-cell><text:p>145.5</text:p></table:table-cell>"
+        "</table:table-row></table:table></chart:chart></office:chart></office:body></office:document-content>"
+    )
+    content = (
+        f'<office:document-content {NAMES} xmlns:xlink="http://www.w3.org/1999/xlink"><office:body><office:text><text:p><draw:frame>'
+        '<draw:object xlink:href="./Object 1"><text:p/></draw:object></draw:frame></text:p></office:text></office:body></office:document-content>'
+    )
+    packed = zipped(**{"content": content, "Object 1/content": chart})
+    assert read(packed, "a.odt").text == "| Year | Ships |\n| --- | --- |\n| 2030 | 145.5 |"
+
+
+def test_arabic_whose_signs_stand_from_left_to_right_is_turned_round() -> None:
+    run = Word("ف", 446, 470, 10, 25)
+    for character, left, right, top, bottom in (
+        ("ظ", 469, 487, 5, 24), ("و", 487, 502, 15, 30), ("م", 500.5, 515, 16, 24), ("ل", 514, 520, 5, 24), ("ا", 524, 527, 5, 24),
+    ):  # fmt: skip
+        assert goes_on(run, character, left, right, top, bottom, spaced=False)
+    assert run.text == "الموظف"
+
+
+def test_a_figure_that_a_browser_raises_is_no_part_of_the_number() -> None:
+    run = Word("10", 99.1, 112.4, 742.0, 755.4)
+    assert goes_on(run, "3", 112.5, 118.0, 739.1, 750.3, spaced=False)
+    assert run.text == f"10{RAISED}3"

@@ -340,9 +340,8 @@ class OdfText:
 
     def _object(self, element: Element, said: list[str]) -> None:
         part = attribute(element, "href").removeprefix("./").strip("/") + "/content.xml"
-        root = element if len(element) else None
-        if root is None and part in self._archive.namelist():
-            root = read_xml(self._archive.read(part))
+        is_apart = part in self._archive.namelist()
+        root = read_xml(self._archive.read(part)) if is_apart else element if len(element) else None
         math = next(root.iter("{*}math"), None) if root is not None else None
         if math is not None:
             said.append(formula(math).strip())

@@ -330,7 +330,12 @@ def goes_on(
         run.text = f"{run.text[:-1]}ل{run.text[-1]}"
         return True
     drawn = max(run.size, bottom - top)
-    is_turned = character > "\u0590" and not spaced and right > run.right and -0.5 * drawn <= left - run.right <= GAP * drawn
+    is_turned = (
+        character > "\u0590"
+        and not spaced
+        and right > run.right
+        and -0.5 * drawn <= left - run.right <= GAP * drawn
+    )
     if is_turned and is_right_to_left(character) and is_right_to_left(run.text[:1]):
         run.text = character + run.text  # browsers write the signs of a word from left to right
         run.top, run.bottom, run.right = min(run.top, top), max(run.bottom, bottom), right
