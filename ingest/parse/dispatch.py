@@ -99,9 +99,7 @@ def parse(
         )
     parser = cast(Parser, import_module(PARSERS[media_type]).parse)
     if "opendocument" in media_type and not data.startswith(b"PK"):
-        from ingest.parse.office.ods import in_parts
-
-        data = in_parts(data)
+        data = import_module("ingest.parse.office.ods").in_parts(data)
     source = RawFile(data, name, media_type, ocr)
     return with_account(source, parser(source, limits))
 

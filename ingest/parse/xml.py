@@ -96,8 +96,9 @@ _TECHNICAL: Final = frozenset({"class", "style", "lang", "version"})
 _SPEAKING: Final = ("alt", "navtitle", "label", "keyref")
 _MARKUP = re.compile(r"<(?:p|br|div|li|b|i|em|strong|a|h[1-6]|table|span|img)\b[^<>]*>", re.I)
 _SHIFTED = re.compile(r"su[pb](?=erscript|script|\b)")
-_SHORTEST_FILE: Final = 64
-_BASE64 = re.compile(r"\s*+(?:[A-Za-z0-9+/]{60,}+={0,2}+\s*+)(?:[A-Za-z0-9+/]++={0,2}+\s*+)*+")
+_SHORTEST_FILE: Final = 200
+_SHORTEST_LINE: Final = 60
+_NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=\s]")
 
 
 def parse(source: RawFile, limits: Limits) -> Extract:
@@ -141,7 +142,11 @@ def _without_files(root: Element, writer: ExtractWriter) -> None:
     count = 0
     for element in root.iter("*"):
         text = element.text or ""
-        if len(text) >= _SHORTEST_FILE and _BASE64.fullmatch(text):
+        is_long = (
+            len(text) >= _SHORTEST_FILE
+            and max(map(len, text.split(None, 1)[:1]), default=0) >= _SHORTEST_LINE
+        )
+        if is_long and not _NO_BASE64.search(text):
             writer.leave_out("a file written as text", text)
             element.text, count = None, count + 1
     if count:

@@ -153,7 +153,7 @@ def test_raised_digits_of_any_xml_are_no_part_of_the_number(source: str, shown: 
 
 
 def test_a_picture_written_as_text_is_left_out_of_xml() -> None:
-    picture = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ" * 4
+    picture = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ" * 9
     extract = read(
         f"<?xml version='1.0'?><b><p>The pier.</p><binary id='i'>\n{picture}==\n</binary></b>", "a.xml"
     )
