@@ -222,3 +222,10 @@ def test_a_figure_that_a_browser_raises_is_no_part_of_the_number() -> None:
     run = Word("10", 99.1, 112.4, 742.0, 755.4)
     assert goes_on(run, "3", 112.5, 118.0, 739.1, 750.3, spaced=False)
     assert run.text == f"10{RAISED}3"
+
+
+def test_fields_and_their_values_have_no_header() -> None:
+    shown = "|  |  |\n| --- | --- |\n| Site{0} | Hall 4 |\n| Device{0} | T-99 |"
+    page = "<html><body><table><tr><th>Site<td>Hall 4<tr><th>Device<td>T-99</table></body></html>"
+    assert read(page, "a.html").text == shown.format("")
+    assert read("Site:,Hall 4\nDevice:,T-99\n", "a.csv").text == shown.format(":")

@@ -184,12 +184,14 @@ class HtmlWalk(HtmlInline):
             element,
             lambda cell: self._gathered_child(cell, depth=depth + 1, apart="; " if cell.tag == "td" else " "),
         )
-        headed = header_rows(element)
+        headed, marked = header_rows(element), _tags(next(element.iter("tr"), element))
         if headed == 1 and (title := _title(rows)):
             self._writer.paragraph(title)
             rows = [row for row in rows[1:] if any(map(str.strip, row))]
-            if element.find("thead") is not None or element.find(".//tr").find("th") is not None:
+            if element.find("thead") is not None or "th" in marked:
                 rows.insert(0, [""] * len(rows[0]))  # only the title was marked as the header
+        elif marked[:1] == ["th"] and "td" in marked and len(rows) > 1 and element.find("thead") is None:
+            rows.insert(0, [""] * len(rows[0]))  # its rows have heads, its columns none
         self._writer.table(rows, header_rows=headed)
 
 
