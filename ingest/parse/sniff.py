@@ -235,7 +235,7 @@ ENDINGS: Final = frozenset(
             "jpg",
             "jpeg",
         ),
-        *("tif", "tiff", "webp"),
+        *("tif", "tiff", "webp", "fodt", "fods", "fodp"),
     }
 )
 """The endings of names that are read here; a plug-in gets none of them."""
