@@ -62,7 +62,8 @@ class Output:
         for uri in plan.gone:
             typer.echo(printable(f"gone   {uri}"), err=True)
         for failure in plan.failed:
-            typer.echo(printable(f"failed {failure.uri}: {failure.message}"), err=True)
+            word = "no text" if failure.reason == "no_text" else "failed"
+            typer.echo(printable(f"{word} {failure.uri}: {failure.message}"), err=True)
         said = (f"{len(lines):,} to do, {plan.unchanged:,} unchanged", gone_said(len(plan.gone)))
         typer.echo(f"{'; '.join(filter(None, said))}; nothing was changed.", err=True)
 

@@ -180,6 +180,12 @@ def _named(snapshot: Snapshot, uri: str, tenant: str, failure: PastFailure | Non
             f"{uri!r} is not in the index, {_since(failure)} {failure.message}",
             "`footnote ingest` reads it when it has changed, with --retry-failed as it is.",
         )
+    if found is None and next(
+        snapshot.documents(scope=_operator(tenant), where=(Condition("uri", "prefix", (f"{uri}/",)),)), None
+    ):
+        raise NotFound(
+            f"{uri!r} is no document itself but holds some.", f"`footnote docs ls {uri}/` lists them."
+        )
     if found is None:
         raise NotFound(f"There is no document at {uri!r}.", "`footnote docs ls` lists what there is.")
     return found

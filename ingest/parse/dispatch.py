@@ -98,6 +98,8 @@ def parse(
             "unsupported", f"Files of type {media_type} are not read; save it as PDF, DOCX, HTML or text."
         )
     parser = cast(Parser, import_module(PARSERS[media_type]).parse)
+    if "opendocument" in media_type and not data.startswith(b"PK"):
+        data = import_module("ingest.parse.office.ods").in_parts(data)
     source = RawFile(data, name, media_type, ocr)
     return with_account(source, parser(source, limits))
 

@@ -259,6 +259,8 @@ class _Tables:
     def _found_header(self, area: Area, rows: list[list[str]]) -> int:
         if len(rows) == 1:
             return 1
+        if all(len(row) == 2 and row[0].rstrip().endswith(":") for row in rows):
+            return 0  # fields of a form
         columns = _numeric(rows[1:])
         first = [rows[0][at] for at in columns]
         years = all(_YEAR.match(cell) for cell in first) or _counts(first)

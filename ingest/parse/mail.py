@@ -55,6 +55,10 @@ class _Mail:
     attachments: list[Attachment] = field(default_factory=list)
 
 
+_OF_PAGES: Final = frozenset({"text/css", "text/javascript", "application/javascript"})
+_SHOWN_INSIDE: Final = ("image/", "font/")
+
+
 def parse(source: RawFile, limits: Limits) -> Extract:
     """Read a message, or the messages of a mailbox one after the other. Attachments are named, not read."""
     writer = ExtractWriter(limits)
@@ -126,7 +130,8 @@ def _write_message(message: Message, mail: _Mail, *, depth: int = 0) -> None:
         shown = own[:_MAX_ATTACHMENTS]
         mail.writer.block("list", "Attachments:\n" + "\n".join(f"- {each.name}" for each in shown))
         if unread := [each for each in own if not each.inline]:
-            mail.writer.finding(f"{len(unread)} attachments were {NOT_OPENED}")
+            count = "1 attachment was" if len(unread) == 1 else f"{len(unread)} attachments were"
+            mail.writer.finding(f"{count} {NOT_OPENED}")
 
 
 def _header(message: Message, name: str) -> str:
@@ -191,6 +196,8 @@ def _write_part(part: Message, mail: _Mail, *, depth: int) -> None:
 def _write_leaf(part: Message, kind: str, mail: _Mail) -> None:
     if kind == "text/calendar":
         write_items(_content(part, mail.writer), mail.writer)
+    elif part.get("Content-Location") and kind in _OF_PAGES:
+        mail.writer.leave_out("style or script of a page", _content(part, mail.writer))
     elif _is_attachment(part):
         _attach(part, mail)
     elif kind == "text/html":
@@ -225,7 +232,7 @@ def _attach(part: Message, mail: _Mail) -> None:
             "winmail.dat holds text or files in a form of Outlook's own, which is not read; save the message as MSG."
         )
     payload = part.get_payload(decode=True)
-    inline = bool(part.get("Content-ID")) and kind.startswith("image/")
+    inline = bool(part.get("Content-ID") or part.get("Content-Location")) and kind.startswith(_SHOWN_INSIDE)
     if name or not inline:
         data = payload if isinstance(payload, bytes) else b""
         mail.attachments.append(Attachment(name or f"without a name ({kind})", data, inline))

@@ -48,7 +48,8 @@ def parse(source: RawFile, limits: Limits) -> Extract:
     if front.finding:
         writer.finding(front.finding)
     if pictures:
-        writer.finding(f"{pictures} pictures are shown in it, whose content is not read.")
+        shown = "1 picture is" if pictures == 1 else f"{pictures} pictures are"
+        writer.finding(f"{shown} shown in it, whose content is not read.")
     values = {key: value for key, value in front.values.items() if not is_readers(key)}
     return writer.finish(
         source.media_type,

@@ -56,9 +56,12 @@ def _last_shown(line: str, writer: ExtractWriter) -> str:
 
 def _write_part(part: str, writer: ExtractWriter) -> None:
     lines = part.split("\n")
-    if len(lines) >= 2 and _RULE.match(lines[0].strip()) and _RULE.match(lines[-1].strip()):
+    over = lines[0].strip()
+    if len(lines) >= 2 and _RULE.match(over) and _RULE.match(lines[-1].strip()):
         lines = lines[1:]
-    if len(lines) >= 2 and len(lines[0]) <= 120 and _RULE.fullmatch(lines[1].strip()):
+        if len(lines) > 1 and 2 * len(over) < len(lines[0].strip()):
+            lines = lines[:-1]  # what a few signs enclose is a block as AsciiDoc marks them
+    if len(lines) >= 2 and len(lines[0]) <= 120 and _is_under(lines[1].strip(), lines[0].strip()):
         writer.heading(lines[0], 1 if lines[1].strip()[0] in "=#*" else 2)
         lines = lines[2:]
     elif len(lines) == 1 and (level := _heading_level(lines[0].strip())):
@@ -74,6 +77,11 @@ def _write_part(part: str, writer: ExtractWriter) -> None:
         writer.block("list", unwrapped_items(text))
     else:
         writer.block("paragraph", unwrapped(text))
+
+
+def _is_under(rule: str, title: str) -> bool:
+    """Say whether a line under another makes it a heading; below `[quote]` AsciiDoc begins a block."""
+    return bool(_RULE.fullmatch(rule)) and not (title.startswith("[") and title.endswith("]"))
 
 
 def _heading_level(line: str) -> int:

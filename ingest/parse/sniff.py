@@ -84,7 +84,10 @@ def office_type(data: bytes) -> str:
         IndexError,
         NotImplementedError,
     ) as error:
-        raise Unparsable("corrupt", "The file is damaged: its zip container cannot be unpacked.") from error
+        raise Unparsable(
+            "corrupt",
+            "The file is damaged and cannot be unpacked; get it anew, or open it and save it again.",
+        ) from error
     except RuntimeError as error:
         raise Unparsable("encrypted", "The file is protected by a password; save it without one.") from error
 
@@ -102,7 +105,7 @@ def _kind(archive: zipfile.ZipFile) -> str:
             return _BY_MIMETYPE[declared]
     raise Unparsable(
         "unsupported",
-        "The file is a zip archive; `footnote ingest` reads what one named .zip holds, otherwise unpack it.",
+        "The file is a zip archive: send the files in it, or name it .zip and have `footnote ingest` read it.",
     )
 
 
@@ -181,6 +184,8 @@ _TEXT_NAMES: Final = {
     "html": "text/html",
     "xhtml": "text/html",
     "eml": "message/rfc822",
+    "mht": "message/rfc822",
+    "mhtml": "message/rfc822",
     "mbox": "application/mbox",
     "ipynb": "application/x-ipynb+json",
     "vtt": "text/vtt",
@@ -230,7 +235,7 @@ ENDINGS: Final = frozenset(
             "jpg",
             "jpeg",
         ),
-        *("tif", "tiff", "webp"),
+        *("tif", "tiff", "webp", "fodt", "fods", "fodp"),
     }
 )
 """The endings of names that are read here; a plug-in gets none of them."""
@@ -242,6 +247,9 @@ _HTML = re.compile(
     r"\A\s*+(?:<\?xml[^>]*+>\s*+)?(?:(?><!--.*?-->)\s*+)*+<(?:!doctype\s++html|html|head|body)\b", re.I | re.S
 )
 _XML = re.compile(r"\A\s*+<\?xml\s")
+_FLAT = re.compile(r"<office:document\s[^<>]*?\soffice:mimetype=\"([^\"]{1,200}+)\"")
+_ROOT: Final = 8_000
+"""Characters within which the root of an XML file ends."""
 _MAIL_HEADER = re.compile(
     r"^(?:from|to|cc|subject|date|received|mime-version|message-id|return-path|delivered-to|reply-to|"
     r"content-type|x-[\w-]+|dkim-signature):",
@@ -322,7 +330,8 @@ def _text_type(head: str, data: bytes, *, suffix: str) -> str:
     if suffix in _TEXT_NAMES:
         return _TEXT_NAMES[suffix]
     if _XML.match(head):
-        return "application/xml"
+        flat = _FLAT.search(head[:_ROOT])
+        return _BY_MIMETYPE.get(flat[1], "application/xml") if flat else "application/xml"
     if suffix in SUFFIXES:
         return "text/x-source"
     if suffix not in ("txt", "text", "log") and _is_mail(head):
@@ -344,7 +353,7 @@ def _by_beginning(head: str, suffix: str) -> str:
 
 
 def _is_mail(head: str) -> bool:
-    lines = head.split("\n\n", 1)[0].replace("\r", "").split("\n")
+    lines = head.replace("\r", "").split("\n\n", 1)[0].split("\n")
     starts = [line for line in lines if line and line[0] not in " \t"]
     known = sum(bool(_MAIL_HEADER.match(line)) for line in starts)
     return known >= 3 and known >= len(starts) / 2

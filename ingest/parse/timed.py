@@ -102,12 +102,18 @@ def _cues(text: str, writer: ExtractWriter) -> Iterator[_Cue]:
             writer.leave_out("repeated caption", said.pop(0))
         before = _Cue(0, _seconds(end), "", _TAG.sub("", said[-1]).strip() if said else before.text)
         shown = " ".join(said)
-        voice = _VOICE.search(shown)
-        shown = unescape(_TAG.sub("", shown)).strip()
-        named = None if voice else _SPEAKER.match(shown)
-        speaker = voice[1].strip() if voice else named[1] if named else ""
-        if shown:
-            yield _Cue(_seconds(start), _seconds(end), speaker, shown[named.end() :] if named else shown)
+        for speaker, words in _voices(shown):
+            yield _Cue(_seconds(start), _seconds(end), speaker, words)
+
+
+def _voices(shown: str) -> Iterator[tuple[str, str]]:
+    """Yield who speaks and what is said: marked as voices, or by a name before a colon."""
+    before, *voices = _VOICE.split(shown)
+    for speaker, marked in [("", before), *zip(voices[::2], voices[1::2], strict=True)]:
+        said = unescape(_TAG.sub("", marked)).strip()
+        named = None if voices else _SPEAKER.match(said)
+        if said:
+            yield (named[1], said[named.end() :]) if named else (speaker.strip(), said)
 
 
 def _seconds(written: str) -> float:
@@ -126,11 +132,12 @@ def _paragraphs(cues: list[_Cue], writer: ExtractWriter) -> Iterator[str]:
     for cue in cues:
         ended = sum(map(len, parts)) > _LONG and before.text.endswith((".", "?", "!"))
         turned = bool(cue.speaker) and cue.speaker != speaker
-        if parts and (turned or ended or cue.start - before.end > _APART):
+        is_later = cue.start - before.end > _APART
+        if parts and (turned or ended or is_later):
             yield " ".join(parts)
             parts = []
         if not parts:
-            speaker = cue.speaker or ("" if turned else speaker)
+            speaker = cue.speaker or ("" if is_later else speaker)  # after a silence anybody may speak
             minutes, seconds = divmod(int(cue.start), 60)
             parts.append(f"[{minutes // 60:02}:{minutes % 60:02}:{seconds:02}]")
             parts += [f"{speaker}:"] if speaker else []

@@ -10,7 +10,7 @@ from typing import Final
 
 from ingest.extract import Extract, Limits, RawFile
 from ingest.parse.html.html import write_html
-from ingest.parse.html.markup import Element, read_xml
+from ingest.parse.html.markup import Element, lowered, raised, read_xml
 from ingest.parse.html.walk import HtmlWalk
 from ingest.parse.writer import ExtractWriter
 
@@ -96,6 +96,10 @@ _TECHNICAL: Final = frozenset({"class", "style", "lang", "version"})
 _SPEAKING: Final = ("alt", "navtitle", "label", "keyref")
 _NO_DIGIT = re.compile(r"\D")
 _MARKUP = re.compile(r"<(?:p|br|div|li|b|i|em|strong|a|h[1-6]|table|span|img)\b[^<>]*>", re.I)
+_SHIFTED = re.compile(r"su[pb](?=erscript|script|\b)")
+_SHORTEST_FILE: Final = 200
+_SHORTEST_LINE: Final = 60
+_NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=\s]")
 
 
 def parse(source: RawFile, limits: Limits) -> Extract:
@@ -103,9 +107,11 @@ def parse(source: RawFile, limits: Limits) -> Extract:
     writer = ExtractWriter(limits)
     root = read_xml(source.data)
     _plain(root, writer)
+    _without_files(root, writer)
     if _name(root) in _PAGES and _is_page(root):
         title = _page(root, writer)
         return writer.finish(source.media_type, title=title)
+    _shift(root)
     _write(root, writer, depth=1)
     return writer.finish(source.media_type)
 
@@ -130,6 +136,33 @@ def _plain(root: Element, writer: ExtractWriter) -> None:
         entity.tail = None
         above.remove(entity)
     etree.strip_tags(root, etree.Comment, etree.ProcessingInstruction)
+
+
+def _without_files(root: Element, writer: ExtractWriter) -> None:
+    """Leave out pictures and other files that are written as text."""
+    count = 0
+    for element in root.iter("*"):
+        text = element.text or ""
+        is_long = (
+            len(text) >= _SHORTEST_FILE
+            and max(map(len, text.split(None, 1)[:1]), default=0) >= _SHORTEST_LINE
+        )
+        if is_long and not _NO_BASE64.search(text):
+            writer.leave_out("a file written as text", text)
+            element.text, count = None, count + 1
+    if count:
+        stands = "1 file stands" if count == 1 else f"{count} files stand"
+        writer.finding(f"{stands} in it as text (Base64), such as a picture; what it holds was not read.")
+
+
+def _shift(root: Element) -> None:
+    """Write what is raised or lowered so that `10` and a raised `3` are not 103."""
+    for element in root.iter("{*}sup", "{*}sub", "{*}superscript", "{*}subscript"):
+        above, left = element.getparent(), element.getprevious()
+        before = ((left.tail if left is not None else above.text) if above is not None else "") or ""
+        if element.text and not len(element) and before[-1:].strip():
+            write = raised if "sup" in _name(element) else lowered
+            element.text = write(before, element.text)
 
 
 def _is_page(root: Element) -> bool:
@@ -198,6 +231,10 @@ def _tag(element: Element, name: str, above: str) -> str:
         return "dd"
     if name in ("emphasis", "hi", "ph") and "strike" in f"{element.get('role')} {element.get('rend')}":
         return "del"
+    if name in ("emphasis", "hi", "ph") and (
+        shifted := _SHIFTED.search(" ".join(filter(None, map(element.get, ("role", "rend", "rendition")))))
+    ):
+        return shifted[0]
     if name == "list":
         return "ol" if "order" in (element.get("type") or element.get("rend") or "") else "ul"
     if above in _HEAD_ROWS:

@@ -104,8 +104,7 @@ def test_a_title_in_a_refusal_is_inert_and_readable(hostile_documents: Path) -> 
     finally:
         parts.close()
     assert (
-        "! [x] (`http://evil.test/p.png`) &lt;img src=`http://evil.test/q.png`> `www.evil.test` red"
-        in told
+        "! [x] (`http://evil.test/p.png`) &lt;img src=`http://evil.test/q.png`> `www.evil.test` red" in told
     )
 
 

@@ -333,7 +333,7 @@ def test_a_quoted_message_stands_once() -> None:
 def test_a_notebook_is_its_cells() -> None:
     extract = case("misc-formats/docs/nb.ipynb")
     assert extract.text == "# Model\n\nThe rate is 0.02.\n\n```python\nx=1\n```"
-    assert extract.findings == ("1 pictures are shown in it, whose content is not read.",)
+    assert extract.findings == ("1 picture is shown in it, whose content is not read.",)
 
 
 def test_what_a_notebook_printed_is_read_in_the_form_that_says_most() -> None:

@@ -10,6 +10,7 @@ from ingest.parse.writer import table_lines
 
 _WHOLE = re.compile(r"-?\d{1,6}")
 _HEADINGS: Final = ("h1", "h2", "h3", "h4", "h5", "h6")
+_LOOKED_AT: Final = 20
 _TABLE_PARTS: Final = frozenset(
     {"caption", "colgroup", "col", "thead", "tbody", "tfoot", "tr", "td", "th", "form", "input", "template"}
 )
@@ -184,7 +185,23 @@ class HtmlWalk(HtmlInline):
             element,
             lambda cell: self._gathered_child(cell, depth=depth + 1, apart="; " if cell.tag == "td" else " "),
         )
-        self._writer.table(rows, header_rows=header_rows(element))
+        headed, marked = header_rows(element), _tags(next(element.iter("tr"), element))
+        if headed == 1 and (title := _title(rows)):
+            self._writer.paragraph(title)
+            rows = [row for row in rows[1:] if any(map(str.strip, row))]
+            if element.find("thead") is not None or "th" in marked:
+                rows.insert(0, [""] * len(rows[0]))  # only the title was marked as the header
+        elif marked[:1] == ["th"] and "td" in marked and len(rows) > 1 and element.find("thead") is None:
+            rows.insert(0, [""] * len(rows[0]))  # its rows have heads, its columns none
+        self._writer.table(rows, header_rows=headed)
+
+
+def _title(rows: list[list[str]]) -> str:
+    """Return what the first row says when it is one text over a table of several columns, else nothing."""
+    said = [set(filter(str.strip, row)) for row in rows[:_LOOKED_AT]]
+    first, *below = [each for each in said if each] or [set[str]()]
+    is_over = len(below) > 1 and first is said[0] and len(first) == 1 < len(below[0])
+    return first.pop() if is_over else ""
 
 
 def _tags(element: Element) -> list[str]:

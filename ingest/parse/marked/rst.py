@@ -188,6 +188,8 @@ class _RstReader:
         line = lines[at]
         if line != ".." and not line.startswith((".. ", "__ ")):
             return 0
+        if line == ".." and not "".join(lines[at + 1 : at + 2]).strip():
+            return at + 1  # a comment of nothing, which parts what follows from what was before
         end = _indented_end(lines, at + 1)
         if line.startswith(".. |"):
             pass  # what a substitution stands for is written in its place

@@ -58,12 +58,14 @@ _PHRASE = re.compile(r"`([^`]+)`__?(?!\w)", re.S)
 _WORD = re.compile(r"(?<![\w`])([A-Za-z0-9][\w.+-]{0,120}?)__?(?![\w`])")
 _INTERPRETED = re.compile(r"(?<![\w`])`([^`\n]+)`(?![\w`_])")
 _SHIFTED = re.compile(r"(?P<joint>\\ )?:(?P<role>sup|sub|superscript|subscript):`(?P<text>[^`]++)`(?:\\ )?")
+_MATH = re.compile(r":math:`([^`]++)`")
 _STRUCK = re.compile(r":(?:strike|del|strikethrough):`([^`]++)`")
 _CODES = re.compile(r"(?:0x|\\?[xuU]\+?|U\+|&#x)([0-9A-Fa-f]{2,6});?")
 _NOTE = re.compile(r"\[((?:#[\w-]*)|\*|[\w.+ -]+)\]_(?!\w)")
 _SUBSTITUTION = re.compile(r"\|([^|\s][^|\n]*)\|_{0,2}")
 _DEFINED = re.compile(r"^\.\. \|([^|\n]+)\|\s+(replace|unicode|image)::[ \t]+(.+(?:\n[ \t]+\S.*)*)$", re.M)
 _TARGET = re.compile(r"^[^\S\n]*+\.\. _(`[^`]++`|[^:\n]++):(?:[ \t]*+(?:\n[ \t]++)?(?<=[ \t])(\S++))?", re.M)
+_SPECIAL = re.compile(r"[\\_|`]")
 _ESCAPED = re.compile(r"\\(\s|.)")
 
 
@@ -98,7 +100,7 @@ class RstInline:
             lambda match: (match[2] or "").rstrip() or f"{match[1].upper()} {match[3]}", source
         )
         source = _STRUCK.sub(r"~~\1~~", _SHIFTED.sub(_shifted, source))
-        source = _ROLE.sub(lambda match: _role_text(match[1]), source)
+        source = _ROLE.sub(lambda match: _role_text(match[1]), _MATH.sub(_formula, source))
         source = _LINK.sub(self._link, source)
         source = _PHRASE.sub(r"\1", source)
         source = _NOTE.sub(self._note, source)
@@ -142,6 +144,11 @@ def _shifted(match: re.Match[str]) -> str:
     return (
         lowered(before, match["text"]) if match["role"].startswith("sub") else raised(before, match["text"])
     )
+
+
+def _formula(match: re.Match[str]) -> str:
+    """Return a formula as it stands: a backslash in it escapes nothing, and `_` or `|` mean no reference."""
+    return _SPECIAL.sub(r"\\\g<0>", match[1])
 
 
 def list_table(content: list[str]) -> list[list[str]]:

@@ -20,7 +20,7 @@ _SPACE = re.compile(r"[ \t\r\n]+")
 _CONTENTS_PAGE = re.compile(r"\t[\divxlc]+\s*\Z", re.I)
 SILENT: Final = frozenset(
     {*("sequence-decls", "variable-decls", "user-field-decls", "forms", "annotation-end", "note-citation", "script", "title"),
-    *("desc", "change", "change-start", "change-end", "page-thumbnail", "event-listeners", "glue-point", "bookmark", "soft-page-break")}
+    *("desc", "change", "page-thumbnail", "event-listeners", "glue-point", "bookmark", "soft-page-break")}
 )  # fmt: skip
 _DRAWN: Final = (
     *(
@@ -185,6 +185,9 @@ class OdfText:
         self.beside: list[Element | str] = []
         self.notes: list[tuple[str, Element | None]] = []
         self.comments = 0
+        regions = (each for each in content.iter("{*}changed-region") if child(each, "deletion") is not None)
+        self._deletions = {attribute(each, "id") for each in regions}
+        self._deleted = False
         forms = (each for form in content.iter("{*}forms") for each in form.iter("{*}*"))
         self._controls = {attribute(each, "id"): each for each in forms}
         self.inline: dict[str, Callable[[Element, list[str]], None]] = {
@@ -192,7 +195,8 @@ class OdfText:
             "tab": lambda _, said: said.append("\t"), "line-break": lambda _, said: said.append("\n"),
             "span": self._span, "a": self._link, "note": self._note, "annotation": self._comment, "ruby": self._ruby,
             "hidden-text": self._hidden, "placeholder": self._placeholder, "frame": self._frame, "g": self._walk_shapes,
-            "control": self._control, "content-control": self._content_control,
+            "control": self._control, "content-control": self._content_control, "fieldmark": self._field_mark,
+            "change-start": self._change, "change-end": self._change,
             **dict.fromkeys(("page-number", "page-count", "page-continuation"), self._page_number),
             **dict.fromkeys(_DRAWN, lambda each, _: self.beside.append(each)),
         }  # fmt: skip
@@ -226,6 +230,9 @@ class OdfText:
 
     def _shown(self, text: str) -> str:
         text = _SPACE.sub(" ", text)
+        if self._deleted:
+            self._writer.leave_out("deleted text", text)
+            return ""
         return symbols(text, self._styles.font(self._font), self._writer) if self._font else text
 
     def _span(self, element: Element, said: list[str]) -> None:
@@ -244,6 +251,10 @@ class OdfText:
             said.append(f"{RAISED}{text}{RAISED_END}")
         else:
             said.append(text)
+
+    def _change(self, element: Element, said: list[str]) -> None:
+        if attribute(element, "change-id") in self._deletions:
+            self._deleted = name_of(element) == "change-start"
 
     def _link(self, element: Element, said: list[str]) -> None:
         self._writer.link(attribute(element, "href"))
@@ -299,6 +310,12 @@ class OdfText:
             value = f"{'☒' if is_on else '☐'} {attribute(form, 'label')}"
         said.append(value or attribute(form, "label"))
 
+    def _field_mark(self, element: Element, said: list[str]) -> None:
+        if attribute(element, "type").endswith("CHECKBOX"):
+            is_on = any(attribute(each, "value") == "true" for each in element.iter("{*}param"))
+            said.append("☒" if is_on else "☐")
+        self._walk(element, said)
+
     def _walk_shapes(self, element: Element, said: list[str]) -> None:
         for each in element:
             if name_of(each) in self.inline:
@@ -323,9 +340,8 @@ class OdfText:
 
     def _object(self, element: Element, said: list[str]) -> None:
         part = attribute(element, "href").removeprefix("./").strip("/") + "/content.xml"
-        root = element if len(element) else None
-        if root is None and part in self._archive.namelist():
-            root = read_xml(self._archive.read(part))
+        is_apart = part in self._archive.namelist()
+        root = read_xml(self._archive.read(part)) if is_apart else element if len(element) else None
         math = next(root.iter("{*}math"), None) if root is not None else None
         if math is not None:
             said.append(formula(math).strip())

@@ -32,6 +32,12 @@ _APART: Final = 2
 _CELL = re.compile(r"\[?\.([A-Z]{1,3}\d++)\]?")
 _AMBIGUOUS = re.compile(r"\d{1,2}[/-]\d{1,2}[/-]\d")
 """A date that is read in two ways; the file says which it is."""
+_FEW_LETTERS: Final = 12
+_PARTS: Final = {
+    "meta.xml": ("meta",),
+    "styles.xml": ("font-face-decls", "styles", "automatic-styles", "master-styles"),
+    "content.xml": ("font-face-decls", "automatic-styles", "body"),
+}
 _FIELDS: Final = frozenset({"annotation", "note", "page-number", "page-count", "sheet-name", "ruby-text"})
 
 
@@ -49,6 +55,20 @@ class _Read:
     cells: int = 0
     numbers: list[int] = field(default_factory=list)
     """The number in the file of each row that was kept."""
+
+
+def in_parts(data: bytes) -> bytes:
+    """Return an OpenDocument file that is one XML file (FODT, FODS, FODP) as the zip of its parts."""
+    from lxml import etree
+
+    root = read_xml(data)
+    etree.strip_elements(root, "{*}binary-data", with_tail=False)  # pictures
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, kept in _PARTS.items():
+            parts = (etree.tostring(part, with_tail=False) for part in root if _name(part) in kept)
+            archive.writestr(name, b"".join((b"<parts>", *parts, b"</parts>")))
+    return packed.getvalue()
 
 
 def parse(source: RawFile, limits: Limits) -> Extract:
@@ -108,8 +128,26 @@ class _Sheets:
         tell_uncalculated(uncalculated, self._writer)
         if "styles.xml" in self._names:
             root = read_beside(self._archive.read("styles.xml"), "styles.xml", self._writer)
-            for page in root.iter("{*}master-page") if root is not None else ():
-                self._writer.leave_out("page header or footer", " ".join(self._paragraphs(page)))
+            if root is not None:
+                self._write_running(root)
+
+    def _write_running(self, styles: Element) -> None:
+        """Write once what stands on every page of the sheets."""
+        used = {_attribute(style, "master-page-name") for style in self._root.iter("{*}style")}
+        said: dict[str, None] = {}
+        for page in styles.iter("{*}master-page"):
+            for line in page.iter("{*}p", "{*}h"):
+                text = self._text(line).strip()
+                counts = next(line.iter("{*}page-number", "{*}page-count", "{*}sheet-name"), None) is not None
+                is_shown = _attribute(page, "name") in used and all(
+                    _attribute(each, "display") != "false" for each in line.iterancestors()
+                )
+                if text and is_shown and not (counts and sum(map(str.isalpha, text)) < _FEW_LETTERS):
+                    said[text] = None
+                else:
+                    self._writer.leave_out("page header or footer", text)
+        for text in said:
+            self._writer.paragraph(text)
 
     def _named(self) -> Iterator[tuple[str, Named, bool]]:
         """Yield the sheet and area of each range of the file that is a table, and whether it is filtered."""

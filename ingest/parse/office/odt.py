@@ -5,13 +5,13 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Any, Final
+from typing import Final
 
 from ingest.extract import Extract, Limits, RawFile, Unparsable
 from ingest.parse.html.markup import Element, read_beside, read_xml
 from ingest.parse.metadata import parse_date, plain_metadata
 from ingest.parse.office.odf_text import SILENT, Counts, OdfStyles, OdfText
-from ingest.parse.office.ooxml import attribute, name_of, number_of
+from ingest.parse.office.ooxml import attribute, child, name_of, number_of
 from ingest.parse.office.pptx import Place, Shape, in_reading_order
 from ingest.parse.writer import ExtractWriter
 from vectorstore.language.marks import LISTED
@@ -68,9 +68,9 @@ class _Reader:
 
     def write(self) -> None:
         """Write what stands on every page, then the body, then notes."""
-        body: Any = next(
-            (each for kind in ("text", "presentation") for each in self._content.iter(f"{{*}}{kind}")), None
-        )
+        # not the first `text` of the file: the style of a date holds one of its own
+        within = (child(self._content, "body", kind) for kind in ("text", "presentation"))
+        body = next((each for each in within if each is not None), None)
         if body is None:
             raise KeyError("body")
         if name_of(body) == "presentation":

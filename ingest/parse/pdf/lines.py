@@ -7,7 +7,7 @@ from math import ceil, inf
 from statistics import median
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from ingest.parse.pdf.page import CUT, Row, Word, joined_row, rows_of
+from ingest.parse.pdf.page import CUT, GAP, SPACE, Row, Word, is_right_to_left, joined_row, rows_of
 from vectorstore.language.marks import ENUMERATOR, PRINTED_BULLET
 
 PieceKind: TypeAlias = Literal["text", "item"]
@@ -19,6 +19,9 @@ _HEADS_PART = re.compile(
 """What a numbered part's heading begins with: it does not go on a heading above it."""
 _STEP = re.compile(r"(\d{1,2}) (?=[A-Z][^\d]{2})")
 _BULLET = re.compile(rf"{PRINTED_BULLET}\s*(?=\S)|(?=(?!\(?[A-Z#]){ENUMERATOR}\s+\S)")
+_BRACKET = re.compile(r"[()\[\]{}]")
+_MIRROR: Final = str.maketrans("()[]{}", ")(][}{")
+"""Brackets of right-to-left lines are drawn turned round, and some files name what is drawn."""
 _SOFT: Final = "\u00ad"
 _HYPHENS: Final = ("-", CUT)
 _CUT = re.compile(rf"(?<!\w)(\w++)[-{CUT}]\Z")
@@ -365,3 +368,39 @@ def _is_prose(runs: list[Word]) -> bool:
     text = "".join(run.text for run in runs)
     letters = sum(character.isalpha() for character in text)
     return median(widths) > 0.6 * column and median(words) >= 3 and letters > 0.7 * len(text.replace(" ", ""))
+
+
+def in_one_direction(runs: list[Word]) -> list[Word]:
+    """Join the pieces of right-to-left lines: PDFium gives them in the order in which they are read."""
+    if not any(not run.text.isascii() and is_right_to_left(run.text) for run in runs):
+        return runs
+    joined: list[Word] = []
+    for run in runs:
+        before = joined[-1] if joined else None
+        if before is not None and (is_right_to_left(before.text) or is_right_to_left(run.text)):
+            gap = max(before.left - run.right, run.left - before.right)
+            overlap = min(before.bottom, run.bottom) - max(before.top, run.top)
+            size = min(before.size, run.size)
+            if overlap > 0.4 * size and -size < gap <= GAP * size:
+                before.text += " " * (gap > SPACE * size) + run.text
+                before.left, before.right = min(before.left, run.left), max(before.right, run.right)
+                continue
+        joined.append(run)
+    for run in joined:
+        turned = run.text.translate(_MIRROR)
+        if turned != run.text and is_right_to_left(run.text) and _unmatched(turned) < _unmatched(run.text):
+            run.text = turned
+    return joined
+
+
+def _unmatched(text: str) -> int:
+    """Count the brackets without their other half, of whatever kind."""
+    open_, unmatched = 0, 0
+    for bracket in _BRACKET.findall(text):
+        if bracket in "([{":
+            open_ += 1
+        elif open_:
+            open_ -= 1
+        else:
+            unmatched += 1
+    return unmatched + open_

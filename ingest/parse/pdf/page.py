@@ -158,23 +158,7 @@ class Row:
         return " ".join(run.text for run in reversed(self.runs))
 
 
-_BRACKET = re.compile(r"[()\[\]{}]")
-_MIRROR: Final = str.maketrans("()[]{}", ")(][}{")
-"""Brackets of right-to-left lines are drawn turned round, and some files name what is drawn."""
 _RIGHT_TO_LEFT: Final = re.compile("[\u0590-\u08ff\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc]")
-
-
-def _unmatched(text: str) -> int:
-    """Count the brackets without their other half, of whatever kind."""
-    open_, unmatched = 0, 0
-    for bracket in _BRACKET.findall(text):
-        if bracket in "([{":
-            open_ += 1
-        elif open_:
-            open_ -= 1
-        else:
-            unmatched += 1
-    return unmatched + open_
 
 
 def is_right_to_left(text: str) -> bool:
@@ -312,8 +296,8 @@ def _script(match: re.Match[str]) -> str:
 
 GAP: Final = 0.75
 """Of the size: a wider gap parts two runs of a line."""
-_SPACE: Final = 0.13
-_SMALL: Final = 0.82
+SPACE: Final = 0.13
+_SMALL: Final = 0.86
 _UNEVEN: Final = 1e-4
 """Moves a line that has raised characters, so that those that follow are looked at one by one."""
 
@@ -326,16 +310,18 @@ def goes_on(
     overlap = min(run.bottom, bottom) - max(run.top, top)
     if overlap <= 0.25 * size:
         return False
-    if (
-        character == "ل" and left == run.left and run.text[-1] in "اأإآ"
-    ):  # a ligature, which PDFium turned round
-        run.text = f"{run.text[:-1]}ل{run.text[-1]}"
+    if character == "ل" and left == run.left and run.text[-1] in "اأإآ":
+        run.text = f"{run.text[:-1]}ل{run.text[-1]}"  # a ligature, which PDFium turned round
+        return True
+    if character > "\u0590" and not spaced and _is_turned(run, character, left, right, bottom - top):
+        run.text = character + run.text  # browsers write the signs of a word from left to right
+        run.top, run.bottom, run.right = min(run.top, top), max(run.bottom, bottom), right
         return True
     gap, mark = left - run.right, _set_apart(run, top, bottom)
     last = run.text[-2:-1]
     after = last in (RAISED, LOWERED)
     if (mark or after) and -size <= gap <= GAP * run.size:
-        parted = mark != last if mark and after else not mark and gap > _SPACE * run.size
+        parted = mark != last if mark and after else not mark and gap > SPACE * run.size
         parted = parted and not mark
         if spaced and LOWERED in (mark, last):  # words of a smaller font, not an index
             parted = True
@@ -350,7 +336,7 @@ def goes_on(
         run.top, run.bottom, run.right = top, bottom, right
         return True
     if is_right_to_left(character) and -GAP * size <= run.left - right <= GAP * size:
-        run.text += " " + character if run.left - right > _SPACE * size else character
+        run.text += " " + character if run.left - right > SPACE * size else character
         run.left = min(run.left, left)
         return True
     # the letters of a ligature share its box; PDFium knows what is one word
@@ -360,6 +346,13 @@ def goes_on(
         run.right = max(run.right, right)
         return True
     return False
+
+
+def _is_turned(run: Word, character: str, left: float, right: float, size: float) -> bool:
+    """Say whether a letter of a word that is read from right to left stands right of the one before."""
+    size = max(run.size, size)
+    is_next = right > run.right and -0.5 * size <= left - run.right <= GAP * size
+    return is_next and is_right_to_left(character) and is_right_to_left(run.text[:1])
 
 
 def _set_apart(run: Word, top: float, bottom: float) -> str:
@@ -375,26 +368,3 @@ def _begins_raised(run: Word, top: float, bottom: float) -> bool:
     """Say whether the run so far is a raised mark before a character of this height."""
     size = bottom - top
     return len(run.text) <= 3 and run.size <= _SMALL * size and run.bottom < bottom - 0.15 * size
-
-
-def in_one_direction(runs: list[Word]) -> list[Word]:
-    """Join the pieces of right-to-left lines: PDFium gives them in the order in which they are read."""
-    if not any(not run.text.isascii() and is_right_to_left(run.text) for run in runs):
-        return runs
-    joined: list[Word] = []
-    for run in runs:
-        before = joined[-1] if joined else None
-        if before is not None and (is_right_to_left(before.text) or is_right_to_left(run.text)):
-            gap = max(before.left - run.right, run.left - before.right)
-            overlap = min(before.bottom, run.bottom) - max(before.top, run.top)
-            size = min(before.size, run.size)
-            if overlap > 0.4 * size and -size < gap <= GAP * size:
-                before.text += " " * (gap > _SPACE * size) + run.text
-                before.left, before.right = min(before.left, run.left), max(before.right, run.right)
-                continue
-        joined.append(run)
-    for run in joined:
-        turned = run.text.translate(_MIRROR)
-        if turned != run.text and is_right_to_left(run.text) and _unmatched(turned) < _unmatched(run.text):
-            run.text = turned
-    return joined

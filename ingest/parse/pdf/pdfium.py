@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 from ingest.extract import Unparsable, own_error
 from ingest.parse.pdf.forms import Annotations, with_values
+from ingest.parse.pdf.lines import in_one_direction
 from ingest.parse.pdf.page import (
     CHARACTERS,
     GAP,
@@ -19,7 +20,6 @@ from ingest.parse.pdf.page import (
     Word,
     character_of,
     goes_on,
-    in_one_direction,
     with_scripts,
 )
 
