@@ -79,7 +79,7 @@ def test_no_function_outgrows_a_screen(house: House) -> None:
 def test_the_house_gets_no_more_rooms(house: House) -> None:
     """Whoever adds a file finds one to take away; the parsers have a file for each kind of document."""
     parsers = sum(path.startswith("ingest/parse/") for path in house.lines)
-    assert parsers <= 58
+    assert parsers <= 60
     assert len(house.lines) - parsers <= 240
 
 

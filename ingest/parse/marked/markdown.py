@@ -16,6 +16,7 @@ from ingest.parse.marked.rst_inline import read_table
 from ingest.parse.metadata import parse_date, plain_metadata
 from ingest.parse.writer import ExtractWriter, unwrapped, unwrapped_items
 from vectorstore.language.marks import NUMBER
+from vectorstore.language.words import word_set
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -126,21 +127,7 @@ _COMPONENT = re.compile(
     r"|\{\.\.\.[^{}]*+\}))*+)\s*+(?P<alone>/?)>"
 )
 _SAID = re.compile(r"(?<![\w:-])([\w:-]++)=(?:\"([^\"]*+)\"|'([^']*+)'|\{[\"'`]([^\"'`]*+)[\"'`]\})")
-_SAYING: Final = frozenset(
-    {
-        "title",
-        "label",
-        "header",
-        "heading",
-        "caption",
-        "alt",
-        "description",
-        "summary",
-        "question",
-        "answer",
-        "text",
-    }
-)
+_SAYING: Final = word_set("title label header heading caption alt description summary question answer text")
 _NOT_SAYING: Final = frozenset(
     {"class", "classname", "style", "href", "src", "id", "path", "to", "import", "d", "key"}
 )

@@ -10,6 +10,7 @@ from ingest.extract import Extract, Limits, RawFile, Unparsable
 from ingest.parse.html.markup import Element
 from ingest.parse.metadata import core_properties
 from ingest.parse.office import ooxml
+from ingest.parse.office.equations import equation
 from ingest.parse.office.ooxml import Package, attribute, child, name_of, number_of
 from ingest.parse.office.word_styles import Mark, Numbering, Styles
 from ingest.parse.office.word_text import ParagraphReader, is_placeholder, notes_of, plain
@@ -109,7 +110,7 @@ class _Body:
                     self._chunk(self._text.target(each))
                 case "oMathPara" | "oMath":
                     self._end_runs()
-                    self._writer.paragraph(ooxml.equation(each))
+                    self._writer.paragraph(equation(each))
 
     def _flat(self, parent: Element) -> Iterator[Element]:
         """Return what stands in a place, whatever controls, changes and editions are wrapped around it."""

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from ingest.parse.html.markup import Element, read_xml
-from ingest.parse.office.ooxml import attribute, child, grouped, name_of, number_of, picture_line, symbols
+from ingest.parse.office.equations import grouped
+from ingest.parse.office.ooxml import attribute, child, name_of, number_of, picture_line, symbols
 from ingest.parse.office.word_styles import RAISED, RAISED_END, figure, raised
 from ingest.parse.writer import ExtractWriter
 

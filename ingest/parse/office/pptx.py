@@ -10,6 +10,7 @@ from ingest.extract import Extract, Limits, RawFile, Unparsable
 from ingest.parse.html.markup import Element
 from ingest.parse.metadata import core_properties
 from ingest.parse.office import ooxml
+from ingest.parse.office.equations import equation
 from ingest.parse.office.ooxml import Package, Relation, attribute, child, name_of, number_of, relation_id
 from ingest.parse.office.word_styles import RAISED, RAISED_END, figure, raised
 from ingest.parse.writer import ExtractWriter
@@ -250,7 +251,7 @@ class _Show:
                 case "AlternateContent":
                     yield from self._pieces(next(iter(each), ()))
                 case "m":  # around one equation or several
-                    yield "".join(map(ooxml.equation, each))
+                    yield "".join(map(equation, each))
 
     def _run(self, run: Element) -> str:
         properties, text = child(run, "rPr"), getattr(child(run, "t"), "text", "") or ""

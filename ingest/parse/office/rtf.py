@@ -11,57 +11,19 @@ from ingest.parse.office.ooxml import symbols, unread_pictures
 from ingest.parse.office.rtf_flow import CHARACTERS, CODE_PAGES, NUMBERED, Flow, State, list_mark
 from ingest.parse.office.word_styles import HEADING, RAISED, RAISED_END, figure
 from ingest.parse.writer import ExtractWriter
+from vectorstore.language.words import word_set
 
 _TOKEN = re.compile(
     r"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\(.)|([{}])|([^\\{}\r\n]+)|[\r\n]+|\\", re.S
 )
-_SKIPPED: Final = frozenset(
-    [
-        "colortbl",
-        "info",
-        "pict",
-        "fldtype",
-        "objdata",
-        "objclass",
-        "nonshppict",
-        "nonesttables",
-        "shprslt",
-        "sp",
-        "xe",
-        "tc",
-        "rxe",
-        "txe",
-        "upr",
-        "private",
-        "pn",
-        "bkmkstart",
-        "bkmkend",
-        "template",
-        "filetbl",
-        "atnid",
-        "mmathPr",
-        "mmathPict",
-        "moMath",
-        "moMathPara",
-        "formfield",
-    ]
+_SKIPPED: Final = word_set(
+    "colortbl info pict fldtype objdata objclass nonshppict nonesttables shprslt sp xe tc rxe txe "
+    "upr private pn bkmkstart bkmkend template filetbl atnid mmathPr mmathPict moMath moMathPara "
+    "formfield"
 )
-_STARRED: Final = frozenset(
-    [
-        "fldinst",
-        "shppict",
-        "shpinst",
-        "nesttableprops",
-        "ud",
-        "footnote",
-        "annotation",
-        "objclass",
-        "shptxt",
-        "listtext",
-        "pntext",
-        "moMath",
-        "formfield",
-    ]
+_STARRED: Final = word_set(
+    "fldinst shppict shpinst nesttableprops ud footnote annotation objclass shptxt listtext pntext "
+    "moMath formfield"
 )
 _RUNNING: Final = frozenset(
     f"{place}{page}" for place in ("header", "footer") for page in ("", "l", "r", "f")

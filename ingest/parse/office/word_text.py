@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from ingest.parse.html.markup import Element
+from ingest.parse.office.equations import equation
 from ingest.parse.office.ooxml import (
     LARGE,
     Package,
     attribute,
     child,
-    equation,
     name_of,
     picture_line,
     symbols,

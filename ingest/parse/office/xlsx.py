@@ -2,12 +2,9 @@
 
 import re
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from io import BytesIO
-from posixpath import dirname, join, normpath
-from types import SimpleNamespace
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from ingest.extract import Extract, Limits, RawFile, Unparsable
 from ingest.parse.grid import (
@@ -23,11 +20,20 @@ from ingest.parse.grid import (
     tell_uncalculated,
     write_grid,
 )
-from ingest.parse.html.markup import Element, read_xml
+from ingest.parse.html.markup import Element
 from ingest.parse.metadata import core_properties
-from ingest.parse.office.format_code import BUILT_IN
 from ingest.parse.office.number_format import shown, shown_text
-from ingest.parse.office.ooxml import whole
+from ingest.parse.office.ooxml import name_of, relation_id, whole
+from ingest.parse.office.workbook import (
+    Book,
+    Sheet,
+    elements,
+    is_true,
+    opened,
+    properties_of,
+    rich_text,
+    unescaped,
+)
 from ingest.parse.writer import ExtractWriter
 
 _LAST_ROW: Final = 1_048_576
@@ -36,47 +42,6 @@ _HEADER_PARTS = re.compile(r'&(?:"[^"]*+"|K[0-9A-F]{6}|K\d\d[+-]\d{3}|\d{1,3}|[B
 _HEADER_PLACES = re.compile(r"&[LCR]", re.I)
 _LINKED = re.compile(r'HYPERLINK\("([^"]++)"')
 _THREADED: Final = "[Threaded comment]"
-_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
-_SUPERSCRIPT: Final = {"superscript": "^", "subscript": "_"}
-
-
-@dataclass(slots=True)
-class _Book:
-    """The parts of a workbook, and what all its sheets share."""
-
-    archive: zipfile.ZipFile
-    parts: frozenset[str]
-    strings: list[str] = field(default_factory=list)
-    codes: list[str] = field(default_factory=list)
-    """The number format of each cell style."""
-    bold: list[bool] = field(default_factory=list)
-    since_1904: bool = False
-    recalculates: bool = False
-    """Whether it asks to be calculated when it is opened: zeros of its formulas may be no results."""
-
-    def read(self, part: str) -> Element:
-        return read_xml(self.archive.read(part))
-
-    def related(self, part: str, kind: str = "") -> Iterator[tuple[str, str, str]]:
-        """Yield id, kind and target of what a part refers to; the target is a part or an address."""
-        rels = f"{dirname(part)}/_rels/{part.rpartition('/')[2]}.rels".lstrip("/")
-        if rels not in self.parts:
-            return
-        for relation in self.read(rels).iter("{*}Relationship"):
-            target = relation.get("Target", "")
-            found = relation.get("Type", "").rpartition("/")[2]
-            if relation.get("TargetMode") != "External":
-                target = normpath(join(dirname(part), target)) if target[:1] != "/" else target[1:]
-                if target not in self.parts:
-                    continue
-            if not kind or found == kind:
-                yield relation.get("Id", ""), found, target
-
-
-class _Sheet(NamedTuple):
-    name: str
-    state: str
-    part: str
 
 
 def parse(source: RawFile, limits: Limits) -> Extract:
@@ -84,124 +49,17 @@ def parse(source: RawFile, limits: Limits) -> Extract:
     writer = ExtractWriter(limits)
     try:
         with zipfile.ZipFile(BytesIO(source.data)) as archive:
-            book = _Book(archive, frozenset(archive.namelist()))
-            count = sum(_write_sheet(sheet, book, writer) for sheet in _opened(book, writer))
+            book = Book(archive, frozenset(archive.namelist()))
+            count = sum(_write_sheet(sheet, book, writer) for sheet in opened(book, writer))
             tell_uncalculated(count, writer)
-            properties = _properties(book)
+            properties = properties_of(book)
     except (zipfile.BadZipFile, KeyError, ValueError, IndexError, SyntaxError) as error:
         raise Unparsable("corrupt", "The workbook is damaged; open it and save it again.") from error
     title, modified, metadata = core_properties(properties)
     return writer.finish(source.media_type, title=title, modified=modified, metadata=metadata, headed=False)
 
 
-def _opened(book: _Book, writer: ExtractWriter) -> list[_Sheet]:
-    """Read what the sheets share, and return them."""
-    path = "xl/workbook.xml"
-    related = {identity: (kind, target) for identity, kind, target in book.related(path)}
-    for kind, target in related.values():
-        if kind == "sharedStrings":
-            book.strings = [_rich(item, writer) for item in _elements(book, target, "si")]
-        elif kind == "styles":
-            try:
-                _read_styles(book, book.read(target))
-            except Unparsable as error:
-                if error.__cause__ is None:
-                    raise
-                writer.finding("The formats of the cells are damaged; numbers are shown as they are stored.")
-    root = book.read(path)
-    for properties in root.iter("{*}workbookPr"):
-        book.since_1904 = _is_true(properties.get("date1904"))
-    for calculation in root.iter("{*}calcPr"):
-        book.recalculates = _is_true(calculation.get("fullCalcOnLoad"))
-    sheets = []
-    for sheet in root.iter("{*}sheet"):
-        kind, target = related.get(_related(sheet), ("", ""))
-        name = sheet.get("name", "")
-        if kind in ("worksheet", "chartsheet", "dialogsheet"):
-            sheets.append(_Sheet(name, sheet.get("state", "visible"), target))
-        else:
-            writer.finding(f"The sheet {name!r} is a {kind or 'missing part'}; it was not read.")
-    return sheets
-
-
-def _read_styles(book: _Book, root: Element) -> None:
-    codes = dict(BUILT_IN)
-    for code in root.iter("{*}numFmt"):
-        codes[whole(code.get("numFmtId"))] = code.get("formatCode", "")
-    fonts = [
-        any(_is_true(bold.get("val", "1")) for bold in font.iter("{*}b"))
-        for fonts in root.iter("{*}fonts")
-        for font in fonts.iter("{*}font")
-    ]
-    for formats in root.iter("{*}cellXfs"):
-        for style in formats.iter("{*}xf"):
-            book.codes.append(codes.get(whole(style.get("numFmtId")), "General"))
-            font = whole(style.get("fontId"))
-            book.bold.append(0 <= font < len(fonts) and fonts[font])
-
-
-def _properties(book: _Book) -> SimpleNamespace:
-    found = book.read("docProps/core.xml").iter("{*}*") if "docProps/core.xml" in book.parts else ()
-    return SimpleNamespace(**{_name(element): (element.text or "").strip() for element in found})
-
-
-def _elements(book: _Book, part: str, *names: str) -> Iterator[Element]:
-    """Yield a part's elements of these names, each freed when the next comes."""
-    from lxml import etree
-
-    if b"<!ENTITY" in book.archive.open(part).read(4096):
-        raise ValueError
-    options: dict[str, Any] = {
-        "resolve_entities": False,
-        "no_network": True,
-        "load_dtd": False,
-        "huge_tree": False,
-    }
-    with book.archive.open(part) as stream:
-        found = etree.iterparse(stream, tag=[f"{{*}}{name}" for name in names], **options)
-        for _, element in found:
-            yield element
-            element.clear(keep_tail=False)
-            while element.getprevious() is not None:
-                del element.getparent()[0]
-
-
-def _rich(item: Element, writer: ExtractWriter) -> str:
-    """Return a cell's text; raised and lowered letters are marked, how East Asian words are read is left out."""
-    parts: list[str] = []
-    for element in item:
-        name = _name(element)
-        if name == "t":
-            parts.append(element.text or "")
-        elif name == "r":
-            text = "".join(found.text or "" for found in element.iter("{*}t"))
-            marks = [_SUPERSCRIPT.get(found.get("val", ""), "") for found in element.iter("{*}vertAlign")]
-            raised = "".join(marks)
-            joined = raised and parts and parts[-1] and not parts[-1][-1].isspace() and text.strip()
-            parts.append(f"{raised}{text}" if joined else text)
-        elif name == "rPh":
-            writer.leave_out("reading aid", "".join(found.text or "" for found in element.iter("{*}t")))
-    return _unescaped("".join(parts))
-
-
-def _unescaped(text: str) -> str:
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text) if "_x" in text else text
-
-
-def _name(element: Element) -> str:
-    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
-
-
-def _related(element: Element) -> str:
-    """Return the id of what an element refers to."""
-    return next((value for key, value in element.attrib.items() if key.endswith("}id")), "")
-
-
-def _is_true(value: str | None) -> bool:
-    return value in ("1", "true", "on")
-
-
-def _write_sheet(sheet: _Sheet, book: _Book, writer: ExtractWriter) -> int:
+def _write_sheet(sheet: Sheet, book: Book, writer: ExtractWriter) -> int:
     """Write a sheet; return how many of its formulas have no result."""
     writer.heading(sheet.name, 1)
     if sheet.state != "visible":
@@ -240,7 +98,7 @@ def _write_sheet(sheet: _Sheet, book: _Book, writer: ExtractWriter) -> int:
 class _Reader:
     """Reads what one pass over a sheet's XML finds."""
 
-    def __init__(self, sheet: _Sheet, book: _Book, writer: ExtractWriter) -> None:
+    def __init__(self, sheet: Sheet, book: Book, writer: ExtractWriter) -> None:
         self.grid = Grid([])
         self.around: list[str] = []
         self.links: list[str] = []
@@ -259,7 +117,7 @@ class _Reader:
             "row": self._read_row,
             "mergeCell": lambda found: self.grid.merged.extend(_areas(found)),
             "col": self._read_view,
-            "hyperlink": lambda found: self.links.append(_related(found)),
+            "hyperlink": lambda found: self.links.append(relation_id(found)),
             "pane": self._read_view,
             "autoFilter": self._read_view,
             "headerFooter": lambda found: self.around.extend(dict.fromkeys(map(_page_text, found))),
@@ -268,8 +126,8 @@ class _Reader:
             ),
         }
         try:
-            for element in _elements(self._book, self._sheet.part, *read):
-                read[_name(element)](element)
+            for element in elements(self._book, self._sheet.part, *read):
+                read[name_of(element)](element)
         except SyntaxError:  # as lxml calls XML that is not well-formed
             self._tell(f"The rest after row {len(self.grid.rows)} was not read.")
         if self._rows > MAX_ROWS:
@@ -278,7 +136,7 @@ class _Reader:
 
     def _read_view(self, element: Element) -> None:
         """Read what is hidden, stays in view or has the filter's buttons."""
-        if _name(element) == "col" and _is_true(element.get("hidden")):
+        if name_of(element) == "col" and is_true(element.get("hidden")):
             self.hidden.update(
                 range(whole(element.get("min"), 1) - 1, min(whole(element.get("max")), MAX_COLUMNS))
             )
@@ -316,7 +174,7 @@ class _Reader:
         rows.append(row)
         if bold:
             self.grid.bold.add(number)
-        self.hidden_rows += _is_true(element.get("hidden"))
+        self.hidden_rows += is_true(element.get("hidden"))
 
     def _column(self, reference: str, after: int) -> int:
         try:
@@ -333,7 +191,7 @@ class _Reader:
         return kinds[style] if 0 <= style < len(kinds) else missing
 
     def _text(self, cell: Element, reference: str) -> str:
-        parts = {_name(part): part for part in cell}
+        parts = {name_of(part): part for part in cell}
         kind = cell.get("t", "n")
         value = parts["v"].text if "v" in parts else None
         if "f" in parts:
@@ -347,14 +205,14 @@ class _Reader:
                 self.uncalculated += 1
                 return self._formula(formula, parts["f"].get("si", ""), reference)
         if "is" in parts:
-            return _rich(parts["is"], self._writer).strip()
+            return rich_text(parts["is"], self._writer).strip()
         if value is None:
             return ""
         return self._shown(value, kind, self._style(cell, self._book.codes, missing="General"), reference)
 
     def _shown(self, value: str, kind: str, code: str, reference: str) -> str:
         if kind == "b":
-            return "TRUE" if _is_true(value) else "FALSE"
+            return "TRUE" if is_true(value) else "FALSE"
         if kind in ("d", "e"):
             return value.removesuffix("T00:00:00")
         if kind == "n":
@@ -366,7 +224,7 @@ class _Reader:
             if kind == "s" and not 0 <= at < len(self._book.strings):
                 self._tell("Cells point to texts that the file does not hold; they were left empty.")
                 return ""
-            text = self._book.strings[at] if kind == "s" else _unescaped(value)
+            text = self._book.strings[at] if kind == "s" else unescaped(value)
             seen = shown_text(text, code)
         if not seen.strip() and text.strip():
             self._writer.leave_out("hidden by its number format", text, f"{self._sheet.name}!{reference}")
@@ -401,18 +259,20 @@ def _page_text(part: Element) -> str:
     return " ".join(" ".join(pieces).replace("&A", "").replace("&F", "").replace("\0", "&").split())
 
 
-def _write_comments(book: _Book, related: list[tuple[str, str, str]], writer: ExtractWriter) -> None:
+def _write_comments(book: Book, related: list[tuple[str, str, str]], writer: ExtractWriter) -> None:
     """Write the comments on a sheet's cells; of a conversation each turn."""
     found = [(kind, book.read(part)) for _, kind, part in related if kind in ("comments", "threadedComment")]
     threaded = any(kind == "threadedComment" for kind, _ in found)
     for _, root in found:
         for comment in root.iter("{*}comment", "{*}threadedComment"):
-            text = "".join(_rich(part, writer) or part.text or "" for part in comment.iter("{*}text")).strip()
+            text = "".join(
+                rich_text(part, writer) or part.text or "" for part in comment.iter("{*}text")
+            ).strip()
             if text and not (threaded and text.startswith(_THREADED)):
                 writer.paragraph(f"Comment on {comment.get('ref', '')}: {text}")
 
 
-def _write_drawing(sheet: _Sheet, book: _Book, part: str, writer: ExtractWriter) -> None:
+def _write_drawing(sheet: Sheet, book: Book, part: str, writer: ExtractWriter) -> None:
     """Write the words of text boxes, diagrams and charts; pictures are counted."""
     root = book.read(part)
     pictures = list(root.iter("{*}pic"))

@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ingest.parse.pdf.page import CUT, GAP, SPACE, Row, Word, is_right_to_left, joined_row, rows_of
 from vectorstore.language.marks import ENUMERATOR, PRINTED_BULLET
+from vectorstore.language.words import word_set
 
 PieceKind: TypeAlias = Literal["text", "item"]
 
@@ -26,30 +27,9 @@ _SOFT: Final = "\u00ad"
 _HYPHENS: Final = ("-", CUT)
 _CUT = re.compile(rf"(?<!\w)(\w++)[-{CUT}]\Z")
 _CUTS = re.compile(rf"(?<!\w)(\w++)(?:{CUT}|-\n)\s*+(\w++)")
-_FIRST: Final = frozenset(
-    [
-        "all",
-        "cross",
-        "ex",
-        "first",
-        "full",
-        "half",
-        "high",
-        "long",
-        "low",
-        "mid",
-        "multi",
-        "non",
-        "post",
-        "pre",
-        "quasi",
-        "second",
-        "self",
-        "semi",
-        "short",
-        "third",
-        "well",
-    ]
+_FIRST: Final = word_set(
+    "all cross ex first full half high long low mid multi non post pre quasi second self semi short "
+    "third well"
 )
 _SECOND: Final = frozenset(
     [
