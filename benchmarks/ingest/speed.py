@@ -114,7 +114,7 @@ def children_cpu() -> float:
 
 def bare_speed(data: Path) -> tuple[float, float]:
     """Embed what the index holds once more with nothing around it; return chunks per second and per CPU second."""
-    embedder = open_embedder("all-MiniLM-L6-v2", cache_dir=data / "cache")
+    embedder = open_embedder(StoreSettings().embedder, cache_dir=data / "cache")
     store = open_store(StoreSettings(data_dir=data), embedder)
     with store.snapshot() as snapshot:
         texts = [
@@ -178,7 +178,7 @@ def sample(folders: Sequence[Path], limit: int) -> Iterator[Path]:
 def measure(name: str, docs: Path, *, peers: Path | None) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch)
-        open_embedder("all-MiniLM-L6-v2", cache_dir=data / "cache")
+        open_embedder(StoreSettings().embedder, cache_dir=data / "cache")
         first = run_ingest(docs, data)
         again = run_ingest(docs, data)
         bare, bare_cpu = bare_speed(data)
@@ -228,7 +228,7 @@ def unchanged(count: int) -> None:
             path = docs / f"{number % 100}/{number}.md"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"# Note {number}\n\nThis is note {number}.\n")
-        open_embedder("all-MiniLM-L6-v2", cache_dir=data / "cache")
+        open_embedder(StoreSettings().embedder, cache_dir=data / "cache")
         first = run_ingest(docs, data)
         again = run_ingest(docs, data)
         assert again.report["unchanged"] == count
