@@ -32,6 +32,7 @@ from benchmarks.ingest.headers import opened, strip
 from benchmarks.ingest.speed import mean_characters, run_ingest
 from vectorstore.models.embed import Embedder
 from vectorstore.open import open_embedder
+from vectorstore.settings import StoreSettings
 from vectorstore.store import Snapshot
 from vectorstore.types import Condition, Document, Hit, Scope
 
@@ -213,7 +214,7 @@ def main() -> None:
     asked = questions(raw)
     with tempfile.TemporaryDirectory() as scratch:
         data = options.data or Path(scratch)
-        embedder = open_embedder("all-MiniLM-L6-v2", cache_dir=data / "cache")
+        embedder = open_embedder(StoreSettings().embedder, cache_dir=data / "cache")
         run_ingest((DATA / "docs").resolve(), data)
         with opened(data, embedder) as store, store.snapshot() as snapshot:
             report_pages(snapshot, raw)

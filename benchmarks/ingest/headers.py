@@ -137,7 +137,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         keep = options.keep or Path(scratch)
-        embedder = open_embedder("all-MiniLM-L6-v2", cache_dir=keep / "cache")
+        embedder = open_embedder(StoreSettings().embedder, cache_dir=keep / "cache")
         for folder in filter(None, (ROOT / "ingest/sample/handbook", options.handbook)):
             on, off = keep / folder.name / "with", keep / folder.name / "without"
             run_ingest(folder.resolve(), on)
