@@ -52,7 +52,7 @@ def parse(source: RawFile, limits: Limits) -> Extract:
 
 
 def _read(text: str, delimiter: str, writer: ExtractWriter) -> list[list[str]]:
-    csv.field_size_limit(max(len(text), 1))
+    csv.field_size_limit(max(len(text), csv.field_size_limit()))  # of the whole process: never lowered
     try:
         rows = list(csv.reader(StringIO(text), delimiter=delimiter))
         if text.count('"') % 2 and rows and any("\n" in cell for cell in rows[-1]):
@@ -68,7 +68,7 @@ def _read(text: str, delimiter: str, writer: ExtractWriter) -> list[list[str]]:
 def find_delimiter(text: str) -> str:
     """Return the delimiter that parts most rows into the same number of cells, more than one."""
     sample = text[:_SAMPLE]
-    csv.field_size_limit(_SAMPLE)
+    csv.field_size_limit(max(_SAMPLE, csv.field_size_limit()))
 
     def steadiness(delimiter: str) -> tuple[int, int]:
         rows = islice(csv.reader(StringIO(sample), delimiter=delimiter), _SAMPLE_ROWS)

@@ -835,6 +835,11 @@ def cut(extract: Extract) -> list[Chunk]:
     return chunks_of(extract, document, embedder=WordEmbedder(256), target_tokens=130, overlap_tokens=0)
 
 
+def test_a_table_leaves_other_readers_of_csv_in_the_process_their_room() -> None:
+    parse(b"Article,Price\nLamp,79\n", name="a.csv", limits=limits())
+    assert len(next(csv.reader(["x" * 100_000]))[0]) == 100_000
+
+
 def test_each_cell_of_a_wide_sheet_is_found_with_its_header_and_its_row() -> None:
     rows = [["Machine", *(f"Measure {i} (mm)" for i in range(158))]]
     rows += [[f"Press {n}", *(str(10_000 * (n + 1) + i) for i in range(158))] for n in range(3)]
