@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from ingest.parse.html.markup import Element
 from ingest.parse.office.ooxml import attribute, child, name_of, number_of, symbols
 from ingest.parse.writer import ExtractWriter
+from vectorstore.language.words import NUMBERS
 
 HEADING = re.compile(r"(?:heading|überschrift|titre|título|titolo|kop|rubrik)\s*(\d)", re.I)
 _PLACE = re.compile(r"%([1-9])")
@@ -257,55 +258,35 @@ def _ordinal(count: int) -> str:
     return f"{count}{ending}"
 
 
-_CARDINALS: Final = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-]
-_ORDINALS: Final = [
-    "zeroth",
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-    "thirteenth",
-    "fourteenth",
-    "fifteenth",
-    "sixteenth",
-    "seventeenth",
-    "eighteenth",
-    "nineteenth",
-    "twentieth",
-]
+_CARDINALS: Final = tuple(NUMBERS)[:21]
+_ORDINALS: Final = tuple(
+    [
+        "zeroth",
+        "first",
+        "second",
+        "third",
+        "fourth",
+        "fifth",
+        "sixth",
+        "seventh",
+        "eighth",
+        "ninth",
+        "tenth",
+        "eleventh",
+        "twelfth",
+        "thirteenth",
+        "fourteenth",
+        "fifteenth",
+        "sixteenth",
+        "seventeenth",
+        "eighteenth",
+        "nineteenth",
+        "twentieth",
+    ]
+)
 
 
-def _named(names: list[str], beyond: Callable[[int], str]) -> Callable[[int], str]:
+def _named(names: tuple[str, ...], beyond: Callable[[int], str]) -> Callable[[int], str]:
     return lambda count: names[count].capitalize() if count < len(names) else beyond(count)
 
 
