@@ -9,7 +9,8 @@ from app import __version__
 from app.answer.answerer import Answerer, LanguageModel, Plugged, PluggedModel
 from app.answer.messages import answer_prompt
 from app.events import Event
-from app.keys import Keys
+from app.identity.identity import Identity
+from app.identity.keys import Keys
 from app.question import Question
 from app.reader.answerable import read_passages
 from app.reader.extractive import EXTRACTIVE
@@ -185,7 +186,7 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         turn=parts.turn.answer,
         search=search,
         store=parts.store,
-        keys=Keys(data_dir / "keys.json"),
+        identity=Identity(Keys(data_dir / "keys.json")),
         health=health,
         version=__version__,
         model_name="footnote",

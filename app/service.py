@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.keys import Keys
+from app.identity.identity import Identity
 from app.question import Question
 from app.runs.records import Records
 from app.runs.runs import OnEnd, TurnFunction
@@ -42,7 +42,7 @@ class Service:
     turn: TurnFunction
     search: Search
     store: Store
-    keys: Keys
+    identity: Identity
     health: Callable[[], Health]
     version: str
     model_name: str

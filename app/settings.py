@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 
+from app.access_settings import AuditSettings, BudgetSettings, IdentitySettings
 from ingest.settings import IngestSettings
 from vectorstore.settings import FootnoteSettings, StoreSettings
 
@@ -302,6 +303,9 @@ class Settings:
     ingest: IngestSettings = field(default_factory=IngestSettings)
     serve: ServeSettings = field(default_factory=ServeSettings)
     client: ClientSettings = field(default_factory=ClientSettings)
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
+    budgets: BudgetSettings = field(default_factory=BudgetSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
     runs: RunSettings = field(default_factory=RunSettings)
     records: RecordSettings = field(default_factory=RecordSettings)
     answer: AnswerSettings = field(default_factory=AnswerSettings)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from app.configuration import CLASSES, check
 from app.configuration import settings as all_settings
 from app.http.application import create_app
-from app.keys import Keys
+from app.identity.keys import Keys
 from app.settings import Settings
 from ingest.run import Ingestion, Request
 from ingest.settings import IngestSettings

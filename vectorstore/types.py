@@ -38,7 +38,7 @@ class Document:
     """One file at one content hash.
 
     `uri` is the stable address (a path relative to what was ingested, or a URL), `digest` what decides
-    whether it has changed. `readers` is the access list: empty means everyone in the tenant.
+    whether it has changed. `readers` is the access list, of groups and of users (`user:ann`): empty means everyone in the tenant.
     `pages` holds the offset in the extracted text at which each page starts (empty: the format has none).
     """
 
@@ -130,16 +130,28 @@ def both(first: frozenset[str], second: frozenset[str]) -> frozenset[str]:
     return first & second or NOBODY
 
 
+USER: Final = "user:"
+"""What a reader's name begins with that is a person and no group."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Who asks. Sees the tenant's documents without readers, and those with a reader among `groups`.
+    """Who asks. Sees the tenant's documents without readers, and those whose readers name them or a group of theirs.
 
+    `user` is a person's name as documents write it behind `user:`; a group whose name begins so counts as none.
     `unrestricted` is the operator at the machine itself: every document of the tenant.
     """
 
     tenant: str = DEFAULT_TENANT
     groups: frozenset[str] = frozenset()
     unrestricted: bool = False
+    user: str = ""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names by which readers of a document may mean this caller."""
+        groups = frozenset(group for group in self.groups if not group.startswith(USER)) - NOBODY
+        return groups | {USER + self.user} if self.user else groups
 
     def allows(self, document: Document) -> bool:
         """Say whether this caller may read the document."""
@@ -147,7 +159,7 @@ class Scope:
 
     def admits(self, readers: frozenset[str]) -> bool:
         """Say whether these readers of a document of the tenant include this caller."""
-        return self.unrestricted or not readers or bool((readers & self.groups) - NOBODY)
+        return self.unrestricted or not readers or not readers.isdisjoint(self.names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from typing import Annotated, cast
 
 import typer
 
-from app.keys import READING, Key, Keys, Right
+from app.identity.grant import READING, Right
+from app.identity.keys import Key, Keys
 from vectorstore.settings import StoreSettings
 from vectorstore.types import DEFAULT_TENANT
 

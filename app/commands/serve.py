@@ -53,7 +53,7 @@ def listen(settings: "ServeSettings", store_settings: "StoreSettings") -> socket
 
     Raises StoreDamaged when there were keys and their file is gone. Everything that can refuse a start is asked before the model is loaded.
     """
-    from app.keys import Keys
+    from app.identity.keys import Keys
 
     is_closed = Keys(store_settings.data_dir / "keys.json").any_active()
     if not is_closed and not _loopback(settings.host):
@@ -109,7 +109,7 @@ def mcp() -> None:
 
     from app.build import build, build_service
     from app.http.mcp_server import mcp_server
-    from app.keys import RIGHTS, Grant
+    from app.identity.grant import RIGHTS, Grant
     from app.settings import Settings
     from app.wire.sources import Viewer
     from vectorstore.types import Scope

@@ -11,7 +11,8 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
-from app.keys import LOCAL, Grant, Right
+from app.identity.grant import LOCAL, Grant, Right
+from app.identity.identity import Shown
 from app.problems import TooMany, Unauthenticated
 from app.question import Message
 from app.runs.run import Run
@@ -50,24 +51,25 @@ RunsIn = Annotated[Runs, Depends(runs)]
 
 async def grant(request: Request, service: ServiceIn) -> Grant:
     """Return what the caller may do; raises Unauthenticated or NotAllowed."""
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if service.keys.exist():
-        if scheme.lower() != "bearer" or not secret.strip():
-            raise Unauthenticated("This needs an API key.", "Send `Authorization: Bearer fn_…`.")
-        return _checked(service, secret.strip())
-    # Clients must send something as a key; what it is does not matter until there are keys, except that one
-    # of ours which is unknown here is a mistake worth saying.
-    if secret.startswith("fn_"):
-        return _checked(service, secret.strip())
-    _refuse_strangers(request, service)
-    return LOCAL
-
-
-def _checked(service: Service, secret: str) -> Grant:
     try:
-        return service.keys.check(secret)
+        granted = await service.identity.grant(shown(request))
     except NotAllowed as error:
         raise Unauthenticated(error.what, error.hint) from error
+    if granted is None:
+        _refuse_strangers(request, service)
+        return LOCAL
+    return granted
+
+
+def shown(request: Request) -> Shown:
+    """Return what a request shows of who sends it."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    return Shown(
+        bearer=secret.strip() if scheme.lower() == "bearer" else "",
+        address=request.client.host if request.client else "localhost",
+        origin=request.headers.get("origin", ""),
+        headers=request.headers,
+    )
 
 
 def _refuse_strangers(request: Request, service: Service) -> None:
@@ -161,7 +163,7 @@ class AtOnce:
 def caller_of(request: Request, granted: Grant) -> str:
     """Name who asks: the key, or without keys the address."""
     if granted is not LOCAL:
-        return granted.key
+        return granted.owner
     return request.client.host if request.client else ""
 
 
@@ -174,7 +176,7 @@ async def searching(request: Request, granted: Annotated[Grant, Depends(grant)])
 
 async def find_run(run_id: str, *, runs: Runs, service: Service, grant: Grant) -> Run:
     """Return a caller's run; raises NotFound, also where it holds what the caller may no longer read."""
-    run = await runs.find(run_id, owner=grant.key)
+    run = await runs.find(run_id, owner=grant.owner)
     if not await may_see(documents_of(run), service=service, grant=grant) or run.erased:
         raise NotFound(f"There is no run {run_id!r}.", "Runs are kept for ten minutes.")
     return run

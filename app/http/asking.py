@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from app.keys import LOCAL, Grant
+from app.identity.grant import LOCAL, Grant
 from app.problems import TooLarge, Unprocessable
 from app.question import Message, Question
 from app.settings import AnswerSettings

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 
-from app.keys import Grant
+from app.identity.grant import Grant
 from app.service import Service
 from app.wire.sources import Viewer
 from vectorstore.types import Document, DocumentId
@@ -43,11 +43,11 @@ def granted_by(
     key, expires, signature = query.get("key", ""), query.get("expires", ""), query.get("signature", "")
     if not signature or not _SECONDS.fullmatch(expires) or int(expires) < time.time():
         return None
-    secret = service.keys.signing_secret()
+    secret = service.identity.keys.signing_secret()
     wanted = _signature(secret, document, place, key=key, expires=expires)
     if not secret or not hmac.compare_digest(signature.encode(), wanted.encode()):
         return None
-    return service.keys.grant_of(key)
+    return service.identity.keys.grant_of(key)
 
 
 def pictures_of(request: Request, service: Service, grant: Grant, document: Document) -> Callable[[int], str]:
@@ -64,9 +64,9 @@ def pictures_of(request: Request, service: Service, grant: Grant, document: Docu
 def _signer(
     service: Service, grant: Grant, now: float, until: int | None = None
 ) -> Callable[[Document, Mapping[str, str]], dict[str, str]] | None:
-    if not service.keys.exist() or service.settings.client.link_seconds <= 0:
+    if not service.identity.keys.exist() or service.settings.client.link_seconds <= 0:
         return None
-    secret = service.keys.signing_secret()
+    secret = service.identity.keys.signing_secret()
     latest = int(now + service.settings.client.link_seconds)
     expires = str(latest if until is None else min(until, latest))
 

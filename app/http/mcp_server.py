@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from starlette.types import ASGIApp
 
-from app.keys import Grant
+from app.identity.grant import Grant
 from app.question import Question
 from app.service import Service
 from app.wire.sources import Viewer, label

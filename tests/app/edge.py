@@ -26,7 +26,8 @@ from app.events import (
     Usage,
 )
 from app.http.application import create_app
-from app.keys import Keys
+from app.identity.identity import Identity
+from app.identity.keys import Keys
 from app.question import Question
 from app.service import Health, Service
 from app.settings import Settings
@@ -184,7 +185,7 @@ def service(
         turn=turn or ScriptedTurn(),
         search=more.pop("search", search),
         store=store,  # type: ignore[arg-type]  # the routes under test read, and read only this much
-        keys=Keys(keys or Path("/nonexistent/keys.json")),
+        identity=Identity(Keys(keys or Path("/nonexistent/keys.json"))),
         health=lambda: Health(ready=True, generation=1, documents=4, chunks=4),
         version="0.0-test",
         model_name="footnote",

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from app.build import build, build_service
 from app.http.application import create_app
-from app.keys import Keys
+from app.identity.keys import Keys
 from app.settings import ServeSettings, Settings
 from tests.fakes.word_embedder import WordEmbedder
 from tests.vectorstore.sample import Sample, put, sample

@@ -10,7 +10,8 @@ import pytest
 from fastapi.routing import APIRoute
 
 from app.http.application import create_app
-from app.keys import Keys, Right
+from app.identity.grant import Right
+from app.identity.keys import Keys
 from app.settings import ClientSettings, Settings
 from tests.app.edge import ANSWERED, ScriptedTurn, Served, serve, service
 from vectorstore.types import Scope

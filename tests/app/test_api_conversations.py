@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.http.asking import conversation_of_caller
-from app.keys import LOCAL, Grant, Keys
+from app.identity.grant import LOCAL, Grant
+from app.identity.keys import Keys
 from app.runs.records import Records
 from tests.app.edge import ANSWER, ANSWERED, ScriptedTurn, serve, service
 from vectorstore.types import Scope

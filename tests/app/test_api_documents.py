@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.http.view_page import page_at, render
-from app.keys import Keys, Right
+from app.identity.grant import Right
+from app.identity.keys import Keys
 from app.settings import ClientSettings, Settings
 from tests.app.edge import (
     HANDBOOK,

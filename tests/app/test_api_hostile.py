@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.keys import Keys
+from app.identity.keys import Keys
 from app.runs.records import Records
 from tests.app.edge import ScriptedTurn, Served, serve
 from tests.app.edge import service as fakes

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.keys import Keys
+from app.identity.keys import Keys
 from app.question import Question
 from app.turn.retrieve import Found, Retriever, TokenCounter
 from tests.app.edge import Served, serve, service

@@ -16,7 +16,8 @@ import httpx
 import pytest
 
 from app.commands.index import compact
-from app.keys import Keys, Right
+from app.identity.grant import Right
+from app.identity.keys import Keys
 from app.runs.records import Records, records_url
 from app.settings import ServeSettings, Settings
 from ingest.originals import original_of

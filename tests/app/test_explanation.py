@@ -16,7 +16,7 @@ from hypothesis import given
 from app.build import Parts
 from app.commands.ask import explained_lines
 from app.events import Considered, Done, Event, Explained, SentenceChecked, Sources, Text, Timing
-from app.keys import Keys
+from app.identity.keys import Keys
 from app.question import Message, Question
 from app.runs.records import Records, records_url
 from app.runs.run import Run

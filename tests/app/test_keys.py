@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from app.commands.keys import app
 from app.commands.serve import listen
-from app.keys import Keys
+from app.identity.keys import Keys
 from app.settings import ServeSettings
 from vectorstore.errors import BadInput, NotAllowed, NotFound, StoreDamaged
 from vectorstore.settings import StoreSettings

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from app.keys import Keys
+from app.identity.keys import Keys
 from app.question import Message, Question
 from app.runs.redis_format import run_from_json, run_to_json
 from app.runs.run import Run

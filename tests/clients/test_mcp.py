@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.keys import Keys
+from app.identity.keys import Keys
 from app.settings import ClientSettings, ServeSettings, Settings
 from tests.app.edge import serve, service
 from tests.app.hostile import status_of

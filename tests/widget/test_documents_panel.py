@@ -9,7 +9,7 @@ import pytest
 from fastapi import File, UploadFile
 from starlette.responses import JSONResponse, Response
 
-from app.keys import Keys
+from app.identity.keys import Keys
 from ingest.uploads import Uploads
 from tests.widget.browser import Watched
 from tests.widget.corpus import ELEMENTS

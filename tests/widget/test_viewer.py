@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.keys import Keys
+from app.identity.keys import Keys
 from ingest.confined.page_pictures import PagePictures
 from ingest.confined.pool import ParserPool
 from ingest.extract import Extract

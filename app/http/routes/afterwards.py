@@ -74,9 +74,9 @@ async def run_explained(
 ) -> Explanation:
     """Say what was searched, found, packed and left out, and how sure the answer is. For who asked only."""
     try:
-        run = await runs.find(run_id, owner=grant.key)
+        run = await runs.find(run_id, owner=grant.owner)
     except NotFound:
-        told = await _recorded(run_id, service, owner=grant.key)
+        told = await _recorded(run_id, service, owner=grant.owner)
     else:
         told = explanation(run.id, run.question, run.recorded)
     if not await may_see(drawn_from(told), service=service, grant=grant):
@@ -116,7 +116,7 @@ class Forgotten(BaseModel):
 async def feedback(body: FeedbackBody, service: ServiceIn, grant: ChatGrant) -> None:
     """Keep a thumb up or down, with a reason."""
     records = _records(service.records)
-    await asyncio.to_thread(records.rate, body.run, owner=grant.key, rating=body.rating, reason=body.reason)
+    await asyncio.to_thread(records.rate, body.run, owner=grant.owner, rating=body.rating, reason=body.reason)
 
 
 @router.delete(
@@ -137,9 +137,9 @@ async def forget(
         return Forgotten(runs=0)
 
     async def recorded() -> int:
-        return await asyncio.to_thread(records.forget, conversation, owner=grant.key)
+        return await asyncio.to_thread(records.forget, conversation, owner=grant.owner)
 
-    return Forgotten(runs=await runs.erase(conversation, owner=grant.key, recorded=recorded))
+    return Forgotten(runs=await runs.erase(conversation, owner=grant.owner, recorded=recorded))
 
 
 def _records(found: Records | None) -> Records:

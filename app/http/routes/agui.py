@@ -75,7 +75,7 @@ async def agui(
     question = question_of(
         conversation_of(body.messages), grant=grant, settings=service.settings.answer, knobs=knobs
     )
-    run = await runs.begin(question, resumable=False, owner=grant.key)
+    run = await runs.begin(question, resumable=False, owner=grant.owner)
     link = viewer(request, service, grant, now=run.created)
     encoder = AguiStream(AguiOptions(run.id, thread, body.run_id or run.id, link))
     return RunStream(encoder, run, runs=runs, settings=service.settings.serve)

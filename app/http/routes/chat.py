@@ -20,7 +20,7 @@ from app.http.asking import (
 from app.http.examples import event_stream, problems
 from app.http.links import viewer
 from app.http.streaming import RunStream
-from app.keys import Grant
+from app.identity.grant import Grant
 from app.question import Message
 from app.runs.run import Run
 from app.runs.runs import Runs
@@ -143,11 +143,11 @@ async def chat(
         erasures = -1
         while erasures != runs.erasures:  # nothing that was erased meanwhile goes into the question
             erasures = runs.erasures
-            earlier = await asyncio.to_thread(service.records.history, conversation, owner=grant.key)
+            earlier = await asyncio.to_thread(service.records.history, conversation, owner=grant.owner)
             readable = await still_readable(earlier, service=service, grant=grant)
         said = [*readable, *said]
     question = question_of(said, grant=grant, settings=service.settings.answer, knobs=body)
-    run = await runs.begin(question, resumable=True, owner=grant.key)
+    run = await runs.begin(question, resumable=True, owner=grant.owner)
     return native(run, runs=runs, request=request, service=service, grant=grant)
 
 
@@ -192,7 +192,7 @@ async def events(
 @router.post("/v1/runs/{run_id}/cancel", summary="Stop an answer", responses=problems(401, 403, 404, 422))
 async def cancel(run_id: RunId, runs: RunsIn, grant: ChatGrant) -> dict[str, str]:
     """Stop a run, and answer when it has stopped. Stopping one that has ended does nothing."""
-    run = await runs.find(run_id, owner=grant.key)
+    run = await runs.find(run_id, owner=grant.owner)
     await runs.stop(run)
     return {"id": run.id, "status": status_of(run)}
 

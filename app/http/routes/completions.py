@@ -102,7 +102,7 @@ async def completions(
     question = question_of(
         conversation_of(body.messages), grant=grant, settings=service.settings.answer, knobs=body.footnote
     )
-    run = await runs.begin(question, resumable=False, owner=grant.key)
+    run = await runs.begin(question, resumable=False, owner=grant.owner)
     options = CompletionOptions(
         run=run.id,
         model=model,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from app.http.access import DocumentsGrant, ServiceIn
 from app.http.examples import problems
 from app.http.links import viewer
-from app.keys import Grant
+from app.identity.grant import Grant
 from vectorstore.types import Document, DocumentId, MetadataValue, Span
 
 router = APIRouter(tags=["documents"])

@@ -69,7 +69,7 @@ def readyz(
     if not is_known:
         return Ready(ready=ready)
     detail = "The service is shutting down." if runs.draining else runs.board.trouble or health.detail
-    if service.keys.exist():
+    if service.identity.is_closed:
         return Ready(ready=ready, detail=detail)
     return Ready(
         ready=ready,

@@ -23,7 +23,7 @@ from app.http.examples import Responses, event_stream, problems
 from app.http.links import viewer
 from app.http.routes.completions import known_model
 from app.http.streaming import RunStream, collected
-from app.keys import Grant
+from app.identity.grant import Grant
 from app.problems import Conflict, problem_of_ending
 from app.question import Message
 from app.runs.run import Dialect, Run
@@ -124,7 +124,7 @@ async def create(
         "include_results": "file_search_call.results" in (body.include or []),
     }
     run = await runs.begin(
-        question, resumable=False, owner=grant.key, background=bool(body.background), dialect=asked
+        question, resumable=False, owner=grant.owner, background=bool(body.background), dialect=asked
     )
     options = _options(run, request=request, service=service, grant=grant)
     if body.stream:

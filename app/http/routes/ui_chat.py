@@ -11,7 +11,7 @@ from app.http.examples import event_stream, problems
 from app.http.links import viewer
 from app.http.routes.chat import EXAMPLE, UI_STREAM
 from app.http.streaming import RunStream
-from app.keys import Grant
+from app.identity.grant import Grant
 from app.runs.run import Run
 from app.runs.runs import Runs
 from app.service import Service
@@ -81,7 +81,7 @@ async def chat(
     question = question_of(
         conversation_of(body.spoken()), grant=grant, settings=service.settings.answer, knobs=knobs
     )
-    run = await runs.begin(question, resumable=body.id is not None, owner=grant.key)
+    run = await runs.begin(question, resumable=body.id is not None, owner=grant.owner)
     return _stream(run, runs=runs, request=request, service=service, grant=grant)
 
 
@@ -120,7 +120,7 @@ async def stop(chat_id: ChatId, runs: RunsIn, grant: ChatGrant) -> dict[str, boo
 async def _written_in(chat_id: str, runs: Runs, grant: Grant) -> Run | None:
     """Return the run that is being written in a chat of the caller's."""
     conversation = conversation_of_caller(chat_id, grant)
-    run = await runs.board.latest(conversation, owner=grant.key) if conversation else None
+    run = await runs.board.latest(conversation, owner=grant.owner) if conversation else None
     return None if run is None or run.ended else run
 
 

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from app.http.access import ServiceIn, WriteGrant
 from app.http.examples import Responses, problems
-from app.keys import Grant
+from app.identity.grant import Grant
 from app.problems import Problem, Unprocessable, problem_details
 from app.service import Service
 from ingest.extract import account_in

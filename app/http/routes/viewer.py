@@ -9,7 +9,7 @@ from app.http.access import ServiceIn, grant, may_read
 from app.http.examples import Responses, problems
 from app.http.links import SIGNED_WITH, granted_by, pictures_of
 from app.http.view_page import CONTENT_SECURITY_POLICY, Sheets, render
-from app.keys import Grant
+from app.identity.grant import Grant
 from app.problems import Unprocessable
 from vectorstore.errors import NotFound
 from vectorstore.store import Snapshot

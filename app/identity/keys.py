@@ -11,15 +11,11 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hmac import compare_digest
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any
 
+from app.identity.grant import READING, RIGHTS, Grant, Right
 from vectorstore.errors import BadInput, NotAllowed, NotFound, StoreDamaged
 from vectorstore.types import DEFAULT_TENANT, Scope
-
-Right: TypeAlias = Literal["chat", "search", "documents", "write"]
-READING: Final[tuple[Right, ...]] = ("chat", "search", "documents")
-"""What a key may do unless it says otherwise: it changes nothing."""
-RIGHTS: Final[tuple[Right, ...]] = (*READING, "write")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +35,6 @@ class Key:
     def active(self, now: datetime) -> bool:
         """Say whether the key opens anything at `now`."""
         return self.revoked is None and (self.expires is None or datetime.fromisoformat(self.expires) > now)
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What a caller may do: `key` names whose runs are theirs."""
-
-    key: str
-    scope: Scope
-    rights: frozenset[Right]
-
-
-LOCAL: Final = Grant("local", Scope(), frozenset(RIGHTS))
-"""What this machine itself may do where no key was ever made."""
 
 
 @dataclass(frozen=True, slots=True)

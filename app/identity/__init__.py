@@ -1,0 +1,1 @@
+"""Who calls: keys, people, and what each may do."""
