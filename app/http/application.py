@@ -30,6 +30,7 @@ from app.http.routes import (
     pages,
     responses,
     search,
+    sign_in,
     ui_chat,
     uploads,
     viewer,
@@ -182,6 +183,7 @@ _ROUTERS = (
     embeddings.router,
     documents.router,
     viewer.router,
+    sign_in.router,
     health.router,
     pages.router,
 )

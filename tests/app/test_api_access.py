@@ -17,7 +17,8 @@ from tests.app.edge import ANSWERED, ScriptedTurn, Served, serve, service
 from vectorstore.types import Scope
 
 PUBLIC = {
-    "/", "/index.html", "/page.js", "/page-documents.js", "/page-explain.js", "/page-service.js", "/page-words.js", "/page.css", "/widget.js", "/docs", "/healthz", "/readyz", "/version",
+    "/", "/index.html", "/page.js", "/page-documents.js", "/page-explain.js", "/page-service.js", "/page-words.js", "/page.css", "/widget.js", "/docs", "/healthz", "/readyz", "/version", "/v1/sign-in",
+    "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp",
 }  # fmt: skip
 BODIES: dict[str, Any] = {
     "/v1/chat": {"message": "q"},
