@@ -213,7 +213,9 @@ def serve(of: Service) -> Iterator[Served]:
     app = create_app(of)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=2)
+    config = uvicorn.Config(
+        app, log_level="warning", lifespan="on", proxy_headers=False, timeout_graceful_shutdown=2
+    )
     server = uvicorn.Server(config)
     started = threading.Event()
     original = server.startup
