@@ -168,6 +168,11 @@ async def may_welcome(granted: Annotated[Grant, Depends(grant)]) -> Grant:
     return granted
 
 
+async def may_operate(granted: Annotated[Grant, Depends(grant)]) -> Grant:
+    """Demand the right to operate the service."""
+    return _demand("operate", granted)
+
+
 ChatGrant = Annotated[Grant, Depends(may_chat)]
 ActGrant = Annotated[Grant, Depends(may_act)]
 ExplainGrant = Annotated[Grant, Depends(may_explain)]
@@ -175,6 +180,7 @@ PageGrant = Annotated[Grant, Depends(may_welcome)]
 SearchGrant = Annotated[Grant, Depends(may_search)]
 DocumentsGrant = Annotated[Grant, Depends(may_read)]
 WriteGrant = Annotated[Grant, Depends(may_write)]
+OperatorGrant = Annotated[Grant, Depends(may_operate)]
 
 
 _WAITING = 4

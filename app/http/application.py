@@ -20,6 +20,7 @@ from app.http.errors import response_to
 from app.http.mcp_server import McpRoute
 from app.http.origins import Origins
 from app.http.routes import (
+    access,
     afterwards,
     agui,
     chat,
@@ -182,6 +183,7 @@ _ROUTERS = (
     search.router,
     embeddings.router,
     documents.router,
+    access.router,
     viewer.router,
     sessions.router,
     health.router,
