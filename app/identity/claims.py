@@ -31,15 +31,15 @@ class People:
         *,
         user: object,
         groups: Iterable[object],
-        tenant: object = None,
+        tenant: object = _ABSENT,
         expires: float | None = None,
     ) -> Grant:
-        """Return what somebody may do; `tenant` None: that of the settings. Raises NotAllowed for what is no name."""
+        """Return what somebody may do; `tenant` left out: that of the settings. Raises NotAllowed for what is no name."""
         given = list(groups)
         if len(given) > _MOST:
             raise NotAllowed(f"There are more than {_MOST:,} groups.", "Have the provider send only some.")
         name = _name(user, "user")
-        home = self._settings.oidc_tenant if tenant is None else _name(tenant, "tenant")
+        home = self._settings.oidc_tenant if tenant is _ABSENT else _name(tenant, "tenant")
         scope = Scope(home, frozenset(_name(group, "group") for group in given), user=name)
         rights: tuple[Right, ...] = READING
         # The scope's own names: a group that is called like a person is nobody.
@@ -54,7 +54,7 @@ class People:
         settings = self._settings
         for claim in (settings.oidc_groups_claim, settings.oidc_user_claim, settings.oidc_tenant_claim):
             _refuse_elsewhere(claims, claim)
-        tenant = None
+        tenant: object = settings.oidc_tenant
         if settings.oidc_tenant_claim:
             tenant = _found(claims, settings.oidc_tenant_claim)
             if tenant is _ABSENT:
