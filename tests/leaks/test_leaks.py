@@ -1,6 +1,5 @@
 """Nobody learns of what is hidden from them: not its words, not its number, not that it is there."""
 
-import os
 import random
 import secrets
 from collections import Counter
@@ -98,7 +97,7 @@ def compare(
             pair for pair in zip(here.splitlines(), there.splitlines(), strict=False) if pair[0] != pair[1]
         ]
         one, other = lines[0] if lines else (here, there)
-        at = len(os.path.commonprefix((one, other)))
+        at = next((n for n, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), 0)
         start = max(0, at - 300)
         raise Leaked(f"{caller.name}: {request}\n{one[start : at + 300]}\n{other[start : at + 300]}")
 
