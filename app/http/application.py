@@ -12,13 +12,13 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http import errors
 from app.http.access import AtOnce
 from app.http.errors import response_to
 from app.http.mcp_server import McpRoute
+from app.http.origins import Origins
 from app.http.routes import (
     afterwards,
     agui,
@@ -31,6 +31,7 @@ from app.http.routes import (
     pages,
     responses,
     search,
+    sessions,
     ui_chat,
     uploads,
     viewer,
@@ -184,6 +185,7 @@ _ROUTERS = (
     embeddings.router,
     documents.router,
     viewer.router,
+    sessions.router,
     health.router,
     pages.router,
 )
@@ -240,14 +242,12 @@ def create_app(service: Service) -> FastAPI:
         larger={"/v1/documents": settings.serve.max_upload_bytes},
         seconds=settings.serve.request_seconds,
     )
-    if origins := settings.client.origins():
-        application.add_middleware(
-            CORSMiddleware,
-            allow_origins=origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["authorization", "content-type", "last-event-id", "x-request-id"],
-            expose_headers=_EXPOSED,
-        )
+    application.add_middleware(
+        Origins,
+        listed=settings.client.origins(),
+        of_pages=service.identity.keys.page_origins,
+        exposed=_EXPOSED,
+    )
     application.add_middleware(FrontDoor)
     return application
 
