@@ -21,6 +21,7 @@ _FILES: Final[dict[str, str]] = {
     "page-documents.js": "text/javascript; charset=utf-8",
     "page-explain.js": "text/javascript; charset=utf-8",
     "page-service.js": "text/javascript; charset=utf-8",
+    "page-sign-in.js": "text/javascript; charset=utf-8",
     "page-words.js": "text/javascript; charset=utf-8",
     "page.css": "text/css; charset=utf-8",
     "widget.js": "text/javascript; charset=utf-8",
