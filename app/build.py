@@ -186,7 +186,7 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         turn=parts.turn.answer,
         search=search,
         store=parts.store,
-        identity=Identity(Keys(data_dir / "keys.json")),
+        identity=Identity(Keys(data_dir / "keys.json"), settings.identity),
         health=health,
         version=__version__,
         model_name="footnote",

@@ -5,6 +5,7 @@ What was read earlier is shown again only while its reader may still read all do
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Final
@@ -82,12 +83,19 @@ def shown(request: Request) -> Shown:
         if len(request.headers.getlist(name)) > 1:
             raise BadInput(f"The header {name} is sent twice.", "Send it once.")
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    names = request.headers.keys()
     return Shown(
         bearer=secret.strip() if scheme.lower() == "bearer" else "",
         address=request.client.host if request.client else "localhost",
         origin=request.headers.get("origin", ""),
         headers=request.headers,
+        repeated=frozenset(name for name, times in Counter(names).items() if times > 1),
     )
+
+
+def own_address(request: Request, service: Service) -> str:
+    """Return the service's public address, or the one that the request came to, without a slash at its end."""
+    return (service.settings.client.base_url or str(request.base_url)).rstrip("/")
 
 
 def _refuse_strangers(request: Request, service: Service) -> None:
@@ -118,6 +126,10 @@ def _demand(right: Right, granted: Grant) -> Grant:
     if granted.cites_only and not granted.person:
         raise NotAllowed(
             "A page's key does nothing but give each visitor a token.", "Get one: POST /v1/visitors."
+        )
+    if right not in granted.rights and granted.person:
+        raise NotAllowed(
+            f"You have no right to {right}.", "Ask the one who runs the service for a group that has it."
         )
     if right not in granted.rights:
         raise NotAllowed(f"This key has no right to {right}.", "Use a key made with that right.")

@@ -32,6 +32,7 @@ from app.http.routes import (
     responses,
     search,
     sessions,
+    sign_in,
     ui_chat,
     uploads,
     viewer,
@@ -186,6 +187,7 @@ _ROUTERS = (
     documents.router,
     viewer.router,
     sessions.router,
+    sign_in.router,
     health.router,
     pages.router,
 )

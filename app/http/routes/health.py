@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
 from app.http.access import RunsIn, ServiceIn, grant
-from vectorstore.errors import NotAllowed
+from vectorstore.errors import NotAllowed, Unavailable
 
 router = APIRouter(tags=["health"])
 
@@ -48,7 +48,7 @@ async def healthz() -> Alive:
 async def _is_known(request: Request, service: ServiceIn) -> bool:
     try:
         return not (await grant(request, service)).cites_only
-    except NotAllowed:
+    except (NotAllowed, Unavailable):
         return False
 
 

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 from app.http.access import ServiceIn
-from vectorstore.errors import NotFound
+from app.service import Service
+from vectorstore.errors import NotFound, Unavailable
 
 router = APIRouter(include_in_schema=False)
 _FILES: Final[dict[str, str]] = {
@@ -29,7 +31,7 @@ _FILES: Final[dict[str, str]] = {
 _SHIPPED: Final = Path(__file__).parents[2] / "widget"
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
+    "connect-src 'self'{provider}; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
     "require-trusted-types-for 'script'"
 )
 
@@ -38,8 +40,21 @@ _POLICY: Final = (
 async def home(service: ServiceIn) -> Response:
     """Send the page that chats."""
     response = _file("index.html", service.settings.client.static_dir)
-    response.headers["Content-Security-Policy"] = _POLICY
+    origin = await _signing_in(service)
+    response.headers["Content-Security-Policy"] = _POLICY.format(provider=origin and f" {origin}")
     return response
+
+
+async def _signing_in(service: Service) -> str:
+    """Return the origin from which the page fetches tokens; empty where people do not sign in, or cannot now."""
+    provider = service.identity.provider
+    if provider is None or not service.settings.identity.oidc_client_id:
+        return ""
+    try:
+        address = urlsplit((await provider.endpoints()).token)
+    except Unavailable:
+        return ""
+    return f"{address.scheme}://{address.netloc}"
 
 
 def _serve(name: str) -> None:
