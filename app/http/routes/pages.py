@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
@@ -28,6 +29,7 @@ _FILES: Final[dict[str, str]] = {
     "page.css": "text/css; charset=utf-8",
     "widget.js": "text/javascript; charset=utf-8",
 }
+_NETLOC: Final = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
 _SHIPPED: Final = Path(__file__).parents[2] / "widget"
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -54,7 +56,8 @@ async def _signing_in(service: Service) -> str:
         address = urlsplit((await provider.endpoints()).token)
     except Unavailable:
         return ""
-    return f"{address.scheme}://{address.netloc}"
+    # anything else would be read as more of the policy
+    return f"{address.scheme}://{address.netloc}" if _NETLOC.fullmatch(address.netloc) else ""
 
 
 def _serve(name: str) -> None:
