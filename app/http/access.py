@@ -127,7 +127,7 @@ def _demand(right: Right, granted: Grant) -> Grant:
         raise NotAllowed(
             "A page's key does nothing but give each visitor a token.", "Get one: POST /v1/visitors."
         )
-    if right not in granted.rights and granted.person:
+    if right not in granted.rights and granted.key in {"oidc", "proxy"}:
         raise NotAllowed(
             f"You have no right to {right}.", "Ask the one who runs the service for a group that has it."
         )
@@ -180,6 +180,11 @@ async def may_welcome(granted: Annotated[Grant, Depends(grant)]) -> Grant:
     return granted
 
 
+async def may_operate(granted: Annotated[Grant, Depends(grant)]) -> Grant:
+    """Demand the right to operate the service."""
+    return _demand("operate", granted)
+
+
 ChatGrant = Annotated[Grant, Depends(may_chat)]
 ActGrant = Annotated[Grant, Depends(may_act)]
 ExplainGrant = Annotated[Grant, Depends(may_explain)]
@@ -187,6 +192,7 @@ PageGrant = Annotated[Grant, Depends(may_welcome)]
 SearchGrant = Annotated[Grant, Depends(may_search)]
 DocumentsGrant = Annotated[Grant, Depends(may_read)]
 WriteGrant = Annotated[Grant, Depends(may_write)]
+OperatorGrant = Annotated[Grant, Depends(may_operate)]
 
 
 _WAITING = 4

@@ -20,6 +20,7 @@ from app.http.errors import response_to
 from app.http.mcp_server import McpRoute
 from app.http.origins import Origins
 from app.http.routes import (
+    access,
     afterwards,
     agui,
     chat,
@@ -185,9 +186,10 @@ _ROUTERS = (
     search.router,
     embeddings.router,
     documents.router,
+    access.router,
     viewer.router,
-    sessions.router,
     sign_in.router,
+    sessions.router,
     health.router,
     pages.router,
 )

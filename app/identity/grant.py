@@ -51,7 +51,7 @@ class Grant:
         return bool(self.origins)
 
 
-LOCAL: Final = Grant("local", Scope(), frozenset(RIGHTS) - {"act"})
+LOCAL: Final = Grant("local", Scope(), frozenset((*READING, "write")))
 """What this machine itself may do where no key was ever made."""
 
 

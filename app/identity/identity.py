@@ -62,8 +62,6 @@ class Identity:
 
         Raises NotAllowed, and Unavailable where the provider cannot be asked.
         """
-        if "authorization" in shown.repeated:
-            raise NotAllowed("There are two Authorization headers.", "Send one.")
         if self.proxy is not None:
             named = self.proxy.grant(
                 shown.headers, repeated=shown.repeated, address=shown.address, bearer=shown.bearer

@@ -22,6 +22,7 @@ NEEDS: dict[str, Right] = {
     "/mcp": "search",
     "/v1/documents": "documents",
     "/v1/sessions": "act",
+    "/v1/access": "operate",
 }
 NO_RIGHT = {("POST", "/v1/visitors")}
 """What no right opens, but a page's key alone."""
