@@ -25,6 +25,7 @@ from app.http.routes import (
     agui,
     chat,
     completions,
+    conversations,
     documents,
     embeddings,
     health,
@@ -177,6 +178,7 @@ __all__ = ["Health", "Service", "create_app"]
 _ROUTERS = (
     chat.router,
     afterwards.router,
+    conversations.router,
     completions.router,
     responses.router,
     ui_chat.router,

@@ -115,7 +115,7 @@ class Forgotten(BaseModel):
 )
 async def feedback(body: FeedbackBody, service: ServiceIn, grant: ChatGrant) -> None:
     """Keep a thumb up or down, with a reason."""
-    records = _records(service.records)
+    records = records_of(service.records)
     await asyncio.to_thread(records.rate, body.run, owner=grant.owner, rating=body.rating, reason=body.reason)
 
 
@@ -132,7 +132,7 @@ async def forget(
     With a key, only under a name that nobody else could guess: others may hold the same key. 503 means that
     something may be left: delete again.
     """
-    records = _records(service.records)
+    records = records_of(service.records)
     if conversation_of_caller(conversation, grant) is None:
         return Forgotten(runs=0)
 
@@ -142,7 +142,8 @@ async def forget(
     return Forgotten(runs=await runs.erase(conversation, owner=grant.owner, recorded=recorded))
 
 
-def _records(found: Records | None) -> Records:
+def records_of(found: Records | None) -> Records:
+    """Return what keeps the answers; raises NotFound where nothing does."""
     if found is None:
         raise NotFound("This service keeps no records.", "Set FOOTNOTE_RECORDS_URL.")
     return found
