@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from vectorstore.errors import StoreDamaged
+from vectorstore.errors import StoreDamaged, Unavailable
 
 _KEY: Final = "key.json"
 _CONTENTS: Final = "contents-"
@@ -33,6 +33,18 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def written() -> Iterator[None]:
+    """Say in our words that the disk does not take what has to be written; raises Unavailable."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            f"The audit log cannot be written ({error.strerror}), and without it nothing is answered.",
+            "Make room and see that its folder can be written, or set FOOTNOTE_AUDIT=off.",
+        ) from error
 
 
 def private(folder: Path) -> None:
@@ -52,12 +64,12 @@ class Pseudonyms:
         """Return a person's pseudonym, made at first sight with the name that `name_of` will give."""
         place = self._place(person)
         try:
-            known = _read(place)
+            return _pseudonym(_read(place))
         except FileNotFoundError:
-            private(place)
-            with locked(self._folder / "lock"):
-                known = _made(place, person, name)
-        return _pseudonym(known)
+            with written():
+                private(place)
+                with locked(self._folder / "lock"):
+                    return _pseudonym(_made(place, person, name))
 
     def known(self, person: str) -> str:
         """Return a person's pseudonym; empty when there is none, or none any more."""
@@ -81,12 +93,12 @@ class Pseudonyms:
         text = json.dumps(contents, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         line = {"hash": _salted(salt, text), "salt": salt, "text": text}
         place = self._place(person)
-        private(place)
-        path = place / f"{_CONTENTS}{time.strftime('%Y-%m-%d', time.gmtime())}.jsonl"
-        descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "ab", buffering=0) as file:
-            file.write(json.dumps(line).encode() + b"\n")
-            os.fdatasync(file.fileno())
+        with written():
+            private(place)
+            path = place / f"{_CONTENTS}{time.strftime('%Y-%m-%d', time.gmtime())}.jsonl"
+            descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+            with os.fdopen(descriptor, "ab", buffering=0) as file:
+                file.write(json.dumps(line).encode() + b"\n")
         return line["hash"]
 
     def contents(self) -> dict[str, dict[str, Any]]:  # Any: JSON
