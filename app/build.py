@@ -8,6 +8,7 @@ from functools import partial
 from app import __version__
 from app.answer.answerer import Answerer, LanguageModel, Plugged, PluggedModel
 from app.answer.messages import answer_prompt
+from app.audit.audit import open_audit
 from app.events import Event
 from app.identity.identity import Identity
 from app.identity.keys import Keys
@@ -194,6 +195,7 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         embedder=parts.embedder,
         on_close=parts.disconnect,
         records=records,
+        audit=open_audit(data_dir, settings.audit),
         written_by=parts.turn.written_by,
         pictures=PagePictures(Originals(data_dir).of, settings.ingest.limits()),
         uploads=Uploads(parts.store, parts.embedder, data_dir=data_dir, settings=settings.ingest)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
+from app.audit.audit import note
 from app.identity.grant import LOCAL, Grant, Right
 from app.identity.identity import GROUPS_HEADER, USER_HEADER, Shown, acting
 from app.problems import TooMany, Unauthenticated
@@ -54,7 +55,12 @@ RunsIn = Annotated[Runs, Depends(runs)]
 
 
 async def grant(request: Request, service: ServiceIn) -> Grant:
-    """Return what the caller may do; raises Unauthenticated, NotAllowed or BadInput."""
+    """Return what the caller may do.
+
+    Raises Unauthenticated, NotAllowed, BadInput, and Unavailable where it cannot be written down.
+    """
+    if service.audit is not None:
+        service.audit.check()
     visible = shown(request)
     try:
         granted = await service.identity.grant(visible)
@@ -65,7 +71,9 @@ async def grant(request: Request, service: ServiceIn) -> Grant:
         granted = LOCAL
     if granted.origins and (visible.origin or _referring(request)) not in granted.origins:
         raise NotAllowed("This key is for other pages.", "Ask from a page of an origin that it was made for.")
-    return acting(granted, request.headers)
+    granted = acting(granted, request.headers)
+    note(grant=granted)
+    return granted
 
 
 def _referring(request: Request) -> str:
