@@ -28,7 +28,8 @@ COMMANDS: Final[dict[str, Entry]] = {
         "app.commands.docs:app", "List, show, remove and erase documents, and what is to be known of them."
     ),
     "index": Entry("app.commands.index:app", "Inspect, verify, roll back, compact, back up the index."),
-    "forget": Entry("app.commands.index:forget", "Erase old conversations."),
+    "people": Entry("app.commands.people:app", "Export, erase and hold what is kept of a person."),
+    "forget": Entry("app.commands.people:forget", "Erase old conversations."),
     "keys": Entry("app.commands.keys:app", "Create, list and revoke API keys."),
     "mcp": Entry("app.commands.serve:mcp", "Offer the documents to a desktop assistant over MCP."),
     "eval": Entry("eval.commands:app", "Score answers against a set of questions."),

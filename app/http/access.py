@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 
 from app.identity.grant import LOCAL, Grant, Right
 from app.identity.identity import Shown
+from app.people.people import People
 from app.problems import TooMany, Unauthenticated
 from app.question import Message
 from app.runs.run import Run
@@ -122,10 +123,16 @@ async def may_write(granted: Annotated[Grant, Depends(grant)]) -> Grant:
     return _demand("write", granted)
 
 
+async def may_operate(granted: Annotated[Grant, Depends(grant)]) -> Grant:
+    """Demand the right to operate the service."""
+    return _demand("operate", granted)
+
+
 ChatGrant = Annotated[Grant, Depends(may_chat)]
 SearchGrant = Annotated[Grant, Depends(may_search)]
 DocumentsGrant = Annotated[Grant, Depends(may_read)]
 WriteGrant = Annotated[Grant, Depends(may_write)]
+OperateGrant = Annotated[Grant, Depends(may_operate)]
 
 
 _WAITING = 4
@@ -180,6 +187,13 @@ async def find_run(run_id: str, *, runs: Runs, service: Service, grant: Grant) -
     if not await may_see(documents_of(run), service=service, grant=grant) or run.erased:
         raise NotFound(f"There is no run {run_id!r}.", "Runs are kept for ten minutes.")
     return run
+
+
+def kept_of(service: Service) -> People:
+    """Return what knows of people's records; raises NotFound where none are kept."""
+    if service.people is None:
+        raise NotFound("This service keeps no records.", "Set FOOTNOTE_RECORDS_URL.")
+    return service.people
 
 
 def documents_of(run: Run) -> frozenset[DocumentId]:

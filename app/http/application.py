@@ -28,6 +28,7 @@ from app.http.routes import (
     embeddings,
     health,
     pages,
+    people,
     responses,
     search,
     ui_chat,
@@ -35,7 +36,6 @@ from app.http.routes import (
     viewer,
 )
 from app.problems import Problem
-from app.runs.records import swept
 from app.runs.redis_board import RedisBoard
 from app.runs.runs import MemoryBoard, Runs, report
 from app.service import Health, Service
@@ -182,6 +182,7 @@ _ROUTERS = (
     embeddings.router,
     documents.router,
     viewer.router,
+    people.router,
     health.router,
     pages.router,
 )
@@ -197,13 +198,12 @@ def create_app(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with (
-            mcp.running() if mcp else nullcontext(),
-            swept(service.records, days=settings.records.records_days),
-        ):
+        async with mcp.running() if mcp else nullcontext():
             await runs.board.open()
+            days = settings.records.records_days
             try:
-                yield
+                async with service.people.kept(runs, days=days) if service.people else nullcontext():
+                    yield
             finally:
                 if service.pictures is not None:
                     service.pictures.close()

@@ -10,7 +10,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from app.http.application import create_app
-from app.identity.grant import Right
+from app.identity.grant import READING, Right
 from app.identity.keys import Keys
 from app.settings import ClientSettings, Settings
 from tests.app.edge import ANSWERED, ScriptedTurn, Served, serve, service
@@ -28,7 +28,12 @@ BODIES: dict[str, Any] = {
     "/v1/search": {"query": "q"},
     "/v1/embeddings": {"input": "q"},
 }
-RIGHT: dict[str, Right] = {"/v1/search": "search", "/v1/embeddings": "search", "/v1/documents": "documents"}
+RIGHT: dict[str, Right] = {
+    "/v1/search": "search",
+    "/v1/embeddings": "search",
+    "/v1/documents": "documents",
+    "/v1/people": "operate",
+}
 
 
 def table() -> list[tuple[str, str]]:
@@ -63,7 +68,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, 
 
 
 def call(served: Served, method: str, path: str, *, secret: str | None = None) -> httpx.Response:
-    for name in ("run_id", "response_id", "document_id", "chat_id", "model"):
+    for name in ("run_id", "response_id", "document_id", "chat_id", "model", "user:path"):
         path = path.replace(f"{{{name}}}", "doc_handbook" if name == "document_id" else "none")
     headers = {} if secret is None else {"Authorization": f"Bearer {secret}".strip()}
     return httpx.request(method, served.url + path, json=BODIES.get(path), headers=headers)
@@ -80,7 +85,7 @@ def test_no_route_opens_without_a_valid_key(guarded: tuple[Served, Keys], method
     past = datetime.now(UTC) - timedelta(seconds=1)
     revoked = keys.create("revoked")
     keys.revoke(revoked.key.id)
-    good = keys.create("good").secret
+    good = keys.create("good", rights=(*READING, "operate")).secret
     bad = [
         None,
         "",
