@@ -148,11 +148,12 @@ class RedisBoard:
                 await self._client.zremrangebyscore(key("erased"), 0, time.time() - self._kept)
                 await self._client.zadd(key("erased"), {erasure: time.time()})
                 await self._client.expire(key("erased"), self._kept)
+                names = await self._standing(conversation, owner)  # by its runs, which go now
                 try:
                     await self._carry_out(erasure)
                     await self._carried_out_by_all(erasure)
                 finally:
-                    if names := await self._standing(conversation, owner):
+                    if names := [*names, *await self._standing(conversation, owner)]:
                         await self._client.delete(*names)
         except Unavailable as error:
             raise Unavailable(

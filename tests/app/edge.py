@@ -188,7 +188,7 @@ def service(
         turn=turn or ScriptedTurn(),
         search=more.pop("search", search),
         store=store,  # type: ignore[arg-type]  # the routes under test read, and read only this much
-        identity=Identity(Keys(keys or Path("/nonexistent/keys.json"))),
+        identity=more.pop("identity", None) or Identity(Keys(keys or Path("/nonexistent/keys.json"))),
         health=lambda: Health(ready=True, generation=1, documents=4, chunks=4),
         version="0.0-test",
         model_name="footnote",
