@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "docs": Entry(
         "app.commands.docs:app", "List, show, remove and erase documents, and what is to be known of them."
     ),
+    "access": Entry("app.commands.access:app", "Say who may read a document, and whether somebody may."),
     "index": Entry("app.commands.index:app", "Inspect, verify, roll back, compact, back up the index."),
     "people": Entry("app.commands.people:app", "Export, erase and hold what is kept of a person."),
     "forget": Entry("app.commands.people:forget", "Erase old conversations."),

@@ -132,7 +132,7 @@ ChatGrant = Annotated[Grant, Depends(may_chat)]
 SearchGrant = Annotated[Grant, Depends(may_search)]
 DocumentsGrant = Annotated[Grant, Depends(may_read)]
 WriteGrant = Annotated[Grant, Depends(may_write)]
-OperateGrant = Annotated[Grant, Depends(may_operate)]
+OperatorGrant = Annotated[Grant, Depends(may_operate)]
 
 
 _WAITING = 4

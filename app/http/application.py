@@ -20,6 +20,7 @@ from app.http.access import AtOnce
 from app.http.errors import response_to
 from app.http.mcp_server import McpRoute
 from app.http.routes import (
+    access,
     afterwards,
     agui,
     chat,
@@ -181,6 +182,7 @@ _ROUTERS = (
     search.router,
     embeddings.router,
     documents.router,
+    access.router,
     viewer.router,
     people.router,
     health.router,

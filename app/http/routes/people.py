@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias
 from fastapi import APIRouter, Path
 from pydantic import BaseModel
 
-from app.http.access import OperateGrant, RunsIn, ServiceIn, kept_of
+from app.http.access import OperatorGrant, RunsIn, ServiceIn, kept_of
 from app.http.examples import problems
 from app.identity.grant import person_id
 from app.people.ledger import Certificate
@@ -35,7 +35,7 @@ class Exported(BaseModel):
     responses=problems(401, 403, 404, 422, 503),
     response_model=Exported,
 )
-async def export(user: User, service: ServiceIn, grant: OperateGrant) -> dict[str, object]:
+async def export(user: User, service: ServiceIn, grant: OperatorGrant) -> dict[str, object]:
     """Return questions, answers, explanations and feedback of a person of the key's tenant."""
     return await asyncio.to_thread(kept_of(service).export, person_id(grant.scope.tenant, user))
 
@@ -45,7 +45,7 @@ async def export(user: User, service: ServiceIn, grant: OperateGrant) -> dict[st
     summary="Erase a person",
     responses=problems(401, 403, 404, 409, 422, 503),
 )
-async def erase(user: User, service: ServiceIn, runs: RunsIn, grant: OperateGrant) -> Certificate:
+async def erase(user: User, service: ServiceIn, runs: RunsIn, grant: OperatorGrant) -> Certificate:
     """Erase all that is kept of a person of the key's tenant, and certify it; what is being written is stopped.
 
     503 means that something may be left: the service tries again by itself. 409: there is a legal hold.
