@@ -100,6 +100,11 @@ class AuditSettings(FootnoteSettings):
     audit_days: int = Field(
         default=184, ge=1, le=36_500, description="Days that the audit log is kept (six months)."
     )
+    audit_head_file: str = Field(
+        default="",
+        description="File on another volume that each signed head of the log is written to as well; with it "
+        "`footnote audit verify --head FILE` finds an end that was cut off.",
+    )
     audit_head_minutes: int = Field(
         default=60, ge=1, le=1_440, description="Minutes between two signed heads of the log."
     )

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.audit.audit import Audit
 from app.identity.identity import Identity
 from app.people.people import People
 from app.question import Question
@@ -62,5 +63,7 @@ class Service:
     """The answerer behind it, for `/version`."""
     pictures: PagePictures | None = None
     """Pages of PDFs as they look, for the viewer."""
+    audit: Audit | None = None
+    """Where it is written down who asked, read and changed what; None: nowhere."""
     uploads: Uploads | None = None
     """Takes documents in and out; None: the service only reads."""

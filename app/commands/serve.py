@@ -84,7 +84,10 @@ def run(parts: "Parts", settings: "Settings", listener: socket.socket) -> None:
     from app.http.server import serve_with_granian
     from app.http.uvicorn_server import serve_with_uvicorn
 
-    application = create_app(build_service(parts, settings))
+    service = build_service(parts, settings)
+    if service.audit is not None:
+        service.audit.start(service.version, settings)
+    application = create_app(service)
     host, port = listener.getsockname()[:2]
     typer.echo(f"Footnote listens on http://{host}:{port}", err=True)
     serve_with = serve_with_granian if settings.serve.server == "granian" else serve_with_uvicorn

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
+from app.audit.audit import note
 from app.identity.grant import LOCAL, Grant, Right
 from app.identity.identity import Shown
 from app.people.people import People
@@ -51,14 +52,17 @@ RunsIn = Annotated[Runs, Depends(runs)]
 
 
 async def grant(request: Request, service: ServiceIn) -> Grant:
-    """Return what the caller may do; raises Unauthenticated or NotAllowed."""
+    """Return what the caller may do; raises Unauthenticated or NotAllowed, and Unavailable where it cannot be written down."""
+    if service.audit is not None:
+        service.audit.check()
     try:
         granted = await service.identity.grant(shown(request))
     except NotAllowed as error:
         raise Unauthenticated(error.what, error.hint) from error
     if granted is None:
         _refuse_strangers(request, service)
-        return LOCAL
+        granted = LOCAL
+    note(grant=granted)
     return granted
 
 

@@ -10,14 +10,18 @@ from importlib.util import find_spec
 from typing import Final
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.audit.audit import Audit, kept, noting
+from app.events import Terminal
 from app.http import errors
 from app.http.access import AtOnce
 from app.http.errors import response_to
+from app.http.mcp_server import PATH as MCP
 from app.http.mcp_server import McpRoute
 from app.http.routes import (
     access,
@@ -36,10 +40,12 @@ from app.http.routes import (
     uploads,
     viewer,
 )
-from app.problems import Problem
+from app.problems import Problem, problem_of
 from app.runs.redis_board import RedisBoard
+from app.runs.run import Run
 from app.runs.runs import MemoryBoard, Runs, report
 from app.service import Health, Service
+from vectorstore.errors import FootnoteError
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[(?P<six>[0-9A-Fa-f:.]{2,45})\])(?::(?P<port>[0-9]{0,5}))?")
@@ -153,6 +159,69 @@ class Bodies:
         await self._app(scope, bounded, watched)
 
 
+class WrittenDown:
+    """Has every request that a route answers written down before the answer's first byte, and only then sends it.
+
+    A new route is among them by itself; pages and files, which the API's description leaves out, show nobody's
+    documents, nor do the paths in `_UNTOLD`. Whose answer cannot be written down is told so instead.
+    """
+
+    def __init__(self, app: ASGIApp, *, audit: Audit) -> None:
+        self._app = app
+        self._audit = audit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        has_begun = is_withheld = False
+
+        async def told(message: Message) -> None:
+            nonlocal has_begun, is_withheld
+            if message["type"] == "http.response.start":
+                has_begun = True
+                try:
+                    await self._write(scope, message["status"], dict(message.get("headers", ())), noted)
+                except FootnoteError as error:
+                    is_withheld = True
+                    await response_to(problem_of(error), scope["path"])(scope, receive, send)
+            if not is_withheld:
+                await send(message)
+
+        with noting() as noted:
+            try:
+                await self._app(scope, receive, told)
+            except Exception:
+                if not has_begun:
+                    await self._write(scope, 500, {}, noted)
+                raise
+
+    async def _write(
+        self, scope: Scope, status: int, headers: Mapping[bytes, bytes], noted: Mapping[str, object]
+    ) -> None:
+        route = template(scope)
+        if route is None or (scope["path"] == MCP and status < 400 and "tool" not in noted):
+            return
+        facts = {name: value for name, value in scope["path_params"].items() if _ID.fullmatch(str(value))}
+        if run := headers.get(b"x-run-id"):
+            facts["run"] = run.decode()
+        if "changed" in noted or scope["method"] == "DELETE":
+            await asyncio.to_thread(self._audit.request, route, status, {**facts, **noted}, sync=True)
+        else:
+            self._audit.request(route, status, {**facts, **noted})
+
+
+def template(scope: Scope) -> str | None:
+    """Name the route that answers a request, as `GET /v1/documents/{document_id}`; None for one that tells nothing."""
+    route = scope.get("route")
+    if not isinstance(route, APIRoute):
+        return f"{scope['method']} {MCP}" if "endpoint" in scope and scope["path"] == MCP else None
+    if not route.include_in_schema or route.path in _UNTOLD:
+        return None
+    return f"{scope['method']} {route.path}"
+
+
 def _names_a_host(scope: Scope) -> bool:
     """Say whether the request names one host as the standard has it; an old client may name none."""
     given = [value for name, value in scope["headers"] if name == b"host"]
@@ -188,6 +257,9 @@ _ROUTERS = (
     health.router,
     pages.router,
 )
+_UNTOLD: Final = frozenset({"/healthz", "/readyz", "/version", "/v1/models", "/v1/models/{model}"})
+"""Paths whose answers are the same whoever asks, whatever documents there are."""
+_ID: Final = re.compile(r"(?:doc|run|resp)_[0-9A-Za-z]{1,64}")
 _EXPOSED = ["x-request-id", "x-run-id", "retry-after", "x-vercel-ai-ui-message-stream"]
 
 
@@ -200,11 +272,15 @@ def create_app(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with mcp.running() if mcp else nullcontext():
+        people = service.people
+        async with (
+            mcp.running() if mcp else nullcontext(),
+            kept(service.audit, held=people.holds_anybody if people else lambda: False),
+        ):
             await runs.board.open()
             days = settings.records.records_days
             try:
-                async with service.people.kept(runs, days=days) if service.people else nullcontext():
+                async with people.kept(runs, days=days) if people else nullcontext():
                     yield
             finally:
                 if service.pictures is not None:
@@ -234,6 +310,8 @@ def create_app(service: Service) -> FastAPI:
         application.include_router(uploads.router)
     errors.install(application)
     # the last added is the outermost
+    if service.audit is not None:
+        application.add_middleware(WrittenDown, audit=service.audit)
     application.add_middleware(
         Bodies,
         limit=settings.serve.max_body_bytes,
@@ -255,4 +333,11 @@ def create_app(service: Service) -> FastAPI:
 def _runs(service: Service) -> Runs:
     settings = service.settings.runs
     board = RedisBoard(settings) if settings.runs_url else MemoryBoard(settings)
-    return Runs(service.turn, board, settings, on_end=service.on_end)
+    audit = service.audit
+    if audit is None:
+        return Runs(service.turn, board, settings, on_end=service.on_end)
+
+    def before_end(run: Run, ending: Terminal) -> None:
+        audit.answer(run.id, run.question, run.owner, run.recorded, ending)
+
+    return Runs(service.turn, board, settings, on_end=service.on_end, before_end=before_end)

@@ -39,7 +39,8 @@ class Hold:
 class Wish:
     """What is to be erased: a conversation, or with None all that is kept of its owner.
 
-    It stands from before the first byte goes until none is left; `runs` and `rated` say what there was.
+    It stands from before the first byte goes until none is left; `runs` and `rated` say what there was, `gone`
+    since when it is deleted and only sought for.
     """
 
     owner: str
@@ -48,6 +49,7 @@ class Wish:
     by: str
     runs: tuple[str, ...] = ()
     rated: int = 0
+    gone: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class Book:
             if each.owner != wish.owner or wish.conversation not in {None, each.conversation}
         ]
         if certificate is not None:
-            self.erased[certificate.person] = certificate.finished
+            self.erased[certificate.person] = wish.gone or certificate.finished
             self.certificates = [*self.certificates, certificate][-_MOST_CERTIFICATES:]
 
 

@@ -7,15 +7,17 @@ it to the next to start. A legal hold wins over all: wishes wait for its end, an
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from math import inf
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
+from app.audit.log import entries_of
+from app.audit.pseudonyms import Pseudonyms
 from app.people.ledger import Book, Certificate, Hold, Ledger, Wish, serving
 from app.problems import Conflict
 from app.runs.records import Records
@@ -27,38 +29,38 @@ _LOOK: Final = 1.0
 """Seconds after which a running service sees what a command wrote down."""
 _AGAIN: Final = 60.0
 """Seconds until what could not be erased is tried again."""
+_PLACES: Final = ("answers kept for clients that resume them", "names and contents of the audit log")
 _SHORTEST: Final = 16
 """Characters of an id that nobody else's can be taken for."""
 _log = logging.getLogger(__name__)
 
 
 class People:
-    """What is kept of people, in one data folder. `others` erase an owner elsewhere, by the name of the place."""
+    """What is kept of people: in one data folder, and in the records wherever they are."""
 
-    def __init__(
-        self,
-        records: Records,
-        data_dir: Path,
-        *,
-        others: Mapping[str, Callable[[str], object]] = MappingProxyType({}),
-    ) -> None:
+    def __init__(self, records: Records, data_dir: Path) -> None:
         """Read who is held; raises StoreDamaged where that is not known."""
         self.records = records
         self._folder = data_dir
-        self._others = others
+        self._audit = data_dir / "audit"
+        self._pseudonyms = Pseudonyms(self._audit)
         self._one_at_a_time = asyncio.Lock()
         self.ledger = Ledger(data_dir)
         self.ledger.read()
 
     def export(self, owner: str) -> dict[str, object]:
-        """Return all that is kept of somebody's questions, as plain JSON."""
-        book = self.ledger.read()
-        held = book.holds.get(owner)
+        """Return all that is kept of somebody as plain JSON: what they asked, and what the audit log says of them."""
+        held = self.ledger.read().holds.get(owner)
         return {
             "made": _now().isoformat(),
             "held_since": held.since.isoformat() if held else None,
             "answers": list(self.records.all(owner)),
+            "audit": self._written_down(owner),
         }
+
+    def holds_anybody(self) -> bool:
+        """Say whether there is a legal hold; raises StoreDamaged."""
+        return bool(self.ledger.read().holds)
 
     def hold(self, owner: str, *, name: str, reason: str, by: str) -> None:
         """Keep everything of somebody from now on, whoever asks for its erasure and however old it grows."""
@@ -127,12 +129,16 @@ class People:
         with self.ledger.open() as book:
             if not book.erased:
                 return 0
-            back = {owner: book.erased.get(book.stone(owner)) for owner in self.records.owners()}
-            return sum(
-                self.records.erase(owner, until=when)
-                for owner, when in back.items()
-                if when is not None and owner not in book.holds
-            )
+            made = self._pseudonyms.made()
+            count = 0
+            for owner in self.records.owners() | made.keys():
+                when = book.erased.get(book.stone(owner))
+                if when is None or owner in book.holds:
+                    continue
+                count += self.records.erase(owner, until=when)
+                if made.get(owner, inf) <= when.timestamp():
+                    self._pseudonyms.forget(owner)
+            return count
 
     def sweep(self, days: int) -> int:
         """Erase what was asked more than so many days ago, but for those held; return how many answers went."""
@@ -179,6 +185,24 @@ class People:
         except FootnoteError as error:
             _log.warning("Answers older than %d days are not all erased yet: %s", days, error)
 
+    def _written_down(self, owner: str) -> list[dict[str, object]]:
+        """Return the entries of the audit log about somebody, with contents where they are kept."""
+        known = self._pseudonyms.known(owner)
+        if not known:
+            return []
+        found = [
+            {**each.facts}
+            for each in entries_of(self._audit)
+            if known in {each.facts.get("who"), each.facts.get("as")}
+        ]
+        if any("contents" in each for each in found):
+            kept = self._pseudonyms.contents()
+            found = [
+                each | {"contents": kept.get(each["contents"])} if "contents" in each else each
+                for each in found
+            ]
+        return found
+
     async def _finish(self, wish: Wish, runs: Runs) -> Certificate:
         await runs.erase(None, owner=wish.owner, recorded=partial(asyncio.to_thread, self._erase, wish))
         return await asyncio.to_thread(self._certify, wish)
@@ -216,39 +240,46 @@ class People:
         return noted
 
     def _erase(self, wish: Wish) -> int:
-        with self._unheld(wish):
-            for erase in self._others.values():
-                erase(wish.owner)
-            return self.records.erase(wish.owner)
+        with self._unheld(wish) as book:
+            noted = self._noted(book, wish)
+            gone = replace(noted, gone=_now())
+            self._pseudonyms.forget(wish.owner)
+            count = self.records.erase(wish.owner)
+            book.wishes = [gone if each == noted else each for each in book.wishes]
+            return count
 
     def _certify(self, wish: Wish) -> Certificate:
         """Search every file for what was erased, strike the wish off and certify it; raises Unavailable."""
         files = {path for path in (*self._folder.rglob("*"), *self.records.files()) if path.is_file()}
         files -= {self.ledger.path}
-        ids = [name.rpartition("_")[2] for name in (wish.owner, *wish.runs)]
-        needles = [name.encode() for name in ids if len(name) >= _SHORTEST]
-        if left := sorted(map(str, files_holding(sorted(files), needles))):
+        ids = [name.rpartition("_")[2].encode() for name in (wish.owner, *wish.runs)]
+        owner, *runs = [name if len(name) >= _SHORTEST else b"" for name in ids]
+        needles = [name for name in runs if name]
+        # The audit log names answers by their ids and nobody who asked: the chain stays whole.
+        kept = {path for path in files if self._audit in path.parents}
+        found = files_holding(files - kept, needles) | files_holding(files, [owner] if owner else [])
+        if left := sorted(map(str, found)):
             raise Unavailable(
                 f"It is erased, but bytes of it are still in {', '.join(left)}.",
                 "Delete that file if it is a copy of yours; it is tried again by itself.",
             )
         with self.ledger.open() as book:
             person = book.stone(wish.owner)
-            if not book.has(wish):  # another process was quicker
+            noted = book.has(wish)
+            if noted is None:  # another process was quicker
                 return next(each for each in reversed(book.certificates) if each.person == person)
-            places = (self.records.place, *self._others)
             certificate = Certificate(
                 person,
-                wish.asked,
-                wish.by,
+                noted.asked,
+                noted.by,
                 _now(),
-                len(wish.runs),
-                wish.rated,
-                places,
-                len(files),
-                len(needles),
+                answers=len(noted.runs),
+                opinions=noted.rated,
+                places=(self.records.place, *_PLACES),
+                searched_files=len(files),
+                searched_patterns=len(needles) + bool(owner),
             ).sealed()
-            book.grant(wish, certificate)
+            book.grant(noted, certificate)
         return certificate
 
     def _strike(self, wish: Wish) -> None:

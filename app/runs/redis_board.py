@@ -168,6 +168,8 @@ class RedisBoard:
             found: Any = await self._client.zrange(runs, 0, -1)
             return [runs, *keys_of(found)]
         names: list[str] = []
+        if owner.startswith(("u_", "v_")) and owner[2:].isalnum():  # counters are named by persons
+            names = [name async for name in self._client.scan_iter(key(f"*{owner}*"), count=1_000)]
         async for name in self._client.scan_iter(key("run", "*"), count=1_000):
             known = await self._client.get(name) if not name.endswith(":events") else None
             run = run_from_json(name.removeprefix(key("run", "")), known) if known else None

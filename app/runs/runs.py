@@ -24,6 +24,8 @@ TurnFunction: TypeAlias = Callable[[Question, str], AsyncGenerator[Event, None]]
 """Answers a question under a run id. Closing the generator stops everything upstream of it."""
 OnEnd: TypeAlias = Callable[[Run, Sequence[Event]], Awaitable[None]]
 """Called once for every run after its terminal event; its failure is logged and harms nobody."""
+BeforeEnd: TypeAlias = Callable[[Run, Terminal], None]
+"""Called once for every run before anybody sees its terminal event; when it raises, the run ends as failed."""
 
 _log = logging.getLogger(__name__)
 
@@ -145,12 +147,14 @@ class Runs:
         settings: RunSettings,
         *,
         on_end: OnEnd | None = None,
+        before_end: BeforeEnd = lambda run, ending: None,
     ) -> None:
         self.board = board
         board.process = self
         self._turn = turn
         self._settings = settings
         self._on_end = on_end
+        self._before_end = before_end
         self._slots = asyncio.Semaphore(self._settings.max_concurrent_runs)
         self._tasks: dict[Run, asyncio.Task[None]] = {}
         self._graces: dict[Run, asyncio.TimerHandle] = {}
@@ -226,6 +230,7 @@ class Runs:
         try:
             for run in runs:
                 self.cancel(run)
+                self._end(run, Cancelled("user"))
                 run.erase()
             if tasks:
                 await asyncio.wait(tasks.values(), timeout=10)
@@ -292,9 +297,9 @@ class Runs:
 
     async def _execute(self, run: Run) -> None:
         try:
-            run.append(await self._answered(run))
+            self._end(run, await self._answered(run))
         except asyncio.CancelledError:
-            run.append(Cancelled(run.stop_reason or "shutdown"))
+            self._end(run, Cancelled(run.stop_reason or "shutdown"))
             task = asyncio.current_task()
             if run.stop_reason is None or task is None:
                 raise
@@ -304,6 +309,19 @@ class Runs:
                 await self._on_end(run, run.recorded)
             except Exception as error:  # noqa: BLE001 - the run's edge: a lost record must not harm an answer
                 report(f"Recording run {run.id} failed", error)
+
+    def _end(self, run: Run, ending: Terminal) -> None:
+        """Have the end written down, and then let the readers see it."""
+        if run.ended:
+            return
+        try:
+            self._before_end(run, ending)
+        except Exception as error:  # noqa: BLE001 - the run's edge: it has to end
+            report(f"The end of run {run.id} could not be written down", error)
+            ending = Failed("internal", f"Something went wrong on our side (run {run.id}).")
+            if isinstance(error, FootnoteError):
+                ending = _failed(error)
+        run.append(ending)
 
     async def _answered(self, run: Run) -> Terminal:
         """Consume the turn in a slot and return its terminal event; a broken turn is a failed one."""
@@ -341,7 +359,7 @@ class Runs:
 
     def _settle(self, run: Run) -> None:
         """Close the books on a task, also on one that was cancelled before its first step."""
-        run.append(Cancelled(run.stop_reason or "shutdown"))
+        self._end(run, Cancelled(run.stop_reason or "shutdown"))
         self._tasks.pop(run, None)
         self._drop_grace(run)
 

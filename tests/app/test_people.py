@@ -19,6 +19,9 @@ from typing import Any
 import httpx
 import pytest
 
+from app.access_settings import AuditSettings
+from app.audit.audit import Audit
+from app.audit.verify import verify
 from app.identity.grant import RIGHTS, Grant, person_id
 from app.identity.identity import Shown
 from app.identity.keys import Keys
@@ -106,10 +109,15 @@ class Asker:
         """Return every piece of twelve bytes of what was said, in each way that texts are stored."""
         found = {self.owner.encode(), self.name.encode()}
         for text in (*self.words, *(run.partition("_")[2] for run in self.runs)):
-            for said in (text, text.lower()):
-                for encoded in (said.encode(), said.encode("utf-16-le"), said.encode("utf-16-be")):
-                    found |= {encoded[start : start + 12] for start in range(len(encoded) - 11)}
+            found |= pieces(text)
         return sorted(found)
+
+
+def pieces(text: str) -> set[bytes]:
+    encoded = [
+        said.encode(code) for said in (text, text.lower()) for code in ("utf-8", "utf-16-le", "utf-16-be")
+    ]
+    return {each[start : start + 12] for each in encoded for start in range(len(each) - 11)}
 
 
 def askers(count: int, seed: int = 1) -> list[Asker]:
@@ -121,8 +129,12 @@ def askers(count: int, seed: int = 1) -> list[Asker]:
 
 def holding(folder: Path, *of: Asker) -> list[str]:
     """Search all files; of several people at once, for speed."""
-    needles = [trace for each in of for trace in each.traces()]
-    return sorted(map(str, files_holding([path for path in folder.rglob("*") if path.is_file()], needles)))
+    return holding_any(folder, {trace for each in of for trace in each.traces()})
+
+
+def holding_any(folder: Path, needles: set[bytes]) -> list[str]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return sorted(map(str, files_holding(files, sorted(needles))))
 
 
 @contextmanager
@@ -516,6 +528,55 @@ def test_a_name_with_a_slash_is_a_name(tmp_path: Path) -> None:
             assert erased(at.url, name).json()["answers"] == 1
 
 
+def audit_of(folder: Path) -> Audit:
+    settings = AuditSettings(audit="contents")
+    return Audit(folder / "audit", settings, keys=Keys(folder / "keys.json"))
+
+
+def test_whoever_is_erased_is_nobody_in_the_audit_log_which_stays_whole(tmp_path: Path) -> None:
+    """With contents, which go too; and what a backup of their keys brings back goes again."""
+    ann, bob = askers(2, seed=7)
+    audit = audit_of(tmp_path)
+    with opened(tmp_path) as records:
+
+        async def record(run: Any, events: Any) -> None:
+            await asyncio.to_thread(records.add, run.id, run.question, run.owner, events)
+
+        asked = service(Echo(), records=records, on_end=record, audit=audit, identity=Named(tmp_path))
+        with serve(asked) as at:
+            for each in (ann, bob):
+                each.asks(at.url)
+            assert asked.people is not None
+            told = asked.people.export(ann.owner)["audit"]
+            assert ann.words[1] in json.dumps(told)
+            assert not any(word in json.dumps(told) for word in bob.words)
+            assert set(audit.people.names().values()) >= {ann.name, bob.name}
+            shutil.copytree(tmp_path / "audit" / "people", tmp_path.parent / f"{tmp_path.name}.people")
+            certificate = erased(at.url, ann.name).json()
+            assert "audit log" in json.dumps(certificate["places"])
+            run_ids = {trace for run in ann.runs for trace in pieces(run.partition("_")[2])}
+            found = holding_any(tmp_path, set(ann.traces()) - run_ids)
+            assert found == []
+            assert asked.people.export(ann.owner)["audit"] == []
+            again = Asker(ann.name, random.Random(99))
+            again.asks(at.url)
+        shutil.copytree(
+            tmp_path.parent / f"{tmp_path.name}.people", tmp_path / "audit" / "people", dirs_exist_ok=True
+        )
+        assert ann.name in audit.people.names().values()
+        asked.people.replay()
+        assert ann.name not in audit.people.names().values()
+        assert bob.name in audit.people.names().values()
+    assert verify(tmp_path / "audit").sound
+
+
+def test_while_anybody_is_held_nothing_of_the_audit_log_is_dropped(tmp_path: Path) -> None:
+    with known(tmp_path) as people:
+        assert not people.holds_anybody()
+        people.hold(ANN, name="ann", reason="case", by="test")
+        assert people.holds_anybody()
+
+
 def test_the_commands_export_hold_release_and_erase(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with known(folder) as people:
@@ -552,4 +613,4 @@ def test_a_command_has_the_running_service_erase_what_it_holds_in_memory(tmp_pat
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["answers"] == 1
         assert httpx.get(f"{url}/v1/runs/{run}").status_code == 404
-        assert left_of([said, run], tmp_path / "data") == []
+        assert left_of([said], tmp_path / "data") == []

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.audit.audit import note
 from app.events import Considered, Done, Explained, Passage, SentenceChecked, Sources, Started, Timing, Usage
 from app.http.access import ChatGrant, RunsIn, ServiceIn, kept_of, may_see
 from app.http.asking import conversation_of_caller
@@ -116,6 +117,7 @@ class Forgotten(BaseModel):
 async def feedback(body: FeedbackBody, service: ServiceIn, grant: ChatGrant) -> None:
     """Keep a thumb up or down, with a reason."""
     records = kept_of(service).records
+    note(run=body.run)
     await asyncio.to_thread(records.rate, body.run, owner=grant.owner, rating=body.rating, reason=body.reason)
 
 

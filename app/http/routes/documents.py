@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
+from app.audit.audit import note
 from app.http.access import DocumentsGrant, ServiceIn
 from app.http.examples import problems
 from app.http.links import viewer
@@ -67,6 +68,7 @@ def documents(
         listed = (d for d in snapshot.documents(scope=grant.scope) if after is None or d.uri > after)
         found = list(islice(listed, limit + 1))
     shown = [_shown(document, request, service=service, grant=grant) for document in found[:limit]]
+    note(listed=len(shown))
     return Documents(
         documents=shown,
         next=shown[-1].uri if len(found) > limit else None,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeAlias
 from fastapi import APIRouter, Path
 from pydantic import BaseModel
 
+from app.audit.audit import note
 from app.http.access import OperatorGrant, RunsIn, ServiceIn, kept_of
 from app.http.examples import problems
 from app.identity.grant import person_id
@@ -51,4 +52,6 @@ async def erase(user: User, service: ServiceIn, runs: RunsIn, grant: OperatorGra
     503 means that something may be left: the service tries again by itself. 409: there is a legal hold.
     """
     owner = person_id(grant.scope.tenant, user)
-    return await kept_of(service).erase(owner, by=grant.key, runs=runs)
+    certificate = await kept_of(service).erase(owner, by=grant.key, runs=runs)
+    note(changed={"erased": certificate.person})
+    return certificate

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import JSONResponse, Response
 
+from app.audit.audit import note
 from app.http.access import ServiceIn, WriteGrant
 from app.http.examples import Responses, problems
 from app.identity.grant import Grant
@@ -167,6 +168,9 @@ async def add(request: Request, service: ServiceIn, grant: WriteGrant) -> Respon
             raise Unprocessable("There is no file.", "Send multipart/form-data with the field `file`.")
         readers = _readers(form, grant)
         found = await run_in_threadpool(_uploads(service).add, files, scope=grant.scope, readers=readers)
+    note(
+        changed=[{"id": each.document.id if each.document else None, "status": each.status} for each in found]
+    )
     return _answer(found)
 
 
