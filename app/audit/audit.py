@@ -14,7 +14,7 @@ import os
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, fields
@@ -278,12 +278,17 @@ def named(settings: Settings) -> dict[str, tuple[str, str]]:
 
 
 @asynccontextmanager
-async def kept(audit: Audit | None, *, every: float = 1.0) -> AsyncGenerator[None]:
-    """Keep the log while the block runs: on the disk within a second, signed, no longer than it is to be."""
+async def kept(
+    audit: Audit | None, *, every: float = 1.0, held: Callable[[], bool] = lambda: False
+) -> AsyncGenerator[None]:
+    """Keep the log while the block runs: on the disk within a second, signed, no longer than it is to be.
+
+    While somebody is under a legal hold, as `held` says, nothing of it is dropped.
+    """
     if audit is None:
         yield
         return
-    task = asyncio.create_task(_keep(audit, every))
+    task = asyncio.create_task(_keep(audit, every, held))
     try:
         yield
     finally:
@@ -295,14 +300,14 @@ async def kept(audit: Audit | None, *, every: float = 1.0) -> AsyncGenerator[Non
             _log.error("The end of the service stands in no audit log: %s", error)
 
 
-async def _keep(audit: Audit, every: float) -> None:
+async def _keep(audit: Audit, every: float, held: Callable[[], bool]) -> None:
     due = 0.0
     while True:
         try:
             await asyncio.to_thread(audit.sync)
             if time.monotonic() >= due:
                 due = time.monotonic() + 60
-                await asyncio.to_thread(audit.minute)
+                await asyncio.to_thread(lambda: audit.minute(hold=held()))
         except (FootnoteError, OSError) as error:
             _log.error("The audit log is not in order: %s", error)
         await asyncio.sleep(every)

@@ -16,6 +16,7 @@ from fastapi import Depends, Request
 from app.audit.audit import note
 from app.identity.grant import LOCAL, Grant, Right
 from app.identity.identity import GROUPS_HEADER, USER_HEADER, Shown, acting
+from app.people.people import People
 from app.problems import TooMany, Unauthenticated
 from app.question import Message
 from app.runs.run import Run
@@ -255,6 +256,13 @@ async def find_run(run_id: str, *, runs: Runs, service: Service, grant: Grant) -
     if not await may_see(documents_of(run), service=service, grant=grant) or run.erased:
         raise NotFound(f"There is no run {run_id!r}.", "Runs are kept for ten minutes.")
     return run
+
+
+def kept_of(service: Service) -> People:
+    """Return what knows of people's records; raises NotFound where none are kept."""
+    if service.people is None:
+        raise NotFound("This service keeps no records.", "Set FOOTNOTE_RECORDS_URL.")
+    return service.people
 
 
 def documents_of(run: Run) -> frozenset[DocumentId]:

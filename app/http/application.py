@@ -19,8 +19,7 @@ from app.audit.audit import Audit, kept, noting
 from app.events import Terminal
 from app.http import errors
 from app.http.access import AtOnce
-from app.http.errors import response_to
-from app.http.mcp_server import PATH as MCP
+from app.http.errors import MCP, response_to
 from app.http.mcp_server import McpRoute
 from app.http.origins import Origins
 from app.http.routes import (
@@ -34,6 +33,7 @@ from app.http.routes import (
     embeddings,
     health,
     pages,
+    people,
     responses,
     search,
     sessions,
@@ -43,7 +43,6 @@ from app.http.routes import (
     viewer,
 )
 from app.problems import Problem, problem_of
-from app.runs.records import swept
 from app.runs.redis_board import RedisBoard
 from app.runs.run import Run
 from app.runs.runs import MemoryBoard, Runs, report
@@ -259,6 +258,7 @@ _ROUTERS = (
     viewer.router,
     sign_in.router,
     sessions.router,
+    people.router,
     health.router,
     pages.router,
 )
@@ -277,14 +277,16 @@ def create_app(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        people = service.people
         async with (
             mcp.running() if mcp else nullcontext(),
-            swept(service.records, days=settings.records.records_days),
-            kept(service.audit),
+            kept(service.audit, held=people.holds_anybody if people else lambda: False),
         ):
             await runs.board.open()
+            days = settings.records.records_days
             try:
-                yield
+                async with people.kept(runs, days=days) if people else nullcontext():
+                    yield
             finally:
                 if service.pictures is not None:
                     service.pictures.close()

@@ -57,8 +57,11 @@ class Board(Protocol):
     async def stop(self, run: Run, reason: Reason) -> None:
         """Have a run stopped that another process executes; return when it has ended, after 10 s at most."""
 
-    async def erase(self, conversation: str, *, owner: str) -> None:
-        """Stop and drop a conversation's runs, wherever they are executed; raises Unavailable when one may be left."""
+    async def erase(self, conversation: str | None, *, owner: str) -> None:
+        """Stop and drop a conversation's runs, or with None all of its owner's, wherever they are executed.
+
+        Raises Unavailable when one may be left.
+        """
 
 
 class MemoryBoard:
@@ -99,9 +102,11 @@ class MemoryBoard:
     async def stop(self, run: Run, reason: Reason) -> None:
         """Do nothing: no other process executes a run that stands here."""
 
-    async def erase(self, conversation: str, *, owner: str) -> None:
-        """Stop and drop a conversation's runs; raises Unavailable when one does not stop."""
-        await self.take_out(lambda run: (run.owner, run.question.conversation) == (owner, conversation))
+    async def erase(self, conversation: str | None, *, owner: str) -> None:
+        """Stop and drop a conversation's runs, or all of its owner's; raises Unavailable when one does not stop."""
+        await self.take_out(
+            lambda run: run.owner == owner and conversation in {None, run.question.conversation}
+        )
 
     async def take_out(self, is_meant: Callable[[Run], bool]) -> None:
         """Stop and drop runs; raises Unavailable when one does not stop."""
@@ -153,7 +158,7 @@ class Runs:
         self._slots = asyncio.Semaphore(self._settings.max_concurrent_runs)
         self._tasks: dict[Run, asyncio.Task[None]] = {}
         self._graces: dict[Run, asyncio.TimerHandle] = {}
-        self._erasing: list[tuple[str, str]] = []
+        self._erasing: list[tuple[str, str | None]] = []
         self.erasures = 0
         """How many erasures are over. What was read before one may not be begun with after it."""
         self.draining = False
@@ -179,7 +184,7 @@ class Runs:
         """
         if self.draining:
             raise Busy("The service is shutting down.", "Ask again in a moment.")
-        if (owner, question.conversation) in self._erasing:
+        if any((owner, each) in self._erasing for each in (question.conversation, None)):
             raise Busy("This conversation is being erased.", "Ask again in a moment.")
         if self.active >= self._settings.max_concurrent_runs + self._settings.max_queued_runs:
             raise Busy("Too many questions are being answered.", "Ask again in a few seconds.")
@@ -199,8 +204,10 @@ class Runs:
             raise NotFound(f"There is no run {run!r}.", "Runs are kept for ten minutes.")
         return found
 
-    async def erase(self, conversation: str, *, owner: str, recorded: Callable[[], Awaitable[int]]) -> int:
-        """Erase a conversation: its runs, and then, through `recorded`, what is kept of them; return the latter's count.
+    async def erase(
+        self, conversation: str | None, *, owner: str, recorded: Callable[[], Awaitable[int]]
+    ) -> int:
+        """Erase a conversation, or with None all that its owner asked: its runs, and then, through `recorded`, what is kept of them; return the latter's count.
 
         A run that is still being written is stopped and not recorded, and none is begun meanwhile. Raises
         Unavailable when something may be left, having erased all that could be reached.

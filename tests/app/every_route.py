@@ -71,7 +71,7 @@ def call(
     """Call a route with an ordinary body; `names` stand in its path, else those of nothing that there is."""
     body = BODIES.get(path)
     known = {"document_id": "doc_handbook", "page": "1"} | names
-    path = re.sub(r"{(\w+)}", lambda found: known.get(found[1], "none"), path)
+    path = re.sub(r"{(\w+)(?::path)?}", lambda found: known.get(found[1], "none"), path)
     given = {} if secret is None else {"Authorization": f"Bearer {secret}".strip()}
     given |= {name.replace("_", "-"): value for name, value in headers.items()}
     if path == "/mcp":
