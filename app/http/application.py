@@ -10,13 +10,14 @@ from importlib.util import find_spec
 from typing import Final
 
 from fastapi import FastAPI
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http import errors
-from app.http.access import AtOnce
+from app.http.access import AtOnce, address_of, networks
+from app.http.budgets import Budgets
 from app.http.errors import response_to
 from app.http.mcp_server import McpRoute
 from app.http.routes import (
@@ -34,11 +35,12 @@ from app.http.routes import (
     uploads,
     viewer,
 )
-from app.problems import Problem
+from app.problems import Problem, TooMany, problem_of
 from app.runs.records import swept
 from app.runs.redis_board import RedisBoard
 from app.runs.runs import MemoryBoard, Runs, report
 from app.service import Health, Service
+from app.settings import Settings
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[(?P<six>[0-9A-Fa-f:.]{2,45})\])(?::(?P<port>[0-9]{0,5}))?")
@@ -47,6 +49,8 @@ _SECURITY: Final[tuple[tuple[str, str], ...]] = (
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
 )
+_FREE: Final = frozenset({"/healthz", "/readyz", "/version"})
+"""What is asked on behalf of nobody, however often."""
 _BYTES_PER_SECOND: Final = 500
 """A body that comes more slowly than this on the whole is held back on purpose."""
 
@@ -152,6 +156,35 @@ class Bodies:
         await self._app(scope, bounded, watched)
 
 
+class Toll:
+    """Counts requests by address, and refuses who was just refused, before anything of a request is read."""
+
+    def __init__(self, app: ASGIApp, *, budgets: Budgets, proxies: str) -> None:
+        """`proxies` are the addresses and networks whose word about a caller's address is taken, with commas between."""
+        self._app = app
+        self._budgets = budgets
+        self._proxies = networks(proxies)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or scope["path"] in _FREE:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        address = address_of(scope["client"][0] if scope.get("client") else "", headers, self._proxies)
+        scope.setdefault("state", {})["address"] = address
+        refused = self._budgets.just_refused(address, headers)
+        if refused is None:
+            try:
+                await self._budgets.admit_address(address)
+            except TooMany as error:
+                refused = error
+        if refused is None:
+            await self._app(scope, receive, send)
+        else:
+            await response_to(problem_of(refused), scope["path"])(scope, receive, send)
+
+
 def _names_a_host(scope: Scope) -> bool:
     """Say whether the request names one host as the standard has it; an old client may name none."""
     given = [value for name, value in scope["headers"] if name == b"host"]
@@ -194,6 +227,7 @@ def create_app(service: Service) -> FastAPI:
 
     mcp = McpRoute(service) if settings.client.mcp and find_spec("mcp") else None
     runs = _runs(service)
+    budgets = Budgets(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -209,6 +243,7 @@ def create_app(service: Service) -> FastAPI:
                     service.pictures.close()
             await runs.drain(0)
             await runs.board.close()
+            await budgets.close()
             if service.on_close is not None:
                 await service.on_close()
 
@@ -223,6 +258,7 @@ def create_app(service: Service) -> FastAPI:
     )
     application.state.service = service
     application.state.runs = runs
+    application.state.budgets = budgets
     application.state.at_once = AtOnce(settings.serve.max_caller_searches)
     if mcp:
         application.router.routes.append(mcp.route)
@@ -231,12 +267,21 @@ def create_app(service: Service) -> FastAPI:
     if service.uploads is not None:
         application.include_router(uploads.router)
     errors.install(application)
+    _guard(application, settings)
+    return application
+
+
+def _guard(application: FastAPI, settings: Settings) -> None:
+    """Put before the routes what every request passes."""
     # the last added is the outermost
     application.add_middleware(
         Bodies,
         limit=settings.serve.max_body_bytes,
         larger={"/v1/documents": settings.serve.max_upload_bytes},
         seconds=settings.serve.request_seconds,
+    )
+    application.add_middleware(
+        Toll, budgets=application.state.budgets, proxies=settings.identity.proxy_addresses
     )
     if origins := settings.client.origins():
         application.add_middleware(
@@ -247,7 +292,6 @@ def create_app(service: Service) -> FastAPI:
             expose_headers=_EXPOSED,
         )
     application.add_middleware(FrontDoor)
-    return application
 
 
 def _runs(service: Service) -> Runs:

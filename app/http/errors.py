@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from app.problems import Problem, openai_error, problem_details, problem_of, validation_sentence
+from app.problems import JsonObject, Problem, openai_error, problem_details, problem_of, validation_sentence
 from app.runs.runs import report
 from vectorstore.errors import FootnoteError
 
@@ -23,6 +23,7 @@ _STATUS_CODES: Final[dict[int, str]] = {
     408: "too_slow",
     413: "too_large",
 }
+_RPC_SERVER_ERROR: Final = -32_000
 OPENAI_ROUTES: Final = ("/v1/chat/completions", "/v1/embeddings", "/v1/models", "/v1/responses")
 
 
@@ -37,12 +38,24 @@ def response_to(problem: Problem, path: str) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if path.startswith(OPENAI_ROUTES):
         return JSONResponse(openai_error(problem), problem.status, headers)
+    if path == "/mcp" and problem.status == 429:
+        return JSONResponse(_rpc_error(problem), problem.status, headers)
     if path.startswith("/api/"):
         body = {"error": {"message": problem.sentence, "code": problem.code}}
         return JSONResponse(body, problem.status, headers)
     return JSONResponse(
         problem_details(problem), problem.status, headers, media_type="application/problem+json"
     )
+
+
+def _rpc_error(problem: Problem) -> JsonObject:
+    """Shape a problem as JSON-RPC's error object; the request was not read, so that its id is not known."""
+    data = {"code": problem.code, "status": problem.status, "retryAfter": problem.retry_after}
+    return {
+        "jsonrpc": "2.0",
+        "id": None,
+        "error": {"code": _RPC_SERVER_ERROR, "message": problem.sentence, "data": data},
+    }
 
 
 def install(application: FastAPI) -> None:
