@@ -130,10 +130,16 @@ async def may_write(granted: Annotated[Grant, Depends(grant)]) -> Grant:
     return _demand("write", granted)
 
 
+async def may_operate(granted: Annotated[Grant, Depends(grant)]) -> Grant:
+    """Demand the right to operate the service."""
+    return _demand("operate", granted)
+
+
 ChatGrant = Annotated[Grant, Depends(may_chat)]
 SearchGrant = Annotated[Grant, Depends(may_search)]
 DocumentsGrant = Annotated[Grant, Depends(may_read)]
 WriteGrant = Annotated[Grant, Depends(may_write)]
+OperatorGrant = Annotated[Grant, Depends(may_operate)]
 
 
 _WAITING = 4

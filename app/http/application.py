@@ -21,6 +21,7 @@ from app.http.budgets import Budgets
 from app.http.errors import response_to
 from app.http.mcp_server import McpRoute
 from app.http.routes import (
+    access,
     afterwards,
     agui,
     chat,
@@ -214,6 +215,7 @@ _ROUTERS = (
     search.router,
     embeddings.router,
     documents.router,
+    access.router,
     viewer.router,
     health.router,
     pages.router,

@@ -43,7 +43,7 @@ class Grant:
         return self.person or self.key
 
 
-LOCAL: Final = Grant("local", Scope(), frozenset(RIGHTS) - {"act"})
+LOCAL: Final = Grant("local", Scope(), frozenset((*READING, "write")))
 """What this machine itself may do where no key was ever made."""
 
 
