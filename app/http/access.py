@@ -10,20 +10,21 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Annotated, Final, TypeAlias
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from starlette.datastructures import Headers
 
 from app.http.budgets import WRONG_KEY, Budgets
 from app.identity.grant import LOCAL, Grant, Right
-from app.identity.identity import Shown
+from app.identity.identity import GROUPS_HEADER, USER_HEADER, Shown, acting
 from app.problems import TooMany, Unauthenticated
 from app.question import Message, Question
 from app.runs.run import Dialect, Run
 from app.runs.runs import Runs
 from app.service import Service
 from app.turn.explanation import drawn_from, explanation
-from vectorstore.errors import NotAllowed, NotFound
+from vectorstore.errors import BadInput, NotAllowed, NotFound
 from vectorstore.types import DocumentId
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -36,6 +37,8 @@ _PASSED_ON: Final = (
     "cf-connecting-ip", "true-client-ip",
 )  # fmt: skip
 """What proxies add. One that adds nothing cannot be told from a caller on this machine."""
+_ONCE: Final = ("authorization", "origin", USER_HEADER, GROUPS_HEADER)
+"""Headers that say who asks: of two, one who stands between might have checked the other."""
 
 
 async def service(request: Request) -> Service:
@@ -55,22 +58,38 @@ RunsIn = Annotated[Runs, Depends(runs)]
 
 
 async def grant(request: Request, service: ServiceIn) -> Grant:
-    """Return what the caller may do; raises Unauthenticated, NotAllowed, or TooMany."""
+    """Return what the caller may do; raises Unauthenticated, NotAllowed, BadInput or TooMany."""
     budgets: Budgets = request.app.state.budgets
+    visible = shown(request)
     try:
-        granted = await service.identity.grant(shown(request))
+        granted = await service.identity.grant(visible)
     except NotAllowed as error:
         await budgets.admit_address(getattr(request.state, "address", ""), cost=WRONG_KEY)
         raise Unauthenticated(error.what, error.hint) from error
     if granted is None:
         _refuse_strangers(request, service)
-        return LOCAL
+        granted = LOCAL
+    if granted.origins and (visible.origin or _referring(request)) not in granted.origins:
+        raise NotAllowed("This key is for other pages.", "Ask from a page of an origin that it was made for.")
+    granted = acting(granted, request.headers)
     await budgets.admit(granted, request.headers)
     return granted
 
 
+def _referring(request: Request) -> str:
+    """Return the origin of the page that asks, where the browser sends none: to read from a page's own origin."""
+    try:
+        page = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return ""
+    return f"{page.scheme}://{page.netloc}"
+
+
 def shown(request: Request) -> Shown:
-    """Return what a request shows of who sends it."""
+    """Return what a request shows of who sends it; raises BadInput where it says so twice."""
+    for name in _ONCE:
+        if len(request.headers.getlist(name)) > 1:
+            raise BadInput(f"The header {name} is sent twice.", "Send it once.")
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     return Shown(
         bearer=secret.strip() if scheme.lower() == "bearer" else "",
@@ -105,6 +124,10 @@ def _refuse_strangers(request: Request, service: Service) -> None:
 
 
 def _demand(right: Right, granted: Grant) -> Grant:
+    if granted.cites_only and not granted.person:
+        raise NotAllowed(
+            "A page's key does nothing but give each visitor a token.", "Get one: POST /v1/visitors."
+        )
     if right not in granted.rights:
         raise NotAllowed(f"This key has no right to {right}.", "Use a key made with that right.")
     return granted
@@ -130,12 +153,39 @@ async def may_write(granted: Annotated[Grant, Depends(grant)]) -> Grant:
     return _demand("write", granted)
 
 
+async def may_act(granted: Annotated[Grant, Depends(grant)]) -> Grant:
+    """Demand the right to act for users."""
+    return _demand("act", granted)
+
+
+async def may_explain(granted: Annotated[Grant, Depends(may_chat)]) -> Grant:
+    """Demand the right to ask questions, and to see more of the documents than answers cite."""
+    if granted.cites_only:
+        raise NotAllowed(
+            "A page's visitors see what an answer cites, and no more.", "Use another kind of key."
+        )
+    return granted
+
+
+async def may_welcome(granted: Annotated[Grant, Depends(grant)]) -> Grant:
+    """Demand a page's key, which lets visitors in."""
+    if not granted.cites_only or granted.person:
+        raise NotAllowed(
+            "Only a page's key lets visitors in.",
+            "Make one: footnote keys create NAME --kind page --origin …",
+        )
+    return granted
+
+
 async def may_operate(granted: Annotated[Grant, Depends(grant)]) -> Grant:
     """Demand the right to operate the service."""
     return _demand("operate", granted)
 
 
 ChatGrant = Annotated[Grant, Depends(may_chat)]
+ActGrant = Annotated[Grant, Depends(may_act)]
+ExplainGrant = Annotated[Grant, Depends(may_explain)]
+PageGrant = Annotated[Grant, Depends(may_welcome)]
 SearchGrant = Annotated[Grant, Depends(may_search)]
 DocumentsGrant = Annotated[Grant, Depends(may_read)]
 WriteGrant = Annotated[Grant, Depends(may_write)]

@@ -12,7 +12,6 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http import errors
@@ -20,6 +19,7 @@ from app.http.access import AtOnce, address_of, networks
 from app.http.budgets import Budgets
 from app.http.errors import response_to
 from app.http.mcp_server import McpRoute
+from app.http.origins import Origins
 from app.http.routes import (
     access,
     afterwards,
@@ -32,6 +32,7 @@ from app.http.routes import (
     pages,
     responses,
     search,
+    sessions,
     ui_chat,
     uploads,
     viewer,
@@ -41,7 +42,6 @@ from app.runs.records import swept
 from app.runs.redis_board import RedisBoard
 from app.runs.runs import MemoryBoard, Runs, report
 from app.service import Health, Service
-from app.settings import Settings
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[(?P<six>[0-9A-Fa-f:.]{2,45})\])(?::(?P<port>[0-9]{0,5}))?")
@@ -217,6 +217,7 @@ _ROUTERS = (
     documents.router,
     access.router,
     viewer.router,
+    sessions.router,
     health.router,
     pages.router,
 )
@@ -269,12 +270,13 @@ def create_app(service: Service) -> FastAPI:
     if service.uploads is not None:
         application.include_router(uploads.router)
     errors.install(application)
-    _guard(application, settings)
+    _guard(application, service)
     return application
 
 
-def _guard(application: FastAPI, settings: Settings) -> None:
+def _guard(application: FastAPI, service: Service) -> None:
     """Put before the routes what every request passes."""
+    settings = service.settings
     # the last added is the outermost
     application.add_middleware(
         Bodies,
@@ -285,14 +287,12 @@ def _guard(application: FastAPI, settings: Settings) -> None:
     application.add_middleware(
         Toll, budgets=application.state.budgets, proxies=settings.identity.proxy_addresses
     )
-    if origins := settings.client.origins():
-        application.add_middleware(
-            CORSMiddleware,
-            allow_origins=origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["authorization", "content-type", "last-event-id", "x-request-id"],
-            expose_headers=_EXPOSED,
-        )
+    application.add_middleware(
+        Origins,
+        listed=settings.client.origins(),
+        of_pages=service.identity.keys.page_origins,
+        exposed=_EXPOSED,
+    )
     application.add_middleware(FrontDoor)
 
 

@@ -1,11 +1,17 @@
 """From what a request shows to what its sender may do: keys, people with a provider's token, people behind a proxy."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
-from app.identity.grant import Grant
+from app.identity.grant import Grant, for_user, seen_as
 from app.identity.keys import Keys
-from vectorstore.errors import NotAllowed
+from app.identity.tokens import PREFIX, Tokens
+from vectorstore.errors import BadInput, NotAllowed
+
+USER_HEADER: Final = "x-footnote-user"
+GROUPS_HEADER: Final = "x-footnote-groups"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,7 @@ class Identity:
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
+        self.tokens = Tokens(keys)
 
     @property
     def is_closed(self) -> bool:
@@ -34,10 +41,45 @@ class Identity:
 
     async def grant(self, shown: Shown) -> Grant | None:
         """Return what the sender may do, None where nothing is shown that counts; raises NotAllowed."""
+        if shown.bearer.startswith(PREFIX):
+            return self._used(self.tokens.grant(shown.bearer))
         # Clients must send something as a key; what it is does not matter until there are keys, except that one
         # of ours which is unknown here is a mistake worth saying.
         if shown.bearer.startswith("fn_") or self.is_closed:
             if not shown.bearer:
                 raise NotAllowed("This needs an API key.", "Send `Authorization: Bearer fn_…`.")
-            return self.keys.check(shown.bearer)
+            return self._used(self.keys.check(shown.bearer))
         return None
+
+    def _used(self, granted: Grant) -> Grant:
+        """Have the use of a key written down, without waiting for the disk."""
+        if self.keys.note_use(granted.key):
+            asyncio.get_running_loop().run_in_executor(None, self.keys.write_use, granted.key)
+        return granted
+
+
+def acting(granted: Grant, headers: Mapping[str, str]) -> Grant:
+    """Return what a caller may do for whom the headers name: nobody, a user of a server's key, or somebody an operator asks as.
+
+    Raises NotAllowed for who may not name anybody, BadInput for names that are none.
+    """
+    user, groups = headers.get(USER_HEADER), headers.get(GROUPS_HEADER)
+    if user is None and groups is None:
+        return granted
+    named = [name for each in _text(groups or "").split(",") if (name := each.strip())]
+    if "act" in granted.rights:
+        return for_user(granted, _text(user or ""), named)
+    if "operate" in granted.rights:
+        return seen_as(granted, _text(user or ""), named)
+    raise NotAllowed(
+        "Only a server's key may name the user it asks for.",
+        f"Leave out {USER_HEADER} and {GROUPS_HEADER}, or use a key made with --kind server.",
+    )
+
+
+def _text(value: str) -> str:
+    """Read a header as UTF-8; the framework has read it as Latin-1."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        raise BadInput("A name in a header is not in UTF-8.", "Send it in UTF-8.") from None
