@@ -39,10 +39,10 @@ def serve(
         key: value for key, value in (("host", host), ("port", port), ("server", server)) if value is not None
     }
     settings = Settings(serve=ServeSettings().model_copy(update=given))
-    if settings.runs.runs_url:
+    for url in filter(None, {settings.runs.runs_url, settings.budgets.budgets_url}):
         from app.runs.redis_format import check_board
 
-        check_board(settings.runs.runs_url)
+        check_board(url)
     listener = listen(settings.serve, settings.store, settings.identity)
     # The first question need not wait for the detector.
     Thread(target=language, args=("Ready.",), daemon=True).start()
