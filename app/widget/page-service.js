@@ -30,8 +30,9 @@ class Failed extends Error {
   }
 }
 
-export async function call(path, method = "GET") {
-  const response = await fetch(path, { method, headers: headers() });
+export async function call(path, method = "GET", body = undefined) {
+  const sent = body && { "content-type": "application/json" };
+  const response = await fetch(path, { method, headers: { ...headers(), ...sent }, body: body && JSON.stringify(body) });
   if (response.ok) return response;
   const { detail } = await response.json().catch(() => ({}));
   throw new Failed(response.status, detail ?? say("silent"));

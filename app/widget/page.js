@@ -7,7 +7,7 @@ import { say } from "./page-words.js";
 const chat = at("chat");
 async function begin() {
   if (key.get()) chat.setAttribute("key", key.get());
-  const documents = await showDocuments(told);
+  const documents = await showDocuments();
   if (chat.hidden) {
     lock(false);
     showWhereWide();

@@ -17,7 +17,7 @@ from tests.app.edge import ANSWERED, ScriptedTurn, Served, serve, service
 from vectorstore.types import Scope
 
 PUBLIC = {
-    "/", "/index.html", "/page.js", "/page-documents.js", "/page-explain.js", "/page-service.js", "/page-words.js", "/page.css", "/widget.js", "/docs", "/healthz", "/readyz", "/version",
+    "/", "/documents", "/documents.css", "/documents.html", "/documents.js", "/documents-send.js", "/index.html", "/page.js", "/page-documents.js", "/page-explain.js", "/page-service.js", "/page-words.js", "/page.css", "/widget.js", "/docs", "/healthz", "/readyz", "/version",
 }  # fmt: skip
 BODIES: dict[str, Any] = {
     "/v1/chat": {"message": "q"},

@@ -1,4 +1,4 @@
-"""The page at `/` and the files of the widget, from the static folder; `/docs`, the API on one page without a script."""
+"""The pages at `/` and `/documents` and the widget, from the static folder; `/docs`, the API on one page without a script."""
 
 import base64
 import hashlib
@@ -16,6 +16,10 @@ from vectorstore.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
 _FILES: Final[dict[str, str]] = {
+    "documents.css": "text/css; charset=utf-8",
+    "documents.html": "text/html; charset=utf-8",
+    "documents.js": "text/javascript; charset=utf-8",
+    "documents-send.js": "text/javascript; charset=utf-8",
     "index.html": "text/html; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
     "page-documents.js": "text/javascript; charset=utf-8",
@@ -36,9 +40,13 @@ _POLICY: Final = (
 @router.get("/")
 async def home(service: ServiceIn) -> Response:
     """Send the page that chats."""
-    response = _file("index.html", service.settings.client.static_dir)
-    response.headers["Content-Security-Policy"] = _POLICY
-    return response
+    return _file("index.html", service.settings.client.static_dir)
+
+
+@router.get("/documents")
+async def keeping(service: ServiceIn) -> Response:
+    """Send the page of who keeps the documents. It shows nothing without a key that may see it."""
+    return _file("documents.html", service.settings.client.static_dir)
 
 
 def _serve(name: str) -> None:
@@ -57,7 +65,8 @@ def _file(name: str, static_dir: str) -> Response:
     path = (Path(static_dir) if static_dir else _SHIPPED) / name
     if not path.is_file():
         raise NotFound(f"There is no page {'/' + name!r}.")
-    return FileResponse(path, media_type=_FILES[name], headers={"Cache-Control": "no-cache"})
+    headers = {"Content-Security-Policy": _POLICY} if name.endswith(".html") else {}
+    return FileResponse(path, media_type=_FILES[name], headers={"Cache-Control": "no-cache"} | headers)
 
 
 for _name in _FILES:
