@@ -242,8 +242,8 @@ function notice(sentence) {
 
 function why({ writable, choices }) {
   if (writable) return "";
-  if (choices) return "This service takes no files (FOOTNOTE_UPLOADS is off). Documents are added with `footnote ingest`.";
-  return "This key may read documents, and neither add nor remove any. That needs the right to write: `footnote keys create NAME --kind ingest`.";
+  if (choices) return "This service takes no files (FOOTNOTE_UPLOADS is off). Documents are added with footnote ingest, where the service runs.";
+  return "This key may read documents, and neither add nor remove any. That needs a key with the right to write, made by: footnote keys create NAME --kind ingest";
 }
 
 let boxes;

@@ -17,7 +17,7 @@ from ingest.originals import UPLOAD
 from ingest.report import findings_of
 from ingest.sources.rules import SAID_BY, readers_of
 from vectorstore.errors import NotAllowed
-from vectorstore.types import Document, DocumentId, MetadataValue, Span
+from vectorstore.types import NOBODY, Document, DocumentId, MetadataValue, Span
 
 router = APIRouter(tags=["documents"])
 Id = Annotated[
@@ -181,7 +181,7 @@ def _key(document: Document, by: str) -> str:
 def _choices(allowed: list[Document], grant: Grant) -> list[str]:
     names = grant.scope.names
     if grant.scope.unrestricted:
-        names = names.union(*(each.readers for each in allowed))
+        names = names.union(*(each.readers for each in allowed)) - NOBODY
     return sorted(names)
 
 
