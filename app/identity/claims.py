@@ -3,18 +3,15 @@
 What cannot be read for certain is refused: groups that are not all there, or are no list, are never read as none.
 """
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from app.access_settings import IdentitySettings, listed
-from app.identity.grant import READING, RIGHTS_OF, Grant, Right, person_id
-from vectorstore.errors import NotAllowed
-from vectorstore.printable import printable
+from app.identity.grant import READING, RIGHTS_OF, Grant, Right, name_of, person_id
+from vectorstore.errors import BadInput, NotAllowed
 from vectorstore.types import Scope
 
-_LONGEST: Final = 256
-"""Characters of a name."""
+_ABSENT: Final = object()
 _MOST: Final = 2_000
 """Groups of one person."""
 _AGAIN: Final = "Have the one who runs the service look at FOOTNOTE_OIDC_{}."
@@ -25,8 +22,8 @@ class People:
 
     def __init__(self, settings: IdentitySettings) -> None:
         self._settings = settings
-        self._operators = frozenset(map(_composed, listed(settings.operator_groups)))
-        self._writers = frozenset(map(_composed, listed(settings.writer_groups)))
+        self._operators = frozenset(map(name_of, listed(settings.operator_groups)))
+        self._writers = frozenset(map(name_of, listed(settings.writer_groups)))
 
     def grant(
         self,
@@ -34,15 +31,15 @@ class People:
         *,
         user: object,
         groups: Iterable[object],
-        tenant: object = None,
+        tenant: object = _ABSENT,
         expires: float | None = None,
     ) -> Grant:
-        """Return what somebody may do; `tenant` None: that of the settings. Raises NotAllowed for what is no name."""
+        """Return what somebody may do; `tenant` left out: that of the settings. Raises NotAllowed for what is no name."""
         given = list(groups)
         if len(given) > _MOST:
             raise NotAllowed(f"There are more than {_MOST:,} groups.", "Have the provider send only some.")
         name = _name(user, "user")
-        home = self._settings.oidc_tenant if tenant is None else _name(tenant, "tenant")
+        home = self._settings.oidc_tenant if tenant is _ABSENT else _name(tenant, "tenant")
         scope = Scope(home, frozenset(_name(group, "group") for group in given), user=name)
         rights: tuple[Right, ...] = READING
         # The scope's own names: a group that is called like a person is nobody.
@@ -57,10 +54,10 @@ class People:
         settings = self._settings
         for claim in (settings.oidc_groups_claim, settings.oidc_user_claim, settings.oidc_tenant_claim):
             _refuse_elsewhere(claims, claim)
-        tenant = None
+        tenant: object = settings.oidc_tenant
         if settings.oidc_tenant_claim:
             tenant = _found(claims, settings.oidc_tenant_claim)
-            if tenant is None:
+            if tenant is _ABSENT:
                 raise NotAllowed("The token names no tenant.", _AGAIN.format("TENANT_CLAIM"))
         user = _found(claims, settings.oidc_user_claim)
         if settings.oidc_user_claim == "email" and claims.get("email_verified") is not True:
@@ -69,7 +66,7 @@ class People:
                 "Verify it there, or have FOOTNOTE_OIDC_USER_CLAIM name another claim.",
             )
         groups = _found(claims, settings.oidc_groups_claim)
-        if groups is None:
+        if groups is _ABSENT:
             groups = []
         if not isinstance(groups, list):
             raise NotAllowed("The token's groups are no list.", _AGAIN.format("GROUPS_CLAIM"))
@@ -89,7 +86,7 @@ def _refuse_elsewhere(claims: Mapping[str, Any], claim: str) -> None:
 
 
 def _found(claims: Any, path: str) -> Any:
-    """Return the claim of this very name, or where its dots lead; None where there is none.
+    """Return the claim of this very name, or where its dots lead; _ABSENT where there is none.
 
     Raises NotAllowed where the way leads through what is no object: that is not the same as nothing.
     """
@@ -103,23 +100,15 @@ def _found(claims: Any, path: str) -> Any:
                     "The token's claims have another form than the settings say.", _AGAIN.format("*_CLAIM")
                 )
             return _found(claims[head], path[len(head) + 1 :])
-    return None
+    return _ABSENT
 
 
 def _name(given: object, what: str) -> str:
-    """Return a name as it is compared; raises NotAllowed for what is none."""
-    if not isinstance(given, str) or not given.strip() or given != given.strip():
+    """Return a name as documents write it; raises NotAllowed for what can be none."""
+    try:
+        return name_of(given if isinstance(given, str) else "")
+    except BadInput:
         raise NotAllowed(
-            f"There is no {what} of that name.", f"Have the provider send a name for the {what}."
-        )
-    name = _composed(given)
-    if len(name) > _LONGEST or name != printable(name) or not name.isprintable():
-        raise NotAllowed(
-            f"The name of a {what} is longer than {_LONGEST} characters, or has some that cannot be seen.",
-            "Have it changed at the provider.",
-        )
-    return name
-
-
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
+            f"What the provider or the proxy sends as name of the {what} is none.",
+            "It has to be a text of 1 to 200 visible characters.",
+        ) from None

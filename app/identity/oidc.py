@@ -6,6 +6,7 @@ from the provider alone. No token and no claim stands in a sentence or a log.
 
 import asyncio
 import json
+import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -18,6 +19,7 @@ from jwt.exceptions import PyJWTError
 from app.access_settings import IdentitySettings, listed, safe_address
 from vectorstore.errors import BadInput, NotAllowed, Unavailable
 
+_log = logging.getLogger(__name__)
 Claims: TypeAlias = Mapping[str, Any]  # Any: parsed JSON of a token whose signature holds
 
 LONGEST: Final = 32_768
@@ -88,7 +90,10 @@ class Provider:
         self._settings = settings
         self._fetch = fetch or fetched
         self._algorithms = listed(settings.oidc_algorithms)
+        self._clock = clock
         self._endpoints: Endpoints | None = None
+        self._asking = asyncio.Lock()
+        self._failed: tuple[float, Unavailable] | None = None
         self._keys = _Keys(self._published, self._algorithms, clock)
 
     async def claims(self, token: str) -> Claims:
@@ -102,7 +107,9 @@ class Provider:
             )
         key = await self._keys.find(kid, algorithm)
         if key is None:
-            raise NotAllowed("The token is signed with a key that its issuer does not publish.", _SIGN_IN)
+            raise NotAllowed(
+                "The token is signed with a key that this service's provider does not publish.", _SIGN_IN
+            )
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
@@ -126,25 +133,39 @@ class Provider:
         return claims
 
     async def endpoints(self) -> Endpoints:
-        """Return where the provider signs people in; raises Unavailable."""
-        if self._endpoints is None:
-            issuer = self._settings.oidc_issuer
-            found = await self._fetch(issuer.rstrip("/") + "/.well-known/openid-configuration")
-            if found.get("issuer") != issuer:
-                raise Unavailable(
-                    "The identity provider calls itself otherwise than FOOTNOTE_OIDC_ISSUER.",
-                    "Write it exactly as the provider's discovery document does, with or without a slash at its end.",
-                )
-            self._endpoints = Endpoints(
-                authorization=_address(found, "authorization_endpoint"),
-                token=_address(found, "token_endpoint"),
-                end_session=_address(found, "end_session_endpoint", optional=True),
-                keys=_address(found, "jwks_uri"),
+        """Return where the provider signs people in; raises Unavailable. Whoever calls, it is asked now and then."""
+        async with self._asking:
+            if self._endpoints is None:
+                if self._failed is not None and self._clock() - self._failed[0] < _PAUSE:
+                    raise Unavailable(self._failed[1].what, self._failed[1].hint)
+                try:
+                    self._endpoints = await self._discovered()
+                except Unavailable as error:
+                    self._failed = self._clock(), error
+                    raise
+            return self._endpoints
+
+    async def _discovered(self) -> Endpoints:
+        issuer = self._settings.oidc_issuer
+        found = await self._fetch(issuer.rstrip("/") + "/.well-known/openid-configuration")
+        if found.get("issuer") != issuer:
+            raise Unavailable(
+                "The identity provider calls itself otherwise than FOOTNOTE_OIDC_ISSUER.",
+                "Write it exactly as the provider's discovery document does, with or without a slash at its end.",
             )
-        return self._endpoints
+        return Endpoints(
+            authorization=_address(found, "authorization_endpoint"),
+            token=_address(found, "token_endpoint"),
+            end_session=_address(found, "end_session_endpoint", optional=True),
+            keys=_address(found, "jwks_uri"),
+        )
 
     async def _published(self) -> dict[str, Any]:
-        return await self._fetch(self._settings.oidc_jwks_url or (await self.endpoints()).keys)
+        try:
+            return await self._fetch(self._settings.oidc_jwks_url or (await self.endpoints()).keys)
+        except Unavailable:
+            self._endpoints = None  # they may have moved
+            raise
 
 
 class _Keys:
@@ -214,7 +235,7 @@ async def fetched(url: str) -> dict[str, Any]:
 
     trouble = Unavailable(
         "The identity provider cannot be asked, so nobody's token can be checked.",
-        "Try again later; the one who runs the service sees why with `footnote doctor`.",
+        "Try again later; the service's log says why.",
     )
     try:
         async with asyncio.timeout(_PATIENCE):
@@ -228,8 +249,10 @@ async def fetched(url: str) -> dict[str, Any]:
                         raise trouble
         found = json.loads(body) if response.status_code == 200 else None
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RecursionError) as error:
+        _log.warning("The identity provider cannot be asked at %s: %s", url, type(error).__name__)
         raise trouble from error
     if not isinstance(found, dict):
+        _log.warning("The identity provider sends no JSON object at %s: %d", url, response.status_code)
         raise trouble
     return found
 

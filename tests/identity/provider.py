@@ -101,6 +101,12 @@ class Provider:
         given.raise_for_status()
         return self._tokens(given, tokens.code, tokens.verifier)
 
+    def sign_out(self, browser: httpx.Client) -> None:
+        """End the session whose cookies `browser` keeps."""
+        page = browser.get(f"{self.issuer}/session/end").text
+        secret = page.partition('name="xsrf" value="')[2].partition('"')[0]
+        browser.post(f"{self.issuer}/session/end/confirm", data={"xsrf": secret, "logout": "yes"})
+
     def control(self, **changed: Any) -> None:
         """Change the provider: `users`, `seconds` (of access tokens), `roll` of keys ("beside" or "instead")."""
         httpx.post(f"{self.issuer}/control", json=changed).raise_for_status()
