@@ -144,18 +144,49 @@ class BudgetSettings(FootnoteSettings):
     """How much one caller may use. 0: as much as there is."""
 
     requests_per_minute: int = Field(
-        default=0, ge=0, description="Requests a minute of one key, and of one user with it."
-    )
-    address_requests_per_minute: int = Field(
-        default=0, ge=0, description="Requests a minute of one address, whatever key it shows."
+        default=0, ge=0, description="Requests a minute of one key, of all its people together."
     )
     tokens_per_day: int = Field(
-        default=0,
+        default=0, ge=0, description="Tokens a day, in and out, of all answers for one key."
+    )
+    key_runs: int = Field(
+        default=0, ge=0, description="Answers of one key, of all its people together, at the same time."
+    )
+    user_requests_per_minute: int = Field(
+        default=0, ge=0, description="Requests a minute of one person, whatever key or token they come with."
+    )
+    user_tokens_per_day: int = Field(
+        default=0, ge=0, description="Tokens a day, in and out, of all answers for one person."
+    )
+    page_requests_per_minute: int = Field(
+        default=600, ge=0, description="Requests a minute of one page key, of all its visitors together."
+    )
+    page_tokens_per_day: int = Field(
+        default=5_000_000, ge=0, description="Tokens a day, in and out, of all answers for one page key."
+    )
+    page_runs: int = Field(
+        default=32, ge=0, description="Answers of one page key, of all its visitors, at the same time."
+    )
+    visitor_requests_per_minute: int = Field(
+        default=60, ge=0, description="Requests a minute of one visitor of a page."
+    )
+    visitor_tokens_per_day: int = Field(
+        default=200_000,
         ge=0,
-        description="Tokens a day, in and out, that answers for one key and for one user may take.",
+        description="Tokens a day, in and out, of all answers for one visitor of a page.",
+    )
+    visitor_runs: int = Field(
+        default=4, ge=0, description="Answers of one visitor of a page at the same time."
+    )
+    address_requests_per_minute: int = Field(
+        default=3_000,
+        ge=0,
+        description="Requests a minute of one address, whatever key they show; one with a wrong key counts as ten. "
+        "This machine is not counted; behind a proxy set FOOTNOTE_PROXY_ADDRESSES.",
     )
     budgets_url: str = Field(
         default="",
+        pattern=r"^(|(redis|rediss|unix)://.*)$",
         description="Redis through which replicas count together; empty: FOOTNOTE_RUNS_URL, else each counts alone.",
     )
 
@@ -170,6 +201,11 @@ class AuditSettings(FootnoteSettings):
     )
     audit_days: int = Field(
         default=184, ge=1, le=36_500, description="Days that the audit log is kept (six months)."
+    )
+    audit_head_file: str = Field(
+        default="",
+        description="File on another volume that each signed head of the log is written to as well; with it "
+        "`footnote audit verify --head FILE` finds an end that was cut off.",
     )
     audit_head_minutes: int = Field(
         default=60, ge=1, le=1_440, description="Minutes between two signed heads of the log."

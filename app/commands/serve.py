@@ -39,10 +39,10 @@ def serve(
         key: value for key, value in (("host", host), ("port", port), ("server", server)) if value is not None
     }
     settings = Settings(serve=ServeSettings().model_copy(update=given))
-    if settings.runs.runs_url:
+    for url in filter(None, {settings.runs.runs_url, settings.budgets.budgets_url}):
         from app.runs.redis_format import check_board
 
-        check_board(settings.runs.runs_url)
+        check_board(url)
     listener = listen(settings.serve, settings.store, settings.identity)
     # The first question need not wait for the detector.
     Thread(target=language, args=("Ready.",), daemon=True).start()
@@ -88,7 +88,10 @@ def run(parts: "Parts", settings: "Settings", listener: socket.socket) -> None:
     from app.http.server import serve_with_granian
     from app.http.uvicorn_server import serve_with_uvicorn
 
-    application = create_app(build_service(parts, settings))
+    service = build_service(parts, settings)
+    if service.audit is not None:
+        service.audit.start(service.version, settings)
+    application = create_app(service)
     host, port = listener.getsockname()[:2]
     typer.echo(f"Footnote listens on http://{host}:{port}", err=True)
     serve_with = serve_with_granian if settings.serve.server == "granian" else serve_with_uvicorn

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from app.http.access import own_address
-from app.problems import Problem, openai_error, problem_details, problem_of, validation_sentence
+from app.problems import JsonObject, Problem, openai_error, problem_details, problem_of, validation_sentence
 from app.runs.runs import report
 from app.service import Service
 from vectorstore.errors import FootnoteError
@@ -26,6 +26,7 @@ _STATUS_CODES: Final[dict[int, str]] = {
     413: "too_large",
 }
 MCP: Final = "/mcp"
+_RPC_SERVER_ERROR: Final = -32_000
 OPENAI_ROUTES: Final = ("/v1/chat/completions", "/v1/embeddings", "/v1/models", "/v1/responses")
 
 
@@ -44,6 +45,8 @@ def response_to(problem: Problem, path: str, *, challenge: str = "Bearer") -> Re
         headers["WWW-Authenticate"] = challenge
     if path.startswith(OPENAI_ROUTES):
         return JSONResponse(openai_error(problem), problem.status, headers)
+    if path == MCP and problem.status == 429:
+        return JSONResponse(_rpc_error(problem), problem.status, headers)
     if path.startswith("/api/"):
         body = {"error": {"message": problem.sentence, "code": problem.code}}
         return JSONResponse(body, problem.status, headers)
@@ -60,6 +63,16 @@ def challenge(request: Request) -> str:
     resource = MCP if request.url.path == MCP else ""
     where = f'Bearer resource_metadata="{own_address(request, service)}{METADATA}{resource}"'
     return f'{where}, error="invalid_token"' if "authorization" in request.headers else where
+
+
+def _rpc_error(problem: Problem) -> JsonObject:
+    """Shape a problem as JSON-RPC's error object; the request was not read, so that its id is not known."""
+    data = {"code": problem.code, "status": problem.status, "retryAfter": problem.retry_after}
+    return {
+        "jsonrpc": "2.0",
+        "id": None,
+        "error": {"code": _RPC_SERVER_ERROR, "message": problem.sentence, "data": data},
+    }
 
 
 def install(application: FastAPI) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from starlette.types import ASGIApp
 
+from app.audit.audit import note
 from app.identity.grant import Grant
 from app.question import Question
 from app.service import Service
@@ -69,6 +70,12 @@ def mcp_server(service: Service, grant_of: GrantOf) -> "MCPServer[Any]":
         except FootnoteError as error:
             raise ToolError(str(error)) from error
 
+    def tell(tool: str, request: Any, grant: Grant, documents: list[str]) -> None:
+        """Have it written down: over HTTP with the request, else here."""
+        note(tool=tool, documents=documents)
+        if request is None and service.audit is not None:
+            service.audit.request("mcp", 200, {"grant": grant, "tool": tool, "documents": documents})
+
     @server.tool(annotations=reading, structured_output=False)
     async def search(query: str, context: Context[Any]) -> str:
         """Find passages in the organisation's documents. Returns ids, titles and links, not their text."""
@@ -76,6 +83,7 @@ def mcp_server(service: Service, grant_of: GrantOf) -> "MCPServer[Any]":
         with in_words():
             _check(query, service.settings.answer.max_question_chars)
             found = await service.search(Question(query, grant.scope, top_k=service.settings.answer.top_k))
+        tell("search", _request(context), grant, sorted({hit.document.id for hit in found.hits}))
         return json.dumps({"results": [_result(hit, link) for hit in found.hits]}, ensure_ascii=False)
 
     @server.tool(annotations=reading, structured_output=False)
@@ -83,7 +91,9 @@ def mcp_server(service: Service, grant_of: GrantOf) -> "MCPServer[Any]":
         """Return the text behind an id from `search`: a passage with what stands around it, or a document."""
         grant, link = grant_of(_request(context))
         with in_words():
-            return await asyncio.to_thread(_fetch, service, id, grant, link)
+            text = await asyncio.to_thread(_fetch, service, id, grant, link)
+        tell("fetch", _request(context), grant, [id.partition("/")[0]])
+        return text
 
     return server
 

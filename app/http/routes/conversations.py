@@ -10,11 +10,10 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
 from app.events import Passage
-from app.http.access import ChatGrant, ServiceIn
+from app.http.access import ChatGrant, ServiceIn, kept_of
 from app.http.asking import conversation_of_caller
 from app.http.examples import problems
 from app.http.links import viewer
-from app.http.routes.afterwards import records_of
 from app.identity.grant import LOCAL, Grant
 from app.problems import Unprocessable
 from app.runs.records import Conversation, Turn
@@ -88,7 +87,7 @@ async def conversations(
 
     For people, visitors and, without keys, this machine: a key that several may hold has no list.
     """
-    records = records_of(service.records)
+    records = kept_of(service).records
     if not grant.person and grant is not LOCAL:
         raise NotAllowed(
             "Several people may hold this key, so there is no list of its conversations.",
@@ -117,7 +116,7 @@ async def conversation(
     limit: Annotated[int, Query(ge=1, le=200, description="Turns, counted from the last.")] = 50,
 ) -> ConversationWhole:
     """Show the last turns of a conversation of the caller's own, with what each answer cites."""
-    records = records_of(service.records)
+    records = kept_of(service).records
     name = conversation_of_caller(conversation, grant)
     turns = await asyncio.to_thread(records.turns, name, owner=grant.owner, limit=limit) if name else []
     if not turns:
