@@ -88,8 +88,8 @@ class Uploads:
         A file of a name that the same caller, or one of the same groups, has added replaces that document; one file
         may name the document that it `replaces`, and without a file that document is read again. `readers` of None
         leaves the readers as they were; a new document is then everyone's in the tenant. Front matter and rules
-        narrow that, and front matter can name groups of the caller only. Raises Busy when several requests wait
-        already, or another process writes to the index for long; BadInput for what cannot be replaced so.
+        narrow that, and front matter can name the caller and groups of theirs only. Raises Busy when several requests
+        wait already, or another process writes to the index for long; BadInput for what cannot be replaced so.
         """
         if replaces is not None:
             name = _name_of(replaces, uploads)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.audit.audit import note
 from app.events import (
     Citations,
     Done,
@@ -25,7 +26,7 @@ from app.question import Question
 from app.turn.explanation import AnswerabilityShown, CandidateShown, Explanation, explanation
 from vectorstore.errors import BadInput, Unavailable
 from vectorstore.printable import printable, printable_json
-from vectorstore.types import Generation, Scope
+from vectorstore.types import DEFAULT_TENANT, Generation, Scope
 
 if TYPE_CHECKING:
     from app.build import Parts
@@ -84,6 +85,11 @@ def ask(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say what was searched, found, packed and left out, and why.")
     ] = False,
+    as_user: Annotated[str, typer.Option(help="Ask as this user would, with what they may read.")] = "",
+    as_group: Annotated[
+        list[str] | None, typer.Option(help="Ask as a member of this group would; may be repeated.")
+    ] = None,
+    tenant: Annotated[str, typer.Option(help="Whose documents.")] = DEFAULT_TENANT,
 ) -> None:
     """Answer a question from the ingested documents, with numbered sources."""
     from app.build import build
@@ -97,7 +103,7 @@ def ask(
     parts = build(settings)
     asked = Question(
         question.strip(),
-        Scope(unrestricted=True),
+        Scope(tenant, frozenset(as_group or ()), unrestricted=not (as_user or as_group), user=as_user),
         top_k=top_k or settings.answer.top_k,
         at=None if at is None else Generation(at),
     )
@@ -149,6 +155,7 @@ class _Transcript:
                 typer.secho(f"{stage}… {detail}".rstrip(), err=True, dim=True)
             case Sources(passages):
                 self._passages = passages
+                note(run=self.run, read=sorted({each.document.id for each in passages}))
             case Text(delta):
                 self._text += delta
                 if not self._quiet:
@@ -157,10 +164,12 @@ class _Transcript:
                 self._doubtful.append(event)
             case Citations():
                 self._citations = event
+                note(cited=sorted({each.document.id for each in event.citations}))
             case Failed():
                 self.failure = event
             case Done():
                 self._outcome = event.outcome
+                note(decided=event.outcome)
                 if not self._quiet:
                     self._close()
 

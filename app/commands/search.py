@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from app.audit.audit import note
 from app.question import Question
 from app.turn.retrieve import Found
 from vectorstore.errors import BadInput
@@ -24,7 +25,11 @@ def search(
     tenant: Annotated[str, typer.Option(help="Whose documents.")] = DEFAULT_TENANT,
     group: Annotated[
         list[str] | None,
-        typer.Option(help="Search as a member of this group would, not as the operator; may be repeated."),
+        typer.Option(
+            "--group",
+            "--as-group",
+            help="Search as a member of this group would, not as the operator; may be repeated.",
+        ),
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show how each stage ranked every hit, and what was left out.")
@@ -32,12 +37,13 @@ def search(
     expect: Annotated[
         str | None, typer.Option(help="A document you know is there: say which stage lost it.")
     ] = None,
+    as_user: Annotated[str, typer.Option(help="Search as this user would, with what they may read.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the passages found for a question, best first."""
     if not query.strip():
         raise BadInput("The query is empty.", 'Write it in quotes: footnote search "parental leave"')
-    scope = Scope(tenant, frozenset(group or ()), unrestricted=not group)
+    scope = Scope(tenant, frozenset(group or ()), unrestricted=not (group or as_user), user=as_user)
     question = Question(
         query,
         scope,
@@ -47,6 +53,7 @@ def search(
     )
     told = explain or expect is not None
     found = _search(question, trail=told, expect=expect or "")
+    note(generation=found.generation, documents=sorted({hit.document.id for hit in found.hits}))
     if as_json:
         shown = [_as_json(hit) for hit in found.hits]
         typer.echo(printable_json(_explained(found, shown) if told else shown, indent=2))

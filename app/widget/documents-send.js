@@ -41,7 +41,8 @@ export function chooser({ choices, free, chosen = [], name, legend }) {
 }
 
 /** Sends a form. `sent` hears of bytes, `said` what the service says; resolves to what went wrong, or "". */
-export function send(form, sent, said) {
+export async function send(form, sent, said) {
+  const shown = await headers();
   return new Promise((done) => {
     const request = new XMLHttpRequest();
     let read = 0;
@@ -62,7 +63,7 @@ export function send(form, sent, said) {
       else done(refusal(request));
     });
     request.open("POST", "/v1/documents");
-    for (const [name, value] of Object.entries({ ...headers(), accept: "text/event-stream" })) request.setRequestHeader(name, value);
+    for (const [name, value] of Object.entries({ ...shown, accept: "text/event-stream" })) request.setRequestHeader(name, value);
     request.send(form);
   });
 }

@@ -12,6 +12,11 @@ const WORDS = {
     keep: "Add and manage documents",
     explained: "How this answer came about", one: "1 document", many: "{n} documents", quotes: "answers quote them word for word",
     silent: "The service did not answer.",
+    past: "Past conversations", in: "Sign in", out: "Sign out", orKey: "Or enter a key",
+    foreign: "This sign-in was not begun in this tab, or it was used before. Sign in again.",
+    denied: "The provider did not sign you in ({why}). Try again.",
+    over: "You are signed out. Sign in again.",
+    insecure: "Signing in needs a page at https.",
   },
   de: {
     erase: "Gespräch löschen", erasing: "Dieses Gespräch löschen, hier und beim Dienst", fresh: "Neues Gespräch",
@@ -23,6 +28,11 @@ const WORDS = {
     keep: "Dokumente hinzufügen und verwalten",
     explained: "Wie diese Antwort zustande kam", one: "1 Dokument", many: "{n} Dokumente", quotes: "Antworten zitieren sie wörtlich",
     silent: "Der Dienst hat nicht geantwortet.",
+    past: "Frühere Gespräche", in: "Anmelden", out: "Abmelden", orKey: "Oder einen Schlüssel eingeben",
+    foreign: "Diese Anmeldung wurde nicht in diesem Tab begonnen oder schon einmal benutzt. Melden Sie sich noch einmal an.",
+    denied: "Der Anbieter hat Sie nicht angemeldet ({why}). Versuchen Sie es noch einmal.",
+    over: "Sie sind abgemeldet. Melden Sie sich wieder an.",
+    insecure: "Zum Anmelden muss die Seite über https kommen.",
   },
   fr: {
     erase: "Supprimer la conversation", erasing: "Supprimer cette conversation, ici et sur le service", fresh: "Nouvelle conversation",
@@ -34,6 +44,11 @@ const WORDS = {
     keep: "Ajouter et gérer des documents",
     explained: "D’où vient cette réponse", one: "1 document", many: "{n} documents", quotes: "les réponses les citent mot à mot",
     silent: "Le service n’a pas répondu.",
+    past: "Conversations passées", in: "Se connecter", out: "Se déconnecter", orKey: "Ou saisir une clé",
+    foreign: "Cette connexion n’a pas été commencée dans cet onglet, ou a déjà servi. Connectez-vous de nouveau.",
+    denied: "Le fournisseur ne vous a pas connecté ({why}). Réessayez.",
+    over: "Vous êtes déconnecté. Reconnectez-vous.",
+    insecure: "Pour se connecter, la page doit être en https.",
   },
   es: {
     erase: "Borrar conversación", erasing: "Borrar esta conversación, aquí y en el servicio", fresh: "Nueva conversación",
@@ -45,6 +60,11 @@ const WORDS = {
     keep: "Añadir y gestionar documentos",
     explained: "Cómo surgió esta respuesta", one: "1 documento", many: "{n} documentos", quotes: "las respuestas los citan palabra por palabra",
     silent: "El servicio no respondió.",
+    past: "Conversaciones anteriores", in: "Iniciar sesión", out: "Cerrar sesión", orKey: "O introducir una clave",
+    foreign: "Este inicio de sesión no empezó en esta pestaña o ya se usó. Inicie sesión de nuevo.",
+    denied: "El proveedor no inició su sesión ({why}). Inténtelo de nuevo.",
+    over: "Su sesión ha terminado. Iníciela de nuevo.",
+    insecure: "Para iniciar sesión, la página debe estar en https.",
   },
 };
 const known = document.documentElement.dataset.language;

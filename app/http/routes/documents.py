@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
+from app.audit.audit import note
 from app.http.access import DocumentsGrant, ServiceIn
 from app.http.examples import problems
 from app.http.links import viewer
@@ -138,6 +139,7 @@ def documents(
     keyed = sorted(((_key(each, by), each) for each in wanted), key=lambda pair: pair[0], reverse=is_down)
     rest = [(key, each) for key, each in keyed if after is None or (key < after if is_down else key > after)]
     page = rest[:limit]
+    note(listed=len(page))
     return Documents(
         documents=[_shown(each, request, service=service, grant=grant) for _, each in page],
         next=page[-1][0] if len(rest) > limit else None,

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import JSONResponse, Response
 
+from app.audit.audit import note
 from app.http.access import ServiceIn, WriteGrant
 from app.http.examples import Responses, event_stream, problems
 from app.http.routes.documents import AccountShown, account_shown
@@ -192,12 +193,19 @@ async def add(request: Request, service: ServiceIn, grant: WriteGrant) -> Respon
             replaces=replaces,
         )
         if "text/event-stream" in request.headers.get("accept", ""):
-            return await work_stream(partial(_tell, add), settings=service.settings.serve)
-        return _answer(await run_in_threadpool(add))
+            return await work_stream(partial(_tell, add, service, grant), settings=service.settings.serve)
+        found = await run_in_threadpool(add)
+    note(changed=_changes(found))
+    return _answer(found)
 
 
-def _tell(add: Callable[..., list[Uploaded]], say: Say) -> None:
-    """Take files in, and say of each where it is and what became of it."""
+def _changes(found: list[Uploaded]) -> list[dict[str, str | None]]:
+    """Return what is written down of files: ids and what became of them, no names."""
+    return [{"id": each.document.id if each.document else None, "status": each.status} for each in found]
+
+
+def _tell(add: Callable[..., list[Uploaded]], service: Service, grant: Grant, say: Say) -> None:
+    """Take files in, and say of each where it is and what became of it; the end is said once it is written down."""
 
     def heard(number: int, what: Stage | Uploaded) -> None:
         if isinstance(what, Uploaded):
@@ -206,6 +214,10 @@ def _tell(add: Callable[..., list[Uploaded]], say: Say) -> None:
             say({"type": "progress", "file": number, "stage": what})
 
     found = add(heard=heard)
+    if service.audit is not None:
+        service.audit.request(
+            "POST /v1/documents", 200, {"grant": grant, "changed": _changes(found)}, sync=True
+        )
     failed = sum(each.failure is not None for each in found)
     say({"type": "done", "taken": len(found) - failed, "failed": failed})
 
