@@ -14,6 +14,7 @@ import typer
 from app.events import Done, Event
 from app.identity.grant import person_id
 from app.people.ledger import Certificate, Wish, is_served
+from app.people.masking import masked_in
 from app.people.people import People
 from app.question import Question
 from app.runs.records import Records, records_url
@@ -53,11 +54,15 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", dir_okay=False, help="File to write. Default: print it.")
     ] = None,
+    mask: Annotated[
+        bool,
+        typer.Option("--masked", help="Put addresses, numbers and keys out of sight, for other readers."),
+    ] = False,
 ) -> None:
-    """Write all that is kept of a person as JSON: questions, answers, explanations, feedback."""
+    """Write all that is kept of a person as JSON: questions, answers, explanations, feedback, audit entries."""
     with _people() as people:
         found = people.export(_owner(user, tenant, is_owner=is_owner))
-    text = printable_json(found)
+    text = printable_json(masked_in(found) if mask else found)
     if output is None:
         typer.echo(text)
         return

@@ -580,7 +580,9 @@ def test_while_anybody_is_held_nothing_of_the_audit_log_is_dropped(tmp_path: Pat
 def test_the_commands_export_hold_release_and_erase(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with known(folder) as people:
-        say(people, ANN, "annsquestion")
+        say(people, ANN, "annsquestion, from ann@example.org")
+    shown = json.loads(footnote(tmp_path, "people", "export", "ann", "--masked").stdout)
+    assert shown["answers"][0]["question"] == "annsquestion, from [e-mail]"
     written = footnote(tmp_path, "people", "export", "ann", "-o", "ann.json")
     assert written.returncode == 0, written.stderr
     assert (tmp_path / "ann.json").stat().st_mode & 0o777 == 0o600
