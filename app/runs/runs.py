@@ -16,7 +16,7 @@ from app.events import Cancelled, Done, Event, Failed, Terminal, Text
 from app.guard import inert
 from app.problems import TooMany
 from app.question import Question
-from app.runs.run import Dialect, Reason, Run
+from app.runs.run import Dialect, Reason, Run, only_cited
 from app.settings import RunSettings
 from vectorstore.errors import BadInput, Busy, FootnoteError, NotFound, Unavailable
 
@@ -318,7 +318,8 @@ class Runs:
             self._slots.release()
 
     async def _consumed(self, run: Run) -> Terminal:
-        async with aclosing(self._turn(run.question, run.id)) as events:
+        turn = self._turn(run.question, run.id)
+        async with aclosing(only_cited(turn) if run.question.cites_only else turn) as events:
             async for event in events:
                 if isinstance(event, Cancelled) or run.stop_reason is not None:
                     return Cancelled(run.stop_reason or "shutdown")
