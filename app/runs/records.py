@@ -182,10 +182,7 @@ class Records:
         return [Conversation(name, asked, _utc(answered), turns) for name, asked, answered, turns in rows]
 
     def turns(self, conversation: str, *, owner: str, limit: int, outcomes: Sequence[str] = ()) -> list[Turn]:
-        """Return the last turns of a conversation, oldest first, those with any of these outcomes (none: all).
-
-        Whether the documents behind an answer may still be read is the caller's to ask.
-        """
+        """Return the last turns of a conversation, oldest first, those with any of these outcomes (none: all)."""
         ended = (_runs.c.outcome.in_(outcomes),) if outcomes else ()
         query = (
             sql.select(_runs, _explained.c.told)
@@ -280,7 +277,7 @@ class Records:
         """Close the connections."""
         self._engine.dispose()
 
-    def _column(self, query: sql.Select[tuple[str]]) -> list[str]:
+    def _column(self, query: sql.Select[str]) -> list[str]:
         with self._engine.connect() as connection:
             return list(connection.execute(query).scalars())
 
