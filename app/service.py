@@ -4,7 +4,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.audit.audit import Audit
 from app.identity.identity import Identity
+from app.people.people import People
 from app.question import Question
 from app.runs.records import Records
 from app.runs.runs import OnEnd, TurnFunction
@@ -55,9 +57,13 @@ class Service:
     on_close: Callable[[], Awaitable[None]] | None = None
     """Called when the service ends, in its event loop."""
     records: Records | None = None
+    people: People | None = None
+    """What erases records, exports and holds them; None: the service keeps none."""
     written_by: str = ""
     """The answerer behind it, for `/version`."""
     pictures: PagePictures | None = None
     """Pages of PDFs as they look, for the viewer."""
+    audit: Audit | None = None
+    """Where it is written down who asked, read and changed what; None: nowhere."""
     uploads: Uploads | None = None
     """Takes documents in and out; None: the service only reads."""

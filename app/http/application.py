@@ -10,13 +10,17 @@ from importlib.util import find_spec
 from typing import Final
 
 from fastapi import FastAPI
-from starlette.datastructures import MutableHeaders
+from fastapi.routing import APIRoute
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.audit.audit import Audit, kept, noting
+from app.events import Terminal
 from app.http import errors
-from app.http.access import AtOnce
-from app.http.errors import response_to
+from app.http.access import AtOnce, address_of, networks
+from app.http.budgets import Budgets
+from app.http.errors import MCP, response_to
 from app.http.mcp_server import McpRoute
 from app.http.origins import Origins
 from app.http.routes import (
@@ -25,22 +29,26 @@ from app.http.routes import (
     agui,
     chat,
     completions,
+    conversations,
     documents,
     embeddings,
     health,
     pages,
+    people,
     responses,
     search,
     sessions,
+    sign_in,
     ui_chat,
     uploads,
     viewer,
 )
-from app.problems import Problem
-from app.runs.records import swept
+from app.problems import Problem, TooMany, problem_of
 from app.runs.redis_board import RedisBoard
+from app.runs.run import Run
 from app.runs.runs import MemoryBoard, Runs, report
 from app.service import Health, Service
+from vectorstore.errors import FootnoteError
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[(?P<six>[0-9A-Fa-f:.]{2,45})\])(?::(?P<port>[0-9]{0,5}))?")
@@ -49,6 +57,8 @@ _SECURITY: Final[tuple[tuple[str, str], ...]] = (
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
 )
+_FREE: Final = frozenset({"/healthz", "/readyz", "/version"})
+"""What is asked on behalf of nobody, however often."""
 _BYTES_PER_SECOND: Final = 500
 """A body that comes more slowly than this on the whole is held back on purpose."""
 
@@ -154,6 +164,98 @@ class Bodies:
         await self._app(scope, bounded, watched)
 
 
+class WrittenDown:
+    """Has every request that a route answers written down before the answer's first byte, and only then sends it.
+
+    A new route is among them by itself; pages and files, which the API's description leaves out, show nobody's
+    documents, nor do the paths in `_UNTOLD`. Whose answer cannot be written down is told so instead.
+    """
+
+    def __init__(self, app: ASGIApp, *, audit: Audit) -> None:
+        self._app = app
+        self._audit = audit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        has_begun = is_withheld = False
+
+        async def told(message: Message) -> None:
+            nonlocal has_begun, is_withheld
+            if message["type"] == "http.response.start":
+                has_begun = True
+                try:
+                    await self._write(scope, message["status"], dict(message.get("headers", ())), noted)
+                except FootnoteError as error:
+                    is_withheld = True
+                    await response_to(problem_of(error), scope["path"])(scope, receive, send)
+            if not is_withheld:
+                await send(message)
+
+        with noting() as noted:
+            try:
+                await self._app(scope, receive, told)
+            except Exception:
+                if not has_begun:
+                    await self._write(scope, 500, {}, noted)
+                raise
+
+    async def _write(
+        self, scope: Scope, status: int, headers: Mapping[bytes, bytes], noted: Mapping[str, object]
+    ) -> None:
+        route = template(scope)
+        if route is None or (scope["path"] == MCP and status < 400 and "tool" not in noted):
+            return
+        facts = {name: value for name, value in scope["path_params"].items() if _ID.fullmatch(str(value))}
+        if run := headers.get(b"x-run-id"):
+            facts["run"] = run.decode()
+        if "changed" in noted or scope["method"] == "DELETE":
+            await asyncio.to_thread(self._audit.request, route, status, {**facts, **noted}, sync=True)
+        else:
+            self._audit.request(route, status, {**facts, **noted})
+
+
+def template(scope: Scope) -> str | None:
+    """Name the route that answers a request, as `GET /v1/documents/{document_id}`; None for one that tells nothing."""
+    route = scope.get("route")
+    if not isinstance(route, APIRoute):
+        return f"{scope['method']} {MCP}" if "endpoint" in scope and scope["path"] == MCP else None
+    if not route.include_in_schema or route.path in _UNTOLD:
+        return None
+    return f"{scope['method']} {route.path}"
+
+
+class Toll:
+    """Counts requests by address, and refuses who was just refused, before anything of a request is read."""
+
+    def __init__(self, app: ASGIApp, *, budgets: Budgets, proxies: str) -> None:
+        """`proxies` are the addresses and networks whose word about a caller's address is taken, with commas between."""
+        self._app = app
+        self._budgets = budgets
+        self._proxies = networks(proxies)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or scope["path"] in _FREE:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        address = address_of(scope["client"][0] if scope.get("client") else "", headers, self._proxies)
+        scope.setdefault("state", {})["address"] = address
+        refused = self._budgets.just_refused(address, headers)
+        if refused is None:
+            try:
+                await self._budgets.admit_address(address)
+            except TooMany as error:
+                refused = error
+        if refused is None:
+            await self._app(scope, receive, send)
+        else:
+            await response_to(problem_of(refused), scope["path"])(scope, receive, send)
+
+
 def _names_a_host(scope: Scope) -> bool:
     """Say whether the request names one host as the standard has it; an old client may name none."""
     given = [value for name, value in scope["headers"] if name == b"host"]
@@ -176,6 +278,7 @@ __all__ = ["Health", "Service", "create_app"]
 _ROUTERS = (
     chat.router,
     afterwards.router,
+    conversations.router,
     completions.router,
     responses.router,
     ui_chat.router,
@@ -185,10 +288,15 @@ _ROUTERS = (
     documents.router,
     access.router,
     viewer.router,
+    sign_in.router,
     sessions.router,
+    people.router,
     health.router,
     pages.router,
 )
+_UNTOLD: Final = frozenset({"/healthz", "/readyz", "/version", "/v1/models", "/v1/models/{model}"})
+"""Paths whose answers are the same whoever asks, whatever documents there are."""
+_ID: Final = re.compile(r"(?:doc|run|resp)_[0-9A-Za-z]{1,64}")
 _EXPOSED = ["x-request-id", "x-run-id", "retry-after", "x-vercel-ai-ui-message-stream"]
 
 
@@ -198,21 +306,26 @@ def create_app(service: Service) -> FastAPI:
 
     mcp = McpRoute(service) if settings.client.mcp and find_spec("mcp") else None
     runs = _runs(service)
+    budgets = Budgets(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        people = service.people
         async with (
             mcp.running() if mcp else nullcontext(),
-            swept(service.records, days=settings.records.records_days),
+            kept(service.audit, held=people.holds_anybody if people else lambda: False),
         ):
             await runs.board.open()
+            days = settings.records.records_days
             try:
-                yield
+                async with people.kept(runs, days=days) if people else nullcontext():
+                    yield
             finally:
                 if service.pictures is not None:
                     service.pictures.close()
             await runs.drain(0)
             await runs.board.close()
+            await budgets.close()
             if service.on_close is not None:
                 await service.on_close()
 
@@ -227,6 +340,7 @@ def create_app(service: Service) -> FastAPI:
     )
     application.state.service = service
     application.state.runs = runs
+    application.state.budgets = budgets
     application.state.at_once = AtOnce(settings.serve.max_caller_searches)
     if mcp:
         application.router.routes.append(mcp.route)
@@ -235,12 +349,24 @@ def create_app(service: Service) -> FastAPI:
     if service.uploads is not None:
         application.include_router(uploads.router)
     errors.install(application)
+    _guard(application, service)
+    return application
+
+
+def _guard(application: FastAPI, service: Service) -> None:
+    """Put before the routes what every request passes."""
+    settings = service.settings
     # the last added is the outermost
+    if service.audit is not None:
+        application.add_middleware(WrittenDown, audit=service.audit)
     application.add_middleware(
         Bodies,
         limit=settings.serve.max_body_bytes,
         larger={"/v1/documents": settings.serve.max_upload_bytes},
         seconds=settings.serve.request_seconds,
+    )
+    application.add_middleware(
+        Toll, budgets=application.state.budgets, proxies=settings.identity.proxy_addresses
     )
     application.add_middleware(
         Origins,
@@ -249,10 +375,16 @@ def create_app(service: Service) -> FastAPI:
         exposed=_EXPOSED,
     )
     application.add_middleware(FrontDoor)
-    return application
 
 
 def _runs(service: Service) -> Runs:
     settings = service.settings.runs
     board = RedisBoard(settings) if settings.runs_url else MemoryBoard(settings)
-    return Runs(service.turn, board, settings, on_end=service.on_end)
+    audit = service.audit
+    if audit is None:
+        return Runs(service.turn, board, settings, on_end=service.on_end)
+
+    def before_end(run: Run, ending: Terminal) -> None:
+        audit.answer(run.id, run.question, run.owner, run.recorded, ending)
+
+    return Runs(service.turn, board, settings, on_end=service.on_end, before_end=before_end)

@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 
+from app.http.access import own_address
 from app.identity.grant import Grant, Right
 from app.service import Service
 from app.wire.sources import Viewer
@@ -37,8 +38,7 @@ def viewer(request: Request, service: Service, grant: Grant, *, now: float) -> V
 
     `now` is when the run was made, so that a replay of the run carries the same links.
     """
-    base = service.settings.client.base_url or str(request.base_url)
-    return Viewer(base.rstrip("/"), _signer(service, grant, now))
+    return Viewer(own_address(request, service), _signer(service, grant, now))
 
 
 def granted_by(

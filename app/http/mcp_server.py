@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from starlette.types import ASGIApp
 
+from app.audit.audit import note
 from app.identity.grant import Grant
 from app.question import Question
 from app.service import Service
@@ -31,7 +32,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from app.http.access import AtOnce, caller_of, grant, may_search
-from app.http.errors import response_to
+from app.http.errors import MCP, challenge, response_to
 from app.http.links import viewer
 from app.problems import problem_of
 
@@ -69,6 +70,12 @@ def mcp_server(service: Service, grant_of: GrantOf) -> "MCPServer[Any]":
         except FootnoteError as error:
             raise ToolError(str(error)) from error
 
+    def tell(tool: str, request: Any, grant: Grant, documents: list[str]) -> None:
+        """Have it written down: over HTTP with the request, else here."""
+        note(tool=tool, documents=documents)
+        if request is None and service.audit is not None:
+            service.audit.request("mcp", 200, {"grant": grant, "tool": tool, "documents": documents})
+
     @server.tool(annotations=reading, structured_output=False)
     async def search(query: str, context: Context[Any]) -> str:
         """Find passages in the organisation's documents. Returns ids, titles and links, not their text."""
@@ -76,6 +83,7 @@ def mcp_server(service: Service, grant_of: GrantOf) -> "MCPServer[Any]":
         with in_words():
             _check(query, service.settings.answer.max_question_chars)
             found = await service.search(Question(query, grant.scope, top_k=service.settings.answer.top_k))
+        tell("search", _request(context), grant, sorted({hit.document.id for hit in found.hits}))
         return json.dumps({"results": [_result(hit, link) for hit in found.hits]}, ensure_ascii=False)
 
     @server.tool(annotations=reading, structured_output=False)
@@ -83,7 +91,9 @@ def mcp_server(service: Service, grant_of: GrantOf) -> "MCPServer[Any]":
         """Return the text behind an id from `search`: a passage with what stands around it, or a document."""
         grant, link = grant_of(_request(context))
         with in_words():
-            return await asyncio.to_thread(_fetch, service, id, grant, link)
+            text = await asyncio.to_thread(_fetch, service, id, grant, link)
+        tell("fetch", _request(context), grant, [id.partition("/")[0]])
+        return text
 
     return server
 
@@ -151,18 +161,15 @@ def _shown(identity: str, document: Document, text: str, *, span: Span, link: Vi
     return json.dumps(shown, ensure_ascii=False)
 
 
-PATH = "/mcp"
-
-
 class McpRoute:
     """The route, and the lifetime that its sessions need."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._server = mcp_server(service, self._granted)
-        self._inner = http_application(self._server, PATH)
+        self._inner = http_application(self._server, MCP)
         # There are no sessions to listen to or to end.
-        self.route = Route(PATH, endpoint=self, methods=["POST"])
+        self.route = Route(MCP, endpoint=self, methods=["POST"])
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -187,7 +194,7 @@ class McpRoute:
             async with at_once.place(caller_of(request, granted)):
                 await self._inner(scope, again, send)
         except FootnoteError as error:
-            await response_to(problem_of(error), PATH)(scope, receive, send)
+            await response_to(problem_of(error), MCP, challenge=challenge(request))(scope, receive, send)
         except ClientDisconnect:
             return
 

@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
 from app.events import Cancelled, Done, Event, Failed, Passage, Sources, Terminal, Text
+from app.guard import inert
 from app.question import Question
+from vectorstore.errors import BadInput, Busy, FootnoteError, NotFound, Unavailable
 from vectorstore.language.marks import cited
 
 Reason: TypeAlias = Literal["user", "disconnect", "shutdown"]
@@ -44,6 +46,7 @@ class Run:
         self.readers = 0
         self.read_elsewhere_until = 0.0
         self.on_append: Callable[[Run], None] | None = None
+        self.settle: Settle | None = None
         self.erased = False
         self.answer_size = 0
         self.size = len(self.question.text) + sum(len(message.text) for message in self.question.history)
@@ -140,6 +143,10 @@ class Run:
             self._waiting.discard(future)
 
 
+Settle: TypeAlias = Callable[[Run], Awaitable[None]]
+"""Settles what a run has used up."""
+
+
 async def only_cited(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
     """Pass on of the passages only those that the answer cites, each before the word that cites it.
 
@@ -164,3 +171,15 @@ async def only_cited(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Even
                 case _:
                     pass
             yield event
+
+
+def failed_by(error: FootnoteError) -> Failed:
+    """Say in the reader's terms what an error of the family means: his to mend, or worth another try."""
+    said = inert(str(error))
+    if isinstance(error, NotFound):
+        return Failed("not_found", said, retryable=False)
+    if isinstance(error, BadInput):
+        return Failed("bad_input", said, retryable=False)
+    if isinstance(error, Busy | Unavailable):
+        return Failed("unavailable", said)
+    return Failed("internal", said, retryable=False)

@@ -13,17 +13,19 @@ from contextlib import aclosing, contextmanager
 from typing import Protocol, TypeAlias
 
 from app.events import Cancelled, Done, Event, Failed, Terminal, Text
-from app.guard import inert
 from app.problems import TooMany
 from app.question import Question
-from app.runs.run import Dialect, Reason, Run, only_cited
+from app.runs.places import Places
+from app.runs.run import Dialect, Reason, Run, Settle, failed_by, only_cited
 from app.settings import RunSettings
-from vectorstore.errors import BadInput, Busy, FootnoteError, NotFound, Unavailable
+from vectorstore.errors import Busy, FootnoteError, NotFound, Unavailable
 
 TurnFunction: TypeAlias = Callable[[Question, str], AsyncGenerator[Event, None]]
 """Answers a question under a run id. Closing the generator stops everything upstream of it."""
 OnEnd: TypeAlias = Callable[[Run, Sequence[Event]], Awaitable[None]]
 """Called once for every run after its terminal event; its failure is logged and harms nobody."""
+BeforeEnd: TypeAlias = Callable[[Run, Terminal], None]
+"""Called once for every run before anybody sees its terminal event; when it raises, the run ends as failed."""
 
 _log = logging.getLogger(__name__)
 
@@ -55,8 +57,11 @@ class Board(Protocol):
     async def stop(self, run: Run, reason: Reason) -> None:
         """Have a run stopped that another process executes; return when it has ended, after 10 s at most."""
 
-    async def erase(self, conversation: str, *, owner: str) -> None:
-        """Stop and drop a conversation's runs, wherever they are executed; raises Unavailable when one may be left."""
+    async def erase(self, conversation: str | None, *, owner: str) -> None:
+        """Stop and drop a conversation's runs, or with None all of its owner's, wherever they are executed.
+
+        Raises Unavailable when one may be left.
+        """
 
 
 class MemoryBoard:
@@ -97,9 +102,11 @@ class MemoryBoard:
     async def stop(self, run: Run, reason: Reason) -> None:
         """Do nothing: no other process executes a run that stands here."""
 
-    async def erase(self, conversation: str, *, owner: str) -> None:
-        """Stop and drop a conversation's runs; raises Unavailable when one does not stop."""
-        await self.take_out(lambda run: (run.owner, run.question.conversation) == (owner, conversation))
+    async def erase(self, conversation: str | None, *, owner: str) -> None:
+        """Stop and drop a conversation's runs, or all of its owner's; raises Unavailable when one does not stop."""
+        await self.take_out(
+            lambda run: run.owner == owner and conversation in {None, run.question.conversation}
+        )
 
     async def take_out(self, is_meant: Callable[[Run], bool]) -> None:
         """Stop and drop runs; raises Unavailable when one does not stop."""
@@ -140,16 +147,18 @@ class Runs:
         settings: RunSettings,
         *,
         on_end: OnEnd | None = None,
+        before_end: BeforeEnd = lambda run, ending: None,
     ) -> None:
         self.board = board
         board.process = self
         self._turn = turn
         self._settings = settings
         self._on_end = on_end
-        self._slots = asyncio.Semaphore(self._settings.max_concurrent_runs)
+        self._before_end = before_end
+        self._places = Places(self._settings.max_concurrent_runs)
         self._tasks: dict[Run, asyncio.Task[None]] = {}
         self._graces: dict[Run, asyncio.TimerHandle] = {}
-        self._erasing: list[tuple[str, str]] = []
+        self._erasing: list[tuple[str, str | None]] = []
         self.erasures = 0
         """How many erasures are over. What was read before one may not be begun with after it."""
         self.draining = False
@@ -167,26 +176,37 @@ class Runs:
         owner: str = "",
         background: bool = False,
         dialect: Dialect | None = None,
+        settle: Settle | None = None,
     ) -> Run:
         """Begin answering, and return when others can find the run; raises Busy when every slot and every place in the queue is taken, TooMany when one owner has many.
 
         A run stops when its last reader leaves; a resumable one only after a grace period, a background one
-        not at all.
+        not at all. `settle` is called once, before the run's end is told, however it ends.
         """
         if self.draining:
             raise Busy("The service is shutting down.", "Ask again in a moment.")
-        if (owner, question.conversation) in self._erasing:
+        if any((owner, each) in self._erasing for each in (question.conversation, None)):
             raise Busy("This conversation is being erased.", "Ask again in a moment.")
-        if self.active >= self._settings.max_concurrent_runs + self._settings.max_queued_runs:
+        if self._is_full_for(question.scope.tenant):
             raise Busy("Too many questions are being answered.", "Ask again in a few seconds.")
         if owner and sum(run.owner == owner for run in self._tasks) >= self._settings.max_caller_runs:
             raise TooMany("Too many of your questions are being answered.", "Ask again in a few seconds.")
         run = Run(question, owner, resumable, background, dialect or {})
+        run.settle = settle
         task = self._tasks[run] = asyncio.create_task(self._execute(run), name=run.id)
         task.add_done_callback(lambda _: self._settle(run))
         self._expect_reader(run)
         await self.board.add(run)
+        await asyncio.sleep(0)  # a task that is cancelled before its first step could not settle
         return run
+
+    def _is_full_for(self, tenant: str) -> bool:
+        """Say whether there is no room left; a tenant without a run finds some where others have filled the queue."""
+        most = self._settings.max_concurrent_runs + self._settings.max_queued_runs
+        if self.active < most:
+            return False
+        spare = self._settings.max_queued_runs // 4
+        return self.active >= most + spare or any(run.question.scope.tenant == tenant for run in self._tasks)
 
     async def find(self, run: str, *, owner: str) -> Run:
         """Return a run, wherever it is executed; raises NotFound when it is unknown, forgotten, or another owner's."""
@@ -195,8 +215,10 @@ class Runs:
             raise NotFound(f"There is no run {run!r}.", "Runs are kept for ten minutes.")
         return found
 
-    async def erase(self, conversation: str, *, owner: str, recorded: Callable[[], Awaitable[int]]) -> int:
-        """Erase a conversation: its runs, and then, through `recorded`, what is kept of them; return the latter's count.
+    async def erase(
+        self, conversation: str | None, *, owner: str, recorded: Callable[[], Awaitable[int]]
+    ) -> int:
+        """Erase a conversation, or with None all that its owner asked: its runs, and then, through `recorded`, what is kept of them; return the latter's count.
 
         A run that is still being written is stopped and not recorded, and none is begun meanwhile. Raises
         Unavailable when something may be left, having erased all that could be reached.
@@ -219,6 +241,7 @@ class Runs:
         try:
             for run in runs:
                 self.cancel(run)
+                self._end(run, Cancelled("user"))
                 run.erase()
             if tasks:
                 await asyncio.wait(tasks.values(), timeout=10)
@@ -285,9 +308,9 @@ class Runs:
 
     async def _execute(self, run: Run) -> None:
         try:
-            run.append(await self._answered(run))
+            self._end(run, await self._answered(run))
         except asyncio.CancelledError:
-            run.append(Cancelled(run.stop_reason or "shutdown"))
+            self._end(run, Cancelled(run.stop_reason or "shutdown"))
             task = asyncio.current_task()
             if run.stop_reason is None or task is None:
                 raise
@@ -298,24 +321,41 @@ class Runs:
             except Exception as error:  # noqa: BLE001 - the run's edge: a lost record must not harm an answer
                 report(f"Recording run {run.id} failed", error)
 
-    async def _answered(self, run: Run) -> Terminal:
-        """Consume the turn in a slot and return its terminal event; a broken turn is a failed one."""
+    def _end(self, run: Run, ending: Terminal) -> None:
+        """Have the end written down, and then let the readers see it."""
+        if run.ended:
+            return
         try:
-            async with asyncio.timeout(self._settings.queue_seconds):
-                await self._slots.acquire()
+            self._before_end(run, ending)
+        except Exception as error:  # noqa: BLE001 - the run's edge: it has to end
+            report(f"The end of run {run.id} could not be written down", error)
+            ending = Failed("internal", f"Something went wrong on our side (run {run.id}).")
+            if isinstance(error, FootnoteError):
+                ending = failed_by(error)
+        run.append(ending)
+
+    async def _answered(self, run: Run) -> Terminal:
+        """Wait for a place, consume the turn and return its terminal event."""
+        seconds = self._settings.queue_seconds
+        try:
+            async with self._places.place(run.question.scope.tenant, run.owner, seconds=seconds):
+                return await self._unbroken(run)
         except TimeoutError:
             return Failed(
                 "model_unavailable", "Too many questions are being answered. Ask again in a moment."
             )
+        finally:
+            await _settled(run)
+
+    async def _unbroken(self, run: Run) -> Terminal:
+        """Consume the turn and return its terminal event; a broken turn is a failed one."""
         try:
             return await self._consumed(run)
         except FootnoteError as error:
-            return _failed(error)
+            return failed_by(error)
         except Exception as error:  # noqa: BLE001 - the run's edge
             report(f"Run {run.id} broke", error)
             return Failed("internal", f"Something went wrong on our side (run {run.id}).")
-        finally:
-            self._slots.release()
 
     async def _consumed(self, run: Run) -> Terminal:
         turn = self._turn(run.question, run.id)
@@ -335,21 +375,19 @@ class Runs:
 
     def _settle(self, run: Run) -> None:
         """Close the books on a task, also on one that was cancelled before its first step."""
-        run.append(Cancelled(run.stop_reason or "shutdown"))
+        self._end(run, Cancelled(run.stop_reason or "shutdown"))
         self._tasks.pop(run, None)
         self._drop_grace(run)
 
 
-def _failed(error: FootnoteError) -> Failed:
-    """Say in the reader's terms what an error of the family means: his to mend, or worth another try."""
-    said = inert(str(error))
-    if isinstance(error, NotFound):
-        return Failed("not_found", said, retryable=False)
-    if isinstance(error, BadInput):
-        return Failed("bad_input", said, retryable=False)
-    if isinstance(error, Busy | Unavailable):
-        return Failed("unavailable", said)
-    return Failed("internal", said, retryable=False)
+async def _settled(run: Run) -> None:
+    """Settle a run once; what fails there harms no answer."""
+    settle, run.settle = run.settle, None
+    if settle is not None:
+        try:
+            await settle(run)
+        except Exception as error:  # noqa: BLE001 - the run's edge
+            report(f"Settling run {run.id} failed", error)
 
 
 def report(what: str, error: Exception) -> None:

@@ -12,7 +12,8 @@ from app.http.application import create_app
 from tests.app.edge import Served, service
 
 PUBLIC: Final = {
-    "/", "/index.html", "/page.js", "/page-documents.js", "/page-explain.js", "/page-service.js", "/page-words.js", "/page.css", "/widget.js", "/docs", "/openapi.json", "/healthz", "/readyz", "/version",
+    "/", "/index.html", "/documents", "/documents.css", "/documents.html", "/documents.js", "/documents-send.js", "/page.js", "/page-documents.js", "/page-explain.js", "/page-service.js", "/page-sign-in.js", "/page-words.js", "/page.css", "/widget.js", "/docs", "/openapi.json", "/healthz", "/readyz", "/version",
+    "/v1/sign-in", "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp",
 }  # fmt: skip
 BODIES: Final[Mapping[str, Any]] = {
     "/v1/chat": {"message": "q"},
@@ -70,7 +71,7 @@ def call(
     """Call a route with an ordinary body; `names` stand in its path, else those of nothing that there is."""
     body = BODIES.get(path)
     known = {"document_id": "doc_handbook", "page": "1"} | names
-    path = re.sub(r"{(\w+)}", lambda found: known.get(found[1], "none"), path)
+    path = re.sub(r"{(\w+)(?::path)?}", lambda found: known.get(found[1], "none"), path)
     given = {} if secret is None else {"Authorization": f"Bearer {secret}".strip()}
     given |= {name.replace("_", "-"): value for name, value in headers.items()}
     if path == "/mcp":

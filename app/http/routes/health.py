@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
 from app.http.access import RunsIn, ServiceIn, grant
-from vectorstore.errors import NotAllowed
+from vectorstore.errors import NotAllowed, Unavailable
 
 router = APIRouter(tags=["health"])
 
@@ -48,7 +48,7 @@ async def healthz() -> Alive:
 async def _is_known(request: Request, service: ServiceIn) -> bool:
     try:
         return not (await grant(request, service)).cites_only
-    except NotAllowed:
+    except (NotAllowed, Unavailable):
         return False
 
 
@@ -63,11 +63,14 @@ def readyz(
 ) -> Ready:
     """Say whether an index is loaded and the service is not shutting down. Never calls the language model."""
     health = service.health()
-    ready = health.ready and not runs.draining
+    unwritten = service.audit.trouble if service.audit else ""
+    ready = health.ready and not runs.draining and not unwritten
     response.status_code = 200 if ready else 503
     if not is_known:
         return Ready(ready=ready)
-    detail = "The service is shutting down." if runs.draining else runs.board.trouble or health.detail
+    detail = unwritten or runs.board.trouble or health.detail
+    if runs.draining:
+        detail = "The service is shutting down."
     if service.identity.is_closed:
         return Ready(ready=ready, detail=detail)
     return Ready(

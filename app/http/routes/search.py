@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.audit.audit import note
 from app.http.access import SearchGrant, ServiceIn, searching
 from app.http.asking import Knobs, question_of
 from app.http.examples import problems
@@ -108,6 +109,11 @@ async def search(body: SearchBody, request: Request, service: ServiceIn, grant: 
     )
     link = viewer(request, service, grant, now=time.time())
     found = await service.search(question, trail=body.explain, expect=body.expect or "")
+    note(
+        generation=found.generation,
+        documents=sorted({hit.document.id for hit in found.hits}),
+        contents={"question": body.query},
+    )
     told = body.explain or body.expect
     return Hits(
         results=[_shown(hit, link) for hit in found.hits], explanation=_explanation(found) if told else None

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import HTMLResponse, Response
 
+from app.audit.audit import note
 from app.http.access import ServiceIn, grant, may_read
 from app.http.examples import Responses, problems
 from app.http.links import SIGNED_WITH, granted_by, pictures_of
@@ -33,6 +34,7 @@ async def _reader(document_id: Id, request: Request, service: ServiceIn) -> Gran
     # what is said twice might be checked as the one and read as the other
     is_clear = len(asked) == len(dict(asked))
     if is_clear and (granted := granted_by(request, service, DocumentId(document_id), place)):
+        note(grant=granted, by="link")
         return granted
     return await may_read(await grant(request, service))
 

@@ -1,0 +1,1 @@
+"""What was asked, read and changed, by whom: written down so that nobody can change it unnoticed."""
