@@ -173,7 +173,7 @@ async def only_cited(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Even
             yield event
 
 
-def failed(error: FootnoteError) -> Failed:
+def failed_by(error: FootnoteError) -> Failed:
     """Say in the reader's terms what an error of the family means: his to mend, or worth another try."""
     said = inert(str(error))
     if isinstance(error, NotFound):

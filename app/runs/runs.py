@@ -16,7 +16,7 @@ from app.events import Cancelled, Done, Event, Failed, Terminal, Text
 from app.problems import TooMany
 from app.question import Question
 from app.runs.places import Places
-from app.runs.run import Dialect, Reason, Run, Settle, failed, only_cited
+from app.runs.run import Dialect, Reason, Run, Settle, failed_by, only_cited
 from app.settings import RunSettings
 from vectorstore.errors import Busy, FootnoteError, NotFound, Unavailable
 
@@ -331,7 +331,7 @@ class Runs:
             report(f"The end of run {run.id} could not be written down", error)
             ending = Failed("internal", f"Something went wrong on our side (run {run.id}).")
             if isinstance(error, FootnoteError):
-                ending = failed(error)
+                ending = failed_by(error)
         run.append(ending)
 
     async def _answered(self, run: Run) -> Terminal:
@@ -352,7 +352,7 @@ class Runs:
         try:
             return await self._consumed(run)
         except FootnoteError as error:
-            return failed(error)
+            return failed_by(error)
         except Exception as error:  # noqa: BLE001 - the run's edge
             report(f"Run {run.id} broke", error)
             return Failed("internal", f"Something went wrong on our side (run {run.id}).")
