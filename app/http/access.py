@@ -298,10 +298,15 @@ def _readable(documents: Collection[DocumentId], service: Service, grant: Grant)
 
 
 def networks(listed: str) -> tuple[Network, ...]:
-    """Read addresses and networks, separated by commas; raises ValueError."""
-    return tuple(
-        ipaddress.ip_network(each.strip(), strict=False) for each in listed.split(",") if each.strip()
-    )
+    """Read addresses and networks, separated by commas; raises BadInput."""
+    try:
+        return tuple(
+            ipaddress.ip_network(each.strip(), strict=False) for each in listed.split(",") if each.strip()
+        )
+    except ValueError as error:
+        raise BadInput(
+            f"FOOTNOTE_PROXY_ADDRESSES: {error}.", "List addresses or networks, as 10.0.0.7 or 10.0.0.0/8."
+        ) from error
 
 
 def address_of(peer: str, headers: Headers, proxies: tuple[Network, ...]) -> str:
