@@ -8,7 +8,7 @@ from functools import partial
 from app import __version__
 from app.answer.answerer import Answerer, LanguageModel, Plugged, PluggedModel
 from app.answer.messages import answer_prompt
-from app.audit.audit import Audit
+from app.audit.audit import open_audit
 from app.events import Event
 from app.identity.identity import Identity
 from app.identity.keys import Keys
@@ -184,13 +184,11 @@ def build_service(parts: Parts, settings: Settings) -> Service:
     async def record(run: Run, events: Sequence[Event]) -> None:
         await asyncio.to_thread(records.add, run.id, run.question, run.owner, events)
 
-    keys = Keys(data_dir / "keys.json")
-    audit = None if settings.audit.audit == "off" else Audit(data_dir / "audit", settings.audit, keys=keys)
     return Service(
         turn=parts.turn.answer,
         search=search,
         store=parts.store,
-        identity=Identity(keys),
+        identity=Identity(Keys(data_dir / "keys.json"), settings.identity),
         health=health,
         version=__version__,
         model_name="footnote",
@@ -199,7 +197,7 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         on_close=parts.disconnect,
         records=records,
         people=People(records, data_dir),
-        audit=audit,
+        audit=open_audit(data_dir, settings.audit),
         written_by=parts.turn.written_by,
         pictures=PagePictures(Originals(data_dir).of, settings.ingest.limits()),
         uploads=Uploads(parts.store, parts.embedder, data_dir=data_dir, settings=settings.ingest)

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Final, NamedTuple
 
@@ -32,11 +33,22 @@ COMMANDS: Final[dict[str, Entry]] = {
     "people": Entry("app.commands.people:app", "Export, erase and hold what is kept of a person."),
     "forget": Entry("app.commands.people:forget", "Erase old conversations."),
     "keys": Entry("app.commands.keys:app", "Create, list and revoke API keys."),
+    "audit": Entry(
+        "app.commands.audit:app", "Verify, show and export the log of who asked and changed what."
+    ),
     "mcp": Entry("app.commands.serve:mcp", "Offer the documents to a desktop assistant over MCP."),
     "eval": Entry("eval.commands:app", "Score answers against a set of questions."),
     "doctor": Entry("app.commands.doctor:doctor", "Check the installation and say what to do."),
     "config": Entry("app.commands.doctor:config_app", "Show the settings and where each comes from."),
 }
+
+UNTOLD: Final = frozenset(
+    {
+        "config show", "doctor", "serve", "demo", "mcp", "keys ls", "audit verify", "audit head",
+        "index info", "index verify", "index generations", "index diff",
+    }
+)  # fmt: skip
+"""Commands that the audit log says nothing of: they show nothing of documents or people, or write of themselves."""
 
 _TELL_OF_SETTINGS: Final = {"config", "doctor"}
 """They say themselves which setting is wrong, beside all others."""
@@ -62,13 +74,37 @@ def main() -> None:
 
             for passed_over in check():
                 typer.echo(passed_over, err=True)
-        application(args=arguments, prog_name="footnote")
+        with _written_down(arguments):
+            application(args=arguments, prog_name="footnote")
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:  # noqa: BLE001 - the command line's edge: no traceback reaches a user
         from app.commands.exit_codes import report
 
         sys.exit(report(error, debug=debug))
+
+
+def _written_down(arguments: list[str]) -> AbstractContextManager[None]:
+    """Have the command that is called written into the audit log, before it begins and when it has ended."""
+    called = _called(arguments)
+    if called not in COMMANDS or not {"--help", "-h"}.isdisjoint(arguments):
+        return nullcontext()
+    named = called, _called(arguments[arguments.index(called) + 1 :])
+    name = next((each for each in names_of(called) if each in {called, " ".join(filter(None, named))}), None)
+    if name is None or name in UNTOLD:
+        return nullcontext()
+    from app.commands.audit import written_down
+
+    return written_down(name)
+
+
+def names_of(called: str) -> list[str]:
+    """Return the names under which an entry of the table is called: its own, or one for each command that it holds."""
+    loaded = load(COMMANDS[called].target)
+    if not isinstance(loaded, typer.Typer):
+        return [called]
+    held = (each.name or getattr(each.callback, "__name__", "") for each in loaded.registered_commands)
+    return [f"{called} {name.replace('_', '-')}" for name in held]
 
 
 def _called(arguments: list[str]) -> str | None:

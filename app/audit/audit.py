@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import logging
+import os
 import secrets
 import time
 from collections import Counter
@@ -32,6 +33,7 @@ from app.identity.keys import Keys
 from app.question import Question
 from app.settings import Settings
 from vectorstore.errors import FootnoteError, StoreDamaged
+from vectorstore.settings import StoreSettings
 
 Facts: TypeAlias = dict[str, Any]  # Any: JSON
 _MOST_REFUSALS: Final = 20
@@ -50,9 +52,10 @@ def note(**facts: object) -> None:
 @contextmanager
 def noting() -> Iterator[Facts]:
     """Gather what is noted while the block runs, also in threads and tasks that it starts."""
-    token = _noted.set({})
+    noted: Facts = {}
+    token = _noted.set(noted)
     try:
-        yield _noted.get() or {}
+        yield noted
     finally:
         _noted.reset(token)
 
@@ -128,10 +131,18 @@ class Audit:
 
     @contextmanager
     def command(self, name: str) -> Iterator[None]:
-        """Write down a command before it begins and when it has ended, with what was noted on its way."""
-        user = getpass.getuser()
-        who = {"key": "command", "who": self.people.of(f"os:{user}", user)}
-        self.write("command", sync=True, command=name, state="begins", **who)
+        """Write down a command before it begins and when it has ended, with what was noted on its way.
+
+        Where there is no data folder there is nothing to read, nor to write down before the command has made one.
+        """
+        user = _user()
+
+        def tell(**facts: object) -> None:
+            if self.folder.parent.is_dir():
+                who = self.people.of(f"os:{user}", user)
+                self.write("command", sync=True, command=name, **facts, key="command", who=who)
+
+        tell(state="begins")
         outcome: object = 0
         with noting() as noted:
             try:
@@ -143,8 +154,9 @@ class Audit:
                 outcome = type(error).__name__
                 raise
             finally:
-                self._notice_keys()
-                self.write("command", sync=True, command=name, state="ends", outcome=outcome, **who, **noted)
+                if self.folder.parent.is_dir():
+                    self._notice_keys()
+                tell(state="ends", outcome=outcome, **noted)
                 self._entries.close()
 
     def notice(self, of: str, now: Mapping[str, tuple[str, str]]) -> None:
@@ -243,6 +255,15 @@ class _Refused:
         return dict(counted)
 
 
+def open_audit(data_dir: Path | None = None, settings: AuditSettings | None = None) -> Audit | None:
+    """Open the log of a data folder, the configured ones where none are given; None where it is off."""
+    settings = settings or AuditSettings()
+    data_dir = data_dir or StoreSettings().data_dir
+    if settings.audit == "off":
+        return None
+    return Audit(data_dir / "audit", settings, keys=Keys(data_dir / "keys.json"))
+
+
 def named(settings: Settings) -> dict[str, tuple[str, str]]:
     """Return the settings that are not as they are written in the code, by name."""
     found = {}
@@ -300,6 +321,14 @@ def _decision(ending: Terminal) -> Facts:
             return {"outcome": "failed", "code": code}
         case Cancelled(reason=reason):
             return {"outcome": "stopped", "code": reason}
+
+
+def _user() -> str:
+    """Name who runs this process; where the machine has no name for them, by number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _digest(salt: bytes, value: str) -> str:

@@ -96,6 +96,10 @@ class Signer:
         """The public key, as hexadecimal digits."""
         return self._key().public_key().public_bytes_raw().hex()
 
+    def signed_line(self, n: int, end: str) -> str:
+        """Return a signed head as a line, without writing it."""
+        return _line(self._signed("head", n, end)).decode()
+
     def head(self, n: int, end: str) -> None:
         """Write a signed head; one that cannot be written elsewhere is a warning, because the next holds all that it held."""
         line = _line(self._signed("head", n, end)) + b"\n"

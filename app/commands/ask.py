@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.audit.audit import note
 from app.events import (
     Citations,
     Done,
@@ -154,6 +155,7 @@ class _Transcript:
                 typer.secho(f"{stage}… {detail}".rstrip(), err=True, dim=True)
             case Sources(passages):
                 self._passages = passages
+                note(run=self.run, read=sorted({each.document.id for each in passages}))
             case Text(delta):
                 self._text += delta
                 if not self._quiet:
@@ -162,10 +164,12 @@ class _Transcript:
                 self._doubtful.append(event)
             case Citations():
                 self._citations = event
+                note(cited=sorted({each.document.id for each in event.citations}))
             case Failed():
                 self.failure = event
             case Done():
                 self._outcome = event.outcome
+                note(decided=event.outcome)
                 if not self._quiet:
                     self._close()
 

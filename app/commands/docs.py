@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from app.audit.audit import note
 from app.commands.index import documents, maintenance
 from ingest.extract import ACCOUNT, Account, account_in
 from ingest.originals import Originals, forget_uris
@@ -129,7 +130,9 @@ def rm(
     """Take documents out; earlier generations still hold them. `erase` leaves nothing."""
     with maintenance() as upkeep:
         with upkeep.store.snapshot() as snapshot:
-            uris = [each for uri in uris for each in _below(snapshot, uri, tenant)]
+            found = [each for uri in uris for each in _below(snapshot, uri, tenant)]
+        note(documents=[each.id for each in found])
+        uris = [each.uri for each in found]
         with upkeep.store.draft(note=f"remove {documents(len(uris))}", wait=wait) as draft:
             for uri in uris:
                 draft.remove(tenant=tenant, uri=uri)
@@ -154,6 +157,9 @@ def erase(
         forget_uris(StoreSettings().data_dir, uris)
 
     with maintenance() as upkeep:
+        with upkeep.store.snapshot() as snapshot:
+            held = snapshot.documents(scope=_operator(tenant), where=(Condition("uri", "in", tuple(uris)),))
+            note(documents=[each.id for each in held])
         certificate = upkeep.erase(uris, tenant=tenant, wait=wait, also=forget)
         _originals().sweep(upkeep.held)
     typer.echo(json.dumps(asdict(certificate), default=str, indent=2))
@@ -162,11 +168,11 @@ def erase(
         raise typer.Exit(1)
 
 
-def _below(snapshot: Snapshot, uri: str, tenant: str) -> list[str]:
+def _below(snapshot: Snapshot, uri: str, tenant: str) -> list[Document]:
     if not uri.endswith("/"):
-        return [_named(snapshot, uri, tenant).uri]
+        return [_named(snapshot, uri, tenant)]
     where = (Condition("uri", "prefix", (uri,)),)
-    found = [each.uri for each in snapshot.documents(scope=_operator(tenant), where=where)]
+    found = list(snapshot.documents(scope=_operator(tenant), where=where))
     if not found:
         raise NotFound(f"There is no document below {uri!r}.", "`footnote docs ls` lists what there is.")
     return found

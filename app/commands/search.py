@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from app.audit.audit import note
 from app.question import Question
 from app.turn.retrieve import Found
 from vectorstore.errors import BadInput
@@ -52,6 +53,7 @@ def search(
     )
     told = explain or expect is not None
     found = _search(question, trail=told, expect=expect or "")
+    note(generation=found.generation, documents=sorted({hit.document.id for hit in found.hits}))
     if as_json:
         shown = [_as_json(hit) for hit in found.hits]
         typer.echo(printable_json(_explained(found, shown) if told else shown, indent=2))

@@ -11,24 +11,25 @@ from typing import Final
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.audit.audit import Audit, kept, noting
 from app.events import Terminal
 from app.http import errors
-from app.http.access import AtOnce
-from app.http.errors import response_to
-from app.http.mcp_server import PATH as MCP
+from app.http.access import AtOnce, address_of, networks
+from app.http.budgets import Budgets
+from app.http.errors import MCP, response_to
 from app.http.mcp_server import McpRoute
+from app.http.origins import Origins
 from app.http.routes import (
     access,
     afterwards,
     agui,
     chat,
     completions,
+    conversations,
     documents,
     embeddings,
     health,
@@ -36,11 +37,13 @@ from app.http.routes import (
     people,
     responses,
     search,
+    sessions,
+    sign_in,
     ui_chat,
     uploads,
     viewer,
 )
-from app.problems import Problem, problem_of
+from app.problems import Problem, TooMany, problem_of
 from app.runs.redis_board import RedisBoard
 from app.runs.run import Run
 from app.runs.runs import MemoryBoard, Runs, report
@@ -54,6 +57,8 @@ _SECURITY: Final[tuple[tuple[str, str], ...]] = (
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
 )
+_FREE: Final = frozenset({"/healthz", "/readyz", "/version"})
+"""What is asked on behalf of nobody, however often."""
 _BYTES_PER_SECOND: Final = 500
 """A body that comes more slowly than this on the whole is held back on purpose."""
 
@@ -222,6 +227,35 @@ def template(scope: Scope) -> str | None:
     return f"{scope['method']} {route.path}"
 
 
+class Toll:
+    """Counts requests by address, and refuses who was just refused, before anything of a request is read."""
+
+    def __init__(self, app: ASGIApp, *, budgets: Budgets, proxies: str) -> None:
+        """`proxies` are the addresses and networks whose word about a caller's address is taken, with commas between."""
+        self._app = app
+        self._budgets = budgets
+        self._proxies = networks(proxies)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or scope["path"] in _FREE:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        address = address_of(scope["client"][0] if scope.get("client") else "", headers, self._proxies)
+        scope.setdefault("state", {})["address"] = address
+        refused = self._budgets.just_refused(address, headers)
+        if refused is None:
+            try:
+                await self._budgets.admit_address(address)
+            except TooMany as error:
+                refused = error
+        if refused is None:
+            await self._app(scope, receive, send)
+        else:
+            await response_to(problem_of(refused), scope["path"])(scope, receive, send)
+
+
 def _names_a_host(scope: Scope) -> bool:
     """Say whether the request names one host as the standard has it; an old client may name none."""
     given = [value for name, value in scope["headers"] if name == b"host"]
@@ -244,6 +278,7 @@ __all__ = ["Health", "Service", "create_app"]
 _ROUTERS = (
     chat.router,
     afterwards.router,
+    conversations.router,
     completions.router,
     responses.router,
     ui_chat.router,
@@ -253,6 +288,8 @@ _ROUTERS = (
     documents.router,
     access.router,
     viewer.router,
+    sign_in.router,
+    sessions.router,
     people.router,
     health.router,
     pages.router,
@@ -269,6 +306,7 @@ def create_app(service: Service) -> FastAPI:
 
     mcp = McpRoute(service) if settings.client.mcp and find_spec("mcp") else None
     runs = _runs(service)
+    budgets = Budgets(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -287,6 +325,7 @@ def create_app(service: Service) -> FastAPI:
                     service.pictures.close()
             await runs.drain(0)
             await runs.board.close()
+            await budgets.close()
             if service.on_close is not None:
                 await service.on_close()
 
@@ -301,6 +340,7 @@ def create_app(service: Service) -> FastAPI:
     )
     application.state.service = service
     application.state.runs = runs
+    application.state.budgets = budgets
     application.state.at_once = AtOnce(settings.serve.max_caller_searches)
     if mcp:
         application.router.routes.append(mcp.route)
@@ -309,6 +349,13 @@ def create_app(service: Service) -> FastAPI:
     if service.uploads is not None:
         application.include_router(uploads.router)
     errors.install(application)
+    _guard(application, service)
+    return application
+
+
+def _guard(application: FastAPI, service: Service) -> None:
+    """Put before the routes what every request passes."""
+    settings = service.settings
     # the last added is the outermost
     if service.audit is not None:
         application.add_middleware(WrittenDown, audit=service.audit)
@@ -318,16 +365,16 @@ def create_app(service: Service) -> FastAPI:
         larger={"/v1/documents": settings.serve.max_upload_bytes},
         seconds=settings.serve.request_seconds,
     )
-    if origins := settings.client.origins():
-        application.add_middleware(
-            CORSMiddleware,
-            allow_origins=origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["authorization", "content-type", "last-event-id", "x-request-id"],
-            expose_headers=_EXPOSED,
-        )
+    application.add_middleware(
+        Toll, budgets=application.state.budgets, proxies=settings.identity.proxy_addresses
+    )
+    application.add_middleware(
+        Origins,
+        listed=settings.client.origins(),
+        of_pages=service.identity.keys.page_origins,
+        exposed=_EXPOSED,
+    )
     application.add_middleware(FrontDoor)
-    return application
 
 
 def _runs(service: Service) -> Runs:

@@ -10,6 +10,7 @@ import json
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
@@ -41,6 +42,7 @@ _runs = sql.Table(
     sql.Column("refused", sql.Boolean, nullable=False),
     sql.Column("model", sql.String(200), nullable=False),
 )
+_BY_OWNER: Final = sql.Index("runs_by_owner", _runs.c.owner, _runs.c.created)
 _feedback = sql.Table(
     "feedback",
     _tables,
@@ -57,6 +59,28 @@ _explained = sql.Table(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A conversation as its owner's list has it: its first question, when the last was answered, how many there are."""
+
+    id: str
+    question: str
+    answered: datetime
+    turns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question of a conversation with its answer, and why it is what it is; `outcome` may be a failure's code."""
+
+    run: str
+    answered: datetime
+    question: str
+    answer: str
+    outcome: str
+    told: Explanation
+
+
 class Records:
     """Conversations and feedback, in SQLite by default or any database that SQLAlchemy reaches by URL.
 
@@ -69,12 +93,15 @@ class Records:
         if self._engine.dialect.name == "sqlite":
             sql.event.listen(self._engine, "connect", _durable)
         try:
-            found = set(sql.inspect(self._engine).get_table_names())
-            if "explanations" in found or not found.issuperset(_tables.tables):
+            look = sql.inspect(self._engine)
+            found = set(look.get_table_names())
+            is_new = not found.issuperset(_tables.tables)
+            if "explanations" in found or is_new or not look.has_index("runs", str(_BY_OWNER.name)):
                 with self._engine.begin() as connection:
                     if connection.dialect.name == "sqlite":  # of several that open it first, one makes it
                         connection.exec_driver_sql("BEGIN IMMEDIATE")
                     _tables.create_all(connection)
+                    _BY_OWNER.create(connection, checkfirst=True)
                     _take_over(connection)
         except SQLAlchemyError as error:
             raise Unavailable(
@@ -136,6 +163,51 @@ class Records:
                 Message("assistant", answered, drawn_from(_unpacked(told))),
             )
         )
+
+    def conversations(
+        self, *, owner: str, limit: int, before: tuple[datetime, str] | None = None
+    ) -> list[Conversation]:
+        """Return an owner's conversations, the latest first; with `before`, those behind that (answered, id)."""
+        conversation, latest = _runs.c.conversation, sql.func.max(_runs.c.created)
+        first = _runs.alias()
+        asked = (
+            sql.select(first.c.question)
+            .where(first.c.owner == owner, first.c.conversation == conversation)
+            .order_by(first.c.created)
+            .limit(1)
+        )
+        query = (
+            sql.select(conversation, asked.scalar_subquery(), latest, sql.func.count())
+            .where(_runs.c.owner == owner)
+            .group_by(conversation)
+            .order_by(latest.desc(), conversation.desc())
+            .limit(limit)
+        )
+        if before is not None:
+            answered, name = before
+            query = query.having((latest < answered) | ((latest == answered) & (conversation < name)))
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [Conversation(name, asked, _utc(answered), turns) for name, asked, answered, turns in rows]
+
+    def turns(self, conversation: str, *, owner: str, limit: int) -> list[Turn]:
+        """Return the last turns of a conversation, also those that failed, oldest first; empty for an unknown one.
+
+        Whether the documents behind an answer may still be read is the caller's to ask.
+        """
+        query = (
+            sql.select(_runs, _explained.c.told)
+            .join(_explained)
+            .where(_runs.c.conversation == conversation, _runs.c.owner == owner)
+            .order_by(_runs.c.created.desc())
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [
+            Turn(row.id, _utc(row.created), row.question, row.answer, row.outcome, _unpacked(row.told))
+            for row in reversed(rows)
+        ]
 
     def rate(self, run: str, *, owner: str, rating: Rating, reason: str = "") -> None:
         """Keep what someone thought of an answer, over what they thought before; raises NotFound."""
@@ -339,3 +411,8 @@ def _take_over(connection: sql.Connection) -> None:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _utc(at: datetime) -> datetime:
+    """SQLite keeps no zone: what it gives back is in ours."""
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

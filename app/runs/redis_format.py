@@ -45,15 +45,15 @@ class Timing:
     retry: float = 1.0
 
 
-def client_of(url: str) -> "Redis":
+def client_of(url: str, *, patience: float = PATIENCE) -> "Redis":
     """Return a client, which connects when it is used; raises Unavailable without the package."""
     redis = _module()
     client: Redis = redis.asyncio.Redis.from_url(
         url,
         protocol=2,
         decode_responses=True,
-        socket_timeout=PATIENCE,
-        socket_connect_timeout=2.0,
+        socket_timeout=patience,
+        socket_connect_timeout=min(2.0, patience),
         health_check_interval=10,
         retry=redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 1),
     )

@@ -16,7 +16,8 @@ from app.events import Cancelled, Done, Event, Failed, Terminal, Text
 from app.guard import inert
 from app.problems import TooMany
 from app.question import Question
-from app.runs.run import Dialect, Reason, Run
+from app.runs.places import Places
+from app.runs.run import Dialect, Reason, Run, Settle
 from app.settings import RunSettings
 from vectorstore.errors import BadInput, Busy, FootnoteError, NotFound, Unavailable
 
@@ -155,7 +156,7 @@ class Runs:
         self._settings = settings
         self._on_end = on_end
         self._before_end = before_end
-        self._slots = asyncio.Semaphore(self._settings.max_concurrent_runs)
+        self._places = Places(self._settings.max_concurrent_runs)
         self._tasks: dict[Run, asyncio.Task[None]] = {}
         self._graces: dict[Run, asyncio.TimerHandle] = {}
         self._erasing: list[tuple[str, str | None]] = []
@@ -176,26 +177,37 @@ class Runs:
         owner: str = "",
         background: bool = False,
         dialect: Dialect | None = None,
+        settle: Settle | None = None,
     ) -> Run:
         """Begin answering, and return when others can find the run; raises Busy when every slot and every place in the queue is taken, TooMany when one owner has many.
 
         A run stops when its last reader leaves; a resumable one only after a grace period, a background one
-        not at all.
+        not at all. `settle` is called once, before the run's end is told, however it ends.
         """
         if self.draining:
             raise Busy("The service is shutting down.", "Ask again in a moment.")
         if any((owner, each) in self._erasing for each in (question.conversation, None)):
             raise Busy("This conversation is being erased.", "Ask again in a moment.")
-        if self.active >= self._settings.max_concurrent_runs + self._settings.max_queued_runs:
+        if self._is_full_for(question.scope.tenant):
             raise Busy("Too many questions are being answered.", "Ask again in a few seconds.")
         if owner and sum(run.owner == owner for run in self._tasks) >= self._settings.max_caller_runs:
             raise TooMany("Too many of your questions are being answered.", "Ask again in a few seconds.")
         run = Run(question, owner, resumable, background, dialect or {})
+        run.settle = settle
         task = self._tasks[run] = asyncio.create_task(self._execute(run), name=run.id)
         task.add_done_callback(lambda _: self._settle(run))
         self._expect_reader(run)
         await self.board.add(run)
+        await asyncio.sleep(0)  # a task that is cancelled before its first step could not settle
         return run
+
+    def _is_full_for(self, tenant: str) -> bool:
+        """Say whether there is no room left; a tenant without a run finds some where others have filled the queue."""
+        most = self._settings.max_concurrent_runs + self._settings.max_queued_runs
+        if self.active < most:
+            return False
+        spare = self._settings.max_queued_runs // 4
+        return self.active >= most + spare or any(run.question.scope.tenant == tenant for run in self._tasks)
 
     async def find(self, run: str, *, owner: str) -> Run:
         """Return a run, wherever it is executed; raises NotFound when it is unknown, forgotten, or another owner's."""
@@ -324,14 +336,20 @@ class Runs:
         run.append(ending)
 
     async def _answered(self, run: Run) -> Terminal:
-        """Consume the turn in a slot and return its terminal event; a broken turn is a failed one."""
+        """Wait for a place, consume the turn and return its terminal event."""
+        seconds = self._settings.queue_seconds
         try:
-            async with asyncio.timeout(self._settings.queue_seconds):
-                await self._slots.acquire()
+            async with self._places.place(run.question.scope.tenant, run.owner, seconds=seconds):
+                return await self._unbroken(run)
         except TimeoutError:
             return Failed(
                 "model_unavailable", "Too many questions are being answered. Ask again in a moment."
             )
+        finally:
+            await _settled(run)
+
+    async def _unbroken(self, run: Run) -> Terminal:
+        """Consume the turn and return its terminal event; a broken turn is a failed one."""
         try:
             return await self._consumed(run)
         except FootnoteError as error:
@@ -339,8 +357,6 @@ class Runs:
         except Exception as error:  # noqa: BLE001 - the run's edge
             report(f"Run {run.id} broke", error)
             return Failed("internal", f"Something went wrong on our side (run {run.id}).")
-        finally:
-            self._slots.release()
 
     async def _consumed(self, run: Run) -> Terminal:
         async with aclosing(self._turn(run.question, run.id)) as events:
@@ -362,6 +378,16 @@ class Runs:
         self._end(run, Cancelled(run.stop_reason or "shutdown"))
         self._tasks.pop(run, None)
         self._drop_grace(run)
+
+
+async def _settled(run: Run) -> None:
+    """Settle a run once; what fails there harms no answer."""
+    settle, run.settle = run.settle, None
+    if settle is not None:
+        try:
+            await settle(run)
+        except Exception as error:  # noqa: BLE001 - the run's edge
+            report(f"Settling run {run.id} failed", error)
 
 
 def _failed(error: FootnoteError) -> Failed:

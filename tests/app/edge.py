@@ -188,7 +188,8 @@ def service(
         turn=turn or ScriptedTurn(),
         search=more.pop("search", search),
         store=store,  # type: ignore[arg-type]  # the routes under test read, and read only this much
-        identity=more.pop("identity", None) or Identity(Keys(keys or Path("/nonexistent/keys.json"))),
+        identity=more.pop("identity", None)
+        or Identity(Keys(keys or Path("/nonexistent/keys.json")), (settings or Settings()).identity),
         health=lambda: Health(ready=True, generation=1, documents=4, chunks=4),
         version="0.0-test",
         model_name="footnote",
@@ -216,7 +217,9 @@ def serve(of: Service) -> Iterator[Served]:
     app = create_app(of)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=2)
+    config = uvicorn.Config(
+        app, log_level="warning", lifespan="on", proxy_headers=False, timeout_graceful_shutdown=2
+    )
     server = uvicorn.Server(config)
     started = threading.Event()
     original = server.startup

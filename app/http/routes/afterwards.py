@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.audit.audit import note
 from app.events import Considered, Done, Explained, Passage, SentenceChecked, Sources, Started, Timing, Usage
-from app.http.access import ChatGrant, RunsIn, ServiceIn, kept_of, may_see
+from app.http.access import ChatGrant, ExplainGrant, RunsIn, ServiceIn, kept_of, may_see
 from app.http.asking import conversation_of_caller
 from app.http.examples import problems
 from app.question import Question
@@ -71,7 +71,7 @@ async def run_explained(
     run_id: Annotated[str, Path(description="The run's id, from the X-Run-Id header.", max_length=100)],
     service: ServiceIn,
     runs: RunsIn,
-    grant: ChatGrant,
+    grant: ExplainGrant,
 ) -> Explanation:
     """Say what was searched, found, packed and left out, and how sure the answer is. For who asked only."""
     try:

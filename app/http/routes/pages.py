@@ -1,34 +1,43 @@
-"""The page at `/` and the files of the widget, from the static folder; `/docs`, the API on one page without a script."""
+"""The pages at `/` and `/documents` and the widget, from the static folder; `/docs`, the API on one page without a script."""
 
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 from app.http.access import ServiceIn
-from vectorstore.errors import NotFound
+from app.service import Service
+from vectorstore.errors import NotFound, Unavailable
 
 router = APIRouter(include_in_schema=False)
 _FILES: Final[dict[str, str]] = {
+    "documents.css": "text/css; charset=utf-8",
+    "documents.html": "text/html; charset=utf-8",
+    "documents.js": "text/javascript; charset=utf-8",
+    "documents-send.js": "text/javascript; charset=utf-8",
     "index.html": "text/html; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
     "page-documents.js": "text/javascript; charset=utf-8",
     "page-explain.js": "text/javascript; charset=utf-8",
     "page-service.js": "text/javascript; charset=utf-8",
+    "page-sign-in.js": "text/javascript; charset=utf-8",
     "page-words.js": "text/javascript; charset=utf-8",
     "page.css": "text/css; charset=utf-8",
     "widget.js": "text/javascript; charset=utf-8",
 }
+_NETLOC: Final = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
 _SHIPPED: Final = Path(__file__).parents[2] / "widget"
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
+    "connect-src 'self'{provider}; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
     "require-trusted-types-for 'script'"
 )
 
@@ -36,9 +45,26 @@ _POLICY: Final = (
 @router.get("/")
 async def home(service: ServiceIn) -> Response:
     """Send the page that chats."""
-    response = _file("index.html", service.settings.client.static_dir)
-    response.headers["Content-Security-Policy"] = _POLICY
-    return response
+    return _file("index.html", service.settings.client.static_dir, provider=await _signing_in(service))
+
+
+@router.get("/documents")
+async def keeping(service: ServiceIn) -> Response:
+    """Send the page of who keeps the documents. It shows nothing without a key that may see it."""
+    return _file("documents.html", service.settings.client.static_dir, provider=await _signing_in(service))
+
+
+async def _signing_in(service: Service) -> str:
+    """Return the origin from which the page fetches tokens; empty where people do not sign in, or cannot now."""
+    provider = service.identity.provider
+    if provider is None or not service.settings.identity.oidc_client_id:
+        return ""
+    try:
+        address = urlsplit((await provider.endpoints()).token)
+    except Unavailable:
+        return ""
+    # anything else would be read as more of the policy
+    return f"{address.scheme}://{address.netloc}" if _NETLOC.fullmatch(address.netloc) else ""
 
 
 def _serve(name: str) -> None:
@@ -52,12 +78,14 @@ def _serve(name: str) -> None:
     router.add_api_route(f"/{name}", static, methods=["GET"], name=name)
 
 
-def _file(name: str, static_dir: str) -> Response:
-    """Send one of the files named above, if it is there."""
+def _file(name: str, static_dir: str, *, provider: str = "") -> Response:
+    """Send one of the files named above, if it is there; a page may fetch from the `provider` too."""
     path = (Path(static_dir) if static_dir else _SHIPPED) / name
     if not path.is_file():
         raise NotFound(f"There is no page {'/' + name!r}.")
-    return FileResponse(path, media_type=_FILES[name], headers={"Cache-Control": "no-cache"})
+    policy = _POLICY.format(provider=provider and f" {provider}")
+    headers = {"Content-Security-Policy": policy} if name.endswith(".html") else {}
+    return FileResponse(path, media_type=_FILES[name], headers={"Cache-Control": "no-cache"} | headers)
 
 
 for _name in _FILES:
