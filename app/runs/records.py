@@ -142,7 +142,7 @@ class Records:
         return _unpacked(found.told)
 
     def history(self, conversation: str, *, owner: str, turns: int = 6) -> tuple[Message, ...]:
-        """Return the last turns of a conversation that came to their end, oldest first; empty for an unknown one.
+        """Return the last turns of a conversation that came to their end, oldest first.
 
         Each answer names the documents it was drawn from: whether they may still be read is the caller's to ask.
         """
@@ -230,18 +230,14 @@ class Records:
 
     def all(self, owner: str) -> Iterator[dict[str, object]]:
         """Yield all that is kept of an owner's runs as plain JSON, oldest first."""
-        query = (
-            sql.select(_runs, _explained.c.told, _feedback.c.rating, _feedback.c.reason)
-            .join(_explained, isouter=True)
-            .join(_feedback, isouter=True)
-            .where(_runs.c.owner == owner)
-            .order_by(_runs.c.created)
-        )
+        told = (_explained.c.told, _feedback.c.rating, _feedback.c.reason)
+        kept = _runs.outerjoin(_explained).outerjoin(_feedback)
+        query = sql.select(_runs, *told).select_from(kept).where(_runs.c.owner == owner)
         with self._engine.connect() as connection:
-            for row in connection.execute(query):
+            for row in connection.execute(query.order_by(_runs.c.created)):
                 names = (column.name for column in _runs.c if column.name != "owner")
                 yield {name: getattr(row, name) for name in names} | {
-                    "created": row.created.replace(tzinfo=row.created.tzinfo or UTC).isoformat(),
+                    "created": _utc(row.created).isoformat(),
                     "feedback": {"rating": row.rating, "reason": row.reason} if row.rating else None,
                     "explanation": json.loads(zlib.decompress(row.told)) if row.told else None,
                 }
