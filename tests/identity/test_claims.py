@@ -135,9 +135,10 @@ def test_names_are_composed() -> None:
     assert granted.owner == person_id("default", "Zoë")
 
 
+TEXT = st.text("abuser: .ë\u0308e\n\u202e\u00a0(nody)", max_size=8)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    st.none() | st.booleans() | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
 NAMES = ("sub", "groups", "tid", "a", "b", "_claim_names", "hasgroups")
