@@ -128,7 +128,7 @@ async def flood(port: int, secret: str, seconds: float, rate: float) -> dict[str
     }
 
 
-def both(port: int, *, ours: str, other: str, seconds: float, rate: float) -> dict[str, Any]:
+def both(running: Server, port: int, *, ours: str, other: str, seconds: float, rate: float) -> dict[str, Any]:
     """Ask alone, then beside the flood."""
     asyncio.run(asking(port, ours, 3))
     alone = asyncio.run(asking(port, ours, max(10.0, seconds / 3)))
@@ -138,12 +138,16 @@ def both(port: int, *, ours: str, other: str, seconds: float, rate: float) -> di
     )
     try:
         time.sleep(1)
+        before = running.cpu()
         beside = asyncio.run(asking(port, ours, seconds - 1))
+        cpu = running.cpu() - before
         flooded, _ = flooding.communicate(timeout=seconds + 30)
     finally:
         flooding.kill()
     return {
         **json.loads(flooded),
+        "load_average": os.getloadavg()[0],
+        "cpu_of_the_service": round(cpu / seconds, 2),
         "first_text_alone_p50_ms": round(at(alone, 0.5) * 1_000, 1),
         "first_text_beside_p50_ms": round(at(beside, 0.5) * 1_000, 1),
         "first_text_alone_p95_ms": round(at(alone, 0.95) * 1_000, 1),
@@ -161,8 +165,8 @@ def measured(*, seconds: float, rate: float, port: int = 0, server: str = "uvico
         page = keys.create("page", kind="page", origins=[PAGE]).secret
         ours = keys.create("others", kind="server").secret
         settings = {"FOOTNOTE_VISITOR_REQUESTS_PER_MINUTE": "10", "FOOTNOTE_SERVER": server}
-        with footnote(port, folder, **settings):
-            return both(port, ours=ours, other=visitor(port, page), seconds=seconds, rate=rate)
+        with footnote(port, folder, **settings) as running:
+            return both(running, port, ours=ours, other=visitor(port, page), seconds=seconds, rate=rate)
 
 
 def visitor(port: int, page: str) -> str:
