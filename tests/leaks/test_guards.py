@@ -100,6 +100,15 @@ GUARDS: Final[dict[str, Remove]] = {
     "whose answer is rated": lambda patch: _anyone_s(patch, "rate", "run"),
     "whose conversation is forgotten": lambda patch: _anyone_s(patch, "forget", "conversation"),
     "the right to read": lambda patch: patch.setattr(access, "_demand", lambda right, granted: granted),
+    "a server's user is narrowed": lambda patch: patch.setattr(
+        access, "acting", lambda granted, headers: granted
+    ),
+    "a client token's user is narrowed": lambda patch: patch.setattr(
+        tokens, "for_user", lambda granted, user, groups: granted
+    ),
+    "people are told apart": lambda patch: patch.setattr(
+        claims, "person_id", lambda tenant, user: "u_everyone"
+    ),
     "an upload takes no hidden document's place": lambda patch: patch.setattr(
         uploads, "_is_free", lambda *args, **more: True
     ),
