@@ -26,7 +26,8 @@ START: Final = "0" * 64
 """What the first entry of all names as the hash before it."""
 MOST_BYTES: Final = 64_000_000
 _SEGMENT: Final = re.compile(r"(?P<first>[0-9]{12})-(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})\.jsonl")
-_LINE: Final = re.compile(rb'(?P<body>\{[^\n]*),"hash":"(?P<hash>[0-9a-f]{64})"\}')
+_HASH: Final = re.compile(rb',"hash":"(?P<hash>[0-9a-f]{64})"\}')
+_HASH_LENGTH: Final = 75
 _BLOCK: Final = 65_536
 
 
@@ -58,11 +59,12 @@ def segments_of(folder: Path) -> list[Segment]:
 
 def entry_of(line: bytes) -> Entry | None:
     """Read one line without its end; None where it is not as it was written."""
-    found = _LINE.fullmatch(line)
-    if found is None or hashlib.sha256(found["body"]).hexdigest() != found["hash"].decode():
+    body, end = line[:-_HASH_LENGTH], line[-_HASH_LENGTH:]
+    found = _HASH.fullmatch(end)
+    if found is None or hashlib.sha256(body).hexdigest() != found["hash"].decode():
         return None
     try:
-        facts = json.loads(found["body"] + b"}")
+        facts = json.loads(body + b"}")
         return Entry(facts["n"], facts.pop("prev"), found["hash"].decode(), facts)
     except (ValueError, KeyError):
         return None

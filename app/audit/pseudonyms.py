@@ -63,10 +63,10 @@ class Pseudonyms:
     def of(self, person: str, name: str = "") -> str:
         """Return a person's pseudonym, made at first sight with the name that `name_of` will give."""
         place = self._place(person)
-        try:
-            return _pseudonym(_read(place))
-        except FileNotFoundError:
-            with written():
+        with written():
+            try:
+                return _pseudonym(_read(place))
+            except FileNotFoundError:
                 private(place)
                 with locked(self._folder / "lock"):
                     return _pseudonym(_made(place, person, name))

@@ -15,10 +15,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access_settings import networks
 from app.audit.audit import Audit, kept, noting
 from app.events import Terminal
 from app.http import errors
-from app.http.access import AtOnce, address_of, networks
+from app.http.access import AtOnce, address_of
 from app.http.budgets import Budgets
 from app.http.errors import MCP, response_to
 from app.http.mcp_server import McpRoute

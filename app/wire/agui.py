@@ -58,6 +58,7 @@ class AguiStream:
         self._writing = False
         self._begun = False
         self._usage = Usage(0, 0)
+        self._sources: list[Json] = []
         content = {"type": "TEXT_MESSAGE_CONTENT", "messageId": self._message, "delta": _HOLE}
         self._before, self._after = around(content, _HOLE)
 
@@ -70,7 +71,8 @@ class AguiStream:
             case Status(stage):
                 frames += self._enter(stage)
             case Sources(passages):
-                frames.append(_custom("sources", [source(each, self._options.link) for each in passages]))
+                self._sources += [source(each, self._options.link) for each in passages]
+                frames.append(_custom("sources", self._sources))
             case Text(delta) if delta:
                 frames += [*self._open(), self._before + encode_text(delta) + self._after]
             case Citations(citations):

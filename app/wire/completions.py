@@ -75,6 +75,7 @@ class CompletionsStream:
         }
         self._opened = False
         self._notice = ""
+        self._passages: list[Passage] = []
         self._citations: tuple[Citation, ...] = ()
         self._usage: Usage | None = None
         self._before, self._after = around(self._chunk({"content": _HOLE}), _HOLE)
@@ -121,7 +122,8 @@ class CompletionsStream:
 
     def _sources(self, passages: Sequence[Passage]) -> list[bytes]:
         link = self._options.link
-        first = self._extra(search_extras(passages, link))
+        self._passages += passages
+        first = self._extra(search_extras(self._passages, link))
         if not self._options.openwebui_events:
             return [first]
         return [first, *(self._extra({"event": _source_event(passage, link)}) for passage in passages)]
@@ -144,7 +146,7 @@ class CompletionsStream:
 def completion(options: CompletionOptions, events: Sequence[Event]) -> Json:
     """Build the whole `chat.completion` of a run that ended in Done."""
     answer = "".join(event.delta for event in events if isinstance(event, Text))
-    passages = next((event.passages for event in events if isinstance(event, Sources)), ())
+    passages = [each for event in events if isinstance(event, Sources) for each in event.passages]
     citations = next((event.citations for event in events if isinstance(event, Citations)), ())
     used = next((event for event in events if isinstance(event, Usage)), None)
     done = next((event for event in events if isinstance(event, Done)), Done())
@@ -184,15 +186,19 @@ def usage(used: Usage | None) -> Json:
 
 
 def search_extras(passages: Sequence[Passage], link: Link) -> Json:
-    """Show the passages as Perplexity does (`citations`, `search_results`) and whole under `footnote`."""
+    """Show the passages as Perplexity does (`citations`, `search_results`) and whole under `footnote`.
+
+    Its clients look `[n]` up as the n-th: one that is not shown leaves its place empty.
+    """
     results = [
-        {
+        {"title": "", "url": "", "snippet": ""} for _ in range(max((p.number for p in passages), default=0))
+    ]
+    for passage in passages:
+        results[passage.number - 1] = {
             "title": label(passage.document, passage.span),
             "url": passage_url(passage, link),
             "snippet": passage.text,
         }
-        for passage in passages
-    ]
     return {
         "citations": [result["url"] for result in results],
         "search_results": results,

@@ -64,7 +64,7 @@ class ResponseState:
                 self.queries = [event.detail or self.options.question]
             case Sources(passages):
                 self.queries = self.queries or [self.options.question]
-                self.passages = passages
+                self.passages = (*(self.passages or ()), *passages)
             case Text(delta):
                 self.answer.append(delta)
             case Citations(citations):

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.audit.pseudonyms import Pseudonyms
@@ -75,6 +75,7 @@ def test_what_is_too_old_is_dropped_with_the_people_not_met_since(tmp_path: Path
     assert [each["question"] for each in people.contents().values()] == ["u_new"]
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.text(max_size=20), st.text(max_size=20)), max_size=5, unique_by=lambda p: p[0]))
 def test_any_name_comes_back(people: list[tuple[str, str]]) -> None:
     import tempfile

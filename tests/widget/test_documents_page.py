@@ -219,7 +219,7 @@ def test_a_key_that_may_not_write_is_told_so(locked: Desk, page: Any) -> None:
     page.locator("#locked button").click()
     page.locator("#locked-why").get_by_text("The API key is not valid").wait_for()
     go(page, locked, reading)
-    page.locator("#notice").get_by_text("needs the right to write").wait_for()
+    page.locator("#notice").get_by_text("a key with the right to write").wait_for()
     assert page.locator("#adding").is_hidden()
     assert page.locator(".kept:visible, #noted:visible").count() == 0
     details(page, "Expenses policy").get_by_text("passage").wait_for()

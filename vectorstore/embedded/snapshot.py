@@ -142,8 +142,9 @@ class EmbeddedSnapshot:
         dense_index, word_index = self._indexes(scope.tenant)
         depth = max(CANDIDATES, 2 * limit)
         allowed = dense_index.allowed(documents)
-        dense = dense_index.search(vector, depth, allowed)
         readable = catalog.select(scope, ()) if where else documents
+        alone = len(readable) == catalog.count
+        dense = dense_index.search(vector, depth, allowed, alone=alone)
         within = documents if where else None
         lexical = (
             word_index.search(text, depth, readable=readable, within=within)
