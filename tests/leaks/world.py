@@ -219,7 +219,7 @@ _TIMES: Final = (
     re.compile(r'(?<="created":)\s*\d+|(?<="created_at":)\s*[\d.]+|(?<="completed_at":)\s*[\d.]+'),
     re.compile(r'(?<="createdAt":)\s*[\d.]+|(?<="timestamp":)\s*[\d.]+'),
     # certificates of erasure: salted names, and where it was looked for what is left
-    re.compile(r'"(?:person|hash)":"[0-9a-f]{64}"|"searched_files":\d+|sqlite:////[^"]+'),
+    re.compile(r'"(?:person|hash|digest)":"[0-9a-f]{64}"|"searched_files":\d+|sqlite:////[^"]+'),
     re.compile(r'(?<="ms":)\s*[\d.]+|(?<="expires":)\s*[\d.]+'),
 )
 
