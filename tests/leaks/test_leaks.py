@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from tests.app.every_route import PROTECTED
 from tests.leaks.probes import CONVERSATIONS, WAYS, Prober, Request
 from tests.leaks.world import LINGER, Caller, Library, World, library_at, plain
 
@@ -103,5 +104,20 @@ def compare(
 
 
 def test_nothing_hidden_is_told_by_any_route(library: Library) -> None:
-    asked = walk(library, probes=200)
-    print(asked)
+    walk(library, probes=800)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_nothing_hidden_is_told_in_forty_thousand_probes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: Counter[str] = Counter()
+    for seed in range(8):
+        (tmp_path / str(seed)).mkdir()
+        with library_at(tmp_path / str(seed), 10 + seed, monkeypatch) as made:
+            asked += walk(made, probes=5_100, seed=seed)
+    print(f"\n{asked.total():,} probes of {len(asked)} routes, no leak: {dict(asked.most_common())}")
+    missed = {f"{method} {path}" for method, path in PROTECTED} - set(asked)
+    assert asked.total() >= 40_000
+    assert not missed
