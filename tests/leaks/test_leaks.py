@@ -53,7 +53,7 @@ def walk(library: Library, *, probes: int, seed: int = 0) -> Counter[str]:
 
 def prelude(library: Library, caller: Caller, chance: random.Random) -> list[tuple[Caller, Request]]:
     """What others have asked before, in conversations whose names the caller knows."""
-    others = chance.sample([each for each in library.callers if each is not caller], 3)
+    others = chance.sample([each for each in library.callers if each.owner != caller.owner], 3)
     made = []
     for other in others:
         prober = Prober(library, other, chance)

@@ -150,6 +150,12 @@ class Caller:
     scope: Scope
     headers: dict[str, str]
 
+    @property
+    def owner(self) -> tuple[str, str]:
+        """Whose runs theirs are: a person's, whichever way they come; a preview's are the operator's."""
+        is_person = self.scope.user and not self.name.startswith("operator")
+        return (self.scope.tenant, self.scope.user) if is_person else ("", self.headers["Authorization"])
+
     def sees(self, page: Page) -> bool:
         """Say by a rule of our own whether the caller may read a document: the product's may be broken on purpose."""
         names = {*self.scope.groups, *([f"user:{self.scope.user}"] if self.scope.user else [])}
