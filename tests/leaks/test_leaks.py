@@ -1,6 +1,7 @@
 """Nobody learns of what is hidden from them: not its words, not its number, not that it is there."""
 
 import random
+import re
 import secrets
 from collections import Counter
 from collections.abc import Iterator
@@ -91,7 +92,9 @@ def compare(
     told = (responses[0].text + str(responses[0].headers)).lower()
     for page in library.hidden(caller):
         for canary in page.canaries():
-            if canary in told and not any(canary in each for each in said):
+            # a score may hold the digits by chance: 0.9467043
+            shown = re.search(rf"(?<![\d.]){canary}(?!\d)", told) if canary in told else None
+            if shown and not any(canary in each for each in said):
                 raise Leaked(f"{canary} in the answer to {request}")
     if here != there:
         lines = [
