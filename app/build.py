@@ -12,6 +12,7 @@ from app.audit.audit import open_audit
 from app.events import Event
 from app.identity.identity import Identity
 from app.identity.keys import Keys
+from app.people.people import People
 from app.question import Question
 from app.reader.answerable import read_passages
 from app.reader.extractive import EXTRACTIVE
@@ -187,7 +188,7 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         turn=parts.turn.answer,
         search=search,
         store=parts.store,
-        identity=Identity(Keys(data_dir / "keys.json")),
+        identity=Identity(Keys(data_dir / "keys.json"), settings.identity),
         health=health,
         version=__version__,
         model_name="footnote",
@@ -195,6 +196,7 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         embedder=parts.embedder,
         on_close=parts.disconnect,
         records=records,
+        people=People(records, data_dir),
         audit=open_audit(data_dir, settings.audit),
         written_by=parts.turn.written_by,
         pictures=PagePictures(Originals(data_dir).of, settings.ingest.limits()),

@@ -28,8 +28,10 @@ COMMANDS: Final[dict[str, Entry]] = {
     "docs": Entry(
         "app.commands.docs:app", "List, show, remove and erase documents, and what is to be known of them."
     ),
+    "access": Entry("app.commands.access:app", "Say who may read a document, and whether somebody may."),
     "index": Entry("app.commands.index:app", "Inspect, verify, roll back, compact, back up the index."),
-    "forget": Entry("app.commands.index:forget", "Erase old conversations."),
+    "people": Entry("app.commands.people:app", "Export, erase and hold what is kept of a person."),
+    "forget": Entry("app.commands.people:forget", "Erase old conversations."),
     "keys": Entry("app.commands.keys:app", "Create, list and revoke API keys."),
     "audit": Entry(
         "app.commands.audit:app", "Verify, show and export the log of who asked and changed what."

@@ -40,7 +40,9 @@ class UnknownModel(NotFound):
 
 
 class TooMany(Busy):
-    """One caller asks more at the same time than one may."""
+    """One caller asks more than one may; `retry_after` is when there is room again, in seconds."""
+
+    retry_after = 2
 
 
 class Conflict(BadInput):
@@ -100,7 +102,7 @@ _TITLES: Final[dict[int, str]] = {
     413: "Too large",
     415: "Unsupported media type",
     422: "Cannot be used",
-    429: "Too many at once",
+    429: "Too much",
     502: "The language model failed",
     503: "Not available now",
     504: "The language model was too slow",
@@ -112,9 +114,8 @@ def problem_of(error: FootnoteError) -> Problem:
     for kind, status, code in _TABLE:
         if isinstance(error, kind):
             parameter = "model" if kind is UnknownModel else None
-            return Problem(
-                status, code, str(error), parameter, retry_after=2 if status in {429, 503} else None
-            )
+            after = error.retry_after if isinstance(error, TooMany) else 2 if status == 503 else None
+            return Problem(status, code, str(error), parameter, retry_after=after)
     return Problem(500, "internal", str(error))
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from app.audit.audit import Audit
 from app.identity.identity import Identity
+from app.people.people import People
 from app.question import Question
 from app.runs.records import Records
 from app.runs.runs import OnEnd, TurnFunction
@@ -56,6 +57,8 @@ class Service:
     on_close: Callable[[], Awaitable[None]] | None = None
     """Called when the service ends, in its event loop."""
     records: Records | None = None
+    people: People | None = None
+    """What erases records, exports and holds them; None: the service keeps none."""
     written_by: str = ""
     """The answerer behind it, for `/version`."""
     pictures: PagePictures | None = None

@@ -72,7 +72,7 @@ class Uploads:
 
         A file of a name that callers of the same groups have added replaces that document. `readers` of None
         leaves the readers as they were; a new document is then everyone's in the tenant. Front matter and rules
-        narrow that, and front matter can name groups of the caller only. Raises Busy when several requests wait
+        narrow that, and front matter can name the caller and groups of theirs only. Raises Busy when several requests wait
         already, or another process writes to the index for long.
         """
         with self._place(), tempfile.TemporaryDirectory(prefix="footnote-upload-") as folder:
@@ -157,7 +157,7 @@ class Uploads:
     def _ingested(
         self, sources: Sequence[Source], *, scope: Scope, readers: frozenset[str] | None
     ) -> dict[str, Uploaded]:
-        groups = None if scope.unrestricted else scope.groups
+        groups = None if scope.unrestricted else scope.names
         recipe = self._settings.recipe(scope.tenant, groups=groups)
         with self._store.snapshot() as before:
             known = {one.uri: _at(before, one.uri, scope.tenant) for one in sources}

@@ -14,7 +14,7 @@ import os
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, fields
@@ -28,6 +28,7 @@ from app.audit.heads import Signer
 from app.audit.log import Log
 from app.audit.pseudonyms import Pseudonyms, locked, private
 from app.events import Cancelled, Citations, Done, Event, Explained, Failed, Sources, Started, Terminal, Text
+from app.guard import inert
 from app.identity.grant import Grant, person_id
 from app.identity.keys import Keys
 from app.question import Question
@@ -103,8 +104,23 @@ class Audit:
 
     def answer(
         self, run: str, question: Question, owner: str, events: Sequence[Event], ending: Terminal
+    ) -> Terminal:
+        """Write down what came of a question, before whoever asked sees the end; return the end that is to be seen.
+
+        It does not raise: what cannot be written down ends as failed.
+        """
+        try:
+            self._answer(run, question, owner, events, ending)
+        except FootnoteError as error:
+            return Failed("unavailable", inert(str(error)))
+        except Exception as error:  # noqa: BLE001 - the run's edge: it has to end, and nothing unwritten is answered
+            _log.error("The end of run %s could not be written down: %s", run, type(error).__name__)
+            return Failed("internal", f"Something went wrong on our side (run {run}).")
+        return ending
+
+    def _answer(
+        self, run: str, question: Question, owner: str, events: Sequence[Event], ending: Terminal
     ) -> None:
-        """Write down what came of a question, before whoever asked sees the end."""
         grant = (_noted.get() or {}).get("grant")
         facts: Facts = {"run": run, **_decision(ending)}
         if isinstance(grant, Grant):
@@ -278,12 +294,17 @@ def named(settings: Settings) -> dict[str, tuple[str, str]]:
 
 
 @asynccontextmanager
-async def kept(audit: Audit | None, *, every: float = 1.0) -> AsyncGenerator[None]:
-    """Keep the log while the block runs: on the disk within a second, signed, no longer than it is to be."""
+async def kept(
+    audit: Audit | None, *, every: float = 1.0, held: Callable[[], bool] = lambda: False
+) -> AsyncGenerator[None]:
+    """Keep the log while the block runs: on the disk within a second, signed, no longer than it is to be.
+
+    While somebody is under a legal hold, as `held` says, nothing of it is dropped.
+    """
     if audit is None:
         yield
         return
-    task = asyncio.create_task(_keep(audit, every))
+    task = asyncio.create_task(_keep(audit, every, held))
     try:
         yield
     finally:
@@ -295,14 +316,14 @@ async def kept(audit: Audit | None, *, every: float = 1.0) -> AsyncGenerator[Non
             _log.error("The end of the service stands in no audit log: %s", error)
 
 
-async def _keep(audit: Audit, every: float) -> None:
+async def _keep(audit: Audit, every: float, held: Callable[[], bool]) -> None:
     due = 0.0
     while True:
         try:
             await asyncio.to_thread(audit.sync)
             if time.monotonic() >= due:
                 due = time.monotonic() + 60
-                await asyncio.to_thread(audit.minute)
+                await asyncio.to_thread(lambda: audit.minute(hold=held()))
         except (FootnoteError, OSError) as error:
             _log.error("The audit log is not in order: %s", error)
         await asyncio.sleep(every)

@@ -83,6 +83,11 @@ class Pseudonyms:
         found = (_read(path.parent) for path in sorted(self._folder.glob(f"*/*/{_KEY}")))
         return {_pseudonym(each): each["name"] or each["person"] for each in found}
 
+    def made(self) -> dict[str, float]:
+        """Return when the key of each person was made, in seconds since 1970."""
+        found = (_read(path.parent) for path in sorted(self._folder.glob(f"*/*/{_KEY}")))
+        return {each["person"]: float(each["made"]) for each in found}
+
     def name_of(self, pseudonym: str) -> str:
         """Return who stands behind a pseudonym; empty when it names nobody, or nobody any more."""
         return self.names().get(pseudonym, "")
@@ -171,7 +176,7 @@ def _made(place: Path, person: str, name: str) -> dict[str, str]:
     try:
         return _read(place)
     except FileNotFoundError:
-        known = {"person": person, "name": name, "key": secrets.token_hex(32)}
+        known = {"person": person, "name": name, "key": secrets.token_hex(32), "made": f"{time.time():.3f}"}
         private(place)
         descriptor = os.open(place / "new", os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:

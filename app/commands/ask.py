@@ -26,7 +26,7 @@ from app.question import Question
 from app.turn.explanation import AnswerabilityShown, CandidateShown, Explanation, explanation
 from vectorstore.errors import BadInput, Unavailable
 from vectorstore.printable import printable, printable_json
-from vectorstore.types import Generation, Scope
+from vectorstore.types import DEFAULT_TENANT, Generation, Scope
 
 if TYPE_CHECKING:
     from app.build import Parts
@@ -85,6 +85,11 @@ def ask(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say what was searched, found, packed and left out, and why.")
     ] = False,
+    as_user: Annotated[str, typer.Option(help="Ask as this user would, with what they may read.")] = "",
+    as_group: Annotated[
+        list[str] | None, typer.Option(help="Ask as a member of this group would; may be repeated.")
+    ] = None,
+    tenant: Annotated[str, typer.Option(help="Whose documents.")] = DEFAULT_TENANT,
 ) -> None:
     """Answer a question from the ingested documents, with numbered sources."""
     from app.build import build
@@ -98,7 +103,7 @@ def ask(
     parts = build(settings)
     asked = Question(
         question.strip(),
-        Scope(unrestricted=True),
+        Scope(tenant, frozenset(as_group or ()), unrestricted=not (as_user or as_group), user=as_user),
         top_k=top_k or settings.answer.top_k,
         at=None if at is None else Generation(at),
     )

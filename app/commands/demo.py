@@ -29,7 +29,7 @@ def demo(
 
     serve = ServeSettings().model_copy(update={} if port is None else {"port": port})
     settings = Settings(store=demo_store(), serve=serve)
-    listener = listen(serve, settings.store)
+    listener = listen(serve, settings.store, settings.identity)
     typer.echo(f"Sample handbook: {ingest_sample(settings.store)}", err=True)
     parts = build(settings)
     address = settings.client.base_url or "http://{}:{}".format(*listener.getsockname()[:2])

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from vectorstore.embedded.upkeep import Upkeep
 
 
-from app.runs.records import Records, records_url
-from app.settings import RecordSettings
-from vectorstore.errors import BadInput
-
-
 @contextmanager
 def maintenance() -> "Iterator[Upkeep]":
     """Open the configured index for upkeep, which needs no embedder."""
@@ -227,26 +222,3 @@ def reembed(wait: Wait = False) -> None:
 def _line(each: GenerationInfo) -> str:
     counts = f"{each.documents:>7,} documents  {each.chunks:>9,} chunks"
     return f"{each.number:>5}  {each.created:%Y-%m-%d %H:%M}  {counts}  {each.note}".rstrip()
-
-
-def forget(
-    days: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=36_500, help="Erase what was asked longer ago. Default: FOOTNOTE_RECORDS_DAYS."
-        ),
-    ] = None,
-) -> None:
-    """Erase conversations that are older than FOOTNOTE_RECORDS_DAYS, with the feedback on them."""
-    settings = RecordSettings()
-    days = days or settings.records_days
-    if not days:
-        raise BadInput(
-            "FOOTNOTE_RECORDS_DAYS is 0: conversations are kept until they are deleted.", "Give --days."
-        )
-    records = Records(records_url(settings.records_url, StoreSettings().data_dir))
-    try:
-        count = records.sweep(days)
-    finally:
-        records.close()
-    typer.echo(f"Erased {count:,} answer{'' if count == 1 else 's'} older than {days:,} days.", err=True)

@@ -1,4 +1,4 @@
-"""`footnote keys`: create, list and revoke API keys."""
+"""`footnote keys`: create, rotate, list and revoke API keys."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Annotated, cast
 
 import typer
 
-from app.identity.grant import READING, Right
-from app.identity.keys import Key, Keys
+from app.identity.grant import Kind, Right
+from app.identity.keys import Key, Keys, NewKey
 from vectorstore.settings import StoreSettings
 from vectorstore.types import DEFAULT_TENANT
 
@@ -31,6 +31,18 @@ def create(
             "Default: all but write.",
         ),
     ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead of rights: operator (everything in its tenant, and asks as somebody else), server (reads, and "
+            "acts for the users it names), page (visitors of a page ask, from its origins only), ingest (search, read, "
+            "add and remove documents).",
+        ),
+    ] = None,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(help="Origin of a page that has the key (https://www.example.org); may be repeated."),
+    ] = None,
     days: Annotated[int | None, typer.Option(min=1, help="Days until it expires. Default: never.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -40,33 +52,47 @@ def create(
         name,
         tenant=tenant,
         groups=group or (),
-        rights=cast("list[Right]", right) if right else READING,
+        rights=cast("list[Right]", right) if right else None,
         expires=expires,
+        kind=cast("Kind | None", kind),
+        origins=origin or (),
     )
-    if json_output:
-        import json
+    _print(made, json_output=json_output)
 
-        typer.echo(json.dumps({"id": made.key.id, "secret": made.secret, "expires": made.key.expires}))
-        return
-    typer.echo(made.secret)
-    typer.echo(f"Key {made.key.id} ({name}). Keep it now: only its hash is stored.", err=True)
+
+@app.command()
+def rotate(
+    key: Annotated[str, typer.Argument(help="The key's id, as `ls` shows it.")],
+    *,
+    grace: Annotated[
+        float, typer.Option(min=0, max=3_650, help="Days for which the secret until now opens it too.")
+    ] = 1.0,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Give a key a new secret and print it. It is shown this once."""
+    made = _keys().rotate(key, grace=timedelta(days=grace))
+    _print(made, json_output=json_output)
+    typer.echo(f"The secret until now opens it until {made.key.earlier_until}.", err=True)
 
 
 @app.command()
 def ls(json_output: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False) -> None:
     """List the keys, oldest first."""
-    keys = _keys().all()
+    keys = _keys()
+    found = [_shown(key, keys.last_use(key.id)) for key in keys.all()]
     if json_output:
         import json
 
-        typer.echo(json.dumps([_shown(key) for key in keys]))
+        typer.echo(json.dumps(found))
         return
-    for key in keys:
-        shown = _shown(key)
+    for shown in found:
         typer.echo(
-            "  ".join(str(shown[column]) for column in ("id", "state", "tenant", "rights", "groups", "name"))
+            "  ".join(
+                shown[column] or "-"
+                for column in ("id", "state", "kind", "tenant", "rights", "groups", "origins", "used", "name")
+            )
         )
-    if not keys:
+    if not found:
         typer.echo("No keys: the service answers on loopback only.", err=True)
 
 
@@ -77,17 +103,31 @@ def revoke(key: Annotated[str, typer.Argument(help="The key's id, as `ls` shows 
     typer.echo(f"Key {revoked.id} ({revoked.name}) is revoked.", err=True)
 
 
-def _shown(key: Key) -> dict[str, str | None]:
+def _print(made: NewKey, *, json_output: bool) -> None:
+    if json_output:
+        import json
+
+        typer.echo(json.dumps({"id": made.key.id, "secret": made.secret, "expires": made.key.expires}))
+        return
+    typer.echo(made.secret)
+    typer.echo(f"Key {made.key.id} ({made.key.name}). Keep it now: only its hash is stored.", err=True)
+
+
+def _shown(key: Key, used: datetime | None) -> dict[str, str | None]:
     state = "revoked" if key.revoked else "active" if key.active(datetime.now(UTC)) else "expired"
     return {
         "id": key.id,
         "name": key.name,
         "state": state,
+        "kind": key.kind or "custom",
         "tenant": key.tenant,
         "groups": ",".join(key.groups) or "-",
         "rights": ",".join(key.rights),
+        "origins": ",".join(key.origins) or "-",
         "created": key.created,
         "expires": key.expires,
+        "earlier_secret_until": key.earlier_until,
+        "used": used.isoformat(timespec="minutes") if used else None,
     }
 
 

@@ -25,7 +25,11 @@ def search(
     tenant: Annotated[str, typer.Option(help="Whose documents.")] = DEFAULT_TENANT,
     group: Annotated[
         list[str] | None,
-        typer.Option(help="Search as a member of this group would, not as the operator; may be repeated."),
+        typer.Option(
+            "--group",
+            "--as-group",
+            help="Search as a member of this group would, not as the operator; may be repeated.",
+        ),
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show how each stage ranked every hit, and what was left out.")
@@ -33,12 +37,13 @@ def search(
     expect: Annotated[
         str | None, typer.Option(help="A document you know is there: say which stage lost it.")
     ] = None,
+    as_user: Annotated[str, typer.Option(help="Search as this user would, with what they may read.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the passages found for a question, best first."""
     if not query.strip():
         raise BadInput("The query is empty.", 'Write it in quotes: footnote search "parental leave"')
-    scope = Scope(tenant, frozenset(group or ()), unrestricted=not group)
+    scope = Scope(tenant, frozenset(group or ()), unrestricted=not (group or as_user), user=as_user)
     question = Question(
         query,
         scope,

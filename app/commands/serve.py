@@ -10,6 +10,7 @@ import typer
 from vectorstore.errors import BadInput, NotAllowed
 
 if TYPE_CHECKING:
+    from app.access_settings import IdentitySettings
     from app.build import Parts
     from app.settings import ServeSettings, Settings
     from vectorstore.settings import StoreSettings
@@ -38,28 +39,31 @@ def serve(
         key: value for key, value in (("host", host), ("port", port), ("server", server)) if value is not None
     }
     settings = Settings(serve=ServeSettings().model_copy(update=given))
-    if settings.runs.runs_url:
+    for url in filter(None, {settings.runs.runs_url, settings.budgets.budgets_url}):
         from app.runs.redis_format import check_board
 
-        check_board(settings.runs.runs_url)
-    listener = listen(settings.serve, settings.store)
+        check_board(url)
+    listener = listen(settings.serve, settings.store, settings.identity)
     # The first question need not wait for the detector.
     Thread(target=language, args=("Ready.",), daemon=True).start()
     run(build(settings), settings, listener)
 
 
-def listen(settings: "ServeSettings", store_settings: "StoreSettings") -> socket.socket:
-    """Bind the address; raises NotAllowed for a public one without keys, BadInput for one in use.
+def listen(
+    settings: "ServeSettings", store_settings: "StoreSettings", people: "IdentitySettings | None" = None
+) -> socket.socket:
+    """Bind the address; raises NotAllowed for a public one that nobody may use, BadInput for one in use.
 
-    Raises StoreDamaged when there were keys and their file is gone. Everything that can refuse a start is asked before the model is loaded.
+    Raises StoreDamaged when there were keys and their file is gone, BadInput for settings of people that clash. Everything that can refuse a start is asked before the model is loaded.
     """
+    from app.identity.identity import Identity
     from app.identity.keys import Keys
 
-    is_closed = Keys(store_settings.data_dir / "keys.json").any_active()
-    if not is_closed and not _loopback(settings.host):
+    identity = Identity(Keys(store_settings.data_dir / "keys.json"), people)
+    if not identity.lets_in and not _loopback(settings.host):
         raise NotAllowed(
             f"{settings.host} can be reached from other machines, and there is no API key.",
-            "Create one with `footnote keys create`, or listen on 127.0.0.1.",
+            "Create one with `footnote keys create`, set an identity provider, or listen on 127.0.0.1.",
         )
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)

@@ -4,25 +4,33 @@ What was read earlier is shown again only while its reader may still read all do
 """
 
 import asyncio
+import ipaddress
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, Final
+from functools import lru_cache
+from typing import Annotated, Final, TypeAlias
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
+from starlette.datastructures import Headers
 
 from app.audit.audit import note
+from app.http.budgets import WRONG_KEY, Budgets
 from app.identity.grant import LOCAL, Grant, Right
-from app.identity.identity import Shown
+from app.identity.identity import GROUPS_HEADER, USER_HEADER, Shown, acting
+from app.people.people import People
 from app.problems import TooMany, Unauthenticated
-from app.question import Message
-from app.runs.run import Run
+from app.question import Message, Question
+from app.runs.run import Dialect, Run
 from app.runs.runs import Runs
 from app.service import Service
 from app.turn.explanation import drawn_from, explanation
-from vectorstore.errors import NotAllowed, NotFound
+from vectorstore.errors import BadInput, NotAllowed, NotFound
 from vectorstore.types import DocumentId
 
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _LOCAL_HOST: Final = re.compile(
     r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{0,5})?", re.IGNORECASE | re.ASCII
@@ -32,6 +40,8 @@ _PASSED_ON: Final = (
     "cf-connecting-ip", "true-client-ip",
 )  # fmt: skip
 """What proxies add. One that adds nothing cannot be told from a caller on this machine."""
+_ONCE: Final = ("authorization", "origin", USER_HEADER, GROUPS_HEADER)
+"""Headers that say who asks: of two, one who stands between might have checked the other."""
 
 
 async def service(request: Request) -> Service:
@@ -51,29 +61,58 @@ RunsIn = Annotated[Runs, Depends(runs)]
 
 
 async def grant(request: Request, service: ServiceIn) -> Grant:
-    """Return what the caller may do; raises Unauthenticated or NotAllowed, and Unavailable where it cannot be written down."""
+    """Return what the caller may do.
+
+    Raises Unauthenticated, NotAllowed, BadInput, TooMany, and Unavailable where it cannot be written down.
+    """
     if service.audit is not None:
         service.audit.check()
+    budgets: Budgets = request.app.state.budgets
+    visible = shown(request)
     try:
-        granted = await service.identity.grant(shown(request))
+        granted = await service.identity.grant(visible)
     except NotAllowed as error:
+        await budgets.admit_address(getattr(request.state, "address", ""), cost=WRONG_KEY)
         raise Unauthenticated(error.what, error.hint) from error
     if granted is None:
         _refuse_strangers(request, service)
         granted = LOCAL
+    if granted.origins and (visible.origin or _referring(request)) not in granted.origins:
+        raise NotAllowed("This key is for other pages.", "Ask from a page of an origin that it was made for.")
+    granted = acting(granted, request.headers)
     note(grant=granted)
+    await budgets.admit(granted, request.headers)
     return granted
 
 
+def _referring(request: Request) -> str:
+    """Return the origin of the page that asks, where the browser sends none: to read from a page's own origin."""
+    try:
+        page = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return ""
+    return f"{page.scheme}://{page.netloc}"
+
+
 def shown(request: Request) -> Shown:
-    """Return what a request shows of who sends it."""
+    """Return what a request shows of who sends it; raises BadInput where it says so twice."""
+    for name in _ONCE:
+        if len(request.headers.getlist(name)) > 1:
+            raise BadInput(f"The header {name} is sent twice.", "Send it once.")
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    names = request.headers.keys()
     return Shown(
         bearer=secret.strip() if scheme.lower() == "bearer" else "",
         address=request.client.host if request.client else "localhost",
         origin=request.headers.get("origin", ""),
         headers=request.headers,
+        repeated=frozenset(name for name, times in Counter(names).items() if times > 1),
     )
+
+
+def own_address(request: Request, service: Service) -> str:
+    """Return the service's public address, or the one that the request came to, without a slash at its end."""
+    return (service.settings.client.base_url or str(request.base_url)).rstrip("/")
 
 
 def _refuse_strangers(request: Request, service: Service) -> None:
@@ -101,6 +140,14 @@ def _refuse_strangers(request: Request, service: Service) -> None:
 
 
 def _demand(right: Right, granted: Grant) -> Grant:
+    if granted.cites_only and not granted.person:
+        raise NotAllowed(
+            "A page's key does nothing but give each visitor a token.", "Get one: POST /v1/visitors."
+        )
+    if right not in granted.rights and granted.key in {"oidc", "proxy"}:
+        raise NotAllowed(
+            f"You have no right to {right}.", "Ask the one who runs the service for a group that has it."
+        )
     if right not in granted.rights:
         raise NotAllowed(f"This key has no right to {right}.", "Use a key made with that right.")
     return granted
@@ -126,10 +173,43 @@ async def may_write(granted: Annotated[Grant, Depends(grant)]) -> Grant:
     return _demand("write", granted)
 
 
+async def may_act(granted: Annotated[Grant, Depends(grant)]) -> Grant:
+    """Demand the right to act for users."""
+    return _demand("act", granted)
+
+
+async def may_explain(granted: Annotated[Grant, Depends(may_chat)]) -> Grant:
+    """Demand the right to ask questions, and to see more of the documents than answers cite."""
+    if granted.cites_only:
+        raise NotAllowed(
+            "A page's visitors see what an answer cites, and no more.", "Use another kind of key."
+        )
+    return granted
+
+
+async def may_welcome(granted: Annotated[Grant, Depends(grant)]) -> Grant:
+    """Demand a page's key, which lets visitors in."""
+    if not granted.cites_only or granted.person:
+        raise NotAllowed(
+            "Only a page's key lets visitors in.",
+            "Make one: footnote keys create NAME --kind page --origin …",
+        )
+    return granted
+
+
+async def may_operate(granted: Annotated[Grant, Depends(grant)]) -> Grant:
+    """Demand the right to operate the service."""
+    return _demand("operate", granted)
+
+
 ChatGrant = Annotated[Grant, Depends(may_chat)]
+ActGrant = Annotated[Grant, Depends(may_act)]
+ExplainGrant = Annotated[Grant, Depends(may_explain)]
+PageGrant = Annotated[Grant, Depends(may_welcome)]
 SearchGrant = Annotated[Grant, Depends(may_search)]
 DocumentsGrant = Annotated[Grant, Depends(may_read)]
 WriteGrant = Annotated[Grant, Depends(may_write)]
+OperatorGrant = Annotated[Grant, Depends(may_operate)]
 
 
 _WAITING = 4
@@ -178,12 +258,46 @@ async def searching(request: Request, granted: Annotated[Grant, Depends(grant)])
         yield
 
 
+async def begin(
+    question: Question,
+    request: Request,
+    grant: Grant,
+    *,
+    resumable: bool = False,
+    background: bool = False,
+    dialect: Dialect | None = None,
+) -> Run:
+    """Begin answering a caller's question, as `Runs.begin` does, on the caller's budget."""
+    budgets: Budgets = request.app.state.budgets
+    runs: Runs = request.app.state.runs
+    hold = await budgets.hold(grant)
+    try:
+        return await runs.begin(
+            question,
+            resumable=resumable,
+            owner=grant.owner,
+            background=background,
+            dialect=dialect,
+            settle=hold.settle,
+        )
+    except BaseException:
+        await hold.end(0)
+        raise
+
+
 async def find_run(run_id: str, *, runs: Runs, service: Service, grant: Grant) -> Run:
     """Return a caller's run; raises NotFound, also where it holds what the caller may no longer read."""
     run = await runs.find(run_id, owner=grant.owner)
     if not await may_see(documents_of(run), service=service, grant=grant) or run.erased:
         raise NotFound(f"There is no run {run_id!r}.", "Runs are kept for ten minutes.")
     return run
+
+
+def kept_of(service: Service) -> People:
+    """Return what knows of people's records; raises NotFound where none are kept."""
+    if service.people is None:
+        raise NotFound("This service keeps no records.", "Set FOOTNOTE_RECORDS_URL.")
+    return service.people
 
 
 def documents_of(run: Run) -> frozenset[DocumentId]:
@@ -208,3 +322,34 @@ async def still_readable(history: Sequence[Message], *, service: Service, grant:
 def _readable(documents: Collection[DocumentId], service: Service, grant: Grant) -> bool:
     with service.store.snapshot() as snapshot:
         return snapshot.readable(documents, scope=grant.scope)
+
+
+def networks(listed: str) -> tuple[Network, ...]:
+    """Read addresses and networks, separated by commas; raises ValueError."""
+    return tuple(
+        ipaddress.ip_network(each.strip(), strict=False) for each in listed.split(",") if each.strip()
+    )
+
+
+def address_of(peer: str, headers: Headers, proxies: tuple[Network, ...]) -> str:
+    """Return whose address counts: the peer's, or what a proxy of ours says; empty for this machine and for none.
+
+    An IPv6 address counts by its network of 64 bits, which is what one subscriber is given.
+    """
+    found = _parsed(peer)
+    chain = ",".join(headers.getlist("x-forwarded-for")).split(",") if proxies else []
+    while found is not None and chain and any(found in network for network in proxies):
+        found = _parsed(chain.pop().strip()) or found
+    if found is None or found.is_loopback:
+        return ""
+    return str(found) if found.version == 4 else str(ipaddress.ip_network((found, 64), strict=False))
+
+
+@lru_cache(maxsize=4_096)
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return mapped or found

@@ -11,35 +11,39 @@ from typing import Final
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.audit.audit import Audit, kept, noting
 from app.events import Terminal
 from app.http import errors
-from app.http.access import AtOnce
-from app.http.errors import response_to
-from app.http.mcp_server import PATH as MCP
+from app.http.access import AtOnce, address_of, networks
+from app.http.budgets import Budgets
+from app.http.errors import MCP, response_to
 from app.http.mcp_server import McpRoute
+from app.http.origins import Origins
 from app.http.routes import (
+    access,
     afterwards,
     agui,
     chat,
     completions,
+    conversations,
     documents,
     embeddings,
     health,
     pages,
+    people,
     responses,
     search,
+    sessions,
+    sign_in,
     ui_chat,
     uploads,
     viewer,
 )
-from app.problems import Problem, problem_of
-from app.runs.records import swept
+from app.problems import Problem, TooMany, problem_of
 from app.runs.redis_board import RedisBoard
 from app.runs.run import Run
 from app.runs.runs import MemoryBoard, Runs, report
@@ -53,6 +57,8 @@ _SECURITY: Final[tuple[tuple[str, str], ...]] = (
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
 )
+_FREE: Final = frozenset({"/healthz", "/readyz", "/version"})
+"""What is asked on behalf of nobody, however often."""
 _BYTES_PER_SECOND: Final = 500
 """A body that comes more slowly than this on the whole is held back on purpose."""
 
@@ -221,6 +227,35 @@ def template(scope: Scope) -> str | None:
     return f"{scope['method']} {route.path}"
 
 
+class Toll:
+    """Counts requests by address, and refuses who was just refused, before anything of a request is read."""
+
+    def __init__(self, app: ASGIApp, *, budgets: Budgets, proxies: str) -> None:
+        """`proxies` are the addresses and networks whose word about a caller's address is taken, with commas between."""
+        self._app = app
+        self._budgets = budgets
+        self._proxies = networks(proxies)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or scope["path"] in _FREE:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        address = address_of(scope["client"][0] if scope.get("client") else "", headers, self._proxies)
+        scope.setdefault("state", {})["address"] = address
+        refused = self._budgets.just_refused(address, headers)
+        if refused is None:
+            try:
+                await self._budgets.admit_address(address)
+            except TooMany as error:
+                refused = error
+        if refused is None:
+            await self._app(scope, receive, send)
+        else:
+            await response_to(problem_of(refused), scope["path"])(scope, receive, send)
+
+
 def _names_a_host(scope: Scope) -> bool:
     """Say whether the request names one host as the standard has it; an old client may name none."""
     given = [value for name, value in scope["headers"] if name == b"host"]
@@ -243,6 +278,7 @@ __all__ = ["Health", "Service", "create_app"]
 _ROUTERS = (
     chat.router,
     afterwards.router,
+    conversations.router,
     completions.router,
     responses.router,
     ui_chat.router,
@@ -250,11 +286,20 @@ _ROUTERS = (
     search.router,
     embeddings.router,
     documents.router,
+    access.router,
     viewer.router,
+    sign_in.router,
+    sessions.router,
+    people.router,
     health.router,
     pages.router,
 )
-_UNTOLD: Final = frozenset({"/healthz", "/readyz", "/version", "/v1/models", "/v1/models/{model}"})
+_UNTOLD: Final = frozenset(
+    {
+        "/healthz", "/readyz", "/version", "/v1/models", "/v1/models/{model}", "/v1/sign-in",
+        "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp",
+    }
+)  # fmt: skip
 """Paths whose answers are the same whoever asks, whatever documents there are."""
 _ID: Final = re.compile(r"(?:doc|run|resp)_[0-9A-Za-z]{1,64}")
 _EXPOSED = ["x-request-id", "x-run-id", "retry-after", "x-vercel-ai-ui-message-stream"]
@@ -266,22 +311,26 @@ def create_app(service: Service) -> FastAPI:
 
     mcp = McpRoute(service) if settings.client.mcp and find_spec("mcp") else None
     runs = _runs(service)
+    budgets = Budgets(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        people = service.people
         async with (
             mcp.running() if mcp else nullcontext(),
-            swept(service.records, days=settings.records.records_days),
-            kept(service.audit),
+            kept(service.audit, held=people.holds_anybody if people else lambda: False),
         ):
             await runs.board.open()
+            days = settings.records.records_days
             try:
-                yield
+                async with people.kept(runs, days=days) if people else nullcontext():
+                    yield
             finally:
                 if service.pictures is not None:
                     service.pictures.close()
             await runs.drain(0)
             await runs.board.close()
+            await budgets.close()
             if service.on_close is not None:
                 await service.on_close()
 
@@ -296,6 +345,7 @@ def create_app(service: Service) -> FastAPI:
     )
     application.state.service = service
     application.state.runs = runs
+    application.state.budgets = budgets
     application.state.at_once = AtOnce(settings.serve.max_caller_searches)
     if mcp:
         application.router.routes.append(mcp.route)
@@ -304,6 +354,13 @@ def create_app(service: Service) -> FastAPI:
     if service.uploads is not None:
         application.include_router(uploads.router)
     errors.install(application)
+    _guard(application, service)
+    return application
+
+
+def _guard(application: FastAPI, service: Service) -> None:
+    """Put before the routes what every request passes."""
+    settings = service.settings
     # the last added is the outermost
     if service.audit is not None:
         application.add_middleware(WrittenDown, audit=service.audit)
@@ -313,26 +370,25 @@ def create_app(service: Service) -> FastAPI:
         larger={"/v1/documents": settings.serve.max_upload_bytes},
         seconds=settings.serve.request_seconds,
     )
-    if origins := settings.client.origins():
-        application.add_middleware(
-            CORSMiddleware,
-            allow_origins=origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["authorization", "content-type", "last-event-id", "x-request-id"],
-            expose_headers=_EXPOSED,
-        )
+    application.add_middleware(
+        Toll, budgets=application.state.budgets, proxies=settings.identity.proxy_addresses
+    )
+    application.add_middleware(
+        Origins,
+        listed=settings.client.origins(),
+        of_pages=service.identity.keys.page_origins,
+        exposed=_EXPOSED,
+    )
     application.add_middleware(FrontDoor)
-    return application
 
 
 def _runs(service: Service) -> Runs:
     settings = service.settings.runs
     board = RedisBoard(settings) if settings.runs_url else MemoryBoard(settings)
-    audit = service.audit
-    if audit is None:
+    if (audit := service.audit) is None:
         return Runs(service.turn, board, settings, on_end=service.on_end)
 
-    def before_end(run: Run, ending: Terminal) -> None:
-        audit.answer(run.id, run.question, run.owner, run.recorded, ending)
+    def before_end(run: Run, ending: Terminal) -> Terminal:
+        return audit.answer(run.id, run.question, run.owner, run.recorded, ending)
 
     return Runs(service.turn, board, settings, on_end=service.on_end, before_end=before_end)

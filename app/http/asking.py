@@ -163,11 +163,11 @@ def question_of(
 def conversation_of_caller(name: str | None, grant: Grant) -> str | None:
     """Return the conversation's name where it shows that the caller is whoever began it, else None.
 
-    Many visitors may share one key. A name that looks drawn by chance, as UUIDs and the ids of chat clients do, is
-    known to its creator alone; `conv_1` is anybody's, and a conversation under it goes by a name of ours. Without
-    keys there is one caller.
+    Those of a person are theirs under any name, and without keys there is one caller. Many may share one key: a
+    name that looks drawn by chance, as UUIDs and the ids of chat clients do, is known to its creator alone; `conv_1`
+    is anybody's, and a conversation under it goes by a name of ours.
     """
-    if not name or grant is LOCAL:
+    if not name or grant.person or grant is LOCAL:
         return name or None
     drawn = name.rpartition(":")[2].replace("-", "").replace("_", "")
     kinds = [(c.isdigit(), c.isupper()) for c in drawn]

@@ -13,8 +13,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from app.problems import Problem, openai_error, problem_details, problem_of, validation_sentence
+from app.http.access import own_address
+from app.problems import JsonObject, Problem, openai_error, problem_details, problem_of, validation_sentence
 from app.runs.runs import report
+from app.service import Service
 from vectorstore.errors import FootnoteError
 
 _STATUS_CODES: Final[dict[int, str]] = {
@@ -23,20 +25,28 @@ _STATUS_CODES: Final[dict[int, str]] = {
     408: "too_slow",
     413: "too_large",
 }
+MCP: Final = "/mcp"
+_RPC_SERVER_ERROR: Final = -32_000
 OPENAI_ROUTES: Final = ("/v1/chat/completions", "/v1/embeddings", "/v1/models", "/v1/responses")
 
 
-def response_to(problem: Problem, path: str) -> Response:
-    """Answer with a problem in the shape that the clients of this path read."""
+METADATA: Final = "/.well-known/oauth-protected-resource"
+"""Before the path of the resource that is meant."""
+
+
+def response_to(problem: Problem, path: str, *, challenge: str = "Bearer") -> Response:
+    """Answer with a problem in the shape that the clients of this path read; `challenge` goes with a 401."""
     # what a client wrote may stand in it, half characters too
     problem = replace(problem, sentence=problem.sentence.encode("utf-8", "replace").decode())
     headers = {"Cache-Control": "no-store"}
     if problem.retry_after is not None:
         headers["Retry-After"] = str(problem.retry_after)
     if problem.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+        headers["WWW-Authenticate"] = challenge
     if path.startswith(OPENAI_ROUTES):
         return JSONResponse(openai_error(problem), problem.status, headers)
+    if path == MCP and problem.status == 429:
+        return JSONResponse(_rpc_error(problem), problem.status, headers)
     if path.startswith("/api/"):
         body = {"error": {"message": problem.sentence, "code": problem.code}}
         return JSONResponse(body, problem.status, headers)
@@ -45,12 +55,32 @@ def response_to(problem: Problem, path: str) -> Response:
     )
 
 
+def challenge(request: Request) -> str:
+    """Say how to come in: with a provider also where clients of OAuth read of it (RFC 6750, RFC 9728)."""
+    service: Service = request.app.state.service
+    if service.identity.provider is None:
+        return "Bearer"
+    resource = MCP if request.url.path == MCP else ""
+    where = f'Bearer resource_metadata="{own_address(request, service)}{METADATA}{resource}"'
+    return f'{where}, error="invalid_token"' if "authorization" in request.headers else where
+
+
+def _rpc_error(problem: Problem) -> JsonObject:
+    """Shape a problem as JSON-RPC's error object; the request was not read, so that its id is not known."""
+    data = {"code": problem.code, "status": problem.status, "retryAfter": problem.retry_after}
+    return {
+        "jsonrpc": "2.0",
+        "id": None,
+        "error": {"code": _RPC_SERVER_ERROR, "message": problem.sentence, "data": data},
+    }
+
+
 def install(application: FastAPI) -> None:
     """Let every error of the application leave in its path's shape."""
 
     async def known(request: Request, error: Exception) -> Response:
         assert isinstance(error, FootnoteError)  # noqa: S101 - registered for this class only
-        return response_to(problem_of(error), request.url.path)
+        return response_to(problem_of(error), request.url.path, challenge=challenge(request))
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101

@@ -50,7 +50,7 @@ _SENTENCES: Final[dict[int, str]] = {
     409: "The state of things forbids it.",
     413: "The question or the body is too large.",
     422: "The question is empty, or a field has a value that cannot be used.",
-    429: "The caller asks more at the same time than one may; try again after Retry-After seconds.",
+    429: "The caller asks more than one may; try again after Retry-After seconds.",
     500: "Something broke on our side.",
     502: "The language model failed.",
     503: "Not available now; try again after Retry-After seconds.",
@@ -59,12 +59,12 @@ _SENTENCES: Final[dict[int, str]] = {
 
 
 def problems(*statuses: int, openai: bool = False, short: bool = False) -> Responses:
-    """Document these errors, in the shape of the route's dialect."""
+    """Document these errors, in the shape of the route's dialect; who may be asked for a key may also be told to wait."""
     schema = _OPENAI if openai else _SHORT if short else _DETAILS
     media = "application/json" if openai or short else "application/problem+json"
     return {
         status: {"description": _SENTENCES[status], "content": {media: {"schema": schema}}}
-        for status in statuses
+        for status in (*statuses, *((429,) if 401 in statuses and 429 not in statuses else ()))
     }
 
 

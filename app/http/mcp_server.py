@@ -32,7 +32,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from app.http.access import AtOnce, caller_of, grant, may_search
-from app.http.errors import response_to
+from app.http.errors import MCP, challenge, response_to
 from app.http.links import viewer
 from app.problems import problem_of
 
@@ -161,18 +161,15 @@ def _shown(identity: str, document: Document, text: str, *, span: Span, link: Vi
     return json.dumps(shown, ensure_ascii=False)
 
 
-PATH = "/mcp"
-
-
 class McpRoute:
     """The route, and the lifetime that its sessions need."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._server = mcp_server(service, self._granted)
-        self._inner = http_application(self._server, PATH)
+        self._inner = http_application(self._server, MCP)
         # There are no sessions to listen to or to end.
-        self.route = Route(PATH, endpoint=self, methods=["POST"])
+        self.route = Route(MCP, endpoint=self, methods=["POST"])
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -197,7 +194,7 @@ class McpRoute:
             async with at_once.place(caller_of(request, granted)):
                 await self._inner(scope, again, send)
         except FootnoteError as error:
-            await response_to(problem_of(error), PATH)(scope, receive, send)
+            await response_to(problem_of(error), MCP, challenge=challenge(request))(scope, receive, send)
         except ClientDisconnect:
             return
 

@@ -42,6 +42,8 @@ def serve_with_uvicorn(application: "FastAPI", listener: socket.socket, settings
         ws="none",
         log_level="warning",
         timeout_graceful_shutdown=int(settings.drain_seconds) + _AFTER_DRAIN,
+        # A caller's address and scheme are what they are, and not what a header says.
+        proxy_headers=False,
         server_header=False,
         date_header=False,
     )

@@ -1,10 +1,13 @@
 """What a caller may do: the one value that every way in ends in, whatever was shown at the door."""
 
 import hashlib
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
-from vectorstore.types import Scope
+from vectorstore.errors import BadInput, NotAllowed
+from vectorstore.types import USER, Scope
 
 Right: TypeAlias = Literal["chat", "search", "documents", "write", "act", "operate"]
 """`act` lets a key name the user it asks for; `operate` shows who may read what, and asks as somebody else."""
@@ -42,11 +45,69 @@ class Grant:
         """Whose runs and conversations are theirs."""
         return self.person or self.key
 
+    @property
+    def cites_only(self) -> bool:
+        """Say whether they see of the documents only what an answer cites: strangers who visit a page."""
+        return bool(self.origins)
 
-LOCAL: Final = Grant("local", Scope(), frozenset(RIGHTS) - {"act"})
+
+LOCAL: Final = Grant("local", Scope(), frozenset((*READING, "write")))
 """What this machine itself may do where no key was ever made."""
 
 
 def person_id(tenant: str, user: str) -> str:
     """Name a person as the owner of what they asked: the same by whichever way they came in."""
     return "u_" + hashlib.sha256(f"{tenant}\0{user}".encode("utf-8", "surrogatepass")).hexdigest()[:40]
+
+
+_LONGEST_NAME: Final = 200
+_MOST_GROUPS: Final = 200
+
+
+def for_user(granted: Grant, user: str, groups: Iterable[str]) -> Grant:
+    """Return what a key that may act for users grants one of them: of its own groups those named, and no others.
+
+    Raises BadInput for names that are none, NotAllowed for a group that is not the key's.
+    """
+    person, narrowed = name_of(user), names_of(groups)
+    if foreign := sorted(narrowed - granted.scope.groups):
+        raise NotAllowed(
+            f"This key does not belong to the group {foreign[0]!r}.", "Name groups of the key only."
+        )
+    tenant = granted.scope.tenant
+    return replace(
+        granted,
+        scope=Scope(tenant, narrowed, user=person),
+        rights=granted.rights - {"act", "operate"},
+        person=person_id(tenant, person),
+    )
+
+
+def seen_as(granted: Grant, user: str, groups: Iterable[str]) -> Grant:
+    """Return an operator's grant with the sight of somebody else: to read, and never that one's conversations.
+
+    Raises BadInput for names that are none.
+    """
+    scope = Scope(granted.scope.tenant, names_of(groups), user=name_of(user) if user else "")
+    return replace(granted, scope=scope, rights=granted.rights & frozenset(READING))
+
+
+def name_of(given: str) -> str:
+    """Return the name of a user or a group as documents write it; raises BadInput for what can be none."""
+    name = unicodedata.normalize("NFC", given)
+    if not name or len(name) > _LONGEST_NAME or not name.isprintable() or name != name.strip():
+        raise BadInput(
+            f"{given[:_LONGEST_NAME]!r} is no name of a user or a group.",
+            f"One has 1 to {_LONGEST_NAME} characters that can be printed, and no space around them.",
+        )
+    return name
+
+
+def names_of(groups: Iterable[str]) -> frozenset[str]:
+    """Return the names of groups; raises BadInput for one that can be none, or that means a person."""
+    names = frozenset(map(name_of, groups))
+    if len(names) > _MOST_GROUPS:
+        raise BadInput(f"{len(names):,} groups are too many.", f"Name at most {_MOST_GROUPS}.")
+    if people := sorted(name for name in names if name.startswith(USER)):
+        raise BadInput(f"{people[0]!r} is a person and no group.", "Name the person as the user.")
+    return names

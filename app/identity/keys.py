@@ -1,26 +1,40 @@
 """API keys, stored hashed. A key says whose documents its holder sees and what it may be used for."""
 
+import contextlib
 import fcntl
 import hashlib
 import json
 import os
+import re
 import secrets
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from app.identity.grant import READING, RIGHTS, Grant, Right
+from app.identity.grant import READING, RIGHTS, RIGHTS_OF, Grant, Kind, Right
 from vectorstore.errors import BadInput, NotAllowed, NotFound, StoreDamaged
 from vectorstore.types import DEFAULT_TENANT, Scope
+
+_NO_DIGEST: Final = "0" * 64
+_HOST: Final = r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])"
+_ORIGIN: Final = re.compile(rf"(?P<scheme>https?)://(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?")
+_LOOPBACK: Final = re.compile(r"localhost|127\.[0-9.]+|\[::1\]")
+_NOTED_SECONDS: Final = 60.0
+"""How often at most the use of one key is written down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key as it is stored: never the secret, only its SHA-256 (the secret has 256 random bits)."""
+    """One key as it is stored: never the secret, only its SHA-256 (the secret has 256 random bits).
+
+    `kind` is None for a key whose rights were chosen one by one. `earlier` is the hash of the secret before the
+    last rotation, which opens the key too until `earlier_until`.
+    """
 
     id: str
     hash: str
@@ -31,10 +45,21 @@ class Key:
     created: str
     expires: str | None = None
     revoked: str | None = None
+    kind: Kind | None = None
+    origins: tuple[str, ...] = ()
+    earlier: str | None = None
+    earlier_until: str | None = None
 
     def active(self, now: datetime) -> bool:
         """Say whether the key opens anything at `now`."""
-        return self.revoked is None and (self.expires is None or datetime.fromisoformat(self.expires) > now)
+        return self.revoked is None and _lies_ahead(self.expires, now)
+
+    def opened_by(self, digest: str, now: datetime) -> bool:
+        """Say whether a secret with this hash opens the key at `now`."""
+        is_live = self.earlier_until is not None and _lies_ahead(self.earlier_until, now)
+        earlier = self.earlier if self.earlier and is_live else _NO_DIGEST
+        # Both are compared in any case, so that time does not tell one from the other.
+        return any([compare_digest(self.hash, digest), compare_digest(earlier, digest)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +81,7 @@ class Keys:
         self._path = path
         self._lock = path.with_suffix(".lock")
         self._read: tuple[tuple[int, int, int], dict[str, Key], bytes] | None = None
+        self._noted: dict[str, float] = {}
 
     def create(
         self,
@@ -63,35 +89,55 @@ class Keys:
         *,
         tenant: str = DEFAULT_TENANT,
         groups: Iterable[str] = (),
-        rights: Iterable[Right] = READING,
+        rights: Iterable[Right] | None = None,
         expires: datetime | None = None,
+        kind: Kind | None = None,
+        origins: Iterable[str] = (),
     ) -> NewKey:
-        """Make a key; raises BadInput for an unknown right or an expiry without time zone."""
-        chosen = tuple(rights)
-        if not chosen or any(right not in RIGHTS for right in chosen):
-            raise BadInput(f"Unknown right in {chosen!r}.", f"Choose from {', '.join(RIGHTS)}.")
+        """Make a key, with the rights of its kind or with those named, else to read.
+
+        Raises BadInput for an unknown right, rights beside a kind, an expiry without time zone, and origins that are
+        none, are missing at a page's key or stand at another.
+        """
+        identity = secrets.token_hex(4)
+        secret = _new_secret(identity)
         if expires is not None and expires.tzinfo is None:
             raise BadInput("The expiry has no time zone.", "Add one, for example +00:00.")
-        identity = secrets.token_hex(4)
-        secret = f"fn_{identity}_{secrets.token_urlsafe(32)}"
         key = Key(
             id=identity,
             hash=_digest(secret),
             name=name,
             tenant=tenant,
             groups=tuple(groups),
-            rights=chosen,
+            rights=_rights(kind, rights),
             created=_now().isoformat(timespec="seconds"),
             expires=expires.isoformat(timespec="seconds") if expires else None,
+            kind=kind,
+            origins=_origins(kind, origins),
         )
         with self._writing() as keys:
             keys[key.id] = key
         return NewKey(key, secret)
 
+    def rotate(self, identity: str, *, grace: timedelta) -> NewKey:
+        """Give a key a new secret; the one until now opens it for `grace` more, and one before that no more.
+
+        Raises NotFound, and BadInput for a key that is revoked or expired.
+        """
+        self._known(identity)
+        secret = _new_secret(identity)
+        with self._writing() as keys:
+            found, now = keys[identity], _now()
+            if not found.active(now):
+                raise BadInput(f"The key {identity!r} is closed.", "Make a new one: footnote keys create.")
+            until = (now + grace).isoformat(timespec="seconds")
+            found = replace(found, hash=_digest(secret), earlier=found.hash, earlier_until=until)
+            keys[identity] = found
+        return NewKey(found, secret)
+
     def revoke(self, identity: str) -> Key:
         """Close a key for good; raises NotFound."""
-        if identity not in self._load()[0]:
-            raise NotFound(f"There is no key {identity!r}.", "`footnote keys ls` lists them.")
+        self._known(identity)
         with self._writing() as keys:
             found = keys[identity]
             if found.revoked is None:
@@ -117,8 +163,9 @@ class Keys:
         parts = secret.split("_", 2)
         key = self._load()[0].get(parts[1]) if len(parts) == 3 and parts[0] == "fn" else None
         # The comparison is made in any case, so that time does not tell known identities from unknown ones.
-        matches = compare_digest(key.hash if key else "0" * 64, _digest(secret))
-        if key is None or not matches or not key.active(_now()):
+        now, digest = _now(), _digest(secret)
+        matches = (key or _NO_KEY).opened_by(digest, now)
+        if key is None or not matches or not key.active(now):
             raise NotAllowed("The API key is not valid.", "Check it, or ask for a new one.")
         return _grant(key)
 
@@ -127,9 +174,58 @@ class Keys:
         key = self._load()[0].get(identity)
         return _grant(key) if key and key.active(_now()) else None
 
+    def page_origins(self) -> frozenset[str]:
+        """Return the origins of the pages whose keys are open."""
+        now = _now()
+        return frozenset(
+            origin
+            for key in self._load()[0].values()
+            if key.origins and key.active(now)
+            for origin in key.origins
+        )
+
+    def note_use(self, identity: str) -> bool:
+        """Say whether the use of a key is to be written down now, by `write_use`: once a minute at most."""
+        now = time.monotonic()
+        if now - self._noted.get(identity, -_NOTED_SECONDS) < _NOTED_SECONDS:
+            return False
+        self._noted[identity] = now
+        return True
+
+    def write_use(self, identity: str) -> None:
+        """Write down that a key is used: as the time of an empty file, which several processes may set at once."""
+        with contextlib.suppress(OSError):  # that nobody knows of a use harms nobody
+            folder = self._path.with_suffix(".used")
+            folder.mkdir(mode=0o700, exist_ok=True)
+            (folder / identity).touch(mode=0o600)
+
+    def last_use(self, identity: str) -> datetime | None:
+        """Return when a key was last used, to the minute; None: never, as far as is known."""
+        try:
+            used = (self._path.with_suffix(".used") / identity).stat().st_mtime
+        except OSError:
+            return None
+        return datetime.fromtimestamp(used, UTC)
+
     def signing_secret(self) -> bytes:
-        """Return the secret that links are signed with; it exists once there is a key."""
-        return self._load()[1]
+        """Return the secret that links and tokens are signed with; where there are no keys, one of its own."""
+        return self._load()[1] or self._secret_without_keys()
+
+    def _secret_without_keys(self) -> bytes:
+        path = self._path.with_suffix(".links")
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            made = path.with_suffix(f".{secrets.token_hex(4)}")
+            made.touch(mode=0o600)
+            made.write_text(secrets.token_hex(32), encoding="ascii")
+            with contextlib.suppress(FileExistsError):  # another process was first
+                path.hardlink_to(made)
+            made.unlink()
+        return bytes.fromhex(path.read_text(encoding="ascii"))
+
+    def _known(self, identity: str) -> None:
+        if identity not in self._load()[0]:
+            raise NotFound(f"There is no key {identity!r}.", "`footnote keys ls` lists them.")
 
     def _load(self) -> tuple[dict[str, Key], bytes]:
         if (found := self._stored()) is not None:
@@ -192,15 +288,78 @@ class Keys:
 
 
 def _grant(key: Key) -> Grant:
-    return Grant(key.id, Scope(key.tenant, frozenset(key.groups)), frozenset(key.rights))
+    return Grant(
+        key.id,
+        # Who may ask as anybody sees what anybody sees.
+        Scope(key.tenant, frozenset(key.groups), unrestricted="operate" in key.rights),
+        frozenset(key.rights),
+        origins=frozenset(key.origins),
+        expires=datetime.fromisoformat(key.expires).timestamp() if key.expires else None,
+    )
 
 
 def _key(item: dict[str, Any]) -> Key:  # Any: parsed JSON of our own file, checked by the field names below
     # What files of earlier releases call it.
     rights = item.pop("scopes") if "scopes" in item else item["rights"]
-    key = Key(**{**item, "groups": tuple(item["groups"]), "rights": tuple(rights)})
-    key.active(_now())  # an expiry that is no date raises here, and not when somebody calls
+    lists = {"groups": tuple(item["groups"]), "origins": tuple(item.get("origins", ()))}
+    key = Key(**{**item, **lists, "rights": tuple(rights)})
+    # What is no date or no kind raises here, and not when somebody calls.
+    key.opened_by(_NO_DIGEST, _now())
+    key.active(_now())
+    if key.kind is not None and (key.kind not in RIGHTS_OF or (key.kind == "page") != bool(key.origins)):
+        raise ValueError("a kind of key that this release does not know")
     return key
+
+
+def _rights(kind: Kind | None, rights: Iterable[Right] | None) -> tuple[Right, ...]:
+    if kind is not None:
+        if kind not in RIGHTS_OF:
+            raise BadInput(f"There is no kind {kind!r} of key.", f"Choose from {', '.join(RIGHTS_OF)}.")
+        if rights is not None:
+            raise BadInput("A kind of key has its rights.", "Name a kind or rights, not both.")
+        return RIGHTS_OF[kind]
+    chosen = READING if rights is None else tuple(rights)
+    if not chosen or any(right not in RIGHTS for right in chosen):
+        raise BadInput(f"Unknown right in {chosen!r}.", f"Choose from {', '.join(RIGHTS)}.")
+    return chosen
+
+
+def _origins(kind: Kind | None, origins: Iterable[str]) -> tuple[str, ...]:
+    checked = tuple(dict.fromkeys(map(_origin, origins)))
+    if kind == "page" and not checked:
+        raise BadInput(
+            "A page's key needs the page's origin.",
+            "Add --origin https://www.example.org, for each that has it.",
+        )
+    if kind != "page" and checked:
+        raise BadInput("Only a page's key has origins.", "Make it with --kind page.")
+    return checked
+
+
+def _origin(given: str) -> str:
+    """Return an origin as browsers send it."""
+    found = _ORIGIN.fullmatch(given.lower())
+    port = int(found["port"]) if found and found["port"] else None
+    if found is None or (port is not None and not 0 < port <= 65_535):
+        raise BadInput(
+            f"{given[:200]!r} is no origin.",
+            "Write scheme and host as browsers send them, and no path: https://www.example.org",
+        )
+    if found["scheme"] == "http" and not _LOOPBACK.fullmatch(found["host"]):
+        raise BadInput(
+            f"{given[:200]!r} is not encrypted, and anybody on the way could take its place.",
+            "Use https; http is for this machine alone (http://localhost:3000).",
+        )
+    is_usual = port in {None, {"https": 443, "http": 80}[found["scheme"]]}
+    return f"{found['scheme']}://{found['host']}" + ("" if is_usual else f":{port}")
+
+
+def _lies_ahead(moment: str | None, now: datetime) -> bool:
+    return moment is None or datetime.fromisoformat(moment) > now
+
+
+def _new_secret(identity: str) -> str:
+    return f"fn_{identity}_{secrets.token_urlsafe(32)}"
 
 
 def _digest(secret: str) -> str:
@@ -209,3 +368,6 @@ def _digest(secret: str) -> str:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+_NO_KEY: Final = Key("", _NO_DIGEST, "", "", (), (), "", revoked="always")

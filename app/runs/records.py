@@ -6,12 +6,11 @@ anew and the write-ahead log emptied. `PRAGMA user_version` counts the deletions
 yet; after a kill on the way, the next to open the file finishes.
 """
 
-import asyncio
 import json
-import logging
 import zlib
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
@@ -43,6 +42,7 @@ _runs = sql.Table(
     sql.Column("refused", sql.Boolean, nullable=False),
     sql.Column("model", sql.String(200), nullable=False),
 )
+_BY_OWNER: Final = sql.Index("runs_by_owner", _runs.c.owner, _runs.c.created)
 _feedback = sql.Table(
     "feedback",
     _tables,
@@ -59,10 +59,33 @@ _explained = sql.Table(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A conversation as its owner's list has it: its first question, when the last was answered, how many there are."""
+
+    id: str
+    question: str
+    answered: datetime
+    turns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question of a conversation with its answer, and why it is what it is; `outcome` may be a failure's code."""
+
+    run: str
+    answered: datetime
+    question: str
+    answer: str
+    outcome: str
+    told: Explanation
+
+
 class Records:
     """Conversations and feedback, in SQLite by default or any database that SQLAlchemy reaches by URL.
 
-    Synchronous: call it from a thread. `owner` is the key that asked; a conversation is its owner's alone.
+    Synchronous: call it from a thread. `owner` is the person or key that asked; a conversation is its owner's alone.
+    What must be kept although its owner or its age would have it erased is `app/people`'s to know.
     """
 
     def __init__(self, url: str) -> None:
@@ -70,16 +93,19 @@ class Records:
         if self._engine.dialect.name == "sqlite":
             sql.event.listen(self._engine, "connect", _durable)
         try:
-            found = set(sql.inspect(self._engine).get_table_names())
-            if "explanations" in found or not found.issuperset(_tables.tables):
+            look = sql.inspect(self._engine)
+            found = set(look.get_table_names())
+            is_new = not found.issuperset(_tables.tables)
+            if "explanations" in found or is_new or not look.has_index("runs", str(_BY_OWNER.name)):
                 with self._engine.begin() as connection:
                     if connection.dialect.name == "sqlite":  # of several that open it first, one makes it
                         connection.exec_driver_sql("BEGIN IMMEDIATE")
                     _tables.create_all(connection)
+                    _BY_OWNER.create(connection, checkfirst=True)
                     _take_over(connection)
         except SQLAlchemyError as error:
             raise Unavailable(
-                f"The records database ({self._engine.url.render_as_string(hide_password=True)}) cannot be opened.",
+                f"The records database ({self.place}) cannot be opened.",
                 "Correct FOOTNOTE_RECORDS_URL, or start the database.",
             ) from error
         sql.event.listen(self._engine, "handle_error", _in_our_words)
@@ -138,6 +164,51 @@ class Records:
             )
         )
 
+    def conversations(
+        self, *, owner: str, limit: int, before: tuple[datetime, str] | None = None
+    ) -> list[Conversation]:
+        """Return an owner's conversations, the latest first; with `before`, those behind that (answered, id)."""
+        conversation, latest = _runs.c.conversation, sql.func.max(_runs.c.created)
+        first = _runs.alias()
+        asked = (
+            sql.select(first.c.question)
+            .where(first.c.owner == owner, first.c.conversation == conversation)
+            .order_by(first.c.created)
+            .limit(1)
+        )
+        query = (
+            sql.select(conversation, asked.scalar_subquery(), latest, sql.func.count())
+            .where(_runs.c.owner == owner)
+            .group_by(conversation)
+            .order_by(latest.desc(), conversation.desc())
+            .limit(limit)
+        )
+        if before is not None:
+            answered, name = before
+            query = query.having((latest < answered) | ((latest == answered) & (conversation < name)))
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [Conversation(name, asked, _utc(answered), turns) for name, asked, answered, turns in rows]
+
+    def turns(self, conversation: str, *, owner: str, limit: int) -> list[Turn]:
+        """Return the last turns of a conversation, also those that failed, oldest first; empty for an unknown one.
+
+        Whether the documents behind an answer may still be read is the caller's to ask.
+        """
+        query = (
+            sql.select(_runs, _explained.c.told)
+            .join(_explained)
+            .where(_runs.c.conversation == conversation, _runs.c.owner == owner)
+            .order_by(_runs.c.created.desc())
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [
+            Turn(row.id, _utc(row.created), row.question, row.answer, row.outcome, _unpacked(row.told))
+            for row in reversed(rows)
+        ]
+
     def rate(self, run: str, *, owner: str, rating: Rating, reason: str = "") -> None:
         """Keep what someone thought of an answer, over what they thought before; raises NotFound."""
         with self._engine.begin() as connection:
@@ -159,6 +230,43 @@ class Records:
         with self._engine.connect() as connection:
             return [(row.run, row.rating, row.reason) for row in connection.execute(query)]
 
+    def owners(self) -> set[str]:
+        """Return whose runs are kept."""
+        with self._engine.connect() as connection:
+            return set(connection.execute(sql.select(_runs.c.owner).distinct()).scalars())
+
+    def ids(self, owner: str) -> list[str]:
+        """Return the ids of an owner's runs, oldest first."""
+        query = sql.select(_runs.c.id).where(_runs.c.owner == owner).order_by(_runs.c.created)
+        with self._engine.connect() as connection:
+            return list(connection.execute(query).scalars())
+
+    def rated(self, owner: str) -> int:
+        """Return on how many of an owner's answers there is an opinion."""
+        query = sql.select(sql.func.count()).select_from(_feedback.join(_runs)).where(_runs.c.owner == owner)
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar_one()
+
+    def all(self, owner: str) -> Iterator[dict[str, object]]:
+        """Yield all that is kept of an owner's runs as plain JSON, oldest first."""
+        query = (
+            sql.select(_runs, _explained.c.told, _feedback.c.rating, _feedback.c.reason)
+            .join(_explained, isouter=True)
+            .join(_feedback, isouter=True)
+            .where(_runs.c.owner == owner)
+            .order_by(_runs.c.created)
+        )
+        with self._engine.connect() as connection:
+            for row in connection.execute(query):
+                kept = {
+                    column.name: getattr(row, column.name) for column in _runs.c if column.name != "owner"
+                }
+                yield kept | {
+                    "created": row.created.replace(tzinfo=row.created.tzinfo or UTC).isoformat(),
+                    "feedback": {"rating": row.rating, "reason": row.reason} if row.rating else None,
+                    "explanation": json.loads(zlib.decompress(row.told)) if row.told else None,
+                }
+
     def forget(self, conversation: str, *, owner: str) -> int:
         """Erase a conversation with its feedback; return how many runs went.
 
@@ -167,9 +275,24 @@ class Records:
         """
         return self._erase(_runs.c.conversation == conversation, _runs.c.owner == owner)
 
-    def sweep(self, days: int) -> int:
-        """Erase what was asked more than so many days ago; return how many runs went; raises as `forget` does."""
-        return self._erase(_runs.c.created < _now() - timedelta(days=days))
+    def erase(self, owner: str, *, until: datetime | None = None) -> int:
+        """Erase all that an owner asked, or what was asked until then; return and raise as `forget` does."""
+        when = () if until is None else (_runs.c.created <= until,)
+        return self._erase(_runs.c.owner == owner, *when)
+
+    def sweep(self, days: int, *, but: Collection[str] = ()) -> int:
+        """Erase what was asked more than so many days ago, but for some owners; return and raise as `forget` does."""
+        return self._erase(_runs.c.created < _now() - timedelta(days=days), _runs.c.owner.not_in(but))
+
+    def files(self) -> list[Path]:
+        """Return the files that SQLite keeps them in; of another database, none."""
+        name = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
+        return [Path(name + end) for end in ("", "-wal", "-shm", "-journal")] if name else []
+
+    @property
+    def place(self) -> str:
+        """Where they are kept: the database's address, without its password."""
+        return self._engine.url.render_as_string(hide_password=True)
 
     def close(self) -> None:
         """Close the connections."""
@@ -290,28 +413,6 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-_log = logging.getLogger(__name__)
-
-
-@asynccontextmanager
-async def swept(records: Records | None, *, days: int, every: float = 86_400.0) -> AsyncGenerator[None]:
-    """Erase what is older than so many days while the block runs, every so many seconds; with 0 days, nothing."""
-    if records is None or not days:
-        yield
-        return
-    task = asyncio.create_task(_sweep(records, days, every))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _sweep(records: Records, days: int, every: float) -> None:
-    while True:
-        try:
-            if count := await asyncio.to_thread(records.sweep, days):
-                _log.info("Erased %d answers older than %d days.", count, days)
-        except Unavailable as error:
-            _log.warning("Answers older than %d days are not all erased yet: %s", days, error)
-        await asyncio.sleep(every)
+def _utc(at: datetime) -> datetime:
+    """SQLite keeps no zone: what it gives back is in ours."""
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -11,7 +11,6 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from math import inf
 from typing import Any, Final
 from weakref import WeakSet
@@ -20,6 +19,7 @@ from app.events import Event, Failed
 from app.runs.redis_format import (
     LAST,
     PATIENCE,
+    Timing,
     client_of,
     conversation_hash,
     entry,
@@ -40,18 +40,6 @@ _MOST_ENTRIES: Final = 100_000
 _LONGEST_RUN: Final = 3_600
 """Seconds by which the list of a conversation's runs outlives what is kept of each."""
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How processes tell that they live. Times in seconds."""
-
-    beat: float = 1.5
-    alive: float = 6.0
-    wait: float = 1.0
-    gather: float = 0.02
-    """Events of this long go to Redis together."""
-    retry: float = 1.0
 
 
 class RedisBoard:
@@ -151,35 +139,52 @@ class RedisBoard:
                 await self._send(run.host, do="stop", run=run.id, reason=reason)
             await run.wait_for_end(0.5)
 
-    async def erase(self, conversation: str, *, owner: str) -> None:
-        """Stop and drop a conversation's runs here, then everywhere; raises Unavailable."""
+    async def erase(self, conversation: str | None, *, owner: str) -> None:
+        """Stop and drop a conversation's runs, or all of its owner's, here, then everywhere; raises Unavailable."""
         await self._ours.erase(conversation, owner=owner)
-        known_as = conversation_hash(owner, conversation)
-        erasure, runs = f"{known_as}:{secrets.token_hex(8)}", key("conversation", known_as)
+        erasure = f"{conversation_hash(owner, conversation)}:{secrets.token_hex(8)}"
         try:
             with reached(self._url):
                 await self._client.zremrangebyscore(key("erased"), 0, time.time() - self._kept)
                 await self._client.zadd(key("erased"), {erasure: time.time()})
                 await self._client.expire(key("erased"), self._kept)
+                names = await self._standing(conversation, owner)  # by its runs, which go now
                 try:
                     await self._carry_out(erasure)
                     await self._carried_out_by_all(erasure)
                 finally:
-                    found: Any = await self._client.zrange(runs, 0, -1)
-                    await self._client.delete(runs, *keys_of(found))
+                    if names := [*names, *await self._standing(conversation, owner)]:
+                        await self._client.delete(*names)
         except Unavailable as error:
             raise Unavailable(
                 f"It is erased here, but other replicas may show it for ten minutes more: {error.what}",
                 "Delete it again in a moment.",
             ) from error
 
+    async def _standing(self, conversation: str | None, owner: str) -> list[str]:
+        """Return the keys of what stands there of a conversation, or of all of its owner's."""
+        if conversation is not None:
+            runs = key("conversation", conversation_hash(owner, conversation))
+            found: Any = await self._client.zrange(runs, 0, -1)
+            return [runs, *keys_of(found)]
+        names: list[str] = []
+        if owner.startswith(("u_", "v_")) and owner[2:].isalnum():  # counters are named by persons
+            names = [name async for name in self._client.scan_iter(key(f"*{owner}*"), count=1_000)]
+        async for name in self._client.scan_iter(key("run", "*"), count=1_000):
+            known = await self._client.get(name) if not name.endswith(":events") else None
+            run = run_from_json(name.removeprefix(key("run", "")), known) if known else None
+            if run is not None and run.owner == owner:
+                runs = key("conversation", conversation_hash(owner, run.question.conversation))
+                names += [runs, *keys_of([run.id])]
+        return names
+
     async def _carry_out(self, erasure: str, *, before: float = inf) -> None:
-        """Erase what this process holds of a conversation and has begun before a time, and say so."""
-        conversation = erasure.partition(":")[0]
+        """Erase what this process holds of it and has begun before a time, and say so."""
+        erased = erasure.partition(":")[0]
 
         def is_meant(run: Run) -> bool:
-            known_as = conversation_hash(run.owner, run.question.conversation)
-            return run.created < before and conversation == known_as
+            known_as = {conversation_hash(run.owner, of) for of in (run.question.conversation, None)}
+            return run.created < before and erased in known_as
 
         for copy in filter(is_meant, list(self._copies)):
             copy.erase()

@@ -2,7 +2,7 @@
 
 Keys, all of them with an expiry: `footnote:run:<id>` what is known of a run, `footnote:run:<id>:events` its
 events as JSON, `footnote:conversation:<hash>` the runs of a conversation by age, `footnote:process:<host>` a sign
-of life, `footnote:erased` the erasures of late, each a conversation's hash and a number of its own, and
+of life, `footnote:erased` the erasures of late, each a conversation's or owner's hash and a number of its own, and
 `footnote:erased:<erasure>` the processes that have carried it out. Channel `footnote:process:<host>`: requests to
 that process.
 """
@@ -10,6 +10,7 @@ that process.
 import json
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args
 from urllib.parse import urlsplit
@@ -32,15 +33,27 @@ _EVENTS: Final[dict[str, TypeAdapter[Event]]] = {kind.__name__: TypeAdapter(kind
 _RUN: Final = TypeAdapter(Run)
 
 
-def client_of(url: str) -> "Redis":
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How processes tell that they live. Times in seconds."""
+
+    beat: float = 1.5
+    alive: float = 6.0
+    wait: float = 1.0
+    gather: float = 0.02
+    """Events of this long go to Redis together."""
+    retry: float = 1.0
+
+
+def client_of(url: str, *, patience: float = PATIENCE) -> "Redis":
     """Return a client, which connects when it is used; raises Unavailable without the package."""
     redis = _module()
     client: Redis = redis.asyncio.Redis.from_url(
         url,
         protocol=2,
         decode_responses=True,
-        socket_timeout=PATIENCE,
-        socket_connect_timeout=2.0,
+        socket_timeout=patience,
+        socket_connect_timeout=min(2.0, patience),
         health_check_interval=10,
         retry=redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 1),
     )
@@ -98,8 +111,8 @@ def keys_of(runs: Iterable[str]) -> list[str]:
     return [name for run in runs for name in (key("run", run), events_of(run))]
 
 
-def conversation_hash(owner: str, conversation: str) -> str:
-    """Name a conversation without its id, which is the client's own words."""
+def conversation_hash(owner: str, conversation: str | None) -> str:
+    """Name a conversation, or with None all of its owner's, without its id, which is the client's own words."""
     return sha256(repr((owner, conversation)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

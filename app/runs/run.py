@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -39,6 +39,7 @@ class Run:
         self.readers = 0
         self.read_elsewhere_until = 0.0
         self.on_append: Callable[[Run], None] | None = None
+        self.settle: Settle | None = None
         self.erased = False
         self.answer_size = 0
         self.size = len(self.question.text) + sum(len(message.text) for message in self.question.history)
@@ -133,3 +134,7 @@ class Run:
             await future
         finally:
             self._waiting.discard(future)
+
+
+Settle: TypeAlias = Callable[[Run], Awaitable[None]]
+"""Settles what a run has used up."""

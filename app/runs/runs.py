@@ -16,7 +16,8 @@ from app.events import Cancelled, Done, Event, Failed, Terminal, Text
 from app.guard import inert
 from app.problems import TooMany
 from app.question import Question
-from app.runs.run import Dialect, Reason, Run
+from app.runs.places import Places
+from app.runs.run import Dialect, Reason, Run, Settle
 from app.settings import RunSettings
 from vectorstore.errors import BadInput, Busy, FootnoteError, NotFound, Unavailable
 
@@ -24,8 +25,8 @@ TurnFunction: TypeAlias = Callable[[Question, str], AsyncGenerator[Event, None]]
 """Answers a question under a run id. Closing the generator stops everything upstream of it."""
 OnEnd: TypeAlias = Callable[[Run, Sequence[Event]], Awaitable[None]]
 """Called once for every run after its terminal event; its failure is logged and harms nobody."""
-BeforeEnd: TypeAlias = Callable[[Run, Terminal], None]
-"""Called once for every run before anybody sees its terminal event; when it raises, the run ends as failed."""
+BeforeEnd: TypeAlias = Callable[[Run, Terminal], Terminal]
+"""Called once for every run before anybody sees its terminal event; returns the one that is shown. It does not raise."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,8 +58,11 @@ class Board(Protocol):
     async def stop(self, run: Run, reason: Reason) -> None:
         """Have a run stopped that another process executes; return when it has ended, after 10 s at most."""
 
-    async def erase(self, conversation: str, *, owner: str) -> None:
-        """Stop and drop a conversation's runs, wherever they are executed; raises Unavailable when one may be left."""
+    async def erase(self, conversation: str | None, *, owner: str) -> None:
+        """Stop and drop a conversation's runs, or with None all of its owner's, wherever they are executed.
+
+        Raises Unavailable when one may be left.
+        """
 
 
 class MemoryBoard:
@@ -99,9 +103,11 @@ class MemoryBoard:
     async def stop(self, run: Run, reason: Reason) -> None:
         """Do nothing: no other process executes a run that stands here."""
 
-    async def erase(self, conversation: str, *, owner: str) -> None:
-        """Stop and drop a conversation's runs; raises Unavailable when one does not stop."""
-        await self.take_out(lambda run: (run.owner, run.question.conversation) == (owner, conversation))
+    async def erase(self, conversation: str | None, *, owner: str) -> None:
+        """Stop and drop a conversation's runs, or all of its owner's; raises Unavailable when one does not stop."""
+        await self.take_out(
+            lambda run: run.owner == owner and conversation in {None, run.question.conversation}
+        )
 
     async def take_out(self, is_meant: Callable[[Run], bool]) -> None:
         """Stop and drop runs; raises Unavailable when one does not stop."""
@@ -142,7 +148,7 @@ class Runs:
         settings: RunSettings,
         *,
         on_end: OnEnd | None = None,
-        before_end: BeforeEnd = lambda run, ending: None,
+        before_end: BeforeEnd = lambda run, ending: ending,
     ) -> None:
         self.board = board
         board.process = self
@@ -150,10 +156,10 @@ class Runs:
         self._settings = settings
         self._on_end = on_end
         self._before_end = before_end
-        self._slots = asyncio.Semaphore(self._settings.max_concurrent_runs)
+        self._places = Places(self._settings.max_concurrent_runs)
         self._tasks: dict[Run, asyncio.Task[None]] = {}
         self._graces: dict[Run, asyncio.TimerHandle] = {}
-        self._erasing: list[tuple[str, str]] = []
+        self._erasing: list[tuple[str, str | None]] = []
         self.erasures = 0
         """How many erasures are over. What was read before one may not be begun with after it."""
         self.draining = False
@@ -171,26 +177,37 @@ class Runs:
         owner: str = "",
         background: bool = False,
         dialect: Dialect | None = None,
+        settle: Settle | None = None,
     ) -> Run:
         """Begin answering, and return when others can find the run; raises Busy when every slot and every place in the queue is taken, TooMany when one owner has many.
 
         A run stops when its last reader leaves; a resumable one only after a grace period, a background one
-        not at all.
+        not at all. `settle` is called once, before the run's end is told, however it ends.
         """
         if self.draining:
             raise Busy("The service is shutting down.", "Ask again in a moment.")
-        if (owner, question.conversation) in self._erasing:
+        if any((owner, each) in self._erasing for each in (question.conversation, None)):
             raise Busy("This conversation is being erased.", "Ask again in a moment.")
-        if self.active >= self._settings.max_concurrent_runs + self._settings.max_queued_runs:
+        if self._is_full_for(question.scope.tenant):
             raise Busy("Too many questions are being answered.", "Ask again in a few seconds.")
         if owner and sum(run.owner == owner for run in self._tasks) >= self._settings.max_caller_runs:
             raise TooMany("Too many of your questions are being answered.", "Ask again in a few seconds.")
         run = Run(question, owner, resumable, background, dialect or {})
+        run.settle = settle
         task = self._tasks[run] = asyncio.create_task(self._execute(run), name=run.id)
         task.add_done_callback(lambda _: self._settle(run))
         self._expect_reader(run)
         await self.board.add(run)
+        await asyncio.sleep(0)  # a task that is cancelled before its first step could not settle
         return run
+
+    def _is_full_for(self, tenant: str) -> bool:
+        """Say whether there is no room left; a tenant without a run finds some where others have filled the queue."""
+        most = self._settings.max_concurrent_runs + self._settings.max_queued_runs
+        if self.active < most:
+            return False
+        spare = self._settings.max_queued_runs // 4
+        return self.active >= most + spare or any(run.question.scope.tenant == tenant for run in self._tasks)
 
     async def find(self, run: str, *, owner: str) -> Run:
         """Return a run, wherever it is executed; raises NotFound when it is unknown, forgotten, or another owner's."""
@@ -199,8 +216,10 @@ class Runs:
             raise NotFound(f"There is no run {run!r}.", "Runs are kept for ten minutes.")
         return found
 
-    async def erase(self, conversation: str, *, owner: str, recorded: Callable[[], Awaitable[int]]) -> int:
-        """Erase a conversation: its runs, and then, through `recorded`, what is kept of them; return the latter's count.
+    async def erase(
+        self, conversation: str | None, *, owner: str, recorded: Callable[[], Awaitable[int]]
+    ) -> int:
+        """Erase a conversation, or with None all that its owner asked: its runs, and then, through `recorded`, what is kept of them; return the latter's count.
 
         A run that is still being written is stopped and not recorded, and none is begun meanwhile. Raises
         Unavailable when something may be left, having erased all that could be reached.
@@ -304,27 +323,24 @@ class Runs:
                 report(f"Recording run {run.id} failed", error)
 
     def _end(self, run: Run, ending: Terminal) -> None:
-        """Have the end written down, and then let the readers see it."""
-        if run.ended:
-            return
-        try:
-            self._before_end(run, ending)
-        except Exception as error:  # noqa: BLE001 - the run's edge: it has to end
-            report(f"The end of run {run.id} could not be written down", error)
-            ending = Failed("internal", f"Something went wrong on our side (run {run.id}).")
-            if isinstance(error, FootnoteError):
-                ending = _failed(error)
-        run.append(ending)
+        if not run.ended:
+            run.append(self._before_end(run, ending))
 
     async def _answered(self, run: Run) -> Terminal:
-        """Consume the turn in a slot and return its terminal event; a broken turn is a failed one."""
+        """Wait for a place, consume the turn and return its terminal event."""
+        seconds = self._settings.queue_seconds
         try:
-            async with asyncio.timeout(self._settings.queue_seconds):
-                await self._slots.acquire()
+            async with self._places.place(run.question.scope.tenant, run.owner, seconds=seconds):
+                return await self._unbroken(run)
         except TimeoutError:
             return Failed(
                 "model_unavailable", "Too many questions are being answered. Ask again in a moment."
             )
+        finally:
+            await _settled(run)
+
+    async def _unbroken(self, run: Run) -> Terminal:
+        """Consume the turn and return its terminal event; a broken turn is a failed one."""
         try:
             return await self._consumed(run)
         except FootnoteError as error:
@@ -332,8 +348,6 @@ class Runs:
         except Exception as error:  # noqa: BLE001 - the run's edge
             report(f"Run {run.id} broke", error)
             return Failed("internal", f"Something went wrong on our side (run {run.id}).")
-        finally:
-            self._slots.release()
 
     async def _consumed(self, run: Run) -> Terminal:
         async with aclosing(self._turn(run.question, run.id)) as events:
@@ -355,6 +369,16 @@ class Runs:
         self._end(run, Cancelled(run.stop_reason or "shutdown"))
         self._tasks.pop(run, None)
         self._drop_grace(run)
+
+
+async def _settled(run: Run) -> None:
+    """Settle a run once; what fails there harms no answer."""
+    settle, run.settle = run.settle, None
+    if settle is not None:
+        try:
+            await settle(run)
+        except Exception as error:  # noqa: BLE001 - the run's edge
+            report(f"Settling run {run.id} failed", error)
 
 
 def _failed(error: FootnoteError) -> Failed:

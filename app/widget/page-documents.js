@@ -92,13 +92,14 @@ async function remove({ id, title, uri }) {
 }
 
 /** Sends one file; the row tells how far it is and what became of it. */
-function upload(file) {
+async function upload(file) {
   const progress = el("progress", { max: "1", value: "0", "aria-label": file.name });
   const said = el("small", {}, say("sending"));
   const row = el("li", {}, el("span", { title: file.name, dir: "auto" }, file.name), said, progress);
   at("uploads").append(row);
   const body = new FormData();
   body.append("file", file);
+  const shown = await headers();
   return new Promise((done) => {
     const request = new XMLHttpRequest();
     request.responseType = "json";
@@ -117,7 +118,7 @@ function upload(file) {
       done(good);
     });
     request.open("POST", "/v1/documents");
-    for (const [name, value] of Object.entries(headers())) request.setRequestHeader(name, value);
+    for (const [name, value] of Object.entries(shown)) request.setRequestHeader(name, value);
     request.send(body);
   });
 }

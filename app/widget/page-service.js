@@ -1,4 +1,5 @@
-// What the page's parts share: making elements, and calling the service with the tab's key.
+// What the page's parts share: making elements, and calling the service with the tab's key or who is signed in.
+import { renew, signed, token } from "./page-sign-in.js";
 import { say } from "./page-words.js";
 
 export const at = (id) => document.getElementById(id);
@@ -21,7 +22,10 @@ export const key = {
   set: (secret) => sessionStorage.setItem(KEY, secret),
   drop: () => sessionStorage.removeItem(KEY),
 };
-export const headers = () => (key.get() ? { authorization: `Bearer ${key.get()}` } : {});
+export async function headers() {
+  const shown = key.get() ?? (await token());
+  return shown ? { authorization: `Bearer ${shown}` } : {};
+}
 
 class Failed extends Error {
   constructor(status, sentence) {
@@ -31,7 +35,12 @@ class Failed extends Error {
 }
 
 export async function call(path, method = "GET") {
-  const response = await fetch(path, { method, headers: headers() });
+  const shown = await headers();
+  let response = await fetch(path, { method, headers: shown });
+  if (response.status === 401 && signed() && !key.get()) {
+    await renew(shown.authorization?.replace("Bearer ", ""));
+    response = await fetch(path, { method, headers: await headers() });
+  }
   if (response.ok) return response;
   const { detail } = await response.json().catch(() => ({}));
   throw new Failed(response.status, detail ?? say("silent"));

@@ -14,6 +14,11 @@ const WORDS = {
     remove: "Remove", removing: "Remove {name}", sure: "Really remove?", surely: "Really remove {name}?",
     removed: "Removed. It comes back when its folder is ingested again.", sending: "Sending…", reading: "Reading…",
     silent: "The service did not answer.", passage: "1 passage", passages: "{n} passages",
+    past: "Past conversations", in: "Sign in", out: "Sign out", orKey: "Or enter a key",
+    foreign: "This sign-in was not begun in this tab, or it was used before. Sign in again.",
+    denied: "The provider did not sign you in ({why}). Try again.",
+    over: "You are signed out. Sign in again.",
+    insecure: "Signing in needs a page at https.",
   },
   de: {
     erase: "Gespräch löschen", erasing: "Dieses Gespräch löschen, hier und beim Dienst", fresh: "Neues Gespräch",
@@ -27,6 +32,11 @@ const WORDS = {
     remove: "Entfernen", removing: "{name} entfernen", sure: "Wirklich entfernen?", surely: "{name} wirklich entfernen?",
     removed: "Entfernt. Es kommt wieder, wenn sein Ordner erneut aufgenommen wird.", sending: "Wird gesendet…", reading: "Wird gelesen…",
     silent: "Der Dienst hat nicht geantwortet.", passage: "1 Textstelle", passages: "{n} Textstellen",
+    past: "Frühere Gespräche", in: "Anmelden", out: "Abmelden", orKey: "Oder einen Schlüssel eingeben",
+    foreign: "Diese Anmeldung wurde nicht in diesem Tab begonnen oder schon einmal benutzt. Melden Sie sich noch einmal an.",
+    denied: "Der Anbieter hat Sie nicht angemeldet ({why}). Versuchen Sie es noch einmal.",
+    over: "Sie sind abgemeldet. Melden Sie sich wieder an.",
+    insecure: "Zum Anmelden muss die Seite über https kommen.",
   },
   fr: {
     erase: "Supprimer la conversation", erasing: "Supprimer cette conversation, ici et sur le service", fresh: "Nouvelle conversation",
@@ -40,6 +50,11 @@ const WORDS = {
     remove: "Retirer", removing: "Retirer {name}", sure: "Vraiment retirer ?", surely: "Vraiment retirer {name} ?",
     removed: "Retiré. Il revient quand son dossier est indexé de nouveau.", sending: "Envoi…", reading: "Lecture…",
     silent: "Le service n’a pas répondu.", passage: "1 passage", passages: "{n} passages",
+    past: "Conversations passées", in: "Se connecter", out: "Se déconnecter", orKey: "Ou saisir une clé",
+    foreign: "Cette connexion n’a pas été commencée dans cet onglet, ou a déjà servi. Connectez-vous de nouveau.",
+    denied: "Le fournisseur ne vous a pas connecté ({why}). Réessayez.",
+    over: "Vous êtes déconnecté. Reconnectez-vous.",
+    insecure: "Pour se connecter, la page doit être en https.",
   },
   es: {
     erase: "Borrar conversación", erasing: "Borrar esta conversación, aquí y en el servicio", fresh: "Nueva conversación",
@@ -53,6 +68,11 @@ const WORDS = {
     remove: "Quitar", removing: "Quitar {name}", sure: "¿Quitar de verdad?", surely: "¿Quitar de verdad {name}?",
     removed: "Quitado. Vuelve cuando se lea otra vez su carpeta.", sending: "Enviando…", reading: "Leyendo…",
     silent: "El servicio no respondió.", passage: "1 pasaje", passages: "{n} pasajes",
+    past: "Conversaciones anteriores", in: "Iniciar sesión", out: "Cerrar sesión", orKey: "O introducir una clave",
+    foreign: "Este inicio de sesión no empezó en esta pestaña o ya se usó. Inicie sesión de nuevo.",
+    denied: "El proveedor no inició su sesión ({why}). Inténtelo de nuevo.",
+    over: "Su sesión ha terminado. Iníciela de nuevo.",
+    insecure: "Para iniciar sesión, la página debe estar en https.",
   },
 };
 const language = navigator.languages.map((one) => one.slice(0, 2).toLowerCase()).find((one) => one in WORDS) ?? "en";

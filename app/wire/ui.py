@@ -132,7 +132,7 @@ class UiStream:
         }
 
     def _sentence(self, checked: SentenceChecked) -> Json:
-        offsets = _Utf16("".join(self._answer))
+        offsets = Utf16("".join(self._answer))
         shown = {
             "start": offsets.at(checked.start),
             "end": offsets.at(checked.end),
@@ -162,7 +162,7 @@ class UiStream:
         frames: list[bytes] = []
         if not self._text_open:
             return frames
-        offsets = _Utf16("".join(self._answer))
+        offsets = Utf16("".join(self._answer))
         end: Json = {"type": "text-end", "id": _TEXT_ID}
         if self._citations:
             end["citations"] = [self._text_citation(found, offsets) for found in self._citations]
@@ -172,7 +172,7 @@ class UiStream:
             frames.append(data({"type": "data-citations", "id": "cit", "data": shown}))
         return frames
 
-    def _text_citation(self, found: Citation, offsets: "_Utf16") -> Json:
+    def _text_citation(self, found: Citation, offsets: "Utf16") -> Json:
         """Show a citation as version 7 knows it: the claim, not the marker."""
         quote = {"citedText": found.quote} if found.quote else {}
         return {
@@ -181,7 +181,7 @@ class UiStream:
             "endIndex": offsets.at(found.claim[1]),
         } | quote
 
-    def _citation(self, found: Citation, offsets: "_Utf16") -> Json:
+    def _citation(self, found: Citation, offsets: "Utf16") -> Json:
         return {
             "n": found.number,
             "sourceId": f"c{found.number}",
@@ -214,7 +214,7 @@ class UiStream:
         return [data({"type": "finish-step"}), data(finish)]
 
 
-class _Utf16:
+class Utf16:
     """Translates code point offsets of a text into UTF-16 code units."""
 
     def __init__(self, text: str) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.events import Event
-from app.runs.redis_board import RedisBoard, Timing
+from app.runs.redis_board import RedisBoard
+from app.runs.redis_format import Timing
 from app.runs.run import Run
 from app.runs.runs import Board, MemoryBoard, OnEnd, Runs, TurnFunction
 from app.settings import RunSettings

@@ -28,6 +28,7 @@ from app.events import (
 from app.http.application import create_app
 from app.identity.identity import Identity
 from app.identity.keys import Keys
+from app.people.people import People
 from app.question import Question
 from app.service import Health, Service
 from app.settings import Settings
@@ -175,6 +176,8 @@ def service(
 ) -> Service:
     """Build a Service of fakes around a turn."""
     store = MemoryStore([HANDBOOK, WIKI, SECRET, OTHER])
+    if (records := more.get("records")) is not None:
+        more.setdefault("people", People(records, records.files()[0].parent))
 
     async def search(question: Question, *, trail: bool = False, expect: str = "") -> Found:
         del trail, expect
@@ -185,7 +188,8 @@ def service(
         turn=turn or ScriptedTurn(),
         search=more.pop("search", search),
         store=store,  # type: ignore[arg-type]  # the routes under test read, and read only this much
-        identity=Identity(Keys(keys or Path("/nonexistent/keys.json"))),
+        identity=more.pop("identity", None)
+        or Identity(Keys(keys or Path("/nonexistent/keys.json")), (settings or Settings()).identity),
         health=lambda: Health(ready=True, generation=1, documents=4, chunks=4),
         version="0.0-test",
         model_name="footnote",
@@ -213,7 +217,9 @@ def serve(of: Service) -> Iterator[Served]:
     app = create_app(of)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=2)
+    config = uvicorn.Config(
+        app, log_level="warning", lifespan="on", proxy_headers=False, timeout_graceful_shutdown=2
+    )
     server = uvicorn.Server(config)
     started = threading.Event()
     original = server.startup

@@ -1,56 +1,17 @@
-"""Who may call: generated from the route table, so that a new route cannot be forgotten."""
+"""Who may call, and what is theirs; every route by itself: `test_every_route.py`."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from fastapi.routing import APIRoute
 
-from app.http.application import create_app
-from app.identity.grant import Right
 from app.identity.keys import Keys
 from app.settings import ClientSettings, Settings
 from tests.app.edge import ANSWERED, ScriptedTurn, Served, serve, service
+from tests.app.every_route import BODIES, PROTECTED, Uploading, call
 from vectorstore.types import Scope
-
-PUBLIC = {
-    "/", "/index.html", "/page.js", "/page-documents.js", "/page-explain.js", "/page-service.js", "/page-words.js", "/page.css", "/widget.js", "/docs", "/healthz", "/readyz", "/version",
-}  # fmt: skip
-BODIES: dict[str, Any] = {
-    "/v1/chat": {"message": "q"},
-    "/v1/chat/completions": {"messages": [{"role": "user", "content": "q"}]},
-    "/v1/responses": {"input": "q"},
-    "/api/chat": {"messages": [{"role": "user", "content": "q"}]},
-    "/agui": {"messages": [{"role": "user", "content": "q"}]},
-    "/v1/search": {"query": "q"},
-    "/v1/embeddings": {"input": "q"},
-}
-RIGHT: dict[str, Right] = {"/v1/search": "search", "/v1/embeddings": "search", "/v1/documents": "documents"}
-
-
-def table() -> list[tuple[str, str]]:
-    routes = [route for route in all_routes() if isinstance(route, APIRoute)]
-    return sorted((method, route.path) for route in routes for method in route.methods or ())
-
-
-def all_routes() -> list[Any]:
-    """Return the routes of the application, also those inside included routers."""
-    found: list[Any] = []
-    waiting = list(create_app(service()).routes)
-    while waiting:
-        route = waiting.pop()
-        inner = getattr(route, "original_router", None) or getattr(route, "routes", None)
-        if isinstance(route, APIRoute):
-            found.append(route)
-        elif inner is not None:
-            waiting.extend(getattr(inner, "routes", inner))
-    return found
-
-
-PROTECTED = [(method, path) for method, path in table() if path not in PUBLIC]
 
 
 @pytest.fixture(scope="module")
@@ -60,51 +21,6 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, 
     keys.create("so that there is one")
     with serve(service(keys=path)) as running:
         yield running, keys
-
-
-def call(served: Served, method: str, path: str, *, secret: str | None = None) -> httpx.Response:
-    for name in ("run_id", "response_id", "document_id", "chat_id", "model"):
-        path = path.replace(f"{{{name}}}", "doc_handbook" if name == "document_id" else "none")
-    headers = {} if secret is None else {"Authorization": f"Bearer {secret}".strip()}
-    return httpx.request(method, served.url + path, json=BODIES.get(path), headers=headers)
-
-
-def test_the_route_table_is_read() -> None:
-    assert {path for _, path in table()} >= {*BODIES, *PUBLIC, "/v1/documents/{document_id}/view"}
-    assert len(PROTECTED) >= 17
-
-
-@pytest.mark.parametrize(("method", "path"), PROTECTED)
-def test_no_route_opens_without_a_valid_key(guarded: tuple[Served, Keys], method: str, path: str) -> None:
-    served, keys = guarded
-    past = datetime.now(UTC) - timedelta(seconds=1)
-    revoked = keys.create("revoked")
-    keys.revoke(revoked.key.id)
-    good = keys.create("good").secret
-    bad = [
-        None,
-        "",
-        "sk-anything",
-        "fn_00000000_" + "x" * 43,
-        good[:-1] + ("a" if good[-1] != "a" else "b"),
-        good.upper(),
-        revoked.secret,
-        keys.create("expired", expires=past).secret,
-    ]
-    for secret in bad:
-        response = call(served, method, path, secret=secret)
-        assert response.status_code == 401, secret
-        assert response.headers["www-authenticate"] == "Bearer"
-    assert call(served, method, path, secret=good).status_code not in {401, 403}
-
-
-@pytest.mark.parametrize(("method", "path"), PROTECTED)
-def test_a_key_without_the_right_is_refused(guarded: tuple[Served, Keys], method: str, path: str) -> None:
-    served, keys = guarded
-    right = next((right for prefix, right in RIGHT.items() if path.startswith(prefix)), "chat")
-    others: list[Right] = [each for each in ("chat", "search", "documents") if each != right]
-    response = call(served, method, path, secret=keys.create("narrow", rights=others).secret)
-    assert response.status_code == 403
 
 
 def test_public_routes_stay_public(guarded: tuple[Served, Keys]) -> None:
@@ -199,15 +115,14 @@ def test_without_keys_this_machine_may_ask_and_only_under_a_local_name() -> None
 def test_without_keys_a_foreign_page_may_do_nothing() -> None:
     """Another port of this machine is another page: it might be anybody's."""
     listed = Settings(client=ClientSettings(cors_origins="http://localhost:3000"))
-    with serve(service()) as served, serve(service(settings=listed)) as open_to_one:
+    whole = replace(service(), uploads=Uploading())  # type: ignore[arg-type]  # only its routes
+    with serve(whole) as served, serve(service(settings=listed)) as open_to_one:
         own = served.url
         port = own.rsplit(":", 1)[1]
         for origin in ("https://evil.example", "null", "http://localhost:3000", "http://127.0.0.1:1", "",
                        f"http://localhost:{port}", f"https://127.0.0.1:{port}", "http://127.0.0.1", "http://["):  # fmt: skip
             for method, path in PROTECTED:
-                response = httpx.request(
-                    method, own + path, json=BODIES.get(path), headers={"Origin": origin}
-                )
+                response = call(served, method, path, Origin=origin)
                 assert response.status_code == 403, (origin, path)
         assert (
             httpx.post(f"{own}/v1/chat", json=BODIES["/v1/chat"], headers={"Origin": own}).status_code == 200

@@ -20,9 +20,12 @@ import httpx
 import pytest
 
 from app.events import Considered, Done, Event, Explained, Started, Text
+from app.people.people import People
 from app.question import Message, Question
 from app.runs import records as module
-from app.runs.records import Records, records_url, swept
+from app.runs.records import Records, records_url
+from app.runs.runs import MemoryBoard, Runs
+from app.settings import RunSettings
 from app.turn.explanation import explanation
 from tests.app.edge import Served, serve, service
 from tests.app.test_api_shutdown import free_port, wait_until_ready
@@ -244,16 +247,18 @@ def test_a_service_sweeps_when_it_starts_and_again_while_it_runs(
             time.sleep(0.02)
 
     with opened(tmp_path) as records:
+        people = People(records, tmp_path)
 
         async def main() -> None:
+            runs = Runs(Echo(), MemoryBoard(RunSettings()), RunSettings())
             add(records, "r1", "c1", "first", "answer")
             moved(monkeypatch, 8)
-            async with swept(records, days=7, every=0.05):
+            async with people.kept(runs, days=7, every=0.05):
                 await asyncio.to_thread(waits, lambda: records.history("c1", owner="k1") == ())
                 add(records, "r2", "c1", "second", "answer")
                 moved(monkeypatch, 16)
                 await asyncio.to_thread(waits, lambda: records.history("c1", owner="k1") == ())
-            async with swept(records, days=0, every=0.05):
+            async with people.kept(runs, days=0, every=0.05):
                 add(records, "r3", "c1", "third", "answer")
                 moved(monkeypatch, 10_000)
                 await asyncio.sleep(0.2)

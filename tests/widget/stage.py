@@ -259,8 +259,8 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path, *, keys: Path | None = None) -> Iterator[Stage]:
-    """Serve a stage until the block ends; with `keys`, to who has one."""
+def stage(folder: Path, *, keys: Path | None = None, cors: str = "*") -> Iterator[Stage]:
+    """Serve a stage until the block ends; with `keys`, to who has one; `cors` are the origins of FOOTNOTE_CORS_ORIGINS."""
     records = Records(f"sqlite:///{folder / 'records.db'}")
     made: Stage | None = None
 
@@ -274,7 +274,7 @@ def stage(folder: Path, *, keys: Path | None = None) -> Iterator[Stage]:
         await asyncio.to_thread(records.add, run.id, run.question, run.owner, events)
 
     settings = Settings(
-        client=ClientSettings(static_dir=str(STATIC), cors_origins="*"), runs=RunSettings(grace_seconds=5.0)
+        client=ClientSettings(static_dir=str(STATIC), cors_origins=cors), runs=RunSettings(grace_seconds=5.0)
     )
     store = MemoryStore([LEAVE, EXPENSES])
     store.texts = {LEAVE.id: LEAVE_TEXT, EXPENSES.id: EXPENSES_TEXT}

@@ -29,10 +29,10 @@ def test_a_service_with_keys_asks_for_one_and_then_opens(browser: Any, page: Any
         page.locator("#key").wait_for()
         assert violations(page) == []
         page.locator("#key").fill("fn_wrong")
-        page.locator("#locked button").click()
+        page.locator("#locked [type=submit]").click()
         page.locator("#locked-why").get_by_text("key").wait_for()
         page.locator("#key").fill(made.secret)
-        page.locator("#locked button").click()
+        page.locator("#locked [type=submit]").click()
         page.locator("#list li").first.wait_for()
         ask(page)
         chat(page, ".cite").first.click()

@@ -26,18 +26,19 @@ export class Card {
 
   source(opener: HTMLElement, source: Source, citation?: Citation): void {
     const { words } = this;
-    const page = citation?.evidence.page ?? source.page;
+    const { evidence, support } = citation ?? {};
+    const page = evidence?.page ?? source.page;
     const place = [page !== undefined && `${words.page} ${page}`, section(source)].filter(Boolean);
     const facts = [
       source.modified && new Date(source.modified).toLocaleDateString(this.language, { dateStyle: "medium" }),
-      citation && `${Math.round(citation.support * 100)} % ${words.support}`,
+      support !== undefined && `${Math.round(support * 100)} % ${words.support}`,
     ].filter(Boolean);
     const open = el("a", {},
       page === undefined ? words.openDocument : `${words.openDocument}, ${words.page} ${page}`);
-    goTo(open, citation?.evidence.url ?? source.url);
+    goTo(open, evidence?.url ?? source.url);
     this.#show(opener, `${words.source} ${source.n}: ${source.label}`,
       this.#head(el("sup", {}, String(source.n)), source.title || source.uri, place.join(" · ") || source.uri),
-      excerpt(source, citation),
+      excerpt(source, evidence),
       el("div", { class: "foot" }, el("small", {}, facts.join(" · ")), open));
   }
 
@@ -79,12 +80,12 @@ export function section({ headings, title }: Source): string | undefined {
 }
 
 /** The passage around the evidence. Document offsets count code points, so the text is cut as such. */
-function excerpt(source: Source, citation?: Citation): HTMLElement {
+function excerpt(source: Source, evidence: Citation["evidence"]): HTMLElement {
   const points = Array.from(source.text);
-  const from = citation ? Math.max(0, citation.evidence.start - source.start) : 0;
-  const to = citation ? Math.min(points.length, citation.evidence.end - source.start) : 0;
+  const from = evidence ? Math.max(0, evidence.start - source.start) : 0;
+  const to = evidence ? Math.min(points.length, evidence.end - source.start) : 0;
   const first = Math.max(0, from - AROUND);
-  const last = citation ? Math.min(points.length, to + AROUND) : points.length;
+  const last = evidence ? Math.min(points.length, to + AROUND) : points.length;
   const cut = (start: number, end: number) => plain(points.slice(start, end).join(""));
   return el("blockquote", { tabindex: "0", dir: "auto" },
     first > 0 && "…", cut(first, from), from < to && el("mark", {}, cut(from, to)), cut(Math.max(from, to), last),

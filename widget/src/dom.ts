@@ -34,6 +34,7 @@ const PATHS: Record<string, string> = {
   stop: "M7 7h10v10H7z",
   close: "m6 6 12 12M18 6 6 18",
   reset: "M12 5v14M5 12h14",
+  past: "M12 7v5l3.5 2M4 12a8 8 0 1 0 2.5-5.8M4 4v4.5h4.5",
   erase: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
   again: "M4 12a8 8 0 1 0 2.5-5.8M4 4v4.5h4.5",
   copy: "M9 9h10v11H9zM5 15V4h10",

@@ -8,6 +8,7 @@ export interface Look {
   notice: string;
   starters: string[];
   floating: boolean;
+  past: boolean;
   classes: string;
 }
 
@@ -15,6 +16,7 @@ export interface Deeds {
   ask(question: string): void;
   close(): void;
   erase(): void;
+  past(): void;
   reset(): void;
   toggle(): void;
   uncorrect(): void;
@@ -27,14 +29,16 @@ export class Frame {
   readonly launcher: HTMLButtonElement;
   readonly turns = el("ol", { class: "turns" });
   readonly said = el("div", { class: "vh", role: "status" });
-  readonly notice = el("p", { class: "notice" });
+  readonly notice = el("p", { class: "notice", id: "notice" });
+  readonly past: HTMLButtonElement;
+  readonly erase: HTMLButtonElement;
   readonly correcting: HTMLElement;
   readonly input: HTMLTextAreaElement;
   readonly go: HTMLButtonElement;
   readonly form: HTMLFormElement;
   readonly hello: HTMLElement;
   readonly #starters = el("div", { class: "starters" });
-  readonly #scroll: HTMLElement;
+  readonly scroll: HTMLElement;
   #atEnd = true;
 
   constructor(private readonly words: Words, look: Look, private readonly deeds: Deeds) {
@@ -44,13 +48,15 @@ export class Frame {
       look.intro && el("p", { class: "intro" }, mark(), " ", look.intro),
       this.#starters);
     this.suggest(look.starters);
-    this.#scroll = el("div", { class: "scroll", role: "log", "aria-live": "off", "aria-label": look.title, tabindex: "0" },
+    this.scroll = el("div", { class: "scroll", role: "log", "aria-live": "off", "aria-label": look.title, tabindex: "0" },
       this.hello, this.turns);
-    this.#scroll.addEventListener("scroll", () => {
-      const { scrollHeight, scrollTop, clientHeight } = this.#scroll;
+    this.scroll.addEventListener("scroll", () => {
+      const { scrollHeight, scrollTop, clientHeight } = this.scroll;
       this.#atEnd = scrollHeight - scrollTop - clientHeight < 60;
     }, { passive: true });
-    this.input = el("textarea", { rows: "1", "aria-label": words.ask, placeholder: words.ask, maxlength: "8000" });
+    // Who comes here first is told, by ear too, that a machine answers.
+    this.input = el("textarea", { rows: "1", "aria-label": words.ask, "aria-describedby": "notice",
+      placeholder: words.ask, maxlength: "8000" });
     this.go = el("button", { class: "go", type: "submit" });
     this.correcting = el("p", { class: "correcting", hidden: "" }, el("span", {}, words.editing),
       button("pill", deeds.uncorrect, {}, words.cancel));
@@ -59,13 +65,17 @@ export class Frame {
     this.notice.textContent = look.notice;
     this.launcher = button("launch", deeds.toggle,
       { "aria-label": words.open, "aria-expanded": "false", "aria-haspopup": "dialog", part: "launcher" });
+    this.past = tool("past", words.past, deeds.past, { "aria-expanded": "false" });
+    this.past.hidden = !look.past;
+    this.erase = tool("erase", words.erase, deeds.erase);
     this.root = el(look.floating ? "dialog" : "section",
       { class: `fn ${look.classes}`, part: "frame", "aria-label": look.title },
       el("div", { class: "bar", part: "header" }, el("h2", {}, look.title, mark()),
+        this.past,
         tool("reset", words.reset, deeds.reset),
-        tool("erase", words.erase, deeds.erase),
+        this.erase,
         look.floating && tool("close", words.close, deeds.close)),
-      this.#scroll, this.said, this.form, this.notice);
+      this.scroll, this.said, this.form, this.notice);
   }
 
   /** Offers questions to begin with. */
@@ -86,6 +96,6 @@ export class Frame {
 
   /** Keeps the end in view for a reader who is there; `always` brings everyone there. */
   toEnd(always = false): void {
-    if (always || this.#atEnd) this.#scroll.scrollTop = this.#scroll.scrollHeight;
+    if (always || this.#atEnd) this.scroll.scrollTop = this.scroll.scrollHeight;
   }
 }

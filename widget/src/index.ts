@@ -1,8 +1,10 @@
 /** `<footnote-chat>`: a chat over a team's documents, and the script tag that puts one on a page. */
 import { Card } from "./card";
 import { Frame } from "./frame";
+import { Past, exchangeOf } from "./past";
 import { Shelf } from "./shelf";
-import { type Connection, Refused, ask, forget, rate, resume, stop } from "./stream";
+import { Sign, type Signs, type Source, fetched, hosted, kept, personOf } from "./sign";
+import { type Connection, Refused, ask, forget, list, rate, resume, stop, turns, visit } from "./stream";
 import css from "./style.css";
 import { TurnView } from "./turn";
 import { type Answer, type Exchange, emptyAnswer } from "./types";
@@ -12,13 +14,16 @@ const script = document.currentScript as HTMLScriptElement | null;
 const EARLIER = 6;
 
 class FootnoteChat extends HTMLElement {
+  #api = "";
   #connection!: Connection;
+  #source: Source | undefined;
   #words!: Words;
   #language = "en";
-  #shelf!: Shelf;
+  #shelf: Shelf | undefined;
   #frame!: Frame;
   #card!: Card;
-  #conversation = "";
+  #past!: Past;
+  #conversation = newName();
   #exchanges: Exchange[] = [];
   #views: TurnView[] = [];
   #abort: AbortController | undefined;
@@ -31,15 +36,24 @@ class FootnoteChat extends HTMLElement {
     addEventListener("pagehide", () => this.#save(), { signal });
     if (this.shadowRoot) return;
     const home = this.getAttribute("api") ?? (script?.src ? new URL(".", script.src).href : location.origin);
-    const key = () => this.getAttribute("key") ?? "";
-    this.#connection = { api: home.replace(/\/$/, ""), get key() { return key(); } };
+    this.#api = home.replace(/\/$/, "");
     this.#language = this.getAttribute("lang") || document.documentElement.lang || "en";
     this.#words = wordsFor(this.#language);
-    this.#shelf = new Shelf(`footnote:${this.#connection.api}:${this.getAttribute("name") ?? ""}`,
-      Number(this.getAttribute("keep-days") ?? 7));
     this.#build();
-    this.#load();
-    this.#tell("ready", {});
+    // What the page set before this script came hides the property of the same name.
+    const { getToken } = this;
+    if (delete (this as { getToken?: unknown }).getToken && getToken) this.#source = getToken;
+    void this.#begin();
+  }
+
+  get getToken(): Source | undefined {
+    return this.#source;
+  }
+
+  /** Gives the token of whoever is signed in to the page. Set it anew when another is. */
+  set getToken(source: Source | undefined) {
+    this.#source = source;
+    if (this.shadowRoot) void this.#begin();
   }
 
   disconnectedCallback(): void {
@@ -85,16 +99,9 @@ class FootnoteChat extends HTMLElement {
 
   /** Begins a new conversation. What was said stays with the service, and leaves this browser. */
   reset(): Promise<void> {
-    const stopped = this.#stop();
-    this.#abort = undefined;
-    this.#exchanges = [];
-    this.#views = [];
-    this.#conversation = newName();
-    this.#uncorrect();
-    this.#frame.turns.replaceChildren();
-    this.#frame.hello.hidden = false;
-    this.#shelf.clear();
-    this.#frame.ready(false);
+    const stopped = this.#empty();
+    this.#shelf?.clear();
+    this.#showPast(false);
     this.#frame.input.focus();
     return stopped;
   }
@@ -103,6 +110,11 @@ class FootnoteChat extends HTMLElement {
   erase(): void {
     const name = this.#conversation;
     void this.reset().then(() => forget(this.#connection, name)).catch(() => undefined);
+  }
+
+  /** Shows what the same person asked before in place of this conversation, or this conversation again. */
+  past(): void {
+    this.#showPast(this.#past.element.hidden);
   }
 
   /** Offers questions to begin with, in place of those of the attribute. */
@@ -135,14 +147,17 @@ class FootnoteChat extends HTMLElement {
     this.#frame = new Frame(this.#words, {
       title: this.getAttribute("heading") ?? this.#words.title,
       intro: this.getAttribute("intro") ?? "",
-      notice: this.getAttribute("notice") ?? this.#words.notice,
+      // It says that a machine answers: a page may put it in other words, but not away.
+      notice: this.getAttribute("notice")?.trim() || this.#words.notice,
       starters,
       floating,
+      past: !this.hasAttribute("key"),
       classes: `${this.#mode} ${floating ? "floating" : ""} ${this.hasAttribute("headless") ? "headless" : ""}`,
     }, {
       ask: (question) => this.ask(question),
       close: () => this.close(),
       erase: () => this.erase(),
+      past: () => this.past(),
       reset: () => void this.reset(),
       toggle: () => (this.#isOpen ? this.close() : this.open()),
       uncorrect: () => this.#uncorrect(),
@@ -152,6 +167,18 @@ class FootnoteChat extends HTMLElement {
     for (const part of [frame.root, frame.launcher]) part.dir = turned ? "rtl" : "ltr";
     frame.root.lang = this.#language;
     this.#card = new Card(this.#words, this.#language, frame.root);
+    this.#past = new Past(this.#words, this.#language, {
+      list: (before) => list(this.#connection, before),
+      open: (id) => this.#open(id),
+      forget: async (id) => {
+        if (id === this.#conversation) {
+          await this.#empty();
+          this.#shelf?.clear();
+        }
+        await forget(this.#connection, id);
+      },
+    });
+    frame.scroll.after(this.#past.element);
     root.append(frame.root);
     if (floating) {
       // In the top layer no transform, overflow or z-index of the page reaches them.
@@ -176,6 +203,7 @@ class FootnoteChat extends HTMLElement {
       if (event.key !== "Escape" || this.#card.isOpen) return;
       event.preventDefault();
       if (this.#correcting) this.#uncorrect();
+      else if (!this.#past.element.hidden) this.past();
       else this.close();
     });
     // A phone's way back closes a modal dialog without a key.
@@ -228,6 +256,7 @@ class FootnoteChat extends HTMLElement {
     const view = this.#view(exchange);
     const { answer } = exchange;
     frame.hello.hidden = true;
+    this.#showPast(false);
     frame.ready(true);
     frame.toEnd(true);
     frame.said.textContent = this.#words.searching;
@@ -248,7 +277,7 @@ class FootnoteChat extends HTMLElement {
       else if (error instanceof Refused) {
         answer.error = error.message;
         answer.run ||= error.request;
-      } else if (!answer.run && !abort.signal.aborted && !this.#connection.api.startsWith(location.origin)) {
+      } else if (!answer.run && !abort.signal.aborted && !this.#api.startsWith(location.origin)) {
         // A browser does not say which of the two it is. This is for who put the chat on the page: in English.
         answer.error = `The service is out of reach, or does not allow this page. There: FOOTNOTE_CORS_ORIGINS=${location.origin}`;
       }
@@ -331,12 +360,90 @@ class FootnoteChat extends HTMLElement {
 
   #save(): void {
     if (this.#exchanges.length) {
-      this.#shelf.save({ conversation: this.#conversation, exchanges: this.#exchanges });
+      this.#shelf?.save({ conversation: this.#conversation, exchanges: this.#exchanges });
     }
   }
 
+  /** Leaves the conversation: what is being written is stopped, and nothing of it is shown any more. */
+  #empty(): Promise<void> {
+    const stopped = this.#stop();
+    this.#abort = undefined;
+    this.#exchanges = [];
+    this.#views = [];
+    this.#conversation = newName();
+    this.#uncorrect();
+    this.#frame.turns.replaceChildren();
+    this.#frame.hello.hidden = false;
+    return stopped;
+  }
+
+  /** Says who asks, and brings back what they said last in this browser. */
+  async #begin(): Promise<void> {
+    const address = this.getAttribute("token-url");
+    const source = this.#source ?? (address === null ? undefined : fetched(address));
+    const connection = (this.#connection = { api: this.#api, sign: this.#signs(source) });
+    const name = `footnote:${this.#api}:${this.getAttribute("name") ?? ""}`;
+    let days = this.#days;
+    let person = "";
+    if (this.#shelf) void this.#empty();
+    this.#shelf = undefined;
+    this.#showPast(false);
+    if (source) {
+      // What one person said is not to be shown to the next who signs in here.
+      person = personOf((await connection.sign.pass().catch(() => undefined))?.token ?? "");
+      if (this.#connection !== connection) return;
+      if (!person) days = 0;
+    }
+    this.#shelf = new Shelf(name, days, person);
+    if (!this.#exchanges.length) this.#load();
+    this.#tell("ready", {});
+  }
+
+  get #days(): number {
+    return Number(this.getAttribute("keep-days") ?? 7);
+  }
+
+  #signs(source: Source | undefined): Signs {
+    const page = this.getAttribute("page-key");
+    const shows = (name: string): Signs => ({
+      pass: async () => ({ token: this.getAttribute(name) ?? "" }),
+      refuse: () => undefined,
+    });
+    if (source) return new Sign(hosted(source, new Refused(this.#words.signedOut, "")));
+    if (page === null) return shows("key");
+    const make = () => visit({ api: this.#api, sign: shows("page-key") });
+    return new Sign(this.#days > 0 ? kept(`footnote:visitor:${this.#api}`, make) : make);
+  }
+
+  #showPast(on: boolean): void {
+    const { past, erase, scroll, input } = this.#frame;
+    const { element } = this.#past;
+    if (element.hidden !== on) return;
+    scroll.hidden = erase.hidden = on;
+    element.hidden = !on;
+    past.setAttribute("aria-expanded", String(on));
+    if (on) void this.#past.show();
+    else (past.offsetParent ? past : input).focus();
+    this.#tell("past", { open: on });
+  }
+
+  async #open(id: string): Promise<void> {
+    const connection = this.#connection;
+    const found = await turns(connection, id);
+    if (this.#connection !== connection) return;
+    void this.#empty();
+    this.#conversation = id;
+    this.#exchanges = found.map(exchangeOf);
+    for (const exchange of this.#exchanges) this.#view(exchange);
+    this.#frame.hello.hidden = true;
+    this.#showPast(false);
+    this.#frame.input.focus();
+    this.#frame.toEnd(true);
+    this.#save();
+  }
+
   #load(): void {
-    const kept = this.#shelf.load();
+    const kept = this.#shelf!.load();
     this.#conversation = kept?.conversation ?? newName();
     this.#exchanges = kept?.exchanges ?? [];
     for (const exchange of this.#exchanges) {

@@ -1,10 +1,12 @@
 /** Talks to the service: asks, follows the stream, takes it up again when the connection drops, stops it. */
 import { Frames } from "./frames";
+import type { Conversation, Turn } from "./past";
+import type { Pass, Signs } from "./sign";
 import type { Answer } from "./types";
 
 export interface Connection {
   readonly api: string;
-  readonly key: string;
+  readonly sign: Signs;
 }
 
 export interface Watcher {
@@ -46,8 +48,19 @@ export const stop = (to: Connection, run: string) => call(to, "POST", `/v1/runs/
 export const rate = (to: Connection, run: string, rating: string, reason: string) =>
   call(to, "POST", "/v1/feedback", { run, rating, reason });
 
-export const forget = (to: Connection, conversation: string) =>
-  call(to, "DELETE", `/v1/conversations/${conversation}`);
+const CONVERSATIONS = "/v1/conversations";
+const named = (conversation: string) => `${CONVERSATIONS}/${encodeURIComponent(conversation)}`;
+
+export const forget = (to: Connection, conversation: string) => call(to, "DELETE", named(conversation));
+
+export const list = async (to: Connection, before: string): Promise<{ conversations: Conversation[]; next: string | null }> =>
+  (await call(to, "GET", CONVERSATIONS + (before && `?before=${encodeURIComponent(before)}`))).json();
+
+export const turns = async (to: Connection, conversation: string): Promise<Turn[]> =>
+  (await (await call(to, "GET", named(conversation))).json()).turns;
+
+/** Has a visitor's token made by a page's key. */
+export const visit = async (to: Connection): Promise<Pass> => (await call(to, "POST", "/v1/visitors")).json();
 
 async function follow(
   to: Connection, first: Response, answer: Answer, watcher: Watcher, signal: AbortSignal, asked: number,
@@ -149,12 +162,19 @@ function take(part: any, answer: Answer, watcher: Watcher, asked: number): void 
 async function call(
   to: Connection, method: string, path: string, body?: unknown, signal?: AbortSignal,
 ): Promise<Response> {
-  const headers: Record<string, string> = {};
-  if (body) headers["content-type"] = "application/json";
-  if (to.key) headers.authorization = `Bearer ${to.key}`;
-  const response = await fetch(to.api + path, {
-    method, headers, signal: signal ?? null, body: body ? JSON.stringify(body) : null,
+  const { token } = await to.sign.pass();
+  const send = (token: string) => fetch(to.api + path, {
+    method,
+    headers: { ...(body ? { "content-type": "application/json" } : {}), ...(token && { authorization: `Bearer ${token}` }) },
+    signal: signal ?? null,
+    body: body ? JSON.stringify(body) : null,
   });
+  let response = await send(token);
+  if (response.status === 401) {
+    to.sign.refuse(token);
+    const fresh = await to.sign.pass();
+    if (fresh.token !== token) response = await send(fresh.token);
+  }
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
   throw new Refused(problem.detail ?? problem.title ?? "", response.headers.get("x-request-id") ?? "");

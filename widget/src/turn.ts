@@ -79,8 +79,9 @@ export class TurnView {
     }
     this.#body.classList.toggle("unsure", Boolean(answer.unsure));
     this.#after.replaceChildren();
-    if (answer.state === "failed") this.#after.append(this.#failure());
-    if (answer.state === "stopped") this.#after.append(el("p", { class: "stopped" }, words.stopped));
+    if (answer.state === "failed" && !answer.withheld) this.#after.append(this.#failure());
+    const aside = answer.withheld ? words.withheld : answer.state === "stopped" && words.stopped;
+    if (aside) this.#after.append(el("p", { class: "stopped" }, aside));
     this.#after.append(this.#sources());
     if (answer.text) this.#after.append(this.#tools());
     if (answer.followups.length) {

@@ -16,14 +16,11 @@ export interface Source {
   modified?: string;
 }
 
+/** Where a sentence comes from; of an answer that the service kept, only the number of its passage is known. */
 export interface Citation {
   n: number;
-  start: number;
-  end: number;
-  quote: string;
-  support: number;
-  supported: boolean;
-  evidence: { url: string; start: number; end: number; page?: number };
+  support?: number;
+  evidence?: { url: string; start: number; end: number; page?: number };
 }
 
 export type Doubt = "partly" | "unsupported";
@@ -47,6 +44,8 @@ export interface Answer {
   refused: boolean;
   /** Whether the closest passage is quoted without being sure that it answers; what was kept earlier does not say. */
   unsure?: boolean;
+  /** Whether it was answered from documents that the reader may no longer read. */
+  withheld?: boolean;
   state: "running" | "done" | "stopped" | "failed";
   error: string;
   rating?: "up" | "down";

@@ -17,6 +17,7 @@ const keys = [
   "why", "wrong", "incomplete", "misquoted", "outdated", "more",
   "partly", "unsupported", "partlyMeans", "unsupportedMeans", "support", "sources", "regenerate",
   "edit", "editing", "cancel", "explain", "notice",
+  "past", "noPast", "older", "withheld", "signedOut",
 ] as const;
 
 export type Words = Record<(typeof keys)[number], string>;

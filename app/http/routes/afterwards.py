@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.audit.audit import note
 from app.events import Considered, Done, Explained, Passage, SentenceChecked, Sources, Started, Timing, Usage
-from app.http.access import ChatGrant, RunsIn, ServiceIn, may_see
+from app.http.access import ChatGrant, ExplainGrant, RunsIn, ServiceIn, kept_of, may_see
 from app.http.asking import conversation_of_caller
 from app.http.examples import problems
 from app.question import Question
-from app.runs.records import Rating, Records, unknown_run
+from app.runs.records import Rating, unknown_run
 from app.service import Service
 from app.turn.explanation import Explanation, RunExplained, drawn_from, explanation
 from vectorstore.errors import NotFound
@@ -71,7 +71,7 @@ async def run_explained(
     run_id: Annotated[str, Path(description="The run's id, from the X-Run-Id header.", max_length=100)],
     service: ServiceIn,
     runs: RunsIn,
-    grant: ChatGrant,
+    grant: ExplainGrant,
 ) -> Explanation:
     """Say what was searched, found, packed and left out, and how sure the answer is. For who asked only."""
     try:
@@ -116,7 +116,7 @@ class Forgotten(BaseModel):
 )
 async def feedback(body: FeedbackBody, service: ServiceIn, grant: ChatGrant) -> None:
     """Keep a thumb up or down, with a reason."""
-    records = _records(service.records)
+    records = kept_of(service).records
     note(run=body.run)
     await asyncio.to_thread(records.rate, body.run, owner=grant.owner, rating=body.rating, reason=body.reason)
 
@@ -124,7 +124,7 @@ async def feedback(body: FeedbackBody, service: ServiceIn, grant: ChatGrant) -> 
 @router.delete(
     "/v1/conversations/{conversation}",
     summary="Forget a conversation",
-    responses=problems(401, 403, 404, 422, 503),
+    responses=problems(401, 403, 404, 409, 422, 503),
 )
 async def forget(
     conversation: Annotated[str, Path(max_length=200)], service: ServiceIn, runs: RunsIn, grant: ChatGrant
@@ -132,19 +132,10 @@ async def forget(
     """Erase what was asked and answered in a conversation, and the feedback on it; what is being written is stopped.
 
     With a key, only under a name that nobody else could guess: others may hold the same key. 503 means that
-    something may be left: delete again.
+    something may be left: delete again. 409: it is under a legal hold, and goes when that ends.
     """
-    records = _records(service.records)
+    people = kept_of(service)
     if conversation_of_caller(conversation, grant) is None:
         return Forgotten(runs=0)
-
-    async def recorded() -> int:
-        return await asyncio.to_thread(records.forget, conversation, owner=grant.owner)
-
-    return Forgotten(runs=await runs.erase(conversation, owner=grant.owner, recorded=recorded))
-
-
-def _records(found: Records | None) -> Records:
-    if found is None:
-        raise NotFound("This service keeps no records.", "Set FOOTNOTE_RECORDS_URL.")
-    return found
+    count = await people.forget(conversation, owner=grant.owner, by=grant.key, runs=runs)
+    return Forgotten(runs=count)

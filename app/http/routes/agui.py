@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.http.access import ChatGrant, RunsIn, ServiceIn
+from app.http.access import ChatGrant, RunsIn, ServiceIn, begin
 from app.http.asking import Knobs, Messages, conversation_of, question_of
 from app.http.examples import event_stream, problems
 from app.http.links import viewer
@@ -75,7 +75,7 @@ async def agui(
     question = question_of(
         conversation_of(body.messages), grant=grant, settings=service.settings.answer, knobs=knobs
     )
-    run = await runs.begin(question, resumable=False, owner=grant.owner)
+    run = await begin(question, request, grant)
     link = viewer(request, service, grant, now=run.created)
     encoder = AguiStream(AguiOptions(run.id, thread, body.run_id or run.id, link))
     return RunStream(encoder, run, runs=runs, settings=service.settings.serve)

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Self
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.http.access import ChatGrant, RunsIn, ServiceIn, find_run, still_readable
+from app.http.access import ChatGrant, RunsIn, ServiceIn, begin, find_run, still_readable
 from app.http.asking import (
     MOST_NUMBER,
     ChatMessage,
@@ -147,7 +147,7 @@ async def chat(
             readable = await still_readable(earlier, service=service, grant=grant)
         said = [*readable, *said]
     question = question_of(said, grant=grant, settings=service.settings.answer, knobs=body)
-    run = await runs.begin(question, resumable=True, owner=grant.owner)
+    run = await begin(question, request, grant, resumable=True)
     return native(run, runs=runs, request=request, service=service, grant=grant)
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from app.events import Cancelled, Failed
-from app.http.access import ChatGrant, RunsIn, ServiceIn
+from app.http.access import ChatGrant, RunsIn, ServiceIn, begin
 from app.http.asking import Knobs, Messages, conversation_of, question_of
 from app.http.errors import response_to
 from app.http.examples import event_stream, problems
@@ -102,7 +102,7 @@ async def completions(
     question = question_of(
         conversation_of(body.messages), grant=grant, settings=service.settings.answer, knobs=body.footnote
     )
-    run = await runs.begin(question, resumable=False, owner=grant.owner)
+    run = await begin(question, request, grant)
     options = CompletionOptions(
         run=run.id,
         model=model,

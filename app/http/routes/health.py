@@ -47,10 +47,9 @@ async def healthz() -> Alive:
 
 async def _is_known(request: Request, service: ServiceIn) -> bool:
     try:
-        await grant(request, service)
+        return not (await grant(request, service)).cites_only
     except (NotAllowed, Unavailable):
         return False
-    return True
 
 
 @router.get(

@@ -3,16 +3,19 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 from app.http.access import ServiceIn
-from vectorstore.errors import NotFound
+from app.service import Service
+from vectorstore.errors import NotFound, Unavailable
 
 router = APIRouter(include_in_schema=False)
 _FILES: Final[dict[str, str]] = {
@@ -21,14 +24,16 @@ _FILES: Final[dict[str, str]] = {
     "page-documents.js": "text/javascript; charset=utf-8",
     "page-explain.js": "text/javascript; charset=utf-8",
     "page-service.js": "text/javascript; charset=utf-8",
+    "page-sign-in.js": "text/javascript; charset=utf-8",
     "page-words.js": "text/javascript; charset=utf-8",
     "page.css": "text/css; charset=utf-8",
     "widget.js": "text/javascript; charset=utf-8",
 }
+_NETLOC: Final = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
 _SHIPPED: Final = Path(__file__).parents[2] / "widget"
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
+    "connect-src 'self'{provider}; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
     "require-trusted-types-for 'script'"
 )
 
@@ -37,8 +42,22 @@ _POLICY: Final = (
 async def home(service: ServiceIn) -> Response:
     """Send the page that chats."""
     response = _file("index.html", service.settings.client.static_dir)
-    response.headers["Content-Security-Policy"] = _POLICY
+    origin = await _signing_in(service)
+    response.headers["Content-Security-Policy"] = _POLICY.format(provider=origin and f" {origin}")
     return response
+
+
+async def _signing_in(service: Service) -> str:
+    """Return the origin from which the page fetches tokens; empty where people do not sign in, or cannot now."""
+    provider = service.identity.provider
+    if provider is None or not service.settings.identity.oidc_client_id:
+        return ""
+    try:
+        address = urlsplit((await provider.endpoints()).token)
+    except Unavailable:
+        return ""
+    # anything else would be read as more of the policy
+    return f"{address.scheme}://{address.netloc}" if _NETLOC.fullmatch(address.netloc) else ""
 
 
 def _serve(name: str) -> None:

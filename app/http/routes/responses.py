@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from app.events import Cancelled, Failed
-from app.http.access import ChatGrant, RunsIn, ServiceIn, documents_of, find_run
+from app.http.access import ChatGrant, RunsIn, ServiceIn, begin, documents_of, find_run
 from app.http.asking import (
     MOST_NUMBER,
     ChatMessage,
@@ -123,9 +123,7 @@ async def create(
         "previous": body.previous_response_id,
         "include_results": "file_search_call.results" in (body.include or []),
     }
-    run = await runs.begin(
-        question, resumable=False, owner=grant.owner, background=bool(body.background), dialect=asked
-    )
+    run = await begin(question, request, grant, background=bool(body.background), dialect=asked)
     options = _options(run, request=request, service=service, grant=grant)
     if body.stream:
         return RunStream(ResponsesStream(options), run, runs=runs, settings=service.settings.serve)

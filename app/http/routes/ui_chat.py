@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import ConfigDict, Field, model_validator
 
-from app.http.access import ChatGrant, RunsIn, ServiceIn, documents_of, may_see
+from app.http.access import ChatGrant, RunsIn, ServiceIn, begin, documents_of, may_see
 from app.http.asking import ChatMessage, Knobs, Messages, conversation_of, conversation_of_caller, question_of
 from app.http.examples import event_stream, problems
 from app.http.links import viewer
@@ -81,7 +81,7 @@ async def chat(
     question = question_of(
         conversation_of(body.spoken()), grant=grant, settings=service.settings.answer, knobs=knobs
     )
-    run = await runs.begin(question, resumable=body.id is not None, owner=grant.owner)
+    run = await begin(question, request, grant, resumable=body.id is not None)
     return _stream(run, runs=runs, request=request, service=service, grant=grant)
 
 

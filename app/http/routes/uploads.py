@@ -75,7 +75,8 @@ _FORM: Final[dict[str, Any]] = {
                         },
                         "readers": {
                             "type": "string",
-                            "description": "Groups of the key that may read them, separated by commas. Left out: "
+                            "description": "Who may read them, separated by commas: groups of the caller, or the caller as "
+                            "`user:ann`. Left out: "
                             "the readers that a document of this name has, else everyone in the tenant.",
                         },
                     },
@@ -201,10 +202,11 @@ def _readers(form: FormData, grant: Grant) -> frozenset[str] | None:
     if not given:
         return None
     readers = frozenset(name.strip() for each in given for name in each.split(",") if name.strip())
-    if foreign := sorted(readers - grant.scope.groups):
+    foreign = sorted(readers - grant.scope.names)
+    if foreign and not grant.scope.unrestricted:
         raise NotAllowed(
-            f"This key does not belong to the group {foreign[0][:100]!r}.",
-            "Name groups of the key only, so that it can read what it adds.",
+            f"You do not belong to the group {foreign[0][:100]!r}.",
+            "Name groups of your own or yourself (`user:` and your name), so that you can read what you add.",
         )
     return readers
 

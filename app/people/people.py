@@ -1,0 +1,291 @@
+"""What is kept of a person: shown, erased, held. The one place that deletes what people asked.
+
+An erasure is written down before it begins and struck off when nothing is left, so that a kill on the way leaves
+it to the next to start. A legal hold wins over all: wishes wait for its end, and are carried out then.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from math import inf
+from pathlib import Path
+from typing import Final
+
+from app.audit.log import entries_of
+from app.audit.pseudonyms import Pseudonyms
+from app.people.ledger import Book, Certificate, Hold, Ledger, Wish, serving
+from app.problems import Conflict
+from app.runs.records import Records
+from app.runs.runs import Runs
+from vectorstore.embedded.maintenance.erasure import files_holding
+from vectorstore.errors import FootnoteError, NotFound, Unavailable
+
+_LOOK: Final = 1.0
+"""Seconds after which a running service sees what a command wrote down."""
+_AGAIN: Final = 60.0
+"""Seconds until what could not be erased is tried again."""
+_PLACES: Final = ("answers kept for clients that resume them", "names and contents of the audit log")
+_SHORTEST: Final = 16
+"""Characters of an id that nobody else's can be taken for."""
+_log = logging.getLogger(__name__)
+
+
+class People:
+    """What is kept of people: in one data folder, and in the records wherever they are."""
+
+    def __init__(self, records: Records, data_dir: Path) -> None:
+        """Read who is held; raises StoreDamaged where that is not known."""
+        self.records = records
+        self._folder = data_dir
+        self._audit = data_dir / "audit"
+        self._pseudonyms = Pseudonyms(self._audit)
+        self._one_at_a_time = asyncio.Lock()
+        self.ledger = Ledger(data_dir)
+        self.ledger.read()
+
+    def export(self, owner: str) -> dict[str, object]:
+        """Return all that is kept of somebody as plain JSON: what they asked, and what the audit log says of them."""
+        held = self.ledger.read().holds.get(owner)
+        return {
+            "made": _now().isoformat(),
+            "held_since": held.since.isoformat() if held else None,
+            "answers": list(self.records.all(owner)),
+            "audit": self._written_down(owner),
+        }
+
+    def holds_anybody(self) -> bool:
+        """Say whether there is a legal hold; raises StoreDamaged."""
+        return bool(self.ledger.read().holds)
+
+    def hold(self, owner: str, *, name: str, reason: str, by: str) -> None:
+        """Keep everything of somebody from now on, whoever asks for its erasure and however old it grows."""
+        with self.ledger.open() as book:
+            book.holds[owner] = Hold(name, reason, _now(), by)
+
+    def release(self, owner: str, *, name: str) -> list[Wish]:
+        """End a hold; return what is to be erased now, which `settle` does. Raises NotFound."""
+        with self.ledger.open() as book:
+            if book.holds.pop(owner, None) is None:
+                raise NotFound(f"There is no hold on {name}.", "`footnote people holds` lists them.")
+            return [wish for wish in book.wishes if wish.owner == owner]
+
+    async def forget(self, conversation: str, *, owner: str, by: str, runs: Runs) -> int:
+        """Erase a conversation of somebody's, and return how many answers went; raises Conflict under a hold.
+
+        Raises Unavailable when something may be left.
+        """
+        wish = Wish(owner, conversation, _now(), by)
+
+        def recorded() -> int:
+            with self._unheld(wish):
+                return self.records.forget(conversation, owner=owner)
+
+        await asyncio.to_thread(self._check, wish)
+        count = await runs.erase(conversation, owner=owner, recorded=partial(asyncio.to_thread, recorded))
+        await asyncio.to_thread(self._strike, wish)
+        return count
+
+    async def erase(self, owner: str, *, by: str, runs: Runs) -> Certificate:
+        """Erase all that is kept of somebody; raises Conflict under a hold, Unavailable when something may be left.
+
+        It is done when the certificate is there. After anything else, `settle` goes on with it.
+        """
+        async with self._one_at_a_time:
+            return await self._finish(await asyncio.to_thread(self.note, owner, by=by), runs)
+
+    def note(self, owner: str, *, by: str) -> Wish:
+        """Write down that all of somebody is to be erased, for `settle` to do; raises Conflict under a hold."""
+        wish = Wish(owner, None, _now(), by)
+        with self._unheld(wish) as book:
+            return self._noted(book, wish)
+
+    async def settle(self, runs: Runs) -> None:
+        """Carry out what is due: erasures not finished, wishes after a hold, whom a backup brought back.
+
+        Raises the last of what stood in the way, having done all else.
+        """
+        trouble: FootnoteError | None = None
+        await asyncio.to_thread(self.replay)
+        for wish in (await asyncio.to_thread(self.ledger.read)).due():
+            try:
+                if wish.conversation is not None:
+                    await self.forget(wish.conversation, owner=wish.owner, by=wish.by, runs=runs)
+                    continue
+                async with self._one_at_a_time:
+                    if begun := await asyncio.to_thread(self._taken_up, wish):
+                        await self._finish(begun, runs)
+            except FootnoteError as error:
+                trouble = error
+        if trouble is not None:
+            raise trouble
+
+    def replay(self) -> int:
+        """Erase again those erased whom an older copy of the records has brought back; return how many answers."""
+        with self.ledger.open() as book:
+            if not book.erased:
+                return 0
+            made = self._pseudonyms.made()
+            count = 0
+            for owner in self.records.owners() | made.keys():
+                when = book.erased.get(book.stone(owner))
+                if when is None or owner in book.holds:
+                    continue
+                count += self.records.erase(owner, until=when)
+                if made.get(owner, inf) <= when.timestamp():
+                    self._pseudonyms.forget(owner)
+            return count
+
+    def sweep(self, days: int) -> int:
+        """Erase what was asked more than so many days ago, but for those held; return how many answers went."""
+        with self.ledger.open() as book:
+            return self.records.sweep(days, but=book.holds)
+
+    @asynccontextmanager
+    async def kept(self, runs: Runs, *, days: int, every: float = 86_400.0) -> AsyncGenerator[None]:
+        """Settle what is due at once and while the block runs, and every so many seconds sweep; with 0 days nothing."""
+        with serving(self._folder):
+            await self._try(runs)
+            task = asyncio.create_task(self._keep(runs, days, every))
+            try:
+                yield
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    async def _keep(self, runs: Runs, days: int, every: float) -> None:
+        seen, tried, swept = self.ledger.stamp(), time.monotonic(), -every
+        is_settled = True
+        while True:
+            now = time.monotonic()
+            if days and now - swept >= every:
+                swept = now
+                await self._sweep(days)
+            if (stamp := self.ledger.stamp()) != seen or (not is_settled and now - tried >= _AGAIN):
+                seen, tried = stamp, now
+                is_settled = await self._try(runs)
+            await asyncio.sleep(min(_LOOK, every))
+
+    async def _try(self, runs: Runs) -> bool:
+        try:
+            await self.settle(runs)
+        except FootnoteError as error:
+            _log.warning("What people wished to have erased is not all erased yet: %s", error)
+            return False
+        return True
+
+    async def _sweep(self, days: int) -> None:
+        try:
+            if count := await asyncio.to_thread(self.sweep, days):
+                _log.info("Erased %d answers older than %d days.", count, days)
+        except FootnoteError as error:
+            _log.warning("Answers older than %d days are not all erased yet: %s", days, error)
+
+    def _written_down(self, owner: str) -> list[dict[str, object]]:
+        """Return the entries of the audit log about somebody, with contents where they are kept."""
+        known = self._pseudonyms.known(owner)
+        if not known:
+            return []
+        found = [
+            {**each.facts}
+            for each in entries_of(self._audit)
+            if known in {each.facts.get("who"), each.facts.get("as")}
+        ]
+        if any("contents" in each for each in found):
+            kept = self._pseudonyms.contents()
+            found = [
+                each | {"contents": kept.get(each["contents"])} if "contents" in each else each
+                for each in found
+            ]
+        return found
+
+    async def _finish(self, wish: Wish, runs: Runs) -> Certificate:
+        await runs.erase(None, owner=wish.owner, recorded=partial(asyncio.to_thread, self._erase, wish))
+        return await asyncio.to_thread(self._certify, wish)
+
+    @contextmanager
+    def _unheld(self, wish: Wish) -> Generator[Book]:
+        """Keep holds from being placed meanwhile; where there is one, remember the wish and raise Conflict."""
+        with self.ledger.open() as book:
+            held = book.holds.get(wish.owner)
+            if held is None:
+                yield book
+            else:
+                book.wish(wish)
+        if held is not None:
+            raise Conflict(
+                f"This is under a legal hold since {held.since:%Y-%m-%d}, and stays for now.",
+                "The wish is remembered: it is erased when the hold ends.",
+            )
+
+    def _check(self, wish: Wish) -> None:
+        with self._unheld(wish):
+            pass
+
+    def _taken_up(self, wish: Wish) -> Wish | None:
+        """Return a wish with what there is to erase now, or None where somebody else has granted it."""
+        with self._unheld(wish) as book:
+            return self._noted(book, wish) if book.has(wish) else None
+
+    def _noted(self, book: Book, wish: Wish) -> Wish:
+        """Write the wish down, with what it is to erase."""
+        earlier = book.has(wish) or wish
+        runs = dict.fromkeys((*earlier.runs, *self.records.ids(wish.owner)))
+        noted = replace(earlier, runs=tuple(runs), rated=max(earlier.rated, self.records.rated(wish.owner)))
+        book.wishes = [each for each in book.wishes if each != earlier] + [noted]
+        return noted
+
+    def _erase(self, wish: Wish) -> int:
+        with self._unheld(wish) as book:
+            noted = self._noted(book, wish)
+            gone = replace(noted, gone=_now())
+            self._pseudonyms.forget(wish.owner)
+            count = self.records.erase(wish.owner)
+            book.wishes = [gone if each == noted else each for each in book.wishes]
+            return count
+
+    def _certify(self, wish: Wish) -> Certificate:
+        """Search every file for what was erased, strike the wish off and certify it; raises Unavailable."""
+        files = {path for path in (*self._folder.rglob("*"), *self.records.files()) if path.is_file()}
+        files -= {self.ledger.path}
+        ids = [name.rpartition("_")[2].encode() for name in (wish.owner, *wish.runs)]
+        owner, *runs = [name if len(name) >= _SHORTEST else b"" for name in ids]
+        needles = [name for name in runs if name]
+        # The audit log names answers by their ids and nobody who asked: the chain stays whole.
+        kept = {path for path in files if self._audit in path.parents}
+        found = files_holding(files - kept, needles) | files_holding(files, [owner] if owner else [])
+        if left := sorted(map(str, found)):
+            raise Unavailable(
+                f"It is erased, but bytes of it are still in {', '.join(left)}.",
+                "Delete that file if it is a copy of yours; it is tried again by itself.",
+            )
+        with self.ledger.open() as book:
+            person = book.stone(wish.owner)
+            noted = book.has(wish)
+            if noted is None:  # another process was quicker
+                return next(each for each in reversed(book.certificates) if each.person == person)
+            certificate = Certificate(
+                person,
+                noted.asked,
+                noted.by,
+                _now(),
+                answers=len(noted.runs),
+                opinions=noted.rated,
+                places=(self.records.place, *_PLACES),
+                searched_files=len(files),
+                searched_patterns=len(needles) + bool(owner),
+            ).sealed()
+            book.grant(noted, certificate)
+        return certificate
+
+    def _strike(self, wish: Wish) -> None:
+        with self.ledger.open() as book:
+            book.grant(wish)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

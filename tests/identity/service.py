@@ -1,0 +1,65 @@
+"""The service as a process of its own, over documents with readers, with whatever identity settings."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.test_command_line import FOOTNOTE, environment_of, wait_until_ready
+
+PAGES = {
+    "all/leave.md": "# Leave\n\nStaff get 25 days of annual leave.\n",
+    "hr/pay.md": "# Pay\n\nThe director earns 91,000 euros a year.\n",
+    "ann/review.md": "# Review\n\nThe review of spring praised the falconry.\n",
+}
+RULES = """
+[[rules]]
+path = "hr/**"
+readers = ["hr"]
+[[rules]]
+path = "ann/**"
+readers = ["user:ann"]
+"""
+
+
+def documents(folder: Path) -> None:
+    """Write PAGES into the index of the folder, those of hr and of Ann with their readers."""
+    (folder / "footnote.toml").write_text(RULES)
+    for name, text in PAGES.items():
+        path = folder / "pages" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    done = subprocess.run(
+        [FOOTNOTE, "ingest", "pages"],
+        cwd=folder,
+        env=environment_of(),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def running(folder: Path, **settings: str) -> Iterator[httpx.Client]:
+    """Run `footnote serve` in the folder until the block ends; give a client of it."""
+    process = subprocess.Popen(
+        [FOOTNOTE, "serve"],
+        cwd=folder,
+        env=environment_of(PORT="0", **settings),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        line = next((text for text in process.stderr if "http://" in text), "")
+        with httpx.Client(base_url=line.split()[-1]) as client:
+            wait_until_ready(str(client.base_url).rstrip("/"))
+            yield client
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stderr is not None
+        process.stderr.close()

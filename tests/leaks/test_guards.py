@@ -1,0 +1,126 @@
+"""Without any one of its guards the service leaks, and the probes notice: a guard that they pass over guards nothing."""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import pytest
+import sqlalchemy as sql
+
+from app.http import access
+from app.http.routes import uploads as uploads_route
+from app.runs import records
+from app.runs.records import Records
+from app.runs.run import Run
+from app.runs.runs import MemoryBoard
+from ingest import uploads
+from tests.leaks.test_leaks import Leaked, walk
+from tests.leaks.world import Library, library_at
+from vectorstore.embedded import catalog as catalogs
+from vectorstore.embedded.catalog import Catalog
+from vectorstore.embedded.projection.tantivy_index import TantivyIndex
+from vectorstore.embedded.snapshot import EmbeddedSnapshot
+from vectorstore.errors import NotFound
+from vectorstore.types import Document, DocumentId, Scope
+
+Remove: TypeAlias = Callable[[pytest.MonkeyPatch], None]
+
+
+def _anyone_s(patch: pytest.MonkeyPatch, name: str, key: str) -> None:
+    """Have a method of the records take any owner's row for the caller's."""
+    kept = getattr(Records, name)
+
+    def without(self: Records, which: str, *, owner: str, **more: Any) -> Any:
+        column = records._runs.c.conversation if key == "conversation" else records._runs.c.id
+        with self._engine.connect() as connection:
+            found = connection.execute(sql.select(records._runs.c.owner).where(column == which)).first()
+        return kept(self, which, owner=found.owner if found else owner, **more)
+
+    patch.setattr(Records, name, without)
+
+
+async def _found(self: MemoryBoard, run: str, *, owner: str) -> Run | None:
+    return self.runs.get(run)
+
+
+async def _latest(self: MemoryBoard, conversation: str, *, owner: str) -> Run | None:
+    return next((r for r in reversed(self.runs.values()) if r.question.conversation == conversation), None)
+
+
+async def _yes(*args: object, **more: object) -> bool:
+    return True
+
+
+def _unfiltered(patch: pytest.MonkeyPatch) -> None:
+    kept = TantivyIndex.search
+    patch.setattr(
+        TantivyIndex,
+        "search",
+        lambda self, text, limit, *, documents, share, readable=None: kept(
+            self, text, limit, documents=None, share=1.0, readable=readable
+        ),
+    )
+
+
+def _any_document(self: EmbeddedSnapshot, document: DocumentId, *, scope: Scope) -> Document:
+    found = [each for each in self._catalog()._by_row.values() if each.id == document]
+    if not found:
+        raise NotFound("There is no such document.")
+    return found[0]
+
+
+def _every_row(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Catalog, "select", lambda self, scope, where: self._rows)
+    patch.setattr(Catalog, "seen", lambda self, row, scope: self._by_row[row])
+
+
+GUARDS: Final[dict[str, Remove]] = {
+    "a document's readers": lambda patch: patch.setattr(Scope, "admits", lambda self, readers: True),
+    "a document's tenant": lambda patch: patch.setattr(
+        Scope, "allows", lambda self, document: self.admits(document.readers)
+    ),
+    "groups are no users": lambda patch: patch.setattr(
+        Scope,
+        "names",
+        property(lambda self: self.groups | {f"user:{name}" for name in ("user-0", "user-1", "user-2")}),
+    ),
+    "the catalog's selection": _every_row,
+    "one document by its id": lambda patch: patch.setattr(EmbeddedSnapshot, "document", _any_document),
+    "words of hidden documents are unknown": lambda patch: patch.setattr(
+        TantivyIndex, "_is_held", lambda self, term, documents: bool(term.chunks)
+    ),
+    "titles are told apart by what is seen": lambda patch: patch.setattr(
+        catalogs,
+        "titles_apart",
+        lambda documents: {each.id: f"{each.title} of {len(documents)}" for each in documents},
+    ),
+    "whose run it is": lambda patch: patch.setattr(MemoryBoard, "find", _found),
+    "whose conversation goes on": lambda patch: patch.setattr(MemoryBoard, "latest", _latest),
+    "whose history it is": lambda patch: _anyone_s(patch, "history", "conversation"),
+    "whose run is explained": lambda patch: _anyone_s(patch, "explanation", "run"),
+    "whose answer is rated": lambda patch: _anyone_s(patch, "rate", "run"),
+    "whose conversation is forgotten": lambda patch: _anyone_s(patch, "forget", "conversation"),
+    "the right to read": lambda patch: patch.setattr(access, "_demand", lambda right, granted: granted),
+    "an upload takes no hidden document's place": lambda patch: patch.setattr(
+        uploads, "_is_free", lambda *args, **more: True
+    ),
+    "an upload names readers of its own": lambda patch: patch.setattr(
+        uploads_route, "_readers", lambda form, grant: None
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    patch = pytest.MonkeyPatch()
+    with library_at(tmp_path_factory.mktemp("leaks"), 3, patch) as made:
+        yield made
+    patch.undo()
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_the_probes_notice_a_guard_that_is_gone(
+    guard: str, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    GUARDS[guard](monkeypatch)
+    with pytest.raises(Leaked):
+        walk(library, probes=2_000, seed=1)
