@@ -27,7 +27,7 @@ from tests.app.test_api_access import BODIES
 from vectorstore.errors import Unavailable
 
 UNTOLD = {
-    "/", "/docs", "/index.html", "/page.js", "/page-documents.js", "/page-explain.js", "/page-service.js",
+    "/", "/docs", "/documents", "/documents.html", "/documents.css", "/documents.js", "/documents-send.js", "/index.html", "/page.js", "/page-documents.js", "/page-explain.js", "/page-service.js",
     "/page-words.js", "/page.css", "/widget.js", "/healthz", "/readyz", "/version", "/v1/models", "/v1/models/{model}", "/v1/sign-in", "/page-sign-in.js",
     "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp",
 }  # fmt: skip
