@@ -114,13 +114,14 @@ def test_an_address_that_nobody_verified_names_nobody() -> None:
 
 
 def test_groups_give_rights_and_a_group_called_like_a_person_gives_none() -> None:
-    settings = {"writer_groups": "writers, user:wendy", "operator_groups": "operators"}
+    settings = {"writer_groups": "writers, user:wendy", "operator_groups": "operators, user:olga"}
     assert read(claims(groups=["writers"]), **settings).rights == {"chat", "search", "documents", "write"}
     assert read(claims(sub="wendy"), **settings).rights == {"chat", "search", "documents", "write"}
     operator = read(claims(groups=["operators", "writers"]), **settings)
     assert operator.rights == frozenset(RIGHTS_OF["operator"])
     assert operator.scope.unrestricted
-    for groups in (["user:wendy"], ["Operators"], ["operators,writers"], ["(nobody)"]):
+    assert read(claims(sub="olga"), **settings).scope.unrestricted
+    for groups in (["user:wendy"], ["user:olga"], ["Operators"], ["operators,writers"], ["(nobody)"]):
         granted = read(claims(groups=groups), **settings)
         assert granted.rights == {"chat", "search", "documents"}
         assert not granted.scope.unrestricted
