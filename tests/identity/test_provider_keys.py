@@ -9,8 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from jwt.algorithms import RSAAlgorithm
 
 from app.access_settings import IdentitySettings
 from app.identity.oidc import Provider, fetched
@@ -170,7 +171,7 @@ async def _wait(held: asyncio.Event) -> None:
 @pytest.mark.parametrize("keys", [
     None, [], {}, "x", [1], [{}], [{"kty": "oct", "k": "c2VjcmV0", "kid": "r"}], [public(RSA, "r", use="enc")],
     [public(RSA, "r", alg="RS512")], [public(RSA, "r", key_ops=["encrypt"])], [public(RSA, "r", key_ops="verify")],
-    [public(RSA, "r", d="AQAB")], [public(RSA, "r", n=5)], [public(RSA, "r", n="!")], [public(RSA, "r", e="AA")],
+    [RSAAlgorithm.to_jwk(RSA, as_dict=True) | {"kid": "r", "key_ops": ["verify"]}], [public(RSA, "r", n=5)], [public(RSA, "r", n="!")], [public(RSA, "r", e="AA")],
     [public(ED, "r")],
 ])  # fmt: skip
 def test_what_the_provider_should_not_publish_is_no_key(keys: Any) -> None:
@@ -204,6 +205,7 @@ def test_a_discovery_document_that_is_not_the_issuers_or_not_safe_is_refused(nam
     assert str(refused.value).startswith("The identity provider")
 
 
+@settings(max_examples=30)
 @given(st.dictionaries(TEXT, st.recursive(st.none() | st.booleans() | st.integers() | TEXT, st.lists)))
 def test_whatever_the_provider_publishes_nothing_else_breaks(key: dict[str, Any]) -> None:
     fake = Fake()
@@ -271,8 +273,14 @@ def _answering(body: bytes, *, status: int = 200, location: str = "") -> Iterato
 
 
 def test_redirects_are_not_followed() -> None:
-    with _answering(b"", status=302, location="http://127.0.0.1:1/") as url, pytest.raises(Unavailable):
+    with (
+        _answering(b'{"keys": []}') as there,
+        _answering(b"", status=302, location=there) as url,
+        pytest.raises(Unavailable),
+    ):
         asyncio.run(fetched(url))
+    with _answering(b'{"keys": []}') as there:
+        assert asyncio.run(fetched(there)) == {"keys": []}
 
 
 def test_a_provider_that_is_down_is_503_for_tokens_and_nothing_to_keys(tmp_path: Any) -> None:
