@@ -42,7 +42,12 @@ export function chooser({ choices, free, chosen = [], name, legend }) {
 
 /** Sends a form. `sent` hears of bytes, `said` what the service says; resolves to what went wrong, or "". */
 export async function send(form, sent, said) {
-  const shown = await headers();
+  let shown;
+  try {
+    shown = await headers();
+  } catch (error) {
+    return error.message;
+  }
   return new Promise((done) => {
     const request = new XMLHttpRequest();
     let read = 0;

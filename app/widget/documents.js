@@ -1,5 +1,6 @@
 // The page of who keeps the documents: what is there and what to know of it, adding, replacing, removing.
 import { at, call, el, get, key } from "./page-service.js";
+import { offered, signed } from "./page-sign-in.js";
 import { accounted, add, chooser, counted, named, send } from "./documents-send.js";
 
 const PAGE = 50;
@@ -217,7 +218,7 @@ async function search() {
 const find = () => (wantsText() && at("wanted").value.trim() ? search() : list()).catch(refused);
 
 /** Says why nothing is shown, and asks for a key where one is missing. */
-function refused({ status, message }) {
+async function refused({ status, message }) {
   if (status !== 401) {
     notice(message);
     return;
@@ -226,6 +227,7 @@ function refused({ status, message }) {
   key.drop();
   lock(true);
   at("key").focus();
+  at("signing").hidden = !(await offered());
 }
 
 function lock(on) {
@@ -243,6 +245,7 @@ function notice(sentence) {
 function why({ writable, choices }) {
   if (writable) return "";
   if (choices) return "This service takes no files (FOOTNOTE_UPLOADS is off). Documents are added with footnote ingest, where the service runs.";
+  if (signed() && !key.get()) return "You may read documents, and neither add nor remove any: that is for the groups named in FOOTNOTE_WRITER_GROUPS.";
   return "This key may read documents, and neither add nor remove any. That needs a key with the right to write, made by: footnote keys create NAME --kind ingest";
 }
 
@@ -254,7 +257,7 @@ async function begin() {
   try {
     await list();
   } catch (error) {
-    refused(error);
+    await refused(error);
     return;
   }
   notice(why(shown.listed));

@@ -20,7 +20,7 @@ from app.events import (
 )
 from app.guard import inert
 from app.problems import openai_error, problem_of_ending
-from app.wire.frames import DONE, OPEN, around, data, encode_text
+from app.wire.frames import DONE, OPEN, Mark, around, data, encode_text
 from app.wire.sources import (
     Json,
     Link,
@@ -75,6 +75,7 @@ class CompletionsStream:
         }
         self._opened = False
         self._notice = ""
+        self._mark = Mark()
         self._passages: list[Passage] = []
         self._citations: tuple[Citation, ...] = ()
         self._usage: Usage | None = None
@@ -82,6 +83,7 @@ class CompletionsStream:
 
     def frames(self, event: Event) -> Sequence[bytes]:
         """Encode the next event."""
+        self._mark.take(event)
         match event:
             case Text(delta):
                 return [*self._opening(), self._before + encode_text(delta) + self._after]
@@ -112,7 +114,11 @@ class CompletionsStream:
         if not self._opened:
             self._opened = True
             delta = {"role": "assistant", "content": ""}
-            mine = {"run_id": self._options.run, "notice": self._notice} | extra.get("footnote", {})
+            mine = (
+                {"run_id": self._options.run, "notice": self._notice}
+                | self._mark.shown
+                | extra.get("footnote", {})
+            )
             extra = extra | {"footnote": mine}
         return data(self._chunk(delta) | extra)
 
@@ -136,7 +142,7 @@ class CompletionsStream:
         delta: Json = {"content": ""}
         if self._citations and not options.openwebui_events:
             delta["annotations"] = annotations(self._citations, options.link)
-        extra = {"footnote": ending_extras(options, self._citations, done)}
+        extra = {"footnote": ending_extras(options, self._citations, done, self._mark)}
         frames.append(data(self._chunk(delta, finish_reason=done.reason) | extra))
         if options.include_usage:
             frames.append(data(self._head | {"choices": [], "usage": usage(self._usage)}))
@@ -151,6 +157,9 @@ def completion(options: CompletionOptions, events: Sequence[Event]) -> Json:
     used = next((event for event in events if isinstance(event, Usage)), None)
     done = next((event for event in events if isinstance(event, Done)), Done())
     extras = search_extras(passages, options.link)
+    mark = Mark()
+    for event in events:
+        mark.take(event)
     if options.inline_sources:
         answer += markdown_list(citations, options.link)
     message = {
@@ -167,7 +176,7 @@ def completion(options: CompletionOptions, events: Sequence[Event]) -> Json:
         "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": done.reason}],
         "usage": usage(used),
         **extras,
-        "footnote": extras["footnote"] | ending_extras(options, citations, done),
+        "footnote": extras["footnote"] | ending_extras(options, citations, done, mark),
     }
 
 
@@ -206,12 +215,13 @@ def search_extras(passages: Sequence[Passage], link: Link) -> Json:
     }
 
 
-def ending_extras(options: CompletionOptions, citations: Sequence[Citation], done: Done) -> Json:
+def ending_extras(options: CompletionOptions, citations: Sequence[Citation], done: Done, mark: Mark) -> Json:
     """Show what only clients of ours read at the end."""
     return {
         "run_id": options.run,
         "outcome": done.outcome,
         "refused": done.refused,
+        **mark.shown,
         "citations": [citation(found, options.link) for found in citations],
     }
 

@@ -90,7 +90,7 @@ def logging_service(folder: Path, **environment: str) -> Iterator[tuple[str, Pat
         process = subprocess.Popen(
             [FOOTNOTE, "serve"],
             cwd=folder,
-            env=environment_of(PORT="0", COLUMNS="100000", **environment),
+            env=environment_of(PORT="0", COLUMNS="1000", **environment),
             stderr=written,
             stdout=written,
         )
@@ -209,11 +209,16 @@ def test_no_log_names_anybody_or_says_what_was_asked(handbook: Path) -> None:
             with sqlite3.connect(handbook / "data" / "records.db", isolation_level=None) as other:
                 other.execute("BEGIN IMMEDIATE")
                 told.ask("POST", "/v1/chat", json={"message": f"How much leave do {told.word()} staff get?"})
-                time.sleep(6)
+                deadline = time.monotonic() + 20
+                while "Recording run" not in log.read_text() and time.monotonic() < deadline:
+                    time.sleep(0.1)
                 other.execute("ROLLBACK")
             other.close()
             told.client.close()
         written = log.read_text()
     print(f"{len(written.splitlines())} lines for {len(told.words)} words that nobody may read")
     assert "Recording run" in written
-    assert [word for word in told.words if word.lower() in written.lower()] == []
+    # What is cut into lines and columns is still read.
+    plain, squeezed = written.lower(), "".join(written.split()).lower()
+    said = {word for word in told.words if word.lower() in plain or "".join(word.split()).lower() in squeezed}
+    assert said == set()

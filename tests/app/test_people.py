@@ -23,7 +23,7 @@ from app.access_settings import AuditSettings
 from app.audit.audit import Audit
 from app.audit.verify import verify
 from app.identity.grant import RIGHTS, Grant, person_id
-from app.identity.identity import Shown
+from app.identity.identity import Identity, Shown
 from app.identity.keys import Keys
 from app.people.ledger import Certificate, Ledger
 from app.people.people import People
@@ -44,13 +44,13 @@ ROOT = Path(__file__).parents[2]
 BOSS = {"Authorization": "Bearer boss"}
 
 
-class Named:
+class Named(Identity):
     """Lets everybody in as whom they say they are; the boss operates."""
 
     is_closed = True
 
     def __init__(self, folder: Path) -> None:
-        self.keys = Keys(folder / "keys.json")
+        super().__init__(Keys(folder / "keys.json"))
 
     async def grant(self, shown: Shown) -> Grant:
         name = shown.bearer

@@ -24,6 +24,7 @@ from vectorstore.settings import StoreSettings
 
 PROXY = "127.0.0.2"
 """An address of this machine that is not the one from which it calls by itself."""
+PROXIED = {"FOOTNOTE_PROXY_ADDRESSES": PROXY, "FOOTNOTE_PROXY_USER_HEADER": "X-Forwarded-User"}
 ASKED = {"messages": [{"role": "user", "content": "How many days?"}], "stream": True}
 
 
@@ -45,7 +46,7 @@ def service(folder: Path, real: Provider) -> Iterator[httpx.Client]:
     with running(
         folder,
         log=folder / "said",
-        FOOTNOTE_PROXY_ADDRESSES=PROXY,
+        **PROXIED,
         FOOTNOTE_OIDC_ISSUER=real.issuer,
         FOOTNOTE_OIDC_AUDIENCE=AUDIENCE,
         FOOTNOTE_OIDC_CLIENT_ID=real.client_id,
@@ -255,7 +256,7 @@ def test_uvicorn_takes_no_address_from_a_header(service: httpx.Client) -> None:
 
 def test_granian_takes_no_address_from_a_header(folder: Path) -> None:
     pytest.importorskip("granian")
-    with running(folder, FOOTNOTE_PROXY_ADDRESSES=PROXY, FOOTNOTE_SERVER="granian") as client:
+    with running(folder, FOOTNOTE_SERVER="granian", **PROXIED) as client:
         beside_the_proxy(client)
 
 
@@ -299,7 +300,7 @@ def test_with_a_provider_or_a_proxy_it_may_listen_on_public_addresses(folder: Pa
     store = StoreSettings(data_dir=folder / "data")
     people = (
         IdentitySettings(oidc_issuer="https://a.example", oidc_audience="x"),
-        IdentitySettings(proxy_addresses="192.0.2.9"),
+        IdentitySettings(proxy_addresses="192.0.2.9", proxy_user_header="x-user"),
     )
     for each in people:
         listen(ServeSettings(host="0.0.0.0", port=0), store, each).close()

@@ -194,9 +194,19 @@ async def add(request: Request, service: ServiceIn, grant: WriteGrant) -> Respon
         )
         if "text/event-stream" in request.headers.get("accept", ""):
             return await work_stream(partial(_tell, add, service, grant), settings=service.settings.serve)
-        found = await run_in_threadpool(add)
-    note(changed=_changes(found))
+        settled: list[Uploaded] = []
+        try:
+            found = await run_in_threadpool(add, heard=lambda _, what: _settle(settled, what))
+        finally:
+            # also what went in before the rest failed
+            if settled:
+                note(changed=_changes(settled))
     return _answer(found)
+
+
+def _settle(settled: list[Uploaded], what: Stage | Uploaded) -> None:
+    if isinstance(what, Uploaded):
+        settled.append(what)
 
 
 def _changes(found: list[Uploaded]) -> list[dict[str, str | None]]:
@@ -206,18 +216,22 @@ def _changes(found: list[Uploaded]) -> list[dict[str, str | None]]:
 
 def _tell(add: Callable[..., list[Uploaded]], service: Service, grant: Grant, say: Say) -> None:
     """Take files in, and say of each where it is and what became of it; the end is said once it is written down."""
+    settled: list[Uploaded] = []
 
     def heard(number: int, what: Stage | Uploaded) -> None:
+        _settle(settled, what)
         if isinstance(what, Uploaded):
             say({"type": "document", "file": number, "document": _shown(what).model_dump()})
         else:
             say({"type": "progress", "file": number, "stage": what})
 
-    found = add(heard=heard)
-    if service.audit is not None:
-        service.audit.request(
-            "POST /v1/documents", 200, {"grant": grant, "changed": _changes(found)}, sync=True
-        )
+    try:
+        found = add(heard=heard)
+    finally:
+        if service.audit is not None and settled:
+            service.audit.request(
+                "POST /v1/documents", 200, {"grant": grant, "changed": _changes(settled)}, sync=True
+            )
     failed = sum(each.failure is not None for each in found)
     say({"type": "done", "taken": len(found) - failed, "failed": failed})
 
