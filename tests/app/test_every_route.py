@@ -196,7 +196,7 @@ def test_another_tenants_key_opens_nothing_of_this_one(callers: Callers, method:
 
 
 def _named(path: str) -> set[str]:
-    return {part[1:].partition("}")[0] for part in path.split("/") if part.startswith("{")}
+    return {part[1:].partition("}")[0].partition(":")[0] for part in path.split("/") if part.startswith("{")}
 
 
 @contextmanager
