@@ -65,7 +65,7 @@ def _networks(text: str) -> str:
 
 def _header(name: str) -> str:
     lowered = name.strip().lower()
-    if _HEADER.fullmatch(lowered) is None or lowered in _TAKEN:
+    if lowered and (_HEADER.fullmatch(lowered) is None or lowered in _TAKEN):
         raise ValueError("write the name of a header that the proxy alone sets")
     return lowered
 
@@ -122,15 +122,18 @@ class IdentitySettings(FootnoteSettings):
     )
     proxy_addresses: Annotated[str, AfterValidator(_networks)] = Field(
         default="",
-        description="Addresses or networks of the proxy whose headers say who asks, separated by commas; empty: no "
-        "headers are believed.",
+        description="Addresses or networks of the proxies in front of the service, separated by commas; only what "
+        "comes from them may say from which address and, with FOOTNOTE_PROXY_USER_HEADER, from whom a request is.",
     )
     proxy_user_header: Header = Field(
-        default="x-forwarded-user", description="Header of the proxy that names the user."
+        default="",
+        description="Header by which the proxy names the user whom it has signed in, such as X-Forwarded-User; it must "
+        "take out what callers send under that name. Empty: no proxy says who asks.",
     )
     proxy_groups_header: Header = Field(
-        default="x-forwarded-groups",
-        description="Header of the proxy with the user's groups, separated by commas.",
+        default="",
+        description="Header of the proxy with the user's groups, separated by commas, such as X-Forwarded-Groups; "
+        "empty: their groups are not told.",
     )
     session_seconds: int = Field(
         default=900, ge=60, le=86_400, description="Longest time that a client token for one user lasts."

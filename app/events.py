@@ -82,7 +82,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The passages the answer may cite, in number order."""
+    """The passages the answer may cite, in number order. Where there are several such events, each adds to those before."""
 
     passages: tuple[Passage, ...]
 

@@ -34,6 +34,8 @@ class Question:
     """How many chunks are retrieved for it."""
     conversation: str = ""
     at: Generation | None = None
+    cites_only: bool = False
+    """Whether the asker sees of the documents only what the answer cites: no titles, and no passages beside."""
 
     def __post_init__(self) -> None:
         """Leave no half characters."""

@@ -25,7 +25,7 @@ from ingest.commit import Batch, Committer, Prepared, prepare
 from ingest.confined.pool import ParserPool
 from ingest.extract import Extract, ParseFailure
 from ingest.plan import Plan, Recipe, Step
-from ingest.progress import Listener, Teller, unheard
+from ingest.progress import FileListener, Listener, Teller, unheard
 from ingest.report import Failure, Report
 from ingest.settings import IngestSettings
 from ingest.sources.discover import Source
@@ -58,6 +58,7 @@ def take_in(
     data_dir: Path,
     wait: bool = False,
     progress: Listener = unheard,
+    files: FileListener = unheard,
 ) -> Report:
     """Carry out a plan with processes that read, as `ingest` does; near-duplicates are known across calls."""
     twins = Twins(data_dir)
@@ -74,6 +75,7 @@ def take_in(
             batch_size=BatchSize(settings.commit_chunks, settings.commit_documents),
             wait=wait,
             progress=progress,
+            files=files,
             twins=twins,
         )
 
@@ -88,6 +90,7 @@ def ingest(
     batch_size: BatchSize,
     wait: bool = False,
     progress: Listener = unheard,
+    files: FileListener = unheard,
     twins: Twins | None = None,
 ) -> Report:
     """Carry out a plan and report what happened to every file; `twins` finds what says nearly the same.
@@ -100,7 +103,7 @@ def ingest(
     report = plan.report()
     committer = Committer(store, embedder, report, tenant=recipe.tenant, wait=wait, twins=twins)
     counted = _counted(embedder)
-    tell = Teller(report, len(plan.steps), progress)
+    tell = Teller(report, len(plan.steps), progress, files)
 
     def publish(batch: Batch, vectors: Vectors) -> None:
         committer.publish(batch, vectors)
@@ -112,7 +115,7 @@ def ingest(
             outcomes = _prepared(
                 plan, parse_all, recipe=recipe, embedder=embedder, before=before, folder=Path(folder)
             )
-            with read_ahead(_batches(outcomes, batch_size)) as batches, one_behind() as write:
+            with read_ahead(_batches(map(tell.read, outcomes), batch_size)) as batches, one_behind() as write:
                 for batch in batches:
                     vectors = committer.vectors(
                         batch.documents, on_embedded=partial(tell.embedded, batch=batch)

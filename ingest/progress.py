@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import typer
 
-from ingest.commit import Batch
+from ingest.commit import Batch, Prepared
 from ingest.plan import Plan
-from ingest.report import Report, beyond, gone_said
+from ingest.report import Failure, Report, beyond, gone_said
 from vectorstore.printable import printable, printable_json
 
 _LISTED = 20
@@ -106,6 +106,8 @@ class Progress:
 
 
 Listener: TypeAlias = Callable[[Progress], None]
+FileListener: TypeAlias = Callable[[str, "Failure | Literal['read', 'written']"], None]
+"""Hears of single files, by uri: read and cut, written, or why not. Called from the threads that do it."""
 
 
 @dataclass(slots=True)
@@ -118,11 +120,20 @@ class Teller:
     report: Report
     total: int
     listener: Listener
+    files: FileListener
     before: int = 0
     in_batch: int = 0
     documents: int = 0
     committed: int = 0
     lock: Lock = field(default_factory=Lock)
+
+    def read(self, outcome: Prepared | Failure) -> Prepared | Failure:
+        """Tell of a file that was read, or was not, and pass it on."""
+        if isinstance(outcome, Failure):
+            self.files(outcome.uri, outcome)
+        else:
+            self.files(outcome.document.uri, "read")
+        return outcome
 
     def embedded(self, chunks: int, *, batch: Batch) -> None:
         """Count passages of this batch that have their vectors."""
@@ -139,6 +150,8 @@ class Teller:
     def written(self, batch: Batch) -> None:
         """Count a batch that is committed."""
         self.committed += batch.files
+        for ready in batch.documents:
+            self.files(ready.document.uri, "written")
         self._tell()
 
     def _tell(self) -> None:
@@ -146,7 +159,7 @@ class Teller:
             self.listener(Progress(self.documents, self.committed, self.total, self.report.embedded))
 
 
-def unheard(_: Progress) -> None:
+def unheard(*_: object) -> None:
     """Listen to nothing."""
 
 

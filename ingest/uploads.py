@@ -6,30 +6,34 @@ Callers of other groups never meet at an address: a refusal would tell of a docu
 import hashlib
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, count
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final, Literal, TypeAlias
 
 from ingest.originals import UPLOAD, Originals
 from ingest.pipeline import take_in
 from ingest.plan import Plan, Recipe, make_plan
+from ingest.progress import unheard
 from ingest.report import Failure
 from ingest.settings import IngestSettings
 from ingest.sources.discover import Discovery, Source
 from ingest.sources.ledger import Flags, Ledger
 from ingest.sources.roots import printable, safe_path
 from ingest.sources.rules import Rule, decide, ruled
-from vectorstore.errors import BadInput, Busy
+from vectorstore.errors import BadInput, Busy, NotFound
 from vectorstore.models.embed import Embedder
 from vectorstore.store import Snapshot, Store
 from vectorstore.types import NOBODY, Condition, Document, Scope
 
 Taken: TypeAlias = Literal["added", "changed", "unchanged", "no_text", "failed"]
+Stage: TypeAlias = Literal["waiting", "reading", "embedding"]
 
 _WAITING: Final = 4
+_AT_ONCE: Final = 8
+"""Files of a request that are committed together: who sent many hears of the first ones soon."""
 _BLOCK: Final = 1 << 20
 
 
@@ -53,39 +57,76 @@ class Uploaded:
     failure: Failure | None = None
 
 
+Heard: TypeAlias = Callable[[int, "Stage | Uploaded"], None]
+"""Hears of each file, by its place in the request: where it is, at last what became of it. From several threads."""
+
+
 class Uploads:
     """Takes files into a store, one request after the other; safe in threaded programs."""
 
     def __init__(self, store: Store, embedder: Embedder, *, data_dir: Path, settings: IngestSettings) -> None:
         self._store = store
         self._embedder = embedder
-        self._settings = settings
+        most = min(settings.commit_documents, _AT_ONCE)
+        self._settings = settings.model_copy(update={"commit_documents": most})
         self._data_dir = data_dir
         self._originals = Originals(data_dir)
         self._one_at_a_time = threading.Lock()
         self._places = threading.BoundedSemaphore(_WAITING)
 
     def add(
-        self, uploads: Sequence[Upload], *, scope: Scope, readers: frozenset[str] | None = None
+        self,
+        uploads: Sequence[Upload],
+        *,
+        scope: Scope,
+        readers: frozenset[str] | None = None,
+        replaces: Document | None = None,
+        heard: Heard = unheard,
     ) -> list[Uploaded]:
-        """Ingest files for a caller and say what became of each, in their order.
+        """Ingest files for a caller and say what became of each, in their order; `heard` is told on the way.
 
-        A file of a name that callers of the same groups have added replaces that document. `readers` of None
+        A file of a name that the same caller, or one of the same groups, has added replaces that document; one file
+        may name the document that it `replaces`, and without a file that document is read again. `readers` of None
         leaves the readers as they were; a new document is then everyone's in the tenant. Front matter and rules
-        narrow that, and front matter can name the caller and groups of theirs only. Raises Busy when several requests wait
-        already, or another process writes to the index for long.
+        narrow that, and front matter can name the caller and groups of theirs only. Raises Busy when several requests
+        wait already, or another process writes to the index for long; BadInput for what cannot be replaced so.
         """
+        if replaces is not None:
+            name = _name_of(replaces, uploads)
+            if not uploads:
+                with self._kept_file(replaces).open("rb") as kept:
+                    files = [Upload(name, kept)]
+                    return self.add(files, scope=scope, readers=readers, replaces=replaces, heard=heard)
+            uploads = [Upload(name, uploads[0].content)]
         with self._place(), tempfile.TemporaryDirectory(prefix="footnote-upload-") as folder:
+            verdicts: dict[int, Uploaded] = {}
+
+            def settle(number: int, verdict: Uploaded) -> None:
+                verdicts[number] = replace(verdict, name=uploads[number].name)
+                heard(number, verdicts[number])
+
             received = self._received(uploads, Path(folder))
-            sources = [one for one in received if isinstance(one, Source)]
+            for number, one in enumerate(received):
+                if isinstance(one, Failure):
+                    settle(number, Uploaded("", "failed", failure=one))
+                else:
+                    heard(number, "waiting")
             with self._one_at_a_time:
-                verdicts = self._ingested(self._placed(sources, scope), scope=scope, readers=readers)
-        return [
-            Uploaded(upload.name, "failed", failure=one)
-            if isinstance(one, Failure)
-            else replace(verdicts[upload.name], name=upload.name)
-            for upload, one in zip(uploads, received, strict=True)
-        ]
+                numbers = [number for number, one in enumerate(received) if isinstance(one, Source)]
+                sources = [one for one in received if isinstance(one, Source)]
+                placed = (
+                    [replace(sources[0], uri=replaces.uri)]
+                    if replaces is not None and sources
+                    else self._placed(sources, scope)
+                )
+                self._ingest(
+                    dict(zip(numbers, placed, strict=True)),
+                    scope=scope,
+                    readers=readers,
+                    heard=heard,
+                    settle=settle,
+                )
+        return [verdicts[number] for number in range(len(uploads))]
 
     def remove(self, document: Document) -> None:
         """Take a document out of the index, and what was kept of its file; raises Busy."""
@@ -154,59 +195,74 @@ class Uploads:
                 for source in sources
             ]
 
-    def _ingested(
-        self, sources: Sequence[Source], *, scope: Scope, readers: frozenset[str] | None
-    ) -> dict[str, Uploaded]:
-        groups = None if scope.unrestricted else scope.names
-        recipe = self._settings.recipe(scope.tenant, groups=groups)
+    def _ingest(
+        self,
+        sources: Mapping[int, Source],
+        *,
+        scope: Scope,
+        readers: frozenset[str] | None,
+        heard: Heard,
+        settle: Callable[[int, Uploaded], None],
+    ) -> None:
+        recipe = self._settings.recipe(scope.tenant, groups=None if scope.unrestricted else scope.names)
         with self._store.snapshot() as before:
-            known = {one.uri: _at(before, one.uri, scope.tenant) for one in sources}
+            known = {one.uri: _at(before, one.uri, scope.tenant) for one in sources.values()}
             indexed = before.digests(tenant=scope.tenant)
         plan = _planned(
-            sources,
+            list(sources.values()),
             indexed,
             recipe=recipe,
             readers={uri: document.readers for uri, document in known.items() if document},
             given=readers,
         )
-        report = take_in(
+        numbers = {source.uri: number for number, source in sources.items()}
+
+        def keep(uri: str, *, written: bool) -> None:
+            old, number = known[uri], numbers[uri]
+            # What the caller cannot see is new to them, also where it is replaced.
+            seen = old is not None and scope.allows(old)
+            status: Taken = "added" if not seen else "changed" if written else "unchanged"
+            settle(number, self._kept(sources[number], status, tenant=scope.tenant))
+
+        def told(uri: str, what: Failure | Literal["read", "written"]) -> None:
+            if isinstance(what, Failure):
+                settle(numbers[uri], _refused(what))
+            elif what == "read":
+                heard(numbers[uri], "embedding")
+            else:
+                keep(uri, written=True)
+
+        for failure in plan.failed:
+            told(failure.uri, failure)
+        for uri in plan.standing:
+            keep(uri, written=False)
+        for step in plan.steps:
+            heard(numbers[step.source.uri], "reading")
+        take_in(
             plan,
             recipe,
             store=self._store,
             embedder=self._embedder,
             settings=self._settings,
             data_dir=self._data_dir,
-        )
-        failures = {failure.uri: failure for failure in (*report.failed, *report.without_text)}
-        refused = {one.relative: _refused(failures[one.uri], one) for one in sources if one.uri in failures}
-        return refused | self._kept(
-            [one for one in sources if one.uri not in failures],
-            {*report.added, *report.updated},
-            # What the caller cannot see is new to them, also where it is replaced.
-            known={uri: old if old and scope.allows(old) else None for uri, old in known.items()},
-            tenant=scope.tenant,
+            files=told,
         )
 
-    def _kept(
-        self,
-        sources: Sequence[Source],
-        written: Set[str],
-        *,
-        known: Mapping[str, Document | None],
-        tenant: str,
-    ) -> dict[str, Uploaded]:
-        """Look at what is in the index now, and keep the files that it was read from."""
-        verdicts: dict[str, Uploaded] = {}
+    def _kept(self, source: Source, status: Taken, *, tenant: str) -> Uploaded:
+        """Look at what is in the index now, and keep the file that it was read from."""
         with self._store.snapshot() as after:
-            for source in sources:
-                uri, old, new = source.uri, known[source.uri], _at(after, source.uri, tenant)
-                if new is not None and self._originals.of(new) is None:
-                    self._originals.keep(new, source.path)
-                self._originals.forget(tenant=tenant, uri=uri, but=new)
-                status: Taken = "added" if not old else "changed" if uri in written else "unchanged"
-                chunks = len(after.chunks(new.id)) if new else 0
-                verdicts[source.relative] = Uploaded(source.relative, status, uri, new, chunks)
-        return verdicts
+            new = _at(after, source.uri, tenant)
+            chunks = len(after.chunks(new.id)) if new else 0
+        if new is not None and self._originals.of(new) is None:
+            self._originals.keep(new, source.path)
+        self._originals.forget(tenant=tenant, uri=source.uri, but=new)
+        return Uploaded("", status, source.uri, new, chunks)
+
+    def _kept_file(self, document: Document) -> Path:
+        found = self._originals.of(document)
+        if found is None:
+            raise NotFound("The file of this document was not kept.", "Send the file too.")
+        return found
 
 
 def _planned(
@@ -225,6 +281,7 @@ def _planned(
     kept = _permitted(again, indexed, readers, recipe=recipe)
     plan.steps = [step for step in plan.steps if step.source not in again] + kept.steps
     plan.failed += kept.failed
+    plan.standing += kept.standing
     return plan
 
 
@@ -251,10 +308,10 @@ def _permitted(
 
 
 def _folders(scope: Scope) -> Iterator[str]:
-    """Yield what the addresses of a caller's uploads begin with: callers of the same groups share them."""
+    """Yield what the addresses of a caller's uploads begin with: callers of the same groups share them, people do not."""
     own = UPLOAD
-    if scope.groups:
-        own += "/" + hashlib.sha256("\0".join(sorted(scope.groups)).encode()).hexdigest()[:8]
+    if scope.names:
+        own += "/" + hashlib.sha256("\0".join(sorted(scope.names)).encode()).hexdigest()[:8]
     return chain([own], (f"{own}/{number}" for number in count(2)))
 
 
@@ -265,9 +322,27 @@ def _is_free(source: Source, standing: Document | None, *, scope: Scope, rules: 
     return bool(standing.readers) and standing.readers <= (ruled(source, rules).readers or frozenset())
 
 
-def _refused(failure: Failure, source: Source) -> Uploaded:
+def _refused(failure: Failure) -> Uploaded:
     status: Taken = "no_text" if failure.reason == "no_text" else "failed"
-    return Uploaded(source.relative, status, failure.uri, failure=failure)
+    return Uploaded("", status, failure.uri, failure=failure)
+
+
+def _name_of(document: Document, uploads: Sequence[Upload]) -> str:
+    """Return the name of the file that takes a document's place; raises BadInput where none can."""
+    if not document.uri.startswith(f"{UPLOAD}/"):
+        raise BadInput(
+            "This document was not uploaded.",
+            "Change its file where it lies, or its side-car, and run `footnote ingest` there.",
+        )
+    if len(uploads) > 1:
+        raise BadInput("One file takes the place of a document.", "Send one.")
+    path = PurePosixPath(document.uri)
+    if any(PurePosixPath(each.name).suffix.lower() != path.suffix.lower() for each in uploads):
+        raise BadInput(
+            f"Only a file of the same kind can replace this document ({path.suffix or 'without an ending'}).",
+            "Add the file as a document of its own, and remove this one.",
+        )
+    return path.name
 
 
 def _plain(folder: Path, name: str) -> Path:

@@ -17,6 +17,7 @@ from app.audit.log import entries_of
 from app.audit.pseudonyms import Pseudonyms
 from app.audit.verify import verify as verify_log
 from app.identity.grant import person_id
+from app.people.masking import masked_in
 from vectorstore.errors import BadInput, FootnoteError, NotFound
 from vectorstore.printable import printable
 from vectorstore.settings import StoreSettings
@@ -111,9 +112,15 @@ def export(
     user: User = None,
     tenant: Tenant = DEFAULT_TENANT,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of JSON lines.")] = False,
+    mask: Annotated[
+        bool,
+        typer.Option("--masked", help="Put addresses, numbers and keys in names and contents out of sight."),
+    ] = False,
 ) -> None:
     """Print entries with the names of people who are not forgotten, and contents where they are kept."""
     told = _told(since, until, user, tenant)
+    if mask:
+        told = ({name: masked_in(value) for name, value in each.items()} for each in told)
     if not as_csv:
         for each in told:
             typer.echo(json.dumps(each))

@@ -15,7 +15,7 @@ from importlib.machinery import PathFinder
 from importlib.metadata import PackageNotFoundError, distribution, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -53,9 +53,12 @@ class Finding:
     do: str = ""
 
 
-def doctor() -> None:
+Security = Annotated[bool, typer.Option("--security", help="Say instead what is open, to whom, and why.")]
+
+
+def doctor(*, security: Security = False) -> None:
     """Check the model, the index, the language model, the tokenizer and the versions."""
-    findings = examine()
+    findings = _open() if security else examine()
     for finding in findings:
         typer.secho(f"{_MARKS[finding.state]} ", fg=_COLOURS[finding.state], nl=False)
         typer.echo(f"{finding.about}: {finding.says}")
@@ -63,6 +66,13 @@ def doctor() -> None:
             typer.echo(f"    {finding.do}")
     if any(finding.state == "wrong" for finding in findings):
         raise typer.Exit(FINDINGS)
+
+
+def _open() -> list[Finding]:
+    from app.commands.security import openings
+    from app.settings import Settings
+
+    return [Finding(*each) for each in openings(Settings())]
 
 
 def examine() -> list[Finding]:

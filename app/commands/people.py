@@ -11,9 +11,11 @@ from typing import Annotated, Final, TypeVar
 
 import typer
 
+from app.audit.audit import note
 from app.events import Done, Event
 from app.identity.grant import person_id
 from app.people.ledger import Certificate, Wish, is_served
+from app.people.masking import masked_in
 from app.people.people import People
 from app.question import Question
 from app.runs.records import Records, records_url
@@ -53,11 +55,17 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", dir_okay=False, help="File to write. Default: print it.")
     ] = None,
+    mask: Annotated[
+        bool,
+        typer.Option("--masked", help="Put addresses, numbers and keys out of sight, for other readers."),
+    ] = False,
 ) -> None:
-    """Write all that is kept of a person as JSON: questions, answers, explanations, feedback."""
+    """Write all that is kept of a person as JSON: questions, answers, explanations, feedback, audit entries."""
     with _people() as people:
-        found = people.export(_owner(user, tenant, is_owner=is_owner))
-    text = printable_json(found)
+        owner = _owner(user, tenant, is_owner=is_owner)
+        note(about=people.known_as(owner))
+        found = people.export(owner)
+    text = printable_json(masked_in(found) if mask else found)
     if output is None:
         typer.echo(text)
         return
@@ -81,6 +89,7 @@ def erase(
     with _people() as people:
         wish = people.note(owner, by=_BY)
         certificate = _granted(people, wish) or _alone(lambda runs: people.erase(owner, by=_BY, runs=runs))
+    note(changed={"erased": certificate.person})
     typer.echo(certificate.told())
 
 
@@ -94,7 +103,9 @@ def hold(
     """Keep all that there is of a person from now on: nothing of it is erased before `release`."""
     name = user if is_owner or tenant == DEFAULT_TENANT else f"{user} of {tenant}"
     with _people() as people:
-        people.hold(_owner(user, tenant, is_owner=is_owner), name=name, reason=reason, by=_BY)
+        owner = _owner(user, tenant, is_owner=is_owner)
+        people.hold(owner, name=name, reason=reason, by=_BY)
+        note(about=people.known_as(owner))
     typer.echo(printable(f"All that is kept of {name} stays until `footnote people release`."), err=True)
 
 
@@ -102,7 +113,9 @@ def hold(
 def release(user: User, tenant: Tenant = DEFAULT_TENANT, is_owner: IsOwner = False) -> None:
     """End a hold, and erase what was to be erased meanwhile."""
     with _people() as people:
-        due = people.release(_owner(user, tenant, is_owner=is_owner), name=user)
+        owner = _owner(user, tenant, is_owner=is_owner)
+        due = people.release(owner, name=user)
+        note(about=people.known_as(owner))
         if due and is_served(StoreSettings().data_dir):
             typer.echo("What was to be erased meanwhile, the running service erases now.", err=True)
         elif due:

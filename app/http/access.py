@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from starlette.datastructures import Headers
 
+from app.access_settings import Network
 from app.audit.audit import note
 from app.http.budgets import WRONG_KEY, Budgets
 from app.identity.grant import LOCAL, Grant, Right
@@ -30,7 +31,6 @@ from app.turn.explanation import drawn_from, explanation
 from vectorstore.errors import BadInput, NotAllowed, NotFound
 from vectorstore.types import DocumentId
 
-Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _LOCAL_HOST: Final = re.compile(
     r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{0,5})?", re.IGNORECASE | re.ASCII
@@ -77,6 +77,7 @@ async def grant(request: Request, service: ServiceIn) -> Grant:
     if granted is None:
         _refuse_strangers(request, service)
         granted = LOCAL
+    note(grant=granted)
     if granted.origins and (visible.origin or _referring(request)) not in granted.origins:
         raise NotAllowed("This key is for other pages.", "Ask from a page of an origin that it was made for.")
     granted = acting(granted, request.headers)
@@ -322,13 +323,6 @@ async def still_readable(history: Sequence[Message], *, service: Service, grant:
 def _readable(documents: Collection[DocumentId], service: Service, grant: Grant) -> bool:
     with service.store.snapshot() as snapshot:
         return snapshot.readable(documents, scope=grant.scope)
-
-
-def networks(listed: str) -> tuple[Network, ...]:
-    """Read addresses and networks, separated by commas; raises ValueError."""
-    return tuple(
-        ipaddress.ip_network(each.strip(), strict=False) for each in listed.split(",") if each.strip()
-    )
 
 
 def address_of(peer: str, headers: Headers, proxies: tuple[Network, ...]) -> str:

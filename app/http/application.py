@@ -15,10 +15,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access_settings import networks
 from app.audit.audit import Audit, kept, noting
 from app.events import Terminal
 from app.http import errors
-from app.http.access import AtOnce, address_of, networks
+from app.http.access import AtOnce, address_of
 from app.http.budgets import Budgets
 from app.http.errors import MCP, response_to
 from app.http.mcp_server import McpRoute
@@ -59,6 +60,7 @@ _SECURITY: Final[tuple[tuple[str, str], ...]] = (
 )
 _FREE: Final = frozenset({"/healthz", "/readyz", "/version"})
 """What is asked on behalf of nobody, however often."""
+_ONLY_TLS: Final = "max-age=31536000"
 _BYTES_PER_SECOND: Final = 500
 """A body that comes more slowly than this on the whole is held back on purpose."""
 
@@ -69,8 +71,10 @@ class FrontDoor:
     A `Host` that names no host is refused before anything reads it. What breaks inside ends here as a 500.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, behind_tls: bool = False) -> None:
+        """`behind_tls` says that browsers come by https, whatever the last proxy speaks with us."""
         self._app = app
+        self._behind_tls = behind_tls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -92,6 +96,8 @@ class FrontDoor:
                 headers["X-Request-Id"] = identity
                 for name, value in _SECURITY:
                     headers.setdefault(name, value)
+                if self._behind_tls or scope.get("scheme") == "https":
+                    headers.setdefault("Strict-Transport-Security", _ONLY_TLS)
             await send(message)
 
         if not _names_a_host(scope):
@@ -294,12 +300,10 @@ _ROUTERS = (
     health.router,
     pages.router,
 )
-_UNTOLD: Final = frozenset(
-    {
-        "/healthz", "/readyz", "/version", "/v1/models", "/v1/models/{model}", "/v1/sign-in",
-        "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp",
-    }
-)  # fmt: skip
+_UNTOLD: Final = frozenset({
+    "/healthz", "/readyz", "/version", "/v1/models", "/v1/models/{model}", "/v1/sign-in",
+    "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp",
+})  # fmt: skip
 """Paths whose answers are the same whoever asks, whatever documents there are."""
 _ID: Final = re.compile(r"(?:doc|run|resp)_[0-9A-Za-z]{1,64}")
 _EXPOSED = ["x-request-id", "x-run-id", "retry-after", "x-vercel-ai-ui-message-stream"]
@@ -379,16 +383,17 @@ def _guard(application: FastAPI, service: Service) -> None:
         of_pages=service.identity.keys.page_origins,
         exposed=_EXPOSED,
     )
-    application.add_middleware(FrontDoor)
+    application.add_middleware(FrontDoor, behind_tls=settings.client.base_url.startswith("https://"))
 
 
 def _runs(service: Service) -> Runs:
     settings = service.settings.runs
     board = RedisBoard(settings) if settings.runs_url else MemoryBoard(settings)
-    if (audit := service.audit) is None:
+    audit = service.audit
+    if audit is None:
         return Runs(service.turn, board, settings, on_end=service.on_end)
 
-    def before_end(run: Run, ending: Terminal) -> Terminal:
-        return audit.answer(run.id, run.question, run.owner, run.recorded, ending)
+    def before_end(run: Run, ending: Terminal) -> None:
+        audit.answer(run.id, run.question, run.owner, run.recorded, ending)
 
     return Runs(service.turn, board, settings, on_end=service.on_end, before_end=before_end)

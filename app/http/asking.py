@@ -12,6 +12,7 @@ from app.identity.grant import LOCAL, Grant
 from app.problems import TooLarge, Unprocessable
 from app.question import Message, Question
 from app.settings import AnswerSettings
+from vectorstore.errors import NotAllowed
 from vectorstore.types import Condition, Generation, Where
 
 _MOST_MESSAGES: Final = 2_000
@@ -138,9 +139,12 @@ def question_of(
 ) -> Question:
     """Make a question of the last message and a history of those before it.
 
-    Raises Unprocessable when there is no question, TooLarge when it is too long.
+    Raises Unprocessable when there is no question, TooLarge when it is too long, NotAllowed where a page's visitor asks
+    an earlier generation.
     """
     knobs = knobs or Knobs()
+    if knobs.at is not None and grant.cites_only:
+        raise NotAllowed("A page's visitors are answered from what is there today.", "Leave out `at`.")
     if not messages or messages[-1].role != "user" or not messages[-1].text.strip():
         raise Unprocessable("The question is empty.", "Send some words as the last message, from the user.")
     text = messages[-1].text
@@ -157,6 +161,7 @@ def question_of(
         top_k=knobs.top_k or settings.top_k,
         conversation=conversation_of_caller(knobs.conversation, grant) or f"conv_{secrets.token_hex(12)}",
         at=None if knobs.at is None else Generation(knobs.at),
+        cites_only=grant.cites_only,
     )
 
 

@@ -74,9 +74,9 @@ def _reader(service: Service, said: Mapping[str, str]) -> Grant | None:
     key, reader = said.get("key", ""), said["reader"]
     is_user = reader.startswith(USER)
     groups = frozenset() if is_user or not reader else frozenset({reader})
-    identity = service.settings.identity
+    identity = service.identity
     if key in {"oidc", "proxy"}:
-        if not (identity.oidc_issuer if key == "oidc" else identity.proxy_addresses):
+        if (identity.provider if key == "oidc" else identity.proxy) is None:
             return None
         tenant = said.get("tenant", "")
     else:

@@ -14,7 +14,7 @@ from vectorstore.types import Scope
 _ABSENT: Final = object()
 _MOST: Final = 2_000
 """Groups of one person."""
-_AGAIN: Final = "Have the one who runs the service look at FOOTNOTE_OIDC_{}."
+_AGAIN: Final = "Have the one who runs the service look at {}."
 
 
 class People:
@@ -58,7 +58,7 @@ class People:
         if settings.oidc_tenant_claim:
             tenant = _found(claims, settings.oidc_tenant_claim)
             if tenant is _ABSENT:
-                raise NotAllowed("The token names no tenant.", _AGAIN.format("TENANT_CLAIM"))
+                raise NotAllowed("The token names no tenant.", _AGAIN.format("FOOTNOTE_OIDC_TENANT_CLAIM"))
         user = _found(claims, settings.oidc_user_claim)
         if settings.oidc_user_claim == "email" and claims.get("email_verified") is not True:
             raise NotAllowed(
@@ -69,7 +69,7 @@ class People:
         if groups is _ABSENT:
             groups = []
         if not isinstance(groups, list):
-            raise NotAllowed("The token's groups are no list.", _AGAIN.format("GROUPS_CLAIM"))
+            raise NotAllowed("The token's groups are no list.", _AGAIN.format("FOOTNOTE_OIDC_GROUPS_CLAIM"))
         return self.grant("oidc", user=user, groups=groups, tenant=tenant, expires=float(claims["exp"]))
 
 
@@ -97,7 +97,8 @@ def _found(claims: Any, path: str) -> Any:
         if head in claims:
             if not isinstance(claims[head], dict):
                 raise NotAllowed(
-                    "The token's claims have another form than the settings say.", _AGAIN.format("*_CLAIM")
+                    "The token's claims have another form than the settings say.",
+                    _AGAIN.format("the settings of claims"),
                 )
             return _found(claims[head], path[len(head) + 1 :])
     return _ABSENT

@@ -16,6 +16,7 @@ from vectorstore.errors import BadInput, NotAllowed
 
 USER_HEADER: Final = "x-footnote-user"
 GROUPS_HEADER: Final = "x-footnote-groups"
+_OF_PROVIDER: Final = ("oidc_audience", "oidc_jwks_url", "oidc_client_id", "oidc_tenant_claim")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,12 @@ class Identity:
         self.tokens = Tokens(keys)
         settings = settings or IdentitySettings()
         self.provider = Provider(settings) if settings.oidc_issuer else None
-        self.proxy = Proxy(settings) if settings.proxy_addresses else None
+        self.proxy = Proxy(settings) if settings.proxy_user_header else None
         self._people = People(settings)
-        if self.provider is None:
-            _refuse_without_issuer(settings)
+        for name in _OF_PROVIDER if self.provider is None else ():
+            _refuse_alone(settings, name, "oidc_issuer")
+        if self.proxy is None:
+            _refuse_alone(settings, "proxy_groups_header", "proxy_user_header")
 
     @property
     def is_closed(self) -> bool:
@@ -100,13 +103,12 @@ class Identity:
         return NotAllowed("This needs an API key.", "Send `Authorization: Bearer fn_…`.")
 
 
-def _refuse_without_issuer(settings: IdentitySettings) -> None:
-    for name in ("oidc_audience", "oidc_jwks_url", "oidc_client_id", "oidc_tenant_claim"):
-        if getattr(settings, name):
-            raise BadInput(
-                f"FOOTNOTE_{name.upper()} is set, and FOOTNOTE_OIDC_ISSUER is not.",
-                "Set it to the provider's issuer, or take the other out.",
-            )
+def _refuse_alone(settings: IdentitySettings, name: str, needed: str) -> None:
+    if getattr(settings, name):
+        raise BadInput(
+            f"FOOTNOTE_{name.upper()} is set, and FOOTNOTE_{needed.upper()} is not.",
+            "Set both, or neither.",
+        )
 
 
 def acting(granted: Grant, headers: Mapping[str, str]) -> Grant:

@@ -107,7 +107,9 @@ class Provider:
             )
         key = await self._keys.find(kid, algorithm)
         if key is None:
-            raise NotAllowed("The token is signed with a key that its issuer does not publish.", _SIGN_IN)
+            raise NotAllowed(
+                "The token is signed with a key that this service's provider does not publish.", _SIGN_IN
+            )
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,

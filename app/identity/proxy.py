@@ -23,6 +23,11 @@ class Proxy:
                 f"FOOTNOTE_PROXY_USER_HEADER and FOOTNOTE_PROXY_GROUPS_HEADER are both {self._user!r}.",
                 "Name a header of the proxy's for each.",
             )
+        if not settings.proxy_addresses:
+            raise BadInput(
+                "FOOTNOTE_PROXY_USER_HEADER is set, and FOOTNOTE_PROXY_ADDRESSES is not.",
+                "Say from which addresses that header is believed.",
+            )
         self._networks = networks(settings.proxy_addresses)
         self._people = People(settings)
 
@@ -30,7 +35,8 @@ class Proxy:
         self, headers: Mapping[str, str], *, repeated: Collection[str], address: str, bearer: str
     ) -> Grant | None:
         """Return what the one may do whom the proxy names, None where it names nobody; raises NotAllowed."""
-        user, groups = headers.get(self._user), headers.get(self._groups)
+        user = headers.get(self._user)
+        groups = headers.get(self._groups) if self._groups else None
         if user is None and groups is None:
             return None
         if not self.is_from(address):

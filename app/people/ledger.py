@@ -132,7 +132,13 @@ class Ledger:
 
     def __init__(self, data_dir: Path) -> None:
         self.path = data_dir / FILE
+        self._new = self.path.with_suffix(".new")
         self._lock = self.path.with_suffix(".lock")
+
+    @property
+    def files(self) -> set[Path]:
+        """Its file, and the one that is about to take its place."""
+        return {self.path, self._new}
 
     def read(self) -> Book:
         """Return what stands in it; raises StoreDamaged."""
@@ -169,14 +175,13 @@ class Ledger:
         return 0, 0
 
     def _replace(self, text: bytes) -> None:
-        temporary = self.path.with_suffix(".new")
-        temporary.unlink(missing_ok=True)
-        file = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        self._new.unlink(missing_ok=True)
+        file = os.open(self._new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(file, "wb") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.replace(self.path)
+        self._new.replace(self.path)
 
 
 @contextlib.contextmanager

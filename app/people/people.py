@@ -58,6 +58,10 @@ class People:
             "audit": self._written_down(owner),
         }
 
+    def known_as(self, owner: str) -> str:
+        """Return somebody's pseudonym in the audit log; empty where there is none."""
+        return self._pseudonyms.known(owner)
+
     def holds_anybody(self) -> bool:
         """Say whether there is a legal hold; raises StoreDamaged."""
         return bool(self.ledger.read().holds)
@@ -187,7 +191,7 @@ class People:
 
     def _written_down(self, owner: str) -> list[dict[str, object]]:
         """Return the entries of the audit log about somebody, with contents where they are kept."""
-        known = self._pseudonyms.known(owner)
+        known = self.known_as(owner)
         if not known:
             return []
         found = [
@@ -241,6 +245,8 @@ class People:
 
     def _erase(self, wish: Wish) -> int:
         with self._unheld(wish) as book:
+            if book.has(wish) is None:  # another process was quicker
+                return 0
             noted = self._noted(book, wish)
             gone = replace(noted, gone=_now())
             self._pseudonyms.forget(wish.owner)
@@ -251,7 +257,7 @@ class People:
     def _certify(self, wish: Wish) -> Certificate:
         """Search every file for what was erased, strike the wish off and certify it; raises Unavailable."""
         files = {path for path in (*self._folder.rglob("*"), *self.records.files()) if path.is_file()}
-        files -= {self.ledger.path}
+        files -= self.ledger.files
         ids = [name.rpartition("_")[2].encode() for name in (wish.owner, *wish.runs)]
         owner, *runs = [name if len(name) >= _SHORTEST else b"" for name in ids]
         needles = [name for name in runs if name]

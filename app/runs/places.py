@@ -36,31 +36,26 @@ class Places:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.cancelled():
-                self._leave(tenant, owner, turn)
-            else:  # a place was given to somebody who was just leaving
+            if not turn.cancelled():  # a place was given to somebody who was just leaving
                 self._give_back()
             raise
 
     def _give_back(self) -> None:
         """Hand a place to whoever has the turn, or keep it free; the tenant and the owner go to the end."""
-        if not self._waiting:
-            self._free += 1
-            return
-        tenant, owners = next(iter(self._waiting.items()))
-        owner, turns = next(iter(owners.items()))
-        turn = turns.popleft()
-        del self._waiting[tenant], owners[owner]
-        if turns:
-            owners[owner] = turns
-        if owners:
-            self._waiting[tenant] = owners
-        turn.set_result(None)
-
-    def _leave(self, tenant: str, owner: str, turn: asyncio.Future[None]) -> None:
-        owners = self._waiting[tenant]
-        owners[owner].remove(turn)
-        if not owners[owner]:
-            del owners[owner]
-        if not owners:
-            del self._waiting[tenant]
+        while self._waiting:
+            tenant, owners = next(iter(self._waiting.items()))
+            owner, turns = next(iter(owners.items()))
+            turn = turns.popleft()
+            has_left = turn.cancelled()
+            if not (has_left and turns):  # behind one who has left, the next of the same owner has the turn
+                del owners[owner]
+                if turns:
+                    owners[owner] = turns
+            if not (has_left and owners):
+                del self._waiting[tenant]
+                if owners:
+                    self._waiting[tenant] = owners
+            if not has_left:
+                turn.set_result(None)
+                return
+        self._free += 1

@@ -142,25 +142,16 @@ class Records:
         return _unpacked(found.told)
 
     def history(self, conversation: str, *, owner: str, turns: int = 6) -> tuple[Message, ...]:
-        """Return the last turns of a conversation, oldest first; empty for one that is unknown.
+        """Return the last turns of a conversation that came to their end, oldest first.
 
         Each answer names the documents it was drawn from: whether they may still be read is the caller's to ask.
         """
-        query = (
-            sql.select(_runs.c.question, _runs.c.answer, _explained.c.told)
-            .join(_explained)
-            .where(_runs.c.conversation == conversation, _runs.c.owner == owner, _runs.c.outcome.in_(_DONE))
-            .order_by(_runs.c.created.desc())
-            .limit(turns)
-        )
-        with self._engine.connect() as connection:
-            rows = connection.execute(query).all()
         return tuple(
             message
-            for asked, answered, told in reversed(rows)
+            for turn in self.turns(conversation, owner=owner, limit=turns, outcomes=_DONE)
             for message in (
-                Message("user", asked),
-                Message("assistant", answered, drawn_from(_unpacked(told))),
+                Message("user", turn.question),
+                Message("assistant", turn.answer, drawn_from(turn.told)),
             )
         )
 
@@ -190,15 +181,13 @@ class Records:
             rows = connection.execute(query).all()
         return [Conversation(name, asked, _utc(answered), turns) for name, asked, answered, turns in rows]
 
-    def turns(self, conversation: str, *, owner: str, limit: int) -> list[Turn]:
-        """Return the last turns of a conversation, also those that failed, oldest first; empty for an unknown one.
-
-        Whether the documents behind an answer may still be read is the caller's to ask.
-        """
+    def turns(self, conversation: str, *, owner: str, limit: int, outcomes: Sequence[str] = ()) -> list[Turn]:
+        """Return the last turns of a conversation, oldest first, those with any of these outcomes (none: all)."""
+        ended = (_runs.c.outcome.in_(outcomes),) if outcomes else ()
         query = (
             sql.select(_runs, _explained.c.told)
             .join(_explained)
-            .where(_runs.c.conversation == conversation, _runs.c.owner == owner)
+            .where(_runs.c.conversation == conversation, _runs.c.owner == owner, *ended)
             .order_by(_runs.c.created.desc())
             .limit(limit)
         )
@@ -214,55 +203,41 @@ class Records:
         with self._engine.begin() as connection:
             known = sql.select(_runs.c.id).where(_runs.c.id == run, _runs.c.owner == owner)
             if connection.execute(known).first() is None:
-                raise NotFound(
-                    f"There is no run {run!r}.", "Feedback can be given once an answer is complete."
-                )
+                hint = "Feedback can be given once an answer is complete."
+                raise NotFound(f"There is no run {run!r}.", hint)
             connection.execute(_feedback.delete().where(_feedback.c.run == run))
-            connection.execute(
-                _feedback.insert(), {"run": run, "rating": rating, "reason": reason, "created": _now()}
-            )
+            said = {"run": run, "rating": rating, "reason": reason, "created": _now()}
+            connection.execute(_feedback.insert(), said)
 
     def ratings(self) -> list[tuple[str, str, str]]:
         """Return (run, rating, reason) of all feedback, oldest first."""
-        query = sql.select(_feedback.c.run, _feedback.c.rating, _feedback.c.reason).order_by(
-            _feedback.c.created
-        )
+        columns = (_feedback.c.run, _feedback.c.rating, _feedback.c.reason)
+        query = sql.select(*columns).order_by(_feedback.c.created)
         with self._engine.connect() as connection:
             return [(row.run, row.rating, row.reason) for row in connection.execute(query)]
 
     def owners(self) -> set[str]:
         """Return whose runs are kept."""
-        with self._engine.connect() as connection:
-            return set(connection.execute(sql.select(_runs.c.owner).distinct()).scalars())
+        return set(self._column(sql.select(_runs.c.owner).distinct()))
 
     def ids(self, owner: str) -> list[str]:
         """Return the ids of an owner's runs, oldest first."""
-        query = sql.select(_runs.c.id).where(_runs.c.owner == owner).order_by(_runs.c.created)
-        with self._engine.connect() as connection:
-            return list(connection.execute(query).scalars())
+        return self._column(sql.select(_runs.c.id).where(_runs.c.owner == owner).order_by(_runs.c.created))
 
     def rated(self, owner: str) -> int:
         """Return on how many of an owner's answers there is an opinion."""
-        query = sql.select(sql.func.count()).select_from(_feedback.join(_runs)).where(_runs.c.owner == owner)
-        with self._engine.connect() as connection:
-            return connection.execute(query).scalar_one()
+        return len(self._column(sql.select(_feedback.c.run).join(_runs).where(_runs.c.owner == owner)))
 
     def all(self, owner: str) -> Iterator[dict[str, object]]:
         """Yield all that is kept of an owner's runs as plain JSON, oldest first."""
-        query = (
-            sql.select(_runs, _explained.c.told, _feedback.c.rating, _feedback.c.reason)
-            .join(_explained, isouter=True)
-            .join(_feedback, isouter=True)
-            .where(_runs.c.owner == owner)
-            .order_by(_runs.c.created)
-        )
+        told = (_explained.c.told, _feedback.c.rating, _feedback.c.reason)
+        kept = _runs.outerjoin(_explained).outerjoin(_feedback)
+        query = sql.select(_runs, *told).select_from(kept).where(_runs.c.owner == owner)
         with self._engine.connect() as connection:
-            for row in connection.execute(query):
-                kept = {
-                    column.name: getattr(row, column.name) for column in _runs.c if column.name != "owner"
-                }
-                yield kept | {
-                    "created": row.created.replace(tzinfo=row.created.tzinfo or UTC).isoformat(),
+            for row in connection.execute(query.order_by(_runs.c.created)):
+                names = (column.name for column in _runs.c if column.name != "owner")
+                yield {name: getattr(row, name) for name in names} | {
+                    "created": _utc(row.created).isoformat(),
                     "feedback": {"rating": row.rating, "reason": row.reason} if row.rating else None,
                     "explanation": json.loads(zlib.decompress(row.told)) if row.told else None,
                 }
@@ -297,6 +272,10 @@ class Records:
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
+
+    def _column(self, query: sql.Select[str]) -> list[str]:
+        with self._engine.connect() as connection:
+            return list(connection.execute(query).scalars())
 
     def _erase(self, *which: sql.ColumnElement[bool]) -> int:
         gone = sql.select(_runs.c.id).where(*which)

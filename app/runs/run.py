@@ -5,15 +5,22 @@ import contextlib
 import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-from app.events import Cancelled, Done, Event, Failed, Sources, Terminal, Text
+from app.events import Cancelled, Done, Event, Failed, Passage, Sources, Terminal, Text
+from app.guard import inert
 from app.question import Question
+from vectorstore.errors import BadInput, Busy, FootnoteError, NotFound, Unavailable
+from vectorstore.language.marks import cited
 
 Reason: TypeAlias = Literal["user", "disconnect", "shutdown"]
 Dialect: TypeAlias = Mapping[str, str | bool | None]
 """What the route that started a run keeps in order to show it again."""
+
+_MARKER: Final = 64
+"""More characters than one marker has."""
 
 
 @dataclass(eq=False)
@@ -138,3 +145,41 @@ class Run:
 
 Settle: TypeAlias = Callable[[Run], Awaitable[None]]
 """Settles what a run has used up."""
+
+
+async def only_cited(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    """Pass on of the passages only those that the answer cites, each before the word that cites it.
+
+    All dialects, and whoever takes the answer up again, read what is kept of a run: what does not come there is
+    nowhere shown.
+    """
+    held: dict[int, Passage] = {}
+    end = ""
+    async with aclosing(events):
+        async for event in events:
+            match event:
+                case Sources(passages):
+                    held |= {passage.number: passage for passage in passages}
+                    yield Sources(())  # the search is over
+                    continue
+                case Text(delta):
+                    end += delta
+                    named = sorted(held.keys() & set(cited(end)))
+                    end = end[-_MARKER:]
+                    if named:
+                        yield Sources(tuple(held.pop(number) for number in named))
+                case _:
+                    pass
+            yield event
+
+
+def failed_by(error: FootnoteError) -> Failed:
+    """Say in the reader's terms what an error of the family means: his to mend, or worth another try."""
+    said = inert(str(error))
+    if isinstance(error, NotFound):
+        return Failed("not_found", said, retryable=False)
+    if isinstance(error, BadInput):
+        return Failed("bad_input", said, retryable=False)
+    if isinstance(error, Busy | Unavailable):
+        return Failed("unavailable", said)
+    return Failed("internal", said, retryable=False)

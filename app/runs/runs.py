@@ -13,20 +13,19 @@ from contextlib import aclosing, contextmanager
 from typing import Protocol, TypeAlias
 
 from app.events import Cancelled, Done, Event, Failed, Terminal, Text
-from app.guard import inert
 from app.problems import TooMany
 from app.question import Question
 from app.runs.places import Places
-from app.runs.run import Dialect, Reason, Run, Settle
+from app.runs.run import Dialect, Reason, Run, Settle, failed_by, only_cited
 from app.settings import RunSettings
-from vectorstore.errors import BadInput, Busy, FootnoteError, NotFound, Unavailable
+from vectorstore.errors import Busy, FootnoteError, NotFound, Unavailable
 
 TurnFunction: TypeAlias = Callable[[Question, str], AsyncGenerator[Event, None]]
 """Answers a question under a run id. Closing the generator stops everything upstream of it."""
 OnEnd: TypeAlias = Callable[[Run, Sequence[Event]], Awaitable[None]]
 """Called once for every run after its terminal event; its failure is logged and harms nobody."""
-BeforeEnd: TypeAlias = Callable[[Run, Terminal], Terminal]
-"""Called once for every run before anybody sees its terminal event; returns the one that is shown. It does not raise."""
+BeforeEnd: TypeAlias = Callable[[Run, Terminal], None]
+"""Called once for every run before anybody sees its terminal event; when it raises, the run ends as failed."""
 
 _log = logging.getLogger(__name__)
 
@@ -148,7 +147,7 @@ class Runs:
         settings: RunSettings,
         *,
         on_end: OnEnd | None = None,
-        before_end: BeforeEnd = lambda run, ending: ending,
+        before_end: BeforeEnd = lambda run, ending: None,
     ) -> None:
         self.board = board
         board.process = self
@@ -323,8 +322,17 @@ class Runs:
                 report(f"Recording run {run.id} failed", error)
 
     def _end(self, run: Run, ending: Terminal) -> None:
-        if not run.ended:
-            run.append(self._before_end(run, ending))
+        """Have the end written down, and then let the readers see it."""
+        if run.ended:
+            return
+        try:
+            self._before_end(run, ending)
+        except Exception as error:  # noqa: BLE001 - the run's edge: it has to end
+            report(f"The end of run {run.id} could not be written down", error)
+            ending = Failed("internal", f"Something went wrong on our side (run {run.id}).")
+            if isinstance(error, FootnoteError):
+                ending = failed_by(error)
+        run.append(ending)
 
     async def _answered(self, run: Run) -> Terminal:
         """Wait for a place, consume the turn and return its terminal event."""
@@ -344,13 +352,14 @@ class Runs:
         try:
             return await self._consumed(run)
         except FootnoteError as error:
-            return _failed(error)
+            return failed_by(error)
         except Exception as error:  # noqa: BLE001 - the run's edge
             report(f"Run {run.id} broke", error)
             return Failed("internal", f"Something went wrong on our side (run {run.id}).")
 
     async def _consumed(self, run: Run) -> Terminal:
-        async with aclosing(self._turn(run.question, run.id)) as events:
+        turn = self._turn(run.question, run.id)
+        async with aclosing(only_cited(turn) if run.question.cites_only else turn) as events:
             async for event in events:
                 if isinstance(event, Cancelled) or run.stop_reason is not None:
                     return Cancelled(run.stop_reason or "shutdown")
@@ -379,18 +388,6 @@ async def _settled(run: Run) -> None:
             await settle(run)
         except Exception as error:  # noqa: BLE001 - the run's edge
             report(f"Settling run {run.id} failed", error)
-
-
-def _failed(error: FootnoteError) -> Failed:
-    """Say in the reader's terms what an error of the family means: his to mend, or worth another try."""
-    said = inert(str(error))
-    if isinstance(error, NotFound):
-        return Failed("not_found", said, retryable=False)
-    if isinstance(error, BadInput):
-        return Failed("bad_input", said, retryable=False)
-    if isinstance(error, Busy | Unavailable):
-        return Failed("unavailable", said)
-    return Failed("internal", said, retryable=False)
 
 
 def report(what: str, error: Exception) -> None:

@@ -259,8 +259,8 @@ def explanation(run: str, question: Question, events: Iterable[Event]) -> Explan
                 seen.started = event
             case Explained():
                 seen.searched = event
-            case Sources():
-                seen.sources = event
+            case Sources(passages):
+                seen.sources = Sources((*(seen.sources.passages if seen.sources else ()), *passages))
             case SentenceChecked():
                 seen.sentences.append(event)
             case Usage():

@@ -139,7 +139,8 @@ class Turn:
 
     def _packed(self, asked: Understood, found: Found) -> tuple[Packed, tuple[str, ...]]:
         """Return what fits, and between which titles the question does not choose."""
-        return self.retriever.pack(found), which(asked.alone.whole, found.hits)
+        unclear = () if asked.question.cites_only else which(asked.alone.whole, found.hits)
+        return self.retriever.pack(found), unclear
 
     def _read(self, asked: Understood, found: Found, packed: Packed) -> PassagesRead:
         return self.read(asked.parts, packed.passages, found.hits)
@@ -150,7 +151,7 @@ class Turn:
             return asking_back(unclear, asked.language)
         if not packed.passages and self.retriever.is_empty(asked.question.at):
             return say("empty", asked.language)
-        return refusal_text(packed.passages, asked.language)
+        return refusal_text(() if asked.question.cites_only else packed.passages, asked.language)
 
     def _writing(self, asked: Understood, watch: Stopwatch, reading: Awaitable[PassagesRead]) -> Writing:
         return Writing(

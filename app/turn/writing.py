@@ -308,7 +308,8 @@ class Writing:
         # A language model says itself what is missing.
         told = self.model or ending.outcome != "answered"
         unanswered = () if told else (await task.reading).unanswered
-        note = refusal_text(task.passages, language) if refused else _note(ending, unanswered, language)
+        near = () if task.asked.question.cites_only else task.passages
+        note = refusal_text(near, language) if refused else _note(ending, unanswered, language)
         for event in transcript.finish(note, refused=refused):
             yield event
         if not refused:

@@ -34,12 +34,14 @@ class Failed extends Error {
   }
 }
 
-export async function call(path, method = "GET") {
+export async function call(path, method = "GET", body = undefined) {
+  const sent = body && { "content-type": "application/json" };
   const shown = await headers();
-  let response = await fetch(path, { method, headers: shown });
+  const ask = async () => fetch(path, { method, headers: { ...(await headers()), ...sent }, body: body && JSON.stringify(body) });
+  let response = await ask();
   if (response.status === 401 && signed() && !key.get()) {
     await renew(shown.authorization?.replace("Bearer ", ""));
-    response = await fetch(path, { method, headers: await headers() });
+    response = await ask();
   }
   if (response.ok) return response;
   const { detail } = await response.json().catch(() => ({}));

@@ -10,7 +10,7 @@ async function begin() {
   if (key.get()) chat.setAttribute("key", key.get());
   at("past").hidden = Boolean(key.get());
   at("out").hidden = !signed();
-  const documents = await showDocuments(told);
+  const documents = await showDocuments();
   if (chat.hidden) {
     lock(false);
     showWhereWide();

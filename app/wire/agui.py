@@ -18,7 +18,7 @@ from app.events import (
     Usage,
 )
 from app.problems import stopped_sentence
-from app.wire.frames import OPEN, around, data, encode_text
+from app.wire.frames import OPEN, Mark, around, data, encode_text
 from app.wire.sources import Json, Link, citation, source
 
 _HOLE: Final = "\ue000text"
@@ -58,19 +58,25 @@ class AguiStream:
         self._writing = False
         self._begun = False
         self._usage = Usage(0, 0)
+        self._mark = Mark()
+        self._sources: list[Json] = []
         content = {"type": "TEXT_MESSAGE_CONTENT", "messageId": self._message, "delta": _HOLE}
         self._before, self._after = around(content, _HOLE)
 
     def frames(self, event: Event) -> Sequence[bytes]:
         """Encode the next event."""
         frames = self._begin()
+        self._mark.take(event)
         match event:
             case Started(notice=notice):
-                frames.append(_custom("run", {"runId": self._options.run, "notice": notice}))
+                frames.append(
+                    _custom("run", {"runId": self._options.run, "notice": notice, **self._mark.shown})
+                )
             case Status(stage):
                 frames += self._enter(stage)
             case Sources(passages):
-                frames.append(_custom("sources", [source(each, self._options.link) for each in passages]))
+                self._sources += [source(each, self._options.link) for each in passages]
+                frames.append(_custom("sources", self._sources))
             case Text(delta) if delta:
                 frames += [*self._open(), self._before + encode_text(delta) + self._after]
             case Citations(citations):
@@ -125,6 +131,7 @@ class AguiStream:
                     "refused": ending.refused,
                     "inputTokens": self._usage.input_tokens,
                     "outputTokens": self._usage.output_tokens,
+                    **self._mark.shown,
                 }
                 return [*closing, data({"type": "RUN_FINISHED", **self._names, "result": result})]
             case Failed(code, message):

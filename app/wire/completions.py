@@ -20,7 +20,7 @@ from app.events import (
 )
 from app.guard import inert
 from app.problems import openai_error, problem_of_ending
-from app.wire.frames import DONE, OPEN, around, data, encode_text
+from app.wire.frames import DONE, OPEN, Mark, around, data, encode_text
 from app.wire.sources import (
     Json,
     Link,
@@ -75,12 +75,15 @@ class CompletionsStream:
         }
         self._opened = False
         self._notice = ""
+        self._mark = Mark()
+        self._passages: list[Passage] = []
         self._citations: tuple[Citation, ...] = ()
         self._usage: Usage | None = None
         self._before, self._after = around(self._chunk({"content": _HOLE}), _HOLE)
 
     def frames(self, event: Event) -> Sequence[bytes]:
         """Encode the next event."""
+        self._mark.take(event)
         match event:
             case Text(delta):
                 return [*self._opening(), self._before + encode_text(delta) + self._after]
@@ -111,7 +114,11 @@ class CompletionsStream:
         if not self._opened:
             self._opened = True
             delta = {"role": "assistant", "content": ""}
-            mine = {"run_id": self._options.run, "notice": self._notice} | extra.get("footnote", {})
+            mine = (
+                {"run_id": self._options.run, "notice": self._notice}
+                | self._mark.shown
+                | extra.get("footnote", {})
+            )
             extra = extra | {"footnote": mine}
         return data(self._chunk(delta) | extra)
 
@@ -121,7 +128,8 @@ class CompletionsStream:
 
     def _sources(self, passages: Sequence[Passage]) -> list[bytes]:
         link = self._options.link
-        first = self._extra(search_extras(passages, link))
+        self._passages += passages
+        first = self._extra(search_extras(self._passages, link))
         if not self._options.openwebui_events:
             return [first]
         return [first, *(self._extra({"event": _source_event(passage, link)}) for passage in passages)]
@@ -134,7 +142,7 @@ class CompletionsStream:
         delta: Json = {"content": ""}
         if self._citations and not options.openwebui_events:
             delta["annotations"] = annotations(self._citations, options.link)
-        extra = {"footnote": ending_extras(options, self._citations, done)}
+        extra = {"footnote": ending_extras(options, self._citations, done, self._mark)}
         frames.append(data(self._chunk(delta, finish_reason=done.reason) | extra))
         if options.include_usage:
             frames.append(data(self._head | {"choices": [], "usage": usage(self._usage)}))
@@ -144,11 +152,14 @@ class CompletionsStream:
 def completion(options: CompletionOptions, events: Sequence[Event]) -> Json:
     """Build the whole `chat.completion` of a run that ended in Done."""
     answer = "".join(event.delta for event in events if isinstance(event, Text))
-    passages = next((event.passages for event in events if isinstance(event, Sources)), ())
+    passages = [each for event in events if isinstance(event, Sources) for each in event.passages]
     citations = next((event.citations for event in events if isinstance(event, Citations)), ())
     used = next((event for event in events if isinstance(event, Usage)), None)
     done = next((event for event in events if isinstance(event, Done)), Done())
     extras = search_extras(passages, options.link)
+    mark = Mark()
+    for event in events:
+        mark.take(event)
     if options.inline_sources:
         answer += markdown_list(citations, options.link)
     message = {
@@ -165,7 +176,7 @@ def completion(options: CompletionOptions, events: Sequence[Event]) -> Json:
         "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": done.reason}],
         "usage": usage(used),
         **extras,
-        "footnote": extras["footnote"] | ending_extras(options, citations, done),
+        "footnote": extras["footnote"] | ending_extras(options, citations, done, mark),
     }
 
 
@@ -184,15 +195,19 @@ def usage(used: Usage | None) -> Json:
 
 
 def search_extras(passages: Sequence[Passage], link: Link) -> Json:
-    """Show the passages as Perplexity does (`citations`, `search_results`) and whole under `footnote`."""
+    """Show the passages as Perplexity does (`citations`, `search_results`) and whole under `footnote`.
+
+    Its clients look `[n]` up as the n-th: one that is not shown leaves its place empty.
+    """
     results = [
-        {
+        {"title": "", "url": "", "snippet": ""} for _ in range(max((p.number for p in passages), default=0))
+    ]
+    for passage in passages:
+        results[passage.number - 1] = {
             "title": label(passage.document, passage.span),
             "url": passage_url(passage, link),
             "snippet": passage.text,
         }
-        for passage in passages
-    ]
     return {
         "citations": [result["url"] for result in results],
         "search_results": results,
@@ -200,12 +215,13 @@ def search_extras(passages: Sequence[Passage], link: Link) -> Json:
     }
 
 
-def ending_extras(options: CompletionOptions, citations: Sequence[Citation], done: Done) -> Json:
+def ending_extras(options: CompletionOptions, citations: Sequence[Citation], done: Done, mark: Mark) -> Json:
     """Show what only clients of ours read at the end."""
     return {
         "run_id": options.run,
         "outcome": done.outcome,
         "refused": done.refused,
+        **mark.shown,
         "citations": [citation(found, options.link) for found in citations],
     }
 

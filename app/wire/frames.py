@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any, Final, Protocol, TypeAlias
 
-from app.events import Event
+from app.events import Event, Explained, Started
 
 JsonObject: TypeAlias = Mapping[str, Any]  # Any: JSON on its way out
 
@@ -67,3 +67,17 @@ def around(value: JsonObject, marker: str) -> tuple[bytes, bytes]:
     """
     before, _, after = data(value).partition(encode_text(marker))
     return before, after
+
+
+class Mark:
+    """What marks a text as a machine's, so that programs can tell (EU AI Act, article 50): the same in every dialect."""
+
+    def __init__(self) -> None:
+        self.shown: dict[str, Any] = {"ai_generated": True}
+
+    def take(self, event: Event) -> None:
+        """Learn which model writes, with which prompt, from which generation of the index."""
+        if isinstance(event, Started):
+            self.shown["model"] = event.model
+        elif isinstance(event, Explained):
+            self.shown |= {"prompt_hash": event.prompt_hash, "generation": event.generation}

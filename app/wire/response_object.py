@@ -17,6 +17,7 @@ from app.events import (
     Usage,
 )
 from app.problems import stopped_sentence
+from app.wire.frames import Mark
 from app.wire.sources import Json, Link, citation, file_name, in_number_order, source, url_annotation
 
 
@@ -56,15 +57,17 @@ class ResponseState:
         self.citations: Sequence[Citation] = ()
         self.usage = Usage(0, 0)
         self.ending: Done | Failed | Cancelled | None = None
+        self.mark = Mark()
 
     def take(self, event: Event) -> None:
         """Learn the next event."""
+        self.mark.take(event)
         match event:
             case Status("retrieving"):
                 self.queries = [event.detail or self.options.question]
             case Sources(passages):
                 self.queries = self.queries or [self.options.question]
-                self.passages = passages
+                self.passages = (*(self.passages or ()), *passages)
             case Text(delta):
                 self.answer.append(delta)
             case Citations(citations):
@@ -207,6 +210,7 @@ class ResponseState:
             "outcome": self.ending.outcome if isinstance(self.ending, Done) else None,
             "refused": isinstance(self.ending, Done) and self.ending.refused,
             "error_code": self.ending.code if isinstance(self.ending, Failed) else None,
+            **self.mark.shown,
             "sources": [source(passage, link) for passage in self.passages or ()],
             "citations": [citation(found, link) for found in self.citations],
         }

@@ -25,7 +25,7 @@ from app.events import (
     Usage,
 )
 from app.problems import stopped_sentence
-from app.wire.frames import DONE, OPEN, around, data, encode_text
+from app.wire.frames import DONE, OPEN, Mark, around, data, encode_text
 from app.wire.sources import Json, Link, citation, file_name, is_web, label, source
 
 _HOLE: Final = "\ue000text"
@@ -73,6 +73,7 @@ class UiStream:
         self._text_open = False
         self._citations: tuple[Citation, ...] = ()
         self._usage: Usage | None = None
+        self._mark = Mark()
         self._before, self._after = around({"type": "text-delta", "id": _TEXT_ID, "delta": _HOLE}, _HOLE)
 
     def frames(self, event: Event) -> Sequence[bytes]:
@@ -87,6 +88,7 @@ class UiStream:
         return numbered
 
     def _frames(self, event: Event) -> list[bytes]:
+        self._mark.take(event)
         match event:
             case Text(delta):
                 return self._text(delta)
@@ -124,6 +126,7 @@ class UiStream:
             "model": started.model,
             "notice": started.notice,
             "createdAt": started.created,
+            "ai_generated": True,
         }
         return {
             "type": "start",
@@ -205,6 +208,7 @@ class UiStream:
             },
             "outcome": done.outcome,
             "refused": done.refused,
+            **self._mark.shown,
         }
         finish = {
             "type": "finish",

@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.answers.sets import DATA, LANGUAGES, Paragraph, paragraphs_of
 from benchmarks.answers.splits import PART, part_of
 from benchmarks.search.retrieval import as_document, ndcg, scifact
-from vectorstore.embedded.projection.tantivy_index import TantivyIndex
+from vectorstore.embedded.projection.word_index import WordIndex
 from vectorstore.embedded.truth.read import IndexedChunk
 from vectorstore.language.detect import language_throughout
 from vectorstore.types import Chunk, ChunkId, DocumentId, Span
@@ -38,27 +38,27 @@ def indexed(texts: Iterable[tuple[str, str, str]]) -> list[IndexedChunk]:
     return made
 
 
-def filled(chunks: Sequence[IndexedChunk]) -> tuple[TantivyIndex, float]:
+def filled(chunks: Sequence[IndexedChunk]) -> tuple[WordIndex, float]:
     """Return an index of the chunks, and the seconds of processor time that a thousand took."""
-    index = TantivyIndex(Path(tempfile.mkdtemp(prefix="footnote-words-")))
+    index = WordIndex(Path(tempfile.mkdtemp(prefix="footnote-words-")))
     started = time.process_time()
     index.add(chunks)
     return index, (time.process_time() - started) * 1_000 / len(chunks)
 
 
-def timed(index: TantivyIndex, questions: Iterable[str]) -> tuple[list[list[int]], float]:
+def timed(index: WordIndex, questions: Iterable[str]) -> tuple[list[list[int]], float]:
     """Return the rows found for each question, and the median processor time in milliseconds."""
     found, times = [], []
     for question in questions:
         started = time.process_time()
-        hits = index.search(question, DEPTH, documents=None, share=1.0)
+        hits = index.search(question, DEPTH)
         times.append((time.process_time() - started) * 1_000)
         found.append(hits.rows.tolist())
     return found, float(np.median(times))
 
 
 def across(
-    index: TantivyIndex, paragraphs: Sequence[Paragraph], first: int, counts: Callable[[str], bool]
+    index: WordIndex, paragraphs: Sequence[Paragraph], first: int, counts: Callable[[str], bool]
 ) -> str:
     """Return the cells of one language, whose paragraphs stand in the rows from `first` on."""
     asked = [

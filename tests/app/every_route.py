@@ -12,7 +12,7 @@ from app.http.application import create_app
 from tests.app.edge import Served, service
 
 PUBLIC: Final = {
-    "/", "/index.html", "/page.js", "/page-documents.js", "/page-explain.js", "/page-service.js", "/page-sign-in.js", "/page-words.js", "/page.css", "/widget.js", "/docs", "/openapi.json", "/healthz", "/readyz", "/version",
+    "/", "/index.html", "/documents", "/documents.css", "/documents.html", "/documents.js", "/documents-send.js", "/page.js", "/page-documents.js", "/page-explain.js", "/page-service.js", "/page-sign-in.js", "/page-words.js", "/page.css", "/widget.js", "/docs", "/openapi.json", "/healthz", "/readyz", "/version",
     "/v1/sign-in", "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp",
 }  # fmt: skip
 BODIES: Final[Mapping[str, Any]] = {

@@ -34,11 +34,18 @@ listener = socket.socket()
 listener.bind(("127.0.0.1", int(port)))
 listener.listen(2_048)
 turn = ScriptedTurn((*ANSWERED[:6], 2.0, *ANSWERED[6:]))
-settings = ServeSettings(request_seconds=seconds, drain_seconds=5.0, max_unfinished_per_address=int(unfinished))
+settings = ServeSettings(
+    request_seconds=seconds, drain_seconds=5.0, max_unfinished_per_address=int(unfinished),
+    send_timeout_seconds=min(30.0, seconds),
+)
 application = create_app(service(turn, settings=Settings(serve=settings)))
 serve = serve_with_granian if server == "granian" else serve_with_uvicorn
 serve(application, listener, settings)
 """
+ENDLESS = SERVE.replace("import ANSWERED", "import Text, ANSWERED").replace(
+    "2.0, *ANSWERED[6:]", "*([Text('word ' * 500), 0.002] * 300), *ANSWERED[6:]"
+)
+"""More than the buffers between a server and a client hold: 750 kB."""
 HEAD = b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 BEGINNINGS = (
     b"",
@@ -59,11 +66,16 @@ Running: TypeAlias = "tuple[int, subprocess.Popen[bytes]]"
 
 @contextmanager
 def server(
-    kind: str = "uvicorn", *, seconds: float = 30.0, unfinished: int = 10_000, descriptors: int = 0
+    kind: str = "uvicorn",
+    *,
+    seconds: float = 30.0,
+    unfinished: int = 10_000,
+    descriptors: int = 0,
+    script: str = SERVE,
 ) -> Iterator[Running]:
     port = free_port()
     arguments = [kind, *map(str, (port, seconds, unfinished, descriptors))]
-    process = subprocess.Popen([sys.executable, "-c", SERVE, *arguments], cwd=ROOT)
+    process = subprocess.Popen([sys.executable, "-c", script, *arguments], cwd=ROOT)
     try:
         wait_until_ready(f"http://127.0.0.1:{port}")
         yield port, process
@@ -265,6 +277,60 @@ def test_under_nohup_it_goes_on() -> None:
             assert httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def frozen(port: int, count: int, stack: ExitStack) -> list[socket.socket]:
+    """Ask for answers over connections that read nothing of them, however much waits."""
+    body = json.dumps({"message": "q"}).encode()
+    head = "POST /v1/chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    asked = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    opened = []
+    for _ in range(count):
+        connection = stack.enter_context(socket.socket())
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(asked)
+        opened.append(connection)
+    return opened
+
+
+def slow_and_frozen(port: int, process: "subprocess.Popen[bytes]", count: int, *, within: float) -> float:
+    """Hold half of the connections open by drops and half by not reading; return the slowest healthy answer.
+
+    Fails when a descriptor of theirs is left after `within` seconds.
+    """
+    before = _descriptors(process)
+    slowest, began = 0.0, time.monotonic()
+    with ExitStack() as stack:
+        frozen(port, count // 2, stack)
+        dripping = begun(port, count // 2, stack, BEGINNINGS[1:6])
+        while _descriptors(process) < before + count // 2:
+            assert time.monotonic() - began < within, "they were never let in"
+            time.sleep(0.02)
+        while _descriptors(process) > before + 2:
+            assert time.monotonic() - began < within, "some are still open"
+            asked = time.monotonic()
+            assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5).status_code == 200
+            slowest = max(slowest, time.monotonic() - asked)
+            for connection in dripping:
+                with contextlib.suppress(OSError):
+                    connection.send(b" ")
+            time.sleep(0.2)
+    print(
+        f"{count} slow and frozen: all gone after {time.monotonic() - began:.1f} s, slowest {slowest * 1e3:.0f} ms"
+    )
+    return slowest
+
+
+def test_dripping_and_frozen_clients_are_cut_off_and_others_are_answered_meanwhile() -> None:
+    with server(seconds=1.0, script=ENDLESS) as (port, process):
+        assert slow_and_frozen(port, process, 40, within=20) < 2
+
+
+@pytest.mark.slow
+def test_two_hundred_slow_and_frozen_clients_are_gone_within_30_seconds_each() -> None:
+    with server(seconds=20.0, script=ENDLESS) as (port, process):
+        assert slow_and_frozen(port, process, 200, within=60) < 2
 
 
 @pytest.mark.slow

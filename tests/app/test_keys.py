@@ -1,7 +1,10 @@
 """Keys are stored hashed, in a file of their own that survives everything but its loss."""
 
+import asyncio
+import hashlib
 import json
 import multiprocessing
+import os
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +14,8 @@ from typer.testing import CliRunner
 
 from app.commands.keys import app
 from app.commands.serve import listen
+from app.identity.grant import RIGHTS_OF
+from app.identity.identity import Identity, Shown
 from app.identity.keys import Keys
 from app.settings import ServeSettings
 from vectorstore.errors import BadInput, NotAllowed, NotFound, StoreDamaged
@@ -116,6 +121,146 @@ def test_the_command_line_makes_lists_and_revokes(tmp_path: Path, monkeypatch: p
     assert runner.invoke(app, ["revoke", listed[0]["id"]]).exit_code == 0
     assert "revoked" in runner.invoke(app, ["ls"]).stdout
     assert not keys.any_active()
+
+
+def test_a_kind_has_its_rights_and_a_page_its_origins(path: Path) -> None:
+    keys = Keys(path)
+    for kind, rights in RIGHTS_OF.items():
+        origins = ["https://www.Example.org:443", "https://www.example.org", "http://localhost:3000"]
+        made = keys.create(kind, kind=kind, tenant="acme", origins=origins if kind == "page" else ())
+        granted = Keys(path).check(made.secret)
+        assert granted.rights == set(rights)
+        assert granted.scope == Scope("acme", unrestricted=kind == "operator")
+        wanted = {"https://www.example.org", "http://localhost:3000"} if kind == "page" else set()
+        assert granted.origins == wanted
+    assert keys.page_origins() == {"https://www.example.org", "http://localhost:3000"}
+    with pytest.raises(BadInput, match="not both"):
+        keys.create("x", kind="server", rights=["chat"])
+    with pytest.raises(BadInput, match="no kind"):
+        keys.create("x", kind="root")  # type: ignore[arg-type]  # on purpose
+    with pytest.raises(BadInput, match="needs the page's origin"):
+        keys.create("x", kind="page")
+    with pytest.raises(BadInput, match="Only a page's key"):
+        keys.create("x", kind="server", origins=["https://www.example.org"])
+    assert len(keys.all()) == len(RIGHTS_OF)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "", "*", "null", "https://*", "https://*.example.org", "www.example.org", "https://www.example.org/",
+        "https://www.example.org/page", "https://ann@www.example.org", "https://www.example.org:0", "https://x:99999",
+        "http://www.example.org", "http://10.0.0.7", "http://127.0.0.1.example.org", "ftp://www.example.org",
+        "https://müller.example", "https://a b", "https://-x", "https://www.example.org\n", "https://www.example.org#",
+    ],
+)  # fmt: skip
+def test_what_is_no_origin_is_refused(path: Path, origin: str) -> None:
+    with pytest.raises(BadInput, match=r"origin|not encrypted"):
+        Keys(path).create("x", kind="page", origins=["https://www.example.org", origin])
+    assert not path.exists()
+
+
+def test_while_a_key_is_rotated_two_secrets_open_it(path: Path) -> None:
+    keys = Keys(path)
+    first = keys.create("x", groups=["hr"])
+    second = keys.rotate(first.key.id, grace=timedelta(days=1))
+    assert keys.check(first.secret) == Keys(path).check(second.secret)
+    third = keys.rotate(first.key.id, grace=timedelta(days=1))
+    with pytest.raises(NotAllowed):
+        keys.check(first.secret)
+    assert keys.check(second.secret) == keys.check(third.secret)
+    fourth = keys.rotate(first.key.id, grace=timedelta(0))
+    for dead in (first, second, third):
+        with pytest.raises(NotAllowed):
+            keys.check(dead.secret)
+    assert keys.check(fourth.secret).scope.groups == {"hr"}
+    assert len({each.secret for each in (first, second, third, fourth)}) == 4
+    keys.revoke(first.key.id)
+    with pytest.raises(NotAllowed):
+        keys.check(fourth.secret)
+    with pytest.raises(BadInput, match="closed"):
+        keys.rotate(first.key.id, grace=timedelta(days=1))
+    with pytest.raises(NotFound):
+        keys.rotate("nope", grace=timedelta(days=1))
+
+
+def test_the_earlier_secret_ends_when_its_time_is_over(path: Path) -> None:
+    keys = Keys(path)
+    first = keys.create("x")
+    keys.rotate(first.key.id, grace=timedelta(days=1))
+    stored = json.loads(path.read_text())
+    stored["keys"][0]["earlier_until"] = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    path.write_text(json.dumps(stored))
+    with pytest.raises(NotAllowed):
+        keys.check(first.secret)
+
+
+def test_files_of_earlier_releases_are_read_and_their_keys_keep_their_rights(path: Path) -> None:
+    secret = "fn_0123abcd_" + "s" * 43
+    old = {
+        "id": "0123abcd",
+        "hash": hashlib.sha256(secret.encode()).hexdigest(),
+        "name": "old",
+        "tenant": "acme",
+    }
+    old |= {"groups": ["hr"], "created": "2026-01-01T00:00:00+00:00", "expires": None, "revoked": None}
+    path.parent.mkdir()
+    for rights in ({"scopes": ["chat"]}, {"rights": ["chat"]}):
+        path.write_text(json.dumps({"signing": "ab" * 32, "keys": [old | rights]}))
+        granted = Keys(path).check(secret)
+        assert (granted.rights, granted.scope) == ({"chat"}, Scope("acme", frozenset({"hr"})))
+        assert not granted.cites_only
+    keys = Keys(path)
+    keys.create("new", kind="page", origins=["https://www.example.org"])
+    assert Keys(path).check(secret).rights == {"chat"}
+
+
+def test_the_last_use_is_kept_beside_the_keys_and_written_once_a_minute(path: Path) -> None:
+    keys = Keys(path)
+    made = keys.create("x")
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    assert keys.last_use(made.key.id) is None
+    identity = Identity(keys)
+    for _ in range(3):
+        asyncio.run(identity.grant(Shown(bearer=made.secret)))
+    used = Keys(path).last_use(made.key.id)
+    assert used is not None
+    assert abs((datetime.now(UTC) - used).total_seconds()) < 30
+    kept = path.with_suffix(".used") / made.key.id
+    os.utime(kept, (1_000_000_000, 1_000_000_000))
+    asyncio.run(identity.grant(Shown(bearer=made.secret)))
+    assert kept.stat().st_mtime == 1_000_000_000
+    asyncio.run(Identity(Keys(path)).grant(Shown(bearer=made.secret)))  # another process
+    assert kept.stat().st_mtime > 1_000_000_000
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    kept.unlink()
+    kept.parent.rmdir()
+    kept.parent.write_text("in the way")  # and a use that cannot be written down harms nobody
+    assert asyncio.run(Identity(Keys(path)).grant(Shown(bearer=made.secret)))
+
+
+def test_the_command_line_makes_kinds_and_rotates_and_shows_the_last_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOOTNOTE_DATA_DIR", str(tmp_path))
+    runner = CliRunner()
+    origins = ["--origin", "https://www.example.org", "--origin", "http://localhost:3000"]
+    made = runner.invoke(app, ["create", "site", "--kind", "page", *origins, "--json"])
+    first = json.loads(made.stdout)
+    keys = Keys(tmp_path / "keys.json")
+    keys.write_use(first["id"])
+    rotated = runner.invoke(app, ["rotate", first["id"], "--grace", "2", "--json"])
+    assert keys.check(first["secret"]) == keys.check(json.loads(rotated.stdout)["secret"])
+    assert "until now opens it until" in rotated.stderr
+    (listed,) = json.loads(runner.invoke(app, ["ls", "--json"]).stdout)
+    assert listed["kind"] == "page"
+    assert listed["origins"] == "https://www.example.org,http://localhost:3000"
+    assert datetime.fromisoformat(listed["used"])
+    assert datetime.fromisoformat(listed["earlier_secret_until"]) > datetime.now(UTC) + timedelta(days=1)
+    shown = runner.invoke(app, ["ls"]).stdout
+    assert "page" in shown
+    assert "https://www.example.org" in shown
 
 
 LOSSES = (

@@ -23,7 +23,7 @@ from app.access_settings import AuditSettings
 from app.audit.audit import Audit
 from app.audit.verify import verify
 from app.identity.grant import RIGHTS, Grant, person_id
-from app.identity.identity import Shown
+from app.identity.identity import Identity, Shown
 from app.identity.keys import Keys
 from app.people.ledger import Certificate, Ledger
 from app.people.people import People
@@ -44,13 +44,13 @@ ROOT = Path(__file__).parents[2]
 BOSS = {"Authorization": "Bearer boss"}
 
 
-class Named:
+class Named(Identity):
     """Lets everybody in as whom they say they are; the boss operates."""
 
     is_closed = True
 
     def __init__(self, folder: Path) -> None:
-        self.keys = Keys(folder / "keys.json")
+        super().__init__(Keys(folder / "keys.json"))
 
     async def grant(self, shown: Shown) -> Grant:
         name = shown.bearer
@@ -580,7 +580,9 @@ def test_while_anybody_is_held_nothing_of_the_audit_log_is_dropped(tmp_path: Pat
 def test_the_commands_export_hold_release_and_erase(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with known(folder) as people:
-        say(people, ANN, "annsquestion")
+        say(people, ANN, "annsquestion, from ann@example.org")
+    shown = json.loads(footnote(tmp_path, "people", "export", "ann", "--masked").stdout)
+    assert shown["answers"][0]["question"] == "annsquestion, from [e-mail]"
     written = footnote(tmp_path, "people", "export", "ann", "-o", "ann.json")
     assert written.returncode == 0, written.stderr
     assert (tmp_path / "ann.json").stat().st_mode & 0o777 == 0o600

@@ -49,9 +49,9 @@ def model() -> Iterator[ScriptedModel]:
         yield running
 
 
-def ask(parts: Parts, text: str, *history: Message) -> list[Event]:
+def ask(parts: Parts, text: str, *history: Message, cites_only: bool = False) -> list[Event]:
     async def collect() -> list[Event]:
-        question = Question(text, Scope(), history=history, conversation="c1", top_k=6)
+        question = Question(text, Scope(), history=history, conversation="c1", top_k=6, cites_only=cites_only)
         try:
             async with aclosing(parts.turn.answer(question, "run_1")) as events:
                 return [event async for event in events]
@@ -105,6 +105,13 @@ def test_a_question_beside_the_documents_is_refused_and_shows_the_nearest(handbo
     assert events[-1] == Done(outcome="refused")
     assert any(isinstance(event, Sources) for event in events)
     assert citations_of(events).citations == ()
+
+
+def test_a_refusal_names_no_titles_to_who_sees_only_what_is_cited(handbook: Parts) -> None:
+    beside = "What is the boiling point of tungsten on Jupiter?"
+    assert "“" in text_of(ask(handbook, beside))
+    told = text_of(ask(handbook, beside, cites_only=True))
+    assert told == "I found nothing about this in the documents I can search."
 
 
 def test_between_the_thresholds_the_closest_passage_is_quoted_as_unsure(tmp_path: Path) -> None:

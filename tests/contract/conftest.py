@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.vectorstore.sample import SPACE
+from tests.vectorstore.sample import SPACE, Space
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
@@ -13,11 +13,11 @@ from vectorstore.store import Store
 Open = Callable[[], Store]
 
 
-def _embedded(folder: Path) -> Store:
-    return open_store(StoreSettings(data_dir=folder), SPACE)
+def _embedded(folder: Path, space: Space) -> Store:
+    return open_store(StoreSettings(data_dir=folder), space)
 
 
-ENGINES: dict[str, Callable[[Path], Store]] = {"embedded": _embedded}
+ENGINES: dict[str, Callable[[Path, Space], Store]] = {"embedded": _embedded}
 
 
 @pytest.fixture(params=ENGINES)
@@ -26,7 +26,7 @@ def open_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open
     opened: list[Store] = []
 
     def reopen() -> Store:
-        opened.append(ENGINES[request.param](tmp_path / "data"))
+        opened.append(ENGINES[request.param](tmp_path / "data", SPACE))
         return opened[-1]
 
     yield reopen

@@ -25,8 +25,9 @@ let current;
 const counts = { keys: 0 };
 const server = http.createServer((request, response) => {
   if (request.url === "/control") control(request, response);
-  else if (request.url.startsWith("/interaction/")) signIn(request, response);
-  else {
+  else if (request.url.startsWith("/interaction/")) {
+    signIn(request, response).catch((error) => response.writeHead(400).end(String(error)));
+  } else {
     counts.keys += request.url === "/jwks";
     current.callback()(request, response);
   }
@@ -47,7 +48,7 @@ function provider() {
     return grant;
   };
   const policy = interactionPolicy.base();
-  policy.remove("consent"); // nobody is asked
+  policy.get("consent").checks.clear(); // nobody is asked, but by a client's own wish
   return new Provider(settings.issuer, {
     jwks: { keys },
     cookies: { keys: ["of the tests"] },
@@ -111,6 +112,11 @@ async function body(request) {
 }
 
 async function signIn(request, response) {
+  const { prompt } = await current.interactionDetails(request, response);
+  if (prompt.name === "consent") {
+    await current.interactionFinished(request, response, { consent: {} }, { mergeWithLastSubmission: true });
+    return;
+  }
   const name = request.method === "POST" ? new URLSearchParams(await body(request)).get("user") : undefined;
   if (name !== undefined && name in settings.users) {
     await current.interactionFinished(request, response, { login: { accountId: name } });

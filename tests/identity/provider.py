@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
@@ -64,8 +64,18 @@ class Provider:
             "client_id": self.client_id, "response_type": "code", "scope": "openid profile", "redirect_uri": back,
             "resource": audience, "state": "s", "code_challenge": challenge, "code_challenge_method": "S256",
         }  # fmt: skip
+        where = self.returned(f"{self.issuer}/auth?{urlencode(asked)}", user, back=back, browser=browser)
+        code = parse_qs(urlsplit(where).query)["code"][0]
+        given = self.exchange(code, verifier, back=back)
+        given.raise_for_status()
+        return self._tokens(given, code, verifier)
+
+    def returned(
+        self, url: str, user: str, *, back: str = "http://127.0.0.1/", browser: httpx.Client | None = None
+    ) -> str:
+        """Sign somebody in at the provider's page; return the address that it sends the browser back to."""
         client = browser or httpx.Client()
-        answer = client.get(f"{self.issuer}/auth", params=asked)
+        answer = client.get(url)
         for _ in range(8):
             if (where := answer.headers["location"]).startswith(back):
                 break
@@ -75,10 +85,7 @@ class Provider:
                 answer = client.post(address, data={"user": user})
         if browser is None:
             client.close()
-        code = parse_qs(urlsplit(where).query)["code"][0]
-        given = self.exchange(code, verifier, back=back)
-        given.raise_for_status()
-        return self._tokens(given, code, verifier)
+        return where
 
     def exchange(self, code: str, verifier: str, *, back: str = "http://127.0.0.1/") -> httpx.Response:
         """Ask for tokens with a code."""
@@ -100,6 +107,12 @@ class Provider:
         given = self.refresh(tokens.refresh)
         given.raise_for_status()
         return self._tokens(given, tokens.code, tokens.verifier)
+
+    def sign_out(self, browser: httpx.Client) -> None:
+        """End the session whose cookies `browser` keeps."""
+        page = browser.get(f"{self.issuer}/session/end").text
+        secret = page.partition('name="xsrf" value="')[2].partition('"')[0]
+        browser.post(f"{self.issuer}/session/end/confirm", data={"xsrf": secret, "logout": "yes"})
 
     def control(self, **changed: Any) -> None:
         """Change the provider: `users`, `seconds` (of access tokens), `roll` of keys ("beside" or "instead")."""

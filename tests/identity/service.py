@@ -1,6 +1,8 @@
 """The service as a process of its own, over documents with readers, with whatever identity settings."""
 
+import re
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,23 +45,27 @@ def documents(folder: Path) -> None:
 
 
 @contextmanager
-def running(folder: Path, **settings: str) -> Iterator[httpx.Client]:
-    """Run `footnote serve` in the folder until the block ends; give a client of it."""
-    process = subprocess.Popen(
-        [FOOTNOTE, "serve"],
-        cwd=folder,
-        env=environment_of(PORT="0", **settings),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def running(folder: Path, *, log: Path | None = None, **settings: str) -> Iterator[httpx.Client]:
+    """Run `footnote serve` in the folder until the block ends; give a client of it. What it says goes to `log`."""
+    said = log or folder / "log"
+    with said.open("w") as output:
+        process = subprocess.Popen(
+            [FOOTNOTE, "serve"], cwd=folder, env=environment_of(PORT="0", **settings), stderr=output
+        )
     try:
-        assert process.stderr is not None
-        line = next((text for text in process.stderr if "http://" in text), "")
-        with httpx.Client(base_url=line.split()[-1]) as client:
+        with httpx.Client(base_url=_address(process, said), timeout=30) as client:
             wait_until_ready(str(client.base_url).rstrip("/"))
             yield client
     finally:
-        process.kill()
-        process.wait()
-        assert process.stderr is not None
-        process.stderr.close()
+        process.terminate()
+        process.wait(30)
+
+
+def _address(process: "subprocess.Popen[bytes]", said: Path) -> str:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        found = re.search(r"http://\S+", said.read_text())
+        if found:
+            return found[0]
+        time.sleep(0.05)
+    raise AssertionError(f"the service did not start: {said.read_text()}")

@@ -149,6 +149,7 @@ ATTACKS: dict[str, str] = {
     "claims that are no JSON": signed(b"{"),
     "claims nested without end": signed(b'{"a":' * 5_000 + b"1" + b"}" * 5_000),
     "a number without end": signed(b'{"exp":' + b"9" * 6_000 + b"}"),
+    "a good token with too much in it": token(more="x" * LONGEST),
     "a token without end": "a" * (LONGEST - 3) + ".b.c",
     # claims
     "expired": token(exp=now - 31),

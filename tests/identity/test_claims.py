@@ -23,7 +23,10 @@ from vectorstore.errors import BadInput, NotAllowed
 
 FROM = "10.1.2.3"
 PROXY = IdentitySettings(
-    proxy_addresses="10.1.2.0/24, 192.0.2.7, 2001:db8::/48", writer_groups="writers, user:wendy"
+    proxy_user_header="X-Forwarded-User",
+    proxy_groups_header="X-Forwarded-Groups",
+    proxy_addresses="10.1.2.0/24, 192.0.2.7, 2001:db8::/48",
+    writer_groups="writers, user:wendy",
 )
 
 
@@ -111,13 +114,14 @@ def test_an_address_that_nobody_verified_names_nobody() -> None:
 
 
 def test_groups_give_rights_and_a_group_called_like_a_person_gives_none() -> None:
-    settings = {"writer_groups": "writers, user:wendy", "operator_groups": "operators"}
+    settings = {"writer_groups": "writers, user:wendy", "operator_groups": "operators, user:olga"}
     assert read(claims(groups=["writers"]), **settings).rights == {"chat", "search", "documents", "write"}
     assert read(claims(sub="wendy"), **settings).rights == {"chat", "search", "documents", "write"}
     operator = read(claims(groups=["operators", "writers"]), **settings)
     assert operator.rights == frozenset(RIGHTS_OF["operator"])
     assert operator.scope.unrestricted
-    for groups in (["user:wendy"], ["Operators"], ["operators,writers"], ["(nobody)"]):
+    assert read(claims(sub="olga"), **settings).scope.unrestricted
+    for groups in (["user:wendy"], ["user:olga"], ["Operators"], ["operators,writers"], ["(nobody)"]):
         granted = read(claims(groups=groups), **settings)
         assert granted.rights == {"chat", "search", "documents"}
         assert not granted.scope.unrestricted
@@ -132,9 +136,10 @@ def test_names_are_composed() -> None:
     assert granted.owner == person_id("default", "Zoë")
 
 
+TEXT = st.text("abuser: .ë\u0308e\n\u202e\u00a0(nody)", max_size=8)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    st.none() | st.booleans() | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
 NAMES = ("sub", "groups", "tid", "a", "b", "_claim_names", "hasgroups")
@@ -211,7 +216,7 @@ def test_wrong_settings_are_one_sentence(tmp_path: Path) -> None:
     for wrong in ("10.0.0.0/33", "10.0.0.5/8", "proxy", "0.0.0.0/0", "::/0"):
         with pytest.raises(ValueError, match="proxy_addresses"):
             IdentitySettings(proxy_addresses=wrong)
-    for wrong in ("Authorization", "Host", "", "x_y", "x y", "X-Footnote-User"):
+    for wrong in ("Authorization", "Host", "x_y", "x y", "X-Footnote-User"):
         with pytest.raises(ValueError, match="proxy alone"):
             IdentitySettings(proxy_user_header=wrong)
     keys = Keys(tmp_path / "keys.json")
@@ -220,6 +225,10 @@ def test_wrong_settings_are_one_sentence(tmp_path: Path) -> None:
             keys,
             IdentitySettings(proxy_addresses=FROM, proxy_user_header="X-User", proxy_groups_header="x-user"),
         )
+    with pytest.raises(BadInput, match="FOOTNOTE_PROXY_ADDRESSES is not"):
+        Identity(keys, IdentitySettings(proxy_user_header="X-User"))
+    with pytest.raises(BadInput, match="FOOTNOTE_PROXY_USER_HEADER is not"):
+        Identity(keys, IdentitySettings(proxy_addresses=FROM, proxy_groups_header="X-Groups"))
     for name in ("oidc_audience", "oidc_client_id", "oidc_tenant_claim"):
         with pytest.raises(
             BadInput, match=f"FOOTNOTE_{name.upper()} is set, and FOOTNOTE_OIDC_ISSUER is not"
@@ -227,10 +236,20 @@ def test_wrong_settings_are_one_sentence(tmp_path: Path) -> None:
             Identity(keys, IdentitySettings(**{name: "x"}))
 
 
+def test_a_proxy_that_signs_nobody_in_names_nobody(tmp_path: Path) -> None:
+    settings = Settings(identity=IdentitySettings(proxy_addresses="127.0.0.1"))
+    Keys(tmp_path / "keys.json").create("so that there is one")
+    built = service(settings=settings, keys=tmp_path / "keys.json")
+    assert built.identity.proxy is None
+    assert not service(settings=settings).identity.is_closed
+    with serve(built) as served:
+        assert httpx.get(f"{served.url}/v1/documents", headers={"X-Forwarded-User": "ann"}).status_code == 401
+
+
 def test_behind_a_proxy_each_has_their_own_and_whoever_shows_nothing_is_refused(tmp_path: Path) -> None:
     keys = Keys(tmp_path / "keys.json")
     turn = ScriptedTurn(ANSWERED)
-    settings = Settings(identity=IdentitySettings(proxy_addresses="127.0.0.1", operator_groups="ops"))
+    settings = Settings(identity=PROXY.model_copy(update={"proxy_addresses": "127.0.0.1"}))
     with (
         serve(service(turn, settings=settings, keys=tmp_path / "keys.json")) as served,
         httpx.Client(base_url=served.url) as client,

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
@@ -10,7 +11,7 @@ from typing import Any, Final, TypeAlias
 import httpx
 from starlette.testclient import TestClient
 
-from tests.leaks.world import GROUPS, TOPICS, USERS, Caller, Library, Page, World, word
+from tests.leaks.world import GROUPS, LINGER, TOPICS, USERS, Caller, Library, Page, World, word
 
 Json: TypeAlias = Any
 CONVERSATIONS: Final = tuple(f"conv_{number:x}a9b8c7d6e5f4a3b2c1d{number:x}" for number in range(4))
@@ -59,6 +60,13 @@ class Request:
         )
         if run := response.headers.get("x-run-id"):
             world.runs.append(run)
+        # A run is recorded after its end was sent: what is asked next must find it in both worlds.
+        runs = client.app.state.runs  # type: ignore[attr-defined]
+        waited = time.monotonic()
+        while (
+            any(each.question.text != LINGER for each in list(runs._tasks)) and time.monotonic() < waited + 5
+        ):
+            time.sleep(0.001)
         return response
 
     def said(self) -> str:

@@ -20,11 +20,13 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from app.access_settings import BudgetSettings, IdentitySettings
 from app.build import build, build_service
 from app.events import Event
 from app.http.application import create_app
 from app.identity.grant import Right
 from app.identity.keys import Keys
+from app.identity.tokens import Tokens
 from app.question import Question
 from app.runs.runs import TurnFunction
 from app.settings import Settings
@@ -148,6 +150,12 @@ class Caller:
     scope: Scope
     headers: dict[str, str]
 
+    @property
+    def owner(self) -> tuple[str, str]:
+        """Whose runs theirs are: a person's, whichever way they come; a preview's are the operator's."""
+        is_person = self.scope.user and not self.name.startswith("operator")
+        return (self.scope.tenant, self.scope.user) if is_person else ("", self.headers["Authorization"])
+
     def sees(self, page: Page) -> bool:
         """Say by a rule of our own whether the caller may read a document: the product's may be broken on purpose."""
         names = {*self.scope.groups, *([f"user:{self.scope.user}"] if self.scope.user else [])}
@@ -168,6 +176,12 @@ def _lingering(turn: TurnFunction) -> TurnFunction:
                 await asyncio.sleep(5)
 
     return answer
+
+
+_ENDLESS: Final = BudgetSettings(
+    page_requests_per_minute=0, page_tokens_per_day=0, page_runs=0,
+    visitor_requests_per_minute=0, visitor_tokens_per_day=0, visitor_runs=0, address_requests_per_minute=0,
+)  # fmt: skip
 
 
 class World:
@@ -191,11 +205,13 @@ class World:
         """Serve a copy of it: nothing is left of what was asked and added before."""
         self.runs = []
         shutil.copytree(self._made, self._folder)
-        settings = Settings(store=StoreSettings(data_dir=self._folder))
+        people = IdentitySettings(proxy_addresses="127.0.0.1")
+        settings = Settings(store=StoreSettings(data_dir=self._folder), identity=people, budgets=_ENDLESS)
         parts = build(settings)
         try:
             service = build_service(parts, settings)
-            with TestClient(create_app(replace(service, turn=_lingering(service.turn)))) as client:
+            application = create_app(replace(service, turn=_lingering(service.turn)))
+            with TestClient(application, client=("127.0.0.1", 50_000)) as client:
                 yield client
         finally:
             parts.close()
@@ -208,6 +224,8 @@ _TIMES: Final = (
     re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)?"),
     re.compile(r'(?<="created":)\s*\d+|(?<="created_at":)\s*[\d.]+|(?<="completed_at":)\s*[\d.]+'),
     re.compile(r'(?<="createdAt":)\s*[\d.]+|(?<="timestamp":)\s*[\d.]+'),
+    # certificates of erasure: salted names, and where it was looked for what is left
+    re.compile(r'"(?:person|hash|digest)":"[0-9a-f]{64}"|"searched_files":\d+|sqlite:////[^"]+'),
     re.compile(r'(?<="ms":)\s*[\d.]+|(?<="expires":)\s*[\d.]+'),
 )
 
@@ -268,12 +286,18 @@ class Library:
         return [page for page in self.held if not caller.sees(page)]
 
 
+PAGE: Final = "https://page.example"
+
+
 def callers(keys: Keys, chance: random.Random) -> list[Caller]:
     """Make callers of every kind."""
     made: list[Caller] = []
 
     def add(name: str, secret: str, scope: Scope, **headers: str) -> None:
-        made.append(Caller(name, scope, {"Authorization": f"Bearer {secret}", **headers}))
+        shown = {"Authorization": f"Bearer {secret}"} if secret else {}
+        made.append(
+            Caller(name, scope, shown | {key.replace("_", "-"): value for key, value in headers.items()})
+        )
 
     everything: tuple[Right, ...] = ("chat", "search", "documents", "write")
     for number, tenant in enumerate((*TENANTS, "default", "acme")):
@@ -281,6 +305,47 @@ def callers(keys: Keys, chance: random.Random) -> list[Caller]:
         rights = everything if number % 2 else everything[:3]
         secret = keys.create(f"key {number}", tenant=tenant, groups=groups, rights=rights).secret
         add(f"key {number}", secret, Scope(tenant, frozenset(groups)))
+    tokens = Tokens(keys)
+    for number, tenant in enumerate(("default", "acme", "blue")):
+        groups, user = tuple(chance.sample(GROUPS, 8)), USERS[number]
+        server = keys.create(f"server {number}", kind="server", tenant=tenant, groups=groups)
+        add(
+            f"{user} by a server",
+            server.secret,
+            Scope(tenant, frozenset(groups[:2]), user=user),
+            X_Footnote_User=user,
+            X_Footnote_Groups=",".join(groups[:2]),
+        )
+        token = tokens.for_user(keys.check(server.secret), USERS[number + 3], groups[2:5], seconds=900).token
+        add(
+            f"{USERS[number + 3]} with a client token",
+            token,
+            Scope(tenant, frozenset(groups[2:5]), user=USERS[number + 3]),
+        )
+        page = keys.create(f"page {number}", kind="page", tenant=tenant, groups=groups[:1], origins=[PAGE])
+        for name in ("one", "another"):
+            visitor = tokens.for_visitor(keys.check(page.secret), days=1).token
+            add(
+                f"{name} visitor of page {number}", visitor, Scope(tenant, frozenset(groups[:1])), Origin=PAGE
+            )
+        ingest = keys.create(f"ingest {number}", kind="ingest", tenant=tenant, groups=groups[5:7])
+        add(f"ingest {number}", ingest.secret, Scope(tenant, frozenset(groups[5:7])))
+        operator = keys.create(f"operator {number}", kind="operator", tenant=tenant)
+        add(f"operator {number}", operator.secret, Scope(tenant, unrestricted=True))
+        add(
+            f"operator {number} as {user}",
+            operator.secret,
+            Scope(tenant, frozenset(groups[:1]), user=user),
+            X_Footnote_User=user,
+            X_Footnote_Groups=groups[0],
+        )
+        add(
+            f"{user} behind a proxy",
+            "",
+            Scope("default", frozenset(groups[3:6]), user=user),
+            X_Forwarded_User=user,
+            X_Forwarded_Groups=",".join(groups[3:6]),
+        )
     return made
 
 

@@ -116,7 +116,7 @@ def crash_everywhere(folder: Path, operation: str, *, every: int) -> None:
             process.stdin.flush()
         assert process.wait() == 0
     assert done >= steps * 2 // every
-    # How many steps tantivy takes differs a little from run to run: a few cases end before they die.
+    # How many steps are taken differs a little from run to run: a few cases end before they die.
     assert killed >= 0.9 * done
     sys.stdout.write(f"{operation}: {steps} steps, {killed} crashes\n")
 

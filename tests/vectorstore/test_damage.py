@@ -1,17 +1,15 @@
 """D4, D5: torn files and flipped bits in the projections are noticed and mended; in the truth, noticed."""
 
 import hashlib
-import json
 import random
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.vectorstore.sample import FINGERPRINT, SPACE, Space, find, put, sample
-from vectorstore.embedded.projection import faiss_codes, tantivy_index
+from vectorstore.embedded.projection import faiss_codes, word_index
 from vectorstore.embedded.projection.manifest import read_manifest
 from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.embedded.upkeep import Upkeep
@@ -225,23 +223,13 @@ def test_empty_index_of_another_embedder_is_taken_over(folder: Path) -> None:
         reopen(folder)
 
 
-def another_schema(tantivy: Any) -> Any:
-    """What an earlier version might have written: other fields, and words that are not stemmed."""
-    builder = tantivy.SchemaBuilder()
-    builder.add_unsigned_field("chunk", fast=True)
-    builder.add_unsigned_field("document", fast=True, indexed=True)
-    for field in ("body", "heads", "names", "uris"):
-        builder.add_text_field(field, index_option="freq")
-    return builder.build()
-
-
 @pytest.mark.parametrize("writing", [False, True])
 def test_lexical_projection_of_another_schema_is_made_anew(
     writing: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as earlier:
-        earlier.setattr("vectorstore.embedded.projection.tantivy_index._schema", another_schema)
-        earlier.setattr("vectorstore.embedded.projection.lexical_files.SCHEMA", tantivy_index.SCHEMA - 1)
+        earlier.setattr("vectorstore.embedded.projection.word_index._key", lambda *word: hash(word) & 0xFFFF)
+        earlier.setattr("vectorstore.embedded.projection.lexical_files.SCHEMA", word_index.SCHEMA - 1)
         build(tmp_path / "old")
     check_made_anew(tmp_path, writing=writing)
 
@@ -259,8 +247,7 @@ def test_codes_of_another_format_are_made_anew(
 
 def test_fields_and_words_do_not_change_without_a_new_schema_number(tmp_path: Path) -> None:
     build(tmp_path)
-    meta = next(tmp_path.glob("lexical-*/meta.json"))
-    schema = json.dumps(json.loads(meta.read_bytes())["schema"], sort_keys=True)
-    # Changed on purpose? Raise tantivy_index.SCHEMA and write the new number and digest here.
-    found = (tantivy_index.SCHEMA, hashlib.sha256(schema.encode()).hexdigest()[:16])
-    assert found == (4, "5d4f05646e47b759")
+    content = b"".join(path.read_bytes() for path in sorted(tmp_path.glob("lexical-*/*.words")))
+    # Changed on purpose? Raise word_index.SCHEMA and write the new number and digest here.
+    found = (word_index.SCHEMA, hashlib.sha256(content).hexdigest()[:16])
+    assert found == (5, "f60954b9d829fb61")

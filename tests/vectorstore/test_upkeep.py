@@ -390,8 +390,7 @@ def test_everything_is_private_to_its_owner(folder: Path, open_index: OpenStore)
         find(snapshot, "a")
         for path in folder.rglob("*"):
             mode = path.stat().st_mode & 0o777
-            # tantivy's lock files are empty and lie in a folder that only the owner can enter
-            assert mode == (0o700 if path.is_dir() else 0o600) or path.suffix == ".lock", path
+            assert mode == (0o700 if path.is_dir() else 0o600), path
     assert folder.stat().st_mode & 0o777 == 0o700
 
 

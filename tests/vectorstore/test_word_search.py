@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks.answers.sets import DATA, paragraphs_of
 from benchmarks.search.words import indexed
-from vectorstore.embedded.projection.analysis import analysed_as, parted
-from vectorstore.embedded.projection.tantivy_index import ANALYSIS, TantivyIndex
+from vectorstore.embedded.projection.analysis import ANALYSIS, analysed_as, parted
+from vectorstore.embedded.projection.word_index import WordIndex
 from vectorstore.embedded.truth.read import IndexedChunk
 from vectorstore.types import Chunk, ChunkId, DocumentId, Span
 
@@ -59,9 +59,9 @@ HANDBOOKS = {
 }
 
 
-def index_of(folder: Path, texts: Sequence[tuple[str, str]]) -> TantivyIndex:
+def index_of(folder: Path, texts: Sequence[tuple[str, str]]) -> WordIndex:
     """Return an index of documents in these languages."""
-    made = TantivyIndex(folder)
+    made = WordIndex(folder)
     made.add(
         IndexedChunk(
             row,
@@ -76,10 +76,8 @@ def index_of(folder: Path, texts: Sequence[tuple[str, str]]) -> TantivyIndex:
     return made
 
 
-def found(index: TantivyIndex, question: str, **only: np.ndarray) -> list[int]:
-    rows = index.search(
-        question, 20, documents=only.get("readable"), share=1.0, readable=only.get("readable")
-    )
+def found(index: WordIndex, question: str, **only: np.ndarray) -> list[int]:
+    rows = index.search(question, 20, readable=only.get("readable"))
     return [int(row) for row in rows.rows]
 
 
@@ -116,7 +114,7 @@ OFFICE = (
 
 
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> TantivyIndex:
+def office(tmp_path_factory: pytest.TempPathFactory) -> WordIndex:
     return index_of(tmp_path_factory.mktemp("office"), OFFICE)
 
 
@@ -132,11 +130,11 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> TantivyIndex:
         ("密码", [17]), ("码", [17]), ("err-4012", [17]), ("ＥＲＲ－４０１２", [17]), ("鍵", [18]), ("パスワード", [18]),
     ],
 )  # fmt: skip
-def test_a_word_is_found_however_it_is_typed(office: TantivyIndex, typed: str, rows: list[int]) -> None:
+def test_a_word_is_found_however_it_is_typed(office: WordIndex, typed: str, rows: list[int]) -> None:
     assert found(office, typed)[: len(rows)] == rows
 
 
-def test_a_name_as_it_was_typed_comes_before_its_other_spellings(office: TantivyIndex) -> None:
+def test_a_name_as_it_was_typed_comes_before_its_other_spellings(office: WordIndex) -> None:
     assert found(office, "Müller") == [2, *sorted({3, 4}, key=found(office, "Müller").index)]
     assert found(office, "Mueller")[0] == 3
     assert set(found(office, "Muller")) == {2, 3, 4}
@@ -206,7 +204,7 @@ def test_nine_questions_of_ten_find_their_paragraph_among_five_by_words(
     if not (DATA / "xquad").is_dir():
         pytest.skip("XQuAD is not here")
     paragraphs = paragraphs_of(f"xquad-{language}", DATA, None)
-    index = TantivyIndex(tmp_path)
+    index = WordIndex(tmp_path)
     index.add(indexed((each.path, each.article, each.text) for each in paragraphs))
     right = [
         row in found(index, asked.question)[:5] for row, each in enumerate(paragraphs) for asked in each.asked

@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from app.events import Done, Text
+from app.events import Citations, Done, Sources, Text
 from tests.widget.browser import Watched
 from tests.widget.driving import DONE, QUESTION, answer, ask, chat, write
-from tests.widget.stage import OPENING, Stage, slowed
+from tests.widget.stage import ANSWERED, OPENING, PASSAGES, Stage, slowed
 
 pytestmark = pytest.mark.browser
 
@@ -38,6 +38,18 @@ def test_an_answer_streams_and_its_citation_opens_the_document_at_the_marked_wor
     assert viewer.locator("mark").inner_text().startswith("Up to 5 days may be carried")
     assert watched.complaints == []
     assert watched.foreign(staged.url) == []
+
+
+def test_sources_that_come_after_the_words_are_footnotes_in_the_end(staged: Stage, page: Any) -> None:
+    late = [event for event in ANSWERED if not isinstance(event, Sources)]
+    place = next(place for place, event in enumerate(late) if isinstance(event, Citations))
+    staged.scripts["Late"] = [*late[:place], Sources(PASSAGES), *late[place:]]
+    page.goto(staged.url)
+    ask(page, "Late")
+    assert chat(page, ".cite:not(.dagger)").all_inner_texts() == ["1", "2", "1"]
+    assert "[1]" not in answer(page)
+    chat(page, ".cite").nth(1).click()
+    assert chat(page, ".card mark").inner_text().startswith("Up to 5 days")
 
 
 def test_one_source_cited_twice_shows_the_evidence_of_the_marker_that_was_pressed(

@@ -80,6 +80,26 @@ def test_deleting_one_takes_two_presses_and_erases_it_at_the_service(staged: Sta
     chat(shown, ".past").get_by_text("No conversations yet.").wait_for()
 
 
+def test_a_conversation_that_may_not_be_deleted_says_why(staged: Stage, shown: Any) -> None:
+    def held(route: Any) -> None:
+        if route.request.method != "DELETE":
+            route.continue_()
+            return
+        said = {"detail": "A legal hold keeps it."}
+        route.fulfill(status=409, json=said, headers={"access-control-allow-origin": "*"})
+
+    shown.route("**/v1/conversations/*", held)
+    ask(shown)
+    chat(shown, ".bar").get_by_label("Delete this conversation").click()
+    chat(shown, "[role=alert]").get_by_text("A legal hold keeps it.").wait_for()
+    opens(shown)
+    row = chat(shown, ".past li").first
+    row.get_by_label("Delete this conversation").click()
+    row.get_by_text("Delete this conversation").click()
+    chat(shown, ".past").get_by_text("A legal hold keeps it.").wait_for()
+    assert titles(shown) == [QUESTION]
+
+
 def test_the_keyboard_alone_reaches_opens_and_leaves_the_list(shown: Any) -> None:
     ask(shown)
     begins_anew(shown)

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -36,6 +37,8 @@ def site(real: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         FOOTNOTE_OIDC_AUDIENCE=AUDIENCE,
         FOOTNOTE_OIDC_CLIENT_ID=real.client_id,
         FOOTNOTE_OIDC_LEEWAY_SECONDS="0",
+        FOOTNOTE_WRITER_GROUPS="writers",
+        FOOTNOTE_OPERATOR_GROUPS="operators",
     ) as client:
         yield str(client.base_url).rstrip("/")
 
@@ -95,6 +98,45 @@ def test_two_people_see_their_own_documents_and_their_own_conversations(
         assert httpx.get(f"{site}/v1/conversations/{name}", headers=headers).status_code == status
     for context in contexts.values():
         context.close()
+
+
+def test_who_writes_keeps_documents_and_others_are_told_that_they_may_not(
+    browser: Any, site: str, tmp_path: Path
+) -> None:
+    pages = {name: browser.new_context(locale="en-GB").new_page() for name in ("wendy", "bob", "olga")}
+    pages["bob"].goto(f"{site}/documents")
+    pages["bob"].locator("#signing a").click()
+    for name, page in pages.items():
+        signs_in(page, site, name)
+        if name == "bob":
+            page.goto(f"{site}/documents")
+        else:
+            page.locator("#toggle").click()
+            page.locator("#keep").click()
+        page.locator("#rows tr").first.wait_for()
+    assert (
+        "that is for the groups named in FOOTNOTE_WRITER_GROUPS"
+        in pages["bob"].locator("#notice").inner_text()
+    )
+    note = tmp_path / "note.md"
+    note.write_text("# Wendy's note\n\nNobody else's.")
+    wendy = pages["wendy"]
+    wendy.locator("#readers").get_by_label("wendy (you)").check()
+    wendy.locator("#files").set_input_files(note)
+    wendy.locator("#uploads .good").wait_for()
+    wendy.locator("tr", has_text="Wendy's note").get_by_text("wendy (you)").wait_for()
+    for name in ("bob", "olga"):
+        pages[name].reload()
+        pages[name].locator("#rows tr").first.wait_for()
+    assert pages["bob"].get_by_text("Wendy's note").count() == 0
+    # an operator sees every document, and whom it is for
+    assert "wendy (a person)" in pages["olga"].locator("tr", has_text="Wendy's note").inner_text()
+    pages["olga"].get_by_role("button", name="Details of Wendy's note").click()
+    pages["olga"].get_by_role("button", name="Remove…").click()
+    pages["olga"].locator("#yes").click()
+    pages["olga"].get_by_text("“Wendy's note” was removed.").wait_for()
+    for page in pages.values():
+        page.context.close()
 
 
 def test_a_card_leads_into_the_document_without_the_token(page: Any, site: str) -> None:

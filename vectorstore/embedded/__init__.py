@@ -1,1 +1,1 @@
-"""The store that needs no server: SQLite as the truth, FAISS and tantivy as projections."""
+"""The store that needs no server: SQLite as the truth, a vector and a word index as projections."""

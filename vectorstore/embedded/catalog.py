@@ -2,11 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from vectorstore.embedded.conditions import admits, check
 from vectorstore.embedded.truth import read as truth
@@ -17,6 +19,8 @@ from vectorstore.language.words import name_words, with_name
 from vectorstore.types import Document, DocumentId, Generation, Scope, Where
 
 _KEPT_SELECTIONS = 64
+_Chosen: TypeAlias = tuple[str, bool, frozenset[str], str]
+"""Tenant, whether unrestricted, names, conditions."""
 
 
 class Documents:
@@ -60,18 +64,34 @@ class Catalog:
         self._by_row = dict(zip(rows, documents, strict=True))
         today = (others.get(row, document) for row, document in self._by_row.items())
         self._titles = titles_apart(list(filter(None, today)))
-        self._selections: dict[tuple[Scope, str], Rows] = {}
+        self._whole = _Circles(self._by_row.values())
+        self._today = (
+            _Circles(others.get(row, document) for row, document in self._by_row.items())
+            if others
+            else self._whole
+        )
+        self._selections: dict[_Chosen, Rows] = {}
+
+    @property
+    def count(self) -> int:
+        """How many documents there are, of all tenants."""
+        return len(self._rows)
 
     def select(self, scope: Scope, where: Where) -> Rows:
-        """Return the rows of the documents that the scope allows and the conditions admit, ascending."""
+        """Return the rows of the documents that the scope allows and the conditions admit, ascending.
+
+        The same array for all callers that the documents do not tell apart, as long as it is remembered.
+        """
+        circles = self._whole if scope.unrestricted else self._today
         # By repr: 1, 1.0 and True are equal as keys, but not as conditions.
-        key = (scope, repr(where))
+        key = (scope.tenant, scope.unrestricted, circles.known(scope), repr(where))
         found = self._selections.get(key)
         if found is None:
-            check(where)
-            seen = (self._kept(row, scope) for row in self._by_row)
-            allowed = [each is not None and admits(where, each) for each in seen]
-            found = self._rows[np.asarray(allowed, dtype=bool)]
+            found = self._rows[circles.allowed(scope)]
+            if where:
+                check(where)
+                seen = (self._kept(row, scope) for row in found.tolist())
+                found = found[[each is not None and admits(where, each) for each in seen]]
             if len(self._selections) >= _KEPT_SELECTIONS:
                 self._selections.clear()
             self._selections[key] = found
@@ -97,6 +117,47 @@ class Catalog:
         if self._others and not scope.unrestricted:
             document = self._others.get(row, document)
         return document if document is not None and scope.allows(document) else None
+
+
+class _Circles:
+    """Documents by who may read them: what a caller sees is told circle by circle, of which there are few."""
+
+    def __init__(self, documents: Iterable[Document | None]) -> None:
+        numbers: dict[tuple[str, frozenset[str]], int] = {}
+        nobody = -1
+        self._of = np.fromiter(
+            (
+                nobody if each is None else numbers.setdefault((each.tenant, each.readers), len(numbers))
+                for each in documents
+            ),
+            np.int64,
+        )
+        self._count = len(numbers)
+        self._of_tenant: dict[str, list[int]] = {}
+        self._open: dict[str, list[int]] = {}
+        self._by_name: dict[str, dict[str, list[int]]] = {}
+        for (tenant, readers), number in numbers.items():
+            self._of_tenant.setdefault(tenant, []).append(number)
+            if not readers:
+                self._open.setdefault(tenant, []).append(number)
+            for name in readers:
+                self._by_name.setdefault(tenant, {}).setdefault(name, []).append(number)
+
+    def known(self, scope: Scope) -> frozenset[str]:
+        """Return by which of a caller's names there are documents in the tenant: users are many, these few."""
+        return scope.names.intersection(self._by_name.get(scope.tenant, ()))
+
+    def allowed(self, scope: Scope) -> npt.NDArray[np.bool_]:
+        """Say of each document whether the scope allows it."""
+        # One more, and always False: of documents that are nobody's.
+        flags = np.zeros(self._count + 1, bool)
+        if scope.unrestricted:
+            flags[self._of_tenant.get(scope.tenant, [])] = True
+        else:
+            flags[self._open.get(scope.tenant, [])] = True
+            for name in self.known(scope):
+                flags[self._by_name[scope.tenant][name]] = True
+        return np.asarray(flags[self._of])
 
 
 def read_catalog(

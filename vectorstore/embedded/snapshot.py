@@ -7,10 +7,9 @@ from itertools import islice
 import numpy as np
 
 from vectorstore.embedded.catalog import Catalog
-from vectorstore.embedded.projection.lexical_files import Part, search
 from vectorstore.embedded.projection.projections import Indexes
 from vectorstore.embedded.truth import read as truth
-from vectorstore.embedded.truth.arrays import Found, Rows, Scores
+from vectorstore.embedded.truth.arrays import Found, Rows, Scores, found_nothing
 from vectorstore.embedded.truth.database import Database
 from vectorstore.embedded.truth.readers import may_read
 from vectorstore.errors import BadInput, NotFound
@@ -143,11 +142,15 @@ class EmbeddedSnapshot:
         dense_index, word_index = self._indexes(scope.tenant)
         depth = max(CANDIDATES, 2 * limit)
         allowed = dense_index.allowed(documents)
-        dense = dense_index.search(vector, depth, allowed)
-        within = Part(documents, dense_index.held(allowed))
-        everything = catalog.select(scope, ())
-        readable = Part(everything, dense_index.held(dense_index.allowed(everything))) if where else within
-        lexical = search(word_index, text, depth, within=within, readable=readable)
+        readable = catalog.select(scope, ()) if where else documents
+        alone = len(readable) == catalog.count
+        dense = dense_index.search(vector, depth, allowed, alone=alone)
+        within = documents if where else None
+        lexical = (
+            word_index.search(text, depth, readable=readable, within=within)
+            if word_index
+            else found_nothing()
+        )
         ranked = fuse(dense, lexical, dense_weight=self._dense_weight)
         # As many at once as are wanted: the rest is read only if some say the same, or all are to be told.
         while batch := list(islice(ranked, limit)):

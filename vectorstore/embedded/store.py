@@ -1,4 +1,4 @@
-"""The embedded store: SQLite is the truth, FAISS and tantivy are derived from it."""
+"""The embedded store: SQLite is the truth, the indexes of vectors and of words are derived from it."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence

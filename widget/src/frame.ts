@@ -37,6 +37,7 @@ export class Frame {
   readonly go: HTMLButtonElement;
   readonly form: HTMLFormElement;
   readonly hello: HTMLElement;
+  readonly #told = el("p", { class: "told", role: "alert" });
   readonly #starters = el("div", { class: "starters" });
   readonly scroll: HTMLElement;
   #atEnd = true;
@@ -46,7 +47,7 @@ export class Frame {
       el("p", { class: "title" }, look.title, mark()),
       // The title's own footnote.
       look.intro && el("p", { class: "intro" }, mark(), " ", look.intro),
-      this.#starters);
+      this.#told, this.#starters);
     this.suggest(look.starters);
     this.scroll = el("div", { class: "scroll", role: "log", "aria-live": "off", "aria-label": look.title, tabindex: "0" },
       this.hello, this.turns);
@@ -82,6 +83,11 @@ export class Frame {
   suggest(questions: string[]): void {
     this.#starters.replaceChildren(...questions.map((one) =>
       button("pill", () => this.deeds.ask(one), { dir: "auto" }, one)));
+  }
+
+  /** Says something about what was done, where a conversation begins. */
+  tell(sentence: string): void {
+    this.#told.textContent = sentence;
   }
 
   /** Shows whether there is something to send, or something to stop. */

@@ -109,7 +109,10 @@ class FootnoteChat extends HTMLElement {
   /** Deletes the conversation here and at the service, which records an answer when it ends: that comes first. */
   erase(): void {
     const name = this.#conversation;
-    void this.reset().then(() => forget(this.#connection, name)).catch(() => undefined);
+    void this.reset().then(() => forget(this.#connection, name)).catch((error) => {
+      // Something forbids it, such as a legal hold; that nothing was kept is no failure.
+      if ((error as Refused).status === 409) this.#frame.tell(error.message);
+    });
   }
 
   /** Shows what the same person asked before in place of this conversation, or this conversation again. */
@@ -374,6 +377,7 @@ class FootnoteChat extends HTMLElement {
     this.#uncorrect();
     this.#frame.turns.replaceChildren();
     this.#frame.hello.hidden = false;
+    this.#frame.tell("");
     return stopped;
   }
 

@@ -20,7 +20,7 @@ export interface Watcher {
 
 /** A response that is no stream: its sentence is fit for the reader, `request` finds it in the service's log. */
 export class Refused extends Error {
-  constructor(message: string, readonly request: string) {
+  constructor(message: string, readonly request: string, readonly status = 0) {
     super(message);
   }
 }
@@ -177,5 +177,5 @@ async function call(
   }
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
-  throw new Refused(problem.detail ?? problem.title ?? "", response.headers.get("x-request-id") ?? "");
+  throw new Refused(problem.detail ?? problem.title ?? "", response.headers.get("x-request-id") ?? "", response.status);
 }

@@ -26,6 +26,8 @@ export class TurnView {
   #status = el("p", { class: "status" });
   #writer = this.#fresh(this.#body);
   #waiting = "";
+  /** Whether a marker was written whose source was not known yet: visitors of a page are told of it when it is cited. */
+  #early = false;
 
   constructor(
     private readonly exchange: Exchange,
@@ -72,7 +74,7 @@ export class TurnView {
     this.#flush();
     const doubts = this.#doubts();
     this.#writer.end();
-    if (doubts.length || !this.#body.firstChild) this.#rewrite(doubts);
+    if (doubts.length || this.#early || !this.#body.firstChild) this.#rewrite(doubts);
     if (answer.refused) {
       this.#body.classList.add("refused");
       this.#body.prepend(el("strong", { class: "label" }, words.notThere));
@@ -96,7 +98,7 @@ export class TurnView {
     const later: (() => void)[] = [];
     this.#fresh(whole, later).whole(this.exchange.answer.text, doubts);
     const old = [...this.#body.children];
-    if (old.length !== whole.children.length) this.#body.replaceChildren(...whole.childNodes);
+    if (this.#early || old.length !== whole.children.length) this.#body.replaceChildren(...whole.childNodes);
     else [...whole.children].forEach((block, place) => {
       if (block.querySelector(".doubt, .dagger")) old[place]!.replaceWith(block);
     });
@@ -109,7 +111,10 @@ export class TurnView {
     return new Writer(root, {
       cite: (n) => {
         const source = this.exchange.answer.sources.find((one) => one.n === n);
-        if (!source) return document.createTextNode(`[${n}]`);
+        if (!source) {
+          this.#early = true;
+          return document.createTextNode(`[${n}]`);
+        }
         const at = place++;
         if (!later) return this.#cite(source, at);
         const stub = el("i");

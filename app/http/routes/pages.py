@@ -1,4 +1,4 @@
-"""The page at `/` and the files of the widget, from the static folder; `/docs`, the API on one page without a script."""
+"""The pages at `/` and `/documents` and the widget, from the static folder; `/docs`, the API on one page without a script."""
 
 import base64
 import hashlib
@@ -19,6 +19,10 @@ from vectorstore.errors import NotFound, Unavailable
 
 router = APIRouter(include_in_schema=False)
 _FILES: Final[dict[str, str]] = {
+    "documents.css": "text/css; charset=utf-8",
+    "documents.html": "text/html; charset=utf-8",
+    "documents.js": "text/javascript; charset=utf-8",
+    "documents-send.js": "text/javascript; charset=utf-8",
     "index.html": "text/html; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
     "page-documents.js": "text/javascript; charset=utf-8",
@@ -41,10 +45,13 @@ _POLICY: Final = (
 @router.get("/")
 async def home(service: ServiceIn) -> Response:
     """Send the page that chats."""
-    response = _file("index.html", service.settings.client.static_dir)
-    origin = await _signing_in(service)
-    response.headers["Content-Security-Policy"] = _POLICY.format(provider=origin and f" {origin}")
-    return response
+    return _file("index.html", service.settings.client.static_dir, provider=await _signing_in(service))
+
+
+@router.get("/documents")
+async def keeping(service: ServiceIn) -> Response:
+    """Send the page of who keeps the documents. It shows nothing without a key that may see it."""
+    return _file("documents.html", service.settings.client.static_dir, provider=await _signing_in(service))
 
 
 async def _signing_in(service: Service) -> str:
@@ -71,12 +78,14 @@ def _serve(name: str) -> None:
     router.add_api_route(f"/{name}", static, methods=["GET"], name=name)
 
 
-def _file(name: str, static_dir: str) -> Response:
-    """Send one of the files named above, if it is there."""
+def _file(name: str, static_dir: str, *, provider: str = "") -> Response:
+    """Send one of the files named above, if it is there; a page may fetch from the `provider` too."""
     path = (Path(static_dir) if static_dir else _SHIPPED) / name
     if not path.is_file():
         raise NotFound(f"There is no page {'/' + name!r}.")
-    return FileResponse(path, media_type=_FILES[name], headers={"Cache-Control": "no-cache"})
+    policy = _POLICY.format(provider=provider and f" {provider}")
+    headers = {"Content-Security-Policy": policy} if name.endswith(".html") else {}
+    return FileResponse(path, media_type=_FILES[name], headers={"Cache-Control": "no-cache"} | headers)
 
 
 for _name in _FILES:

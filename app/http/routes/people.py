@@ -38,7 +38,9 @@ class Exported(BaseModel):
 )
 async def export(user: User, service: ServiceIn, grant: OperatorGrant) -> dict[str, object]:
     """Return questions, answers, explanations and feedback of a person of the key's tenant."""
-    return await asyncio.to_thread(kept_of(service).export, person_id(grant.scope.tenant, user))
+    people, owner = kept_of(service), person_id(grant.scope.tenant, user)
+    note(about=people.known_as(owner))
+    return await asyncio.to_thread(people.export, owner)
 
 
 @router.delete(

@@ -1,6 +1,7 @@
 """Adding documents, `POST /v1/documents`, and removing them, `DELETE /v1/documents/{id}`."""
 
-from dataclasses import asdict
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Request
@@ -11,15 +12,16 @@ from starlette.responses import JSONResponse, Response
 
 from app.audit.audit import note
 from app.http.access import ServiceIn, WriteGrant
-from app.http.examples import Responses, problems
+from app.http.examples import Responses, event_stream, problems
+from app.http.routes.documents import AccountShown, account_shown
+from app.http.streaming import Say, work_stream
 from app.identity.grant import Grant
 from app.problems import Problem, Unprocessable, problem_details
 from app.service import Service
-from ingest.extract import account_in
 from ingest.report import Failure, findings_of
-from ingest.uploads import Upload, Uploaded, Uploads
+from ingest.uploads import Stage, Upload, Uploaded, Uploads
 from vectorstore.errors import NotAllowed, NotFound
-from vectorstore.types import DocumentId
+from vectorstore.types import USER, Document, DocumentId
 
 router = APIRouter(tags=["documents"])
 
@@ -64,7 +66,6 @@ _FORM: Final[dict[str, Any]] = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "required": ["file"],
                     "properties": {
                         "file": {
                             "type": "array",
@@ -75,9 +76,14 @@ _FORM: Final[dict[str, Any]] = {
                         },
                         "readers": {
                             "type": "string",
-                            "description": "Who may read them, separated by commas: groups of the caller, or the caller as "
-                            "`user:ann`. Left out: "
-                            "the readers that a document of this name has, else everyone in the tenant.",
+                            "description": "Groups of the key that may read them, and the caller as `user:name`, "
+                            "separated by commas; empty: everyone in the tenant. Left out: the readers that a document "
+                            "of this name has, else everyone.",
+                        },
+                        "replaces": {
+                            "type": "string",
+                            "description": "The id of an uploaded document whose place the one file takes, under the "
+                            "address of that document. Without a file it is read again, as for other readers.",
                         },
                     },
                 },
@@ -96,16 +102,6 @@ class UploadProblem(BaseModel):
 
     code: str
     detail: str
-
-
-class AccountShown(BaseModel):
-    """What became of the file's own text, in letters and digits."""
-
-    characters: int = Field(description="Letters and digits in the file.")
-    kept: int
-    left_out: dict[str, int] = Field(description="What was left out on purpose, by what it is.")
-    unexplained: int = Field(description="What is missing and nobody knows why.")
-    worst: str = Field(description="Where most of it stood, where it is more than 2 %: `on page 7`.")
 
 
 class UploadShown(BaseModel):
@@ -144,18 +140,40 @@ def _none_went_in() -> Responses:
     return answer
 
 
+_STEPS: Final = """\
+data: {"type":"progress","file":0,"stage":"waiting"}
+
+data: {"type":"progress","file":0,"stage":"reading"}
+
+data: {"type":"progress","file":0,"stage":"embedding"}
+
+data: {"type":"document","file":0,"document":{"name":"travel.pdf","status":"added","id":"doc_0123456789abcdef0123"}}
+
+data: {"type":"done","taken":1,"failed":0}
+"""
+
+
+def _in_steps() -> Responses:
+    """Document the stream that tells of each file on its way."""
+    answer = event_stream("Each file on its way.", _STEPS, "progress", "document", "done", "error")
+    del answer[200]["headers"]
+    return answer
+
+
 @router.post(
     "/v1/documents",
     status_code=201,
     summary="Add documents",
     response_model=UploadsShown,
-    responses=problems(400, 401, 403, 413, 503) | _none_went_in(),
+    responses=problems(400, 401, 403, 404, 413, 503) | _none_went_in() | _in_steps(),
     openapi_extra=_FORM,
 )
 async def add(request: Request, service: ServiceIn, grant: WriteGrant) -> Response:
     """Read files into the index; they can be found when this answers. A name that is there is replaced.
 
-    Every file gets its own verdict: some may go in while others fail. When none does, the status is 422.
+    Every file gets its own verdict: some may go in while others fail. When none does, the status is 422. With
+    `Accept: text/event-stream` the answer begins once all files are here, with status 200, and tells of each on its
+    way; they are taken in also when nobody reads it to the end.
     """
     # Read here and not by the framework, which would take the whole body before asking for the key.
     async with request.form(max_files=MOST_FILES, max_fields=_MOST_FIELDS) as form:
@@ -164,14 +182,58 @@ async def add(request: Request, service: ServiceIn, grant: WriteGrant) -> Respon
             for each in form.getlist("file")
             if isinstance(each, UploadFile)
         ]
-        if not files:
+        replaces = await run_in_threadpool(_replaced, form, service, grant)
+        if not files and replaces is None:
             raise Unprocessable("There is no file.", "Send multipart/form-data with the field `file`.")
-        readers = _readers(form, grant)
-        found = await run_in_threadpool(_uploads(service).add, files, scope=grant.scope, readers=readers)
-    note(
-        changed=[{"id": each.document.id if each.document else None, "status": each.status} for each in found]
-    )
+        add = partial(
+            _uploads(service).add,
+            files,
+            scope=grant.scope,
+            readers=_readers(form, grant),
+            replaces=replaces,
+        )
+        if "text/event-stream" in request.headers.get("accept", ""):
+            return await work_stream(partial(_tell, add, service, grant), settings=service.settings.serve)
+        settled: list[Uploaded] = []
+        try:
+            found = await run_in_threadpool(add, heard=lambda _, what: _settle(settled, what))
+        finally:
+            # also what went in before the rest failed
+            if settled:
+                note(changed=_changes(settled))
     return _answer(found)
+
+
+def _settle(settled: list[Uploaded], what: Stage | Uploaded) -> None:
+    if isinstance(what, Uploaded):
+        settled.append(what)
+
+
+def _changes(found: list[Uploaded]) -> list[dict[str, str | None]]:
+    """Return what is written down of files: ids and what became of them, no names."""
+    return [{"id": each.document.id if each.document else None, "status": each.status} for each in found]
+
+
+def _tell(add: Callable[..., list[Uploaded]], service: Service, grant: Grant, say: Say) -> None:
+    """Take files in, and say of each where it is and what became of it; the end is said once it is written down."""
+    settled: list[Uploaded] = []
+
+    def heard(number: int, what: Stage | Uploaded) -> None:
+        _settle(settled, what)
+        if isinstance(what, Uploaded):
+            say({"type": "document", "file": number, "document": _shown(what).model_dump()})
+        else:
+            say({"type": "progress", "file": number, "stage": what})
+
+    try:
+        found = add(heard=heard)
+    finally:
+        if service.audit is not None and settled:
+            service.audit.request(
+                "POST /v1/documents", 200, {"grant": grant, "changed": _changes(settled)}, sync=True
+            )
+    failed = sum(each.failure is not None for each in found)
+    say({"type": "done", "taken": len(found) - failed, "failed": failed})
 
 
 @router.delete(
@@ -197,16 +259,26 @@ def _uploads(service: Service) -> Uploads:
     return service.uploads
 
 
+def _replaced(form: FormData, service: Service, grant: Grant) -> Document | None:
+    named = form.get("replaces")
+    if not isinstance(named, str) or not named:
+        return None
+    with service.store.snapshot() as snapshot:
+        return snapshot.document(DocumentId(named[:100]), scope=grant.scope)
+
+
 def _readers(form: FormData, grant: Grant) -> frozenset[str] | None:
     given = [each for each in form.getlist("readers") if isinstance(each, str)]
     if not given:
         return None
     readers = frozenset(name.strip() for each in given for name in each.split(",") if name.strip())
-    foreign = sorted(readers - grant.scope.names)
-    if foreign and not grant.scope.unrestricted:
+    foreign = set() if grant.scope.unrestricted else readers - grant.scope.names
+    if foreign:
+        first = min(foreign)
+        who = "is not the person" if first.startswith(USER) else "does not belong to the group"
         raise NotAllowed(
-            f"You do not belong to the group {foreign[0][:100]!r}.",
-            "Name groups of your own or yourself (`user:` and your name), so that you can read what you add.",
+            f"This caller {who} {first.removeprefix(USER)[:100]!r}.",
+            "Name your own groups only, and yourself, so that you can read what you add.",
         )
     return readers
 
@@ -230,7 +302,6 @@ def _problem(failures: list[Failure]) -> Problem:
 
 def _shown(each: Uploaded) -> UploadShown:
     document, failure = each.document, each.failure
-    account = account_in(document.metadata) if document else None
     return UploadShown(
         name=each.name,
         status=each.status,
@@ -238,7 +309,7 @@ def _shown(each: Uploaded) -> UploadShown:
         uri=each.uri,
         title=document.title if document else None,
         chunks=each.chunks,
-        account=AccountShown(**asdict(account)) if account else None,
+        account=account_shown(document) if document else None,
         findings=list(findings_of(document)) if document else [],
         problem=UploadProblem(code=failure.reason, detail=failure.message) if failure else None,
     )

@@ -8,8 +8,9 @@ itself and for its first letters.
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from vectorstore.language.words import fold, word_set
 
@@ -51,6 +52,20 @@ _TRUNCATED: Final = 5
 _PREFIXED: Final = re.compile(r"[הובכלמש](?=[א-ת]{3})")
 """An article, a conjunction or a preposition, which Hebrew writes as one with its word."""
 
+_LONGEST_WORD: Final = 120
+"""In bytes, of which a letter of most scripts has two or three."""
+_LONGEST_NAME: Final = 200
+NAME: Final = r"\w+(?:[-._/:@#+]\w+)+|\w*\d\w*"
+"""What stands in text as one name: `ERR-4012`, `v2.3.1`, `handbook.pdf`, `2024-03-01`, `a/b_c`, `4012`.
+
+For tantivy, whose patterns take linear time whatever they are.
+"""
+_IDENTIFIER: Final = re.compile(r"(?<!\w)(?:\w++(?:[-./:@#+]\w++)++|\w[^\W_]*+_\w++|[^\W\d]*+\d\w*+)")
+"""What stands in text as one name, for Python, which would begin anew at every letter of a long word: `NAME` is for
+tantivy."""
+_MOST_IDENTIFIERS: Final = 16
+_SHORTEST_MISSPELT: Final = 5
+_LONGEST_MISSPELT: Final = 40
 _EAST: Final = (
     r"\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3105-\u312f\u31f0-\u31ff"
     r"\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff"
@@ -181,3 +196,68 @@ class Analysis:
 def _joints(word: str) -> range:
     """Return where a word may be two."""
     return range(_SHORTEST_PART, min(len(word), _LONGEST_COMPOUND) - _SHORTEST_PART + 1)
+
+
+def identifiers(text: str) -> list[str]:
+    """Return the identifiers in a text, lower case, each once."""
+    found = dict.fromkeys(match.lower() for match in _IDENTIFIER.findall(text))
+    return list(found)[:_MOST_IDENTIFIERS]
+
+
+def named(text: str) -> list[str]:
+    """Return the identifiers in a text, lower case, as often as they stand there."""
+    found: list[str] = _name_analyzer().analyze(text)
+    return found
+
+
+def slips(word: str) -> list[str]:
+    """Return all words that are one slip away: a letter too many, too few, wrong, or changed with the next one."""
+    cuts = [(word[:place], word[place:]) for place in range(len(word) + 1)]
+    letters = sorted({letter for each in word for letter in _alphabet(ord(each) >> 7)})
+    made = {front + back[1:] for front, back in cuts if back}
+    made |= {front + back[1] + back[0] + back[2:] for front, back in cuts if len(back) > 1}
+    made |= {front + letter + rest for front, back in cuts for letter in letters for rest in (back, back[1:])}
+    return sorted(made)
+
+
+@lru_cache(maxsize=64)
+def _alphabet(block: int) -> str:
+    """Return the small letters of a block of 128 characters, in which most scripts have theirs."""
+    letters = map(chr, range(block << 7, (block + 1) << 7))
+    return "".join(each for each in letters if each.isalpha() and each == each.lower())
+
+
+def may_be_misspelt(word: str) -> bool:
+    """Say whether a word is long enough, and made of letters alone."""
+    return _SHORTEST_MISSPELT <= len(word) <= _LONGEST_MISSPELT and word.isalpha()
+
+
+def _analyze(text: str, steps: tuple[str, ...]) -> list[str]:
+    found: list[str] = _analyzer(steps, plain=text.isascii()).analyze(text)
+    return found
+
+
+@lru_cache(maxsize=128)
+def _analyzer(steps: tuple[str, ...], *, plain: bool) -> Any:
+    import tantivy
+
+    own, tokenizer = tantivy.Filter, tantivy.Tokenizer
+    # Vowels and other marks on letters are part of words; where there are none, the simple one takes less time.
+    builder = tantivy.TextAnalyzerBuilder(tokenizer.simple() if plain else tokenizer.regex(r"[^\W_]+"))
+    first = (own.remove_long(_LONGEST_WORD), own.lowercase())
+    for each in (*first, *(own.ascii_fold() if step == FOLDED else own.stemmer(step) for step in steps)):
+        builder = builder.filter(each)
+    return builder.build()
+
+
+@lru_cache(maxsize=1)
+def _name_analyzer() -> Any:
+    import tantivy
+
+    own, tokenizer = tantivy.Filter, tantivy.Tokenizer.regex(NAME)
+    return (
+        tantivy.TextAnalyzerBuilder(tokenizer).filter(own.remove_long(_LONGEST_NAME)).filter(own.lowercase())
+    ).build()
+
+
+ANALYSIS: Final = Analysis(_analyze)

@@ -12,8 +12,11 @@ from vectorstore.types import Vector, Vectors
 
 Codes: TypeAlias = HalfCodes | RaBitQCodes
 
-CODED_FROM = 20_000
-"""Below this many vectors a scan of the vectors themselves takes under a millisecond."""
+CODED_FROM = 10_000
+"""Below this many vectors a scan of the vectors themselves takes under a millisecond, and whoever may read no more
+than that beside others has all of them scored."""
+RERANKED_BESIDE_OTHERS = 800
+"""How many candidates are reranked for a caller who may not read everything: a number that others do not move."""
 LISTS_FROM = 200_000
 """Below this, scanning all codes takes a millisecond or two, and lists lose more than they save."""
 _MARGIN = 4

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vectorstore.embedded.projection.codes import Codes
+from vectorstore.embedded.projection.codes import CODED_FROM, RERANKED_BESIDE_OTHERS, Codes
 from vectorstore.embedded.projection.faiss_codes import nearest
 from vectorstore.embedded.truth.arrays import Allowed, Found, Half, Positions, Rows, allowed_of
 from vectorstore.types import Vector
@@ -51,14 +51,18 @@ class Dense:
         """Return how many chunks are allowed."""
         return len(self.rows) if allowed is None else allowed.count
 
-    def search(self, vector: Vector, limit: int, allowed: Allowed | None) -> Found:
-        """Return the `limit` nearest allowed chunks with their cosine."""
-        # By their own number: other tenants' documents must not decide which way a search takes.
-        if self.held(allowed) <= max(EXACT_BELOW, limit):
+    def search(self, vector: Vector, limit: int, allowed: Allowed | None, *, alone: bool = True) -> Found:
+        """Return the `limit` nearest allowed chunks with their cosine.
+
+        `alone` says that there is nothing which the caller may not read. Where there is, neither how much nor what it
+        is decides which way the search takes, or how deep it looks.
+        """
+        if self.held(allowed) <= max(EXACT_BELOW if alone else CODED_FROM, limit):
             positions = np.arange(len(self.rows)) if allowed is None else allowed.positions()
             return self._ranked(positions, vector, limit)
-        wanted = max(limit, self._codes.reranked)
-        return self._ranked(self._codes.candidates(vector, wanted, allowed), vector, limit)
+        wanted = max(limit, self._codes.reranked if alone else RERANKED_BESIDE_OTHERS)
+        candidates = self._codes.candidates(vector, wanted, allowed, probing=alone)
+        return self._ranked(candidates, vector, limit)
 
     def holds(self, row: int, content: bytes) -> bool:
         """Say whether a chunk's vector is, byte for byte, this one."""

@@ -1,6 +1,6 @@
-"""The lexical projection on disk: a tantivy folder per tenant and state, sharing unchanged segments by hard link.
+"""The lexical projection on disk: a folder per tenant and state, sharing unchanged segments by hard link.
 
-tantivy writes a segment's files once. A tenant's new state begins as a folder of links to the old one's segments,
+A segment's file is written once. A tenant's new state begins as a folder of links to the old one's segments,
 so that the old one stays whole for those who read it, and a crash on the way leaves nothing but a spare folder.
 The folders of tenants that a commit does not touch are named by the new manifest as they are.
 """
@@ -24,8 +24,7 @@ from vectorstore.embedded.projection.manifest import (
     seal_file,
     write_manifest,
 )
-from vectorstore.embedded.projection.tantivy_index import SCHEMA, TantivyIndex
-from vectorstore.embedded.truth.arrays import Found, Rows, found_nothing
+from vectorstore.embedded.projection.word_index import SCHEMA, WordIndex
 from vectorstore.embedded.truth.files import private_folder, sync_folder
 from vectorstore.embedded.truth.read import IndexedChunk
 
@@ -36,24 +35,16 @@ _OPEN: Final = 128
 """How many tenants' indexes are open at once: each takes some dozens of the process's memory maps."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Some of a tenant's documents, ascending, and how many chunks they hold."""
-
-    documents: Rows
-    chunks: int
-
-
 class Lexical:
     """The tenants' word indexes in one state, opened as they are searched. Safe to use from several threads."""
 
     def __init__(self, folder_of: FolderOf, count: int) -> None:
         self._folder_of = folder_of
         self.count = count
-        self._open: OrderedDict[str, TantivyIndex] = OrderedDict()
+        self._open: OrderedDict[str, WordIndex] = OrderedDict()
         self._lock = Lock()
 
-    def index(self, tenant: str) -> TantivyIndex | None:
+    def index(self, tenant: str) -> WordIndex | None:
         """Return a tenant's index, None where it has none; raises Unavailable when its files cannot be read."""
         with self._lock:
             found = self._open.get(tenant)
@@ -61,32 +52,14 @@ class Lexical:
                 folder = self._folder_of(tenant)
                 if folder is None:
                     return None
-                found = self._open[tenant] = TantivyIndex(folder)
+                found = self._open[tenant] = WordIndex(folder)
                 while len(self._open) > _OPEN:
                     self._open.popitem(last=False)
             self._open.move_to_end(tenant)
             return found
 
 
-def search(index: TantivyIndex | None, text: str, limit: int, *, within: Part, readable: Part) -> Found:
-    """Return the `limit` best chunks of some documents, among those that the caller may read.
-
-    A word that none of the readable ones holds counts as unknown, whoever else's documents hold it.
-    """
-    if index is None or not index.count:
-        return found_nothing()
-    return index.search(
-        text,
-        limit,
-        documents=None if within.chunks == index.count else within.documents,
-        share=within.chunks / index.count,
-        readable=None if readable.chunks == index.count else readable.documents,
-    )
-
-
-_REWRITTEN = (".json",)
-_LOCKS = (".lock",)
-_LAYOUT = 2
+_LAYOUT = 3
 """Of the folders: one of another layout is made anew."""
 Files: TypeAlias = Mapping[str, FileSeal]
 """`folder/file` → seal."""
@@ -133,11 +106,7 @@ def load_lexical(parent: Path, manifest: Manifest, *, trusted: Manifest | None =
     """Take the projection into use; None when a file is missing, short or differs from its seal."""
     # A segment's files of one tenant, name and seal are links to one file, which is never written to again.
     verified = {_key(path): each for path, each in trusted.files.items()} if trusted else {}
-    linked = {
-        path: verified[_key(path)]
-        for path in manifest.files
-        if _key(path) in verified and not path.endswith(_REWRITTEN)
-    }
+    linked = {path: verified[_key(path)] for path in manifest.files if _key(path) in verified}
     if damaged_files(parent, manifest, trusted=linked):
         return None
     folders = _folders(manifest.files)
@@ -163,17 +132,13 @@ def _extended(parent: Path, old: str, folder: Path, chunks: Iterable[IndexedChun
     """Write one tenant's new state into a folder of its own."""
     if old:
         _link(parent / old, folder)
-    index = TantivyIndex(folder)
+    index = WordIndex(folder)
     before = index.count
     index.add(chunks)
     files = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix in _LOCKS:
-            path.chmod(0o600)
-            continue
-        linked = known.get(f"{old}/{path.name}") if path.suffix not in _REWRITTEN else None
+        linked = known.get(f"{old}/{path.name}")
         if linked is None:
-            # tantivy has made the file durable; were it lost all the same, its seal would tell.
             path.chmod(0o600)
         files[f"{folder.name}/{path.name}"] = linked or seal_file(path)
     sync_folder(folder)
@@ -182,12 +147,7 @@ def _extended(parent: Path, old: str, folder: Path, chunks: Iterable[IndexedChun
 
 def _link(old: Path, new: Path) -> None:
     for path in old.iterdir():
-        if path.suffix in _LOCKS:
-            continue
-        if path.suffix in _REWRITTEN:
-            shutil.copyfile(path, new / path.name)
-        else:
-            os.link(path, new / path.name)
+        os.link(path, new / path.name)
 
 
 def _name(tenant: str) -> str:

@@ -114,7 +114,7 @@ def sweep(parent: Path, prefix: str, *, keep: set[str]) -> None:
 
 
 def _format() -> str:
-    # tantivy reads what it wrote, but not always what an older release wrote.
+    # Another release may have other stems.
     return f"{FORMAT}, tantivy {version('tantivy')}"
 
 

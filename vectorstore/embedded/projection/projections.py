@@ -23,14 +23,14 @@ from vectorstore.embedded.projection.manifest import (
     whole_blocks,
     write_manifest,
 )
-from vectorstore.embedded.projection.tantivy_index import TantivyIndex
+from vectorstore.embedded.projection.word_index import WordIndex
 from vectorstore.embedded.truth import read as truth
 from vectorstore.embedded.truth.database import Connection
 
 _BATCH = 20_000
 
 
-Indexes: TypeAlias = tuple[Dense, TantivyIndex | None]
+Indexes: TypeAlias = tuple[Dense, WordIndex | None]
 """What a tenant's search reads: the vectors of all, and its own words; None where it has no chunks at all."""
 
 

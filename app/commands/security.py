@@ -1,0 +1,159 @@
+"""What `footnote doctor --security` tells: what is open, to whom, and why."""
+
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from app.identity.keys import Key, Keys
+from app.settings import Settings
+
+_OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+class Opening(NamedTuple):
+    """One thing that is open (`wrong`: more than it should be), or closed, and what to do about it."""
+
+    about: str
+    state: Literal["ok", "note", "wrong"]
+    says: str
+    do: str = ""
+
+
+def openings(settings: Settings) -> Iterator[Opening]:
+    """Yield what is open with these settings; raises StoreDamaged where the keys cannot be read."""
+    keys = [
+        each for each in Keys(settings.store.data_dir / "keys.json").all() if each.active(datetime.now(UTC))
+    ]
+    yield _door(settings, keys)
+    yield from _keys(keys)
+    yield from _pages(settings, keys)
+    yield from _documents(settings)
+    yield from _written(settings)
+    yield _files(settings.store.data_dir)
+
+
+def _door(settings: Settings, keys: list[Key]) -> Opening:
+    people = bool(settings.identity.oidc_issuer or settings.identity.proxy_user_header)
+    by = " and ".join(
+        what
+        for what, is_there in (
+            (f"{len(keys)} API key{'' if len(keys) == 1 else 's'}", bool(keys)),
+            ("tokens of the identity provider", bool(settings.identity.oidc_issuer)),
+            ("headers of the proxy", bool(settings.identity.proxy_user_header)),
+        )
+        if is_there
+    )
+    if not by:
+        return Opening(
+            "Callers",
+            "note",
+            "without keys any program and any user of this machine may ask, search, read, add and remove; others may not.",
+            "On a machine that others use, make a key: footnote keys create NAME --kind operator",
+        )
+    is_local = settings.serve.host in {"127.0.0.1", "localhost", "::1"}
+    if not is_local and not settings.client.base_url.startswith("https://"):
+        return Opening(
+            "Callers",
+            "wrong",
+            f"{by} come to {settings.serve.host} and may do so without TLS, where others can read them on the way.",
+            "Put a proxy with TLS before it, and its address into FOOTNOTE_BASE_URL (https://…).",
+        )
+    return Opening("Callers", "ok", f"nobody without {by}{'' if people else '; people are not told apart'}.")
+
+
+def _keys(keys: list[Key]) -> Iterator[Opening]:
+    for key in keys:
+        strong = sorted({"write", "act", "operate"} & set(key.rights))
+        if strong and key.expires is None:
+            yield Opening(
+                "Keys",
+                "note",
+                f"{key.id} ({key.name}) has the right to {' and to '.join(strong)} and never expires.",
+                f"Give it an end (--days), or a new secret now and then: footnote keys rotate {key.id}",
+            )
+
+
+def _pages(settings: Settings, keys: list[Key]) -> Iterator[Opening]:
+    if "*" in settings.client.origins():
+        yield Opening(
+            "Pages",
+            "wrong",
+            "every page on the web may call the service from its visitors' browsers (FOOTNOTE_CORS_ORIGINS=*).",
+            "Name the pages, or make a page key, which brings its own: footnote keys create NAME --kind page --origin URL",
+        )
+    for key in keys:
+        if key.kind == "page":
+            groups = f" and what {', '.join(key.groups)} may read" if key.groups else ""
+            yield Opening(
+                "Pages",
+                "note",
+                f"strangers on {', '.join(key.origins)} are answered from the documents for everyone{groups} ({key.id}).",
+            )
+    if settings.client.link_seconds > 7 * 86_400:
+        days = settings.client.link_seconds / 86_400
+        yield Opening(
+            "Links",
+            "note",
+            f"whoever has a link of an answer opens its place for {days:.0f} days.",
+            "FOOTNOTE_LINK_SECONDS",
+        )
+
+
+def _documents(settings: Settings) -> Iterator[Opening]:
+    if settings.ingest.front_matter_readers == "override":
+        yield Opening(
+            "Documents",
+            "wrong",
+            "whoever writes a document may open it to everyone (FOOTNOTE_FRONT_MATTER_READERS=override).",
+            "Set it to narrow, unless only trusted people write documents.",
+        )
+    if "*" in settings.ingest.url_hosts.split(","):
+        yield Opening(
+            "Documents", "note", "documents are fetched from every public host (FOOTNOTE_URL_HOSTS=*)."
+        )
+    if settings.model.llm_model and not settings.model.address.startswith(
+        ("https://", "http://127.", "http://localhost")
+    ):
+        yield Opening(
+            "Language model",
+            "wrong",
+            "passages and questions go to the language model without TLS.",
+            "Use an https:// address, or one on this machine.",
+        )
+
+
+def _written(settings: Settings) -> Iterator[Opening]:
+    if settings.audit.audit == "off":
+        yield Opening(
+            "Audit", "wrong", "nothing is written down of who asked and changed what.", "FOOTNOTE_AUDIT=on"
+        )
+    elif not settings.audit.audit_head_file:
+        yield Opening(
+            "Audit",
+            "note",
+            "signed heads lie beside the log: whoever holds the folder can cut its end off unnoticed.",
+            "Set FOOTNOTE_AUDIT_HEAD_FILE to a file on another volume.",
+        )
+    else:
+        yield Opening("Audit", "ok", "written down, with signed heads elsewhere.")
+    if not settings.records.records_days:
+        yield Opening(
+            "Conversations", "note", "they are kept until somebody deletes them.", "FOOTNOTE_RECORDS_DAYS"
+        )
+
+
+def _files(folder: Path) -> Opening:
+    found = [folder, *folder.glob("*")] if folder.is_dir() else []
+    open_ones = sorted(
+        each.name for each in found if each.lstat().st_mode & _OPEN_TO_OTHERS and not each.is_symlink()
+    )
+    if open_ones and folder.lstat().st_mode & _OPEN_TO_OTHERS:
+        return Opening(
+            "Data folder",
+            "wrong",
+            f"other users of this machine can get at {', '.join(open_ones[:5])}.",
+            f"chmod -R go= {folder}",
+        )
+    return Opening("Data folder", "ok", "this user's alone; encryption at rest is the volume's.")
