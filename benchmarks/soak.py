@@ -4,7 +4,8 @@
 
 A real service process over the sample handbook, without a language model; half of the requests search or ask, half
 list, are refused, or leave in the midst of an answer. A document is put into the index every minute, so that the
-service reloads it. After a warm-up of a third of the time a line is laid through its memory; a slope over ten minutes
+service reloads it. Answers are kept for a minute and not for ten, so that their number stands before the warm-up is
+over. After a warm-up of a third of the time a line is laid through its memory; a slope over ten minutes
 says no more than its error, which is told beside it.
 """
 
@@ -151,7 +152,7 @@ def main() -> None:
         documents.mkdir()
         for path in (ROOT / "ingest/sample/handbook").rglob("*.md"):
             (documents / path.name).write_bytes(path.read_bytes())
-        data = {"FOOTNOTE_DATA_DIR": str(folder / "data")}
+        data = {"FOOTNOTE_DATA_DIR": str(folder / "data"), "FOOTNOTE_KEPT_SECONDS": "60"}
         command = [
             "env",
             *(f"{k}={v}" for k, v in data.items()),

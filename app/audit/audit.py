@@ -28,6 +28,7 @@ from app.audit.heads import Signer
 from app.audit.log import Log
 from app.audit.pseudonyms import Pseudonyms, locked, private
 from app.events import Cancelled, Citations, Done, Event, Explained, Failed, Sources, Started, Terminal, Text
+from app.guard import inert
 from app.identity.grant import Grant, person_id
 from app.identity.keys import Keys
 from app.question import Question
@@ -103,8 +104,23 @@ class Audit:
 
     def answer(
         self, run: str, question: Question, owner: str, events: Sequence[Event], ending: Terminal
+    ) -> Terminal:
+        """Write down what came of a question, before whoever asked sees the end; return the end that is to be seen.
+
+        It does not raise: what cannot be written down ends as failed.
+        """
+        try:
+            self._answer(run, question, owner, events, ending)
+        except FootnoteError as error:
+            return Failed("unavailable", inert(str(error)))
+        except Exception as error:  # noqa: BLE001 - the run's edge: it has to end, and nothing unwritten is answered
+            _log.error("The end of run %s could not be written down: %s", run, type(error).__name__)
+            return Failed("internal", f"Something went wrong on our side (run {run}).")
+        return ending
+
+    def _answer(
+        self, run: str, question: Question, owner: str, events: Sequence[Event], ending: Terminal
     ) -> None:
-        """Write down what came of a question, before whoever asked sees the end."""
         grant = (_noted.get() or {}).get("grant")
         facts: Facts = {"run": run, **_decision(ending)}
         if isinstance(grant, Grant):

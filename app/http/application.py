@@ -300,10 +300,12 @@ _ROUTERS = (
     health.router,
     pages.router,
 )
-_UNTOLD: Final = frozenset({
-    "/healthz", "/readyz", "/version", "/v1/models", "/v1/models/{model}", "/v1/sign-in",
-    "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp",
-})  # fmt: skip
+_UNTOLD: Final = frozenset(
+    {
+        "/healthz", "/readyz", "/version", "/v1/models", "/v1/models/{model}", "/v1/sign-in",
+        "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp",
+    }
+)  # fmt: skip
 """Paths whose answers are the same whoever asks, whatever documents there are."""
 _ID: Final = re.compile(r"(?:doc|run|resp)_[0-9A-Za-z]{1,64}")
 _EXPOSED = ["x-request-id", "x-run-id", "retry-after", "x-vercel-ai-ui-message-stream"]
@@ -389,11 +391,10 @@ def _guard(application: FastAPI, service: Service) -> None:
 def _runs(service: Service) -> Runs:
     settings = service.settings.runs
     board = RedisBoard(settings) if settings.runs_url else MemoryBoard(settings)
-    audit = service.audit
-    if audit is None:
+    if (audit := service.audit) is None:
         return Runs(service.turn, board, settings, on_end=service.on_end)
 
-    def before_end(run: Run, ending: Terminal) -> None:
-        audit.answer(run.id, run.question, run.owner, run.recorded, ending)
+    def before_end(run: Run, ending: Terminal) -> Terminal:
+        return audit.answer(run.id, run.question, run.owner, run.recorded, ending)
 
     return Runs(service.turn, board, settings, on_end=service.on_end, before_end=before_end)

@@ -24,8 +24,8 @@ TurnFunction: TypeAlias = Callable[[Question, str], AsyncGenerator[Event, None]]
 """Answers a question under a run id. Closing the generator stops everything upstream of it."""
 OnEnd: TypeAlias = Callable[[Run, Sequence[Event]], Awaitable[None]]
 """Called once for every run after its terminal event; its failure is logged and harms nobody."""
-BeforeEnd: TypeAlias = Callable[[Run, Terminal], None]
-"""Called once for every run before anybody sees its terminal event; when it raises, the run ends as failed."""
+BeforeEnd: TypeAlias = Callable[[Run, Terminal], Terminal]
+"""Called once for every run before anybody sees its terminal event; returns the one that is shown. It does not raise."""
 
 _log = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ class Runs:
         settings: RunSettings,
         *,
         on_end: OnEnd | None = None,
-        before_end: BeforeEnd = lambda run, ending: None,
+        before_end: BeforeEnd = lambda run, ending: ending,
     ) -> None:
         self.board = board
         board.process = self
@@ -322,17 +322,8 @@ class Runs:
                 report(f"Recording run {run.id} failed", error)
 
     def _end(self, run: Run, ending: Terminal) -> None:
-        """Have the end written down, and then let the readers see it."""
-        if run.ended:
-            return
-        try:
-            self._before_end(run, ending)
-        except Exception as error:  # noqa: BLE001 - the run's edge: it has to end
-            report(f"The end of run {run.id} could not be written down", error)
-            ending = Failed("internal", f"Something went wrong on our side (run {run.id}).")
-            if isinstance(error, FootnoteError):
-                ending = failed_by(error)
-        run.append(ending)
+        if not run.ended:
+            run.append(self._before_end(run, ending))
 
     async def _answered(self, run: Run) -> Terminal:
         """Wait for a place, consume the turn and return its terminal event."""

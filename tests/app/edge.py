@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import tempfile
 import threading
 from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -184,6 +185,8 @@ def service(
         hits = (hit(store),) if question.scope.tenant == "default" else ()
         return Found(Generation(1), hits, (), ())
 
+    if "records" in more:
+        more.setdefault("people", People(more["records"], Path(tempfile.mkdtemp())))
     return Service(
         turn=turn or ScriptedTurn(),
         search=more.pop("search", search),

@@ -179,7 +179,7 @@ def test_two_hundred_cuts_at_every_kind_of_event_ask_the_model_once_each() -> No
 def test_a_thousand_clients_that_leave_stop_a_thousand_turns() -> None:
     took = left_and_closed(1_000)
     print(f"1,000 turns closed: median {took[500] * 1000:.1f} ms, longest {took[-1] * 1000:.1f} ms")
-    assert took[980] <= 0.5  # a busy machine may hold up some
+    assert took[-1] <= 0.5
 
 
 @pytest.mark.slow

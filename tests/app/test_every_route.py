@@ -23,6 +23,7 @@ NEEDS: dict[str, Right] = {
     "/v1/documents": "documents",
     "/v1/sessions": "act",
     "/v1/access": "operate",
+    "/v1/people": "operate",
 }
 NO_RIGHT = {("POST", "/v1/visitors")}
 """What no right opens, but a page's key alone."""

@@ -92,7 +92,7 @@ class Page:
         return _sample(self)
 
     def _written(self) -> Sample:
-        word, number = self.canary, int.from_bytes(self.canary.encode()[:4], "big") % 9_000_000 + 1_000_000
+        word, number = self.canary, random.Random(self.canary).randrange(10**9, 10**10)
         text = (
             f"The code word of the {self.topic} is {word}. The {self.topic} costs {number} euros. "
             f"What is the {self.topic} of {word}? Ask the office about {word} before the {self.topic} begins. "
