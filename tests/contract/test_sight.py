@@ -187,3 +187,17 @@ def test_nor_does_it_with_vectors_of_a_model(
         )
 
     compare()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_languages_of_hidden_documents_stem_no_question(engine: str, tmp_path: Path) -> None:
+    bare = Content("Leave", ("gateway отпуск", "the ledger"), "en")
+    place = Place("acme", frozenset(), after=False, replaced=False)
+    hidden = replace(place, readers=frozenset({"hr"})), Content("Kestrel", ("отпуска",), "ru"), None
+    check(
+        ENGINES[engine],
+        tmp_path,
+        SPACE,
+        cache(embed),
+        ([(place, bare, None), hidden], Scope("acme"), ["отпуска"]),
+    )

@@ -1,6 +1,6 @@
 """Watch what a process does to the files of a folder, through ptrace: record it, or kill it at one of the steps.
 
-Every step passes here, SQLite's, tantivy's and FAISS's as well as our own: no library is replaced or preloaded.
+Every step passes here, SQLite's and FAISS's as well as our own: no library is replaced or preloaded.
 Linux only. To be used in a process of one thread that has no other children.
 """
 

@@ -1,6 +1,6 @@
 """Text as the word search knows it: stems by language, letters in twos where nothing parts words, accents both ways.
 
-A document's words are stemmed by the languages that it is in, a question's by each language that the index holds: what
+A document's words are stemmed by the languages that it is in, a question's by each language in the caller's sight: what
 is stemmed alike is found. Snowball's stemmers come with tantivy; in languages that have none there, a word stands for
 itself and for its first letters.
 """
