@@ -179,3 +179,24 @@ def test_codes_that_a_writer_takes_between_check_and_reading_are_not_opened(
 
     monkeypatch.setattr(dense_files, "load_codes", late)
     assert dense_files.load_dense(tmp_path, manifest, dimension=WIDTH) is None
+
+
+@pytest.mark.parametrize("share", [0.5, 0.1])
+def test_vectors_that_a_caller_may_not_read_change_nothing_of_what_codes_find(
+    share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dense, "CODED_FROM", 100)
+    monkeypatch.setattr(dense, "RERANKED_BESIDE_OTHERS", 50)
+    mask = np.random.default_rng(3).random(COUNT) < share
+    found = []
+    for hidden in (VECTORS, clustered(COUNT, seed=8)):
+        vectors = np.where(mask[:, np.newaxis], VECTORS, hidden)
+        searched = Dense(
+            rows=np.arange(COUNT),
+            owners=np.arange(COUNT),
+            vectors=vectors,
+            codes=codes.build_codes(vectors, recall_target=0.99),
+        )
+        told = [searched.search(each, 40, allowed_of(mask), alone=False) for each in QUESTIONS]
+        found.append([(each.rows.tolist(), each.scores.tolist()) for each in told])
+    assert found[0] == found[1]

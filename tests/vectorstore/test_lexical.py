@@ -2,6 +2,8 @@
 
 import random
 from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,6 +47,7 @@ def test_frequent_words_that_only_score_change_nothing_of_what_is_best(
     index: WordIndex, monkeypatch: pytest.MonkeyPatch, documents: np.ndarray | None
 ) -> None:
     whole = found(index, COUNT, documents)
+    monkeypatch.setattr(word_index, "_SOME", 0)
     monkeypatch.setattr(word_index, "_MUCH", 0)
     best = found(index, 10, documents)
     assert len(best) == 10
@@ -57,6 +60,7 @@ def test_frequent_words_are_not_looked_for_in_a_large_index(
 ) -> None:
     text = {each.row: each.chunk.text for each in chunks()}
     assert any("seldom" not in text[row] for row in found(index, 500))
+    monkeypatch.setattr(word_index, "_SOME", 0)
     monkeypatch.setattr(word_index, "_MUCH", 0)
     monkeypatch.setattr(word_index, "_SPARE", 0.01)
     rare = found(index, 10)
@@ -81,3 +85,32 @@ def test_documents_that_hold_no_word_of_the_question_are_not_found(index: WordIn
     holding = [each.row for each in chunks() if each.chunk.text != "filler"]
     assert len(holding) < COUNT
     assert sorted(found(index, COUNT, np.arange(500))) == [row for row in holding if row < 1_000]
+
+
+@pytest.mark.parametrize("limit", [1, 5, 40, 300])
+@pytest.mark.parametrize("readable", [None, np.arange(0, 2_000, 3)])
+def test_looking_for_the_rarest_words_first_finds_the_same_to_the_bit(
+    index: WordIndex, monkeypatch: pytest.MonkeyPatch, limit: int, readable: np.ndarray | None
+) -> None:
+    questions = [" ".join(some) for count in (2, 3, 5) for some in combinations([*WORDS, "sellom"], count)]
+
+    def all_found() -> list[tuple[list[int], list[float]]]:
+        found = [index.search(each, limit, readable=readable) for each in questions]
+        return [(each.rows.tolist(), each.scores.tolist()) for each in found]
+
+    whole = all_found()
+    monkeypatch.setattr(word_index, "_SOME", 0)
+    monkeypatch.setattr(word_index, "_SEEK", 0.01)
+    assert all_found() == whole
+
+
+def test_segments_are_few_and_hold_what_one_would(tmp_path: Path, index: WordIndex) -> None:
+    made, every = WordIndex(tmp_path), list(chunks())
+    for start in range(0, COUNT, 90):
+        made.add(every[start : start + 90])
+    assert len(list(tmp_path.iterdir())) < 8
+    for each in (made, WordIndex(tmp_path)):
+        for question in (QUESTION, "often", "seldmo"):
+            told, wanted = each.search(question, 100), index.search(question, 100)
+            assert told.rows.tolist() == wanted.rows.tolist()
+            assert told.scores.tolist() == wanted.scores.tolist()

@@ -88,6 +88,23 @@ class Held:
         parts = [counts for _, _, counts in self._parts]
         return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.uint8), *parts])
 
+    def among(self, chunks: Positions) -> tuple[Positions, Counts]:
+        """Return which of these chunks, ascending, hold the word, by number, and how often; not all that do are read."""
+        found, often = [np.empty(0, np.int64)], [np.empty(0, np.uint8)]
+        for first, places, counts in self._parts:
+            low, high = np.searchsorted(
+                chunks, (first + int(places[0]), first + int(places[-1]) + 1)
+            ).tolist()
+            # Of the same kind: numpy would make an array of another kind of all places.
+            asked = (chunks[low:high] - first).astype(np.uint32)
+            few, many = (asked, places) if len(asked) < len(places) else (places, asked)
+            at = np.minimum(np.searchsorted(many, few), len(many) - 1)
+            both = np.flatnonzero(many[at] == few) if len(many) else at
+            here, there = (both, at[both]) if many is places else (at[both], both)
+            found.append(here + low)
+            often.append(counts[there])
+        return np.concatenate(found), np.concatenate(often)
+
 
 _NOTHING: Final = Held()
 
@@ -95,7 +112,7 @@ _NOTHING: Final = Held()
 class Postings:
     """The segments in a folder that nobody else writes to. Safe to read from several threads.
 
-    `rows`, `documents` and `lengths` have an entry for each chunk, in order.
+    `rows` and `documents` have an entry for each chunk, in order, and so has each row of `lengths`, one a field.
     """
 
     rows: Rows
@@ -116,7 +133,8 @@ class Postings:
         self.rows = np.concatenate([np.empty(0, np.int64), *(segment.rows for segment in each)])
         self.documents = np.concatenate([np.empty(0, np.int64), *(segment.documents for segment in each)])
         none = np.empty((0, self._fields), np.uint32)
-        self.lengths = np.concatenate([none, *(segment.lengths for segment in each)])
+        # A field's lengths side by side: they are read all over the place, and then lie in fewer lines of memory.
+        self.lengths = np.ascontiguousarray(np.concatenate([none, *(segment.lengths for segment in each)]).T)
 
     def find(self, keys: Sequence[int]) -> list[Held]:
         """Return for each key the chunks that hold it."""

@@ -5,7 +5,7 @@ all of it is counted over the chunks that may be read. What may not be is no par
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
@@ -27,7 +27,7 @@ from vectorstore.embedded.projection.analysis import (
     parted,
     slips,
 )
-from vectorstore.embedded.projection.postings import Counts, Entry, Held, Postings
+from vectorstore.embedded.projection.postings import Entry, Held, Postings
 from vectorstore.embedded.truth.arrays import Found, Positions, Rows, Scores, found_nothing
 from vectorstore.embedded.truth.read import IndexedChunk
 from vectorstore.errors import Unavailable
@@ -63,11 +63,12 @@ _MORE_FORMS: Final = 0.1
 _SATURATION: Final = 1.2
 _LENGTH: Final = 0.75
 """BM25's k1 and b."""
-_MUCH = 500_000
-"""More occurrences than this are not all looked at; fewer are."""
+_SOME, _MUCH = 200_000, 500_000
+"""With more occurrences than the first, those of frequent words are read only if they must be; with more than the second
+they are not all read in any case."""
 _SPARE = 10
-"""How many times as many chunks as are wanted must hold one of the rarer words."""
-_SEEK = 4
+"""How many times as many chunks as are wanted must then hold one of the rarer words."""
+_SEEK = 12
 """What it costs to look one chunk up among a word's occurrences, in occurrences scored one after another."""
 _MISSPELT_BOOST: Final = 3.0
 """What a chunk gets for a word that is not known and that one of its own is one slip away from: less than a rare one."""
@@ -163,10 +164,7 @@ class WordIndex:
             return found_nothing()
         terms = _Question(self._postings, sight).terms(text)
         allowed = sight.mask if within is None else self._mask(within)
-        finding = _finding(terms, limit)
-        places, scores = self._scored(terms, finding, sight, allowed)
-        if len(places) < limit and finding is not terms:
-            places, scores = self._scored(terms, terms, sight, allowed)
+        places, scores = self._best(terms, limit, sight, allowed)
         least = np.partition(scores, -limit)[-limit] if len(scores) > limit else 0.0
         best = np.flatnonzero(scores >= least)
         rows, scores = self._postings.rows[places[best]], scores[best]
@@ -180,10 +178,11 @@ class WordIndex:
             return known[1]
         mask = None if documents is None else self._mask(documents)
         mask = None if mask is None or mask.all() else mask
-        lengths = self._postings.lengths if mask is None else self._postings.lengths[mask]
+        lengths = self._postings.lengths if mask is None else self._postings.lengths[:, mask]
         # No field is empty on average: nothing is divided by zero.
-        sums = np.maximum(lengths.sum(axis=0, dtype=np.int64), 1).tolist()
-        sight = _Sight(mask, len(lengths), tuple(total / max(len(lengths), 1) for total in sums))
+        sums = np.maximum(lengths.sum(axis=1, dtype=np.int64), 1).tolist()
+        chunks = lengths.shape[1]
+        sight = _Sight(mask, chunks, tuple(total / max(chunks, 1) for total in sums))
         keys = [_key("language", code) for code in ANALYSED]
         held = {
             code: sight.count(key, held)
@@ -202,35 +201,57 @@ class WordIndex:
         chosen[documents] = True
         return np.asarray(chosen[owners])
 
-    def _scored(
-        self, terms: Sequence[_Term], finding: Sequence[_Term], sight: _Sight, allowed: _Mask | None
+    def _best(
+        self, terms: Sequence[_Term], limit: int, sight: _Sight, allowed: _Mask | None
     ) -> tuple[Positions, Scores]:
-        """Return where the allowed chunks stand that hold one of the `finding` words, and their scores."""
-        total = np.zeros(self.count, np.float32)
-        among = None if finding is terms else self._holding(finding, allowed)
+        """Return where the best of the allowed chunks stand, with others, and their scores.
+
+        First only those that hold one of the rarest words, with the score that they have by all; then those with one of
+        some more. Where enough of them score as much as no chunk without can, they are the best. Of very frequent words
+        the chunks without any rarer one are left out all the same: they would be far behind.
+        """
+        frequent = sum(term.chunks for term in terms) > _MUCH
+        for finding in _rarest(terms, limit):
+            places, scores = self._scored(terms, sight, allowed, finding)
+            if len(places) >= limit:
+                least = np.partition(scores, -limit)[-limit]
+                many = sum(term.chunks for term in finding) >= _SPARE * limit
+                if least >= _at_most(terms, but=finding) or (frequent and many):
+                    return places, scores
+        return self._scored(terms, sight, allowed, None)
+
+    def _scored(
+        self, terms: Sequence[_Term], sight: _Sight, allowed: _Mask | None, finding: Sequence[_Term] | None
+    ) -> tuple[Positions, Scores]:
+        """Return where the allowed chunks stand that hold one of the `finding` terms (None: any), and their scores."""
+        among = None if finding is None else self._holding(finding, allowed)
+        total = np.zeros(self.count if among is None else len(among), np.float32)
         # Always added up in the same order: float32 would tell one order from another.
         for part in (part for term in terms for part in term.parts):
-            places, gained = self._gained(part, sight, among)
-            total[places] += gained
-        if among is None:
-            among = np.flatnonzero(total if allowed is None else total * allowed)
+            numbers, gained = self._gained(part, sight, among)
+            total[numbers] += gained
+        if among is not None:
+            return among, total
+        found = total > 0
+        among = np.flatnonzero(found if allowed is None else found & allowed)
         return among, total[among]
 
     def _holding(self, terms: Sequence[_Term], allowed: _Mask | None) -> Positions:
-        found = np.zeros(self.count, bool)
-        for _, held in (form for term in terms for part in term.parts for form in part.forms):
-            found[held.places] = True
-        return np.flatnonzero(found if allowed is None else found & allowed)
+        forms = (held for term in terms for part in term.parts for _, held in part.forms)
+        # Sorted, since numpy's own way to drop what is there twice takes several times as long.
+        places = np.sort(np.concatenate([held.places for held in forms]))
+        first = np.diff(places, prepend=-1) > 0
+        return places[first if allowed is None else first & allowed[places]]
 
     def _gained(self, part: _Part, sight: _Sight, among: Positions | None) -> tuple[Positions, Scores]:
-        """Return the chunks that a part adds to, ascending (of those `among` which it is looked for), and how much."""
+        """Return the chunks that a part adds to, by their number `among` some (None: all), and how much."""
         gains = [self._gain(part, weight, held, sight, among) for weight, held in part.forms]
         if len(gains) == 1:
             return gains[0]
-        every = np.unique(np.concatenate([places for places, _ in gains]))
+        every = np.unique(np.concatenate([numbers for numbers, _ in gains]))
         best, others = np.zeros(len(every), np.float32), np.zeros(len(every), np.float32)
-        for places, gained in gains:
-            at = np.searchsorted(every, places)
+        for numbers, gained in gains:
+            at = np.searchsorted(every, numbers)
             others[at] += gained
             best[at] = np.maximum(best[at], gained)
         return every, best if part.alike else best + np.float32(_MORE_FORMS) * (others - best)
@@ -238,42 +259,36 @@ class WordIndex:
     def _gain(
         self, part: _Part, weight: float, held: Held, sight: _Sight, among: Positions | None
     ) -> tuple[Positions, Scores]:
-        places, counts = (held.places, held.counts) if among is None else _both(held, among)
+        numbers, counts = (held.places, held.counts) if among is None else held.among(among)
         if part.alike:
-            return places, np.full(len(places), weight, np.float32)
-        lengths = self._postings.lengths[places, part.field].astype(np.float32)
+            return numbers, np.full(len(numbers), weight, np.float32)
+        places = numbers if among is None else among[numbers]
+        lengths = self._postings.lengths[part.field][places].astype(np.float32)
         room = _SATURATION * _LENGTH / sight.averages[part.field] * lengths
         room += _SATURATION * (1 - _LENGTH)
         often = counts.astype(np.float32)
         room += often
         often *= weight
-        return places, np.divide(often, room, out=often)
+        return numbers, np.divide(often, room, out=often)
 
 
-def _finding(terms: Sequence[_Term], limit: int) -> Sequence[_Term]:
-    """Return the terms that are looked for: the rarer ones where all are held too often. The others only score.
-
-    Of the chunks without any rarer word none is found: they would be far behind. What is found has the score that it
-    would have had.
-    """
+def _rarest(terms: Sequence[_Term], limit: int) -> Iterator[Sequence[_Term]]:
+    """Yield the rarest terms that so many chunks hold, and with more and more others, as long as that costs less than all."""
     total, within = sum(term.chunks for term in terms), 0
-    if total <= _MUCH:
-        return terms
-    rarest = sorted(terms, key=lambda term: term.chunks)
+    rarest = sorted(terms, key=lambda term: term.chunks) if total > _SOME else []
     for count, term in enumerate(rarest, start=1):
         within += term.chunks
-        if within >= _SPARE * limit:
-            return rarest[:count] if within * (1 + _SEEK * (len(terms) - count)) < total else terms
-    return terms
+        if within * (1 + _SEEK * (len(terms) - count)) >= total:
+            return
+        if within >= limit:
+            yield rarest[:count]
 
 
-def _both(held: Held, among: Positions) -> tuple[Positions, Counts]:
-    """Return which of these chunks hold a word, and how often."""
-    own, counts = held.places, held.counts
-    few, many = (own, among) if len(own) < len(among) else (among, own)
-    at = np.minimum(np.searchsorted(many, few), len(many) - 1)
-    both = np.flatnonzero(many[at] == few) if len(many) else np.empty(0, np.int64)
-    return few[both], counts[at[both] if many is own else both]
+def _at_most(terms: Sequence[_Term], *, but: Sequence[_Term]) -> float:
+    """Return what the score of a chunk that holds none of some terms stays below."""
+    left = {id(term) for term in but}
+    parts = [part for term in terms if id(term) not in left for part in term.parts]
+    return sum(weight for part in parts for weight, _ in part.forms)
 
 
 class _Question:
