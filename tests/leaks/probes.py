@@ -229,6 +229,9 @@ class Prober:
         method, _, path = way.partition(" ")
         return Request(path, method, path.replace("{chat_id}", self.chance.choice(CONVERSATIONS)))
 
+    def ask_access(self) -> Request:
+        return Request("/v1/access", "GET", "/v1/access", [("id", self.document())])
+
     def ask_rate(self) -> Request:
         return self._post("/v1/feedback", {"run": self.run(), "rating": "up", "reason": self.text()})
 
@@ -313,8 +316,10 @@ class Prober:
         if "const" in schema:
             return schema["const"]
         kind = schema.get("type")
-        if name in {"where"}:
+        if name == "where":
             return self.where()
+        if name in {"uri", "id"} and depth <= 1:
+            return self.page().uri if name == "uri" else self.document()
         if name in {"message", "query", "input", "content", "text"} and kind == "string":
             return self.question()
         if kind == "object":

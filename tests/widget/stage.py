@@ -35,6 +35,7 @@ from app.events import (
     Timing,
     Usage,
 )
+from app.people.people import People
 from app.question import Question
 from app.runs.records import Records
 from app.runs.run import Run
@@ -281,6 +282,7 @@ def stage(folder: Path, *, keys: Path | None = None, cors: str = "*") -> Iterato
     built = replace(
         service(turn, settings=settings, keys=keys),
         records=records,
+        people=People(records, folder),
         on_end=record,
         store=store,  # type: ignore[arg-type]
         starters=lambda scope: ["How do I book a room?"] if scope.tenant == "default" else [],

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from app.audit.audit import note
 from app.http.access import OperatorGrant, ServiceIn
 from app.http.examples import problems
 from app.identity.permission import access_to, document_at, verdict
@@ -55,6 +56,7 @@ def access(
             document = document_at(snapshot, uri, tenant)
         else:
             document = snapshot.document(DocumentId(id or ""), scope=Scope(tenant, unrestricted=True))
+    note(documents=[document.id])
     told = access_to(document, rules=service.settings.ingest.rules, data_dir=service.settings.store.data_dir)
     asked = None
     if user or group:
