@@ -15,7 +15,7 @@ async function begin() {
     lock(false);
     showWhereWide();
   }
-  told(documents);
+  await told(documents);
   await suggest();
 }
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import tempfile
 import threading
 from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -185,8 +184,6 @@ def service(
         hits = (hit(store),) if question.scope.tenant == "default" else ()
         return Found(Generation(1), hits, (), ())
 
-    if "records" in more:
-        more.setdefault("people", People(more["records"], Path(tempfile.mkdtemp())))
     return Service(
         turn=turn or ScriptedTurn(),
         search=more.pop("search", search),

@@ -165,7 +165,7 @@ def test_a_function_of_the_page_gives_the_token_whenever_it_is_set(host: Host, p
     page.goto(host.put("before", "", script=give))
     ask(page)
     assert "28 working days" in answer(page)
-    page.goto(host.put("after", ""))
+    page.goto(host.put("after", 'name="after"'))
     write(page, "Table")
     chat(page, ".failed").wait_for()
     # Who was nobody is somebody now: the conversation of before is not theirs.
