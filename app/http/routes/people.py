@@ -1,10 +1,10 @@
-"""What is kept of a person, for operators: `GET /v1/people/{user}/export` and `DELETE /v1/people/{user}`."""
+"""What is kept of a person, for operators: `GET /v1/people?user=…` and `DELETE /v1/people?user=…`."""
 
 import asyncio
 from datetime import datetime
 from typing import Annotated, Any, TypeAlias
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from app.audit.audit import note
@@ -16,7 +16,7 @@ from app.people.ledger import Certificate
 router = APIRouter(tags=["people"])
 
 User: TypeAlias = Annotated[
-    str, Path(min_length=1, max_length=500, description="The user's name, in the tenant of the key.")
+    str, Query(min_length=1, max_length=500, description="The user's name, in the tenant of the key.")
 ]
 
 
@@ -25,13 +25,12 @@ class Exported(BaseModel):
 
     made: datetime
     held_since: datetime | None
-    answers: list[
-        dict[str, Any]
-    ]  # Any: rows as they are kept, and explanations as `GET /v1/runs/{id}` shows them
+    # Any: rows as they are kept, and explanations as `GET /v1/runs/{id}` shows them
+    answers: list[dict[str, Any]]
 
 
 @router.get(
-    "/v1/people/{user:path}/export",
+    "/v1/people",
     summary="Export what is kept of a person",
     responses=problems(401, 403, 404, 422, 503),
     response_model=Exported,
@@ -44,7 +43,7 @@ async def export(user: User, service: ServiceIn, grant: OperatorGrant) -> dict[s
 
 
 @router.delete(
-    "/v1/people/{user:path}",
+    "/v1/people",
     summary="Erase a person",
     responses=problems(401, 403, 404, 409, 422, 503),
 )
