@@ -17,7 +17,7 @@ _MOST: Final = 2_000
 _AGAIN: Final = "Have the one who runs the service look at {}."
 
 
-class People:
+class PersonGrants:
     """Makes grants of the names of people, whoever vouches for them."""
 
     def __init__(self, settings: IdentitySettings) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.access_settings import IdentitySettings
-from app.identity.claims import People
+from app.identity.claims import PersonGrants
 from app.identity.grant import Grant, for_user, seen_as
 from app.identity.keys import Keys
 from app.identity.oidc import Provider
@@ -44,7 +44,7 @@ class Identity:
         settings = settings or IdentitySettings()
         self.provider = Provider(settings) if settings.oidc_issuer else None
         self.proxy = Proxy(settings) if settings.proxy_user_header else None
-        self._people = People(settings)
+        self._people = PersonGrants(settings)
         for name in _OF_PROVIDER if self.provider is None else ():
             _refuse_alone(settings, name, "oidc_issuer")
         if self.proxy is None:

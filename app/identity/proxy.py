@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from app.access_settings import IdentitySettings, networks
-from app.identity.claims import People
+from app.identity.claims import PersonGrants
 from app.identity.grant import Grant
 from vectorstore.errors import BadInput, NotAllowed
 
@@ -29,7 +29,7 @@ class Proxy:
                 "Say from which addresses that header is believed.",
             )
         self._networks = networks(settings.proxy_addresses)
-        self._people = People(settings)
+        self._people = PersonGrants(settings)
 
     def grant(
         self, headers: Mapping[str, str], *, repeated: Collection[str], address: str, bearer: str

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from app.access_settings import IdentitySettings
-from app.identity.claims import People
+from app.identity.claims import PersonGrants
 from app.identity.grant import Grant
 from app.identity.oidc import LONGEST, Provider
 from app.settings import Settings
@@ -53,7 +53,7 @@ async def published(_: str) -> dict[str, Any]:
 
 def judge(shown: str, settings: IdentitySettings = SETTINGS) -> Grant:
     async def asked() -> Grant:
-        return People(settings).of_claims(await Provider(settings, fetch=published).claims(shown))
+        return PersonGrants(settings).of_claims(await Provider(settings, fetch=published).claims(shown))
 
     return asyncio.run(asked())
 

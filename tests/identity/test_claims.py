@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.access_settings import IdentitySettings
-from app.identity.claims import People
+from app.identity.claims import PersonGrants
 from app.identity.grant import RIGHTS_OF, Grant, person_id
 from app.identity.identity import Identity
 from app.identity.keys import Keys
@@ -31,9 +31,9 @@ PROXY = IdentitySettings(
 
 
 def read(said: Mapping[str, Any], **settings: Any) -> Grant:
-    return People(IdentitySettings(oidc_issuer="https://a.example", oidc_audience="x", **settings)).of_claims(
-        said
-    )
+    return PersonGrants(
+        IdentitySettings(oidc_issuer="https://a.example", oidc_audience="x", **settings)
+    ).of_claims(said)
 
 
 def by_proxy(
