@@ -79,13 +79,14 @@ def test_no_function_outgrows_a_screen(house: House) -> None:
 def test_the_house_gets_no_more_rooms(house: House) -> None:
     """Whoever adds a file finds one to take away; the parsers have a file for each kind of document.
 
-    Who calls, how much, what is written down and what is forgotten came later, with rooms of their own.
+    Who calls, how much, what is written down and what is forgotten came later, with rooms of their own; so did a
+    second database, and what several machines share.
     """
     parsers = sum(path.startswith("ingest/parse/") for path in house.lines)
     people = sum(path.startswith(("app/identity/", "app/audit/", "app/people/")) for path in house.lines)
     assert parsers <= 60
     assert people <= 20
-    assert len(house.lines) - parsers - people <= 252
+    assert len(house.lines) - parsers - people <= 300
 
 
 @pytest.mark.parametrize(("package", "most"), [("app", 14), ("ingest", 18), ("vectorstore", 14), ("eval", 6)])

@@ -17,7 +17,7 @@ from app.turn.transcript import Transcript
 from app.understand.condense import parts_of, standalone
 from app.understand.smalltalk import housekeeping
 from tests.test_patterns import common_seeds
-from vectorstore.embedded.projection.analysis import identifiers
+from vectorstore.index.projection.analysis import identifiers
 from vectorstore.language import detect
 from vectorstore.language.sentences import SentenceStream
 from vectorstore.same import Distinct

@@ -42,7 +42,7 @@ TELLTALES = {
     "short month": (r"(?i)\bfeb\b.{1,4}\bmar\b.{1,4}\bapr\b", {WORDS}),
     "word": (
         r"\A\(?(?:\\w\+{1,2}|\\w\{\d,\}|\[\^\\W_\]\+{1,2})(?:\(\?:.*\)\*\+?)?\)?\Z",
-        {WORDS, "eval/judge/judge.py", "vectorstore/embedded/projection/analysis.py"},
+        {WORDS, "eval/judge/judge.py", "vectorstore/index/projection/analysis.py"},
     ),
     "negation": (
         r"(?i)\A(?!.*\b(?:is|the|was)\b)(?=.*\bnot\b)(?=.*\bnever\b)(?=.*\b(?:no|none|without|neither)\b)",

@@ -24,8 +24,8 @@ from ingest.settings import IngestSettings
 from tests.app.edge import ScriptedTurn, service
 from tests.fakes.word_embedder import WordEmbedder
 from tests.test_architecture import ROOT, sources
-from vectorstore.embedded.projection import projections
 from vectorstore.errors import BadInput
+from vectorstore.index.projection import projections
 from vectorstore.open import open_upkeep
 from vectorstore.settings import StoreSettings
 

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from vectorstore.embedded.store import EmbeddedStore
-from vectorstore.embedded.upkeep import Upkeep
+from vectorstore.index.store import IndexStore
+from vectorstore.index.upkeep import Upkeep
 from vectorstore.models.embed import Embedder, Space
 from vectorstore.refine import Rerank
 from vectorstore.settings import DEFAULT_EMBEDDER, StoreSettings
@@ -59,15 +59,13 @@ def open_embedder(name: str, *, cache_dir: Path) -> Embedder:
     return SentenceTransformerEmbedder(name)
 
 
-def open_store(
-    settings: StoreSettings, space: Space | None, *, rerank: Rerank | None = None
-) -> EmbeddedStore:
+def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank | None = None) -> IndexStore:
     """Open the embedded store in the data folder, which need not exist before the first draft.
 
     `space` is the embedder, or what is known of it. Raises EmbedderMismatch when the index holds vectors of another
     one; with None the index is taken as it is: for what embeds nothing.
     """
-    return EmbeddedStore(settings, space, rerank=rerank)
+    return IndexStore(settings, space, rerank=rerank)
 
 
 def open_upkeep(settings: StoreSettings) -> Upkeep:

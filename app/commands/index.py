@@ -15,7 +15,7 @@ from vectorstore.settings import StoreSettings
 from vectorstore.types import DEFAULT_TENANT, Generation, GenerationInfo
 
 if TYPE_CHECKING:
-    from vectorstore.embedded.upkeep import Upkeep
+    from vectorstore.index.upkeep import Upkeep
 
 
 @contextmanager
@@ -182,7 +182,7 @@ def restore(
     wait: Wait = False,
 ) -> None:
     """Replace the index by a backup; what has been erased since stays erased, who may read what stays as it is."""
-    from vectorstore.embedded.maintenance.backup import set_aside
+    from vectorstore.index.maintenance.backup import set_aside
 
     if aside := set_aside(StoreSettings().data_dir, file, accept_readers=accept_readers, wait=wait):
         typer.echo(

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.kept_vectors import KeptVectors
-from vectorstore.embedded.store import EmbeddedStore
+from vectorstore.index.store import IndexStore
 from vectorstore.open import open_store
 from vectorstore.refine import Rerank, open_reranker
 from vectorstore.settings import DEFAULT_EMBEDDER, StoreSettings
@@ -94,7 +94,7 @@ def measure(
     say(f"| {tests.name}, nDCG@{tests.cut} | {len(tests.relevant)} | {means} |")
 
 
-def fill(store: EmbeddedStore, tests: TestSet, embedder: KeptVectors) -> None:
+def fill(store: IndexStore, tests: TestSet, embedder: KeptVectors) -> None:
     with store.snapshot() as snapshot:
         there = set(snapshot.digests(tenant="default"))
     missing = [passage for passage in tests.passages if passage.id not in there]

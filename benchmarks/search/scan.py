@@ -14,7 +14,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 
-from vectorstore.embedded.projection.faiss_codes import decode, nearest, train_codes
+from vectorstore.index.projection.faiss_codes import decode, nearest, train_codes
 
 REPEATS = 3
 RANKED = (400, 800, 1_600, 3_200)

@@ -20,8 +20,8 @@ import numpy as np
 from benchmarks.answers.sets import DATA, LANGUAGES, Paragraph, paragraphs_of
 from benchmarks.answers.splits import PART, part_of
 from benchmarks.search.retrieval import as_document, ndcg, scifact
-from vectorstore.embedded.projection.word_index import WordIndex
-from vectorstore.embedded.truth.read import IndexedChunk
+from vectorstore.index.projection.word_index import WordIndex
+from vectorstore.index.truth.read import IndexedChunk
 from vectorstore.language.detect import language_throughout
 from vectorstore.types import Chunk, ChunkId, DocumentId, Span
 

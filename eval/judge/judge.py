@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vectorstore.embedded.truth.database import Database, create_file
+from vectorstore.index.sqlite.database import SQLite, create_file
 
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS replies "
@@ -40,7 +40,7 @@ class JudgeCache:
     def __init__(self, path: Path) -> None:
         """Open the file, made if it is not there."""
         create_file(path)
-        self._database = Database(path)
+        self._database = SQLite(path)
         with self._database.connection() as connection:
             connection.run(_TABLE)
 

@@ -15,8 +15,8 @@ from app.commands.ask import ask
 from app.commands.search import search
 from ingest.originals import Originals
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, OPERATOR, SPACE, embed, put, sample
-from vectorstore.embedded.truth.files import writer_lock
 from vectorstore.errors import BadInput, Busy, NotFound, StoreDamaged
+from vectorstore.index.truth.files import writer_lock
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Vector, Vectors

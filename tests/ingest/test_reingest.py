@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.ingest.test_pipeline import Desk, desk, pool
-from vectorstore.embedded.upkeep import Upkeep
+from vectorstore.index.upkeep import Upkeep
 
 __all__ = ["desk", "pool"]  # fixtures
 

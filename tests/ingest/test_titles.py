@@ -3,7 +3,7 @@
 import pytest
 
 from ingest.commit import names_no_subject
-from vectorstore.embedded.catalog import titles_apart
+from vectorstore.index.catalog import titles_apart
 from vectorstore.language.words import name_words, with_name
 from vectorstore.types import Document, DocumentId
 

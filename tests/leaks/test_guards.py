@@ -17,11 +17,11 @@ from app.runs.runs import MemoryBoard
 from ingest import uploads
 from tests.leaks.test_leaks import Leaked, walk
 from tests.leaks.world import Library, library_at
-from vectorstore.embedded import catalog as catalogs
-from vectorstore.embedded.catalog import Catalog
-from vectorstore.embedded.projection.word_index import WordIndex
-from vectorstore.embedded.snapshot import EmbeddedSnapshot
 from vectorstore.errors import NotFound
+from vectorstore.index import catalog as catalogs
+from vectorstore.index.catalog import Catalog
+from vectorstore.index.projection.word_index import WordIndex
+from vectorstore.index.snapshot import IndexSnapshot
 from vectorstore.types import Document, DocumentId, Scope
 
 Remove: TypeAlias = Callable[[pytest.MonkeyPatch], None]
@@ -61,7 +61,7 @@ def _counted_over_all(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-def _any_document(self: EmbeddedSnapshot, document: DocumentId, *, scope: Scope) -> Document:
+def _any_document(self: IndexSnapshot, document: DocumentId, *, scope: Scope) -> Document:
     found = [each for each in self._catalog()._by_row.values() if each.id == document]
     if not found:
         raise NotFound("There is no such document.")
@@ -84,7 +84,7 @@ GUARDS: Final[dict[str, Remove]] = {
         property(lambda self: self.groups | {f"user:{name}" for name in ("user-0", "user-1", "user-2")}),
     ),
     "the catalog's selection": _every_row,
-    "one document by its id": lambda patch: patch.setattr(EmbeddedSnapshot, "document", _any_document),
+    "one document by its id": lambda patch: patch.setattr(IndexSnapshot, "document", _any_document),
     "words are weighed by what is seen": _counted_over_all,
     "titles are told apart by what is seen": lambda patch: patch.setattr(
         catalogs,

@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 
 from tests.vectorstore.sample import SPACE
-from vectorstore.embedded.store import EmbeddedStore
+from vectorstore.index.store import IndexStore
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 
-OpenStore = Callable[[], EmbeddedStore]
+OpenStore = Callable[[], IndexStore]
 
 
 @pytest.fixture
@@ -19,9 +19,9 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def open_index(folder: Path) -> Iterator[OpenStore]:
     """Open the same folder anew, as another process would."""
-    opened: list[EmbeddedStore] = []
+    opened: list[IndexStore] = []
 
-    def reopen() -> EmbeddedStore:
+    def reopen() -> IndexStore:
         opened.append(open_store(StoreSettings(data_dir=folder), SPACE))
         return opened[-1]
 
@@ -34,6 +34,6 @@ def open_index(folder: Path) -> Iterator[OpenStore]:
 def dense_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Run a test on a small index as it is, and once as if it were large enough to be coded."""
     if request.param == "codes":
-        monkeypatch.setattr("vectorstore.embedded.projection.codes.CODED_FROM", 10)
-        monkeypatch.setattr("vectorstore.embedded.projection.dense.EXACT_BELOW", 0)
+        monkeypatch.setattr("vectorstore.index.projection.codes.CODED_FROM", 10)
+        monkeypatch.setattr("vectorstore.index.projection.dense.EXACT_BELOW", 0)
     return str(request.param)

@@ -17,8 +17,8 @@ import numpy as np
 
 from tests.vectorstore.sample import DIMENSION, SPACE, put, sample
 from tests.vectorstore.tracing import Traced
-from vectorstore.embedded.projection import codes
-from vectorstore.embedded.store import EmbeddedStore
+from vectorstore.index.projection import codes
+from vectorstore.index.store import IndexStore
 from vectorstore.open import open_store, open_upkeep
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Generation
@@ -28,7 +28,7 @@ ERASED = "Zyxwomatic secrets"
 COMMITS = 5
 
 
-def open_index(folder: Path) -> EmbeddedStore:
+def open_index(folder: Path) -> IndexStore:
     codes.CODED_FROM = 10
     return open_store(StoreSettings(data_dir=folder / "data"), SPACE)
 

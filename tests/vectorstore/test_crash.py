@@ -14,8 +14,8 @@ import pytest
 from tests.vectorstore import crash
 from tests.vectorstore.sample import FINGERPRINT, Space, find, put, sample
 from tests.vectorstore.tracing import why_not
-from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import EmbedderMismatch, NotFound
+from vectorstore.index.upkeep import Upkeep
 from vectorstore.open import open_store, open_upkeep
 from vectorstore.settings import StoreSettings
 
@@ -125,7 +125,7 @@ def crash_everywhere(folder: Path, operation: str, *, every: int) -> None:
 def test_crash_at_some_steps_leaves_old_or_new(
     operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vectorstore.embedded.projection.codes.CODED_FROM", 10)
+    monkeypatch.setattr("vectorstore.index.projection.codes.CODED_FROM", 10)
     crash_everywhere(tmp_path, operation, every=EVERY_SO_MANY[operation])
 
 
@@ -135,5 +135,5 @@ def test_crash_at_some_steps_leaves_old_or_new(
 def test_crash_at_every_step_leaves_old_or_new(
     operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vectorstore.embedded.projection.codes.CODED_FROM", 10)
+    monkeypatch.setattr("vectorstore.index.projection.codes.CODED_FROM", 10)
     crash_everywhere(tmp_path, operation, every=1)

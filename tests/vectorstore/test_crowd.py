@@ -13,15 +13,15 @@ import pytest
 
 from tests.vectorstore import writer
 from tests.vectorstore.sample import SPACE, find, put, sample
-from vectorstore.embedded.store import EmbeddedStore
-from vectorstore.embedded.truth.files import writer_lock
-from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import Busy
+from vectorstore.index.store import IndexStore
+from vectorstore.index.truth.files import writer_lock
+from vectorstore.index.upkeep import Upkeep
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Condition
 
-OpenStore = Callable[[], EmbeddedStore]
+OpenStore = Callable[[], IndexStore]
 ROOT = Path(__file__).parents[2]
 
 
@@ -231,7 +231,7 @@ def test_full_disk_at_fifty_sizes(folder: Path, open_index: OpenStore) -> None:
 def test_search_inside_a_draft_of_an_index_without_projections_does_not_hang(
     folder: Path, open_index: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vectorstore.embedded.opened._PATIENCE", 0.2)
+    monkeypatch.setattr("vectorstore.index.opened._PATIENCE", 0.2)
     with open_index().draft() as draft:
         put(draft, sample("a.md", "Fact a."))
     store = open_index()

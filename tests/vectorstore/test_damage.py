@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.vectorstore.sample import FINGERPRINT, SPACE, Space, find, put, sample
-from vectorstore.embedded.projection import faiss_codes, word_index
-from vectorstore.embedded.projection.manifest import read_manifest
-from vectorstore.embedded.store import EmbeddedStore
-from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import EmbedderMismatch, FootnoteError
+from vectorstore.index.projection import faiss_codes, word_index
+from vectorstore.index.projection.manifest import read_manifest
+from vectorstore.index.store import IndexStore
+from vectorstore.index.upkeep import Upkeep
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 
@@ -33,7 +33,7 @@ def build(folder: Path) -> None:
     store.close()
 
 
-def answers(store: EmbeddedStore) -> Answers:
+def answers(store: IndexStore) -> Answers:
     with store.snapshot() as snapshot:
         return [
             [(hit.chunk.text, round(hit.score, 5)) for hit in find(snapshot, question)]
@@ -71,7 +71,7 @@ def damaged(built: Path, tmp_path: Path, rounds: int) -> Iterator[tuple[Path, ra
         shutil.rmtree(copy, ignore_errors=True)
 
 
-def reopen(folder: Path) -> EmbeddedStore:
+def reopen(folder: Path) -> IndexStore:
     return open_store(StoreSettings(data_dir=folder), SPACE)
 
 
@@ -194,7 +194,7 @@ def test_thousand_flipped_bits_in_the_truth(built: tuple[Path, Answers], tmp_pat
 
 
 def test_index_of_another_embedder_is_refused_with_a_way_out(
-    folder: Path, open_index: Callable[[], EmbeddedStore]
+    folder: Path, open_index: Callable[[], IndexStore]
 ) -> None:
     build(folder)
     with pytest.raises(EmbedderMismatch) as caught:
@@ -228,8 +228,8 @@ def test_lexical_projection_of_another_schema_is_made_anew(
     writing: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as earlier:
-        earlier.setattr("vectorstore.embedded.projection.word_index._key", lambda *word: hash(word) & 0xFFFF)
-        earlier.setattr("vectorstore.embedded.projection.lexical_files.SCHEMA", word_index.SCHEMA - 1)
+        earlier.setattr("vectorstore.index.projection.word_index._key", lambda *word: hash(word) & 0xFFFF)
+        earlier.setattr("vectorstore.index.projection.lexical_files.SCHEMA", word_index.SCHEMA - 1)
         build(tmp_path / "old")
     check_made_anew(tmp_path, writing=writing)
 
@@ -238,9 +238,9 @@ def test_lexical_projection_of_another_schema_is_made_anew(
 def test_codes_of_another_format_are_made_anew(
     writing: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vectorstore.embedded.projection.codes.CODED_FROM", 2)
+    monkeypatch.setattr("vectorstore.index.projection.codes.CODED_FROM", 2)
     with monkeypatch.context() as earlier:
-        earlier.setattr("vectorstore.embedded.projection.dense_files.FORMAT", faiss_codes.FORMAT - 1)
+        earlier.setattr("vectorstore.index.projection.dense_files.FORMAT", faiss_codes.FORMAT - 1)
         build(tmp_path / "old")
     check_made_anew(tmp_path, writing=writing)
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from tests.vectorstore.sample import OPERATOR, put, sample
-from vectorstore.embedded.projection import codes, dense, dense_files
-from vectorstore.embedded.projection.dense import Dense
-from vectorstore.embedded.projection.faiss_codes import HalfCodes, RaBitQCodes, decode, load_codes, nearest
-from vectorstore.embedded.projection.manifest import Covered, Manifest
-from vectorstore.embedded.store import EmbeddedStore
-from vectorstore.embedded.truth.arrays import Allowed, Half, allowed_of
-from vectorstore.embedded.truth.files import write_atomically
-from vectorstore.embedded.upkeep import Upkeep
+from vectorstore.index.projection import codes, dense, dense_files
+from vectorstore.index.projection.dense import Dense
+from vectorstore.index.projection.faiss_codes import HalfCodes, RaBitQCodes, decode, load_codes, nearest
+from vectorstore.index.projection.manifest import Covered, Manifest
+from vectorstore.index.store import IndexStore
+from vectorstore.index.truth.arrays import Allowed, Half, allowed_of
+from vectorstore.index.truth.files import write_atomically
+from vectorstore.index.upkeep import Upkeep
 from vectorstore.types import Vector
 
 COUNT = 5_000
@@ -129,9 +129,9 @@ def test_decoding_is_what_numpy_says() -> None:
 
 
 def test_index_that_grows_past_every_limit_answers_the_same(
-    open_index: Callable[[], EmbeddedStore], monkeypatch: pytest.MonkeyPatch
+    open_index: Callable[[], IndexStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vectorstore.embedded.projection.codes.CODED_FROM", 60)
+    monkeypatch.setattr("vectorstore.index.projection.codes.CODED_FROM", 60)
     monkeypatch.setattr(codes, "LISTS_FROM", 300)
     monkeypatch.setattr(dense, "EXACT_BELOW", 0)
     store, kinds = open_index(), set()

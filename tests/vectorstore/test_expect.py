@@ -7,10 +7,10 @@ import pytest
 
 from tests.vectorstore.conftest import OpenStore
 from tests.vectorstore.sample import SPACE, embed, one_chunk, put, sample
-from vectorstore.embedded import snapshot as snapshots
-from vectorstore.embedded.snapshot import EmbeddedSnapshot
-from vectorstore.embedded.store import EmbeddedStore
 from vectorstore.expect import Whereabouts, find_expected
+from vectorstore.index import snapshot as snapshots
+from vectorstore.index.snapshot import IndexSnapshot
+from vectorstore.index.store import IndexStore
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Condition, Scope, Where
@@ -20,7 +20,7 @@ OPERATOR = Scope(unrestricted=True)
 
 
 @pytest.fixture
-def filled(open_index: OpenStore) -> EmbeddedStore:
+def filled(open_index: OpenStore) -> IndexStore:
     store = open_index()
     with store.draft() as draft:
         put(
@@ -42,7 +42,7 @@ def filled(open_index: OpenStore) -> EmbeddedStore:
 
 
 def ask(
-    store: EmbeddedStore,
+    store: IndexStore,
     expected: str,
     *,
     question: str = "annual leave twenty five days a year",
@@ -57,20 +57,20 @@ def ask(
 
 
 @contextmanager
-def pinned(store: EmbeddedStore) -> Iterator[EmbeddedSnapshot]:
+def pinned(store: IndexStore) -> Iterator[IndexSnapshot]:
     with store.snapshot() as snapshot:
-        assert isinstance(snapshot, EmbeddedSnapshot)
+        assert isinstance(snapshot, IndexSnapshot)
         yield snapshot
 
 
 @pytest.mark.parametrize("name", ["handbook.pdf", "policies/handbook.pdf", "The handbook", "HANDBOOK.PDF"])
-def test_found_document_is_said_to_be_found(filled: EmbeddedStore, name: str) -> None:
+def test_found_document_is_said_to_be_found(filled: IndexStore, name: str) -> None:
     found = ask(filled, name)
     assert (found.lost_at, found.uri) == ("nowhere", "policies/handbook.pdf")
     assert "rank 1" in found.sentence
 
 
-def test_document_that_is_not_there_is_not_ingested_and_a_near_name_is_offered(filled: EmbeddedStore) -> None:
+def test_document_that_is_not_there_is_not_ingested_and_a_near_name_is_offered(filled: IndexStore) -> None:
     found = ask(filled, "handbok.pdf")
     assert (found.lost_at, found.uri) == ("ingestion", None)
     assert "policies/handbook.pdf" in found.sentence
@@ -78,11 +78,11 @@ def test_document_that_is_not_there_is_not_ingested_and_a_near_name_is_offered(f
     assert ask(filled, "book.pdf").lost_at == "ingestion"
 
 
-def test_document_without_text_is_said_to_have_none(filled: EmbeddedStore) -> None:
+def test_document_without_text_is_said_to_have_none(filled: IndexStore) -> None:
     assert ask(filled, "blank.pdf").lost_at == "text"
 
 
-def test_document_out_of_scope_is_told_to_the_operator_only(filled: EmbeddedStore) -> None:
+def test_document_out_of_scope_is_told_to_the_operator_only(filled: IndexStore) -> None:
     outsider = Scope(groups=frozenset({"sales"}))
     told = ask(filled, "salaries.md", scope=outsider, reveal=True)
     assert (told.lost_at, "hr" in told.sentence) == ("scope", True)
@@ -92,7 +92,7 @@ def test_document_out_of_scope_is_told_to_the_operator_only(filled: EmbeddedStor
     assert hidden.sentence.replace("salaries.md", "no-such.md") == absent.sentence
 
 
-def test_filter_that_leaves_it_out_is_named(filled: EmbeddedStore) -> None:
+def test_filter_that_leaves_it_out_is_named(filled: IndexStore) -> None:
     where = (Condition("uri", "prefix", ("o",)), Condition("year", "range", (2020, None)))
     found = ask(filled, "old.md", where=where)
     assert found.lost_at == "where"
@@ -100,14 +100,14 @@ def test_filter_that_leaves_it_out_is_named(filled: EmbeddedStore) -> None:
 
 
 def test_document_that_neither_search_ranked_is_no_candidate(
-    filled: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+    filled: IndexStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshots, "CANDIDATES", 2)
     found = ask(filled, "old.md", question="planned in spring", limit=1)
     assert found.lost_at == "candidates"
 
 
-def test_copy_names_the_passage_that_stands_for_it(filled: EmbeddedStore) -> None:
+def test_copy_names_the_passage_that_stands_for_it(filled: IndexStore) -> None:
     both = [ask(filled, name, limit=3) for name in ("one.md", "two.md")]
     assert sorted(each.lost_at for each in both) == ["duplicates", "nowhere"]
     lost = next(each for each in both if each.lost_at == "duplicates")
@@ -117,7 +117,7 @@ def test_copy_names_the_passage_that_stands_for_it(filled: EmbeddedStore) -> Non
     assert lost.hit is not None
 
 
-def test_document_behind_the_limit_is_cut_with_its_ranks(filled: EmbeddedStore) -> None:
+def test_document_behind_the_limit_is_cut_with_its_ranks(filled: IndexStore) -> None:
     found = ask(filled, "other/7.md", limit=1)
     assert found.lost_at == "limit"
     assert "fused #" in found.sentence
@@ -153,7 +153,7 @@ def test_document_that_the_reranker_put_back_is_said(open_index: OpenStore) -> N
     store.close()
 
 
-def test_of_several_with_one_name_the_furthest_counts(filled: EmbeddedStore) -> None:
+def test_of_several_with_one_name_the_furthest_counts(filled: IndexStore) -> None:
     with filled.draft() as draft:
         put(draft, sample("empty/handbook.pdf", ""))
     assert ask(filled, "handbook.pdf").uri == "policies/handbook.pdf"

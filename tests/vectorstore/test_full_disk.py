@@ -10,8 +10,8 @@ import pytest
 
 from tests.vectorstore import writer
 from tests.vectorstore.sample import SPACE, find, put, sample
-from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import Unavailable
+from vectorstore.index.upkeep import Upkeep
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 

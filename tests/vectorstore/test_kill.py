@@ -14,10 +14,10 @@ import pytest
 
 from tests.vectorstore import writer
 from tests.vectorstore.sample import find
-from vectorstore.embedded.store import EmbeddedStore
-from vectorstore.embedded.upkeep import Upkeep
+from vectorstore.index.store import IndexStore
+from vectorstore.index.upkeep import Upkeep
 
-OpenStore = Callable[[], EmbeddedStore]
+OpenStore = Callable[[], IndexStore]
 
 
 def run_and_kill(folder: Path, prefix: str, *, after: float, options: tuple[str, ...] = ()) -> int:
@@ -46,7 +46,7 @@ def _write(out: Connection, folder: str, prefix: str, options: tuple[str, ...]) 
         writer.main(folder, prefix, "1000", *options)
 
 
-def check_whole(store: EmbeddedStore, prefix: str, acknowledged: int) -> None:
+def check_whole(store: IndexStore, prefix: str, acknowledged: int) -> None:
     """Old or new and nothing else: all acknowledged commits, and at most the one under way."""
     with store.snapshot() as snapshot:
         uris = {uri for uri in snapshot.digests(tenant="default") if uri.startswith(prefix)}

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vectorstore.embedded.projection import word_index
-from vectorstore.embedded.projection.word_index import WordIndex
-from vectorstore.embedded.truth.read import IndexedChunk
+from vectorstore.index.projection import word_index
+from vectorstore.index.projection.word_index import WordIndex
+from vectorstore.index.truth.read import IndexedChunk
 from vectorstore.types import Chunk, ChunkId, DocumentId, Span
 
 COUNT = 4_000

@@ -14,7 +14,7 @@ from tests.vectorstore.powerloss import Disk
 from tests.vectorstore.sample import SPACE, find, put, sample
 from tests.vectorstore.test_crash import ROOT
 from tests.vectorstore.tracing import Step, why_not
-from vectorstore.embedded.upkeep import Upkeep
+from vectorstore.index.upkeep import Upkeep
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 
@@ -80,7 +80,7 @@ def check(data: Path, *, acknowledged: int, case: str) -> None:
 def test_power_may_fail_at_any_moment(
     history: list[Step], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vectorstore.embedded.projection.codes.CODED_FROM", 10)
+    monkeypatch.setattr("vectorstore.index.projection.codes.CODED_FROM", 10)
     lose_power(history, tmp_path, states=15, seed=1)
 
 
@@ -90,5 +90,5 @@ def test_power_may_fail_at_any_moment(
 def test_power_fails_a_thousand_times(
     seed: int, history: list[Step], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vectorstore.embedded.projection.codes.CODED_FROM", 10)
+    monkeypatch.setattr("vectorstore.index.projection.codes.CODED_FROM", 10)
     lose_power(history, tmp_path, states=250, seed=seed)

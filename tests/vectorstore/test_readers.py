@@ -7,9 +7,9 @@ import pytest
 from tests.contract.test_readers import ANYONE, HR, OPERATOR, PAY, PLAN, at, commit, seen, with_readers
 from tests.vectorstore.conftest import OpenStore
 from tests.vectorstore.sample import sample
-from vectorstore.embedded.maintenance.backup import set_aside
-from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import StoreDamaged
+from vectorstore.index.maintenance.backup import set_aside
+from vectorstore.index.upkeep import Upkeep
 from vectorstore.open import open_upkeep
 from vectorstore.settings import StoreSettings
 from vectorstore.types import NOBODY, Generation, Scope, both

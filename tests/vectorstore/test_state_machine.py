@@ -21,10 +21,10 @@ from hypothesis.stateful import (
 )
 
 from tests.vectorstore.sample import SPACE, find, put, sample
-from vectorstore.embedded.projection import codes
-from vectorstore.embedded.store import EmbeddedStore
-from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import NotFound
+from vectorstore.index.projection import codes
+from vectorstore.index.store import IndexStore
+from vectorstore.index.upkeep import Upkeep
 from vectorstore.open import open_store, open_upkeep
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Generation
@@ -51,7 +51,7 @@ class IndexMachine(RuleBasedStateMachine):
         # Not from nothing: Hypothesis switches rules off at random, and most need something to work on.
         self.commit(changes=[("a.md", 0), ("b.md", 1)], fails=False)
 
-    def _open(self) -> EmbeddedStore:
+    def _open(self) -> IndexStore:
         return open_store(StoreSettings(data_dir=self.folder / "data"), SPACE)
 
     def _publish(self, state: State) -> None:

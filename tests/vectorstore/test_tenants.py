@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.vectorstore.conftest import OpenStore
 from tests.vectorstore.sample import SPACE, Sample, embed, put, sample
-from vectorstore.embedded.upkeep import Upkeep
+from vectorstore.index.upkeep import Upkeep
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
 from vectorstore.types import Condition, Scope

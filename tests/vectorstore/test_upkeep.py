@@ -25,16 +25,16 @@ from tests.vectorstore.sample import (
     sample,
     uris,
 )
-from vectorstore.embedded.maintenance.erasure import files_holding
-from vectorstore.embedded.store import EmbeddedStore
-from vectorstore.embedded.truth.seal import write_meta
-from vectorstore.embedded.upkeep import Upkeep
 from vectorstore.errors import BadInput, Busy, EmbedderMismatch, NotFound, StoreDamaged
+from vectorstore.index.maintenance.erasure import files_holding
+from vectorstore.index.store import IndexStore
+from vectorstore.index.truth.seal import write_meta
+from vectorstore.index.upkeep import Upkeep
 from vectorstore.open import open_store, open_upkeep
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Generation, Vectors
 
-OpenStore = Callable[[], EmbeddedStore]
+OpenStore = Callable[[], IndexStore]
 
 
 def secret(number: int) -> Sample:
@@ -44,7 +44,7 @@ def secret(number: int) -> Sample:
     )
 
 
-def commit(store: EmbeddedStore, *made: Sample) -> None:
+def commit(store: IndexStore, *made: Sample) -> None:
     with store.draft() as draft:
         for each in made:
             put(draft, each)
@@ -169,7 +169,7 @@ def test_erasure_that_was_interrupted_is_finished_by_the_next_writer(
     commit(store, secret(1), secret(2))
     opened = store.opened()
     assert opened is not None
-    from vectorstore.embedded.maintenance import erasure
+    from vectorstore.index.maintenance import erasure
 
     with opened.database.connection() as connection, connection.transaction():
         erasure.erase(connection, tenant="default", uris=[secret(1).document.uri], dimension=DIMENSION)
@@ -332,7 +332,7 @@ def other_embedding(texts: Sequence[str]) -> Vectors:
 def test_reembedding_goes_on_where_it_was_interrupted_and_switches_at_once(
     folder: Path, open_index: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vectorstore.embedded.upkeep._BATCH", 10)
+    monkeypatch.setattr("vectorstore.index.upkeep._BATCH", 10)
     store = open_index()
     commit(store, *(sample(f"{n}.md", f"Fact {n}.") for n in range(35)))
     calls = []

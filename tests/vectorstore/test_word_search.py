@@ -8,9 +8,9 @@ import pytest
 
 from benchmarks.answers.sets import DATA, paragraphs_of
 from benchmarks.search.words import indexed
-from vectorstore.embedded.projection.analysis import ANALYSIS, analysed_as, parted
-from vectorstore.embedded.projection.word_index import WordIndex
-from vectorstore.embedded.truth.read import IndexedChunk
+from vectorstore.index.projection.analysis import ANALYSIS, analysed_as, parted
+from vectorstore.index.projection.word_index import WordIndex
+from vectorstore.index.truth.read import IndexedChunk
 from vectorstore.types import Chunk, ChunkId, DocumentId, Span
 
 HANDBOOKS = {

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from tests.vectorstore.sample import SPACE, put, sample
-from vectorstore.embedded.projection import codes
 from vectorstore.errors import FootnoteError
+from vectorstore.index.projection import codes
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 

@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from vectorstore.embedded.projection.faiss_codes import HalfCodes, RaBitQCodes, decode, train_codes
-from vectorstore.embedded.truth.arrays import Half, Positions
+from vectorstore.index.projection.faiss_codes import HalfCodes, RaBitQCodes, decode, train_codes
+from vectorstore.index.truth.arrays import Half, Positions
 from vectorstore.types import Vector, Vectors
 
 Codes: TypeAlias = HalfCodes | RaBitQCodes

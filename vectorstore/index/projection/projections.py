@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from vectorstore.embedded.projection.dense import Dense
-from vectorstore.embedded.projection.dense_files import DenseBatch, extend_dense, load_dense, of_this_format
-from vectorstore.embedded.projection.lexical_files import (
+from vectorstore.index.projection.dense import Dense
+from vectorstore.index.projection.dense_files import DenseBatch, extend_dense, load_dense, of_this_format
+from vectorstore.index.projection.lexical_files import (
     Lexical,
     extend_lexical,
     folders_of,
     load_lexical,
     of_this_schema,
 )
-from vectorstore.embedded.projection.manifest import (
+from vectorstore.index.projection.manifest import (
     Covered,
     Manifest,
     damaged_files,
@@ -23,9 +23,9 @@ from vectorstore.embedded.projection.manifest import (
     whole_blocks,
     write_manifest,
 )
-from vectorstore.embedded.projection.word_index import WordIndex
-from vectorstore.embedded.truth import read as truth
-from vectorstore.embedded.truth.database import Connection
+from vectorstore.index.projection.word_index import WordIndex
+from vectorstore.index.truth import read as truth
+from vectorstore.index.truth.database import Connection
 
 _BATCH = 20_000
 

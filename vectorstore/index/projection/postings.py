@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from vectorstore.embedded.truth.arrays import Positions, Rows
+from vectorstore.index.truth.arrays import Positions, Rows
 
 Keys: TypeAlias = npt.NDArray[np.uint64]
 Places: TypeAlias = npt.NDArray[np.uint32]

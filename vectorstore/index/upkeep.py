@@ -8,24 +8,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from vectorstore.embedded import create
-from vectorstore.embedded.draft import forget
-from vectorstore.embedded.maintenance import backup, erasure
-from vectorstore.embedded.maintenance.backup import reseal
-from vectorstore.embedded.maintenance.erasure import Certificate, files_holding, finish_erasure, shrink
-from vectorstore.embedded.maintenance.verify import Verification, verify
-from vectorstore.embedded.opened import Opened, not_kept
-from vectorstore.embedded.projection import projections
-from vectorstore.embedded.projection.manifest import read_manifest
-from vectorstore.embedded.projection.projections import Kind
-from vectorstore.embedded.store import EmbeddedStore
-from vectorstore.embedded.truth import read as truth
-from vectorstore.embedded.truth.database import Connection
-from vectorstore.embedded.truth.files import writer_lock
-from vectorstore.embedded.truth.read import generation, head
-from vectorstore.embedded.truth.records import vector_bytes
-from vectorstore.embedded.truth.seal import next_epoch, read_meta, write_meta
 from vectorstore.errors import NotFound, Unavailable
+from vectorstore.index import create
+from vectorstore.index.draft import forget
+from vectorstore.index.maintenance import backup, erasure
+from vectorstore.index.maintenance.backup import reseal
+from vectorstore.index.maintenance.erasure import Certificate, files_holding, finish_erasure, shrink
+from vectorstore.index.maintenance.verify import Verification, verify
+from vectorstore.index.opened import Opened, not_kept
+from vectorstore.index.projection import projections
+from vectorstore.index.projection.manifest import read_manifest
+from vectorstore.index.projection.projections import Kind
+from vectorstore.index.sqlite.database import SQLiteConnection
+from vectorstore.index.store import IndexStore
+from vectorstore.index.truth import read as truth
+from vectorstore.index.truth.files import writer_lock
+from vectorstore.index.truth.read import generation, head
+from vectorstore.index.truth.records import vector_bytes
+from vectorstore.index.truth.seal import next_epoch, read_meta, write_meta
 from vectorstore.types import DEFAULT_TENANT, Generation, GenerationInfo, Vectors
 
 _FROM_A_BACKUP = Kind("", "", 1, 1.0)
@@ -44,7 +44,7 @@ class Compaction:
     rebuilt: bool
 
 
-def compact(connection: Connection, *, keep: int, indexed: int) -> Compaction:
+def compact(connection: SQLiteConnection, *, keep: int, indexed: int) -> Compaction:
     """Keep the newest `keep` generations; `indexed` is how many chunks the projections hold.
 
     The caller holds the writer lock and is in a transaction.
@@ -71,7 +71,7 @@ class Difference:
     changed: tuple[tuple[str, str], ...]
 
 
-def difference(connection: Connection, first: Generation, second: Generation) -> Difference:
+def difference(connection: SQLiteConnection, first: Generation, second: Generation) -> Difference:
     """Compare two kept generations."""
     before, after = (_documents(connection, number) for number in (first, second))
     both = before.keys() & after.keys()
@@ -82,7 +82,7 @@ def difference(connection: Connection, first: Generation, second: Generation) ->
     )
 
 
-def _documents(connection: Connection, generation: Generation) -> dict[tuple[str, str], int]:
+def _documents(connection: SQLiteConnection, generation: Generation) -> dict[tuple[str, str], int]:
     sql = f"SELECT d.tenant, d.uri, d.row FROM documents d JOIN lives l ON l.document = d.row WHERE {truth.VISIBLE}"
     return {(tenant, uri): row for tenant, uri, row in connection.rows(sql, (generation, generation))}
 
@@ -103,7 +103,7 @@ class IndexInfo:
 class Upkeep:
     """Maintenance of the embedded store in a folder. Needs no embedder but for `reembed`."""
 
-    def __init__(self, store: EmbeddedStore) -> None:
+    def __init__(self, store: IndexStore) -> None:
         self.store = store
         """For what needs no upkeep: generations, rollback, documents."""
         self._folder = store.folder
@@ -251,7 +251,7 @@ class Upkeep:
         return opened
 
     @contextmanager
-    def _writing(self, wait: bool) -> Iterator[tuple[Opened, Connection]]:
+    def _writing(self, wait: bool) -> Iterator[tuple[Opened, SQLiteConnection]]:
         opened = self._opened()
         with writer_lock(self._folder / "index.lock", wait=wait), opened.database.connection() as connection:
             yield opened, connection
@@ -279,7 +279,7 @@ _NEXT = "CREATE TABLE IF NOT EXISTS vectors_next (chunk INTEGER PRIMARY KEY, vec
 
 
 def reembed(
-    connection: Connection,
+    connection: SQLiteConnection,
     *,
     embed: Embed,
     fingerprint: str,
@@ -307,7 +307,7 @@ def reembed(
     return embedded
 
 
-def _begin(connection: Connection, fingerprint: str) -> None:
+def _begin(connection: SQLiteConnection, fingerprint: str) -> None:
     with connection.transaction():
         connection.run(_NEXT)
         if read_meta(connection).get("next_fingerprint") != fingerprint:
@@ -315,7 +315,7 @@ def _begin(connection: Connection, fingerprint: str) -> None:
             write_meta(connection, next_fingerprint=fingerprint)
 
 
-def _missing(connection: Connection) -> list[tuple[int, str]]:
+def _missing(connection: SQLiteConnection) -> list[tuple[int, str]]:
     rows = connection.rows(
         "SELECT c.row, c.context, c.text FROM chunks c LEFT JOIN vectors_next n ON n.chunk = c.row"
         " WHERE n.chunk IS NULL ORDER BY c.row LIMIT ?",
@@ -324,7 +324,7 @@ def _missing(connection: Connection) -> list[tuple[int, str]]:
     return [(row, f"{context}\n{text}" if context else text) for row, context, text in rows]
 
 
-def _switch(connection: Connection, fingerprint: str, dimension: int) -> None:
+def _switch(connection: SQLiteConnection, fingerprint: str, dimension: int) -> None:
     with connection.transaction():
         connection.run("DELETE FROM vectors")
         connection.run(

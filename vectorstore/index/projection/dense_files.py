@@ -14,11 +14,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from vectorstore.embedded.projection import codes as coding
-from vectorstore.embedded.projection.codes import Codes
-from vectorstore.embedded.projection.dense import Dense
-from vectorstore.embedded.projection.faiss_codes import FORMAT, HalfCodes, RaBitQCodes, load_codes
-from vectorstore.embedded.projection.manifest import (
+from vectorstore.index.projection import codes as coding
+from vectorstore.index.projection.codes import Codes
+from vectorstore.index.projection.dense import Dense
+from vectorstore.index.projection.faiss_codes import FORMAT, HalfCodes, RaBitQCodes, load_codes
+from vectorstore.index.projection.manifest import (
     Covered,
     FileSeal,
     Manifest,
@@ -26,8 +26,8 @@ from vectorstore.embedded.projection.manifest import (
     seal_file,
     write_manifest,
 )
-from vectorstore.embedded.truth.arrays import Half, Rows
-from vectorstore.embedded.truth.files import private_folder, sync_folder, write_atomically
+from vectorstore.index.truth.arrays import Half, Rows
+from vectorstore.index.truth.files import private_folder, sync_folder, write_atomically
 
 VECTORS = "vectors.f16"
 ROWS = "rows.i64"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vectorstore.embedded.truth.arrays import Allowed, Half, Positions, Scores
+from vectorstore.index.truth.arrays import Allowed, Half, Positions, Scores
 from vectorstore.types import Vector, Vectors
 
 FORMAT = 3

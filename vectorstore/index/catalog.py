@@ -10,11 +10,11 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from vectorstore.embedded.conditions import admits, check
-from vectorstore.embedded.truth import read as truth
-from vectorstore.embedded.truth.arrays import Rows
-from vectorstore.embedded.truth.database import Connection
-from vectorstore.embedded.truth.readers import rulings
+from vectorstore.index.conditions import admits, check
+from vectorstore.index.truth import read as truth
+from vectorstore.index.truth.arrays import Rows
+from vectorstore.index.truth.database import Connection
+from vectorstore.index.truth.readers import rulings
 from vectorstore.language.words import name_words, with_name
 from vectorstore.types import Document, DocumentId, Generation, Scope, Where
 

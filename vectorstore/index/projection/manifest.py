@@ -13,7 +13,7 @@ from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
 
-from vectorstore.embedded.truth.files import BLOCK, block_digests, write_atomically
+from vectorstore.index.truth.files import BLOCK, block_digests, write_atomically
 
 FORMAT = 2
 """Of the manifest and of what lies in the files; a projection of another format is made anew."""

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from vectorstore.embedded.projection import projections
-from vectorstore.embedded.projection.projections import Kind, Projections
-from vectorstore.embedded.truth import read as truth
-from vectorstore.embedded.truth import seal
-from vectorstore.embedded.truth.database import Connection
-from vectorstore.embedded.truth.records import CHUNK_COLUMNS, DOCUMENT_COLUMNS, embedded_key
-from vectorstore.embedded.truth.seal import SEAL, meta_seal, read_meta
 from vectorstore.errors import StoreDamaged
+from vectorstore.index.projection import projections
+from vectorstore.index.projection.projections import Kind, Projections
+from vectorstore.index.truth import read as truth
+from vectorstore.index.truth import seal
+from vectorstore.index.truth.database import Connection
+from vectorstore.index.truth.records import CHUNK_COLUMNS, DOCUMENT_COLUMNS, embedded_key
+from vectorstore.index.truth.seal import SEAL, meta_seal, read_meta
 
 _SELF_QUERIES = 32
 

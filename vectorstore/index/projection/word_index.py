@@ -16,7 +16,8 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from vectorstore.embedded.projection.analysis import (
+from vectorstore.errors import Unavailable
+from vectorstore.index.projection.analysis import (
     ANALYSED,
     ANALYSIS,
     analysed_as,
@@ -27,10 +28,9 @@ from vectorstore.embedded.projection.analysis import (
     parted,
     slips,
 )
-from vectorstore.embedded.projection.postings import Entry, Held, Postings
-from vectorstore.embedded.truth.arrays import Found, Positions, Rows, Scores, found_nothing
-from vectorstore.embedded.truth.read import IndexedChunk
-from vectorstore.errors import Unavailable
+from vectorstore.index.projection.postings import Entry, Held, Postings
+from vectorstore.index.truth.arrays import Found, Positions, Rows, Scores, found_nothing
+from vectorstore.index.truth.read import IndexedChunk
 from vectorstore.language.words import name_words
 
 _MOST_WORDS = 64

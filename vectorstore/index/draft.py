@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from vectorstore.embedded.truth import read as truth
-from vectorstore.embedded.truth import readers, seal
-from vectorstore.embedded.truth.database import Connection
-from vectorstore.embedded.truth.read import VISIBLE
-from vectorstore.embedded.truth.records import chunk_row, document_row, embedded_key, vector_bytes
-from vectorstore.embedded.truth.seal import read_meta, tombstone
 from vectorstore.errors import BadInput
+from vectorstore.index.truth import read as truth
+from vectorstore.index.truth import readers, seal
+from vectorstore.index.truth.database import Connection
+from vectorstore.index.truth.read import VISIBLE
+from vectorstore.index.truth.records import chunk_row, document_row, embedded_key, vector_bytes
+from vectorstore.index.truth.seal import read_meta, tombstone
 from vectorstore.types import Chunk, Document, Generation, Vectors
 
 
-class EmbeddedDraft:
+class IndexDraft:
     """The generation after `base`. The caller opens and ends the transaction."""
 
     def __init__(self, connection: Connection, *, base: Generation, dimension: int, note: str) -> None:

@@ -6,14 +6,15 @@ from pathlib import Path
 from threading import Lock, RLock
 from typing import TypeAlias
 
-from vectorstore.embedded.catalog import Catalog, Documents, read_catalog
-from vectorstore.embedded.projection import projections
-from vectorstore.embedded.projection.projections import Indexes, Kind, Projections
-from vectorstore.embedded.truth import read as truth
-from vectorstore.embedded.truth.database import Connection, Database
-from vectorstore.embedded.truth.files import writer_lock
-from vectorstore.embedded.truth.read import Head
 from vectorstore.errors import Busy, NotFound, Unavailable
+from vectorstore.index.catalog import Catalog, Documents, read_catalog
+from vectorstore.index.projection import projections
+from vectorstore.index.projection.projections import Indexes, Kind, Projections
+from vectorstore.index.sqlite.database import SQLite
+from vectorstore.index.truth import read as truth
+from vectorstore.index.truth.database import Connection
+from vectorstore.index.truth.files import writer_lock
+from vectorstore.index.truth.read import Head
 from vectorstore.types import Generation, GenerationInfo
 
 _KEPT_CATALOGS = 4
@@ -30,7 +31,7 @@ Pinned: TypeAlias = tuple[Generation, Generation]
 class Opened:
     """Follows the commits of one database file. Everything it hands out is immutable."""
 
-    def __init__(self, folder: Path, database: Database, *, kind: Kind, identity: Identity) -> None:
+    def __init__(self, folder: Path, database: SQLite, *, kind: Kind, identity: Identity) -> None:
         self.folder = folder
         self.database = database
         self.kind = kind

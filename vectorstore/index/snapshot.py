@@ -6,13 +6,13 @@ from itertools import islice
 
 import numpy as np
 
-from vectorstore.embedded.catalog import Catalog
-from vectorstore.embedded.projection.projections import Indexes
-from vectorstore.embedded.truth import read as truth
-from vectorstore.embedded.truth.arrays import Found, Rows, Scores, found_nothing
-from vectorstore.embedded.truth.database import Database
-from vectorstore.embedded.truth.readers import may_read
 from vectorstore.errors import BadInput, NotFound
+from vectorstore.index.catalog import Catalog
+from vectorstore.index.projection.projections import Indexes
+from vectorstore.index.truth import read as truth
+from vectorstore.index.truth.arrays import Found, Rows, Scores, found_nothing
+from vectorstore.index.truth.database import Database
+from vectorstore.index.truth.readers import may_read
 from vectorstore.refine import Refine
 from vectorstore.types import (
     Chunk,
@@ -84,7 +84,7 @@ CANDIDATES = 300
 """How many of each stage's best are fused."""
 
 
-class EmbeddedSnapshot:
+class IndexSnapshot:
     """Reads one generation. Safe to use from several threads."""
 
     def __init__(

@@ -6,18 +6,18 @@ from contextlib import contextmanager
 from functools import partial
 from threading import Lock
 
-from vectorstore.embedded import create
-from vectorstore.embedded.draft import EmbeddedDraft
-from vectorstore.embedded.empty import EmptySnapshot
-from vectorstore.embedded.maintenance.erasure import finish_erasure, is_under_way
-from vectorstore.embedded.opened import Opened, not_kept
-from vectorstore.embedded.projection import projections
-from vectorstore.embedded.projection.projections import Kind
-from vectorstore.embedded.snapshot import EmbeddedSnapshot
-from vectorstore.embedded.truth import read as truth
-from vectorstore.embedded.truth.database import Connection, Database
-from vectorstore.embedded.truth.files import writer_lock
 from vectorstore.errors import FootnoteError, NotFound
+from vectorstore.index import create
+from vectorstore.index.draft import IndexDraft
+from vectorstore.index.empty import EmptySnapshot
+from vectorstore.index.maintenance.erasure import finish_erasure, is_under_way
+from vectorstore.index.opened import Opened, not_kept
+from vectorstore.index.projection import projections
+from vectorstore.index.projection.projections import Kind
+from vectorstore.index.snapshot import IndexSnapshot
+from vectorstore.index.sqlite.database import SQLite, SQLiteConnection
+from vectorstore.index.truth import read as truth
+from vectorstore.index.truth.files import writer_lock
 from vectorstore.models.embed import Space
 from vectorstore.refine import Refine, Rerank
 from vectorstore.settings import StoreSettings
@@ -26,7 +26,7 @@ from vectorstore.types import Generation, GenerationInfo, Vector
 _log = logging.getLogger(__name__)
 
 
-class EmbeddedStore:
+class IndexStore:
     """Documents, chunks and vectors over time, in a folder. Safe to use from several threads.
 
     Without a space it takes the index as it is: for maintenance, which embeds nothing.
@@ -48,7 +48,7 @@ class EmbeddedStore:
         self.opened()
 
     @contextmanager
-    def snapshot(self, at: Generation | None = None) -> Iterator[EmbeddedSnapshot | EmptySnapshot]:
+    def snapshot(self, at: Generation | None = None) -> Iterator[IndexSnapshot | EmptySnapshot]:
         """Pin a generation (the newest when None); raises NotFound for one that is not kept."""
         opened = self.opened()
         if opened is None:
@@ -57,7 +57,7 @@ class EmbeddedStore:
             yield EmptySnapshot()
             return
         info, pinned = opened.pin(at)
-        yield EmbeddedSnapshot(
+        yield IndexSnapshot(
             opened.database,
             info,
             catalog=partial(opened.catalog, pinned),
@@ -68,7 +68,7 @@ class EmbeddedStore:
         )
 
     @contextmanager
-    def draft(self, *, note: str = "", wait: bool = False) -> Iterator[EmbeddedDraft]:
+    def draft(self, *, note: str = "", wait: bool = False) -> Iterator[IndexDraft]:
         """Open the next generation for writing; a clean exit publishes it, an exception discards it."""
         with writer_lock(self.folder / "index.lock", wait=wait):
             opened = self._opened_for_writing()
@@ -144,7 +144,7 @@ class EmbeddedStore:
                 self._opened = None
             if not path.exists():
                 return None
-            database = Database(path)
+            database = SQLite(path)
             kind = create.read_kind(database, self._space, recall_target=self._settings.recall_target)
             identity = create.identity(path, database)
             if kind is None or identity is None:
@@ -165,11 +165,11 @@ class EmbeddedStore:
             self._project(connection, opened.kind)
         return opened
 
-    def _begin(self, connection: Connection, kind: Kind, note: str) -> EmbeddedDraft:
+    def _begin(self, connection: SQLiteConnection, kind: Kind, note: str) -> IndexDraft:
         base = truth.head(connection).generation
-        return EmbeddedDraft(connection, base=base, dimension=kind.dimension, note=note)
+        return IndexDraft(connection, base=base, dimension=kind.dimension, note=note)
 
-    def _project(self, connection: Connection, kind: Kind) -> None:
+    def _project(self, connection: SQLiteConnection, kind: Kind) -> None:
         try:
             projections.catch_up(self.folder, connection, kind)
         except (OSError, FootnoteError) as error:

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import numpy as np
 
-from vectorstore.embedded.truth.database import Row
 from vectorstore.errors import StoreDamaged
+from vectorstore.index.truth.database import Row
 from vectorstore.types import (
     Chunk,
     ChunkId,

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
-from vectorstore.embedded.truth.read import EMPTY_GENERATION
 from vectorstore.errors import NotFound
+from vectorstore.index.truth.read import EMPTY_GENERATION
 from vectorstore.types import (
     Chunk,
     Document,

@@ -5,19 +5,19 @@ import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vectorstore.embedded.maintenance import erasure
-from vectorstore.embedded.maintenance.verify import damage_of
-from vectorstore.embedded.truth import read as truth
-from vectorstore.embedded.truth import readers, seal
-from vectorstore.embedded.truth.database import Connection, Database, create_file, table_names
-from vectorstore.embedded.truth.files import sync_folder, writer_lock
-from vectorstore.embedded.truth.readers import Address, Version, histories
-from vectorstore.embedded.truth.records import CHUNK_COLUMNS, DOCUMENT_COLUMNS, readers_row
-from vectorstore.embedded.truth.seal import read_meta, write_meta
 from vectorstore.errors import BadInput, NotFound, StoreDamaged
+from vectorstore.index.maintenance import erasure
+from vectorstore.index.maintenance.verify import damage_of
+from vectorstore.index.sqlite.database import SQLite, SQLiteConnection, create_file, table_names
+from vectorstore.index.truth import read as truth
+from vectorstore.index.truth import readers, seal
+from vectorstore.index.truth.files import sync_folder, writer_lock
+from vectorstore.index.truth.readers import Address, Version, histories
+from vectorstore.index.truth.records import CHUNK_COLUMNS, DOCUMENT_COLUMNS, readers_row
+from vectorstore.index.truth.seal import read_meta, write_meta
 
 
-def reseal(connection: Connection) -> None:
+def reseal(connection: SQLiteConnection) -> None:
     """Seal every document and generation anew; the caller is in a transaction."""
     seals = {}
     for place, *document in connection.rows(f"SELECT d.row, {DOCUMENT_COLUMNS} FROM documents d"):
@@ -77,7 +77,7 @@ def set_aside(folder: Path, source: Path, *, accept_readers: bool, wait: bool = 
 
 def _readable(path: Path) -> bool:
     """Say whether what a restore needs of the index can be read."""
-    database = Database(path)
+    database = SQLite(path)
     try:
         with database.connection() as connection:
             read_meta(connection)
@@ -95,7 +95,7 @@ def _readable(path: Path) -> bool:
 _MAGIC = b"SQLite format 3\0"
 
 
-def back_up(connection: Connection, target: Path) -> None:
+def back_up(connection: SQLiteConnection, target: Path) -> None:
     """Write a consistent copy, whoever reads or writes meanwhile; an older backup of the name is replaced whole.
 
     Raises BadInput where the name is that of a file which is no backup, or of an index itself.
@@ -131,7 +131,7 @@ def _is_backup(path: Path) -> bool:
     return not live and {"meta", "generations"} <= table_names(real)
 
 
-def restore(connection: Connection, source: Path, *, scratch: Path) -> int:
+def restore(connection: SQLiteConnection, source: Path, *, scratch: Path) -> int:
     """Put a backup in the place of the index, in one transaction; return how many erasures were repeated.
 
     Who may read a document that the index knows stays as it is. The backup is checked before anything changes. The caller holds the writer lock. Raises NotFound, BadInput
@@ -144,7 +144,7 @@ def restore(connection: Connection, source: Path, *, scratch: Path) -> int:
     create_file(scratch)
     try:
         scratch.write_bytes(source.read_bytes())
-        database = Database(scratch)
+        database = SQLite(scratch)
         try:
             with database.connection() as copy:
                 repeated = _prepare(copy, source, here=here, stones=stones, known=known)
@@ -159,7 +159,7 @@ def restore(connection: Connection, source: Path, *, scratch: Path) -> int:
 
 
 def _prepare(
-    copy: Connection,
+    copy: SQLiteConnection,
     source: Path,
     *,
     here: dict[str, str],
@@ -183,7 +183,7 @@ def _prepare(
         return erasure.replay(copy, dimension=int(there["dimension"]))
 
 
-def _keep_readers(copy: Connection, known: dict[Address, list[Version]]) -> None:
+def _keep_readers(copy: SQLiteConnection, known: dict[Address, list[Version]]) -> None:
     changed = readers.changed_by(known, readers.histories(copy))
     if changed:
         rows = [(readers_row(names), row) for row, names in changed.items()]

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from vectorstore.embedded.projection.codes import CODED_FROM, RERANKED_BESIDE_OTHERS, Codes
-from vectorstore.embedded.projection.faiss_codes import nearest
-from vectorstore.embedded.truth.arrays import Allowed, Found, Half, Positions, Rows, allowed_of
+from vectorstore.index.projection.codes import CODED_FROM, RERANKED_BESIDE_OTHERS, Codes
+from vectorstore.index.projection.faiss_codes import nearest
+from vectorstore.index.truth.arrays import Allowed, Found, Half, Positions, Rows, allowed_of
 from vectorstore.types import Vector
 
 EXACT_BELOW = 1_000

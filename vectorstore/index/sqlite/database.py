@@ -6,18 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import TypeAlias
 
-from vectorstore.embedded.truth.files import private_folder
 from vectorstore.errors import Busy, FootnoteError, StoreDamaged, Unavailable
-
-Value: TypeAlias = str | int | float | bytes | None
-Row: TypeAlias = tuple[Value, ...]
+from vectorstore.index.truth.database import Value
+from vectorstore.index.truth.files import private_folder
 
 _MAX_VARIABLES = 30_000
 
 
-class Connection:
+class SQLiteConnection:
     """One connection. Results are plain tuples."""
 
     def __init__(self, raw: sqlite3.Connection) -> None:
@@ -109,12 +106,12 @@ class Connection:
         self._raw.close()
 
 
-class Database:
+class SQLite:
     """A pool of connections to one database file, as many as are used at once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._idle: list[Connection] = []
+        self._idle: list[SQLiteConnection] = []
         self._lock = Lock()
         self._closed = False
 
@@ -124,7 +121,7 @@ class Database:
         return self._path
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def connection(self) -> Iterator[SQLiteConnection]:
         """Borrow a connection."""
         with self._lock:
             connection = self._idle.pop() if self._idle else None
@@ -162,7 +159,7 @@ def table_names(path: Path) -> set[str]:
         return set()
 
 
-def _open(path: Path) -> Connection:
+def _open(path: Path) -> SQLiteConnection:
     with _translated():
         raw = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=rw",
@@ -177,7 +174,7 @@ def _open(path: Path) -> Connection:
         raw.execute("PRAGMA secure_delete = ON")
         # 32 MB: the upper levels of a large index stay in memory
         raw.execute("PRAGMA cache_size = -32768")
-        return Connection(raw)
+        return SQLiteConnection(raw)
 
 
 @contextmanager

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from vectorstore.embedded.truth.arrays import Half, Rows
-from vectorstore.embedded.truth.database import Connection
-from vectorstore.embedded.truth.records import (
+from vectorstore.index.truth.arrays import Half, Rows
+from vectorstore.index.truth.database import Connection
+from vectorstore.index.truth.records import (
     CHUNK_COLUMNS,
     DOCUMENT_COLUMNS,
     GENERATION_COLUMNS,

@@ -5,13 +5,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vectorstore.embedded.projection.projections import Kind
-from vectorstore.embedded.truth import read as truth
-from vectorstore.embedded.truth import seal
-from vectorstore.embedded.truth.database import Connection, Database, create_file
-from vectorstore.embedded.truth.files import sync_folder
-from vectorstore.embedded.truth.seal import next_epoch, read_meta, write_meta
 from vectorstore.errors import BadInput, EmbedderMismatch, StoreDamaged
+from vectorstore.index.projection.projections import Kind
+from vectorstore.index.sqlite.database import SQLite, SQLiteConnection, create_file
+from vectorstore.index.truth import read as truth
+from vectorstore.index.truth import seal
+from vectorstore.index.truth.files import sync_folder
+from vectorstore.index.truth.seal import next_epoch, read_meta, write_meta
 from vectorstore.models.embed import Space
 
 VERSION = 1
@@ -103,7 +103,7 @@ def prepare(path: Path, space: Space | None) -> None:
 
 
 def _prepare(path: Path, space: Space | None) -> None:
-    database = Database(path)
+    database = SQLite(path)
     try:
         with database.connection() as connection:
             if not _has_tables(connection):
@@ -116,7 +116,7 @@ def _prepare(path: Path, space: Space | None) -> None:
         database.close()
 
 
-def read_kind(database: Database, space: Space | None, *, recall_target: float) -> Kind | None:
+def read_kind(database: SQLite, space: Space | None, *, recall_target: float) -> Kind | None:
     """Return what kind of index this is; None when it has no tables yet.
 
     Raises EmbedderMismatch when it holds vectors of another embedder, StoreDamaged for another version.
@@ -138,7 +138,7 @@ def read_kind(database: Database, space: Space | None, *, recall_target: float) 
         raise mismatch(path=database.path, holds=kind.fingerprint, asked=space.fingerprint)
 
 
-def identity(path: Path, database: Database) -> tuple[int, int, int] | None:
+def identity(path: Path, database: SQLite) -> tuple[int, int, int] | None:
     """Return device, inode and epoch of the index; None when it is gone or has no tables yet."""
     try:
         status = path.stat()
@@ -158,7 +158,7 @@ def mismatch(*, path: Path, holds: str, asked: str) -> EmbedderMismatch:
     )
 
 
-def _create(connection: Connection, space: Space) -> None:
+def _create(connection: SQLiteConnection, space: Space) -> None:
     # Before the first table: pages freed by compaction can then be given back without rewriting the file.
     connection.rows("PRAGMA auto_vacuum = INCREMENTAL")
     connection.rows("PRAGMA journal_mode = WAL")
@@ -182,7 +182,7 @@ def _create(connection: Connection, space: Space) -> None:
         )
 
 
-def _adopt(connection: Connection, space: Space) -> None:
+def _adopt(connection: SQLiteConnection, space: Space) -> None:
     if read_meta(connection)["fingerprint"] == space.fingerprint or not _is_empty(connection):
         return
     with connection.transaction():
@@ -190,9 +190,9 @@ def _adopt(connection: Connection, space: Space) -> None:
         next_epoch(connection)
 
 
-def _has_tables(connection: Connection) -> bool:
+def _has_tables(connection: SQLiteConnection) -> bool:
     return connection.one("SELECT 1 FROM sqlite_master WHERE name = 'meta'") is not None
 
 
-def _is_empty(connection: Connection) -> bool:
+def _is_empty(connection: SQLiteConnection) -> bool:
     return connection.one("SELECT 1 FROM documents LIMIT 1") is None

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from vectorstore.embedded.truth import read as truth
-from vectorstore.embedded.truth.database import Connection
 from vectorstore.errors import StoreDamaged
+from vectorstore.index.truth import read as truth
+from vectorstore.index.truth.database import Connection
 from vectorstore.types import DocumentId, Scope, both
 
 Address: TypeAlias = tuple[str, str]

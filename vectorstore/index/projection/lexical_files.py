@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final, TypeAlias
 
-from vectorstore.embedded.projection.manifest import (
+from vectorstore.index.projection.manifest import (
     Covered,
     FileSeal,
     Manifest,
@@ -24,9 +24,9 @@ from vectorstore.embedded.projection.manifest import (
     seal_file,
     write_manifest,
 )
-from vectorstore.embedded.projection.word_index import SCHEMA, WordIndex
-from vectorstore.embedded.truth.files import private_folder, sync_folder
-from vectorstore.embedded.truth.read import IndexedChunk
+from vectorstore.index.projection.word_index import SCHEMA, WordIndex
+from vectorstore.index.truth.files import private_folder, sync_folder
+from vectorstore.index.truth.read import IndexedChunk
 
 FolderOf: TypeAlias = Callable[[str], Path | None]
 """Says where a tenant's index lies; None for a tenant that has none."""

@@ -9,7 +9,7 @@ import json
 import struct
 from collections.abc import Iterable
 
-from vectorstore.embedded.truth.database import Connection, Row, Value
+from vectorstore.index.truth.database import Connection, Row, Value
 
 SEAL = "seal"
 

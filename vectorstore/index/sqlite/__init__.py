@@ -1,0 +1,1 @@
+"""The truth in one SQLite file: what only SQLite needs."""
