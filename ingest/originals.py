@@ -12,6 +12,7 @@ from ingest.plan import content_of
 from ingest.sources.ledger import FILE_NAME, load_ledger, update_ledger
 from ingest.sources.roots import Root, content_digest, safe_path
 from vectorstore.errors import BadInput
+from vectorstore.state.cell import State
 from vectorstore.types import Document
 
 UPLOAD: Final = "upload"
@@ -124,13 +125,13 @@ def original_of(document: Document, *, data_dir: Path) -> Path | None:
     return Originals(data_dir).of(document)
 
 
-def forget_uris(data_dir: Path, uris: Iterable[str]) -> None:
+def forget_uris(place: State | Path, uris: Iterable[str]) -> None:
     """Drop what the ledger says of single documents: an erased address must stand in no file."""
     gone = frozenset(uris)
-    ledger = load_ledger(data_dir)
+    ledger = load_ledger(place)
     if gone.isdisjoint(ledger.flags) and gone.isdisjoint(ledger.failures):
         return
-    update_ledger(data_dir, lambda kept: kept.forget(gone))
+    update_ledger(place, lambda kept: kept.forget(gone))
 
 
 def _name(tenant: str, uri: str, digest: str) -> str:

@@ -25,8 +25,8 @@ from pydantic import SecretStr
 
 from app.access_settings import AuditSettings
 from app.audit.heads import Signer
-from app.audit.log import Log
-from app.audit.pseudonyms import Pseudonyms, locked, private
+from app.audit.journal import open_journal
+from app.audit.row_pseudonyms import open_pseudonyms
 from app.events import Cancelled, Citations, Done, Event, Explained, Failed, Sources, Started, Terminal, Text
 from app.guard import inert
 from app.identity.grant import Grant, person_id
@@ -35,6 +35,9 @@ from app.question import Question
 from app.settings import Settings
 from vectorstore.errors import FootnoteError, StoreDamaged
 from vectorstore.settings import StoreSettings
+from vectorstore.state.cell import State
+from vectorstore.state.files import state_of
+from vectorstore.state.open import open_state
 
 Facts: TypeAlias = dict[str, Any]  # Any: JSON
 _MOST_REFUSALS: Final = 20
@@ -64,16 +67,25 @@ def noting() -> Iterator[Facts]:
 class Audit:
     """Writes down who asked, read and changed what. What it cannot write down is not to be answered: it raises Unavailable."""
 
-    def __init__(self, folder: Path, settings: AuditSettings, *, keys: Keys) -> None:
-        self.folder = folder
+    def __init__(self, place: State | Path, settings: AuditSettings, *, keys: Keys) -> None:
+        self.place = state_of(place)
         self._keys = keys
-        self.people = Pseudonyms(folder)
-        self.signer = Signer(folder, elsewhere=settings.audit_head_file)
+        self.people = open_pseudonyms(self.place)
+        self.signer = Signer(self.place, elsewhere=settings.audit_head_file)
         self._settings = settings
-        self._entries = Log(folder, on_seal=self.signer.head)
+        self._entries = open_journal(self.place, on_seal=self.signer.head)
         self._refused = _Refused()
         self.trouble = ""
         """Why the log could not be written the last time; empty when it could."""
+
+    @property
+    def waits(self) -> bool:
+        """Say whether writing waits for another machine, so that it is to be done in a thread."""
+        return self._entries.waits
+
+    @property
+    def _is_begun(self) -> bool:
+        return self.place.database is not None or self.place.folder.parent.is_dir()
 
     def write(self, what: str, *, sync: bool = False, **facts: object) -> None:
         """Write an entry; with `sync` onto the disk. Raises Unavailable and StoreDamaged."""
@@ -154,7 +166,7 @@ class Audit:
         user = _user()
 
         def tell(**facts: object) -> None:
-            if self.folder.parent.is_dir():
+            if self._is_begun:
                 who = self.people.of(f"os:{user}", user)
                 self.write("command", sync=True, command=name, **facts, key="command", who=who)
 
@@ -170,19 +182,15 @@ class Audit:
                 outcome = type(error).__name__
                 raise
             finally:
-                if self.folder.parent.is_dir():
+                if self._is_begun:
                     self._notice_keys()
                 tell(state="ends", outcome=outcome, **noted)
                 self._entries.close()
 
     def notice(self, of: str, now: Mapping[str, tuple[str, str]]) -> None:
         """Write down what is other than the last time: of each name its state and a keyed hash of the rest, never that."""
-        private(self.folder)
-        path = self.folder / "noticed.json"
-        with locked(path.with_suffix(".lock")):
-            stored: Facts = (
-                json.loads(path.read_bytes()) if path.exists() else {"salt": secrets.token_hex(32)}
-            )
+        with self.place.cell("noticed.json").changing() as change:
+            stored: Facts = json.loads(change.content or b"{}") or {"salt": secrets.token_hex(32)}
             salt = bytes.fromhex(stored["salt"])
             told = {name: f"{state} {_digest(salt, value)}" for name, (state, value) in now.items()}
             known = stored.get(of, {})
@@ -193,10 +201,7 @@ class Audit:
             }
             if changed:
                 self.write("changed", sync=True, of=of, names=changed)
-                new = path.with_suffix(".new")
-                new.touch(mode=0o600)
-                new.write_text(json.dumps({**stored, of: told}), encoding="ascii")
-                new.replace(path)
+                change.content = json.dumps({**stored, of: told}).encode()
 
     def start(self, version: str, settings: Settings) -> None:
         """Write down that the service begins, and which settings and keys are other than the last time."""
@@ -271,13 +276,13 @@ class _Refused:
         return dict(counted)
 
 
-def open_audit(data_dir: Path | None = None, settings: AuditSettings | None = None) -> Audit | None:
-    """Open the log of a data folder, the configured ones where none are given; None where it is off."""
+def open_audit(place: State | Path | None = None, settings: AuditSettings | None = None) -> Audit | None:
+    """Open the log of a place, the configured ones where none are given; None where it is off."""
     settings = settings or AuditSettings()
-    data_dir = data_dir or StoreSettings().data_dir
     if settings.audit == "off":
         return None
-    return Audit(data_dir / "audit", settings, keys=Keys(data_dir / "keys.json"))
+    state = open_state(StoreSettings()) if place is None else state_of(place)
+    return Audit(state.below("audit"), settings, keys=Keys(state.cell("keys.json")))
 
 
 def named(settings: Settings) -> dict[str, tuple[str, str]]:

@@ -1,7 +1,6 @@
 """`footnote keys`: create, rotate, list and revoke API keys."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated, cast
 
 import typer
@@ -9,6 +8,7 @@ import typer
 from app.identity.grant import Kind, Right
 from app.identity.keys import Key, Keys, NewKey
 from vectorstore.settings import StoreSettings
+from vectorstore.state.open import open_state
 from vectorstore.types import DEFAULT_TENANT
 
 app = typer.Typer(no_args_is_help=True)
@@ -132,4 +132,4 @@ def _shown(key: Key, used: datetime | None) -> dict[str, str | None]:
 
 
 def _keys() -> Keys:
-    return Keys(Path(StoreSettings().data_dir) / "keys.json")
+    return Keys(open_state(StoreSettings()).cell("keys.json"))

@@ -8,6 +8,7 @@ from ingest.sources.discover import Source
 from ingest.sources.ledger import load_ledger
 from ingest.sources.rules import Rule, readers_of
 from vectorstore.errors import NotFound
+from vectorstore.state.cell import State
 from vectorstore.store import Snapshot
 from vectorstore.types import NOBODY, USER, Condition, Document, Scope
 
@@ -41,7 +42,7 @@ def document_at(snapshot: Snapshot, uri: str, tenant: str) -> Document:
     return found
 
 
-def access_to(document: Document, *, rules: Sequence[Rule], data_dir: Path) -> Access:
+def access_to(document: Document, *, rules: Sequence[Rule], place: State | Path) -> Access:
     """Say who may read a document and by whose word, as far as that is still known; raises BadInput.
 
     A side-car or the flags of an upload are not told apart: what they said is kept, not where it stood.
@@ -52,7 +53,7 @@ def access_to(document: Document, *, rules: Sequence[Rule], data_dir: Path) -> A
         document.title,
         document.tenant,
         tuple(sorted(document.readers)),
-        tuple(_words(document, rules, data_dir)),
+        tuple(_words(document, rules, place)),
     )
 
 
@@ -73,12 +74,12 @@ def verdict(document: Document, scope: Scope) -> Verdict:
     )
 
 
-def _words(document: Document, rules: Sequence[Rule], data_dir: Path) -> Iterator[str]:
+def _words(document: Document, rules: Sequence[Rule], place: State | Path) -> Iterator[str]:
     source = Source(document.uri, Path(document.uri), document.uri)
     for rule in rules:
         if rule.readers is not None and rule.fits(source):
             yield f"The rule for {rule.path!r} names {_list(rule.readers)}."
-    given = load_ledger(data_dir).flags_of(document.uri).readers
+    given = load_ledger(place).flags_of(document.uri).readers
     if given is not None:
         yield f"--acl names {_list(sorted(given))}."
     if not document.readers:

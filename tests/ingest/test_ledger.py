@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.sources.ledger import FILE_NAME, Flags, Ledger, PastFailure, load_ledger, update_ledger
+from ingest.sources.ledger import FILE_NAME, Ledger, load_ledger, update_ledger
 from ingest.sources.roots import Root
+from ingest.sources.shared import Flags, PastFailure
 from vectorstore.errors import BadInput
 
 

@@ -10,6 +10,7 @@ from app.http.access import OperatorGrant, ServiceIn
 from app.http.examples import problems
 from app.identity.permission import access_to, document_at, verdict
 from app.problems import Unprocessable
+from vectorstore.state.open import open_state
 from vectorstore.types import DocumentId, Scope
 
 router = APIRouter(tags=["documents"])
@@ -57,7 +58,7 @@ def access(
         else:
             document = snapshot.document(DocumentId(id or ""), scope=Scope(tenant, unrestricted=True))
     note(documents=[document.id])
-    told = access_to(document, rules=service.settings.ingest.rules, data_dir=service.settings.store.data_dir)
+    told = access_to(document, rules=service.settings.ingest.rules, place=open_state(service.settings.store))
     asked = None
     if user or group:
         found = verdict(document, Scope(tenant, frozenset(group or ()), user=user))
