@@ -181,7 +181,7 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         detail = f"tokens counted with {parts.retriever.tokens.name}"
         return Health(True, info.number, info.documents, info.chunks, detail)
 
-    records = Records(records_url(settings.records.records_url, data_dir))
+    records = Records(records_url(settings.records.records_url, state))
 
     async def record(run: Run, events: Sequence[Event]) -> None:
         await asyncio.to_thread(records.add, run.id, run.question, run.owner, events)

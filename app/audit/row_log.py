@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from app.audit.entry import START, Entry, Lines, Page, entry_of, line_of
 from vectorstore.errors import FootnoteError, StoreDamaged, Unavailable
-from vectorstore.index.truth.database import Connection, Database
+from vectorstore.index.postgresql.database import PostgreSQL, PostgreSQLConnection
+from vectorstore.state.rows import transaction
 
 TABLE: Final = "audit"
 END: Final = "audit_end"
@@ -38,7 +39,7 @@ class RowLog:
 
     waits = True
 
-    def __init__(self, database: Database, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: PostgreSQL, *, now: Callable[[], float] = time.time) -> None:
         self._database = database
         self._now = now
         self._telling = threading.Lock()
@@ -119,7 +120,7 @@ class RowLog:
 
     def drop(self, first: int) -> int:
         """Drop the rows before an entry; return how many."""
-        with self._database.connection() as connection, connection.transaction():
+        with self._database.connection() as connection, transaction(connection):
             return connection.run("DELETE FROM audit WHERE n < ?", [first])
 
     def _tell(self) -> None:
@@ -136,7 +137,7 @@ class RowLog:
             each.n = n
 
     def _written(self, told: list[Mapping[str, Any]]) -> list[int]:  # Any: JSON
-        with self._database.connection() as connection, connection.transaction():
+        with self._database.connection() as connection, transaction(connection):
             found = connection.one("SELECT n, hash FROM audit_end FOR UPDATE")
             if found is None:
                 raise StoreDamaged(
@@ -161,7 +162,7 @@ class RowLog:
         return [(int(n), str(line).encode()) for n, line in found], b""
 
 
-def _at_or_after(connection: Connection, n: int) -> Entry | None:
+def _at_or_after(connection: PostgreSQLConnection, n: int) -> Entry | None:
     found = connection.one("SELECT line FROM audit WHERE n >= ? ORDER BY n LIMIT 1", [n])
     return entry_of(str(found[0]).encode()) if found else None
 

@@ -15,10 +15,10 @@ from app.audit.pseudonyms import (
     salted,
     salted_contents,
 )
-from vectorstore.index.truth.database import Connection, Database
+from vectorstore.index.postgresql.database import PostgreSQL, PostgreSQLConnection
 from vectorstore.state.cell import State
 from vectorstore.state.files import state_of
-from vectorstore.state.rows import rewrite
+from vectorstore.state.rows import rewrite, transaction
 
 _DAY: Final = 86_400.0
 
@@ -32,7 +32,7 @@ def open_pseudonyms(place: State | Path) -> Pseudonyms:
 class RowPseudonyms:
     """The people of one audit log, in its database. Raises Unavailable where that is away."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: PostgreSQL) -> None:
         self._database = database
 
     def of(self, person: str, name: str = "") -> str:
@@ -94,7 +94,7 @@ class RowPseudonyms:
         """Destroy a person's key, name and contents; say whether there was anything. After a kill, do it again."""
         place = place_of(person)
         with self._database.connection() as connection:
-            with connection.transaction():
+            with transaction(connection):
                 connection.run("DELETE FROM audit_contents WHERE place = ?", [place])
                 count = connection.run("DELETE FROM audit_people WHERE place = ?", [place])
             rewrite(connection, ["audit_people", "audit_contents"])
@@ -103,7 +103,7 @@ class RowPseudonyms:
     def sweep(self, days: int) -> None:
         """Drop contents, and people not met, of more than so many days ago."""
         oldest = time.time() - days * _DAY
-        with self._database.connection() as connection, connection.transaction():
+        with self._database.connection() as connection, transaction(connection):
             connection.run("DELETE FROM audit_contents WHERE at < ?", [oldest])
             # A use is noted a day apart at most: none of their pseudonyms is in the log any more.
             connection.run(
@@ -120,7 +120,7 @@ class RowPseudonyms:
             ]
 
 
-def _read(connection: Connection, place: str, now: float) -> dict[str, str] | None:
+def _read(connection: PostgreSQLConnection, place: str, now: float) -> dict[str, str] | None:
     found = connection.one("SELECT kept, used FROM audit_people WHERE place = ?", [place])
     if found is None:
         return None

@@ -179,7 +179,7 @@ def forget(
 @contextmanager
 def _people() -> Iterator[People]:
     state = open_state(StoreSettings())
-    records = Records(records_url(RecordSettings().records_url, state.folder))
+    records = Records(records_url(RecordSettings().records_url, state))
     try:
         yield People(records, state)
     finally:

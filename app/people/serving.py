@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from vectorstore.errors import FootnoteError
-from vectorstore.index.truth.database import Database
+from vectorstore.index.postgresql.database import PostgreSQL
 from vectorstore.state.cell import State
 from vectorstore.state.files import private
 
@@ -64,7 +64,7 @@ _FORGET: Final = "DELETE FROM services WHERE id = ? OR seen < extract(epoch FROM
 
 
 @contextmanager
-def _beating(database: Database) -> Generator[None]:
+def _beating(database: PostgreSQL) -> Generator[None]:
     """Note every few seconds that this service is there, and at the end that it is not: a lock would not outlive a pooler."""
     name, ended = secrets.token_hex(8), threading.Event()
 

@@ -19,10 +19,10 @@ from ingest.sources.shared import (
     write_flags,
 )
 from vectorstore.errors import BadInput
-from vectorstore.index.truth.database import Database
+from vectorstore.index.postgresql.database import PostgreSQL
 from vectorstore.state.cell import State
 from vectorstore.state.files import FolderState, state_of
-from vectorstore.state.rows import hold
+from vectorstore.state.rows import hold, transaction
 
 FILE_NAME = "ingest.json"
 
@@ -102,7 +102,7 @@ def _parsed(content: bytes | None, folder: Path) -> Ledger:
     return ledger
 
 
-def _shared(database: Database, local: Ledger) -> Ledger:
+def _shared(database: PostgreSQL, local: Ledger) -> Ledger:
     """Return a machine's ledger with what the database holds; flags from before it was used count until they are there."""
     with database.connection() as connection:
         return replace(
@@ -112,8 +112,8 @@ def _shared(database: Database, local: Ledger) -> Ledger:
         )
 
 
-def _change_shared(database: Database, local: Ledger, change: Callable[[Ledger], None]) -> Ledger:
-    with database.connection() as connection, connection.transaction():
+def _change_shared(database: PostgreSQL, local: Ledger, change: Callable[[Ledger], None]) -> Ledger:
+    with database.connection() as connection, transaction(connection):
         hold(connection, FILE_NAME)
         flags, failures = flags_in(connection), failures_in(connection, _readable(local))
         ledger = replace(local, flags=local.flags | flags, failures=local.failures | failures)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vectorstore.index.truth.database import Connection
+from vectorstore.index.postgresql.database import PostgreSQLConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class PastFailure:
     when: str = ""
 
 
-def flags_in(connection: Connection) -> dict[str, Flags]:
+def flags_in(connection: PostgreSQLConnection) -> dict[str, Flags]:
     """Return the flags by the address of a folder or file."""
     found = connection.rows("SELECT prefix, readers, collection FROM flags ORDER BY prefix")
     return {
@@ -40,7 +40,7 @@ def flags_in(connection: Connection) -> dict[str, Flags]:
     }
 
 
-def failures_in(connection: Connection, formats: str) -> dict[str, PastFailure]:
+def failures_in(connection: PostgreSQLConnection, formats: str) -> dict[str, PastFailure]:
     """Return the failures noted by a release and plug-ins that read the same formats, by the file's address."""
     found = connection.rows(
         "SELECT uri, digest, reason, message, noted FROM failures WHERE formats = ? ORDER BY uri", [formats]
@@ -48,7 +48,9 @@ def failures_in(connection: Connection, formats: str) -> dict[str, PastFailure]:
     return {uri: PastFailure(*noted) for uri, *noted in found}
 
 
-def write_flags(connection: Connection, before: Mapping[str, Flags], after: Mapping[str, Flags]) -> None:
+def write_flags(
+    connection: PostgreSQLConnection, before: Mapping[str, Flags], after: Mapping[str, Flags]
+) -> None:
     """Write what is other than before."""
     gone = [(prefix,) for prefix in before if prefix not in after]
     changed = [(prefix, flags) for prefix, flags in after.items() if before.get(prefix) != flags]
@@ -68,7 +70,7 @@ def write_flags(connection: Connection, before: Mapping[str, Flags], after: Mapp
 
 
 def write_failures(
-    connection: Connection,
+    connection: PostgreSQLConnection,
     before: Mapping[str, PastFailure],
     after: Mapping[str, PastFailure],
     formats: str,

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
-from vectorstore.index.truth.database import Database
+from vectorstore.index.postgresql.database import PostgreSQL
 
 AT_LEAST: Final = 1.0
 """Seconds after which what another replica has written is seen at the latest."""
@@ -61,7 +61,7 @@ class State(Protocol):
         """The data folder: for what stays on this machine, whatever the rest does."""
 
     @property
-    def database(self) -> Database | None:
+    def database(self) -> PostgreSQL | None:
         """The database, where this is one: for what comes in rows."""
 
     def cell(self, name: str) -> Cell:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from vectorstore.errors import FootnoteError
-from vectorstore.index.truth.database import Connection, Database
+from vectorstore.index.postgresql.database import PostgreSQL, PostgreSQLConnection
 from vectorstore.state.cell import AT_LEAST, Cell, Change
 
 _alone: Final[defaultdict[str, threading.Lock]] = defaultdict(threading.Lock)
@@ -22,7 +22,7 @@ _alone: Final[defaultdict[str, threading.Lock]] = defaultdict(threading.Lock)
 class RowCell:
     """One row, which counts its versions."""
 
-    rows_of: Database
+    rows_of: PostgreSQL
     key: str
 
     @property
@@ -57,7 +57,7 @@ class RowCell:
 
         The lock is an advisory one, so that a block which takes long keeps no row of other tables from VACUUM.
         """
-        with _alone[self.key], self.rows_of.connection() as connection, connection.transaction():
+        with _alone[self.key], self.rows_of.connection() as connection, transaction(connection):
             hold(connection, self.key)
             before = _content(connection, self.key)
             change = Change(before)
@@ -94,7 +94,7 @@ class RowCell:
 class DatabaseState:
     """A database, and the data folder of this machine beside it."""
 
-    database: Database
+    database: PostgreSQL
     folder: Path
     above: str = ""
 
@@ -107,14 +107,28 @@ class DatabaseState:
         return DatabaseState(self.database, self.folder / name, f"{self.above}{name}/")
 
 
-def hold(connection: Connection, name: str) -> None:
+@contextmanager
+def transaction(connection: PostgreSQLConnection) -> Iterator[None]:
+    """Commit when the block ends cleanly, roll back when it raises; writers of the index go on meanwhile."""
+    connection.one("SELECT 1")  # a connection that was lost while nobody used it is replaced here
+    connection.run("BEGIN")
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(FootnoteError):  # what has lost its connection is rolled back by the server
+            connection.run("ROLLBACK")
+        raise
+    connection.run("COMMIT")
+
+
+def hold(connection: PostgreSQLConnection, name: str) -> None:
     """Wait until nobody else holds a name of this schema, and hold it to the end of the transaction."""
     connection.rows(
         "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '/' || ?, 0))::text", [name]
     )
 
 
-def rewrite(connection: Connection, tables: Sequence[str]) -> None:
+def rewrite(connection: PostgreSQLConnection, tables: Sequence[str]) -> None:
     """Write tables anew without what was deleted from them: a plain VACUUM leaves every byte.
 
     The database's log still holds it until its segments are written over.
@@ -123,6 +137,6 @@ def rewrite(connection: Connection, tables: Sequence[str]) -> None:
         connection.run(f"VACUUM FULL {table}")
 
 
-def _content(connection: Connection, key: str) -> bytes | None:
+def _content(connection: PostgreSQLConnection, key: str) -> bytes | None:
     found = connection.one("SELECT content FROM cells WHERE name = ?", [key])
     return bytes(found[0]) if found else None
