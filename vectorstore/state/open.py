@@ -1,5 +1,6 @@
 """Open what must last beside the index, where the settings say: in the data folder, or in the database of the index."""
 
+import atexit
 from functools import lru_cache
 
 from vectorstore.index.postgresql.address import read_address
@@ -22,4 +23,5 @@ def _database(address: str) -> PostgreSQL:
     """Return the one pool of this process for an address, with its tables made."""
     database = PostgreSQL(read_address(address))
     prepare(database)
+    atexit.register(database.close)
     return database

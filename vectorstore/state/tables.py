@@ -37,7 +37,7 @@ CREATE TABLE audit (
   line text NOT NULL             -- see app/audit/entry.py
 );
 CREATE TABLE audit_end (
-  only boolean PRIMARY KEY DEFAULT true CHECK (only),
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
   n bigint NOT NULL,
   hash text NOT NULL
 );
