@@ -4,10 +4,11 @@ import os
 from pathlib import Path
 
 from vectorstore.index.store import IndexStore
-from vectorstore.index.upkeep import Upkeep
+from vectorstore.index.upkeep import IndexUpkeep
 from vectorstore.models.embed import Embedder, Space
 from vectorstore.refine import Rerank
 from vectorstore.settings import DEFAULT_EMBEDDER, StoreSettings
+from vectorstore.upkeep import Upkeep
 
 _OPENAI = "https://api.openai.com/v1"
 
@@ -70,4 +71,4 @@ def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank |
 
 def open_upkeep(settings: StoreSettings) -> Upkeep:
     """Open the index for maintenance; needs no embedder."""
-    return Upkeep(open_store(settings, None))
+    return IndexUpkeep(open_store(settings, None))

@@ -161,7 +161,7 @@ class IndexStore:
             raise NotFound("The index has vanished while it was being opened.")
         with opened.database.connection() as connection:
             if is_under_way(connection):
-                finish_erasure(self.folder, connection, opened.kind)
+                finish_erasure(self.folder, opened.database, opened.kind)
             self._project(connection, opened.kind)
         return opened
 

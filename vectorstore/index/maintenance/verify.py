@@ -1,7 +1,7 @@
 """Checking an index: every value against its seal, every projection against its manifest and the truth."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,36 +11,17 @@ from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Kind, Projections
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth import seal
-from vectorstore.index.truth.database import Connection
+from vectorstore.index.truth.database import Connection, Storage
 from vectorstore.index.truth.records import CHUNK_COLUMNS, DOCUMENT_COLUMNS, embedded_key
 from vectorstore.index.truth.seal import SEAL, meta_seal, read_meta
+from vectorstore.upkeep import Verification
 
 _SELF_QUERIES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What was checked, and what is wrong, one sentence each.
-
-    `damage` is in the truth, and only a backup or a new ingest mends it; `stale` is in the projections, which
-    are rebuilt by the next search.
-    """
-
-    generations: int
-    documents: int
-    chunks: int
-    damage: tuple[str, ...]
-    stale: tuple[str, ...]
-
-    @property
-    def sound(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.damage and not self.stale
-
-
-def verify(folder: Path, connection: Connection, kind: Kind) -> Verification:
+def verify(folder: Path, connection: Connection, storage: Storage, kind: Kind) -> Verification:
     """Read and check everything. Takes about as long as reading the files."""
-    damage = damage_of(connection)
+    damage = damage_of(connection, storage)
     stale = [] if damage else list(_stale(folder, connection, kind))
     counts = [0, 0, 0]
     for number, table in enumerate(("generations", "documents", "chunks")):
@@ -53,29 +34,22 @@ def verify(folder: Path, connection: Connection, kind: Kind) -> Verification:
     return Verification(generations, documents, chunks, tuple(damage), tuple(stale))
 
 
-def damage_of(connection: Connection) -> list[str]:
-    """Check the truth; return what is wrong, one sentence each."""
-    return list(_checks(connection))
+def damage_of(connection: Connection, storage: Storage | None = None) -> list[str]:
+    """Check the truth, its files with it where `storage` is given; return what is wrong, one sentence each."""
+    checks: list[Callable[[], Iterator[str]]] = [storage.check] if storage else []
+    checks += [partial(check, connection) for check in (_meta, _documents, _orphans, _generations)]
+    return list(_checks(checks))
 
 
-def _checks(connection: Connection) -> Iterator[str]:
-    checks = (_pages, _meta, _documents, _orphans, _generations)
+def _checks(checks: Iterable[Callable[[], Iterator[str]]]) -> Iterator[str]:
     for check in checks:
         try:
-            yield from check(connection)
+            yield from check()
         except StoreDamaged as error:
             yield error.what
         # A flipped bit can make a value another type, a NULL, or absent.
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             yield f"A value in the index cannot be read ({type(error).__name__})."
-
-
-def _pages(connection: Connection) -> Iterator[str]:
-    for row in connection.rows("PRAGMA integrity_check(20)"):
-        if row[0] != "ok":
-            yield f"SQLite: {row[0]}"
-    for row in connection.rows("PRAGMA foreign_key_check"):
-        yield f"SQLite: row {row[1]} of {row[0]!r} belongs to nothing in {row[2]!r}."
 
 
 def _meta(connection: Connection) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Lock
 
 from vectorstore.errors import Busy, FootnoteError, StoreDamaged, Unavailable
+from vectorstore.index.sqlite.storage import SQLiteStorage
 from vectorstore.index.truth.database import Value
 from vectorstore.index.truth.files import private_folder
 
@@ -62,15 +63,6 @@ class SQLiteConnection:
         with _translated():
             self._raw.executescript(sql)
 
-    def copy_into(self, path: Path) -> None:
-        """Write a consistent copy of the whole database to a new file."""
-        with _translated():
-            target = sqlite3.connect(path)
-            try:
-                self._raw.backup(target)
-            finally:
-                target.close()
-
     def copy_from(self, path: Path) -> None:
         """Replace the whole content by that of another database, in one transaction."""
         with _translated():
@@ -119,6 +111,11 @@ class SQLite:
     def path(self) -> Path:
         """The file."""
         return self._path
+
+    @property
+    def storage(self) -> SQLiteStorage:
+        """The file and its log."""
+        return SQLiteStorage(self._path, self.connection)
 
     @contextmanager
     def connection(self) -> Iterator[SQLiteConnection]:
