@@ -3,11 +3,11 @@
 Rows keep their numbers and every value, so that what is sealed in one is sealed in the other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from vectorstore.index.maintenance.erasure import CERTIFICATES
-from vectorstore.index.truth.database import Connection, Row, Storage
+from vectorstore.index.truth.database import Connection, Row
 
 _BATCH = 2_000
 
@@ -56,12 +56,13 @@ CHANGING = (
     Table("meta", ("key",), ("value",)),
 )
 """What says which of those rows count. An index without `meta` is none yet."""
+NUMBERED = ("documents", "chunks")
+"""The tables whose rows are numbered as they come; no number is ever given twice."""
 
 
 def batches(source: Connection, table: Table, *, after: Row | None = None) -> Iterator[list[Row]]:
     """Yield a table's rows in the order of its key, behind `after` (None: all)."""
-    names = ", ".join(f'"{name}"' for name in table.columns)
-    key = ", ".join(f'"{name}"' for name in table.key)
+    names, key = _names(table.columns), _names(table.key)
     width = len(table.key)
     marks = ", ".join("?" * width)
     while True:
@@ -76,25 +77,39 @@ def batches(source: Connection, table: Table, *, after: Row | None = None) -> It
 
 def reached(target: Connection, table: Table) -> Row | None:
     """Return the greatest key of a table, or None where it is empty."""
-    key = ", ".join(f'"{name}"' for name in table.key)
     backwards = ", ".join(f'"{name}" DESC' for name in table.key)
-    return target.one(f"SELECT {key} FROM {table.name} ORDER BY {backwards} LIMIT 1")
+    return target.one(f"SELECT {_names(table.key)} FROM {table.name} ORDER BY {backwards} LIMIT 1")
 
 
-def clear(target: Connection, storage: Storage) -> None:
+def clear(target: Connection) -> None:
     """Delete every row, what belongs to others first; the caller is in a transaction."""
     for table in (*reversed(CHANGING), *reversed(GROWING)):
-        if storage.has_table(target, table.name):
+        if target.has_table(table.name):
             target.run(f"DELETE FROM {table.name}")
 
 
-def copy_all(source: Connection, source_storage: Storage, target: Connection, storage: Storage) -> None:
+def copy_all(source: Connection, target: Connection) -> None:
     """Copy every row into empty tables; the caller has opened both transactions."""
-    for table in (*GROWING, *CHANGING):
-        if not source_storage.has_table(source, table.name):
-            continue
-        if table.name == "erasures":
-            target.run(CERTIFICATES)
-        for rows in batches(source, table):
-            storage.load(target, table.name, table.columns, rows)
-    storage.set_counters(target, source_storage.counters(source))
+    copy_tables(source, target, (*GROWING, *CHANGING))
+
+
+def copy_tables(source: Connection, target: Connection, tables: Sequence[Table]) -> None:
+    """Copy the rows of some tables, with the numbers that were given out so far."""
+    for table in tables:
+        if source.has_table(table.name):
+            if table.name == "erasures":
+                target.run(CERTIFICATES)
+            for rows in batches(source, table):
+                add(target, table, rows)
+    for name in NUMBERED:
+        target.set_last_row(name, source.last_row(name))
+
+
+def add(target: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert rows under their own numbers."""
+    if rows:
+        target.add(table.name, _names(table.columns), rows)
+
+
+def _names(columns: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
