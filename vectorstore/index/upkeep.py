@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vectorstore.errors import NotFound, Unavailable
-from vectorstore.index import create
 from vectorstore.index.draft import forget
 from vectorstore.index.maintenance import backup, erasure
 from vectorstore.index.maintenance.byte_search import files_holding
@@ -21,7 +20,6 @@ from vectorstore.index.projection.projections import Kind
 from vectorstore.index.store import IndexStore
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection
-from vectorstore.index.truth.files import writer_lock
 from vectorstore.index.truth.read import generation, head
 from vectorstore.index.truth.seal import next_epoch
 from vectorstore.types import DEFAULT_TENANT, Generation
@@ -87,7 +85,7 @@ class IndexUpkeep:
         storage = opened.database.storage
         return IndexInfo(
             folder=str(self._folder),
-            place=storage.place,
+            place=opened.database.place,
             embedder=opened.kind.fingerprint,
             dimension=opened.kind.dimension,
             newest=newest,
@@ -100,25 +98,24 @@ class IndexUpkeep:
         """Check every value against its seal and the projections against the truth; raises NotFound for no index."""
         opened = self._opened()
         with opened.database.connection() as connection:
-            return verify(self._folder, connection, opened.database.storage, opened.kind)
+            return verify(self._folder, connection, opened.kind, follows=opened.database.follows)
 
     def compact(self, *, keep: int, wait: bool = False) -> Compaction:
         """Keep the newest `keep` generations, purge what only older ones show, give the space back."""
         with self._writing(wait) as (opened, connection):
             # First: afterwards the generation that the projections name may be gone.
-            projections.catch_up(self._folder, connection, opened.kind)
+            self._catch_up(connection, opened)
             manifest = read_manifest(self._folder / "dense.json")
             with connection.transaction():
                 done = compact(connection, keep=keep, indexed=manifest.count if manifest else 0)
             opened.database.storage.shrink()
-            projections.catch_up(self._folder, connection, opened.kind)
+            self._catch_up(connection, opened)
             return done
 
     def rebuild(self, *, wait: bool = False) -> None:
         """Make both projections anew from the truth."""
         with self._writing(wait) as (opened, connection):
-            projections.discard(self._folder)
-            projections.catch_up(self._folder, connection, opened.kind)
+            self._make_anew(connection, opened)
 
     def compare(self, first: Generation, second: Generation) -> Difference:
         """Say which documents differ between two kept generations; raises NotFound."""
@@ -152,7 +149,7 @@ class IndexUpkeep:
             with connection.transaction():
                 erased = erasure.erase(connection, tenant=tenant, uris=uris, dimension=opened.kind.dimension)
                 also()
-            finish_erasure(self._folder, opened.database, opened.kind)
+            finish_erasure(self._folder, opened.database, connection, opened.kind)
             certificate = self._certify(opened, connection, erased)
             erasure.keep_certificate(connection, certificate)
             return certificate
@@ -161,7 +158,7 @@ class IndexUpkeep:
         """Return the certificates of the erasures so far, oldest first, with the replicas that are waited for now."""
         database = self._opened().database
         with database.connection() as connection:
-            kept = erasure.kept_certificates(connection, database.storage)
+            kept = erasure.kept_certificates(connection)
         return [replace(each, outstanding=database.storage.behind(each.epoch)) for each in kept]
 
     def back_up(self, target: Path) -> None:
@@ -170,12 +167,10 @@ class IndexUpkeep:
 
     def restore(self, source: Path, *, wait: bool = False) -> int:
         """Replace the index by a backup; return how many erased documents it held and that are gone again."""
-        with writer_lock(self._folder / "index.lock", wait=wait):
-            create.prepare(self._folder / "index.db", _FROM_A_BACKUP)
-            opened = self._opened()
-            repeated = backup.restore(opened.database, source, scratch=self._folder / ".restore.db")
-            opened = self._opened()
-            finish_erasure(self._folder, opened.database, opened.kind)
+        database = self.store.database
+        with database.writer(wait=wait, space=_FROM_A_BACKUP) as connection:
+            repeated = backup.restore(database, source, scratch=self._folder / ".restore.db")
+            finish_erasure(self._folder, database, connection, self._opened().kind)
             return repeated
 
     def reembed(
@@ -193,8 +188,7 @@ class IndexUpkeep:
                 connection, embed=embed, fingerprint=fingerprint, dimension=dimension, on_progress=on_progress
             )
             opened.database.storage.shrink()
-            projections.discard(self._folder)
-            projections.catch_up(self._folder, connection, self._opened().kind)
+            self._make_anew(connection, self._opened())
             return count
 
     def close(self) -> None:
@@ -224,6 +218,14 @@ class IndexUpkeep:
             unsearched=elsewhere.unsearched,
         )
 
+    def _catch_up(self, connection: Connection, opened: Opened) -> None:
+        with projections.folder_lock(self._folder, follows=opened.database.follows):
+            projections.catch_up(self._folder, connection, opened.kind)
+
+    def _make_anew(self, connection: Connection, opened: Opened) -> None:
+        with projections.folder_lock(self._folder, follows=opened.database.follows):
+            projections.make_anew(self._folder, connection, opened.kind)
+
     def _opened(self) -> Opened:
         opened = self.store.opened()
         if opened is None:
@@ -236,7 +238,7 @@ class IndexUpkeep:
     @contextmanager
     def _writing(self, wait: bool) -> Iterator[tuple[Opened, Connection]]:
         opened = self._opened()
-        with writer_lock(self._folder / "index.lock", wait=wait), opened.database.connection() as connection:
+        with self.store.database.writer(wait=wait) as connection:
             yield opened, connection
 
 

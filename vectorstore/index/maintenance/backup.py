@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vectorstore.errors import BadInput, NotFound, StoreDamaged
-from vectorstore.index.create import TABLES
 from vectorstore.index.maintenance import erasure
 from vectorstore.index.maintenance.transfer import copy_all
 from vectorstore.index.maintenance.verify import damage_of
 from vectorstore.index.sqlite.database import SQLite, create_file, table_names
+from vectorstore.index.sqlite.truth import TABLES
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth import readers, seal
-from vectorstore.index.truth.database import Connection, Database, Storage
+from vectorstore.index.truth.database import Connection, Database
 from vectorstore.index.truth.files import sync_folder, writer_lock
 from vectorstore.index.truth.readers import Address, Version, histories
 from vectorstore.index.truth.records import CHUNK_COLUMNS, DOCUMENT_COLUMNS, readers_row
@@ -129,7 +129,7 @@ def _write(database: Database, fresh: Path) -> None:
                 for statement in TABLES.split(";\n"):
                     into.run(statement)
                 with database.connection() as connection, connection.transaction("DEFERRED"):
-                    copy_all(connection, database.storage, into, copy.storage)
+                    copy_all(connection, into)
     finally:
         copy.close()
 
@@ -164,7 +164,7 @@ def restore(database: Database, source: Path, *, scratch: Path) -> int:
     with database.connection() as connection:
         here = read_meta(connection)
         stones = connection.rows("SELECT hash FROM tombstones")
-        certificates = erasure.kept_certificates(connection, database.storage)
+        certificates = erasure.kept_certificates(connection)
         known = readers.histories(connection)
     create_file(scratch)
     try:
@@ -172,7 +172,7 @@ def restore(database: Database, source: Path, *, scratch: Path) -> int:
         copy = SQLite(scratch)
         try:
             with copy.connection() as into:
-                repeated = _prepare(into, copy.storage, source, here=here, stones=stones, known=known)
+                repeated = _prepare(into, source, here=here, stones=stones, known=known)
                 for each in certificates:
                     erasure.keep_certificate(into, each)
                 into.rows("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -186,7 +186,6 @@ def restore(database: Database, source: Path, *, scratch: Path) -> int:
 
 def _prepare(
     copy: Connection,
-    storage: Storage,
     source: Path,
     *,
     here: dict[str, str],
@@ -194,7 +193,7 @@ def _prepare(
     known: dict[Address, list[Version]],
 ) -> int:
     """Check the copy, give it a new identity, today's readers, and erase from it what has been erased since."""
-    problems = damage_of(copy, storage)
+    problems = damage_of(copy)
     if problems:
         raise StoreDamaged(f"The backup {str(source)!r} is damaged: {problems[0]}", "Use another one.")
     with copy.transaction():

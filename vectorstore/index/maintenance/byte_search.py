@@ -70,5 +70,7 @@ def _in_piece(content: bytes, patterns: _Patterns) -> set[bytes]:
     return found
 
 
-def _slots(words: "np.ndarray[tuple[int], np.dtype[np.uint64]]") -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+def _slots(
+    words: "np.ndarray[tuple[int], np.dtype[np.uint64]]",
+) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     return ((words * _MIXED) >> np.uint64(64 - _SLOTS)).astype(np.int64)

@@ -20,7 +20,7 @@ from vectorstore.index.draft import IndexDraft, forget
 from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Kind
 from vectorstore.index.truth import seal
-from vectorstore.index.truth.database import Connection, Database, Storage
+from vectorstore.index.truth.database import Connection, Database
 from vectorstore.index.truth.read import head
 from vectorstore.index.truth.seal import next_epoch, read_meta, tombstone, write_meta
 from vectorstore.upkeep import Certificate
@@ -176,17 +176,16 @@ def _pattern(form: str) -> str:
     return f"%{form}%"
 
 
-def finish_erasure(folder: Path, database: Database, kind: Kind) -> None:
+def finish_erasure(folder: Path, database: Database, connection: Connection, kind: Kind) -> None:
     """Make the projections anew and clear files and logs; raises Busy when a reader keeps a log from emptying.
 
     The caller holds the writer lock. Until this has run to its end, the index says that an erasure is under
     way, and the next writer runs it again.
     """
-    projections.discard(folder)
-    with database.connection() as connection:
-        projections.catch_up(folder, connection, kind)
+    with projections.folder_lock(folder, follows=database.follows):
+        projections.make_anew(folder, connection, kind)
     database.storage.expunge()
-    with database.connection() as connection, connection.transaction():
+    with connection.transaction():
         write_meta(connection, **{UNDER_WAY: None})
 
 
@@ -212,9 +211,9 @@ def keep_certificate(connection: Connection, certificate: Certificate) -> None:
         )
 
 
-def kept_certificates(connection: Connection, storage: Storage) -> list[Certificate]:
+def kept_certificates(connection: Connection) -> list[Certificate]:
     """Return the certificates so far, oldest first."""
-    if not storage.has_table(connection, _CERTIFICATES):
+    if not connection.has_table(_CERTIFICATES):
         return []
     rows = connection.rows("SELECT certificate FROM erasures ORDER BY epoch")
     return [_certificate(json.loads(row[0])) for row in rows]

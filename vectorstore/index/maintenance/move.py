@@ -19,8 +19,6 @@ from vectorstore.index.truth.database import Connection, Database
 from vectorstore.index.truth.seal import SEAL, read_meta, write_meta
 from vectorstore.types import Generation
 
-MOVING = "moving"
-
 
 @dataclass(frozen=True, slots=True)
 class Move:
@@ -55,7 +53,7 @@ def move(
         raise NotFound(f"There is no index in {source.place!r}.", "Run `footnote ingest PATH` first.")
     with source.writer(wait=wait) as rows, rows.transaction():
         facts = read_meta(rows)
-        if facts.get("schema") == MOVING:
+        if facts.get("schema") == create.MOVING:
             raise create.half_moved(source.place)
         space = _Space(facts["fingerprint"], int(facts["dimension"]))
         with target.writer(wait=wait, space=space) as into:
@@ -72,7 +70,11 @@ def _state(connection: Connection) -> str:
     """Return a digest that changes with whatever changes an index."""
     marks = connection.rows("SELECT number, mark FROM generations ORDER BY number")
     facts = read_meta(connection)
-    content = [facts.get("index", ""), facts.get(SEAL, ""), *(f"{number}:{mark.hex()}" for number, mark in marks)]
+    content = [
+        facts.get("index", ""),
+        facts.get(SEAL, ""),
+        *(f"{number}:{mark.hex()}" for number, mark in marks),
+    ]
     return hashlib.sha256("\n".join(content).encode()).hexdigest()
 
 
@@ -80,9 +82,9 @@ def _begin(into: Connection, whole: str, *, place: str) -> None:
     """Take an empty target, or one where this very move was begun; what another one left there is cleared."""
     with into.transaction():
         facts = read_meta(into)
-        if facts.get(MOVING) == whole:
+        if facts.get("moving") == whole:
             return
-        if facts.get("schema") != MOVING and (truth.head(into).generation or _holds_any(into)):
+        if facts.get("schema") != create.MOVING and (truth.head(into).generation or _holds_any(into)):
             raise BadInput(
                 f"{place!r} holds another index already.",
                 "Name an empty database, another `schema=` in its address, or another folder.",
@@ -90,7 +92,7 @@ def _begin(into: Connection, whole: str, *, place: str) -> None:
         for table in reversed((*GROWING, *transfer.CHANGING)):
             if table.name != "meta" and into.has_table(table.name):
                 into.run(f"DELETE FROM {table.name}")
-        write_meta(into, schema=MOVING, moving=whole)
+        write_meta(into, schema=create.MOVING, moving=whole)
 
 
 def _holds_any(into: Connection) -> bool:
@@ -102,13 +104,14 @@ def _copy(rows: Connection, into: Connection, on_progress: Callable[[int, int], 
     done = sum(into.rows(f"SELECT count(*) FROM {table.name}")[0][0] for table in GROWING)
     copied = 0
     for table in GROWING:
-        batch: list[tuple[object, ...]] | None = None
-        while batch is None or batch:
+        while True:
             with into.transaction():
                 batch = next(transfer.batches(rows, table, after=transfer.reached(into, table)), [])
                 transfer.add(into, table, batch)
+            if not batch:
+                break
             copied += len(batch)
-            if on_progress is not None and batch:
+            if on_progress is not None:
                 on_progress(done + copied, total)
     return copied
 

@@ -1,7 +1,6 @@
 """Checking an index: every value against its seal, every projection against its manifest and the truth."""
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Kind, Projections
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth import seal
-from vectorstore.index.truth.database import Connection, Storage
+from vectorstore.index.truth.database import Connection
 from vectorstore.index.truth.records import CHUNK_COLUMNS, DOCUMENT_COLUMNS, embedded_key
 from vectorstore.index.truth.seal import SEAL, meta_seal, read_meta
 from vectorstore.upkeep import Verification
@@ -19,10 +18,13 @@ from vectorstore.upkeep import Verification
 _SELF_QUERIES = 32
 
 
-def verify(folder: Path, connection: Connection, storage: Storage, kind: Kind) -> Verification:
-    """Read and check everything. Takes about as long as reading the files."""
-    damage = damage_of(connection, storage)
-    stale = [] if damage else list(_stale(folder, connection, kind))
+def verify(folder: Path, connection: Connection, kind: Kind, *, follows: bool) -> Verification:
+    """Read and check everything. Takes about as long as reading the files.
+
+    Where projections follow a truth that others write to as well, that they are behind is no fault.
+    """
+    damage = damage_of(connection)
+    stale = [] if damage else list(_stale(folder, connection, kind, follows=follows))
     counts = [0, 0, 0]
     for number, table in enumerate(("generations", "documents", "chunks")):
         try:
@@ -34,22 +36,25 @@ def verify(folder: Path, connection: Connection, storage: Storage, kind: Kind) -
     return Verification(generations, documents, chunks, tuple(damage), tuple(stale))
 
 
-def damage_of(connection: Connection, storage: Storage | None = None) -> list[str]:
-    """Check the truth, its files with it where `storage` is given; return what is wrong, one sentence each."""
-    checks: list[Callable[[], Iterator[str]]] = [storage.check] if storage else []
-    checks += [partial(check, connection) for check in (_meta, _documents, _orphans, _generations)]
-    return list(_checks(checks))
+def damage_of(connection: Connection) -> list[str]:
+    """Check the truth; return what is wrong, one sentence each."""
+    return list(_checks(connection))
 
 
-def _checks(checks: Iterable[Callable[[], Iterator[str]]]) -> Iterator[str]:
+def _checks(connection: Connection) -> Iterator[str]:
+    checks = (_files, _meta, _documents, _orphans, _generations)
     for check in checks:
         try:
-            yield from check()
+            yield from check(connection)
         except StoreDamaged as error:
             yield error.what
         # A flipped bit can make a value another type, a NULL, or absent.
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             yield f"A value in the index cannot be read ({type(error).__name__})."
+
+
+def _files(connection: Connection) -> Iterator[str]:
+    return connection.problems()
 
 
 def _meta(connection: Connection) -> Iterator[str]:
@@ -113,22 +118,23 @@ def _generations(connection: Connection) -> Iterator[str]:
             yield f"Generation {number} differs from its seal."
 
 
-def _stale(folder: Path, connection: Connection, kind: Kind) -> Iterator[str]:
+def _stale(folder: Path, connection: Connection, kind: Kind, *, follows: bool) -> Iterator[str]:
     loaded = projections.load(folder, connection, kind, last=None)
     head = truth.head(connection)
     if loaded is None:
         # An index that nothing was ever put in has nothing to search.
-        if head.last_chunk:
+        if head.last_chunk and (not follows or projections.claimed(folder, connection, kind)):
             yield "The search index is missing or damaged."
         return
-    if loaded.covered.last_chunk < head.last_chunk:
+    if loaded.covered.last_chunk < head.last_chunk and not follows:
         yield f"The search index ends at generation {loaded.covered.generation} of {head.generation}."
         return
     yield from _differences(connection, loaded)
 
 
 def _differences(connection: Connection, loaded: Projections) -> Iterator[str]:
-    kept = np.fromiter((row[0] for row in connection.each("SELECT row FROM chunks ORDER BY row")), np.int64)
+    rows = connection.each("SELECT row FROM chunks WHERE row <= ? ORDER BY row", (loaded.covered.last_chunk,))
+    kept = np.fromiter((row[0] for row in rows), np.int64)
     if not np.isin(kept, loaded.dense.rows).all():
         yield "The dense search index lacks chunks that the index has."
     if loaded.lexical.count != len(loaded.dense.rows):

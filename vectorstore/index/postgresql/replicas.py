@@ -51,5 +51,9 @@ def replicas_behind(connection: Connection, epoch: int) -> tuple[list[str], list
         " FROM replicas WHERE epoch < ? ORDER BY name",
         (epoch,),
     )
-    silent = [f"The replica {name} was last heard of at {seen} UTC, before this." for name, live, seen in rows if not live]
+    silent = [
+        f"The replica {name} was last heard of at {seen} UTC, before this."
+        for name, live, seen in rows
+        if not live
+    ]
     return [name for name, live, _ in rows if live], silent

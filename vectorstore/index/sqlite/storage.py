@@ -1,12 +1,12 @@
-"""The files of a SQLite database: its own check, what gives space back, and rows loaded under their numbers."""
+"""The files of a SQLite database: what gives space back, and a backup put in their place."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
 from vectorstore.errors import Busy
-from vectorstore.index.truth.database import Connection, Search, Value
+from vectorstore.index.truth.database import Connection, Search
 
 
 class _Scripted(Connection, Protocol):
@@ -24,23 +24,9 @@ class SQLiteStorage:
         self._path = path
         self._borrow = borrow
 
-    @property
-    def place(self) -> str:
-        """The folder."""
-        return str(self._path.parent)
-
     def size(self) -> int:
         """Return the bytes of the file and its logs."""
         return sum(path.stat().st_size for path in self._path.parent.glob(f"{self._path.name}*"))
-
-    def check(self) -> Iterator[str]:
-        """Check pages, indexes and references."""
-        with self._borrow() as connection:
-            for row in connection.rows("PRAGMA integrity_check(20)"):
-                if row[0] != "ok":
-                    yield f"SQLite: {row[0]}"
-            for row in connection.rows("PRAGMA foreign_key_check"):
-                yield f"SQLite: row {row[1]} of {row[0]!r} belongs to nothing in {row[2]!r}."
 
     def shrink(self) -> None:
         """Give free pages back to the file system and empty the write-ahead log; raises Busy."""
@@ -65,31 +51,7 @@ class SQLiteStorage:
         del epoch
         return ()
 
-    def has_table(self, connection: Connection, name: str) -> bool:
-        """Say whether the file has a table of this name."""
-        return (
-            connection.one("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,))
-            is not None
-        )
-
     def replace(self, backup: Path) -> None:
         """Put the content of a backup in the place of everything, page by page: damage does not stand in the way."""
         with self._borrow() as connection:
             connection.copy_from(backup)
-
-    def load(
-        self, connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Value]]
-    ) -> None:
-        """Insert rows as they are, numbered ones under their numbers; the caller is in a transaction."""
-        names = ", ".join(f'"{name}"' for name in columns)
-        connection.run_many(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})", rows)
-
-    def counters(self, connection: Connection) -> dict[str, int]:
-        """Return the greatest number given so far to a row of each table that numbers its rows."""
-        return dict(connection.rows("SELECT name, seq FROM sqlite_sequence"))
-
-    def set_counters(self, connection: Connection, counters: Mapping[str, int]) -> None:
-        """Go on numbering after these."""
-        for table, last in counters.items():
-            connection.run("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
-            connection.run("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))
