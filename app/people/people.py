@@ -24,7 +24,7 @@ from app.problems import Conflict
 from app.runs.records import Records
 from app.runs.runs import Runs
 from vectorstore.errors import FootnoteError, NotFound, Unavailable
-from vectorstore.index.maintenance.erasure import files_holding
+from vectorstore.index.maintenance.byte_search import files_holding
 from vectorstore.state.cell import State
 from vectorstore.state.files import state_of
 

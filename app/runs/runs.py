@@ -330,12 +330,14 @@ class Runs:
 
     async def _end_in_time(self, run: Run, ending: Terminal) -> None:
         """End a run; whoever cancels it meanwhile waits until it stands written down how it ended."""
-        if not self._in_thread:
-            self._end(run, ending)
-        elif not run.ended:
-            told = await _uncut(asyncio.to_thread(self._before_end, run, ending))
+        if self._in_thread and not run.ended:
+            telling = asyncio.ensure_future(asyncio.to_thread(self._before_end, run, ending))
+            while not telling.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.shield(telling)
             if not run.ended:
-                run.append(told)
+                run.append(telling.result())
+        self._end(run, ending)
 
     async def _answered(self, run: Run) -> Terminal:
         """Wait for a place, consume the turn and return its terminal event."""
@@ -381,15 +383,6 @@ class Runs:
         self._end(run, Cancelled(run.stop_reason or "shutdown"))
         self._tasks.pop(run, None)
         self._drop_grace(run)
-
-
-async def _uncut(work: Awaitable[Terminal]) -> Terminal:
-    """Do something to its end, also where this task is cancelled on the way."""
-    task = asyncio.ensure_future(work)
-    while not task.done():
-        with suppress(asyncio.CancelledError):
-            await asyncio.shield(task)
-    return task.result()
 
 
 async def _settled(run: Run) -> None:
