@@ -1,0 +1,21 @@
+"""Open the queue that belongs to the index: there is one where that lies in PostgreSQL."""
+
+from ingest.jobs.enqueue import Desk
+from vectorstore.errors import BadInput
+from vectorstore.settings import StoreSettings
+
+
+def open_desk(stored: StoreSettings) -> Desk | None:
+    """Return where documents are handed in; None where there is no queue and work is done in place."""
+    return None
+
+
+def required_desk(stored: StoreSettings) -> Desk:
+    """Return where documents are handed in; raises BadInput where there is no queue."""
+    desk = open_desk(stored)
+    if desk is None:
+        raise BadInput(
+            "There is no queue: the index lies in a folder, and documents are taken in where they are handed in.",
+            "Set FOOTNOTE_STORE to a PostgreSQL database to have workers.",
+        )
+    return desk
