@@ -95,7 +95,7 @@ class Board:
 
     def retry(self, number: int) -> Job:
         """Let a job that failed or was cancelled wait again; raises NotFound, BadInput where that cannot be."""
-        with self._database.connection() as connection, connection.transaction():
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
             job = _job(connection, number)
             wake(connection, job.tenant)
             sql = "SELECT 1 FROM jobs WHERE tenant = ? AND uri = ? AND state IN ('todo', 'doing') AND id <> ?"
@@ -116,7 +116,7 @@ class Board:
 
     def cancel(self, number: int) -> Job:
         """Have a job that has not ended change nothing, also where a worker is at it; raises NotFound, BadInput."""
-        with self._database.connection() as connection, connection.transaction():
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
             job = _job(connection, number)
             changed = connection.rows(
                 "UPDATE jobs SET state = 'cancelled', worker = NULL, lease = NULL, ended = clock_timestamp()"
@@ -134,7 +134,7 @@ class Board:
         """
         values = (tenant, json.dumps(list(uris)))
         which = "tenant = ? AND uri IN (SELECT value FROM jsonb_array_elements_text(?::jsonb))"
-        with self._database.connection() as connection, connection.transaction():
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
             if connection.one(f"SELECT 1 FROM jobs WHERE {which} AND state = 'doing'", values):
                 raise BadInput("A worker is reading one of these documents.", "Try again in a minute.")
             rows = connection.rows(f"DELETE FROM jobs WHERE {which} RETURNING file", values)
@@ -152,7 +152,7 @@ class Board:
     def dropped(self, numbers: Sequence[int]) -> None:
         """Note that the files of jobs are kept no more."""
         sql = "UPDATE jobs SET file = '' WHERE id IN (SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb))"
-        with self._database.connection() as connection, connection.transaction():
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
             connection.run(sql, (json.dumps(list(numbers)),))
 
     def prune(self, *, days: int) -> int:
@@ -161,7 +161,7 @@ class Board:
             f"DELETE FROM jobs WHERE {_SETTLED} AND file = ''"
             " AND ended < clock_timestamp() - make_interval(days => ?) RETURNING id"
         )
-        with self._database.connection() as connection, connection.transaction():
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
             return len(connection.rows(sql, (days,)))
 
 

@@ -2,12 +2,18 @@
 
 from ingest.jobs.enqueue import Desk
 from vectorstore.errors import BadInput
+from vectorstore.open import open_database
 from vectorstore.settings import StoreSettings
 
 
 def open_desk(stored: StoreSettings) -> Desk | None:
     """Return where documents are handed in; None where there is no queue and work is done in place."""
-    return None
+    if not stored.store.get_secret_value():
+        return None
+    database = open_database(stored)
+    with database.writer(wait=True) as connection:
+        prepare(connection)
+    return Desk(Queue(database, QueueSettings()), Board(database), IncomingFolder(stored.data_dir))
 
 
 def required_desk(stored: StoreSettings) -> Desk:

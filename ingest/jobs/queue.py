@@ -70,7 +70,7 @@ class Queue:
         queued: list[Queued] = []
         for start in range(0, len(wanted), _PIECE):
             piece = wanted[start : start + _PIECE]
-            with self._database.connection() as connection, connection.transaction():
+            with self._database.connection() as connection, connection.transaction("UNLOCKED"):
                 wake(connection, tenant)
                 queued += _add(connection, piece, tenant=tenant, priority=priority, again=again)
         return queued
@@ -95,7 +95,7 @@ class Queue:
         """
         tried: set[str] = set()
         while len(tried) < _TRIES:
-            with self._database.connection() as connection, connection.transaction():
+            with self._database.connection() as connection, connection.transaction("UNLOCKED"):
                 tenant = _next_tenant(connection, most_attempts=self._settings.queue_attempts)
                 if tenant is None or tenant in tried:
                     return []
@@ -122,7 +122,7 @@ class Queue:
 
     def done(self, ids: Sequence[int], *, worker: str) -> None:
         """End jobs that change nothing; raises LostLease."""
-        with self._database.connection() as connection, connection.transaction():
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
             self.finish(connection, ids, worker=worker)
 
     def fail(self, job: Job, *, worker: str, reason: str, error: str, final: bool = False) -> None:
@@ -148,7 +148,7 @@ class Queue:
 
     def _back(self, sql: str, values: Sequence[Value], job: Job) -> None:
         """Change a job that may wait again, unless a newer version waits: then that one stands for it."""
-        with self._database.connection() as connection, connection.transaction():
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
             wake(connection, job.tenant)
             if not _outdated(connection, job):
                 connection.run(sql, values)
@@ -159,7 +159,7 @@ class Queue:
             "UPDATE jobs SET lease = clock_timestamp() + make_interval(secs => ?)"
             " WHERE worker = ? AND state = 'doing' RETURNING id"
         )
-        with self._database.connection() as connection, connection.transaction():
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
             return len(connection.rows(sql, (float(self._settings.queue_lease_seconds), worker)))
 
     def reap(self) -> int:
@@ -172,7 +172,7 @@ class Queue:
             f"SELECT {COLUMNS}, mates FROM jobs WHERE state = 'doing' AND lease < clock_timestamp()"
             " ORDER BY lease LIMIT 100 FOR UPDATE SKIP LOCKED"
         )
-        with self._database.connection() as connection, connection.transaction():
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
             lost = [(job_of(row[:-1]), int(row[-1])) for row in connection.rows(sql)]
             for tenant in sorted({job.tenant for job, _ in lost}):
                 wake(connection, tenant)
