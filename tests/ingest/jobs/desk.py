@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ from ingest.settings import IngestSettings
 from ingest.sources.discover import Discovery, Source
 from ingest.sources.ledger import Ledger
 from tests.fakes.word_embedder import WordEmbedder
+from vectorstore.index.store import IndexStore
 from vectorstore.index.truth.database import Database
 from vectorstore.open import open_database, open_store
 from vectorstore.settings import StoreSettings
-from vectorstore.types import Document, Scope
+from vectorstore.types import Scope
 
 ROOT = Path(__file__).parents[3]
 
@@ -39,6 +40,7 @@ class Place:
     database: Database
     desk: Desk
     settings: QueueSettings
+    stores: list[IndexStore] = field(default_factory=list)
 
     @property
     def queue(self) -> Queue:
@@ -56,12 +58,16 @@ class Place:
         embedder = embedder or WordEmbedder()
         return Worker(
             self.desk,
-            open_store(self.stored, embedder),
+            self.store(embedder),
             embedder,
             settings=IngestSettings(ingest_jobs=1, chunk_tokens=32, **settings),
             queue_settings=self.settings,
             data_dir=self.folder / "data",
         )
+
+    def store(self, embedder: Any) -> IndexStore:
+        self.stores.append(open_store(self.stored, embedder))
+        return self.stores[-1]
 
     def hand_in(self, files: dict[str, str], *, tenant: str = "default", **more: Any) -> list[Any]:
         """Hand in files by their address, whatever stands there already."""
@@ -81,22 +87,11 @@ class Place:
         folder.mkdir(exist_ok=True)
         return folder
 
-    def documents(self, tenant: str = "default") -> dict[str, Document]:
-        store = open_store(self.stored, WordEmbedder())
-        try:
-            with store.snapshot() as snapshot:
-                return {each.uri: each for each in snapshot.documents(scope=Scope(tenant, unrestricted=True))}
-        finally:
-            store.close()
-
     def texts(self, tenant: str = "default") -> dict[str, str]:
-        store = open_store(self.stored, WordEmbedder())
-        try:
-            with store.snapshot() as snapshot:
-                held = list(snapshot.documents(scope=Scope(tenant, unrestricted=True)))
-                return {each.uri: snapshot.text(each.id).strip() for each in held}
-        finally:
-            store.close()
+        """Return what stands in the index, by address."""
+        with self.store(WordEmbedder()).snapshot() as snapshot:
+            held = list(snapshot.documents(scope=Scope(tenant, unrestricted=True)))
+            return {each.uri: snapshot.text(each.id).strip() for each in held}
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with self.database.connection() as connection:
@@ -122,7 +117,7 @@ class Place:
                 **{f"FOOTNOTE_{name.upper()}": str(value) for name, value in self.settings.model_dump().items()},
                 **environment,
             },
-            stderr=subprocess.DEVNULL,
+            stderr=(self.folder / "worker.log").open("ab"),
         )
 
 
@@ -135,8 +130,12 @@ def place(url: str, folder: Path, **settings: Any) -> Iterator[Place]:
         prepare(connection)
     given = QueueSettings(**{"queue_retry_seconds": 0.0, "queue_lease_seconds": 2.0, **settings})
     desk = Desk(Queue(database, given), Board(database), IncomingFolder(folder / "data"))
-    yield Place(url, folder, database, desk, given)
-    database.close()
+    opened = Place(url, folder, database, desk, given)
+    try:
+        yield opened
+    finally:
+        for each in (database, *opened.stores):
+            each.close()
 
 
 def wanted(*uris: str, digest: str = "d1") -> list[Wanted]:
