@@ -4,10 +4,11 @@ A store is a sequence of generations. A `Draft` writes the next one in one trans
 one, unmoved by later commits. Every engine passes the suite in `tests/contract/`.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from vectorstore.index.truth.database import Connection
 from vectorstore.types import (
     Chunk,
     Document,
@@ -94,6 +95,12 @@ class Draft(Protocol):
 
     def remove(self, *, tenant: str, uri: str) -> bool:
         """Remove the document at a uri; say whether there was one."""
+
+    def also(self, statements: Callable[[Connection], None]) -> None:
+        """Run statements of the caller's in the transaction that publishes; they also stand where nothing else changes.
+
+        What they raise discards the draft.
+        """
 
 
 class Store(Protocol):

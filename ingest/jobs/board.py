@@ -11,6 +11,8 @@ from ingest.sources.ledger import PastFailure
 from vectorstore.errors import BadInput, NotFound
 from vectorstore.index.truth.database import Connection, Database
 
+_DOCUMENT = "reason <> 'skipped'"
+"""Files of a folder that are no documents are kept in mind, and shown to nobody."""
 _SETTLED = "state IN ('done', 'cancelled', 'replaced')"
 
 
@@ -32,7 +34,8 @@ class Board:
         """Return the newest jobs in these states (all without any), newest first."""
         sql = (
             f"SELECT {COLUMNS} FROM jobs WHERE (?::text IS NULL OR tenant = ?::text)"
-            " AND state IN (SELECT value FROM jsonb_array_elements_text(?::jsonb)) ORDER BY id DESC LIMIT ?"
+            f" AND state IN (SELECT value FROM jsonb_array_elements_text(?::jsonb)) AND {_DOCUMENT}"
+            " ORDER BY id DESC LIMIT ?"
         )
         wanted = json.dumps(list(states or STATES))
         with self._database.connection() as connection:
@@ -57,7 +60,7 @@ class Board:
         """Count the jobs by state."""
         sql = (
             "SELECT state, count(*), extract(epoch FROM clock_timestamp() - min(created))::float8"
-            " FROM jobs GROUP BY state"
+            f" FROM jobs WHERE {_DOCUMENT} GROUP BY state"
         )
         with self._database.connection() as connection:
             rows = connection.rows(sql)

@@ -35,6 +35,10 @@ class Desk:
     board: Board
     incoming: Incoming
 
+    def close(self) -> None:
+        """Close the connections."""
+        self.queue.database.close()
+
     def indexed(self, tenant: str, digests: Mapping[str, str]) -> Mapping[str, str]:
         """Return uri → digest as it will be when all that waits is done: what a plan is made against."""
         return self.board.pending(tenant, digests)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ingest.jobs.board import Board
 from ingest.jobs.enqueue import Desk
@@ -107,6 +107,12 @@ class Place:
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start a worker in a process of its own, with an embedder that dies of what says POISON."""
+        with (self.folder / "worker.log").open("ab") as log:
+            return self._started(log, arguments, environment)
+
+    def _started(
+        self, log: BinaryIO, arguments: Sequence[str], environment: dict[str, str]
+    ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", "tests.ingest.jobs.worker_process", *arguments],
             cwd=ROOT,
@@ -117,7 +123,7 @@ class Place:
                 **{f"FOOTNOTE_{name.upper()}": str(value) for name, value in self.settings.model_dump().items()},
                 **environment,
             },
-            stderr=(self.folder / "worker.log").open("ab"),
+            stderr=log,
         )
 
 
