@@ -73,7 +73,7 @@ class Place:
         """Hand in files by their address, whatever stands there already."""
         found = Discovery()
         for number, (uri, text) in enumerate(files.items()):
-            path = self.folder / "given" / f"{len(os.listdir(self.given))}-{number}" / uri.rpartition("/")[2]
+            path = self.folder / "given" / f"{len(list(self.given.iterdir()))}-{number}" / uri.rpartition("/")[2]
             path.parent.mkdir(parents=True)
             path.write_text(text)
             found.add(Source(uri, path, uri, named=True))
@@ -120,7 +120,10 @@ class Place:
                 **os.environ,
                 "FOOTNOTE_STORE": self.url,
                 "FOOTNOTE_DATA_DIR": str(self.folder / "data"),
-                **{f"FOOTNOTE_{name.upper()}": str(value) for name, value in self.settings.model_dump().items()},
+                **{
+                    f"FOOTNOTE_{name.upper()}": str(value)
+                    for name, value in self.settings.model_dump().items()
+                },
                 **environment,
             },
             stderr=log,

@@ -139,7 +139,9 @@ def test_the_claim_itself_refuses_what_was_tried_often_enough(here: Place) -> No
     assert here.queue.claim("w", most=8) == []
 
 
-def test_what_fails_is_tried_again_after_a_while_and_put_aside_at_last(postgresql_url: str, tmp_path: Path) -> None:
+def test_what_fails_is_tried_again_after_a_while_and_put_aside_at_last(
+    postgresql_url: str, tmp_path: Path
+) -> None:
     with place(postgresql_url, tmp_path, queue_retry_seconds=0.2) as here:
         here.queue.add(wanted("a"), tenant="t")
         for attempt in range(3):
@@ -207,7 +209,9 @@ def test_cancelling_ends_what_waits_and_what_a_worker_is_at(here: Place) -> None
 
 def test_a_plan_is_made_against_what_will_be_there(here: Place) -> None:
     here.queue.add(wanted("a", digest="d2"), tenant="t")
-    here.queue.add([Wanted("gone", "remove"), Wanted("new", "move", digest="n", moved_from="old")], tenant="t")
+    here.queue.add(
+        [Wanted("gone", "remove"), Wanted("new", "move", digest="n", moved_from="old")], tenant="t"
+    )
     known = {"a": "d1", "gone": "g", "old": "n", "stays": "s"}
     assert here.board.pending("t", known) == {"a": "d2", "new": "n", "stays": "s"}
     assert here.board.pending("other", known) == known

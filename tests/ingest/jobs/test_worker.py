@@ -1,6 +1,5 @@
 """Workers: documents go in once, whatever becomes of who reads them."""
 
-import os
 import random
 import signal
 import subprocess
@@ -29,7 +28,7 @@ def here(postgresql_url: str, tmp_path: Path) -> Iterator[Place]:
 
 def incoming(here: Place) -> list[str]:
     folder = here.folder / "data" / "incoming"
-    return sorted(os.listdir(folder)) if folder.exists() else []
+    return sorted(each.name for each in folder.iterdir()) if folder.exists() else []
 
 
 def test_what_is_handed_in_is_in_the_index_when_a_worker_has_been(here: Place) -> None:
@@ -94,7 +93,9 @@ class Broken(WordEmbedder):
 
     down = False
 
-    def embed_documents(self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None) -> Vectors:
+    def embed_documents(
+        self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None
+    ) -> Vectors:
         if self.down:
             raise Unavailable("The embedding server does not answer.")
         if any("BROKEN" in text for text in texts):
@@ -191,7 +192,9 @@ def check_each_effect_once(here: Place, given: dict[str, dict[str, str]]) -> Non
     for tenant, files in given.items():
         good = {uri: text for uri, text in files.items() if "POISON" not in text and text.strip()}
         assert here.texts(tenant) == good
-    born = here.rows("SELECT d.tenant, d.uri, count(*) FROM documents d JOIN lives l ON l.document = d.row GROUP BY 1, 2")
+    born = here.rows(
+        "SELECT d.tenant, d.uri, count(*) FROM documents d JOIN lives l ON l.document = d.row GROUP BY 1, 2"
+    )
     assert {count for _, _, count in born} == {1}
     ended = here.rows("SELECT tenant, uri, state, reason FROM jobs")
     dead = {(tenant, uri): reason for tenant, uri, state, reason in ended if state == "failed"}
@@ -223,7 +226,9 @@ def hand_in_all(here: Place, given: dict[str, dict[str, str]]) -> None:
         here.hand_in(files, tenant=tenant)
 
 
-def test_each_document_goes_in_once_however_often_workers_are_killed(postgresql_url: str, tmp_path: Path) -> None:
+def test_each_document_goes_in_once_however_often_workers_are_killed(
+    postgresql_url: str, tmp_path: Path
+) -> None:
     given = documents_of(6, 10, poison=1)
     with place(postgresql_url, tmp_path, queue_lease_seconds=1.0) as here:
         hand_in_all(here, given)
@@ -251,7 +256,13 @@ def one_behind_many(here: Place, many: int) -> float:
     for start in range(1, many, 20_000):
         here.queue.add(
             [
-                Wanted(f"many/{n}.md", "add", digest=f"d{n}", step=job.step.replace("many/0.md", f"many/{n}.md"), file=job.file)
+                Wanted(
+                    f"many/{n}.md",
+                    "add",
+                    digest=f"d{n}",
+                    step=job.step.replace("many/0.md", f"many/{n}.md"),
+                    file=job.file,
+                )
                 for n in range(start, min(start + 20_000, many))
             ],
             tenant="large",
