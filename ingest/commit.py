@@ -19,10 +19,9 @@ from ingest.report import Failure, Finding, Report, inspect, language_of
 from ingest.sources.rules import Attributes, Readers, attributes_from, decide, said_by
 from ingest.twins import Twins
 from vectorstore.errors import Busy, NotFound
-from vectorstore.index.truth.database import Connection
 from vectorstore.language.detect import language_named, language_throughout
 from vectorstore.models.embed import Embedder
-from vectorstore.store import Draft, Store
+from vectorstore.store import Draft, Store, Transaction
 from vectorstore.types import NOBODY, Chunk, Document, MetadataValue, Vector, Vectors, both, document_id
 
 _LONGEST_TITLE = 500
@@ -212,7 +211,7 @@ class Batch:
         report.chunks += self.chunks
 
 
-Finish: TypeAlias = Callable[[Connection, Sequence[str]], None]
+Finish: TypeAlias = Callable[[Transaction, Sequence[str]], None]
 """Notes, in the transaction that publishes them, that these addresses are done; what it raises discards the draft."""
 
 _PATIENCE = 10.0

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from vectorstore.index.truth.database import Connection
 from vectorstore.types import (
     Chunk,
     Document,
@@ -84,6 +83,13 @@ class Snapshot(Protocol):
         """Return this generation's number, date and counts."""
 
 
+class Transaction(Protocol):
+    """What a draft is written in: other tables of the same database can change with it."""
+
+    def rows(self, sql: str, values: Sequence[str | int | float | bytes | None] = ()) -> list[tuple]:  # type: ignore[type-arg]
+        """Run a statement with `?` for each bound value and return its rows."""
+
+
 class Draft(Protocol):
     """The next generation being written. Nothing is visible until the `with` block ends cleanly."""
 
@@ -96,7 +102,7 @@ class Draft(Protocol):
     def remove(self, *, tenant: str, uri: str) -> bool:
         """Remove the document at a uri; say whether there was one."""
 
-    def also(self, statements: Callable[[Connection], None]) -> None:
+    def also(self, statements: Callable[[Transaction], None]) -> None:
         """Run statements of the caller's in the transaction that publishes; they also stand where nothing else changes.
 
         What they raise discards the draft.

@@ -13,6 +13,7 @@ from ingest.jobs.job import COLUMNS, Job, State, Wanted, job_of
 from ingest.jobs.settings import QueueSettings
 from vectorstore.errors import Busy, FootnoteError
 from vectorstore.index.truth.database import Connection, Database, Value
+from vectorstore.store import Transaction
 
 _PIECE: Final = 500
 """Jobs that are queued in one transaction: workers take the tenant's first ones while the rest comes in."""
@@ -110,7 +111,7 @@ class Queue:
                     return taken
         return []
 
-    def finish(self, connection: Connection, ids: Sequence[int], *, worker: str) -> None:
+    def finish(self, connection: Transaction, ids: Sequence[int], *, worker: str) -> None:
         """End jobs in the transaction of `connection`; raises LostLease unless all of them are still this worker's."""
         sql = (
             f"UPDATE jobs SET state = 'done', reason = '', error = '', {_ENDED}"

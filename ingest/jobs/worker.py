@@ -26,9 +26,8 @@ from ingest.report import Failure
 from ingest.settings import IngestSettings
 from ingest.twins import Twins
 from vectorstore.errors import Busy, EmbedderMismatch, FootnoteError, NotFound, Unavailable
-from vectorstore.index.truth.database import Connection
 from vectorstore.models.embed import Embedder
-from vectorstore.store import Store
+from vectorstore.store import Store, Transaction
 from vectorstore.types import Condition, Document, Scope
 
 _IDLE, _IDLEST = 0.25, 1.0
@@ -212,7 +211,7 @@ class Worker:
             return
         by_uri = {job.uri: job for job in self._at_hand.values()}
 
-        def finish(connection: Connection, uris: Sequence[str]) -> None:
+        def finish(connection: Transaction, uris: Sequence[str]) -> None:
             ids = [by_uri[uri].id for uri in uris if uri in by_uri]
             self._desk.queue.finish(connection, ids, worker=self.name)
 

@@ -73,7 +73,9 @@ class Place:
         """Hand in files by their address, whatever stands there already."""
         found = Discovery()
         for number, (uri, text) in enumerate(files.items()):
-            path = self.folder / "given" / f"{len(list(self.given.iterdir()))}-{number}" / uri.rpartition("/")[2]
+            path = (
+                self.folder / "given" / f"{len(list(self.given.iterdir()))}-{number}" / uri.rpartition("/")[2]
+            )
             path.parent.mkdir(parents=True)
             path.write_text(text)
             found.add(Source(uri, path, uri, named=True))
