@@ -1,7 +1,6 @@
 """Runs: turns that outlive their connection, so that clients can watch, resume and stop them.
 
-The only background tasks of the service are here. Exactly one of Done, Failed, Cancelled ends every run,
-whatever its turn does.
+The only background tasks of the service are here. Exactly one of Done, Failed, Cancelled ends every run.
 """
 
 import asyncio
@@ -150,7 +149,7 @@ class Runs:
         before_end: BeforeEnd = lambda run, ending: ending,
         in_thread: bool = False,
     ) -> None:
-        """`in_thread`: what comes before an end waits for another machine, and nobody else is to wait with it."""
+        """`in_thread`: what comes before an end waits for another machine."""
         self.board = board
         board.process = self
         self._turn = turn
