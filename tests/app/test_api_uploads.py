@@ -218,9 +218,7 @@ def test_a_name_with_a_comma_is_one_reader_where_the_readers_are_an_array(desk: 
             assert [set(document.readers) for document in desk.all()] == [readers], given
 
 
-@pytest.mark.parametrize(
-    "given", [",", " ", "[", '["hr"', "[1]", "[" * 5_000, '[""]', '[" hr"]', "hr,a\nb"]
-)
+@pytest.mark.parametrize("given", [",", " ", "[", '["hr"', "[1]", "[" * 5_000, '[""]', '[" hr"]', "hr,a\nb"])
 def test_readers_that_name_nobody_are_never_everyone(given: str, desk: Desk) -> None:
     operator = desk.keys.create("boss", kind="operator").secret
     sent = desk.send(("pay.md", LEAVE), secret=operator, readers=given)
