@@ -190,7 +190,7 @@ class Audit:
     def notice(self, of: str, now: Mapping[str, tuple[str, str]]) -> None:
         """Write down what is other than the last time: of each name its state and a keyed hash of the rest, never that."""
         with self.place.cell("noticed.json").changing() as change:
-            stored: Facts = json.loads(change.content or b"{}") or {"salt": secrets.token_hex(32)}
+            stored = _stored(change.content)
             salt = bytes.fromhex(stored["salt"])
             told = {name: f"{state} {_digest(salt, value)}" for name, (state, value) in now.items()}
             known = stored.get(of, {})
@@ -350,6 +350,20 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
+
+
+def _stored(content: bytes | None) -> Facts:
+    """Read what was noticed the last time; where that cannot be read, all is noticed anew."""
+    if content is not None:
+        try:
+            stored: Facts = json.loads(content)
+            bytes.fromhex(stored["salt"])
+            if all(isinstance(known, dict) for of, known in stored.items() if of != "salt"):
+                return stored
+        except (ValueError, KeyError, TypeError, AttributeError):
+            pass
+        _log.warning("noticed.json cannot be read, so all settings and keys are written down as new.")
+    return {"salt": secrets.token_hex(32)}
 
 
 def _digest(salt: bytes, value: str) -> str:

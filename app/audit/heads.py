@@ -184,4 +184,5 @@ def _last(lines: bytes | None) -> Head | None:
 
 
 def _age(head: Head) -> timedelta:
-    return datetime.now(UTC) - datetime.fromisoformat(head.at)
+    """Return how far a head lies from now: one of a clock that was ahead must not keep the next from being signed."""
+    return abs(datetime.now(UTC) - datetime.fromisoformat(head.at))

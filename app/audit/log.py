@@ -135,7 +135,7 @@ class Log:
         None, too, where that entry is not as it was written: that is no place to begin at.
         """
         listed = segments_of(self.folder)
-        gone = sum(1 for _ in takewhile(lambda each: each.date < day, listed[:-1]))
+        gone = sum(1 for _ in takewhile(lambda date: date < day, _dates(listed)[:-1]))
         if not gone:
             return None
         with listed[gone].path.open("rb") as file:
@@ -234,6 +234,15 @@ class Log:
 
     def _today(self) -> str:
         return datetime.fromtimestamp(self._now(), UTC).strftime("%Y-%m-%d")
+
+
+def _dates(segments: list[Segment]) -> list[str]:
+    """Return when each was begun; one that a clock ahead has put into the future, by the one after it."""
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    dates: list[str] = []
+    for each in reversed(segments):
+        dates.append(each.date if each.date <= today or not dates else dates[-1])
+    return dates[::-1]
 
 
 def _lines(path: Path, size: int) -> tuple[list[tuple[int, bytes]], bytes]:
