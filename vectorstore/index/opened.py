@@ -1,13 +1,13 @@
 """One index database that is open, and what has been read of it so far."""
 
-from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock, RLock
+from threading import RLock
 from typing import TypeAlias
 
 from vectorstore.errors import Busy, NotFound, Unavailable
-from vectorstore.index.catalog import Catalog, Documents, read_catalog
+from vectorstore.index.catalog.catalog import Catalog
+from vectorstore.index.catalog.read import Catalogs, Pinned
 from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Indexes, Kind, Projections
 from vectorstore.index.sqlite.database import SQLite
@@ -17,15 +17,12 @@ from vectorstore.index.truth.files import writer_lock
 from vectorstore.index.truth.read import Head
 from vectorstore.types import Generation, GenerationInfo
 
-_KEPT_CATALOGS = 4
 _SWEPT = 3
 """How often in a row a writer may sweep files away before they are opened."""
 _PATIENCE = 20.0
 """Seconds to wait for a writer when there is nothing at all to search in."""
 Identity: TypeAlias = tuple[int, int, int]
 """Device, inode and purge count of the database file: a change means opening anew."""
-Pinned: TypeAlias = tuple[Generation, Generation]
-"""The generation that is read, and the newest, whose readers rule."""
 
 
 class Opened:
@@ -36,9 +33,7 @@ class Opened:
         self.database = database
         self.kind = kind
         self.identity = identity
-        self._documents = Documents()
-        self._catalogs: OrderedDict[Pinned, Catalog] = OrderedDict()
-        self._catalog_lock = Lock()
+        self._catalogs = Catalogs(database)
         self._projections: Projections | None = None
         self._loading = RLock()
 
@@ -59,19 +54,7 @@ class Opened:
 
     def catalog(self, pinned: Pinned) -> Catalog:
         """Return which documents stand in a generation, for the readers that rule in another."""
-        known = self._catalogs.get(pinned)
-        if known is not None:
-            return known
-        with self._catalog_lock:
-            found = self._catalogs.get(pinned)
-            if found is None:
-                generation, newest = pinned
-                with self.database.connection() as connection:
-                    found = read_catalog(connection, generation, self._documents, newest=newest)
-                self._catalogs[pinned] = found
-                while len(self._catalogs) > _KEPT_CATALOGS:
-                    self._catalogs.popitem(last=False)
-            return found
+        return self._catalogs.of(pinned)
 
     def indexes(self, generation: Generation, tenant: str) -> Indexes:
         """Return what a tenant's search at a generation reads."""
