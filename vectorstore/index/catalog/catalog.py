@@ -1,7 +1,8 @@
 """Which documents stand in a generation, and which of them a caller may see today."""
 
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 from weakref import WeakValueDictionary
@@ -10,18 +11,21 @@ import numpy as np
 
 from vectorstore.index.catalog.circles import NOBODY_S, Circles, Numbers
 from vectorstore.index.catalog.documents import Documents
+from vectorstore.index.catalog.field import Field
+from vectorstore.index.catalog.fields import Fields
 from vectorstore.index.catalog.titles import Told, title_as
 from vectorstore.index.conditions import admits, check
 from vectorstore.index.truth.arrays import Rows
-from vectorstore.types import Document, DocumentId, Generation, Scope, Where
+from vectorstore.types import Condition, Document, DocumentId, Generation, Scope, Where
 
 _HELD = 8
 """How many selections are held on to. Others are remembered as long as somebody else uses them."""
 _PAGE = 500
 """How many documents are read at once for a list."""
-_FEW = 1_000
-_SPARSE = 20
-"""So many documents, or one of so many, are put in order after they are chosen; more are chosen in the index's order."""
+_FEW = 5_000
+"""Up to so many documents are put in order by their uris as they are read; more by the field of all."""
+_READ = 300
+"""Up to so many documents are read to see whether they meet the conditions."""
 _Chosen: TypeAlias = tuple[str, bool, frozenset[str], str]
 """Tenant, whether unrestricted, names, conditions."""
 
@@ -43,6 +47,7 @@ class Catalog:
         told: Told,
         circles: Circles,
         documents: Documents,
+        fields: Fields,
     ) -> None:
         self.generation = generation
         self._rows = rows
@@ -51,6 +56,7 @@ class Catalog:
         self._told = told
         self._circles = circles
         self._documents = documents
+        self._fields = fields
         self._selections: WeakValueDictionary[_Chosen, Rows] = WeakValueDictionary()
         self._held: deque[Rows] = deque(maxlen=_HELD)
 
@@ -72,14 +78,14 @@ class Catalog:
             found = self._rows[allowed]
             if where:
                 check(where)
-                found = self._admitted(found, where)
+                found = self._admitted(found, scope, where)
             self._selections[key] = found
             self._held.append(found)
         return found
 
     def documents(self, scope: Scope, where: Where, *, after: str = "") -> Iterator[Document]:
         """Yield what `select` selects, by uri, from behind `after` on; read in pages, as they are asked for."""
-        for rows in self._in_order(scope.tenant, self.select(scope, where), after):
+        for rows in self._in_order(self.select(scope, where), after):
             found = self._documents.passing(rows)
             places = np.searchsorted(self._rows, rows).tolist()
             for row, place in zip(rows, places, strict=True):
@@ -100,26 +106,41 @@ class Catalog:
         found = self._documents.at(list(allowed))
         return {row: each for row in found if (each := self._as_seen(found[row], allowed[row], scope))}
 
-    def _in_order(self, tenant: str, rows: Rows, after: str) -> Iterator[list[int]]:
-        """Yield rows by their documents' uris, a page at a time, the first ones short."""
-        if len(rows) <= max(_FEW, self.count // _SPARSE):
+    def _in_order(self, rows: Rows, after: str) -> Iterator[list[int]]:
+        """Yield rows by their documents' uris, in pages."""
+        if len(rows) <= _FEW:
             known = self._documents.uris_of(rows.tolist())
             ordered = sorted((uri, row) for row, uri in known.items() if uri > after)
-            pages: Iterable[Sequence[tuple[str, int]]] = [ordered]
+            chosen = np.array([row for _, row in ordered], np.int64)
         else:
-            pages = self._documents.by_uri(tenant, after=after)
-        for page in pages:
-            chosen = np.array([row for _, row in page], np.int64)
-            chosen = chosen[np.isin(chosen, rows)]
-            for start in range(0, len(chosen), _PAGE):
-                yield chosen[start : start + _PAGE].tolist()
+            ranks, uris = self._field("uri").ranks(self.count)
+            ranks = ranks[np.searchsorted(self._rows, rows)]
+            behind = ranks >= (bisect_right(uris, after) if after else 0)
+            chosen = rows[behind][np.argsort(ranks[behind])]
+        for start in range(0, len(chosen), _PAGE):
+            yield chosen[start : start + _PAGE].tolist()
 
-    def _admitted(self, rows: Rows, where: Where) -> Rows:
-        admitted: list[int] = []
-        for start in range(0, len(rows), _PAGE):
-            found = self._documents.passing(rows[start : start + _PAGE].tolist())
-            admitted += (row for row in sorted(found) if admits(where, found[row]))
-        return np.array(admitted, np.int64)
+    def _admitted(self, rows: Rows, scope: Scope, where: Where) -> Rows:
+        """Return those of the rows that the conditions admit. A few documents are read; of more, the fields that count."""
+        rest: list[Condition] = []
+        for condition in where:
+            uris = _addresses(condition)
+            if uris is None:
+                rest.append(condition)
+            else:
+                at = np.array(self._documents.rows_at(scope.tenant, uris), np.int64)
+                rows = rows[np.isin(rows, at)]
+        if len(rows) <= _READ:
+            found = self._documents.at(rows.tolist())
+            return np.array([row for row in sorted(found) if admits(tuple(rest), found[row])], np.int64)
+        places = np.searchsorted(self._rows, rows)
+        for condition in rest:
+            meets = self._field(condition.field).meeting(condition, self.count)[places]
+            rows, places = rows[meets], places[meets]
+        return rows
+
+    def _field(self, name: str) -> Field:
+        return self._fields.of(self.generation, self._rows, name)
 
     def _place(self, row: int) -> int | None:
         place = int(np.searchsorted(self._rows, row))
@@ -139,3 +160,15 @@ class Catalog:
             return None
         told = title_as(int(self._told[place]), document.title, document.uri)
         return document if told == document.title else replace(document, title=told)
+
+
+def _addresses(condition: Condition) -> list[str] | None:
+    """Return which addresses a condition is about, where the index of addresses tells; not every text can stand in it."""
+    if condition.field != "uri" or condition.op not in {"eq", "in"}:
+        return None
+    uris = [each for each in condition.values if isinstance(each, str)]
+    return uris if all(map(_plain, uris)) else None
+
+
+def _plain(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)

@@ -1,7 +1,7 @@
 """Documents by row, read when they are wanted."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from threading import Lock
 
 from vectorstore.index.truth import outline
@@ -11,10 +11,6 @@ from vectorstore.types import Document, DocumentId
 
 _KEPT = 1_000
 """How many documents are remembered: those of the last questions' hits."""
-
-_FIRST_PAGE, _LAST_PAGE = 200, 5_000
-_BEYOND = 1 << 62
-"""A row greater than any: what stands behind it has another uri."""
 
 
 class Documents:
@@ -60,13 +56,7 @@ class Documents:
         with self.database.connection() as connection:
             return outline.uris_of(connection, rows)
 
-    def by_uri(self, tenant: str, *, after: str) -> Iterator[list[tuple[str, int]]]:
-        """Yield uri and row of all kept versions of a tenant behind a uri, by uri and row: short pages, then long ones."""
-        last, size = (after, _BEYOND), _FIRST_PAGE
-        while True:
-            with self.database.connection() as connection:
-                page = outline.by_uri(connection, tenant, after=last, limit=size)
-            yield page
-            if len(page) < size:
-                return
-            last, size = page[-1], min(2 * size, _LAST_PAGE)
+    def rows_at(self, tenant: str, uris: Sequence[str]) -> list[int]:
+        """Return the rows of all kept versions at some addresses of a tenant."""
+        with self.database.connection() as connection:
+            return outline.rows_at(connection, tenant, uris)

@@ -6,12 +6,14 @@ from threading import Lock
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from vectorstore.index.catalog.catalog import Catalog
 from vectorstore.index.catalog.circles import NOBODY_S, Circles, Numbers
 from vectorstore.index.catalog.documents import Documents
+from vectorstore.index.catalog.fields import Fields
 from vectorstore.index.catalog.table import Change, Table, changed, table_of
-from vectorstore.index.catalog.titles import Told, told_apart
+from vectorstore.index.catalog.titles import Hashes, Told, told_apart
 from vectorstore.index.truth import outline
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.arrays import Rows
@@ -41,6 +43,7 @@ class Catalogs:
 
     def __init__(self, database: Database) -> None:
         self._documents = Documents(database)
+        self._fields = Fields(database)
         self._circles = Circles()
         self._kept: OrderedDict[Pinned, Catalog] = OrderedDict()
         self._last: _Last | None = None
@@ -68,6 +71,9 @@ class Catalogs:
             made = self._derived(connection, generation)
             table, change = made or (self._whole(connection, generation), None)
             today = self._today(connection, table, generation, newest)
+            if change is not None and self._last is not None:
+                first = self._last.generation
+                self._fields.carry(connection, first, generation, rows=table.rows, change=change)
         told = self._told(table, today, change)
         self._last = _Last(generation, table, today, told)
         return Catalog(
@@ -78,6 +84,7 @@ class Catalogs:
             told=told,
             circles=self._circles,
             documents=self._documents,
+            fields=self._fields,
         )
 
     def _whole(self, connection: Connection, generation: Generation) -> Table:
@@ -105,7 +112,7 @@ class Catalogs:
 
     def _outgrown(self, table: Table) -> bool:
         """Say whether most circles are nobody's any more."""
-        return len(self._circles) > 10_000 + 2 * np.count_nonzero(np.bincount(table.circles))
+        return len(self._circles) > 10_000 + 2 * int(np.count_nonzero(np.bincount(table.circles)))
 
     def _today(
         self, connection: Connection, table: Table, generation: Generation, newest: Generation
@@ -156,9 +163,7 @@ class Catalogs:
         return told
 
 
-def _among(
-    values: "np.ndarray[tuple[int], np.dtype[np.int64]]", few: "np.ndarray[tuple[int], np.dtype[np.int64]]"
-) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+def _among(values: Hashes, few: Hashes) -> npt.NDArray[np.bool_]:
     """Say of each value whether it is one of a few, which ascend: numpy's own way sorts all of them."""
     if not len(few):
         return np.zeros(len(values), bool)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from vectorstore.index.truth.database import Connection, Value
+from vectorstore.index.truth.database import Connection
 from vectorstore.index.truth.read import VISIBLE
 from vectorstore.types import DocumentId, Generation
 
@@ -12,14 +12,21 @@ Outline: TypeAlias = tuple[int, str, str, str, str]
 
 _OUTLINE = "d.row, d.tenant, d.readers, d.title, d.uri"
 
+_BATCH = 10_000
+
 
 def outlines(connection: Connection, generation: Generation) -> Iterator[Outline]:
-    """Yield what stands in a generation, by row."""
+    """Yield what stands in a generation, by row; read in pieces, so that no driver holds all of it."""
     sql = (
         f"SELECT {_OUTLINE} FROM lives l JOIN documents d ON d.row = l.document"
-        f" WHERE {VISIBLE} ORDER BY l.document"
+        f" WHERE {VISIBLE} AND l.document > ? ORDER BY l.document LIMIT ?"
     )
-    return connection.each(sql, (generation, generation))
+    last, found = 0, _BATCH
+    while found == _BATCH:
+        found = 0
+        for row in connection.each(sql, (generation, generation, last, _BATCH)):
+            last, found = row[0], found + 1
+            yield row
 
 
 def outlines_at(connection: Connection, rows: Sequence[int]) -> list[Outline]:
@@ -48,7 +55,7 @@ def rows_of(connection: Connection, document: DocumentId) -> list[int]:
     return [row[0] for row in connection.rows("SELECT row FROM documents WHERE id = ?", (document,))]
 
 
-def rows_at(connection: Connection, tenant: str, uris: Sequence[Value]) -> list[int]:
+def rows_at(connection: Connection, tenant: str, uris: Sequence[str]) -> list[int]:
     """Return the rows of all kept versions at some addresses of a tenant."""
     sql = "SELECT row FROM documents WHERE tenant = ? AND uri IN ({keys})"
     return [row[0] for row in connection.among(sql, uris, before=(tenant,))]
@@ -59,9 +66,6 @@ def uris_of(connection: Connection, rows: Sequence[int]) -> dict[int, str]:
     return dict(connection.among("SELECT row, uri FROM documents WHERE row IN ({keys})", rows))
 
 
-def by_uri(
-    connection: Connection, tenant: str, *, after: tuple[str, int], limit: int
-) -> list[tuple[str, int]]:
-    """Return uri and row of a tenant's next kept versions behind one, by uri and row."""
-    sql = "SELECT uri, row FROM documents WHERE tenant = ? AND (uri, row) > (?, ?) ORDER BY uri, row LIMIT ?"
-    return connection.rows(sql, (tenant, *after, limit))
+def column_at(connection: Connection, column: str, rows: Sequence[int]) -> list[tuple[int, str | None]]:
+    """Return row and value of one column of the documents in these rows."""
+    return connection.among(f"SELECT d.row, d.{column} FROM documents d WHERE d.row IN ({{keys}})", rows)
