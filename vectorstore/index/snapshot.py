@@ -172,9 +172,17 @@ class IndexSnapshot:
             raise _no_such(document)
         return seen
 
-    def documents(self, *, scope: Scope, where: Where = ()) -> Iterator[Document]:
-        """Yield the documents in scope, by uri."""
-        return self._catalog().documents(scope, where)
+    def documents(self, *, scope: Scope, where: Where = (), after: str = "") -> Iterator[Document]:
+        """Yield the documents in scope, by uri, from behind `after` on."""
+        return self._catalog().documents(scope, where, after=after)
+
+    def count(self, *, scope: Scope, where: Where = ()) -> int:
+        """Return how many documents there are in scope."""
+        return len(self._catalog().select(scope, where))
+
+    def readers(self, *, scope: Scope) -> frozenset[str]:
+        """Return the names of all readers of the documents in scope."""
+        return self._catalog().readers(scope)
 
     def chunks(self, document: DocumentId) -> list[Chunk]:
         """Return a document's chunks in order."""

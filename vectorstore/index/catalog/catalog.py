@@ -85,13 +85,13 @@ class Catalog:
 
     def documents(self, scope: Scope, where: Where, *, after: str = "") -> Iterator[Document]:
         """Yield what `select` selects, by uri, from behind `after` on; read in pages, as they are asked for."""
-        for rows in self._in_order(self.select(scope, where), after):
-            found = self._documents.passing(rows)
-            places = np.searchsorted(self._rows, rows).tolist()
-            for row, place in zip(rows, places, strict=True):
-                seen = self._as_seen(found[row], place, scope) if row in found else None
-                if seen is not None:
-                    yield seen
+        return self._listed(self.select(scope, where), scope, after)
+
+    def readers(self, scope: Scope) -> frozenset[str]:
+        """Return the names of all readers of the documents that the scope allows."""
+        ruling = self._ruling(scope)
+        numbers = np.unique(ruling[self._circles.allowed(scope)[ruling]]).tolist()
+        return frozenset[str]().union(*(self._circles.of(number)[1] for number in numbers))
 
     def row_of(self, document: DocumentId) -> int | None:
         """Return a document's row, or None when it does not stand in this generation."""
@@ -105,6 +105,15 @@ class Catalog:
         allowed = {row: place for row, place in places.items() if self._allows(scope, int(ruling[place]))}
         found = self._documents.at(list(allowed))
         return {row: each for row in found if (each := self._as_seen(found[row], allowed[row], scope))}
+
+    def _listed(self, chosen: Rows, scope: Scope, after: str) -> Iterator[Document]:
+        for rows in self._in_order(chosen, after):
+            found = self._documents.passing(rows)
+            places = np.searchsorted(self._rows, rows).tolist()
+            for row, place in zip(rows, places, strict=True):
+                seen = self._as_seen(found[row], place, scope) if row in found else None
+                if seen is not None:
+                    yield seen
 
     def _in_order(self, rows: Rows, after: str) -> Iterator[list[int]]:
         """Yield rows by their documents' uris, in pages."""
