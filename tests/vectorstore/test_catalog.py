@@ -21,9 +21,8 @@ from tests.vectorstore.sample import OPERATOR, SPACE, put, sample
 from vectorstore.errors import BadInput
 from vectorstore.index.catalog import catalog as catalogs
 from vectorstore.index.catalog.circles import Circles
-from vectorstore.index.catalog.field import Field, field_of
+from vectorstore.index.catalog.field import Field, field_of, packed
 from vectorstore.index.catalog.table import Change, table_of
-from vectorstore.index.catalog.texts import packed
 from vectorstore.index.catalog.titles import title_as, told_apart
 from vectorstore.index.conditions import admits, check, moment_of
 from vectorstore.index.sqlite.database import SQLiteConnection
@@ -260,7 +259,7 @@ def test_packed_texts_merge_in_order(first: list[str], second: list[str]) -> Non
     assert [old[: int(place)] for place in before] == [[each for each in old if each < text] for text in new]
 
 
-# --- the whole, from commit to commit ---
+# --- what is read, and what is kept ---
 
 
 @contextmanager
@@ -270,86 +269,6 @@ def opened(folder: Path) -> Iterator[Store]:
         yield store
     finally:
         store.close()
-
-
-CALLERS = (
-    OPERATOR,
-    Scope(),
-    Scope(groups=frozenset({"hr"})),
-    Scope(groups=frozenset({"hr", "legal"})),
-    Scope("blue", frozenset({"legal"})),
-    Scope("blue", unrestricted=True),
-)
-ASKED: tuple[Where, ...] = (
-    (),
-    (Condition("part", "range", (1, None)),),
-    (Condition("uri", "in", ("1.md", "2.md", "\ud800")),),
-    (Condition("title", "prefix", ("Form",)), Condition("uri", "range", ("1.md", "4.md"))),
-    (Condition("modified", "prefix", ("2026-03",)),),
-)
-PUTS = st.builds(
-    lambda number, tenant, title, readers, part, day: sample(
-        f"{number}.md", f"Sentence {part}.", tenant=tenant, title=title, readers=readers,
-        metadata={"part": part}, modified=datetime(2026, 2, day, tzinfo=UTC) + timedelta(days=14),
-    ),
-    st.integers(0, 5), st.sampled_from(["default", "default", "blue"]), TITLES, READERS, st.integers(0, 2),
-    st.integers(12, 20),
-)  # fmt: skip
-COMMITS = st.lists(
-    st.one_of(
-        st.lists(PUTS, min_size=1, max_size=4),
-        st.tuples(st.integers(0, 5), st.sampled_from(["default", "blue"])),
-        st.integers(0, 4),
-    ),
-    min_size=1, max_size=5,
-)  # fmt: skip
-
-
-def commit(store: Store, what: Any) -> None:
-    """Put some documents, or remove one, or go back to a generation."""
-    if isinstance(what, int):
-        if what < len(store.generations()):
-            store.rollback(store.generations()[what].number)
-        return
-    with store.draft() as draft:
-        if isinstance(what, tuple):
-            draft.remove(tenant=what[1], uri=f"{what[0]}.md")
-        else:
-            for made in what:
-                put(draft, made)
-
-
-def told(store: Store) -> list[Any]:
-    """Return all that each caller is shown, in every generation."""
-    found: list[Any] = []
-    for generation in store.generations():
-        with store.snapshot(generation.number) as snapshot:
-            for scope in CALLERS:
-                documents = list(snapshot.documents(scope=scope))
-                found.append(
-                    [documents, *(list(snapshot.documents(scope=scope, where=where)) for where in ASKED)]
-                )
-                assert [each.uri for each in documents] == sorted(each.uri for each in documents)
-                assert all(snapshot.document(each.id, scope=scope) == each for each in documents)
-    return found
-
-
-@pytest.mark.parametrize("read", [0, 10_000])
-@settings(max_examples=10, deadline=None, suppress_health_check=QUIET)
-@given(COMMITS)
-def test_a_catalog_made_of_the_last_one_is_as_one_read_anew(
-    read: int, tmp_path_factory: pytest.TempPathFactory, commits: list[Any]
-) -> None:
-    folder = tmp_path_factory.mktemp("catalog")
-    with pytest.MonkeyPatch.context() as patch, opened(folder) as kept:
-        # Each way to the same: by the documents themselves, and by their columns.
-        patch.setattr(catalogs, "_READ", read)
-        patch.setattr(catalogs, "_FEW", read)
-        for what in commits:
-            commit(kept, what)
-            told(kept)
-        with opened(folder) as anew:
-            assert told(kept) == told(anew)
 
 
 class Counted:
