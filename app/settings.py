@@ -8,6 +8,7 @@ from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 
 from app.access_settings import AuditSettings, BudgetSettings, IdentitySettings
 from ingest.settings import IngestSettings
+from vectorstore.objects.settings import ObjectSettings
 from vectorstore.settings import FootnoteSettings, StoreSettings
 
 
@@ -300,6 +301,7 @@ class Settings:
     """All settings, a class a concern; what is not given comes from the environment."""
 
     store: StoreSettings = field(default_factory=StoreSettings)
+    objects: ObjectSettings = field(default_factory=ObjectSettings)
     ingest: IngestSettings = field(default_factory=IngestSettings)
     serve: ServeSettings = field(default_factory=ServeSettings)
     client: ClientSettings = field(default_factory=ClientSettings)

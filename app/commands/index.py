@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ingest.originals import Originals
+from ingest.originals import open_originals
 from vectorstore.printable import printable
 from vectorstore.settings import StoreSettings
 from vectorstore.types import DEFAULT_TENANT, Generation, GenerationInfo
@@ -145,7 +145,7 @@ def compact(
     """Drop old generations and give their space back, with the uploaded files that only they showed."""
     with maintenance() as upkeep:
         done = upkeep.compact(keep=keep or StoreSettings().keep_generations, wait=wait)
-        Originals(StoreSettings().data_dir).sweep(upkeep.held)
+        open_originals(StoreSettings().data_dir).sweep(upkeep.held)
     typer.echo(
         f"Dropped {done.generations} generations, {done.documents:,} documents, {done.chunks:,} chunks.",
         err=True,

@@ -81,7 +81,9 @@ def test_a_bucket_holds_what_a_dict_would(bucket: Bucket, versioned: bool) -> No
     def one(operations: list[tuple[str, str, bytes]]) -> None:
         nonlocal count
         count += 1
-        holds_like_a_dict(Objects(f"s3://{bucket.name}/run-{count}"), _without_counting(operations, versioned))
+        holds_like_a_dict(
+            Objects(f"s3://{bucket.name}/run-{count}"), _without_counting(operations, versioned)
+        )
 
     one()
 
@@ -246,7 +248,8 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["bucket/prefix", "s3:/bucket", "http://host/x", "s3://key:secret@bucket/x", "s3://b/x?y=z", "s3://"]
+    "wrong",
+    ["bucket/prefix", "s3:/bucket", "http://host/x", "s3://key:secret@bucket/x", "s3://b/x?y=z", "s3://"],
 )
 def test_an_address_that_is_none_is_refused(wrong: str) -> None:
     with pytest.raises(ValidationError):

@@ -27,6 +27,7 @@ _FIRST_PAUSE: Final = timedelta(milliseconds=100)
 _LONGEST_PAUSE: Final = timedelta(seconds=2)
 
 _REFUSED: Final = re.compile(r"status code: 40[13]\b")
+_ANSWERED: Final = re.compile(r"status code: ([45]\d\d)\b")
 _TOOK: Final = re.compile(r" in (\d+(?:\.\d+)?)s\b")
 
 _T = TypeVar("_T")
@@ -250,7 +251,9 @@ class Objects:
                 f"The folder {self.url} cannot be read or written.", "Check its disk and rights."
             )
         slow = "kind: Timeout" in text or "TimedOut" in text or self._waited(text)
+        answered = _ANSWERED.search(text)
         how = f"did not answer within {self._seconds:g} s" if slow else "cannot be reached, or broke off"
+        how = f"answered {answered[1]}" if answered else how
         return Unavailable(
             f"The object storage {self.url} {how}.",
             "Check AWS_ENDPOINT_URL and the network; nothing was lost, try again later."
