@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from vectorstore.index.publishing import open_publishing
 from vectorstore.index.store import IndexStore
 from vectorstore.index.upkeep import Upkeep
 from vectorstore.models.embed import Embedder, Space
@@ -65,7 +66,7 @@ def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank |
     `space` is the embedder, or what is known of it. Raises EmbedderMismatch when the index holds vectors of another
     one; with None the index is taken as it is: for what embeds nothing.
     """
-    return IndexStore(settings, space, rerank=rerank)
+    return IndexStore(settings, space, rerank=rerank, publishing=open_publishing())
 
 
 def open_upkeep(settings: StoreSettings) -> Upkeep:

@@ -6,14 +6,15 @@ from contextlib import contextmanager
 from functools import partial
 from threading import Lock
 
-from vectorstore.errors import FootnoteError, NotFound
+from vectorstore.errors import BadInput, FootnoteError, NotFound
 from vectorstore.index import create
 from vectorstore.index.draft import IndexDraft
 from vectorstore.index.empty import EmptySnapshot
 from vectorstore.index.maintenance.erasure import finish_erasure, is_under_way
 from vectorstore.index.opened import Opened, not_kept
-from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Kind
+from vectorstore.index.projection.published import Publication
+from vectorstore.index.publishing import Publishing
 from vectorstore.index.snapshot import IndexSnapshot
 from vectorstore.index.sqlite.database import SQLite, SQLiteConnection
 from vectorstore.index.truth import read as truth
@@ -38,11 +39,14 @@ class IndexStore:
         space: Space | None,
         *,
         rerank: Rerank | None,
+        publishing: Publishing | None = None,
     ) -> None:
         self.folder = settings.data_dir
         self._settings = settings
         self._space = space
         self._refine = Refine(settings.deduplicate, settings.rerank_depth, rerank)
+        self.publishing = publishing
+        """What publishes the projections and takes published ones; None without object storage."""
         self._lock = Lock()
         self._opened: Opened | None = None
         self.opened()
@@ -82,7 +86,7 @@ class IndexStore:
                         draft.publish()
                 except _NothingChanged:
                     return
-                self._project(connection, opened.kind)
+                self._project(opened, connection)
 
     def cached_vectors(self, texts: Sequence[str]) -> Mapping[str, Vector]:
         """Return the vectors of those embedded texts that the index already holds, by text."""
@@ -112,11 +116,22 @@ class IndexStore:
                 draft = self._begin(connection, opened.kind, f"rollback to generation {to}")
                 draft.restore(to)
                 draft.publish()
-            self._project(connection, opened.kind)
+            self._project(opened, connection)
             return draft.number
+
+    def publish(self, *, wait: bool = False) -> Publication:
+        """Publish the projections for other replicas; raises BadInput without object storage, NotFound, Busy, Unavailable."""
+        if self.publishing is None:
+            raise BadInput("There is no object storage to publish to.", "Set FOOTNOTE_OBJECTS.")
+        opened = self.opened()
+        if opened is None:
+            raise NotFound("There is no index to publish.", "Run `footnote ingest PATH` first.")
+        return self.publishing.publish(self.folder, opened.database, opened.kind, wait=wait)
 
     def close(self) -> None:
         """Release files and memory."""
+        if self.publishing is not None:
+            self.publishing.close()
         with self._lock:
             if self._opened is not None:
                 self._opened.database.close()
@@ -150,7 +165,9 @@ class IndexStore:
             if kind is None or identity is None:
                 database.close()
                 return None
-            self._opened = Opened(self.folder, database, kind=kind, identity=identity)
+            self._opened = Opened(
+                self.folder, database, kind=kind, identity=identity, publishing=self.publishing
+            )
             return self._opened
 
     def _opened_for_writing(self) -> Opened:
@@ -162,16 +179,16 @@ class IndexStore:
         with opened.database.connection() as connection:
             if is_under_way(connection):
                 finish_erasure(self.folder, connection, opened.kind)
-            self._project(connection, opened.kind)
+            self._project(opened, connection)
         return opened
 
     def _begin(self, connection: SQLiteConnection, kind: Kind, note: str) -> IndexDraft:
         base = truth.head(connection).generation
         return IndexDraft(connection, base=base, dimension=kind.dimension, note=note)
 
-    def _project(self, connection: SQLiteConnection, kind: Kind) -> None:
+    def _project(self, opened: Opened, connection: SQLiteConnection) -> None:
         try:
-            projections.catch_up(self.folder, connection, kind)
+            opened.catch_up(connection)
         except (OSError, FootnoteError) as error:
             # The commit stands whatever happens here: the projections are caught up at the next chance.
             _log.warning("The search index could not be brought up to date: %s", error)

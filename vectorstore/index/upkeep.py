@@ -177,11 +177,16 @@ class Upkeep:
 
         `also` deletes what others keep of them; it is called only once nothing stands in the way.
         """
+        publishing = self.store.publishing
         with self._writing(wait) as (opened, connection):
             with connection.transaction():
                 erased = erasure.erase(connection, tenant=tenant, uris=uris, dimension=opened.kind.dimension)
                 also()
+                # Before the commit: where the object storage is away, nothing is erased, and all can be tried again.
+                deleted = publishing.forget() if publishing is not None else None
             finish_erasure(self._folder, connection, opened.kind)
+            if publishing is not None and deleted is not None:
+                deleted += publishing.forget(but=(opened.kind.index, head(connection).epoch))
             files = [path for path in sorted(self._folder.rglob("*")) if path.is_file()]
             found = files_holding(files, erased.needles)
             left = [
@@ -198,6 +203,8 @@ class Upkeep:
                 searched_files=len(files),
                 searched_patterns=len(erased.needles),
                 left=tuple(left),
+                published=deleted,
+                versions=publishing.objects.keeps_versions if publishing is not None else False,
             )
 
     def back_up(self, target: Path) -> None:

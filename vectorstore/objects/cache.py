@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from vectorstore.index.truth.files import private_folder
 from vectorstore.objects.store import Objects
 
 FOLDER: Final = "fetched"
@@ -35,7 +34,7 @@ class Fetched:
                     os.utime(path)
                 return path
             path.unlink(missing_ok=True)
-        private_folder(self._folder)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # mkstemp makes it 0600
         handle, draft = tempfile.mkstemp(dir=self._folder, prefix=".")
         try:

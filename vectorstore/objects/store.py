@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from vectorstore.errors import BadInput, Unavailable, pip_install
-from vectorstore.index.truth.files import private_folder
 from vectorstore.objects.settings import ObjectSettings
 from vectorstore.objects.versions import Versions, endpoint
 
@@ -180,7 +179,7 @@ class Objects:
         if self._local:
             folder = Path(unquote(urlsplit(self.url).path))
             try:
-                private_folder(folder)
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
                 raise Unavailable(
                     f"The folder {str(folder)!r} cannot be made ({error.strerror}).",

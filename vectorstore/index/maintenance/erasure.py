@@ -91,6 +91,11 @@ class Certificate:
     searched_files: int
     searched_patterns: int
     left: tuple[str, ...]
+    published: int | None = None
+    """Objects of published search indexes that were deleted, all there were; None without object storage."""
+    versions: bool | None = False
+    """Whether the object storage keeps versions, which were deleted too; None where that could not be asked: then a rule
+    of the bucket's own has to."""
 
 
 @dataclass(frozen=True, slots=True)
