@@ -15,6 +15,7 @@ from vectorstore.errors import BadInput, Unavailable
 from vectorstore.index.projection import projections, published
 from vectorstore.index.projection.manifest import read_manifest
 from vectorstore.index.publishing import Publishing
+from vectorstore.index.sqlite.truth import SQLiteTruth
 from vectorstore.index.store import IndexStore
 from vectorstore.index.upkeep import Upkeep
 from vectorstore.objects.store import Objects
@@ -51,7 +52,8 @@ def open_at(tmp_path: Path, objects: Objects) -> Iterator[Open]:
     def open_one(name: str, *, every: int = EVERY, at: Objects | None = objects) -> IndexStore:
         publishing = Publishing(at, every=every) if at else None
         settings = StoreSettings(data_dir=tmp_path / name)
-        opened.append(IndexStore(settings, SPACE, rerank=None, publishing=publishing))
+        database = SQLiteTruth(settings.data_dir)
+        opened.append(IndexStore(settings, SPACE, database=database, rerank=None, publishing=publishing))
         return opened[-1]
 
     yield open_one

@@ -186,6 +186,10 @@ def take(
         _log.warning(
             "The published search index of generation %d is not used: %s.", publication.generation, why
         )
+        if why == _DAMAGED:
+            # It serves nobody, and keeps others from publishing a sound one.
+            objects.delete(publication.prefix)
+            objects.delete(_claims(kind.index, truth.head(connection).epoch))
     return None
 
 
