@@ -1,6 +1,7 @@
 """Objects by key in S3, Google Cloud, Azure or a folder: one library for all, its errors in our words."""
 
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -148,6 +149,16 @@ class Objects:
             with suppress(FileNotFoundError), self._told(but=(FileNotFoundError,) if self._local else ()):
                 obstore.delete(self._store, keys)
         return len(keys)
+
+    def try_out(self) -> None:
+        """Put an object, get and delete it; raises Unavailable for what does not work."""
+        key, content = f"doctor/{secrets.token_hex(8)}", secrets.token_bytes(64)
+        self.put(key, content)
+        if self.read(key) != content:
+            raise Unavailable(f"{self.url} gives back something else than was put there.", "Use another one.")
+        self.delete(key)
+        if self.size(key) is not None:
+            raise Unavailable(f"{self.url} still has what was deleted there.", "Allow deleting there.")
 
     @cached_property
     def versions(self) -> Versions | None:
