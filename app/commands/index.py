@@ -18,7 +18,7 @@ from vectorstore.settings import StoreSettings
 from vectorstore.types import DEFAULT_TENANT, Generation, GenerationInfo
 
 if TYPE_CHECKING:
-    from vectorstore.index.upkeep import Upkeep
+    from vectorstore.upkeep import Upkeep
 
 
 @contextmanager
@@ -167,8 +167,8 @@ def rebuild(wait: Wait = False) -> None:
 def publish(wait: Wait = False) -> None:
     """Put the search index into the object storage now, for replicas to take instead of building their own."""
     with maintenance() as upkeep:
-        done = upkeep.store.publish(wait=wait)
-    typer.echo(f"Published generation {done.generation} ({done.size / 1e6:,.1f} MB).", err=True)
+        generation, size = upkeep.publish(wait=wait)
+    typer.echo(f"Published generation {generation} ({size / 1e6:,.1f} MB).", err=True)
 
 
 @app.command()

@@ -17,7 +17,7 @@ from vectorstore.index.projection.manifest import read_manifest
 from vectorstore.index.publishing import Publishing
 from vectorstore.index.sqlite.truth import SQLiteTruth
 from vectorstore.index.store import IndexStore
-from vectorstore.index.upkeep import Upkeep
+from vectorstore.index.upkeep import IndexUpkeep
 from vectorstore.objects.store import Objects
 from vectorstore.settings import StoreSettings
 
@@ -102,7 +102,7 @@ def test_a_replica_takes_what_is_published_and_makes_only_the_rest(
 
 
 def open_verified(store: IndexStore) -> bool:
-    return Upkeep(store).verify().sound
+    return IndexUpkeep(store).verify().sound
 
 
 def test_nothing_is_published_before_it_is_worth_it(open_at: Open, objects: Objects) -> None:
@@ -350,11 +350,11 @@ def test_erasure_deletes_what_is_published_with_all_versions(
     commit(store, *documents(0, 30))
     store.close()
     assert len(whole(at)) == 1
-    certificate = Upkeep(store).erase(["default/3.md"])
+    certificate = IndexUpkeep(store).erase(["default/3.md"])
     assert certificate.left == ()
     assert certificate.published is not None
     assert certificate.published >= 2
-    assert certificate.versions is versioned
+    assert certificate.unsearched == ()
     assert list(bucket.versions._listed("footnote/projections")) == []
     commit(store, *documents(30, 60))
     store.close()
@@ -370,10 +370,10 @@ def test_without_the_storage_nothing_is_erased_and_it_can_be_tried_again(
     store.close()
     bucket.line.refuse = True
     with pytest.raises(Unavailable):
-        Upkeep(store).erase(["default/3.md"])
+        IndexUpkeep(store).erase(["default/3.md"])
     assert searched(store) == ["default/3.md"]
     bucket.line.calm()
-    assert Upkeep(store).erase(["default/3.md"]).documents == 1
+    assert IndexUpkeep(store).erase(["default/3.md"]).documents == 1
 
 
 def test_what_was_erased_while_it_was_published_does_not_come_back(
@@ -386,14 +386,14 @@ def test_what_was_erased_while_it_was_published_does_not_come_back(
     def erased_meanwhile(self, at, kind):  # type: ignore[no-untyped-def]
         done = upload(self, at, kind)
         other = open_at("one", every=0)
-        Upkeep(other).erase(["default/3.md"])
+        IndexUpkeep(other).erase(["default/3.md"])
         # as if the last part had come after the erasure looked
         at.put(f"{done.prefix}/manifest.json", b"{}")
         return done
 
     monkeypatch.setattr(published.Staged, "publish", erased_meanwhile)
     with pytest.raises(Unavailable, match="erased while"):
-        store.publish()
+        IndexUpkeep(store).publish()
     assert objects.list("projections") == []
     assert list((tmp_path / "one").glob(".published-*")) == []
 
@@ -421,7 +421,7 @@ def test_after_a_compaction_it_is_published_anew(tmp_path: Path, open_at: Open, 
     store.close()
     commit(store, *documents(20, 21))
     commit(store, *documents(21, 22))
-    Upkeep(store).compact(keep=1)
+    IndexUpkeep(store).compact(keep=1)
     commit(store, *documents(22, 23))
     store.close()
     second = open_at(replica(tmp_path / "one", tmp_path / "two").name)
@@ -433,11 +433,11 @@ def test_after_a_compaction_it_is_published_anew(tmp_path: Path, open_at: Open, 
 
 def test_published_by_hand(tmp_path: Path, open_at: Open, objects: Objects) -> None:
     with pytest.raises(BadInput, match="no object storage"):
-        open_at("none", at=None).publish()
+        IndexUpkeep(open_at("none", at=None)).publish()
     store = open_at("one", every=1_000_000)
     commit(store, *documents(0, 3))
-    done = store.publish()
-    assert (done.generation, done.last_chunk) == (1, 6)
-    assert done.size > 0
+    generation, size = IndexUpkeep(store).publish()
+    assert generation == 1
+    assert size > 0
     assert len(whole(objects)) == 1
     assert list((tmp_path / "one").glob(".published-*")) == []

@@ -73,14 +73,27 @@ class Publishing:
             held.callback(staged.discard)
             return self._published(staged, database, kind)
 
-    def forget(self, *, but: tuple[str, int] | None = None) -> int:
-        """Delete all that is published, but what is of one index (its id) and epoch; return how many objects.
+    def forget(self) -> int:
+        """Delete all that is published, in all versions; return how many objects. Raises Unavailable.
 
-        For erasure: before its commit all of it, so that it stops where the storage is away; after it what is of older
-        epochs, which somebody may have published meanwhile. Raises Unavailable.
+        An erasure does so before its commit: where the storage is away, it is not begun.
         """
         self._newest = None
-        return published.forget(self.objects, but=but)
+        return published.forget(self.objects)
+
+    def forget_older(self, index: str, epoch: int) -> tuple[int, list[str]]:
+        """Delete what has been published of older epochs meanwhile; return how many objects, and what could not be done."""
+        why = []
+        if self.objects.keeps_versions is None:
+            why.append(
+                f"Whether {self.objects.url} keeps older versions of what is deleted could not be asked: "
+                "a rule of the bucket has to delete them."
+            )
+        try:
+            return published.forget(self.objects, but=(index, epoch)), why
+        except Unavailable as error:
+            again = f"{error.what} Search indexes that were published meanwhile go with the next publication."
+            return 0, [*why, again]
 
     def close(self) -> None:
         """Wait for a publication under way."""

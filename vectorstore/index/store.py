@@ -13,7 +13,6 @@ from vectorstore.index.empty import EmptySnapshot
 from vectorstore.index.maintenance.erasure import finish_erasure, is_under_way
 from vectorstore.index.opened import Opened, not_kept
 from vectorstore.index.projection.projections import Kind
-from vectorstore.index.projection.published import Publication
 from vectorstore.index.publishing import Publishing
 from vectorstore.index.snapshot import IndexSnapshot
 from vectorstore.index.truth import read as truth
@@ -123,15 +122,6 @@ class IndexStore:
             self._project(opened, connection)
             return draft.number
 
-    def publish(self, *, wait: bool = False) -> Publication:
-        """Publish the projections for other replicas; raises BadInput without object storage, NotFound, Busy, Unavailable."""
-        if self.publishing is None:
-            raise BadInput("There is no object storage to publish to.", "Set FOOTNOTE_OBJECTS.")
-        opened = self.opened()
-        if opened is None:
-            raise NotFound("There is no index to publish.", "Run `footnote ingest PATH` first.")
-        return self.publishing.publish(self.folder, opened.database, opened.kind, wait=wait)
-
     def close(self) -> None:
         """Release files and memory."""
         if self.publishing is not None:
@@ -170,7 +160,7 @@ class IndexStore:
         if opened is None:
             raise NotFound("The index has vanished while it was being opened.")
         if is_under_way(connection):
-            finish_erasure(self.folder, connection, opened.kind)
+            finish_erasure(self.folder, opened.database, connection, opened.kind)
         self._project(opened, connection)
         return opened
 
