@@ -69,11 +69,12 @@ def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank |
     `space` is the embedder, or what is known of it. Raises EmbedderMismatch when the index holds vectors of another
     one; with None the index is taken as it is: for what embeds nothing.
     """
-    database = _open_database(settings)
+    database = open_database(settings)
     return IndexStore(settings, space, database=database, rerank=rerank, publishing=open_publishing())
 
 
-def _open_database(settings: StoreSettings) -> Database:
+def open_database(settings: StoreSettings) -> Database:
+    """Return the database that holds the truth."""
     address = settings.store.get_secret_value()
     if not address:
         return SQLiteTruth(settings.data_dir)

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from ingest import originals as originals_module
+from ingest.jobs.incoming import IncomingObjects
 from ingest.originals import Originals
 from ingest.settings import IngestSettings
 from ingest.uploads import NOT_KEPT, Upload, Uploaded, Uploads
 from tests.fakes.word_embedder import WordEmbedder
 from tests.objects import Bucket, bucket, s3_port  # noqa: F401 - fixtures
-from vectorstore.errors import Unavailable
+from vectorstore.errors import NotFound, Unavailable
 from vectorstore.objects.store import Objects
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
@@ -195,3 +196,15 @@ def test_a_sweep_leaves_what_is_just_being_taken_in(desk: Desk, monkeypatch: pyt
     monkeypatch.setattr(originals_module, "_UNDER_WAY", timedelta(seconds=-5))
     assert desk.originals.sweep(lambda: held) == 1
     assert [key.rsplit("/", 1)[1] for key in desk.kept()] == [document.digest]
+
+
+def test_the_file_of_a_job_is_fetched_by_any_worker_and_dropped(bucket: Bucket, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "leave.md").write_bytes(LEAVE)
+    name = IncomingObjects(Objects(bucket.url)).keep(tmp_path / "leave.md")
+    elsewhere = IncomingObjects(Objects(bucket.url))
+    elsewhere.fetch(name, tmp_path / "fetched.md")
+    assert (tmp_path / "fetched.md").read_bytes() == LEAVE
+    elsewhere.drop(name)
+    elsewhere.drop(name)
+    with pytest.raises(NotFound):
+        elsewhere.fetch(name, tmp_path / "again.md")
