@@ -9,6 +9,7 @@ from vectorstore.index.catalog.catalog import Catalog
 from vectorstore.index.catalog.read import Catalogs, Pinned
 from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Indexes, Kind, Projections
+from vectorstore.index.publishing import Publishing
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection, Database, Identity
 from vectorstore.index.truth.files import writer_lock
@@ -24,11 +25,20 @@ _PATIENCE = 20.0
 class Opened:
     """Follows the commits of one index. Everything it hands out is immutable."""
 
-    def __init__(self, folder: Path, database: Database, *, kind: Kind, identity: Identity) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database: Database,
+        *,
+        kind: Kind,
+        identity: Identity,
+        publishing: Publishing | None = None,
+    ) -> None:
         self.folder = folder
         self.database = database
         self.kind = kind
         self.identity = identity
+        self._publishing = publishing
         self._catalogs = Catalogs(database)
         self._projections: Projections | None = None
         self._loading = RLock()
@@ -47,6 +57,13 @@ class Opened:
             if current.covered.last_chunk < head.last_chunk:
                 return _newest_within(connection, current.covered.last_chunk)
         return _info(connection, head.generation)
+
+    def catch_up(self, connection: Connection) -> None:
+        """Bring the projections on disk up to date; the caller holds the writer lock."""
+        if self._publishing is None:
+            projections.catch_up(self.folder, connection, self.kind)
+        else:
+            self._publishing.catch_up(self.folder, self.database, connection, self.kind)
 
     def catalog(self, pinned: Pinned) -> Catalog:
         """Return which documents stand in a generation, for the readers that rule in another."""
@@ -103,7 +120,7 @@ class Opened:
         lock = writer_lock(self.folder / "index.lock", wait=wait, at_most=_PATIENCE, following=True)
         with lock, self._loading:
             projections.discard_damaged(self.folder, connection, self.kind)
-            projections.catch_up(self.folder, connection, self.kind)
+            self.catch_up(connection)
             made = projections.load(self.folder, connection, self.kind, last=None)
             if made is None:
                 raise Unavailable(
