@@ -26,6 +26,7 @@ from pydantic import SecretStr
 from app.access_settings import AuditSettings
 from app.audit.heads import Signer
 from app.audit.journal import open_journal
+from app.audit.pseudonyms import written
 from app.audit.row_pseudonyms import open_pseudonyms
 from app.events import Cancelled, Citations, Done, Event, Explained, Failed, Sources, Started, Terminal, Text
 from app.guard import inert
@@ -189,7 +190,7 @@ class Audit:
 
     def notice(self, of: str, now: Mapping[str, tuple[str, str]]) -> None:
         """Write down what is other than the last time: of each name its state and a keyed hash of the rest, never that."""
-        with self.place.cell("noticed.json").changing() as change:
+        with written(), self.place.cell("noticed.json").changing() as change:
             stored = _stored(change.content)
             salt = bytes.fromhex(stored["salt"])
             told = {name: f"{state} {_digest(salt, value)}" for name, (state, value) in now.items()}
@@ -214,9 +215,10 @@ class Audit:
         self._notice_keys()
         if counts := self._refused.rest():
             self.write("refused", callers=counts)
-        self.signer.due(self._entries, minutes=self._settings.audit_head_minutes)
-        if not hold and self.signer.drop(self._entries, days=self._settings.audit_days):
-            self.people.sweep(self._settings.audit_days)
+        with written():
+            self.signer.due(self._entries, minutes=self._settings.audit_head_minutes)
+            if not hold and self.signer.drop(self._entries, days=self._settings.audit_days):
+                self.people.sweep(self._settings.audit_days)
 
     def sync(self) -> None:
         """Have all entries on the disk."""
@@ -226,7 +228,8 @@ class Audit:
         """Write down that the service ends, with a signed head."""
         self.minute(hold=True)
         self.write("stopped", sync=True)
-        self.signer.due(self._entries, minutes=0)
+        with written():
+            self.signer.due(self._entries, minutes=0)
         self._entries.close()
 
     def _notice_keys(self) -> None:
