@@ -8,7 +8,7 @@ mapped, not read, and never written to again: links to them stay what they were.
 import math
 import os
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from vectorstore.index.projection.entry import Entry
 from vectorstore.index.truth.arrays import Positions, Rows
 
 Keys: TypeAlias = npt.NDArray[np.uint64]
@@ -36,16 +37,6 @@ _AT_ONCE: Final = 1 << 20
 _MOST: Final = 255
 """Times that a word is counted in a chunk: more weigh next to nothing more."""
 _SUFFIX: Final = ".words"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A chunk: its row, its document's, how many words each field has, and how often it holds each key (64 bits)."""
-
-    row: int
-    document: int
-    lengths: Sequence[int]
-    words: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
