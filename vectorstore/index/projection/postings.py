@@ -142,7 +142,7 @@ class Postings:
     def add(self, entries: Iterable[Entry]) -> None:
         """Add chunks with greater rows than all before; they are durable when this returns."""
         written = set()
-        for segment in _segments(entries, self._fields):
+        for segment in segments_of(entries, self._fields):
             path = self._path(segment)
             with path.open("xb") as file:
                 file.write(_header(len(segment.rows), len(segment.keys), len(segment.places)))
@@ -176,7 +176,7 @@ class Postings:
         return self._folder / f"{int(parts[0].rows[0]):012d}-{int(parts[-1].rows[-1]):012d}{_SUFFIX}"
 
 
-def _segments(entries: Iterable[Entry], fields: int) -> Iterator[Segment]:
+def segments_of(entries: Iterable[Entry], fields: int) -> Iterator[Segment]:
     """Yield segments of as many chunks as are held in memory at once."""
     held = _Gathered()
     for each in entries:
