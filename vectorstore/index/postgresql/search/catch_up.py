@@ -1,31 +1,27 @@
 """Bringing the tables that search inside PostgreSQL reads up to the newest commit, within that commit's own transaction."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from vectorstore.index.postgresql.search.segments import add_words, prune
 from vectorstore.index.postgresql.search.tables import Coverage, cover, coverage, make, require_extension
 from vectorstore.index.postgresql.search.vectors import add_vectors
-from vectorstore.index.projection.projections import Kind
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.arrays import Half, Rows
 from vectorstore.index.truth.database import Connection
+from vectorstore.index.truth.seal import read_meta
 
 _BATCH = 5_000
 
 
-def are_made(connection: Connection) -> bool:
-    """Say whether there are such tables: whoever commits then writes them too, wherever it searches itself."""
-    return connection.has_table("search_coverage")
-
-
-def catch_up(connection: Connection, kind: Kind) -> None:
+def catch_up(connection: Connection) -> None:
     """Make the tables hold the newest commit and nothing that is gone; made anew where they are of another truth.
 
     The caller holds the writer lock and is in the transaction of the commit, after its generation was written.
     """
-    held = coverage(connection, kind)
+    held = coverage(connection)
+    dimension = int(read_meta(connection)["dimension"])
     if held is None:
-        make(connection, kind)
+        make(connection, dimension)
         held = Coverage(0, 0)
     else:
         prune(connection)
@@ -36,21 +32,11 @@ def catch_up(connection: Connection, kind: Kind) -> None:
     new = sum(map(len, rows.values()))
     if new:
         require_extension(connection)
-        batches = _vectors(connection, held.last_chunk, head.last_chunk, kind.dimension)
+        batches = _vectors(connection, held.last_chunk, head.last_chunk, dimension)
         add_vectors(connection, batches, new=new)
         for tenant, own in rows.items():
             add_words(connection, tenant, truth.indexed_chunks(connection, own))
-    cover(connection, kind, Coverage(head.generation, head.last_chunk))
-
-
-def forget(connection: Connection, documents: Sequence[int]) -> None:
-    """Note that documents are about to be deleted from the truth; their vectors go with their chunks."""
-    if not are_made(connection):
-        return
-    connection.run_many(
-        "INSERT INTO search_forgotten (chunk) SELECT row FROM chunks WHERE document = ?",
-        [(document,) for document in documents],
-    )
+    cover(connection, Coverage(head.generation, head.last_chunk))
 
 
 def _vectors(

@@ -9,7 +9,7 @@ from vectorstore.index.postgresql.search.catch_up import catch_up
 from vectorstore.index.postgresql.search.tables import coverage, require_extension
 from vectorstore.index.postgresql.search.vectors import StoredVectors
 from vectorstore.index.postgresql.search.words import StoredWords
-from vectorstore.index.projection.projections import Indexes, Kind
+from vectorstore.index.projection.projections import Indexes
 from vectorstore.index.projection.word_index import WordSearch
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection, Database
@@ -22,9 +22,8 @@ _OPEN: Final = 128
 class DatabaseIndexes:
     """The tenants' chunks as far as they have been read. Safe to use from several threads."""
 
-    def __init__(self, database: Database, kind: Kind) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._kind = kind
         self._covered = -1
         self._path = ""
         self._tenants: OrderedDict[str, tuple[int, StoredWords, Indexes]] = OrderedDict()
@@ -56,10 +55,10 @@ class DatabaseIndexes:
     def _reach(self, connection: Connection, needed: int) -> int:
         """Return up to which chunk the tables hold the truth, made or caught up now if that is not far enough."""
         if self._covered < needed or not self._path:
-            held = coverage(connection, self._kind)
+            held = coverage(connection)
             if held is None or held.last_chunk < needed:
                 self._catch_up()
-                held = coverage(connection, self._kind)
+                held = coverage(connection)
             if held is None:
                 raise Unavailable(
                     "The search tables were made and are gone again.", "Run `footnote index rebuild`."
@@ -71,4 +70,4 @@ class DatabaseIndexes:
 
     def _catch_up(self) -> None:
         with self._database.writer(wait=True) as connection, connection.transaction():
-            catch_up(connection, self._kind)
+            catch_up(connection)

@@ -10,7 +10,6 @@ from typing import Final
 
 from vectorstore.errors import BadInput, Unavailable
 from vectorstore.index.projection.entry import SCHEMA
-from vectorstore.index.projection.projections import Kind
 from vectorstore.index.truth.database import Connection
 
 NAMES: Final = ("search_coverage", "search_vectors", "search_segments", "search_postings", "search_forgotten")
@@ -27,7 +26,7 @@ _TABLES: Final = """
 CREATE TABLE search_coverage (
   generation bigint NOT NULL REFERENCES generations (number) ON DELETE CASCADE,
   fingerprint text NOT NULL,
-  dimension bigint NOT NULL,
+  dimension text NOT NULL,
   words bigint NOT NULL,           -- the schema by which texts were cut
   last_chunk bigint NOT NULL
 );
@@ -58,11 +57,15 @@ CREATE TABLE search_postings (
 CREATE TABLE search_forgotten (
   chunk bigint NOT NULL            -- taken out of the truth, and not yet out of the postings
 );
+CREATE FUNCTION search_forget() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN INSERT INTO search_forgotten SELECT row FROM gone; RETURN NULL; END $$;
+CREATE TRIGGER search_forget AFTER DELETE ON chunks REFERENCING OLD TABLE AS gone
+  FOR EACH STATEMENT EXECUTE FUNCTION search_forget();
 ALTER TABLE search_segments ALTER rows SET STORAGE EXTERNAL, ALTER documents SET STORAGE EXTERNAL,
   ALTER lengths SET STORAGE EXTERNAL;
 ALTER TABLE search_postings ALTER chunks SET STORAGE EXTERNAL, ALTER counts SET STORAGE EXTERNAL
 """
-# Uncompressed: numbers that ascend hardly compress, and reading them would cost more than it saves.
+# A trigger, since a release that knows nothing of these tables must not leave in them what it erases. Uncompressed: numbers that ascend hardly compress, and reading them would cost more than it saves.
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,41 +76,51 @@ class Coverage:
     last_chunk: int
 
 
-def coverage(connection: Connection, kind: Kind) -> Coverage | None:
+def are_made(connection: Connection) -> bool:
+    """Say whether there are such tables: whoever commits then writes them too, wherever it searches itself."""
+    return connection.has_table("search_coverage")
+
+
+def coverage(connection: Connection) -> Coverage | None:
     """Return what the tables hold; None when there are none, or they were made of another truth or by other rules."""
-    if not connection.has_table("search_coverage"):
+    if not are_made(connection):
         return None
-    row = connection.one("SELECT generation, last_chunk, fingerprint, dimension, words FROM search_coverage")
-    if row is None or tuple(row[2:]) != (kind.fingerprint, kind.dimension, SCHEMA):
-        return None
-    return Coverage(row[0], row[1])
+    row = connection.one(
+        "SELECT generation, last_chunk FROM search_coverage WHERE words = ?"
+        " AND fingerprint = (SELECT value FROM meta WHERE key = 'fingerprint')"
+        " AND dimension = (SELECT value FROM meta WHERE key = 'dimension')",
+        (SCHEMA,),
+    )
+    return Coverage(row[0], row[1]) if row else None
 
 
-def cover(connection: Connection, kind: Kind, held: Coverage) -> None:
+def cover(connection: Connection, held: Coverage) -> None:
     """Write down what the tables hold now."""
     connection.run("DELETE FROM search_coverage")
     connection.run(
-        "INSERT INTO search_coverage (generation, fingerprint, dimension, words, last_chunk) VALUES (?, ?, ?, ?, ?)",
-        (held.generation, kind.fingerprint, kind.dimension, SCHEMA, held.last_chunk),
+        "INSERT INTO search_coverage (generation, fingerprint, dimension, words, last_chunk)"
+        " SELECT ?, f.value, d.value, ?, ? FROM meta f, meta d WHERE f.key = 'fingerprint' AND d.key = 'dimension'",
+        (held.generation, SCHEMA, held.last_chunk),
     )
 
 
-def make(connection: Connection, kind: Kind) -> None:
+def make(connection: Connection, dimension: int) -> None:
     """Make the tables anew and empty; raises Unavailable without pgvector, BadInput for vectors that are too long."""
-    if kind.dimension > LARGEST:
+    if dimension > LARGEST:
         raise BadInput(
-            f"The embedder's vectors have {kind.dimension} dimensions; search in the database takes {LARGEST} at most.",
+            f"The embedder's vectors have {dimension} dimensions; search in the database takes {LARGEST} at most.",
             "Set FOOTNOTE_SEARCH=local, or FOOTNOTE_EMBEDDER_DIMENSIONS to fewer.",
         )
     require_extension(connection)
     drop(connection)
-    for statement in _TABLES.format(dimension=kind.dimension).split(";\n"):
+    for statement in _TABLES.format(dimension=dimension).split(";\n"):
         connection.run(statement)
 
 
 def drop(connection: Connection) -> None:
     """Take the tables away."""
     connection.run(f"DROP TABLE IF EXISTS {', '.join(NAMES)}")
+    connection.run("DROP FUNCTION IF EXISTS search_forget CASCADE")
 
 
 def require_extension(connection: Connection) -> str:
