@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.postgresql import postgresql_server, postgresql_url  # noqa: F401  fixtures
 from vectorstore.models.embed import Embedder
 from vectorstore.open import open_embedder
 

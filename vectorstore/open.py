@@ -3,7 +3,9 @@
 import os
 from pathlib import Path
 
+from vectorstore.index.sqlite.truth import SQLiteTruth
 from vectorstore.index.store import IndexStore
+from vectorstore.index.truth.database import Database
 from vectorstore.index.upkeep import Upkeep
 from vectorstore.models.embed import Embedder, Space
 from vectorstore.refine import Rerank
@@ -60,12 +62,22 @@ def open_embedder(name: str, *, cache_dir: Path) -> Embedder:
 
 
 def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank | None = None) -> IndexStore:
-    """Open the embedded store in the data folder, which need not exist before the first draft.
+    """Open the store that the settings name: in the data folder, or in PostgreSQL. It need not exist before the first draft.
 
     `space` is the embedder, or what is known of it. Raises EmbedderMismatch when the index holds vectors of another
     one; with None the index is taken as it is: for what embeds nothing.
     """
-    return IndexStore(settings, space, rerank=rerank)
+    return IndexStore(settings, space, database=_open_database(settings), rerank=rerank)
+
+
+def _open_database(settings: StoreSettings) -> Database:
+    address = settings.store.get_secret_value()
+    if not address:
+        return SQLiteTruth(settings.data_dir)
+    from vectorstore.index.postgresql.address import read_address
+    from vectorstore.index.postgresql.truth import PostgreSQLTruth
+
+    return PostgreSQLTruth(read_address(address))
 
 
 def open_upkeep(settings: StoreSettings) -> Upkeep:

@@ -68,6 +68,12 @@ class StoreSettings(FootnoteSettings):
         default=Path("data"),
         description="Folder that holds the index and everything else that Footnote keeps.",
     )
+    store: SecretStr = Field(
+        default=SecretStr(""),
+        description="Address of a PostgreSQL server (15 or newer) that holds the index for any number of replicas, like "
+        "postgresql://user:password@host/database?schema=footnote; empty: a file in the data folder. Needs the extra "
+        "[postgresql].",
+    )
     cache_dir: Path | None = Field(
         default=None,
         description="Folder for what can be made again: the embedders' graphs (90 MB and more, made the first time). Several "

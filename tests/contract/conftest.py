@@ -2,31 +2,60 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
+from tests.postgresql import Server, needs_postgresql
 from tests.vectorstore.sample import SPACE, Space
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
 
-Open = Callable[[], Store]
+Open: TypeAlias = Callable[[], Store]
+Make: TypeAlias = Callable[[Path], StoreSettings]
+"""Give the settings of a new, empty index that keeps its files in a folder."""
+Engine: TypeAlias = Callable[[Path, Space], Store]
 
 
-def _embedded(folder: Path, space: Space) -> Store:
-    return open_store(StoreSettings(data_dir=folder), space)
+def _embedded(request: pytest.FixtureRequest) -> Make:
+    del request
+    return lambda folder: StoreSettings(data_dir=folder)
 
 
-ENGINES: dict[str, Callable[[Path, Space], Store]] = {"embedded": _embedded}
+def _postgresql(request: pytest.FixtureRequest) -> Make:
+    server: Server = request.getfixturevalue("postgresql_server")
+    return lambda folder: StoreSettings(data_dir=folder, store=server.schema())
 
 
-@pytest.fixture(params=ENGINES)
-def open_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+ENGINES: dict[str, Callable[[pytest.FixtureRequest], Make]] = {
+    "embedded": _embedded,
+    "postgresql": _postgresql,
+}
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=needs_postgresql if name != "embedded" else ()) for name in ENGINES]
+)
+def make_settings(request: pytest.FixtureRequest) -> Make:
+    """Return what makes a new index, in each engine."""
+    return ENGINES[request.param](request)
+
+
+@pytest.fixture
+def engine(make_settings: Make) -> Engine:
+    """Return what opens a new, empty index."""
+    return lambda folder, space: open_store(make_settings(folder), space)
+
+
+@pytest.fixture
+def open_engine(make_settings: Make, tmp_path: Path) -> Iterator[Open]:
     """Open the same index as often as a test likes, as several processes would."""
+    settings = make_settings(tmp_path / "data")
     opened: list[Store] = []
 
     def reopen() -> Store:
-        opened.append(ENGINES[request.param](tmp_path / "data", SPACE))
+        opened.append(open_store(settings, SPACE))
         return opened[-1]
 
     yield reopen

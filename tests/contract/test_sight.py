@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.contract.conftest import ENGINES
+from tests.contract.conftest import Engine
 from tests.vectorstore.sample import SPACE, Sample, Space, embed, put, sample
 from vectorstore.errors import NotFound
 from vectorstore.expect import find_expected
 from vectorstore.models.encoder import Encoder
 from vectorstore.models.minilm import MINILM
-from vectorstore.store import Snapshot, Store
+from vectorstore.store import Snapshot
 from vectorstore.types import Condition, Scope, Vector
 
 SAID = (
@@ -118,9 +118,7 @@ def told(snapshot: Snapshot, scope: Scope, question: str, embed: Embed, count: i
     return found
 
 
-def check(
-    engine: Callable[[Path, Space], Store], folder: Path, space: Space, embed: Embed, drawn: object
-) -> None:
+def check(engine: Engine, folder: Path, space: Space, embed: Embed, drawn: object) -> None:
     world, scope, questions = drawn  # type: ignore[misc]
     stores = []
     for name in ("one", "other"):
@@ -149,25 +147,23 @@ DRAWN = st.tuples(WORLDS, st.sampled_from(SCOPES), st.lists(QUESTIONS, min_size=
 QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(
     "examples", [20, pytest.param(3_000, marks=[pytest.mark.slow, pytest.mark.timeout(0)])]
 )
 def test_what_is_hidden_changes_nothing_that_is_told(
-    engine: str, examples: int, tmp_path_factory: pytest.TempPathFactory
+    engine: Engine, examples: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     @settings(max_examples=examples, deadline=None, suppress_health_check=QUIET)
     @given(drawn=DRAWN)
     def compare(drawn: object) -> None:
-        check(ENGINES[engine], tmp_path_factory.mktemp("worlds"), SPACE, cache(embed), drawn)
+        check(engine, tmp_path_factory.mktemp("worlds"), SPACE, cache(embed), drawn)
 
     compare()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("examples", [3, pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(0)])])
 def test_nor_does_it_with_vectors_of_a_model(
-    engine: str, examples: int, tmp_path_factory: pytest.TempPathFactory
+    engine: Engine, examples: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     model = Encoder(MINILM, cache_dir=tmp_path_factory.mktemp("model"), threads=1)
 
@@ -179,7 +175,7 @@ def test_nor_does_it_with_vectors_of_a_model(
     @given(drawn=DRAWN)
     def compare(drawn: object) -> None:
         check(
-            ENGINES[engine],
+            engine,
             tmp_path_factory.mktemp("worlds"),
             Space(model.fingerprint, model.dimension),
             embed,
@@ -189,13 +185,12 @@ def test_nor_does_it_with_vectors_of_a_model(
     compare()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_languages_of_hidden_documents_stem_no_question(engine: str, tmp_path: Path) -> None:
+def test_languages_of_hidden_documents_stem_no_question(engine: Engine, tmp_path: Path) -> None:
     bare = Content("Leave", ("gateway отпуск", "the ledger"), "en")
     place = Place("acme", frozenset(), after=False, replaced=False)
     hidden = replace(place, readers=frozenset({"hr"})), Content("Kestrel", ("отпуска",), "ru"), None
     check(
-        ENGINES[engine],
+        engine,
         tmp_path,
         SPACE,
         cache(embed),

@@ -43,19 +43,22 @@ class IndexDraft:
         chunk_rows = [chunk_row(chunk) for chunk in chunks]
         contents = [vector_bytes(vector) for vector in vectors]
         sealed = seal.document_seal(row, text=text, chunks=chunk_rows, vectors=contents)
-        place = self._connection.run(
+        place = self._connection.reserve("documents", 1)[0]
+        self._connection.run(
             "INSERT INTO documents (id, uri, title, media_type, digest, modified, tenant, readers, pages,"
-            " metadata, chunks, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, len(chunks), sealed),
+            " metadata, chunks, seal, row) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, len(chunks), sealed, place),
         )
         self._connection.run("INSERT INTO texts (document, text) VALUES (?, ?)", (place, text))
-        for chunk, values, content in zip(chunks, chunk_rows, contents, strict=True):
-            at = self._connection.run(
-                'INSERT INTO chunks (id, position, text, start, "end", page, headings, context, document,'
-                " embedded) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*values, place, embedded_key(chunk.embedded_text)),
+        if chunks:
+            places = self._connection.reserve("chunks", len(chunks))
+            keys = (embedded_key(chunk.embedded_text) for chunk in chunks)
+            self._connection.add(
+                "chunks",
+                'row, document, embedded, id, position, text, start, "end", page, headings, context',
+                ((at, place, key, *values) for at, key, values in zip(places, keys, chunk_rows, strict=True)),
             )
-            self._connection.run("INSERT INTO vectors (chunk, vector) VALUES (?, ?)", (at, content))
+            self._connection.add("vectors", "chunk, vector", zip(places, contents, strict=True))
         self._appear(place, chunks=len(chunks), document_seal=sealed)
 
     def remove(self, *, tenant: str, uri: str) -> bool:
@@ -104,15 +107,13 @@ class IndexDraft:
 
     def publish(self) -> None:
         """Write the generation's own row: with it, the commit makes everything visible."""
-        # From the sequence, not max(row): it never falls, even when rows have been purged.
-        last = self._connection.one("SELECT seq FROM sqlite_sequence WHERE name = 'chunks'")
         row = (
             self._number,
             datetime.now(UTC).isoformat(),
             self._note,
             self._documents,
             self._chunks,
-            last[0] if last else 0,
+            self._connection.last_row("chunks"),
             self._seal,
         )
         self._connection.run(
@@ -120,6 +121,7 @@ class IndexDraft:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (*row, seal.mark(row)),
         )
+        self._connection.announce(self._number)
 
     def _appear(self, place: int, *, chunks: int, document_seal: bytes) -> None:
         self._connection.run("INSERT INTO lives (document, added) VALUES (?, ?)", (place, self._number))

@@ -10,9 +10,8 @@ from vectorstore.errors import Busy, NotFound, Unavailable
 from vectorstore.index.catalog import Catalog, Documents, read_catalog
 from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Indexes, Kind, Projections
-from vectorstore.index.sqlite.database import SQLite
 from vectorstore.index.truth import read as truth
-from vectorstore.index.truth.database import Connection
+from vectorstore.index.truth.database import Connection, Database, Identity
 from vectorstore.index.truth.files import writer_lock
 from vectorstore.index.truth.read import Head
 from vectorstore.types import Generation, GenerationInfo
@@ -22,16 +21,14 @@ _SWEPT = 3
 """How often in a row a writer may sweep files away before they are opened."""
 _PATIENCE = 20.0
 """Seconds to wait for a writer when there is nothing at all to search in."""
-Identity: TypeAlias = tuple[int, int, int]
-"""Device, inode and purge count of the database file: a change means opening anew."""
 Pinned: TypeAlias = tuple[Generation, Generation]
 """The generation that is read, and the newest, whose readers rule."""
 
 
 class Opened:
-    """Follows the commits of one database file. Everything it hands out is immutable."""
+    """Follows the commits of one index. Everything it hands out is immutable."""
 
-    def __init__(self, folder: Path, database: SQLite, *, kind: Kind, identity: Identity) -> None:
+    def __init__(self, folder: Path, database: Database, *, kind: Kind, identity: Identity) -> None:
         self.folder = folder
         self.database = database
         self.kind = kind

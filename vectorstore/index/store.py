@@ -1,4 +1,4 @@
-"""The embedded store: SQLite is the truth, the indexes of vectors and of words are derived from it."""
+"""The store: a database is the truth, the indexes of vectors and of words are derived from it."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from threading import Lock
 
-from vectorstore.errors import FootnoteError, NotFound
+from vectorstore.errors import BadInput, FootnoteError, NotFound
 from vectorstore.index import create
 from vectorstore.index.draft import IndexDraft
 from vectorstore.index.empty import EmptySnapshot
@@ -15,9 +15,8 @@ from vectorstore.index.opened import Opened, not_kept
 from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Kind
 from vectorstore.index.snapshot import IndexSnapshot
-from vectorstore.index.sqlite.database import SQLite, SQLiteConnection
 from vectorstore.index.truth import read as truth
-from vectorstore.index.truth.files import writer_lock
+from vectorstore.index.truth.database import Connection, Database
 from vectorstore.models.embed import Space
 from vectorstore.refine import Refine, Rerank
 from vectorstore.settings import StoreSettings
@@ -27,7 +26,9 @@ _log = logging.getLogger(__name__)
 
 
 class IndexStore:
-    """Documents, chunks and vectors over time, in a folder. Safe to use from several threads.
+    """Documents, chunks and vectors over time: the truth in a database, the projections in a folder.
+
+    Safe to use from several threads.
 
     Without a space it takes the index as it is: for maintenance, which embeds nothing.
     """
@@ -37,9 +38,11 @@ class IndexStore:
         settings: StoreSettings,
         space: Space | None,
         *,
+        database: Database,
         rerank: Rerank | None,
     ) -> None:
         self.folder = settings.data_dir
+        self.database = database
         self._settings = settings
         self._space = space
         self._refine = Refine(settings.deduplicate, settings.rerank_depth, rerank)
@@ -70,19 +73,20 @@ class IndexStore:
     @contextmanager
     def draft(self, *, note: str = "", wait: bool = False) -> Iterator[IndexDraft]:
         """Open the next generation for writing; a clean exit publishes it, an exception discards it."""
-        with writer_lock(self.folder / "index.lock", wait=wait):
-            opened = self._opened_for_writing()
-            with opened.database.connection() as connection:
-                try:
-                    with connection.transaction():
-                        draft = self._begin(connection, opened.kind, note)
-                        yield draft
-                        if not draft.changed():
-                            raise _NothingChanged
-                        draft.publish()
-                except _NothingChanged:
-                    return
-                self._project(connection, opened.kind)
+        if self._space is None and self.opened() is None:
+            raise BadInput("There is no index here yet.", "Run `footnote ingest PATH` first.")
+        with self.database.writer(wait=wait, space=self._space) as connection:
+            opened = self._opened_for_writing(connection)
+            try:
+                with connection.transaction():
+                    draft = self._begin(connection, opened.kind, note)
+                    yield draft
+                    if not draft.changed():
+                        raise _NothingChanged
+                    draft.publish()
+            except _NothingChanged:
+                return
+            self._project(connection, opened.kind)
 
     def cached_vectors(self, texts: Sequence[str]) -> Mapping[str, Vector]:
         """Return the vectors of those embedded texts that the index already holds, by text."""
@@ -105,7 +109,7 @@ class IndexStore:
         opened = self.opened()
         if opened is None:
             raise not_kept(to)
-        with writer_lock(self.folder / "index.lock", wait=wait), opened.database.connection() as connection:
+        with self.database.writer(wait=wait) as connection:
             with connection.transaction():
                 if truth.generation(connection, to) is None:
                     raise not_kept(to)
@@ -118,58 +122,48 @@ class IndexStore:
     def close(self) -> None:
         """Release files and memory."""
         with self._lock:
-            if self._opened is not None:
-                self._opened.database.close()
-                self._opened = None
+            self.database.close()
+            self._opened = None
 
     def opened(self) -> Opened | None:
         """Return the index as it is on disk now; None when there is none yet.
 
         Raises EmbedderMismatch when it was made by another embedder than this store is for.
         """
-        path = self.folder / "index.db"
+        # Without the lock: holding it while the database answers would make all searches wait for each other.
+        identity = self.database.identity()
         current = self._opened
-        # Without the lock: holding it while SQLite reads would make all searches wait for each other.
-        if current is not None and create.identity(path, current.database) == current.identity:
+        if current is not None and current.identity == identity:
             return current
         with self._lock:
-            if (
-                self._opened is not None
-                and self._opened is not current
-                and create.identity(path, self._opened.database) == self._opened.identity
-            ):
+            identity = self.database.identity()
+            if self._opened is not None and self._opened.identity == identity:
                 return self._opened
-            if self._opened is not None:
-                self._opened.database.close()
-                self._opened = None
-            if not path.exists():
+            self._opened = None
+            if identity is None:
                 return None
-            database = SQLite(path)
-            kind = create.read_kind(database, self._space, recall_target=self._settings.recall_target)
-            identity = create.identity(path, database)
-            if kind is None or identity is None:
-                database.close()
-                return None
-            self._opened = Opened(self.folder, database, kind=kind, identity=identity)
+            kind = create.read_kind(self.database, self._space, recall_target=self._settings.recall_target)
+            if kind is not None:
+                self._opened = Opened(self.folder, self.database, kind=kind, identity=identity)
             return self._opened
 
-    def _opened_for_writing(self) -> Opened:
-        """Make the index if there is none, and bring lagging projections up to date before more is added."""
-        create.prepare(self.folder / "index.db", self._space)
+    def _opened_for_writing(self, connection: Connection) -> Opened:
+        """Bring lagging projections up to date before more is added."""
         opened = self.opened()
         if opened is None:
             raise NotFound("The index has vanished while it was being opened.")
-        with opened.database.connection() as connection:
-            if is_under_way(connection):
-                finish_erasure(self.folder, connection, opened.kind)
-            self._project(connection, opened.kind)
+        if is_under_way(connection):
+            finish_erasure(self.folder, connection, opened.kind)
+        self._project(connection, opened.kind)
         return opened
 
-    def _begin(self, connection: SQLiteConnection, kind: Kind, note: str) -> IndexDraft:
+    def _begin(self, connection: Connection, kind: Kind, note: str) -> IndexDraft:
         base = truth.head(connection).generation
         return IndexDraft(connection, base=base, dimension=kind.dimension, note=note)
 
-    def _project(self, connection: SQLiteConnection, kind: Kind) -> None:
+    def _project(self, connection: Connection, kind: Kind) -> None:
+        if self.database.follows:
+            return
         try:
             projections.catch_up(self.folder, connection, kind)
         except (OSError, FootnoteError) as error:

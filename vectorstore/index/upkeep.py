@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from vectorstore.errors import NotFound, Unavailable
-from vectorstore.index import create
+from vectorstore.errors import BadInput, NotFound, Unavailable
 from vectorstore.index.draft import forget
 from vectorstore.index.maintenance import backup, erasure
 from vectorstore.index.maintenance.backup import reseal
@@ -19,10 +18,10 @@ from vectorstore.index.opened import Opened, not_kept
 from vectorstore.index.projection import projections
 from vectorstore.index.projection.manifest import read_manifest
 from vectorstore.index.projection.projections import Kind
-from vectorstore.index.sqlite.database import SQLiteConnection
+from vectorstore.index.sqlite.truth import SQLiteTruth
 from vectorstore.index.store import IndexStore
 from vectorstore.index.truth import read as truth
-from vectorstore.index.truth.files import writer_lock
+from vectorstore.index.truth.database import Connection
 from vectorstore.index.truth.read import generation, head
 from vectorstore.index.truth.records import vector_bytes
 from vectorstore.index.truth.seal import next_epoch, read_meta, write_meta
@@ -44,7 +43,7 @@ class Compaction:
     rebuilt: bool
 
 
-def compact(connection: SQLiteConnection, *, keep: int, indexed: int) -> Compaction:
+def compact(connection: Connection, *, keep: int, indexed: int) -> Compaction:
     """Keep the newest `keep` generations; `indexed` is how many chunks the projections hold.
 
     The caller holds the writer lock and is in a transaction.
@@ -71,7 +70,7 @@ class Difference:
     changed: tuple[tuple[str, str], ...]
 
 
-def difference(connection: SQLiteConnection, first: Generation, second: Generation) -> Difference:
+def difference(connection: Connection, first: Generation, second: Generation) -> Difference:
     """Compare two kept generations."""
     before, after = (_documents(connection, number) for number in (first, second))
     both = before.keys() & after.keys()
@@ -82,7 +81,7 @@ def difference(connection: SQLiteConnection, first: Generation, second: Generati
     )
 
 
-def _documents(connection: SQLiteConnection, generation: Generation) -> dict[tuple[str, str], int]:
+def _documents(connection: Connection, generation: Generation) -> dict[tuple[str, str], int]:
     sql = f"SELECT d.tenant, d.uri, d.row FROM documents d JOIN lives l ON l.document = d.row WHERE {truth.VISIBLE}"
     return {(tenant, uri): row for tenant, uri, row in connection.rows(sql, (generation, generation))}
 
@@ -202,19 +201,14 @@ class Upkeep:
 
     def back_up(self, target: Path) -> None:
         """Write the whole truth to one file, consistent, without holding up anybody."""
-        with self._opened().database.connection() as connection:
+        with self._file().connection() as connection:
             backup.back_up(connection, target)
 
     def restore(self, source: Path, *, wait: bool = False) -> int:
         """Replace the index by a backup; return how many erased documents it held and that are gone again."""
-        with writer_lock(self._folder / "index.lock", wait=wait):
-            create.prepare(self._folder / "index.db", _FROM_A_BACKUP)
-            opened = self._opened()
-            with opened.database.connection() as connection:
-                repeated = backup.restore(connection, source, scratch=self._folder / ".restore.db")
-            opened = self._opened()
-            with opened.database.connection() as connection:
-                finish_erasure(self._folder, connection, opened.kind)
+        with self._file().writer(wait=wait, space=_FROM_A_BACKUP) as connection:
+            repeated = backup.restore(connection, source, scratch=self._folder / ".restore.db")
+            finish_erasure(self._folder, connection, self._opened().kind)
             return repeated
 
     def reembed(
@@ -250,10 +244,19 @@ class Upkeep:
             )
         return opened
 
+    def _file(self) -> SQLiteTruth:
+        database = self.store.database
+        if not isinstance(database, SQLiteTruth):
+            raise BadInput(
+                "This is for an index in a folder, and FOOTNOTE_STORE names a database.",
+                "Back up the database with its own tools.",
+            )
+        return database
+
     @contextmanager
-    def _writing(self, wait: bool) -> Iterator[tuple[Opened, SQLiteConnection]]:
+    def _writing(self, wait: bool) -> Iterator[tuple[Opened, Connection]]:
         opened = self._opened()
-        with writer_lock(self._folder / "index.lock", wait=wait), opened.database.connection() as connection:
+        with self.store.database.writer(wait=wait) as connection:
             yield opened, connection
 
 
@@ -279,7 +282,7 @@ _NEXT = "CREATE TABLE IF NOT EXISTS vectors_next (chunk INTEGER PRIMARY KEY, vec
 
 
 def reembed(
-    connection: SQLiteConnection,
+    connection: Connection,
     *,
     embed: Embed,
     fingerprint: str,
@@ -307,7 +310,7 @@ def reembed(
     return embedded
 
 
-def _begin(connection: SQLiteConnection, fingerprint: str) -> None:
+def _begin(connection: Connection, fingerprint: str) -> None:
     with connection.transaction():
         connection.run(_NEXT)
         if read_meta(connection).get("next_fingerprint") != fingerprint:
@@ -315,7 +318,7 @@ def _begin(connection: SQLiteConnection, fingerprint: str) -> None:
             write_meta(connection, next_fingerprint=fingerprint)
 
 
-def _missing(connection: SQLiteConnection) -> list[tuple[int, str]]:
+def _missing(connection: Connection) -> list[tuple[int, str]]:
     rows = connection.rows(
         "SELECT c.row, c.context, c.text FROM chunks c LEFT JOIN vectors_next n ON n.chunk = c.row"
         " WHERE n.chunk IS NULL ORDER BY c.row LIMIT ?",
@@ -324,7 +327,7 @@ def _missing(connection: SQLiteConnection) -> list[tuple[int, str]]:
     return [(row, f"{context}\n{text}" if context else text) for row, context, text in rows]
 
 
-def _switch(connection: SQLiteConnection, fingerprint: str, dimension: int) -> None:
+def _switch(connection: Connection, fingerprint: str, dimension: int) -> None:
     with connection.transaction():
         connection.run("DELETE FROM vectors")
         connection.run(

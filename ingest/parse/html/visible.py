@@ -48,7 +48,7 @@ _SHOWN_AGAIN = re.compile(
     r"\A(?:[\w\[\]/-]+:!?|d-\w+-)(?:block|flex|grid|inline\S*|table\S*|contents|flow-root|list-item)\Z"
 )
 _NAMED = re.compile(r"[.#]((?:[\w-]|[^\x00-\x7f])++)")
-_FUNCTION = re.compile(r":[\w-]++\([^()]*+(?:\([^()]*+\)[^()]*+)*+\)|\[[^\]]*+\]")
+_FUNCTION = re.compile(r":[\w-]++\([^()]*+(?:\([^()]*+\)[^()]*+)*+\)|\[[^\]]*+\]?+")
 _EVERYWHERE: Final = frozenset({"", "screen", "all", "only screen"})
 _OPENS: Final = ("aria-controls", "popovertarget", "commandfor", "data-target", "data-bs-target")
 _OWN_WORD: Final = frozenset({"dialog", "button", "input", "select", "textarea", "mark"})

@@ -25,7 +25,7 @@ BUILT_IN: Final = {
 """What the format numbers mean that no file writes out."""
 
 _TOKEN = re.compile(
-    r'"(?P<quoted>[^"]*+)"?|\\(?P<escaped>.)|_(?P<space>.)|\*(?P<fill>.)|\[(?P<bracket>[^\]]*+)\]|'
+    r'"(?P<quoted>[^"]*+)"?|\\(?P<escaped>.)|_(?P<space>.)|\*(?P<fill>.)|\[(?P<bracket>[^\]\[]*+)\]|'
     r"(?P<general>General)|(?P<exponent>E[+-])|(?P<fraction>\.0++)|"
     r"(?P<part>AM/PM|A/P|y++|m++|d++|h++|s++|[egb]++)|(?P<sign>.)",
     re.I | re.S,

@@ -11,13 +11,14 @@ from vectorstore.index.maintenance.verify import damage_of
 from vectorstore.index.sqlite.database import SQLite, SQLiteConnection, create_file, table_names
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth import readers, seal
+from vectorstore.index.truth.database import Connection
 from vectorstore.index.truth.files import sync_folder, writer_lock
 from vectorstore.index.truth.readers import Address, Version, histories
 from vectorstore.index.truth.records import CHUNK_COLUMNS, DOCUMENT_COLUMNS, readers_row
 from vectorstore.index.truth.seal import read_meta, write_meta
 
 
-def reseal(connection: SQLiteConnection) -> None:
+def reseal(connection: Connection) -> None:
     """Seal every document and generation anew; the caller is in a transaction."""
     seals = {}
     for place, *document in connection.rows(f"SELECT d.row, {DOCUMENT_COLUMNS} FROM documents d"):
@@ -178,7 +179,7 @@ def _prepare(
             copy.run("DELETE FROM tombstones")
         salt = here["salt"] if stones else there["salt"]
         write_meta(copy, index=secrets.token_hex(8), epoch=str(epoch), salt=salt)
-        copy.run_many("INSERT OR REPLACE INTO tombstones (hash) VALUES (?)", stones)
+        copy.run_many("INSERT INTO tombstones (hash) VALUES (?) ON CONFLICT DO NOTHING", stones)
         _keep_readers(copy, known)
         return erasure.replay(copy, dimension=int(there["dimension"]))
 

@@ -19,6 +19,7 @@ from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Kind
 from vectorstore.index.sqlite.database import SQLiteConnection
 from vectorstore.index.truth import seal
+from vectorstore.index.truth.database import Connection
 from vectorstore.index.truth.read import head
 from vectorstore.index.truth.seal import next_epoch, read_meta, tombstone, write_meta
 
@@ -103,7 +104,7 @@ class Erased:
     needles: tuple[bytes, ...]
 
 
-def erase(connection: SQLiteConnection, *, tenant: str, uris: Sequence[str], dimension: int) -> Erased:
+def erase(connection: Connection, *, tenant: str, uris: Sequence[str], dimension: int) -> Erased:
     """Delete all versions of documents from all generations; raises NotFound for a uri that never was.
 
     The caller holds the writer lock and is in a transaction.
@@ -121,14 +122,16 @@ def erase(connection: SQLiteConnection, *, tenant: str, uris: Sequence[str], dim
     return erase_rows(connection, rows, dimension=dimension)
 
 
-def erase_rows(connection: SQLiteConnection, rows: Sequence[tuple], *, dimension: int) -> Erased:  # type: ignore[type-arg]
+def erase_rows(connection: Connection, rows: Sequence[tuple], *, dimension: int) -> Erased:  # type: ignore[type-arg]
     """Delete documents given as (row, id, chunks, seal) from all generations."""
     places = [row[0] for row in rows]
     needles = _needles(connection, places)
     _take_out_of_generations(connection, rows)
     salt = read_meta(connection)["salt"]
     hashes = tuple(tombstone(salt, row[1]) for row in rows)
-    connection.run_many("INSERT OR REPLACE INTO tombstones (hash) VALUES (?)", [(each,) for each in hashes])
+    connection.run_many(
+        "INSERT INTO tombstones (hash) VALUES (?) ON CONFLICT DO NOTHING", [(each,) for each in hashes]
+    )
     forget(connection, places)
     draft = IndexDraft(
         connection,
@@ -142,7 +145,7 @@ def erase_rows(connection: SQLiteConnection, rows: Sequence[tuple], *, dimension
     return Erased(hashes, len(places), sum(row[2] for row in rows), needles)
 
 
-def replay(connection: SQLiteConnection, *, dimension: int) -> int:
+def replay(connection: Connection, *, dimension: int) -> int:
     """Erase again what an older copy of the index has brought back; return how many documents that were."""
     salt = read_meta(connection)["salt"]
     stones = {row[0] for row in connection.rows("SELECT hash FROM tombstones")}
@@ -153,7 +156,7 @@ def replay(connection: SQLiteConnection, *, dimension: int) -> int:
     return len(back)
 
 
-def unexplained(connection: SQLiteConnection, found: Iterable[bytes]) -> list[bytes]:
+def unexplained(connection: Connection, found: Iterable[bytes]) -> list[bytes]:
     """Leave out those patterns that also belong to documents which are still there."""
     return [needle for needle in found if not _still_there(connection, needle)]
 
@@ -163,7 +166,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _take_out_of_generations(connection: SQLiteConnection, rows: Sequence[tuple]) -> None:  # type: ignore[type-arg]
+def _take_out_of_generations(connection: Connection, rows: Sequence[tuple]) -> None:  # type: ignore[type-arg]
     columns = "number, created, note, documents, chunks, last_chunk, seal"
     for number, created, note, documents, chunks, last_chunk, total in connection.rows(
         f"SELECT {columns} FROM generations"
@@ -183,7 +186,7 @@ def _take_out_of_generations(connection: SQLiteConnection, rows: Sequence[tuple]
         )
 
 
-def _needles(connection: SQLiteConnection, places: Sequence[int]) -> tuple[bytes, ...]:
+def _needles(connection: Connection, places: Sequence[int]) -> tuple[bytes, ...]:
     """Cut patterns from everything kept about documents: text as UTF-8 and UTF-16, vectors as float16 and 32."""
     needles: set[bytes] = set()
     for place in places:
@@ -208,7 +211,7 @@ def _snippets(text: str) -> list[bytes]:
     return found
 
 
-def _still_there(connection: SQLiteConnection, needle: bytes) -> bool:
+def _still_there(connection: Connection, needle: bytes) -> bool:
     if connection.one("SELECT 1 FROM vectors WHERE substr(vector, 1, 48) = ? LIMIT 1", (needle,)):
         return True
     forms = []
@@ -224,7 +227,7 @@ def _still_there(connection: SQLiteConnection, needle: bytes) -> bool:
     return any(connection.one(sql, (form.lower(),)) for form in forms)
 
 
-def finish_erasure(folder: Path, connection: SQLiteConnection, kind: Kind) -> None:
+def finish_erasure(folder: Path, connection: Connection, kind: Kind) -> None:
     """Make the projections anew and empty the log; raises Busy when a reader keeps the log from emptying.
 
     The caller holds the writer lock. Until this has run to its end, the index says that an erasure is under
@@ -235,16 +238,19 @@ def finish_erasure(folder: Path, connection: SQLiteConnection, kind: Kind) -> No
     shrink(connection)
     with connection.transaction():
         write_meta(connection, **{UNDER_WAY: None})
-    _empty_log(connection)
+    if isinstance(connection, SQLiteConnection):
+        _empty_log(connection)
 
 
-def is_under_way(connection: SQLiteConnection) -> bool:
+def is_under_way(connection: Connection) -> bool:
     """Say whether an erasure has been committed and not finished."""
     return UNDER_WAY in read_meta(connection)
 
 
-def shrink(connection: SQLiteConnection) -> None:
+def shrink(connection: Connection) -> None:
     """Give free pages back to the file system and empty the write-ahead log."""
+    if not isinstance(connection, SQLiteConnection):
+        return
     # As a script: run as a query, Python stops after the first page.
     connection.script("PRAGMA incremental_vacuum")
     _empty_log(connection)

@@ -71,11 +71,7 @@ def _checks(connection: Connection) -> Iterator[str]:
 
 
 def _pages(connection: Connection) -> Iterator[str]:
-    for row in connection.rows("PRAGMA integrity_check(20)"):
-        if row[0] != "ok":
-            yield f"SQLite: {row[0]}"
-    for row in connection.rows("PRAGMA foreign_key_check"):
-        yield f"SQLite: row {row[1]} of {row[0]!r} belongs to nothing in {row[2]!r}."
+    return connection.problems()
 
 
 def _meta(connection: Connection) -> Iterator[str]:

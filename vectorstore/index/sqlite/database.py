@@ -46,16 +46,45 @@ class SQLiteConnection:
         return found
 
     def run(self, sql: str, values: Sequence[Value] = ()) -> int:
-        """Run a statement; return the last inserted row for an insert, else the number of changed rows."""
+        """Run a statement; return the number of changed rows."""
         with _translated():
-            cursor = self._raw.execute(sql, values)
-            inserted = sql.lstrip()[:6].upper() == "INSERT"
-            return (cursor.lastrowid or 0) if inserted else cursor.rowcount
+            return self._raw.execute(sql, values).rowcount
 
     def run_many(self, sql: str, values: Iterable[Sequence[Value]]) -> None:
         """Run a statement once for each row of values."""
         with _translated():
             self._raw.executemany(sql, values)
+
+    def add(self, table: str, columns: str, rows: Iterable[Sequence[Value]]) -> None:
+        """Insert many rows."""
+        marks = ",".join("?" * (columns.count(",") + 1))
+        self.run_many(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)
+
+    def reserve(self, table: str, count: int) -> Sequence[int]:
+        """Return so many new row numbers; they count as given once rows are inserted under them."""
+        last = self.last_row(table)
+        return range(last + 1, last + 1 + count)
+
+    def last_row(self, table: str) -> int:
+        """Return the greatest row number that was ever given, 0 for none."""
+        # From the sequence, not max(row): it never falls, even when rows have been purged.
+        row = self.one("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,))
+        return row[0] if row else 0
+
+    def has_table(self, name: str) -> bool:
+        """Say whether there is a table of that name."""
+        return self.one("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)) is not None
+
+    def problems(self) -> Iterator[str]:
+        """Yield what SQLite itself finds wrong with its file."""
+        for row in self.rows("PRAGMA integrity_check(20)"):
+            if row[0] != "ok":
+                yield f"SQLite: {row[0]}"
+        for row in self.rows("PRAGMA foreign_key_check"):
+            yield f"SQLite: row {row[1]} of {row[0]!r} belongs to nothing in {row[2]!r}."
+
+    def announce(self, generation: int) -> None:
+        """Do nothing: readers look at the file."""
 
     def script(self, sql: str) -> None:
         """Run statements without values. Commits whatever was open."""
@@ -114,6 +143,7 @@ class SQLite:
         self._idle: list[SQLiteConnection] = []
         self._lock = Lock()
         self._closed = False
+        self._file = 0
 
     @property
     def path(self) -> Path:
@@ -125,16 +155,25 @@ class SQLite:
         """Borrow a connection."""
         with self._lock:
             connection = self._idle.pop() if self._idle else None
+            file = self._file
         connection = connection or _open(self._path)
         try:
             yield connection
         finally:
             with self._lock:
-                keep = not self._closed
+                keep = not self._closed and file == self._file
                 if keep:
                     self._idle.append(connection)
             if not keep:
                 connection.close()
+
+    def forget(self) -> None:
+        """Open the file anew from now on: another lies there under the same name."""
+        with self._lock:
+            self._file += 1
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
 
     def close(self) -> None:
         """Close the idle connections now and the borrowed ones when they come back."""

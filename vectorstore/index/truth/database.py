@@ -8,8 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeAlias
 
+from vectorstore.models.embed import Space
+
 Value: TypeAlias = str | int | float | bytes | None
 Row: TypeAlias = tuple[Value, ...]
+Identity: TypeAlias = tuple[str | int, ...]
+"""Which index this is and how often rows have been purged from it: a change means reading everything anew."""
 
 
 class Connection(Protocol):
@@ -25,23 +29,62 @@ class Connection(Protocol):
         """Return the first row, or None."""
 
     def among(self, sql: str, keys: Sequence[Value], *, before: Sequence[Value] = ()) -> list[tuple]:  # type: ignore[type-arg]
-        """Run a query whose `{keys}` stands for a list, in as many pieces as the database's limit asks for."""
+        """Run a query that says `IN ({keys})` for a list, in as many pieces as the database's limit asks for."""
 
     def run(self, sql: str, values: Sequence[Value] = ()) -> int:
-        """Run a statement; return the last inserted row for an insert, else the number of changed rows."""
+        """Run a statement; return the number of changed rows."""
 
     def run_many(self, sql: str, values: Iterable[Sequence[Value]]) -> None:
         """Run a statement once for each row of values."""
 
+    def add(self, table: str, columns: str, rows: Iterable[Sequence[Value]]) -> None:
+        """Insert many rows, the fastest way that there is."""
+
+    def reserve(self, table: str, count: int) -> Sequence[int]:
+        """Return so many new row numbers of a table, ascending, greater than all that were ever given.
+
+        The caller holds the writer lock, is in a transaction and inserts rows under all of them.
+        """
+
+    def last_row(self, table: str) -> int:
+        """Return the greatest row number that was ever given, 0 for none. The caller holds the writer lock."""
+
+    def has_table(self, name: str) -> bool:
+        """Say whether there is a table of that name."""
+
+    def problems(self) -> Iterator[str]:
+        """Yield what the database itself finds wrong with its files, one sentence each."""
+
+    def announce(self, generation: int) -> None:
+        """Have the commit tell whoever listens that this generation is there."""
+
     def transaction(self, kind: str = "IMMEDIATE") -> AbstractContextManager[None]:
-        """Commit when the block ends cleanly, roll back when it raises."""
+        """Commit when the block ends cleanly, roll back when it raises.
+
+        `IMMEDIATE` writes, and holds the index's writer lock from its first statement to its commit; `DEFERRED`
+        reads, and all its reads agree.
+        """
 
 
 class Database(Protocol):
     """A pool of connections, as many as are used at once."""
 
+    place: str
+    """Where it is, for people: a folder, or an address without its password."""
+    follows: bool
+    """Whether others commit too, so that every replica brings its projections up to date when it reads."""
+
     def connection(self) -> AbstractContextManager[Connection]:
         """Borrow a connection."""
+
+    def writer(self, *, wait: bool, space: Space | None = None) -> AbstractContextManager[Connection]:
+        """Borrow one to write with: raises Busy when another writer is at work, unless `wait`.
+
+        With a space the index is made when there is none, and an empty one of another embedder is given to it.
+        """
+
+    def identity(self) -> Identity | None:
+        """Return which index this is now; None when there is none yet."""
 
     def close(self) -> None:
         """Close the idle connections now and the borrowed ones when they come back."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from vectorstore.errors import StoreDamaged
 from vectorstore.index.truth.arrays import Half, Rows
 from vectorstore.index.truth.database import Connection
 from vectorstore.index.truth.records import (
@@ -55,7 +56,7 @@ class IndexedChunk:
 def head(connection: Connection) -> Head:
     """Return the newest commit."""
     row = connection.one(
-        "SELECT number, last_chunk, (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'epoch')"
+        "SELECT number, last_chunk, (SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'epoch')"
         " FROM generations ORDER BY number DESC LIMIT 1"
     )
     return Head(Generation(row[0]), row[1], row[2]) if row else Head(Generation(0), 0, 0)
@@ -153,20 +154,30 @@ def chunk_rows(connection: Connection, *, after: int, until: int) -> dict[str, R
 def indexed_chunks(connection: Connection, rows: Rows) -> Iterator[IndexedChunk]:
     """Yield what the word search needs of the chunks in these ascending rows."""
     sql = (
-        "SELECT c.row, d.row, d.title, d.uri, json_quote(json_extract(d.metadata, '$.language')), d.id,"
-        f" {CHUNK_COLUMNS} FROM chunks c"
+        f"SELECT c.row, d.row, d.title, d.uri, d.id, {CHUNK_COLUMNS} FROM chunks c"
         " JOIN documents d ON d.row = c.document WHERE c.row IN ({keys}) ORDER BY c.row"
     )
     for start in range(0, len(rows), _BATCH):
         batch: list[int] = rows[start : start + _BATCH].tolist()
-        for row, document, title, uri, said, ident, *rest in connection.among(sql, batch):
+        found = connection.among(sql, batch)
+        languages = _languages(connection, sorted({row[1] for row in found}))
+        for row, document, title, uri, ident, *rest in found:
             chunk = chunk_of(tuple(rest), DocumentId(ident))
-            yield IndexedChunk(row, document, title, uri, chunk, _languages(said))
+            yield IndexedChunk(row, document, title, uri, chunk, languages.get(document, ()))
 
 
-def _languages(said: str) -> tuple[str, ...]:
-    """Return the codes in a metadata value as JSON: a text, or a list."""
-    tags = json.loads(said)
+def _languages(connection: Connection, rows: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """Return the codes of what documents are said to be in, by row."""
+    found = connection.among("SELECT row, metadata FROM documents WHERE row IN ({keys})", rows)
+    try:
+        return {row: _codes(json.loads(metadata).get("language")) for row, metadata in found}
+    except (ValueError, AttributeError) as error:
+        raise StoreDamaged(
+            "A document in the index cannot be read.", "Run `footnote index verify`."
+        ) from error
+
+
+def _codes(tags: object) -> tuple[str, ...]:
     return tuple(
         filter(None, (language_named(str(tag)) for tag in (tags if isinstance(tags, list) else [tags])))
     )
@@ -198,6 +209,6 @@ def cached_vectors(connection: Connection, texts: Sequence[str]) -> dict[str, Ve
     by_key = {embedded_key(text): text for text in texts}
     sql = (
         "SELECT c.embedded, v.vector FROM chunks c JOIN vectors v ON v.chunk = c.row"
-        " WHERE c.embedded IN ({keys}) GROUP BY c.embedded"
+        " WHERE c.row IN (SELECT min(row) FROM chunks WHERE embedded IN ({keys}) GROUP BY embedded)"
     )
     return {by_key[row[0]]: vector_of(row[1]) for row in connection.among(sql, list(by_key))}

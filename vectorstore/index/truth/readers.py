@@ -89,7 +89,7 @@ def rulings(connection: Connection, rows: Sequence[int]) -> dict[int, Ruling]:
 def may_read(connection: Connection, documents: Collection[DocumentId], scope: Scope) -> bool:
     """Say whether a caller may read all of these versions now; one that is kept nowhere any more nobody may."""
     known = connection.among(
-        "SELECT max(row), id, tenant FROM documents WHERE id IN ({keys}) GROUP BY id", list(documents)
+        "SELECT max(row), id, tenant FROM documents WHERE id IN ({keys}) GROUP BY id, tenant", list(documents)
     )
     if len(known) < len(set(documents)) or any(tenant != scope.tenant for _, _, tenant in known):
         return False

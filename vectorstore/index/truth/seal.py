@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from vectorstore.index.truth.database import Connection, Row, Value
 
 SEAL = "seal"
+_SET = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
 def read_meta(connection: Connection) -> dict[str, str]:
@@ -25,9 +26,8 @@ def write_meta(connection: Connection, **facts: str | None) -> None:
         if value is None:
             connection.run("DELETE FROM meta WHERE key = ?", (key,))
         else:
-            connection.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
-    seal = meta_seal(read_meta(connection))
-    connection.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (SEAL, seal))
+            connection.run(_SET, (key, value))
+    connection.run(_SET, (SEAL, meta_seal(read_meta(connection))))
 
 
 def next_epoch(connection: Connection) -> None:

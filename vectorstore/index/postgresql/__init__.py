@@ -1,0 +1,1 @@
+"""The truth in PostgreSQL: what only it needs."""

@@ -1,0 +1,319 @@
+"""PostgreSQL, wrapped: connections, transactions, and its errors in our words."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from hashlib import sha256
+from threading import BoundedSemaphore, Lock
+from typing import TYPE_CHECKING, Any
+
+from vectorstore.errors import BadInput, Busy, FootnoteError, StoreDamaged, Unavailable, pip_install
+from vectorstore.index.postgresql.address import Address
+from vectorstore.index.truth.database import Value
+
+if TYPE_CHECKING:
+    import psycopg
+
+_MOST = 24
+"""Connections of one process at once; a server takes 100 unless told otherwise."""
+_PATIENCE = 30.0
+"""Seconds to wait for a free connection."""
+_CONNECTING = 5
+"""Seconds to wait for the server to take a connection."""
+_PAUSE = 0.5
+"""Seconds in which a server that did not answer is not asked again: everybody would wait for it."""
+_SESSION = {
+    # A writer whose machine vanishes must not hold the lock for hours.
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "idle_in_transaction_session_timeout": "600000",
+}
+
+
+class PostgreSQLConnection:
+    """One connection. Results are plain tuples. Outside a transaction a lost connection is replaced and asked again."""
+
+    def __init__(self, pool: "PostgreSQL", *, wait: bool = False) -> None:
+        self._pool = pool
+        self._wait = wait
+        self._raw = pool.take()
+
+    def rows(self, sql: str, values: Sequence[Value] = ()) -> list[tuple]:  # type: ignore[type-arg]
+        """Run a query and return all rows."""
+        return self._asked(_translated(sql), values).fetchall()
+
+    def each(self, sql: str, values: Sequence[Value] = ()) -> Iterator[tuple]:  # type: ignore[type-arg]
+        """Run a query and yield its rows."""
+        yield from self._asked(_translated(sql), values)
+
+    def one(self, sql: str, values: Sequence[Value] = ()) -> tuple | None:  # type: ignore[type-arg]
+        """Return the first row, or None."""
+        return self._asked(_translated(sql), values).fetchone()
+
+    def among(self, sql: str, keys: Sequence[Value], *, before: Sequence[Value] = ()) -> list[tuple]:  # type: ignore[type-arg]
+        """Run a query that says `IN ({keys})` for a list."""
+        return self._asked(_translated(sql), [*before, list(keys)]).fetchall() if keys else []
+
+    def run(self, sql: str, values: Sequence[Value] = ()) -> int:
+        """Run a statement; return the number of changed rows."""
+        with self._in_our_words():
+            return self._raw.execute(_translated(sql), values).rowcount
+
+    def run_many(self, sql: str, values: Iterable[Sequence[Value]]) -> None:
+        """Run a statement once for each row of values."""
+        with self._in_our_words(), self._raw.cursor() as cursor:
+            cursor.executemany(_translated(sql), values)
+
+    def add(self, table: str, columns: str, rows: Iterable[Sequence[Value]]) -> None:
+        """Insert many rows by COPY: an order faster than statements."""
+        with (
+            self._in_our_words(),
+            self._raw.cursor() as cursor,
+            cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy,
+        ):
+            for row in rows:
+                copy.write_row(row)
+
+    def reserve(self, table: str, count: int) -> Sequence[int]:
+        """Return so many new row numbers from the table's sequence."""
+        sql = f"SELECT nextval('{table}_row_seq') FROM generate_series(1, %s)"
+        return [row[0] for row in self._asked(sql, (count,))]
+
+    def last_row(self, table: str) -> int:
+        """Return the greatest row number that was ever given, 0 for none.
+
+        A sequence gives numbers before the rows under them are committed: only the writer lock makes it true that
+        no row appears below this later.
+        """
+        row = self.one(f"SELECT last_value, is_called FROM {table}_row_seq")
+        return row[0] if row and row[1] else 0
+
+    def has_table(self, name: str) -> bool:
+        """Say whether there is a table of that name in the index's schema."""
+        sql = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = ? AND tablename = ?"
+        return self.one(sql, (self._pool.address.schema, name)) is not None
+
+    def problems(self) -> Iterator[str]:
+        """Yield nothing: PostgreSQL checks its pages itself where it was made with checksums."""
+        return iter(())
+
+    def announce(self, generation: int) -> None:
+        """Notify whoever listens, when the transaction commits."""
+        self.run("SELECT pg_notify(?, ?)", (channel(self._pool.address), str(generation)))
+
+    @contextmanager
+    def transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
+        """Commit when the block ends cleanly, roll back when it raises."""
+        writes = kind != "DEFERRED"
+        self._asked("BEGIN" if writes else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ())
+        try:
+            if writes:
+                self._lock()
+            yield
+        except BaseException:
+            self._roll_back()
+            raise
+        with self._in_our_words(committing=writes):
+            self._raw.execute("COMMIT")
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._pool.give_back(self._raw)
+
+    def _lock(self) -> None:
+        """Hold the index's writer lock to the end of the transaction."""
+        key = lock_key(self._pool.address)
+        if self._wait:
+            self.one("SELECT pg_advisory_xact_lock(?)", (key,))
+        elif self.one("SELECT pg_try_advisory_xact_lock(?)", (key,)) != (True,):
+            raise Busy(
+                "Another process is writing to the index.", "Try again when it is done, or pass --wait."
+            )
+
+    def _roll_back(self) -> None:
+        # What has lost its connection is rolled back by the server.
+        with suppress(_psycopg().Error):
+            self._raw.execute("ROLLBACK")
+
+    def _asked(self, sql: str, values: Sequence[Any]) -> "psycopg.Cursor[tuple[Any, ...]]":
+        """Run what changes nothing; once more on a new connection when the old one was lost between two statements."""
+        outside = self._raw.info.transaction_status == 0
+        try:
+            return self._raw.execute(sql, values)
+        except _psycopg().Error as error:
+            if not (outside and self._raw.closed):
+                raise self._pool.in_our_words(error) from error
+        self._raw = self._pool.replaced(self._raw)
+        with self._in_our_words():
+            return self._raw.execute(sql, values)
+
+    @contextmanager
+    def _in_our_words(self, *, committing: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except _psycopg().Error as error:
+            if committing and self._raw.closed:
+                raise Unavailable(
+                    f"PostgreSQL at {self._pool.address.place} went away during a commit: it stands whole or not at all.",
+                    "Run the command again: what stands already is not written twice.",
+                ) from error
+            raise self._pool.in_our_words(error) from error
+
+
+class PostgreSQL:
+    """A pool of connections to one database, as many as are used at once."""
+
+    def __init__(self, address: Address) -> None:
+        _psycopg()
+        self.address = address
+        self._idle: list[psycopg.Connection] = []
+        self._lock = Lock()
+        self._free = BoundedSemaphore(_MOST)
+        self._closed = False
+        self._asked_again_at = 0.0
+
+    @contextmanager
+    def connection(self) -> Iterator[PostgreSQLConnection]:
+        """Borrow a connection; raises Unavailable when the server does not answer."""
+        with self.borrowed() as connection:
+            yield connection
+
+    @contextmanager
+    def borrowed(self, *, wait: bool = False) -> Iterator[PostgreSQLConnection]:
+        """Borrow a connection whose writing transactions wait for other writers, or do not."""
+        connection = PostgreSQLConnection(self, wait=wait)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def take(self) -> "psycopg.Connection":
+        """Return an idle connection, or a new one."""
+        if not self._free.acquire(timeout=_PATIENCE):
+            raise Busy(f"All {_MOST} connections to PostgreSQL are in use.", "Try again in a moment.")
+        try:
+            with self._lock:
+                raw = self._idle.pop() if self._idle else None
+            return raw or self.connect()
+        except BaseException:
+            self._free.release()
+            raise
+
+    def give_back(self, raw: "psycopg.Connection") -> None:
+        """Keep a connection for the next one, unless it is of no use any more."""
+        with self._lock:
+            keep = not self._closed and not raw.closed and raw.info.transaction_status == 0
+            if keep:
+                self._idle.append(raw)
+        if not keep:
+            raw.close()
+        self._free.release()
+
+    def replaced(self, raw: "psycopg.Connection") -> "psycopg.Connection":
+        """Return a new connection for a lost one; the idle ones are most likely lost as well."""
+        raw.close()
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for each in idle:
+            each.close()
+        return self.connect()
+
+    def connect(self) -> "psycopg.Connection":
+        """Open a connection; raises Unavailable, at once when the server did not answer a moment ago."""
+        module = _psycopg()
+        if time.monotonic() < self._asked_again_at:
+            raise self._away("it did not answer a moment ago")
+        options = " ".join(f"-c {name}={value}" for name, value in self._session().items())
+        try:
+            raw: psycopg.Connection = module.connect(
+                self.address.url,
+                autocommit=True,
+                # A plan that was made once may be a bad one later, and a pooler between may not know it at all.
+                prepare_threshold=None,
+                connect_timeout=_CONNECTING,
+                application_name="footnote",
+                client_encoding="utf8",
+                options=options,
+            )
+            return raw
+        except module.OperationalError as error:
+            self._asked_again_at = time.monotonic() + _PAUSE
+            raise self._away(_reason(error)) from error
+        except module.Error:
+            # Its message repeats what it could not read, which may hold the password.
+            raise BadInput(
+                "FOOTNOTE_STORE cannot be read as the address of a PostgreSQL database.",
+                "Write special characters of the password with percent signs.",
+            ) from None
+
+    def in_our_words(self, error: Exception) -> FootnoteError:
+        """Return the error that says what happened and what to do."""
+        return _in_our_words(error, self.address.place)
+
+    def close(self) -> None:
+        """Close the idle connections now and the borrowed ones when they come back."""
+        with self._lock:
+            self._closed, idle, self._idle = True, self._idle, []
+        for raw in idle:
+            raw.close()
+
+    def _session(self) -> dict[str, str]:
+        return {"search_path": self.address.schema, **_SESSION}
+
+    def _away(self, why: str) -> Unavailable:
+        return Unavailable(
+            f"PostgreSQL at {self.address.place} does not answer ({why}).",
+            "Start it, or correct FOOTNOTE_STORE.",
+        )
+
+
+def channel(address: Address) -> str:
+    """Return the name under which commits are announced."""
+    return f"footnote_{sha256(address.schema.encode()).hexdigest()[:16]}"
+
+
+def lock_key(address: Address) -> int:
+    """Return the advisory lock of an index: locks are of one database, which may hold several."""
+    return int.from_bytes(sha256(f"footnote {address.schema}".encode()).digest()[:8], signed=True)
+
+
+@lru_cache(maxsize=512)
+def _translated(sql: str) -> str:
+    return sql.replace("%", "%%").replace("IN ({keys})", "= ANY (?)").replace("?", "%s")
+
+
+def _psycopg() -> Any:  # Any: the module is imported only where it is wanted
+    try:
+        import psycopg
+    except ImportError as error:
+        raise Unavailable(
+            "An index in PostgreSQL needs the psycopg package.", pip_install("psycopg[binary]")
+        ) from error
+    return psycopg
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1].strip().removeprefix("connection failed: ")
+
+
+def _in_our_words(error: Exception, place: str) -> FootnoteError:
+    errors = _psycopg().errors
+    name = type(error).__name__
+    if isinstance(error, errors.SerializationFailure | errors.DeadlockDetected | errors.LockNotAvailable):
+        return Busy("The index is locked by another process.", "Try again when it is done.")
+    if isinstance(error, errors.InsufficientPrivilege | errors.ReadOnlySqlTransaction):
+        return Unavailable(
+            f"PostgreSQL at {place} does not let this user do that ({name}).",
+            "Give the user of FOOTNOTE_STORE the right to create and change tables in the index's schema.",
+        )
+    if isinstance(error, errors.OperationalError | errors.InterfaceError):
+        return Unavailable(
+            f"PostgreSQL at {place} does not answer ({name}); the last generation still stands.",
+            "Start it, or correct FOOTNOTE_STORE.",
+        )
+    return StoreDamaged(
+        f"The index database fails ({name}: {_reason(error)}).", "Run `footnote index verify`."
+    )
