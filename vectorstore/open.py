@@ -1,8 +1,12 @@
 """Open the store that the settings ask for: the one door to it, for search, ingestion and upkeep."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from vectorstore.errors import BadInput
+from vectorstore.index.opened import WithinDatabase
 from vectorstore.index.sqlite.truth import SQLiteTruth
 from vectorstore.index.store import IndexStore
 from vectorstore.index.truth.database import Database
@@ -67,17 +71,29 @@ def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank |
     `space` is the embedder, or what is known of it. Raises EmbedderMismatch when the index holds vectors of another
     one; with None the index is taken as it is: for what embeds nothing.
     """
-    return IndexStore(settings, space, database=_open_database(settings), rerank=rerank)
+    database = _open_database(settings)
+    within: Callable[[], WithinDatabase] | None = None
+    if settings.search == "database":
+        from vectorstore.index.postgresql.search.indexes import DatabaseIndexes
+
+        within = partial(DatabaseIndexes, database)
+    return IndexStore(settings, space, database=database, within=within, rerank=rerank)
 
 
 def _open_database(settings: StoreSettings) -> Database:
     address = settings.store.get_secret_value()
+    searched = settings.search == "database"
     if not address:
+        if searched:
+            raise BadInput(
+                "FOOTNOTE_SEARCH=database needs an index in PostgreSQL.",
+                "Set FOOTNOTE_STORE to its address, or leave FOOTNOTE_SEARCH out.",
+            )
         return SQLiteTruth(settings.data_dir)
     from vectorstore.index.postgresql.address import read_address
     from vectorstore.index.postgresql.truth import PostgreSQLTruth
 
-    return PostgreSQLTruth(read_address(address))
+    return PostgreSQLTruth(read_address(address), searched=searched)
 
 
 def open_upkeep(settings: StoreSettings) -> Upkeep:

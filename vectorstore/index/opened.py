@@ -4,7 +4,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock, RLock
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from vectorstore.errors import Busy, NotFound, Unavailable
 from vectorstore.index.catalog import Catalog, Documents, read_catalog
@@ -25,14 +25,30 @@ Pinned: TypeAlias = tuple[Generation, Generation]
 """The generation that is read, and the newest, whose readers rule."""
 
 
+class WithinDatabase(Protocol):
+    """Search inside the database itself, for replicas that hold no projections."""
+
+    def indexes(self, generation: Generation, tenant: str) -> Indexes:
+        """Return what a tenant's search at a generation reads."""
+
+
 class Opened:
     """Follows the commits of one index. Everything it hands out is immutable."""
 
-    def __init__(self, folder: Path, database: Database, *, kind: Kind, identity: Identity) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database: Database,
+        *,
+        kind: Kind,
+        identity: Identity,
+        within: WithinDatabase | None = None,
+    ) -> None:
         self.folder = folder
         self.database = database
         self.kind = kind
         self.identity = identity
+        self._within = within
         self._documents = Documents()
         self._catalogs: OrderedDict[Pinned, Catalog] = OrderedDict()
         self._catalog_lock = Lock()
@@ -72,6 +88,8 @@ class Opened:
 
     def indexes(self, generation: Generation, tenant: str) -> Indexes:
         """Return what a tenant's search at a generation reads."""
+        if self._within is not None:
+            return self._within.indexes(generation, tenant)
         current = self.projections(generation)
         for _ in range(_SWEPT):
             with suppress(Unavailable):

@@ -1,7 +1,7 @@
 """The store: a database is the truth, the indexes of vectors and of words are derived from it."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from threading import Lock
@@ -11,7 +11,7 @@ from vectorstore.index import create
 from vectorstore.index.draft import IndexDraft
 from vectorstore.index.empty import EmptySnapshot
 from vectorstore.index.maintenance.erasure import finish_erasure, is_under_way
-from vectorstore.index.opened import Opened, not_kept
+from vectorstore.index.opened import Opened, WithinDatabase, not_kept
 from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Kind
 from vectorstore.index.snapshot import IndexSnapshot
@@ -39,11 +39,13 @@ class IndexStore:
         space: Space | None,
         *,
         database: Database,
+        within: Callable[[], WithinDatabase] | None = None,
         rerank: Rerank | None,
     ) -> None:
         self.folder = settings.data_dir
         self.database = database
         self._settings = settings
+        self._within = within
         self._space = space
         self._refine = Refine(settings.deduplicate, settings.rerank_depth, rerank)
         self._lock = Lock()
@@ -144,7 +146,8 @@ class IndexStore:
                 return None
             kind = create.read_kind(self.database, self._space, recall_target=self._settings.recall_target)
             if kind is not None:
-                self._opened = Opened(self.folder, self.database, kind=kind, identity=identity)
+                within = self._within() if self._within is not None else None
+                self._opened = Opened(self.folder, self.database, kind=kind, identity=identity, within=within)
             return self._opened
 
     def _opened_for_writing(self, connection: Connection) -> Opened:

@@ -83,8 +83,8 @@ class PostgreSQLTruth(PostgreSQL):
 
     follows = True
 
-    def __init__(self, address: Address) -> None:
-        super().__init__(address)
+    def __init__(self, address: Address, *, searched: bool) -> None:
+        super().__init__(address, searched=searched)
         self.place = address.place
 
     @contextmanager

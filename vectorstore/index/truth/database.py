@@ -55,6 +55,9 @@ class Connection(Protocol):
     def problems(self) -> Iterator[str]:
         """Yield what the database itself finds wrong with its files, one sentence each."""
 
+    def derive(self) -> None:
+        """Bring what the database itself searches up to the generation that this transaction has written."""
+
     def announce(self, generation: int) -> None:
         """Have the commit tell whoever listens that this generation is there."""
 
