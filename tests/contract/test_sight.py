@@ -19,7 +19,7 @@ from vectorstore.errors import NotFound
 from vectorstore.expect import find_expected
 from vectorstore.models.encoder import Encoder
 from vectorstore.models.minilm import MINILM
-from vectorstore.store import Snapshot
+from vectorstore.store import Snapshot, Store
 from vectorstore.types import Condition, Scope, Vector
 
 SAID = (
