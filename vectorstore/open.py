@@ -10,10 +10,11 @@ from vectorstore.index.opened import WithinDatabase
 from vectorstore.index.sqlite.truth import SQLiteTruth
 from vectorstore.index.store import IndexStore
 from vectorstore.index.truth.database import Database
-from vectorstore.index.upkeep import Upkeep
+from vectorstore.index.upkeep import IndexUpkeep
 from vectorstore.models.embed import Embedder, Space
 from vectorstore.refine import Rerank
 from vectorstore.settings import DEFAULT_EMBEDDER, StoreSettings
+from vectorstore.upkeep import Upkeep
 
 _OPENAI = "https://api.openai.com/v1"
 
@@ -93,9 +94,11 @@ def _open_database(settings: StoreSettings) -> Database:
     from vectorstore.index.postgresql.address import read_address
     from vectorstore.index.postgresql.truth import PostgreSQLTruth
 
-    return PostgreSQLTruth(read_address(address), searched=searched)
+    return PostgreSQLTruth(
+        read_address(address), searched=searched, retention_days=settings.store_retention_days
+    )
 
 
 def open_upkeep(settings: StoreSettings) -> Upkeep:
     """Open the index for maintenance; needs no embedder."""
-    return Upkeep(open_store(settings, None))
+    return IndexUpkeep(open_store(settings, None))

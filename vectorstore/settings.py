@@ -79,6 +79,12 @@ class StoreSettings(FootnoteSettings):
         description="Where an index in PostgreSQL is searched. local: in this machine's own files, which are made from it. "
         "database: in PostgreSQL itself, with the extension pgvector (0.8.4 or newer), for machines that may hold no copy.",
     )
+    store_retention_days: int | None = Field(
+        default=None,
+        ge=0,
+        description="Days for which whoever runs the database of FOOTNOTE_STORE keeps its write-ahead log and backups: a "
+        "certificate of erasure says so where the files cannot be searched.",
+    )
     cache_dir: Path | None = Field(
         default=None,
         description="Folder for what can be made again: the embedders' graphs (90 MB and more, made the first time). Several "

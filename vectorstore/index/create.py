@@ -4,7 +4,7 @@ import secrets
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from vectorstore.errors import EmbedderMismatch, StoreDamaged
+from vectorstore.errors import EmbedderMismatch, StoreDamaged, Unavailable
 from vectorstore.index.projection.projections import Kind
 from vectorstore.index.truth import seal
 from vectorstore.index.truth.database import Connection, Database
@@ -12,6 +12,8 @@ from vectorstore.index.truth.seal import next_epoch, read_meta, write_meta
 from vectorstore.models.embed import Space
 
 VERSION = 1
+MOVING = "moving"
+"""The format of what is no index yet: see `maintenance/move.py`."""
 
 
 def fill(connection: Connection, space: Space) -> None:
@@ -51,6 +53,8 @@ def read_kind(database: Database, space: Space | None, *, recall_target: float) 
         if not connection.has_table("meta"):
             return None
         meta = read_meta(connection)
+        if meta.get("schema") == MOVING:
+            raise half_moved(database.place)
         if meta.get("schema") != str(VERSION):
             raise StoreDamaged(
                 f"The index has format {meta.get('schema')!r}, this version of Footnote reads {VERSION}.",
@@ -69,6 +73,14 @@ def mismatch(*, place: str, holds: str, asked: str) -> EmbedderMismatch:
     return EmbedderMismatch(
         f"The index in {place!r} was made by the embedder {holds!r}, but {asked!r} is set.",
         "Run `footnote index reembed` to give its chunks new vectors, or set FOOTNOTE_EMBEDDER back.",
+    )
+
+
+def half_moved(place: str) -> Unavailable:
+    """Return the error for a place where only part of an index is."""
+    return Unavailable(
+        f"An index is being moved to {place!r}, and not all of it is there yet.",
+        "Run `footnote index move` again, as it was run: it goes on where it stopped.",
     )
 
 

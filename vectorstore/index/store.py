@@ -156,7 +156,7 @@ class IndexStore:
         if opened is None:
             raise NotFound("The index has vanished while it was being opened.")
         if is_under_way(connection):
-            finish_erasure(self.folder, connection, opened.kind)
+            finish_erasure(self.folder, opened.database, connection, opened.kind)
         self._project(connection, opened.kind)
         return opened
 

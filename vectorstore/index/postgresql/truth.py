@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from vectorstore.index import create
 from vectorstore.index.postgresql.address import Address
 from vectorstore.index.postgresql.database import PostgreSQL, PostgreSQLConnection
+from vectorstore.index.postgresql.storage import PostgreSQLStorage
 from vectorstore.index.truth.database import Identity
 from vectorstore.models.embed import Space
 
@@ -83,9 +84,19 @@ class PostgreSQLTruth(PostgreSQL):
 
     follows = True
 
-    def __init__(self, address: Address, *, searched: bool) -> None:
+    def __init__(
+        self, address: Address, *, searched: bool = False, retention_days: int | None = None
+    ) -> None:
         super().__init__(address, searched=searched)
         self.place = address.place
+        self._retention_days = retention_days
+
+    @property
+    def storage(self) -> PostgreSQLStorage:
+        """The schema, and the server's files."""
+        return PostgreSQLStorage(
+            self.address.schema, self.place, self.connection, retention_days=self._retention_days
+        )
 
     @contextmanager
     def writer(self, *, wait: bool, space: Space | None = None) -> Iterator[PostgreSQLConnection]:
