@@ -1,6 +1,7 @@
 """One index database that is open, and what has been read of it so far."""
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock, RLock
@@ -31,6 +32,12 @@ class WithinDatabase(Protocol):
     def indexes(self, generation: Generation, tenant: str) -> Indexes:
         """Return what a tenant's search at a generation reads."""
 
+    def problems(self, connection: Connection) -> Iterator[str]:
+        """Yield what it holds otherwise than the truth, one sentence each."""
+
+    def reached(self, connection: Connection) -> int:
+        """Return the newest generation that can be searched, 0 for none."""
+
 
 class Opened:
     """Follows the commits of one index. Everything it hands out is immutable."""
@@ -48,7 +55,7 @@ class Opened:
         self.database = database
         self.kind = kind
         self.identity = identity
-        self._within = within
+        self.within = within
         self._documents = Documents()
         self._catalogs: OrderedDict[Pinned, Catalog] = OrderedDict()
         self._catalog_lock = Lock()
@@ -88,8 +95,8 @@ class Opened:
 
     def indexes(self, generation: Generation, tenant: str) -> Indexes:
         """Return what a tenant's search at a generation reads."""
-        if self._within is not None:
-            return self._within.indexes(generation, tenant)
+        if self.within is not None:
+            return self.within.indexes(generation, tenant)
         current = self.projections(generation)
         for _ in range(_SWEPT):
             with suppress(Unavailable):

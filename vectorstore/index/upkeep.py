@@ -79,9 +79,9 @@ class IndexUpkeep:
         with opened.database.connection() as connection:
             newest = generation(connection, head(connection).generation)
             kept = len(truth.generations(connection))
+            searchable = self._searchable(connection, opened)
         if newest is None:
             raise Unavailable("The index has no generation.", "Run `footnote index verify`.")
-        reached = [read_manifest(self._folder / f"{name}.json") for name in ("dense", "lexical")]
         storage = opened.database.storage
         return IndexInfo(
             folder=str(self._folder),
@@ -90,7 +90,7 @@ class IndexUpkeep:
             dimension=opened.kind.dimension,
             newest=newest,
             generations=kept,
-            searchable=min((each.covered.generation if each else 0) for each in reached),
+            searchable=searchable,
             sizes={"truth": storage.size(), **_sizes(self._folder)},
         )
 
@@ -98,7 +98,10 @@ class IndexUpkeep:
         """Check every value against its seal and the projections against the truth; raises NotFound for no index."""
         opened = self._opened()
         with opened.database.connection() as connection:
-            return verify(self._folder, connection, opened.kind, follows=opened.database.follows)
+            within = opened.within.problems if opened.within is not None else None
+            return verify(
+                self._folder, connection, opened.kind, follows=opened.database.follows, within=within
+            )
 
     def compact(self, *, keep: int, wait: bool = False) -> Compaction:
         """Keep the newest `keep` generations, purge what only older ones show, give the space back."""
@@ -108,6 +111,7 @@ class IndexUpkeep:
             manifest = read_manifest(self._folder / "dense.json")
             with connection.transaction():
                 done = compact(connection, keep=keep, indexed=manifest.count if manifest else 0)
+                connection.derive()
             opened.database.storage.shrink()
             self._catch_up(connection, opened)
             return done
@@ -188,7 +192,8 @@ class IndexUpkeep:
                 connection, embed=embed, fingerprint=fingerprint, dimension=dimension, on_progress=on_progress
             )
             opened.database.storage.shrink()
-            self._make_anew(connection, self._opened())
+            if not opened.database.searched:
+                self._make_anew(connection, self._opened())
             return count
 
     def close(self) -> None:
@@ -218,11 +223,25 @@ class IndexUpkeep:
             unsearched=elsewhere.unsearched,
         )
 
+    def _searchable(self, connection: Connection, opened: Opened) -> int:
+        if opened.within is not None:
+            return opened.within.reached(connection)
+        manifests = (read_manifest(self._folder / f"{name}.json") for name in ("dense", "lexical"))
+        return min((each.covered.generation if each else 0) for each in manifests)
+
     def _catch_up(self, connection: Connection, opened: Opened) -> None:
+        if opened.database.searched:
+            with connection.transaction():
+                connection.derive()
+            return
         with projections.folder_lock(self._folder, follows=opened.database.follows):
             projections.catch_up(self._folder, connection, opened.kind)
 
     def _make_anew(self, connection: Connection, opened: Opened) -> None:
+        if opened.database.searched:
+            with connection.transaction():
+                connection.derive(anew=True)
+            return
         with projections.folder_lock(self._folder, follows=opened.database.follows):
             projections.make_anew(self._folder, connection, opened.kind)
 

@@ -103,13 +103,13 @@ class PostgreSQLConnection:
         """Yield nothing: PostgreSQL checks its pages itself where it was made with checksums."""
         return iter(())
 
-    def derive(self) -> None:
+    def derive(self, *, anew: bool = False) -> None:
         """Write what search inside the database reads, where it is to be or somebody has made it."""
         from vectorstore.index.postgresql.search.catch_up import catch_up
         from vectorstore.index.postgresql.search.tables import are_made
 
         if self._pool.searched or are_made(self):
-            catch_up(self)
+            catch_up(self, anew=anew)
 
     def announce(self, generation: int) -> None:
         """Notify whoever listens, when the transaction commits."""

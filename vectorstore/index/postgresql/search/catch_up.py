@@ -13,12 +13,12 @@ from vectorstore.index.truth.seal import read_meta
 _BATCH = 5_000
 
 
-def catch_up(connection: Connection) -> None:
+def catch_up(connection: Connection, *, anew: bool = False) -> None:
     """Make the tables hold the newest commit and nothing that is gone; made anew where they are of another truth.
 
     The caller holds the writer lock and is in the transaction of the commit, after its generation was written.
     """
-    held = coverage(connection)
+    held = None if anew else coverage(connection)
     dimension = int(read_meta(connection)["dimension"])
     if held is None:
         make(connection, dimension)

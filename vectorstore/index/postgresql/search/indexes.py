@@ -1,11 +1,13 @@
 """What a search in the database reads: nothing on disk, and in memory three numbers and lengths of each chunk."""
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from threading import Lock
 from typing import Final
 
 from vectorstore.errors import Unavailable
 from vectorstore.index.postgresql.search.catch_up import catch_up
+from vectorstore.index.postgresql.search.check import problems
 from vectorstore.index.postgresql.search.tables import coverage, require_extension
 from vectorstore.index.postgresql.search.vectors import StoredVectors
 from vectorstore.index.postgresql.search.words import StoredWords
@@ -51,6 +53,15 @@ class DatabaseIndexes:
             while len(self._tenants) > _OPEN:
                 self._tenants.popitem(last=False)
         return indexes
+
+    def reached(self, connection: Connection) -> int:
+        """Return the newest generation that can be searched, 0 for none."""
+        held = coverage(connection)
+        return held.generation if held else 0
+
+    def problems(self, connection: Connection) -> Iterator[str]:
+        """Yield what the tables hold otherwise than the truth, one sentence each."""
+        return problems(connection)
 
     def _reach(self, connection: Connection, needed: int) -> int:
         """Return up to which chunk the tables hold the truth, made or caught up now if that is not far enough."""
