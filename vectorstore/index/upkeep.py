@@ -91,7 +91,7 @@ class IndexUpkeep:
             newest=newest,
             generations=kept,
             searchable=searchable,
-            sizes={"truth": storage.size(), **_sizes(self._folder)},
+            sizes={"truth": storage.size(), **({} if opened.within else _sizes(self._folder))},
         )
 
     def verify(self) -> Verification:
@@ -108,9 +108,9 @@ class IndexUpkeep:
         with self._writing(wait) as (opened, connection):
             # First: afterwards the generation that the projections name may be gone.
             self._catch_up(connection, opened)
-            manifest = read_manifest(self._folder / "dense.json")
+            indexed = self._indexed(connection, opened)
             with connection.transaction():
-                done = compact(connection, keep=keep, indexed=manifest.count if manifest else 0)
+                done = compact(connection, keep=keep, indexed=indexed)
                 connection.derive()
             opened.database.storage.shrink()
             self._catch_up(connection, opened)
@@ -222,6 +222,13 @@ class IndexUpkeep:
             outstanding=storage.behind(now.epoch),
             unsearched=elsewhere.unsearched,
         )
+
+    def _indexed(self, connection: Connection, opened: Opened) -> int:
+        """Return how many chunks a search goes through, be they in the truth still or not."""
+        if opened.within is not None:
+            return int(connection.rows("SELECT count(*) FROM chunks")[0][0])
+        manifest = read_manifest(self._folder / "dense.json")
+        return manifest.count if manifest else 0
 
     def _searchable(self, connection: Connection, opened: Opened) -> int:
         if opened.within is not None:
