@@ -72,7 +72,7 @@ def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank |
     `space` is the embedder, or what is known of it. Raises EmbedderMismatch when the index holds vectors of another
     one; with None the index is taken as it is: for what embeds nothing.
     """
-    database = _open_database(settings)
+    database = open_database(settings)
     within: Callable[[], WithinDatabase] | None = None
     if settings.search == "database":
         from vectorstore.index.postgresql.search.indexes import DatabaseIndexes
@@ -81,7 +81,8 @@ def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank |
     return IndexStore(settings, space, database=database, within=within, rerank=rerank)
 
 
-def _open_database(settings: StoreSettings) -> Database:
+def open_database(settings: StoreSettings) -> Database:
+    """Return the database that holds the truth."""
     address = settings.store.get_secret_value()
     searched = settings.search == "database"
     if not address:
