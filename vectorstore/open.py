@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vectorstore.errors import BadInput
 from vectorstore.index.opened import WithinDatabase
+from vectorstore.index.publishing import open_publishing
 from vectorstore.index.sqlite.truth import SQLiteTruth
 from vectorstore.index.store import IndexStore
 from vectorstore.index.truth.database import Database
@@ -78,7 +79,9 @@ def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank |
         from vectorstore.index.postgresql.search.indexes import DatabaseIndexes
 
         within = partial(DatabaseIndexes, database)
-    return IndexStore(settings, space, database=database, within=within, rerank=rerank)
+    return IndexStore(
+        settings, space, database=database, within=within, rerank=rerank, publishing=open_publishing()
+    )
 
 
 def open_database(settings: StoreSettings) -> Database:

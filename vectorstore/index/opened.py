@@ -1,29 +1,27 @@
 """One index database that is open, and what has been read of it so far."""
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock, RLock
-from typing import Protocol, TypeAlias
+from threading import RLock
+from typing import Protocol
 
 from vectorstore.errors import Busy, NotFound, Unavailable
-from vectorstore.index.catalog import Catalog, Documents, read_catalog
+from vectorstore.index.catalog.catalog import Catalog
+from vectorstore.index.catalog.read import Catalogs, Pinned
 from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Indexes, Kind, Projections
+from vectorstore.index.publishing import Publishing
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection, Database, Identity
 from vectorstore.index.truth.files import writer_lock
 from vectorstore.index.truth.read import Head
 from vectorstore.types import Generation, GenerationInfo
 
-_KEPT_CATALOGS = 4
 _SWEPT = 3
 """How often in a row a writer may sweep files away before they are opened."""
 _PATIENCE = 20.0
 """Seconds to wait for a writer when there is nothing at all to search in."""
-Pinned: TypeAlias = tuple[Generation, Generation]
-"""The generation that is read, and the newest, whose readers rule."""
 
 
 class WithinDatabase(Protocol):
@@ -50,15 +48,15 @@ class Opened:
         kind: Kind,
         identity: Identity,
         within: WithinDatabase | None = None,
+        publishing: Publishing | None = None,
     ) -> None:
         self.folder = folder
         self.database = database
         self.kind = kind
         self.identity = identity
         self.within = within
-        self._documents = Documents()
-        self._catalogs: OrderedDict[Pinned, Catalog] = OrderedDict()
-        self._catalog_lock = Lock()
+        self._publishing = publishing
+        self._catalogs = Catalogs(database)
         self._projections: Projections | None = None
         self._loading = RLock()
 
@@ -77,21 +75,16 @@ class Opened:
                 return _newest_within(connection, current.covered.last_chunk)
         return _info(connection, head.generation)
 
+    def catch_up(self, connection: Connection) -> None:
+        """Bring the projections on disk up to date; the caller holds the writer lock."""
+        if self._publishing is None:
+            projections.catch_up(self.folder, connection, self.kind)
+        else:
+            self._publishing.catch_up(self.folder, self.database, connection, self.kind)
+
     def catalog(self, pinned: Pinned) -> Catalog:
         """Return which documents stand in a generation, for the readers that rule in another."""
-        known = self._catalogs.get(pinned)
-        if known is not None:
-            return known
-        with self._catalog_lock:
-            found = self._catalogs.get(pinned)
-            if found is None:
-                generation, newest = pinned
-                with self.database.connection() as connection:
-                    found = read_catalog(connection, generation, self._documents, newest=newest)
-                self._catalogs[pinned] = found
-                while len(self._catalogs) > _KEPT_CATALOGS:
-                    self._catalogs.popitem(last=False)
-            return found
+        return self._catalogs.of(pinned)
 
     def indexes(self, generation: Generation, tenant: str) -> Indexes:
         """Return what a tenant's search at a generation reads."""
@@ -146,7 +139,7 @@ class Opened:
         lock = writer_lock(self.folder / "index.lock", wait=wait, at_most=_PATIENCE, following=True)
         with lock, self._loading:
             projections.discard_damaged(self.folder, connection, self.kind)
-            projections.catch_up(self.folder, connection, self.kind)
+            self.catch_up(connection)
             made = projections.load(self.folder, connection, self.kind, last=None)
             if made is None:
                 raise Unavailable(
