@@ -29,7 +29,7 @@ HEAVY = (
 )
 WRAPPED_IN_ONE_FILE = (
     "faiss", "sqlite3", "tantivy", "onnxruntime", "openvino", "onnx", "torch", "sentence_transformers", "sqlalchemy",
-    "tiktoken", "pypdf", "pypdfium2", "docx", "pptx", "openpyxl", "redis", "uvicorn", "granian",
+    "tiktoken", "pypdf", "pypdfium2", "docx", "pptx", "openpyxl", "uvicorn", "granian",
     "py3langid", "limits", "cryptography",
 )  # fmt: skip
 
@@ -61,6 +61,11 @@ def test_folders_import_only_folders_below_them() -> None:
 def test_a_vendor_is_imported_where_it_is_wrapped_and_nowhere_else(vendor: str) -> None:
     files = [str(path.relative_to(ROOT)) for path in sources() if vendor in imported(path)]
     assert len(files) <= 1, files
+
+
+def test_redis_is_imported_once_for_answers_and_once_for_events() -> None:
+    files = {str(path.relative_to(ROOT)) for path in sources() if "redis" in imported(path)}
+    assert files == {"app/runs/redis_format.py", "ingest/jobs/redis_stream.py"}
 
 
 @pytest.fixture(scope="module")

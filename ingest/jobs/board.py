@@ -107,7 +107,7 @@ class Board:
             changed = connection.rows(
                 "UPDATE jobs SET state = 'todo', attempts = 0, alone = true, not_before = clock_timestamp(),"
                 " ended = NULL, reason = '', error = '' WHERE id = ?"
-                " AND (state = 'failed' OR state = 'cancelled' AND (file <> '' OR action = 'remove')) RETURNING id",
+                " AND state IN ('failed', 'cancelled') AND (file <> '' OR action = 'remove') RETURNING id",
                 (number,),
             )
             if not changed:

@@ -88,6 +88,16 @@ class Queue:
                 "Try again when fewer wait (`footnote jobs ls`), start another `footnote worker`, or raise FOOTNOTE_QUEUE_LIMIT.",
             )
 
+    def put_aside(self, wanted: Wanted, *, tenant: str, reason: str, error: str) -> None:
+        """Note for a person what cannot even be queued."""
+        sql = (
+            "INSERT INTO jobs (tenant, uri, action, digest, state, reason, error, ended)"
+            " VALUES (?, ?, ?, ?, 'failed', ?, ?, clock_timestamp()) RETURNING id"
+        )
+        values = (tenant, wanted.uri, wanted.action, wanted.digest, reason, error)
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
+            connection.rows(sql, values)
+
     def claim(self, worker: str, *, most: int) -> list[Job]:
         """Take up to `most` jobs of the tenant that was served longest ago; empty when nothing may begin.
 
