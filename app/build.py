@@ -27,6 +27,7 @@ from app.turn.suggestions import Starters, Suggesting
 from app.turn.turn import Turn
 from app.understand.condense import by_model, by_words
 from ingest.confined.page_pictures import PagePictures
+from ingest.jobs.open import open_desk
 from ingest.originals import Originals
 from ingest.uploads import Uploads
 from prompts.loader import load
@@ -200,7 +201,14 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         audit=open_audit(data_dir, settings.audit),
         written_by=parts.turn.written_by,
         pictures=PagePictures(Originals(data_dir).of, settings.ingest.limits()),
-        uploads=Uploads(parts.store, parts.embedder, data_dir=data_dir, settings=settings.ingest)
+        uploads=Uploads(
+            parts.store,
+            parts.embedder,
+            data_dir=data_dir,
+            settings=settings.ingest,
+            desk=open_desk(settings.store, settings.queue),
+            wait_seconds=settings.queue.queue_wait_seconds,
+        )
         if settings.serve.uploads
         else None,
         settings=settings,

@@ -10,12 +10,11 @@ from typing import Final
 
 from ingest.plan import content_of
 from ingest.sources.ledger import FILE_NAME, load_ledger, update_ledger
+from ingest.sources.placed import UPLOAD
 from ingest.sources.roots import Root, content_digest, safe_path
 from vectorstore.errors import BadInput
 from vectorstore.types import Document
 
-UPLOAD: Final = "upload"
-"""What the address of an uploaded document begins with, as a folder's name would."""
 _FOLDER: Final = "originals"
 _REMEMBERED: Final = 1_000
 

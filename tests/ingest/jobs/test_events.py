@@ -107,7 +107,9 @@ def test_the_same_event_again_changes_nothing(here: Place) -> None:
 
 def test_of_several_events_of_an_address_the_last_counts(here: Place) -> None:
     sent = Sent()
-    intake(here).take(sent(put("wiki://a", text="One."), put("wiki://a", text="Two."), put("wiki://b", text="B.")))
+    intake(here).take(
+        sent(put("wiki://a", text="One."), put("wiki://a", text="Two."), put("wiki://b", text="B."))
+    )
     assert sorted(sent.acknowledged) == [0, 1, 2]
     here.worker().run(once=True)
     assert here.texts() == {"wiki://a": "Two.", "wiki://b": "B."}
@@ -125,7 +127,12 @@ def test_nothing_is_acknowledged_before_it_is_queued(postgresql_url: str, tmp_pa
 def test_what_is_no_event_is_passed_over(here: Place) -> None:
     sent, taking = Sent(), intake(here)
     taking.take(
-        sent(b"\xff", b"[]", {"uri": "upload/a.md", "action": "put", "text": "x"}, {"uri": "wiki://a", "action": "run"})
+        sent(
+            b"\xff",
+            b"[]",
+            {"uri": "upload/a.md", "action": "put", "text": "x"},
+            {"uri": "wiki://a", "action": "run"},
+        )
     )
     assert (len(sent.acknowledged), taking.taken.refused, here.board.jobs()) == (4, 4, [])
 
@@ -146,7 +153,9 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
         yield server
 
 
-def test_a_stream_in_redis_is_read_to_its_end_through_a_reader_that_dies(here: Place, redis: RedisServer) -> None:
+def test_a_stream_in_redis_is_read_to_its_end_through_a_reader_that_dies(
+    here: Place, redis: RedisServer
+) -> None:
     client = pytest.importorskip("redis").Redis.from_url(redis.url)
     for number in range(250):
         client.xadd("documents", {"event": json.dumps(put(f"wiki://{number}", text=f"Text {number}."))})
@@ -163,7 +172,12 @@ def test_a_stream_in_redis_is_read_to_its_end_through_a_reader_that_dies(here: P
 
     after = stream()
     taking = intake(here)
-    taking.run(after.batches(), stop=ending_after(3.0))
+    until = ending_after(60.0)
+
+    def all_read(pause: float) -> bool:
+        return until(pause) or taking.taken.queued + taking.taken.unchanged == 250
+
+    taking.run(after.batches(), stop=all_read)
     after.close()
     assert len(here.board.jobs(most=1_000)) == 250
     assert (taking.taken.queued, taking.taken.unchanged) == (150, 100)
