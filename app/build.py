@@ -28,7 +28,7 @@ from app.turn.turn import Turn
 from app.understand.condense import by_model, by_words
 from ingest.confined.page_pictures import PagePictures
 from ingest.jobs.open import open_desk
-from ingest.originals import Originals
+from ingest.originals import open_originals
 from ingest.uploads import Uploads
 from prompts.loader import load
 from vectorstore.errors import Unavailable
@@ -180,6 +180,7 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         detail = f"tokens counted with {parts.retriever.tokens.name}"
         return Health(True, info.number, info.documents, info.chunks, detail)
 
+    originals = open_originals(data_dir, settings.objects)
     records = Records(records_url(settings.records.records_url, data_dir))
 
     async def record(run: Run, events: Sequence[Event]) -> None:
@@ -200,7 +201,7 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         people=People(records, data_dir),
         audit=open_audit(data_dir, settings.audit),
         written_by=parts.turn.written_by,
-        pictures=PagePictures(Originals(data_dir).of, settings.ingest.limits()),
+        pictures=PagePictures(originals.of, settings.ingest.limits()),
         uploads=Uploads(
             parts.store,
             parts.embedder,
@@ -208,6 +209,7 @@ def build_service(parts: Parts, settings: Settings) -> Service:
             settings=settings.ingest,
             desk=open_desk(settings.store, settings.queue),
             wait_seconds=settings.queue.queue_wait_seconds,
+            originals=originals,
         )
         if settings.serve.uploads
         else None,

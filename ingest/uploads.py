@@ -3,6 +3,7 @@
 Callers of other groups never meet at an address: a refusal would tell of a document that they may not see.
 """
 
+import logging
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,9 +15,9 @@ from typing import Any, BinaryIO, Final, Literal, TypeAlias
 from ingest.jobs.enqueue import UPLOADED, Desk, failure_of
 from ingest.jobs.job import Wanted
 from ingest.jobs.queue import Queued
-from ingest.originals import Originals
+from ingest.originals import Originals, open_originals
 from ingest.pipeline import take_in
-from ingest.plan import Plan, Recipe, make_plan
+from ingest.plan import Plan, Recipe, Step, make_plan
 from ingest.progress import unheard
 from ingest.report import Failure
 from ingest.settings import IngestSettings
@@ -30,10 +31,14 @@ from vectorstore.models.embed import Embedder
 from vectorstore.store import Store
 from vectorstore.types import NOBODY, Document, Scope
 
+_log = logging.getLogger(__name__)
+
 Taken: TypeAlias = Literal["added", "changed", "unchanged", "waiting", "no_text", "failed"]
 """`waiting`: a worker has not come to it yet, and will."""
 Stage: TypeAlias = Literal["waiting", "reading", "embedding"]
 
+NOT_KEPT: Final = "not_kept"
+"""Why a file does not go in that could not be put where replicas find it: a document never promises what is not there."""
 _WAITING: Final = 4
 _FOLLOWED: Final = 16
 """Requests that are followed at once while workers do what they ask."""
@@ -76,6 +81,7 @@ class Uploads:
         *,
         data_dir: Path,
         settings: IngestSettings,
+        originals: Originals | None = None,
         desk: Desk | None = None,
         wait_seconds: float = 0.0,
     ) -> None:
@@ -85,7 +91,7 @@ class Uploads:
         most = min(settings.commit_documents, _AT_ONCE)
         self._settings = settings.model_copy(update={"commit_documents": most})
         self._data_dir = data_dir
-        self._originals = Originals(data_dir)
+        self._originals = open_originals(data_dir) if originals is None else originals
         self._desk = desk
         self._wait_seconds = wait_seconds
         self._one_at_a_time = threading.Lock()
@@ -151,14 +157,21 @@ class Uploads:
     def remove(self, document: Document) -> bool:
         """Take a document out of the index, and what was kept of its file; say whether it is gone already.
 
-        Where there is a queue a worker does it, in the order of what was asked for at that address. Raises Busy.
+        Where there is a queue a worker does it, in the order of what was asked for at that address. Raises Busy, Unavailable.
         """
         if self._desk is not None:
             return self._removed_by_worker(self._desk, document)
         with self._store.draft(note="remove 1 document") as draft:
             draft.remove(tenant=document.tenant, uri=document.uri)
             # Before the commit: a crash in between must not leave behind what was removed.
-            self._originals.forget(tenant=document.tenant, uri=document.uri)
+            try:
+                self._originals.forget(tenant=document.tenant, uri=document.uri)
+            except Unavailable as error:
+                _log.warning("What was kept of %s could not be deleted: %s", document.id, error)
+                raise Unavailable(
+                    "The document's file cannot be deleted now, and so the document stays.",
+                    "Try again later.",
+                ) from None
 
         return True
 
@@ -248,6 +261,8 @@ class Uploads:
             given=readers,
         )
         numbers = {source.uri: number for number, source in sources.items()}
+        if self._originals.are_shared and self._desk is None:
+            plan.steps = list(self._with_originals(plan, tenant=scope.tenant))
 
         def keep(uri: str, *, written: bool) -> None:
             old, number = known[uri], numbers[uri]
@@ -316,11 +331,28 @@ class Uploads:
         with self._store.snapshot() as after:
             new = document_at(after, source.uri, tenant)
             chunks = len(after.chunks(new.id)) if new else 0
-        if self._desk is None:
-            if new is not None and self._originals.of(new) is None:
-                self._originals.keep(new, source.path)
+        if self._desk is not None:
+            return Uploaded("", status, source.uri, new, chunks)
+        try:
+            if new is not None and not self._originals.are_kept(new):
+                self._originals.keep(new.tenant, new.uri, new.digest, source.path)
             self._originals.forget(tenant=tenant, uri=source.uri, but=new)
+        except Unavailable as error:
+            # The document is in the index, with its file or as it stood before: compaction sweeps what is left over.
+            _log.warning("What was kept of %r could not be looked through: %s", source.uri, error)
         return Uploaded("", status, source.uri, new, chunks)
+
+    def _with_originals(self, plan: Plan, *, tenant: str) -> Iterator[Step]:
+        """Keep the files that are about to be read, and yield the steps whose file is: no document without it."""
+        for step in plan.steps:
+            try:
+                self._originals.keep(tenant, step.source.uri, step.digest, step.source.path)
+            except Unavailable as error:
+                _log.warning("The file of %r could not be kept: %s", step.source.uri, error)
+                told = "The file cannot be kept now, and so it was not taken in; send it again later."
+                plan.failed.append(Failure(step.source.uri, NOT_KEPT, told))
+            else:
+                yield step
 
     def _kept_file(self, document: Document) -> Path:
         found = self._originals.of(document)

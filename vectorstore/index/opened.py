@@ -10,6 +10,7 @@ from vectorstore.errors import Busy, NotFound, Unavailable
 from vectorstore.index.catalog import Catalog, Documents, read_catalog
 from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Indexes, Kind, Projections
+from vectorstore.index.publishing import Publishing
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection, Database, Identity
 from vectorstore.index.truth.files import writer_lock
@@ -28,11 +29,20 @@ Pinned: TypeAlias = tuple[Generation, Generation]
 class Opened:
     """Follows the commits of one index. Everything it hands out is immutable."""
 
-    def __init__(self, folder: Path, database: Database, *, kind: Kind, identity: Identity) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database: Database,
+        *,
+        kind: Kind,
+        identity: Identity,
+        publishing: Publishing | None = None,
+    ) -> None:
         self.folder = folder
         self.database = database
         self.kind = kind
         self.identity = identity
+        self._publishing = publishing
         self._documents = Documents()
         self._catalogs: OrderedDict[Pinned, Catalog] = OrderedDict()
         self._catalog_lock = Lock()
@@ -53,6 +63,13 @@ class Opened:
             if current.covered.last_chunk < head.last_chunk:
                 return _newest_within(connection, current.covered.last_chunk)
         return _info(connection, head.generation)
+
+    def catch_up(self, connection: Connection) -> None:
+        """Bring the projections on disk up to date; the caller holds the writer lock."""
+        if self._publishing is None:
+            projections.catch_up(self.folder, connection, self.kind)
+        else:
+            self._publishing.catch_up(self.folder, self.database, connection, self.kind)
 
     def catalog(self, pinned: Pinned) -> Catalog:
         """Return which documents stand in a generation, for the readers that rule in another."""
@@ -121,7 +138,7 @@ class Opened:
         lock = writer_lock(self.folder / "index.lock", wait=wait, at_most=_PATIENCE, following=True)
         with lock, self._loading:
             projections.discard_damaged(self.folder, connection, self.kind)
-            projections.catch_up(self.folder, connection, self.kind)
+            self.catch_up(connection)
             made = projections.load(self.folder, connection, self.kind, last=None)
             if made is None:
                 raise Unavailable(
