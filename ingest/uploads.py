@@ -23,7 +23,7 @@ from ingest.report import Failure
 from ingest.settings import IngestSettings
 from ingest.sources.discover import Discovery, Source
 from ingest.sources.ledger import Flags, Ledger
-from ingest.sources.placed import UPLOAD, document_at, name_of, placed, plain_path
+from ingest.sources.placed import UPLOAD, document_at, name_of, placed, plain_path, written
 from ingest.sources.roots import printable
 from ingest.sources.rules import decide, ruled
 from vectorstore.errors import BadInput, Busy, NotFound, Unavailable
@@ -44,7 +44,6 @@ _FOLLOWED: Final = 16
 """Requests that are followed at once while workers do what they ask."""
 _AT_ONCE: Final = 8
 """Files of a request that are committed together: who sent many hears of the first ones soon."""
-_BLOCK: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,21 +209,12 @@ class Uploads:
             except BadInput as error:
                 received.append(Failure(uri, "bad_name", str(error)))
                 continue
-            if self._write(upload.content, path):
+            if written(upload.content, path, most=self._settings.limits().max_file_bytes):
                 received.append(Source(uri, path, path.name, named=True, known_as=uri))
             else:
                 most = self._settings.max_file_mb
                 received.append(Failure(uri, "too_large", f"The file is larger than {most} MB; split it."))
         return received
-
-    def _write(self, content: BinaryIO, path: Path) -> bool:
-        """Copy what came; say whether it is no larger than a file may be."""
-        left = self._settings.limits().max_file_bytes
-        with path.open("wb") as file:
-            while left >= 0 and (block := content.read(_BLOCK)):
-                left -= len(block)
-                file.write(block)
-        return left >= 0
 
     def _placed(self, sources: Sequence[Source], scope: Scope) -> list[Source]:
         with self._store.snapshot() as snapshot:
@@ -261,8 +251,7 @@ class Uploads:
             given=readers,
         )
         numbers = {source.uri: number for number, source in sources.items()}
-        if self._originals.are_shared and self._desk is None:
-            plan.steps = list(self._with_originals(plan, tenant=scope.tenant))
+        plan.steps = list(self._with_originals(plan, tenant=scope.tenant))
 
         def keep(uri: str, *, written: bool) -> None:
             old, number = known[uri], numbers[uri]
@@ -344,6 +333,9 @@ class Uploads:
 
     def _with_originals(self, plan: Plan, *, tenant: str) -> Iterator[Step]:
         """Keep the files that are about to be read, and yield the steps whose file is: no document without it."""
+        if self._desk is not None or not self._originals.are_shared:
+            yield from plan.steps
+            return
         for step in plan.steps:
             try:
                 self._originals.keep(tenant, step.source.uri, step.digest, step.source.path)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import BinaryIO, Final
 
 from ingest.sources.discover import Source
 from ingest.sources.roots import printable, safe_path
@@ -16,6 +16,7 @@ from vectorstore.types import Condition, Document, Scope
 
 UPLOAD: Final = "upload"
 """What the address of an uploaded document begins with, as a folder's name would."""
+_BLOCK: Final = 1 << 20
 
 
 def placed(source: Source, snapshot: Snapshot, *, scope: Scope, rules: Sequence[Rule]) -> Source:
@@ -77,3 +78,12 @@ def document_at(snapshot: Snapshot, uri: str, tenant: str) -> Document | None:
     """Return what stands at an address."""
     where = (Condition("uri", "eq", (uri,)),)
     return next(snapshot.documents(scope=Scope(tenant, unrestricted=True), where=where), None)
+
+
+def written(content: BinaryIO, path: Path, *, most: int) -> bool:
+    """Write what came to a file; say whether it is no larger than `most` bytes."""
+    with path.open("wb") as file:
+        while most >= 0 and (block := content.read(_BLOCK)):
+            most -= len(block)
+            file.write(block)
+    return most >= 0
