@@ -1,13 +1,12 @@
 """One index database that is open, and what has been read of it so far."""
 
-from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock, RLock
-from typing import TypeAlias
+from threading import RLock
 
 from vectorstore.errors import Busy, NotFound, Unavailable
-from vectorstore.index.catalog import Catalog, Documents, read_catalog
+from vectorstore.index.catalog.catalog import Catalog
+from vectorstore.index.catalog.read import Catalogs, Pinned
 from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Indexes, Kind, Projections
 from vectorstore.index.publishing import Publishing
@@ -17,13 +16,10 @@ from vectorstore.index.truth.files import writer_lock
 from vectorstore.index.truth.read import Head
 from vectorstore.types import Generation, GenerationInfo
 
-_KEPT_CATALOGS = 4
 _SWEPT = 3
 """How often in a row a writer may sweep files away before they are opened."""
 _PATIENCE = 20.0
 """Seconds to wait for a writer when there is nothing at all to search in."""
-Pinned: TypeAlias = tuple[Generation, Generation]
-"""The generation that is read, and the newest, whose readers rule."""
 
 
 class Opened:
@@ -43,9 +39,7 @@ class Opened:
         self.kind = kind
         self.identity = identity
         self._publishing = publishing
-        self._documents = Documents()
-        self._catalogs: OrderedDict[Pinned, Catalog] = OrderedDict()
-        self._catalog_lock = Lock()
+        self._catalogs = Catalogs(database)
         self._projections: Projections | None = None
         self._loading = RLock()
 
@@ -73,19 +67,7 @@ class Opened:
 
     def catalog(self, pinned: Pinned) -> Catalog:
         """Return which documents stand in a generation, for the readers that rule in another."""
-        known = self._catalogs.get(pinned)
-        if known is not None:
-            return known
-        with self._catalog_lock:
-            found = self._catalogs.get(pinned)
-            if found is None:
-                generation, newest = pinned
-                with self.database.connection() as connection:
-                    found = read_catalog(connection, generation, self._documents, newest=newest)
-                self._catalogs[pinned] = found
-                while len(self._catalogs) > _KEPT_CATALOGS:
-                    self._catalogs.popitem(last=False)
-            return found
+        return self._catalogs.of(pinned)
 
     def indexes(self, generation: Generation, tenant: str) -> Indexes:
         """Return what a tenant's search at a generation reads."""
