@@ -74,7 +74,9 @@ def test_an_upload_is_read_by_a_worker_and_removed_by_one(here: Place) -> None:
         answer = send(url, ("leave.md", b"# Leave\n\n25 days."), ("empty.md", b" "))
         assert answer.status_code == 201
         assert [each["status"] for each in shown(answer)] == ["added", "no_text"]
-        assert [each["status"] for each in shown(send(url, ("leave.md", b"# Leave\n\n25 days.")))] == ["unchanged"]
+        assert [each["status"] for each in shown(send(url, ("leave.md", b"# Leave\n\n25 days.")))] == [
+            "unchanged"
+        ]
         [changed] = shown(send(url, ("leave.md", b"# Leave\n\n30 days.")))
         assert changed["status"] == "changed"
         with here.stores[0].snapshot() as snapshot:
@@ -90,7 +92,11 @@ def test_an_upload_is_read_by_a_worker_and_removed_by_one(here: Place) -> None:
 def test_a_stream_tells_of_each_file_on_its_way(here: Place) -> None:
     with service_of(here) as url, working(here):
         answer = send(url, ("leave.md", b"# Leave\n\n25 days."), Accept="text/event-stream")
-    told = [json.loads(line.removeprefix("data: ")) for line in answer.text.splitlines() if line.startswith("data:")]
+    told = [
+        json.loads(line.removeprefix("data: "))
+        for line in answer.text.splitlines()
+        if line.startswith("data:")
+    ]
     stages = [each["stage"] for each in told if each["type"] == "progress"]
     assert stages[0] == "waiting"
     assert set(stages) <= {"waiting", "reading"}
