@@ -30,8 +30,9 @@ from ingest.plan import Plan, make_plan
 from ingest.settings import IngestSettings
 from ingest.sources.discover import Discovery, Source
 from ingest.sources.fetch import Fetcher, Unfetchable
-from ingest.sources.ledger import Flags, Ledger
+from ingest.sources.ledger import Ledger
 from ingest.sources.roots import printable
+from ingest.sources.shared import Flags
 from vectorstore.errors import Busy, FootnoteError, Unavailable
 from vectorstore.store import Store
 
