@@ -172,7 +172,6 @@ class Uploads:
                     "The document's file cannot be deleted now, and so the document stays.",
                     "Try again later.",
                 ) from None
-
         return True
 
     def _removed_by_worker(self, desk: Desk, document: Document) -> bool:
