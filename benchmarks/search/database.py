@@ -45,7 +45,8 @@ def main() -> None:
     if options.scifact is not None:
         scifact(options.url, options.scifact)
         return
-    print("\n".join(measured(options.url, options.chunks)))
+    for line in measured(options.url, options.chunks):
+        print(line, flush=True)
 
 
 def measured(url: str, count: int) -> Iterator[str]:
