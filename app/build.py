@@ -1,9 +1,10 @@
 """Put the parts together: the only place that knows which implementation stands behind which seam."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from app import __version__
 from app.answer.answerer import Answerer, LanguageModel, Plugged, PluggedModel
@@ -41,6 +42,8 @@ from vectorstore.refine import Rerank, open_reranker
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
 
+OpenStore: TypeAlias = Callable[[StoreSettings, Embedder, Near], Store]
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -66,10 +69,13 @@ class Parts:
             await self.model.close()
 
 
-def build(settings: Settings) -> Parts:
-    """Open the embedder and the store and wire a turn; raises FootnoteError subclasses."""
+def build(settings: Settings, elsewhere: OpenStore | None = None) -> Parts:
+    """Open the embedder and the store and wire a turn; raises FootnoteError subclasses.
+
+    `elsewhere` opens another store than the settings describe.
+    """
     answer = settings.answer
-    retriever = open_retriever(settings.store, answer)
+    retriever = open_retriever(settings.store, answer, elsewhere)
     answerer = open_answerer(settings.model)
     model = answerer if isinstance(answerer, LanguageModel) else None
     turn = Turn(
@@ -94,11 +100,13 @@ def build(settings: Settings) -> Parts:
     return Parts(retriever.embedder, retriever, turn, model)
 
 
-def open_retriever(settings: StoreSettings, answer: AnswerSettings) -> Retriever:
+def open_retriever(
+    settings: StoreSettings, answer: AnswerSettings, elsewhere: OpenStore | None = None
+) -> Retriever:
     """Open the embedder and the store and put the search together; raises FootnoteError subclasses."""
     embedder = open_configured_embedder(settings)
     near = open_near(embedder, settings)
-    store = open_configured_store(settings, embedder, near)
+    store = (elsewhere or open_configured_store)(settings, embedder, near)
     return Retriever(
         store,
         RememberingEmbedder(embedder),
