@@ -90,12 +90,13 @@ def test_the_house_gets_no_more_rooms(house: House) -> None:
 
     Who calls, how much, what is written down and what is forgotten came later, with rooms of their own; so did a
     second database, and what several machines share. The audit log and its people are in files or in rows: four files.
+    Search goes on in files, in PostgreSQL or in Milvus, and LangChain has a door.
     """
     parsers = sum(path.startswith("ingest/parse/") for path in house.lines)
     people = sum(path.startswith(("app/identity/", "app/audit/", "app/people/")) for path in house.lines)
     assert parsers <= 60
     assert people <= 24
-    assert len(house.lines) - parsers - people <= 300
+    assert len(house.lines) - parsers - people <= 330
 
 
 @pytest.mark.parametrize(("package", "most"), [("app", 14), ("ingest", 18), ("vectorstore", 14), ("eval", 6)])
