@@ -6,10 +6,11 @@ from pathlib import Path
 from vectorstore.index.sqlite.truth import SQLiteTruth
 from vectorstore.index.store import IndexStore
 from vectorstore.index.truth.database import Database
-from vectorstore.index.upkeep import Upkeep
+from vectorstore.index.upkeep import IndexUpkeep
 from vectorstore.models.embed import Embedder, Space
 from vectorstore.refine import Rerank
 from vectorstore.settings import DEFAULT_EMBEDDER, StoreSettings
+from vectorstore.upkeep import Upkeep
 
 _OPENAI = "https://api.openai.com/v1"
 
@@ -77,9 +78,9 @@ def _open_database(settings: StoreSettings) -> Database:
     from vectorstore.index.postgresql.address import read_address
     from vectorstore.index.postgresql.truth import PostgreSQLTruth
 
-    return PostgreSQLTruth(read_address(address))
+    return PostgreSQLTruth(read_address(address), retention_days=settings.store_retention_days)
 
 
 def open_upkeep(settings: StoreSettings) -> Upkeep:
     """Open the index for maintenance; needs no embedder."""
-    return Upkeep(open_store(settings, None))
+    return IndexUpkeep(open_store(settings, None))

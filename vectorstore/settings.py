@@ -74,6 +74,12 @@ class StoreSettings(FootnoteSettings):
         "postgresql://user:password@host/database?schema=footnote; empty: a file in the data folder. Needs the extra "
         "[postgresql].",
     )
+    store_retention_days: int | None = Field(
+        default=None,
+        ge=0,
+        description="Days for which whoever runs the database of FOOTNOTE_STORE keeps its write-ahead log and backups: a "
+        "certificate of erasure says so where the files cannot be searched.",
+    )
     cache_dir: Path | None = Field(
         default=None,
         description="Folder for what can be made again: the embedders' graphs (90 MB and more, made the first time). Several "

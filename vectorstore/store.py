@@ -115,8 +115,8 @@ class Store(Protocol):
     def generations(self) -> list[GenerationInfo]:
         """Return the kept generations, oldest first."""
 
-    def rollback(self, to: Generation) -> Generation:
-        """Publish a new generation equal to `to` but for who may read, and return its number.
+    def rollback(self, to: Generation, *, wait: bool = False) -> Generation:
+        """Publish a new generation equal to `to` but for who may read, and return its number; raises NotFound, Busy.
 
         Every document has the readers that count for it now (when it is gone: those it had last).
         """

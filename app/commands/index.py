@@ -15,7 +15,7 @@ from vectorstore.settings import StoreSettings
 from vectorstore.types import DEFAULT_TENANT, Generation, GenerationInfo
 
 if TYPE_CHECKING:
-    from vectorstore.index.upkeep import Upkeep
+    from vectorstore.upkeep import Upkeep
 
 
 @contextmanager

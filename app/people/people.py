@@ -23,7 +23,7 @@ from app.problems import Conflict
 from app.runs.records import Records
 from app.runs.runs import Runs
 from vectorstore.errors import FootnoteError, NotFound, Unavailable
-from vectorstore.index.maintenance.erasure import files_holding
+from vectorstore.index.maintenance.byte_search import files_holding
 
 _LOOK: Final = 1.0
 """Seconds after which a running service sees what a command wrote down."""

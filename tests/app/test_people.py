@@ -37,7 +37,7 @@ from tests.fakes.handbook import small_handbook
 from tests.fakes.redis_server import RedisServer, redis_server
 from tests.test_command_line import footnote, served
 from vectorstore.errors import NotFound, StoreDamaged, Unavailable
-from vectorstore.index.maintenance.erasure import files_holding
+from vectorstore.index.maintenance.byte_search import files_holding
 from vectorstore.types import Scope
 
 ROOT = Path(__file__).parents[2]

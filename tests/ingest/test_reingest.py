@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.ingest.test_pipeline import Desk, desk, pool
-from vectorstore.index.upkeep import Upkeep
+from vectorstore.index.upkeep import IndexUpkeep
 
 __all__ = ["desk", "pool"]  # fixtures
 
@@ -49,7 +49,7 @@ def reingest(desk: Desk, *, documents: int) -> None:
         assert "edition 1" in desk.text(f"docs/{tenth + number}.md")
     with desk.store.snapshot() as snapshot:
         assert snapshot.info().chunks == sum(map(len, after.values()))
-    assert Upkeep(desk.store).verify().sound  # type: ignore[attr-defined]
+    assert IndexUpkeep(desk.store).verify().sound  # type: ignore[attr-defined]
 
 
 def test_folder_ingested_ten_times_stays_as_it_is(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from tests.vectorstore import crash
 from tests.vectorstore.sample import FINGERPRINT, Space, find, put, sample
 from tests.vectorstore.tracing import why_not
 from vectorstore.errors import EmbedderMismatch, NotFound
-from vectorstore.index.upkeep import Upkeep
+from vectorstore.index.upkeep import IndexUpkeep
 from vectorstore.open import open_store, open_upkeep
 from vectorstore.settings import StoreSettings
 
@@ -58,7 +58,7 @@ def state(folder: Path) -> State:
             digests = tuple(sorted(snapshot.digests(tenant="default").items()))
             texts = tuple(sorted({hit.chunk.text for hit in find(snapshot, "fact here secrets", limit=100)}))
         if store.opened() is not None:
-            verified = Upkeep(store).verify()
+            verified = IndexUpkeep(store).verify()
             assert not verified.damage, verified
         store.close()
         return fingerprint, tuple(kept), digests, texts
@@ -78,7 +78,7 @@ def goes_on(folder: Path) -> None:
         put(draft, sample("next.md", "The next commit works."))
     with store.snapshot() as snapshot:
         assert any("next commit" in hit.chunk.text for hit in find(snapshot, "the next commit works"))
-    assert Upkeep(store).verify().sound
+    assert IndexUpkeep(store).verify().sound
     store.close()
 
 

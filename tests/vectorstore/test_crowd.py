@@ -16,7 +16,7 @@ from tests.vectorstore.sample import SPACE, find, put, sample
 from vectorstore.errors import Busy
 from vectorstore.index.store import IndexStore
 from vectorstore.index.truth.files import writer_lock
-from vectorstore.index.upkeep import Upkeep
+from vectorstore.index.upkeep import IndexUpkeep
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Condition
@@ -43,7 +43,7 @@ def crowd(folder: Path, open_index: OpenStore, *, processes: int, rounds: int) -
         expected = set[str]().union(*(writer.expected(prefix, rounds) for prefix in prefixes))
         assert set(snapshot.digests(tenant="default")) == expected
         assert snapshot.info().documents == len(expected)
-    assert Upkeep(store).verify().sound
+    assert IndexUpkeep(store).verify().sound
 
 
 def test_writers_at_once_lose_nothing(folder: Path, open_index: OpenStore) -> None:
@@ -210,7 +210,7 @@ def full_disks(folder: Path, open_index: OpenStore, sizes: list[int]) -> None:
             assert "before." in find(snapshot, "this was here before")[0].chunk.text
         with again.draft() as draft:
             put(draft, sample("next.md", f"The next commit works: {number}."))
-        assert Upkeep(again).verify().sound
+        assert IndexUpkeep(again).verify().sound
         again.close()
     assert failed >= len(sizes) // 2
 

@@ -13,7 +13,7 @@ from vectorstore.errors import EmbedderMismatch, FootnoteError
 from vectorstore.index.projection import faiss_codes, word_index
 from vectorstore.index.projection.manifest import read_manifest
 from vectorstore.index.store import IndexStore
-from vectorstore.index.upkeep import Upkeep
+from vectorstore.index.upkeep import IndexUpkeep
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 
@@ -58,7 +58,7 @@ def built(tmp_path: Path, dense_kind: str) -> tuple[Path, Answers]:
     build(tmp_path / "built")
     store = open_store(StoreSettings(data_dir=tmp_path / "built"), SPACE)
     golden = answers(store)
-    assert Upkeep(store).verify().sound
+    assert IndexUpkeep(store).verify().sound
     store.close()
     return tmp_path / "built", golden
 
@@ -77,7 +77,7 @@ def reopen(folder: Path) -> IndexStore:
 
 def check_noticed_and_mended(folder: Path, golden: Answers, *, writing: bool) -> None:
     store = reopen(folder)
-    verification = Upkeep(store).verify()
+    verification = IndexUpkeep(store).verify()
     assert verification.stale
     assert not verification.damage
     if writing:
@@ -90,7 +90,7 @@ def check_noticed_and_mended(folder: Path, golden: Answers, *, writing: bool) ->
         assert found == [[text for text, _ in each] for each in golden]
     else:
         assert answers(store) == golden
-    assert Upkeep(store).verify().sound
+    assert IndexUpkeep(store).verify().sound
     store.close()
 
 
@@ -170,7 +170,7 @@ def truth_flips(built: Path, golden: Answers, tmp_path: Path, rounds: int) -> No
         flip_bit(path, chance, in_use=True)
         try:
             store = reopen(copy)
-            sound = Upkeep(store).verify().sound
+            sound = IndexUpkeep(store).verify().sound
         except (FootnoteError, EmbedderMismatch):
             noticed += 1
             continue

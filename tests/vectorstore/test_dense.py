@@ -16,7 +16,7 @@ from vectorstore.index.projection.manifest import Covered, Manifest
 from vectorstore.index.store import IndexStore
 from vectorstore.index.truth.arrays import Allowed, Half, allowed_of
 from vectorstore.index.truth.files import write_atomically
-from vectorstore.index.upkeep import Upkeep
+from vectorstore.index.upkeep import IndexUpkeep
 from vectorstore.types import Vector
 
 COUNT = 5_000
@@ -149,7 +149,7 @@ def test_index_that_grows_past_every_limit_answers_the_same(
                     assert best.chunk == made.chunks[0]
                 coded = opened.projections(snapshot.generation).dense.codes
                 kinds.add((type(coded).__name__, isinstance(coded, RaBitQCodes) and coded.probes > 0))
-    assert Upkeep(store).verify().sound
+    assert IndexUpkeep(store).verify().sound
     assert {("HalfCodes", False), ("RaBitQCodes", False)} <= kinds
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.vectorstore import writer
 from tests.vectorstore.sample import SPACE, find, put, sample
 from vectorstore.errors import Unavailable
-from vectorstore.index.upkeep import Upkeep
+from vectorstore.index.upkeep import IndexUpkeep
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 
@@ -57,7 +57,7 @@ def fill_up(disk: Path, prefix: str) -> None:
         there = {uri for uri in snapshot.digests(tenant="default") if uri.startswith(prefix)}
         assert there == writer.expected(prefix, max(acknowledged, 0))
         assert find(snapshot, "the next commit works")[0].document.uri == "next.md"
-    assert Upkeep(serving).verify().sound
+    assert IndexUpkeep(serving).verify().sound
     serving.close()
 
 

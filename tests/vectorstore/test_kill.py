@@ -15,7 +15,7 @@ import pytest
 from tests.vectorstore import writer
 from tests.vectorstore.sample import find
 from vectorstore.index.store import IndexStore
-from vectorstore.index.upkeep import Upkeep
+from vectorstore.index.upkeep import IndexUpkeep
 
 OpenStore = Callable[[], IndexStore]
 
@@ -74,7 +74,7 @@ def kills(folder: Path, open_index: OpenStore, count: int, *, seed: int = 0) -> 
         acknowledged = run_and_kill(folder, prefix, after=chance.uniform(0, 0.5), options=options)
         store = open_index()
         check_whole(store, prefix, acknowledged)
-        assert Upkeep(store).verify().sound
+        assert IndexUpkeep(store).verify().sound
         store.close()
 
 

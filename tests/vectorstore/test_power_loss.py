@@ -14,7 +14,7 @@ from tests.vectorstore.powerloss import Disk
 from tests.vectorstore.sample import SPACE, find, put, sample
 from tests.vectorstore.test_crash import ROOT
 from tests.vectorstore.tracing import Step, why_not
-from vectorstore.index.upkeep import Upkeep
+from vectorstore.index.upkeep import IndexUpkeep
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 
@@ -72,7 +72,7 @@ def check(data: Path, *, acknowledged: int, case: str) -> None:
             assert best.chunk.text == f"The latest is {commits - 1}.", case
     with store.draft() as draft:
         put(draft, sample("next.md", "The next commit works."))
-    verified = Upkeep(store).verify()
+    verified = IndexUpkeep(store).verify()
     assert verified.sound, (case, verified)
     store.close()
 

@@ -9,7 +9,7 @@ from tests.vectorstore.conftest import OpenStore
 from tests.vectorstore.sample import sample
 from vectorstore.errors import StoreDamaged
 from vectorstore.index.maintenance.backup import set_aside
-from vectorstore.index.upkeep import Upkeep
+from vectorstore.index.upkeep import IndexUpkeep
 from vectorstore.open import open_upkeep
 from vectorstore.settings import StoreSettings
 from vectorstore.types import NOBODY, Generation, Scope, both
@@ -64,7 +64,7 @@ def test_a_restored_backup_has_the_readers_of_the_index_that_it_replaces(
     store.rollback(Generation(1))
     for snapshot in at(store, None):
         assert not seen(snapshot, ANYONE)
-    assert Upkeep(store).verify().sound
+    assert IndexUpkeep(store).verify().sound
 
 
 def test_what_was_deleted_before_a_backup_is_not_opened_by_a_rollback_after_it(

@@ -24,7 +24,7 @@ from tests.vectorstore.sample import SPACE, find, put, sample
 from vectorstore.errors import NotFound
 from vectorstore.index.projection import codes
 from vectorstore.index.store import IndexStore
-from vectorstore.index.upkeep import Upkeep
+from vectorstore.index.upkeep import IndexUpkeep
 from vectorstore.open import open_store, open_upkeep
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Generation
@@ -152,11 +152,11 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule()
     def verify(self) -> None:
-        assert Upkeep(self.store).verify().damage == ()
+        assert IndexUpkeep(self.store).verify().damage == ()
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
-            assert Upkeep(self.store).verify().damage == ()
+            assert IndexUpkeep(self.store).verify().damage == ()
             self.store.close()
             shutil.rmtree(self.folder, ignore_errors=True)
 

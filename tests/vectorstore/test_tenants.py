@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.vectorstore.conftest import OpenStore
 from tests.vectorstore.sample import SPACE, Sample, embed, put, sample
-from vectorstore.index.upkeep import Upkeep
+from vectorstore.index.upkeep import IndexUpkeep
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
 from vectorstore.types import Condition, Scope
@@ -113,7 +113,7 @@ def test_searches_are_the_same_to_the_bit_before_and_after_another_tenant_ingest
         for each in others(kind)[::2]:
             draft.remove(tenant=each.document.tenant, uri=each.document.uri)
     assert everything_found(store) == before
-    assert Upkeep(store).verify().sound
+    assert IndexUpkeep(store).verify().sound
 
 
 @settings(max_examples=8, deadline=None)

@@ -26,10 +26,10 @@ from tests.vectorstore.sample import (
     uris,
 )
 from vectorstore.errors import BadInput, Busy, EmbedderMismatch, NotFound, StoreDamaged
-from vectorstore.index.maintenance.erasure import files_holding
+from vectorstore.index.maintenance.byte_search import files_holding
 from vectorstore.index.store import IndexStore
 from vectorstore.index.truth.seal import write_meta
-from vectorstore.index.upkeep import Upkeep
+from vectorstore.index.upkeep import IndexUpkeep
 from vectorstore.open import open_store, open_upkeep
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Generation, Vectors
@@ -58,7 +58,7 @@ def test_compaction_keeps_the_newest_and_gives_space_back(folder: Path, open_ind
     done = open_upkeep(StoreSettings(data_dir=folder)).compact(keep=2)
     assert (done.generations, done.documents, done.rebuilt) == (11, 200, True)
     assert (folder / "index.db").stat().st_size < before / 2
-    assert Upkeep(store).verify().sound
+    assert IndexUpkeep(store).verify().sound
     assert [each.number for each in store.generations()] == [11, 12]
     with store.snapshot() as snapshot:
         assert "Version 11 of 3." in find(snapshot, "Version 11 of 3.")[0].chunk.text
@@ -74,7 +74,7 @@ def test_compaction_of_little_leaves_the_search_index_alone(folder: Path, open_i
     commit(store, sample("0.md", "Fact 0 again."))
     done = open_upkeep(StoreSettings(data_dir=folder)).compact(keep=1)
     assert (done.documents, done.rebuilt) == (1, False)
-    assert Upkeep(store).verify().sound
+    assert IndexUpkeep(store).verify().sound
     with store.snapshot() as snapshot:
         assert len(find(snapshot, "fact", limit=100)) == 30
 
@@ -85,7 +85,7 @@ def test_compaction_keeps_what_a_rollback_brought_back(folder: Path, open_index:
     commit(store, sample("a.md", "Second."))
     store.rollback(Generation(1))
     open_upkeep(StoreSettings(data_dir=folder)).compact(keep=1)
-    assert Upkeep(store).verify().sound
+    assert IndexUpkeep(store).verify().sound
     with store.snapshot() as snapshot:
         assert [hit.chunk.text for hit in find(snapshot, "first")] == ["First."]
 
@@ -135,7 +135,7 @@ def test_erased_documents_leave_no_byte_in_any_file(
     assert certificate.left == ()
     assert certificate.documents == 220
     assert certificate.searched_files > 5
-    assert Upkeep(store).verify().sound
+    assert IndexUpkeep(store).verify().sound
     for number in (None, Generation(1), Generation(2)):
         with store.snapshot(number) as snapshot:
             assert set(uris(find(snapshot, "private record", limit=500))) == {
@@ -176,7 +176,7 @@ def test_erasure_that_was_interrupted_is_finished_by_the_next_writer(
     assert leftovers(folder, [secret(1)])
     commit(open_index(), secret(3))
     assert leftovers(folder, [secret(1)]) == {}
-    assert Upkeep(store).verify().sound
+    assert IndexUpkeep(store).verify().sound
 
 
 def test_erased_document_can_be_put_again_by_will(folder: Path, open_index: OpenStore) -> None:
@@ -210,7 +210,7 @@ def test_backup_restores_byte_equal_answers_in_a_new_place(
     with other.snapshot() as snapshot:
         assert find(snapshot, "Fact 7.") == golden
         assert snapshot.generation == 1
-    assert Upkeep(other).verify().sound
+    assert IndexUpkeep(other).verify().sound
     other.close()
 
 
@@ -272,7 +272,7 @@ def test_running_reader_follows_a_restore(folder: Path, open_index: OpenStore, t
     with store.snapshot() as snapshot:
         assert snapshot.generation == 2
         assert {hit.chunk.text for hit in find(snapshot, "fact")} == {"Old fact.", "Next fact."}
-    assert Upkeep(store).verify().sound
+    assert IndexUpkeep(store).verify().sound
 
 
 def test_erased_document_stays_away_when_an_older_backup_is_restored(
@@ -287,7 +287,7 @@ def test_erased_document_stays_away_when_an_older_backup_is_restored(
     assert leftovers(folder, [secret(1)]) == {}
     with store.snapshot() as snapshot:
         assert set(uris(find(snapshot, "record"))) == {secret(2).document.uri}
-    assert Upkeep(store).verify().sound
+    assert IndexUpkeep(store).verify().sound
 
 
 def test_damaged_or_foreign_backup_changes_nothing(
@@ -313,7 +313,7 @@ def test_damaged_or_foreign_backup_changes_nothing(
     ):
         with pytest.raises(error):
             upkeep.restore(tmp_path / name)
-        assert Upkeep(store).verify().sound
+        assert IndexUpkeep(store).verify().sound
     assert not list(folder.glob(".restore*"))
 
 
@@ -332,7 +332,7 @@ def other_embedding(texts: Sequence[str]) -> Vectors:
 def test_reembedding_goes_on_where_it_was_interrupted_and_switches_at_once(
     folder: Path, open_index: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vectorstore.index.upkeep._BATCH", 10)
+    monkeypatch.setattr("vectorstore.index.maintenance.reembed._BATCH", 10)
     store = open_index()
     commit(store, *(sample(f"{n}.md", f"Fact {n}.") for n in range(35)))
     calls = []
@@ -356,7 +356,7 @@ def test_reembedding_goes_on_where_it_was_interrupted_and_switches_at_once(
         question = other_embedding(["Fact 3."])[0]
         best = snapshot.search("nothing", question, scope=OPERATOR)[0]
         assert best.chunk.text == "Fact 3."
-    assert Upkeep(other).verify().sound
+    assert IndexUpkeep(other).verify().sound
     other.close()
 
 
@@ -380,7 +380,7 @@ def test_rollback_to_any_generation_gives_its_answers_again(open_index: OpenStor
                 (hit.chunk.text, hit.document.uri) for hit in find(snapshot, "fact", limit=100)
             } == golden[number]
     assert median(took) < 1  # a busy machine may hold up some
-    assert Upkeep(store).verify().sound
+    assert IndexUpkeep(store).verify().sound
 
 
 def test_everything_is_private_to_its_owner(folder: Path, open_index: OpenStore) -> None:
@@ -423,9 +423,9 @@ def test_meta_seal_follows_every_change(open_index: OpenStore) -> None:
     with opened.database.connection() as connection:
         with connection.transaction():
             write_meta(connection, note="x")
-        assert Upkeep(store).verify().sound
+        assert IndexUpkeep(store).verify().sound
         connection.run("UPDATE meta SET value = 'y' WHERE key = 'note'")
-    assert Upkeep(store).verify().damage
+    assert IndexUpkeep(store).verify().damage
 
 
 def test_index_that_nothing_was_put_in_is_sound(folder: Path, open_index: OpenStore) -> None:
@@ -434,4 +434,4 @@ def test_index_that_nothing_was_put_in_is_sound(folder: Path, open_index: OpenSt
     assert (folder / "index.db").exists()
     for path in folder.glob("*.json"):
         path.unlink()
-    assert Upkeep(open_index()).verify().sound
+    assert IndexUpkeep(open_index()).verify().sound

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from vectorstore.errors import EmbedderMismatch, StoreDamaged
+from vectorstore.errors import EmbedderMismatch, StoreDamaged, Unavailable
 from vectorstore.index.projection.projections import Kind
 from vectorstore.index.truth import seal
 from vectorstore.index.truth.database import Connection, Database, Identity
@@ -18,6 +18,8 @@ OLDEST = 1
 """The oldest layout that it reads and writes: it must not need what later ones added."""
 SERVES = 1
 """The oldest version that may read and write what this one makes: raised when something is taken away or read otherwise."""
+MOVING = "moving"
+"""The format of what is no index yet: see `maintenance/move.py`."""
 
 
 def fill(connection: Connection, space: Space) -> None:
@@ -54,7 +56,7 @@ def facts(connection: Connection) -> Identity | None:
         return None
     meta = read_meta(connection)
     names = ("index", "epoch", "schema", "serves", "fingerprint")
-    return tuple(meta.get(name, "") for name in names) if "index" in meta else None
+    return tuple(meta.get(name, "") for name in names) if meta else None
 
 
 def check_layout(meta: Mapping[str, str]) -> None:
@@ -102,6 +104,8 @@ def read_kind(database: Database, space: Space | None, *, recall_target: float) 
         if facts(connection) is None:
             return None
         meta = read_meta(connection)
+        if meta.get("schema") == MOVING:
+            raise half_moved(database.place)
         check_layout(meta)
         kind = Kind(meta["index"], meta["fingerprint"], int(meta["dimension"]), recall_target)
         if space is None or space.fingerprint == kind.fingerprint:
@@ -116,6 +120,14 @@ def mismatch(*, place: str, holds: str, asked: str) -> EmbedderMismatch:
     return EmbedderMismatch(
         f"The index in {place!r} was made by the embedder {holds!r}, but {asked!r} is set.",
         "Run `footnote index reembed` to give its chunks new vectors, or set FOOTNOTE_EMBEDDER back.",
+    )
+
+
+def half_moved(place: str) -> Unavailable:
+    """Return the error for a place where only part of an index is."""
+    return Unavailable(
+        f"An index is being moved to {place!r}, and not all of it is there yet.",
+        "Run `footnote index move` again, as it was run: it goes on where it stopped.",
     )
 
 

@@ -156,7 +156,7 @@ class IndexStore:
             raise NotFound("The index has vanished while it was being opened.")
         if connection is not None:
             if is_under_way(connection):
-                finish_erasure(self.folder, connection, opened.kind)
+                finish_erasure(self.folder, self.database, connection, opened.kind)
             self._project(connection, opened.kind)
         return opened
 

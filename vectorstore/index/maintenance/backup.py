@@ -7,11 +7,13 @@ from pathlib import Path
 
 from vectorstore.errors import BadInput, NotFound, StoreDamaged
 from vectorstore.index.maintenance import erasure
+from vectorstore.index.maintenance.transfer import copy_all
 from vectorstore.index.maintenance.verify import damage_of
-from vectorstore.index.sqlite.database import SQLite, SQLiteConnection, create_file, table_names
+from vectorstore.index.sqlite.database import SQLite, create_file, table_names
+from vectorstore.index.sqlite.truth import TABLES
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth import readers, seal
-from vectorstore.index.truth.database import Connection
+from vectorstore.index.truth.database import Connection, Database
 from vectorstore.index.truth.files import sync_folder, writer_lock
 from vectorstore.index.truth.readers import Address, Version, histories
 from vectorstore.index.truth.records import CHUNK_COLUMNS, DOCUMENT_COLUMNS, readers_row
@@ -96,25 +98,45 @@ def _readable(path: Path) -> bool:
 _MAGIC = b"SQLite format 3\0"
 
 
-def back_up(connection: SQLiteConnection, target: Path) -> None:
+def back_up(database: Database, target: Path) -> None:
     """Write a consistent copy, whoever reads or writes meanwhile; an older backup of the name is replaced whole.
 
-    Raises BadInput where the name is that of a file which is no backup, or of an index itself.
+    It is a SQLite file with the tables of an embedded index, whichever engine it comes from. Raises BadInput where the
+    name is that of a file which is no backup, or of an index itself.
     """
     if target.exists() and not _is_backup(target):
         raise BadInput(f"{str(target)!r} is there already and is no backup.", "Choose another name.")
     fresh = target.with_name(f".{target.name}.{os.getpid()}.new")
-    fresh.unlink(missing_ok=True)
+    _remove(fresh)
     create_file(fresh)
     try:
-        connection.copy_into(fresh)
+        _write(database, fresh)
         with fresh.open("rb") as file:
             os.fsync(file.fileno())
         fresh.replace(target)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
+    finally:
+        _remove(fresh)
     sync_folder(target.parent)
+
+
+def _write(database: Database, fresh: Path) -> None:
+    copy = SQLite(fresh)
+    try:
+        with copy.connection() as into:
+            # Whole or thrown away: a journal would only cost time.
+            into.rows("PRAGMA journal_mode = OFF")
+            with into.transaction():
+                for statement in TABLES.split(";\n"):
+                    into.run(statement)
+                with database.connection() as connection, connection.transaction("DEFERRED"):
+                    copy_all(connection, into)
+    finally:
+        copy.close()
+
+
+def _remove(path: Path) -> None:
+    for left in path.parent.glob(f"{path.name}*"):
+        left.unlink()
 
 
 def check_source(source: Path) -> None:
@@ -132,35 +154,38 @@ def _is_backup(path: Path) -> bool:
     return not live and {"meta", "generations"} <= table_names(real)
 
 
-def restore(connection: SQLiteConnection, source: Path, *, scratch: Path) -> int:
+def restore(database: Database, source: Path, *, scratch: Path) -> int:
     """Put a backup in the place of the index, in one transaction; return how many erasures were repeated.
 
-    Who may read a document that the index knows stays as it is. The backup is checked before anything changes. The caller holds the writer lock. Raises NotFound, BadInput
-    (not a backup) or StoreDamaged.
+    Who may read a document that the index knows stays as it is. The backup is checked before anything changes. The
+    caller holds the writer lock. Raises NotFound, BadInput (not a backup) or StoreDamaged.
     """
     check_source(source)
-    here = read_meta(connection)
-    stones = connection.rows("SELECT hash FROM tombstones")
-    known = readers.histories(connection)
+    with database.connection() as connection:
+        here = read_meta(connection)
+        stones = connection.rows("SELECT hash FROM tombstones")
+        certificates = erasure.kept_certificates(connection)
+        known = readers.histories(connection)
     create_file(scratch)
     try:
         scratch.write_bytes(source.read_bytes())
-        database = SQLite(scratch)
+        copy = SQLite(scratch)
         try:
-            with database.connection() as copy:
-                repeated = _prepare(copy, source, here=here, stones=stones, known=known)
-                copy.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+            with copy.connection() as into:
+                repeated = _prepare(into, source, here=here, stones=stones, known=known)
+                for each in certificates:
+                    erasure.keep_certificate(into, each)
+                into.rows("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
-            database.close()
-        connection.copy_from(scratch)
+            copy.close()
+        database.storage.replace(scratch)
     finally:
-        for leftover in scratch.parent.glob(f"{scratch.name}*"):
-            leftover.unlink(missing_ok=True)
+        _remove(scratch)
     return repeated
 
 
 def _prepare(
-    copy: SQLiteConnection,
+    copy: Connection,
     source: Path,
     *,
     here: dict[str, str],
@@ -179,12 +204,12 @@ def _prepare(
             copy.run("DELETE FROM tombstones")
         salt = here["salt"] if stones else there["salt"]
         write_meta(copy, index=secrets.token_hex(8), epoch=str(epoch), salt=salt)
-        copy.run_many("INSERT INTO tombstones (hash) VALUES (?) ON CONFLICT DO NOTHING", stones)
+        copy.run_many("INSERT INTO tombstones (hash) VALUES (?) ON CONFLICT (hash) DO NOTHING", stones)
         _keep_readers(copy, known)
         return erasure.replay(copy, dimension=int(there["dimension"]))
 
 
-def _keep_readers(copy: SQLiteConnection, known: dict[Address, list[Version]]) -> None:
+def _keep_readers(copy: Connection, known: dict[Address, list[Version]]) -> None:
     changed = readers.changed_by(known, readers.histories(copy))
     if changed:
         rows = [(readers_row(names), row) for row, names in changed.items()]

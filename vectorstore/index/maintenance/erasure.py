@@ -6,92 +6,27 @@ is done: after a kill on the way, the next writer finishes the work. What is era
 backup is restored: salted hashes of the erased documents' ids are kept for that, and nothing else.
 """
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from vectorstore.errors import Busy, NotFound
+from vectorstore.errors import NotFound
 from vectorstore.index.draft import IndexDraft, forget
 from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Kind
-from vectorstore.index.sqlite.database import SQLiteConnection
 from vectorstore.index.truth import seal
-from vectorstore.index.truth.database import Connection
+from vectorstore.index.truth.database import Connection, Database
 from vectorstore.index.truth.read import head
 from vectorstore.index.truth.seal import next_epoch, read_meta, tombstone, write_meta
-
-_WINDOW = 8
-_PIECE = 8 << 20
-
-
-def files_holding(files: Iterable[Path], needles: Sequence[bytes]) -> dict[Path, set[bytes]]:
-    """Return which files hold which needles (each of 8 bytes or more) anywhere in them."""
-    heads: dict[int, list[bytes]] = {}
-    for needle in needles:
-        heads.setdefault(int.from_bytes(needle[:_WINDOW], "little"), []).append(needle)
-    wanted = np.array(sorted(heads), dtype=np.uint64)
-    found = {path: _in_file(path, heads, wanted) for path in files}
-    return {path: which for path, which in found.items() if which}
-
-
-def _in_file(
-    path: Path, heads: dict[int, list[bytes]], wanted: "np.ndarray[tuple[int], np.dtype[np.uint64]]"
-) -> set[bytes]:
-    longest = max((len(needle) for each in heads.values() for needle in each), default=0)
-    found: set[bytes] = set()
-    try:
-        with path.open("rb") as file:
-            content = file.read(_PIECE)
-            while len(content) >= _WINDOW:
-                found |= _in_piece(content, heads, wanted)
-                more = file.read(_PIECE)
-                if not more:
-                    break
-                # The end of one piece goes before the next, so that nothing hides on the border.
-                content = content[-longest:] + more
-    except FileNotFoundError:
-        return set()
-    return found
-
-
-def _in_piece(
-    content: bytes, heads: dict[int, list[bytes]], wanted: "np.ndarray[tuple[int], np.dtype[np.uint64]]"
-) -> set[bytes]:
-    found = set()
-    for shift in range(_WINDOW):
-        count = (len(content) - shift) // _WINDOW
-        words = np.frombuffer(content, dtype="<u8", count=count, offset=shift)
-        for place in np.flatnonzero(np.isin(words, wanted)).tolist():
-            start = shift + place * _WINDOW
-            for needle in heads[int(words[place])]:
-                if content.startswith(needle, start):
-                    found.add(needle)
-    return found
-
+from vectorstore.upkeep import Certificate
 
 UNDER_WAY = "erasing"
 _SNIPPET = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """What was erased, and what a search of every file under the data folder found.
-
-    `left` names files that still hold erased bytes: empty when the erasure is complete. Blocks that the file
-    system or the drive has freed but not overwritten, and copies elsewhere, are out of reach.
-    """
-
-    erased: tuple[str, ...]
-    documents: int
-    chunks: int
-    generation: int
-    when: datetime
-    searched_files: int
-    searched_patterns: int
-    left: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +65,7 @@ def erase_rows(connection: Connection, rows: Sequence[tuple], *, dimension: int)
     salt = read_meta(connection)["salt"]
     hashes = tuple(tombstone(salt, row[1]) for row in rows)
     connection.run_many(
-        "INSERT INTO tombstones (hash) VALUES (?) ON CONFLICT DO NOTHING", [(each,) for each in hashes]
+        "INSERT INTO tombstones (hash) VALUES (?) ON CONFLICT (hash) DO NOTHING", [(each,) for each in hashes]
     )
     forget(connection, places)
     draft = IndexDraft(
@@ -161,24 +96,20 @@ def unexplained(connection: Connection, found: Iterable[bytes]) -> list[bytes]:
     return [needle for needle in found if not _still_there(connection, needle)]
 
 
-def now() -> datetime:
-    """Return the time to write on a certificate."""
-    return datetime.now(UTC)
-
-
 def _take_out_of_generations(connection: Connection, rows: Sequence[tuple]) -> None:  # type: ignore[type-arg]
+    erased = {place: (count, document_seal) for place, _, count, document_seal in rows}
+    lives = connection.among(
+        "SELECT document, added, coalesce(removed, 9223372036854775807) FROM lives WHERE document IN ({keys})",
+        list(erased),
+    )
     columns = "number, created, note, documents, chunks, last_chunk, seal"
     for number, created, note, documents, chunks, last_chunk, total in connection.rows(
         f"SELECT {columns} FROM generations"
     ):
-        for place, _, count, document_seal in rows:
-            visible = connection.one(
-                "SELECT 1 FROM lives l WHERE l.document = ? AND l.added <= ? AND (l.removed IS NULL OR l.removed > ?)",
-                (place, number, number),
-            )
-            if visible:
-                documents, chunks = documents - 1, chunks - count  # noqa: PLW2901
-                total = seal.minus(total, document=place, document_seal=document_seal)  # noqa: PLW2901
+        for place in (place for place, added, removed in lives if added <= number < removed):
+            count, document_seal = erased[place]
+            documents, chunks = documents - 1, chunks - count  # noqa: PLW2901
+            total = seal.minus(total, document=place, document_seal=document_seal)  # noqa: PLW2901
         row = (number, created, note, documents, chunks, last_chunk, total)
         connection.run(
             "UPDATE generations SET documents = ?, chunks = ?, seal = ?, mark = ? WHERE number = ?",
@@ -214,32 +145,48 @@ def _snippets(text: str) -> list[bytes]:
 def _still_there(connection: Connection, needle: bytes) -> bool:
     if connection.one("SELECT 1 FROM vectors WHERE substr(vector, 1, 48) = ? LIMIT 1", (needle,)):
         return True
-    forms = []
     for encoding in ("utf-8", "utf-16-le"):
         try:
-            forms.append(needle.decode(encoding))
+            form = needle.decode(encoding)
         except UnicodeDecodeError:
             continue
-    sql = (
-        "SELECT 1 FROM texts WHERE instr(lower(text), ?1) UNION ALL SELECT 1 FROM chunks WHERE instr(lower(text), ?1)"
-        " UNION ALL SELECT 1 FROM documents WHERE instr(lower(title), ?1) OR instr(lower(uri), ?1) LIMIT 1"
+        # No text holds one, and PostgreSQL takes none.
+        if "\0" not in form and any(
+            connection.one(sql, (_pattern(form), _pattern(form.lower()))) for sql in _TEXTS
+        ):
+            return True
+    return False
+
+
+_TEXTS = tuple(
+    f"SELECT 1 FROM {table} WHERE {column} LIKE ? ESCAPE '!' OR lower({column}) LIKE ? ESCAPE '!' LIMIT 1"
+    for table, column in (
+        ("texts", "text"),
+        ("chunks", "text"),
+        ("documents", "title"),
+        ("documents", "uri"),
     )
-    return any(connection.one(sql, (form.lower(),)) for form in forms)
+)
 
 
-def finish_erasure(folder: Path, connection: Connection, kind: Kind) -> None:
-    """Make the projections anew and empty the log; raises Busy when a reader keeps the log from emptying.
+def _pattern(form: str) -> str:
+    """Return a pattern for texts that hold this."""
+    for special in "!%_":
+        form = form.replace(special, f"!{special}")
+    return f"%{form}%"
+
+
+def finish_erasure(folder: Path, database: Database, connection: Connection, kind: Kind) -> None:
+    """Make the projections anew and clear files and logs; raises Busy when a reader keeps a log from emptying.
 
     The caller holds the writer lock. Until this has run to its end, the index says that an erasure is under
     way, and the next writer runs it again.
     """
-    projections.discard(folder)
-    projections.catch_up(folder, connection, kind)
-    shrink(connection)
+    with projections.folder_lock(folder, follows=database.follows):
+        projections.make_anew(folder, connection, kind)
+    database.storage.expunge()
     with connection.transaction():
         write_meta(connection, **{UNDER_WAY: None})
-    if isinstance(connection, SQLiteConnection):
-        _empty_log(connection)
 
 
 def is_under_way(connection: Connection) -> bool:
@@ -247,16 +194,32 @@ def is_under_way(connection: Connection) -> bool:
     return UNDER_WAY in read_meta(connection)
 
 
-def shrink(connection: Connection) -> None:
-    """Give free pages back to the file system and empty the write-ahead log."""
-    if not isinstance(connection, SQLiteConnection):
-        return
-    # As a script: run as a query, Python stops after the first page.
-    connection.script("PRAGMA incremental_vacuum")
-    _empty_log(connection)
+_CERTIFICATES = "erasures"
+CERTIFICATES = (
+    f"CREATE TABLE IF NOT EXISTS {_CERTIFICATES} (epoch BIGINT PRIMARY KEY, certificate TEXT NOT NULL)"
+)
 
 
-def _empty_log(connection: SQLiteConnection) -> None:
-    row = connection.one("PRAGMA wal_checkpoint(TRUNCATE)")
-    if row is not None and row[0]:
-        raise Busy("A reader holds an old state of the index open.", "Run the command again in a moment.")
+def keep_certificate(connection: Connection, certificate: Certificate) -> None:
+    """Write a certificate down, so that it can be shown again when the last replica has answered."""
+    with connection.transaction():
+        connection.run(CERTIFICATES)
+        content = json.dumps(asdict(certificate), default=str)
+        connection.run(
+            "INSERT INTO erasures (epoch, certificate) VALUES (?, ?) ON CONFLICT (epoch) DO NOTHING",
+            (certificate.epoch, content),
+        )
+
+
+def kept_certificates(connection: Connection) -> list[Certificate]:
+    """Return the certificates so far, oldest first."""
+    if not connection.has_table(_CERTIFICATES):
+        return []
+    rows = connection.rows("SELECT certificate FROM erasures ORDER BY epoch")
+    return [_certificate(json.loads(row[0])) for row in rows]
+
+
+def _certificate(raw: dict[str, Any]) -> Certificate:
+    when = datetime.fromisoformat(raw.pop("when"))
+    lists = {name: tuple(value) for name, value in raw.items() if isinstance(value, list)}
+    return Certificate(**{**raw, **lists}, when=when)

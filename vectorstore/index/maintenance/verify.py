@@ -1,7 +1,6 @@
 """Checking an index: every value against its seal, every projection against its manifest and the truth."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,34 +13,18 @@ from vectorstore.index.truth import seal
 from vectorstore.index.truth.database import Connection
 from vectorstore.index.truth.records import CHUNK_COLUMNS, DOCUMENT_COLUMNS, embedded_key
 from vectorstore.index.truth.seal import SEAL, meta_seal, read_meta
+from vectorstore.upkeep import Verification
 
 _SELF_QUERIES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What was checked, and what is wrong, one sentence each.
+def verify(folder: Path, connection: Connection, kind: Kind, *, follows: bool) -> Verification:
+    """Read and check everything. Takes about as long as reading the files.
 
-    `damage` is in the truth, and only a backup or a new ingest mends it; `stale` is in the projections, which
-    are rebuilt by the next search.
+    Where projections follow a truth that others write to as well, that they are behind is no fault.
     """
-
-    generations: int
-    documents: int
-    chunks: int
-    damage: tuple[str, ...]
-    stale: tuple[str, ...]
-
-    @property
-    def sound(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.damage and not self.stale
-
-
-def verify(folder: Path, connection: Connection, kind: Kind) -> Verification:
-    """Read and check everything. Takes about as long as reading the files."""
     damage = damage_of(connection)
-    stale = [] if damage else list(_stale(folder, connection, kind))
+    stale = [] if damage else list(_stale(folder, connection, kind, follows=follows))
     counts = [0, 0, 0]
     for number, table in enumerate(("generations", "documents", "chunks")):
         try:
@@ -59,7 +42,7 @@ def damage_of(connection: Connection) -> list[str]:
 
 
 def _checks(connection: Connection) -> Iterator[str]:
-    checks = (_pages, _meta, _documents, _orphans, _generations)
+    checks = (_files, _meta, _documents, _orphans, _generations)
     for check in checks:
         try:
             yield from check(connection)
@@ -70,7 +53,7 @@ def _checks(connection: Connection) -> Iterator[str]:
             yield f"A value in the index cannot be read ({type(error).__name__})."
 
 
-def _pages(connection: Connection) -> Iterator[str]:
+def _files(connection: Connection) -> Iterator[str]:
     return connection.problems()
 
 
@@ -135,22 +118,23 @@ def _generations(connection: Connection) -> Iterator[str]:
             yield f"Generation {number} differs from its seal."
 
 
-def _stale(folder: Path, connection: Connection, kind: Kind) -> Iterator[str]:
+def _stale(folder: Path, connection: Connection, kind: Kind, *, follows: bool) -> Iterator[str]:
     loaded = projections.load(folder, connection, kind, last=None)
     head = truth.head(connection)
     if loaded is None:
         # An index that nothing was ever put in has nothing to search.
-        if head.last_chunk:
+        if head.last_chunk and (not follows or projections.claimed(folder, connection, kind)):
             yield "The search index is missing or damaged."
         return
-    if loaded.covered.last_chunk < head.last_chunk:
+    if loaded.covered.last_chunk < head.last_chunk and not follows:
         yield f"The search index ends at generation {loaded.covered.generation} of {head.generation}."
         return
     yield from _differences(connection, loaded)
 
 
 def _differences(connection: Connection, loaded: Projections) -> Iterator[str]:
-    kept = np.fromiter((row[0] for row in connection.each("SELECT row FROM chunks ORDER BY row")), np.int64)
+    rows = connection.each("SELECT row FROM chunks WHERE row <= ? ORDER BY row", (loaded.covered.last_chunk,))
+    kept = np.fromiter((row[0] for row in rows), np.int64)
     if not np.isin(kept, loaded.dense.rows).all():
         yield "The dense search index lacks chunks that the index has."
     if loaded.lexical.count != len(loaded.dense.rows):

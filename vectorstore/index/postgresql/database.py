@@ -95,6 +95,10 @@ class PostgreSQLConnection:
         row = self.one(f"SELECT last_value, is_called FROM {table}_row_seq")
         return row[0] if row and row[1] else 0
 
+    def set_last_row(self, table: str, row: int) -> None:
+        """Go on numbering a table's rows after this one."""
+        self.one("SELECT setval(CAST(? AS regclass), ?, ?)", (f"{table}_row_seq", max(row, 1), row > 0))
+
     def has_table(self, name: str) -> bool:
         """Say whether there is a table of that name in the index's schema."""
         sql = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = ? AND tablename = ?"

@@ -8,6 +8,7 @@ from vectorstore.index import create
 from vectorstore.index.postgresql.address import Address
 from vectorstore.index.postgresql.database import PostgreSQL, PostgreSQLConnection
 from vectorstore.index.postgresql.migrate import make_or_upgrade
+from vectorstore.index.postgresql.storage import PostgreSQLStorage
 from vectorstore.index.truth.database import Identity
 from vectorstore.models.embed import Space
 
@@ -17,9 +18,17 @@ class PostgreSQLTruth(PostgreSQL):
 
     follows = True
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, retention_days: int | None = None) -> None:
         super().__init__(address)
         self.place = address.place
+        self._retention_days = retention_days
+
+    @property
+    def storage(self) -> PostgreSQLStorage:
+        """The schema, and the server's files."""
+        return PostgreSQLStorage(
+            self.address.schema, self.place, self.connection, retention_days=self._retention_days
+        )
 
     @contextmanager
     def writer(self, *, wait: bool, space: Space | None = None) -> Iterator[PostgreSQLConnection]:

@@ -1,6 +1,7 @@
 """Both projections, held to the truth: loaded when they are sound, caught up when behind, else rebuilt."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -26,6 +27,7 @@ from vectorstore.index.projection.manifest import (
 from vectorstore.index.projection.word_index import WordIndex
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection
+from vectorstore.index.truth.files import writer_lock
 
 _BATCH = 20_000
 
@@ -67,6 +69,24 @@ def load(folder: Path, connection: Connection, kind: Kind, *, last: Projections 
         return None
     covered = min((dense_manifest.covered, lexical_manifest.covered), key=lambda each: each.last_chunk)
     return Projections(covered, dense, lexical, (dense_manifest, lexical_manifest))
+
+
+def claimed(folder: Path, connection: Connection, kind: Kind) -> bool:
+    """Say whether both projections on disk claim to be of a commit of this very truth, be they sound or not."""
+    return all(_usable(folder, name, connection, kind) is not None for name in ("dense", "lexical"))
+
+
+def make_anew(folder: Path, connection: Connection, kind: Kind) -> None:
+    """Make both from the truth, leaving nothing of what was; the caller holds the folder's lock."""
+    discard(folder)
+    catch_up(folder, connection, kind)
+
+
+@contextmanager
+def folder_lock(folder: Path, *, follows: bool) -> Iterator[None]:
+    """Hold the folder where the truth lies elsewhere; where it lies in the folder, its writer holds it already."""
+    with writer_lock(folder / "index.lock", wait=True) if follows else nullcontext():
+        yield
 
 
 def catch_up(folder: Path, connection: Connection, kind: Kind) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Lock
 
 from vectorstore.errors import Busy, FootnoteError, StoreDamaged, Unavailable
+from vectorstore.index.sqlite.storage import SQLiteStorage
 from vectorstore.index.truth.database import Value
 from vectorstore.index.truth.files import private_folder
 
@@ -71,6 +72,11 @@ class SQLiteConnection:
         row = self.one("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,))
         return row[0] if row else 0
 
+    def set_last_row(self, table: str, row: int) -> None:
+        """Go on numbering a table's rows after this one."""
+        self.run("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+        self.run("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, row))
+
     def has_table(self, name: str) -> bool:
         """Say whether there is a table of that name."""
         return self.one("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)) is not None
@@ -90,15 +96,6 @@ class SQLiteConnection:
         """Run statements without values. Commits whatever was open."""
         with _translated():
             self._raw.executescript(sql)
-
-    def copy_into(self, path: Path) -> None:
-        """Write a consistent copy of the whole database to a new file."""
-        with _translated():
-            target = sqlite3.connect(path)
-            try:
-                self._raw.backup(target)
-            finally:
-                target.close()
 
     def copy_from(self, path: Path) -> None:
         """Replace the whole content by that of another database, in one transaction."""
@@ -149,6 +146,11 @@ class SQLite:
     def path(self) -> Path:
         """The file."""
         return self._path
+
+    @property
+    def storage(self) -> SQLiteStorage:
+        """The file and its log."""
+        return SQLiteStorage(self._path, self.connection)
 
     @contextmanager
     def connection(self) -> Iterator[SQLiteConnection]:

@@ -4,8 +4,10 @@ Statements are written once, for both, with `?` for each bound value. Where the 
 is a method here, never a second copy of the statement's reader.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from vectorstore.models.embed import Space
@@ -49,6 +51,9 @@ class Connection(Protocol):
     def last_row(self, table: str) -> int:
         """Return the greatest row number that was ever given, 0 for none. The caller holds the writer lock."""
 
+    def set_last_row(self, table: str, row: int) -> None:
+        """Go on numbering a table's rows after this one; the caller holds the writer lock."""
+
     def has_table(self, name: str) -> bool:
         """Say whether there is a table of that name."""
 
@@ -66,6 +71,40 @@ class Connection(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a search for byte patterns found: `holding` has them by file; `unsearched` says what was out of reach."""
+
+    files: int = 0
+    holding: Mapping[str, set[bytes]] = field(default_factory=dict)
+    unsearched: tuple[str, ...] = ()
+
+
+class Storage(Protocol):
+    """What each engine does to its own files in its own way: shrink them, clear them, search them.
+
+    Borrows connections of its own; the caller holds the writer lock.
+    """
+
+    def size(self) -> int:
+        """Return the bytes that the index takes."""
+
+    def shrink(self) -> None:
+        """Give the space of purged rows back."""
+
+    def expunge(self) -> None:
+        """Leave nothing of purged rows in files and logs; raises Busy where a reader stands in the way."""
+
+    def search(self, patterns: Sequence[bytes]) -> Search:
+        """Search the engine's own files, as far as they lie outside the data folder."""
+
+    def behind(self, epoch: int) -> tuple[str, ...]:
+        """Return the replicas whose projections have not followed the purges up to this one, by name."""
+
+    def replace(self, backup: Path) -> None:
+        """Put the content of a backup, which is a SQLite file, in the place of everything, in one transaction."""
+
+
 class Database(Protocol):
     """A pool of connections, as many as are used at once."""
 
@@ -73,6 +112,10 @@ class Database(Protocol):
     """Where it is, for people: a folder, or an address without its password."""
     follows: bool
     """Whether others commit too, so that every replica brings its projections up to date when it reads."""
+
+    @property
+    def storage(self) -> Storage:
+        """The files under it."""
 
     def connection(self) -> AbstractContextManager[Connection]:
         """Borrow a connection."""
