@@ -50,6 +50,7 @@ class Server:
     def __init__(self, *, settings: dict[str, str] | None = None, folder: Path | None = None) -> None:
         self.folder = folder or Path(tempfile.mkdtemp(prefix="footnote-pg-", dir="/tmp"))
         self.folder.chmod(0o755)
+        self._own(self.folder)
         self.data = self.folder / "data"
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -65,7 +66,6 @@ class Server:
 
     def make(self) -> None:
         """Make the data folder."""
-        self._own(self.folder)
         secret = self.folder / "password"
         secret.write_text(self.password)
         self._own(secret)

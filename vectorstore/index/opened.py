@@ -52,15 +52,18 @@ class Opened:
         self._last_chunks: dict[Generation, int] = {}
         self.recent = Recent()
 
-    def pin(self, at: Generation | None) -> tuple[GenerationInfo, Pinned]:
-        """Choose the generation to read: `at`, or the newest that can be searched without waiting.
+    def pin(self, at: Generation | None, *, ready: bool = True) -> tuple[GenerationInfo, Pinned]:
+        """Choose the generation to read: `at`, or the newest that can be searched without waiting (not `ready`: the newest).
 
         Raises Superseded where all that was read so far must be read anew.
         """
         with self.database.connection() as connection:
             head = truth.head(connection)
             self._follow(connection, head)
-            info = self._chosen(connection, head) if at is None else _info(connection, at)
+            if at is None and ready:
+                info = self._chosen(connection, head)
+            else:
+                info = _info(connection, head.generation if at is None else at)
             return info, (info.number, head.generation)
 
     def holds(self, pinned: Pinned) -> bool:

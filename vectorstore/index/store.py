@@ -122,10 +122,11 @@ class IndexStore:
             if opened is None:
                 return 0
             with suppress(Superseded):
+                newest, _ = opened.pin(None, ready=False)
+                if newest.chunks:
+                    opened.projections(newest.number)
                 info, pinned = opened.pin(None)
                 opened.catalog(pinned)
-                if info.chunks:
-                    opened.projections(info.number)
                 self._snapshot(None)
                 return pinned[1] - info.number
             with self._lock:
@@ -222,7 +223,8 @@ class IndexStore:
         if connection is not None:
             if is_under_way(connection):
                 finish_erasure(self.folder, self.database, connection, opened.kind)
-            self._project(connection, opened.kind)
+            if not self.database.follows:
+                self._project(connection, opened.kind)
         return opened
 
     def _begin(self, connection: Connection, kind: Kind, note: str) -> IndexDraft:
@@ -231,6 +233,10 @@ class IndexStore:
 
     def _project(self, connection: Connection, kind: Kind) -> None:
         if self.database.follows:
+            if self._following is not None:
+                # Who searches here finds what was put in here, as in a folder.
+                with suppress(FootnoteError, OSError):
+                    self._catch_up()
             return
         try:
             projections.catch_up(self.folder, connection, kind)

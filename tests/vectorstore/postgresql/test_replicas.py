@@ -221,8 +221,8 @@ def test_while_the_database_is_away_what_was_read_goes_on(replica: Replica) -> N
         assert "%2F" not in str(away.value)
         wait_for(lambda: store.lag().away_seconds > 0)
         server.restart()
-        commit(store, "c.md", "The second fox.")
         wait_for(lambda: store.lag() == Lag(0))
+        commit(store, "c.md", "The second fox.")
         assert find_uris(store) == {"a.md", "b.md", "c.md"}
     finally:
         server.discard()
