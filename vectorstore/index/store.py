@@ -56,7 +56,11 @@ class IndexStore:
         self._read: deque[tuple[Opened, Pinned, IndexSnapshot]] = deque(maxlen=KEPT_CATALOGS)
         """What was read lately: what is read on while the database is away."""
         self._following: Following | None = None
-        self.opened()
+        try:
+            self.opened()
+        except FootnoteError:
+            database.close()
+            raise
 
     @contextmanager
     def snapshot(self, at: Generation | None = None) -> Iterator[IndexSnapshot | EmptySnapshot]:
