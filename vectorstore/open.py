@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from vectorstore.index.publishing import open_publishing
 from vectorstore.index.sqlite.truth import SQLiteTruth
 from vectorstore.index.store import IndexStore
 from vectorstore.index.truth.database import Database
@@ -68,7 +69,8 @@ def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank |
     `space` is the embedder, or what is known of it. Raises EmbedderMismatch when the index holds vectors of another
     one; with None the index is taken as it is: for what embeds nothing.
     """
-    return IndexStore(settings, space, database=open_database(settings), rerank=rerank)
+    database = open_database(settings)
+    return IndexStore(settings, space, database=database, rerank=rerank, publishing=open_publishing())
 
 
 def open_database(settings: StoreSettings) -> Database:

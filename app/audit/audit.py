@@ -26,7 +26,7 @@ from pydantic import SecretStr
 from app.access_settings import AuditSettings
 from app.audit.heads import Signer
 from app.audit.log import Log
-from app.audit.pseudonyms import Pseudonyms, locked, private
+from app.audit.pseudonyms import Pseudonyms, locked, private, written
 from app.events import Cancelled, Citations, Done, Event, Explained, Failed, Sources, Started, Terminal, Text
 from app.guard import inert
 from app.identity.grant import Grant, person_id
@@ -177,12 +177,11 @@ class Audit:
 
     def notice(self, of: str, now: Mapping[str, tuple[str, str]]) -> None:
         """Write down what is other than the last time: of each name its state and a keyed hash of the rest, never that."""
-        private(self.folder)
         path = self.folder / "noticed.json"
-        with locked(path.with_suffix(".lock")):
-            stored: Facts = (
-                json.loads(path.read_bytes()) if path.exists() else {"salt": secrets.token_hex(32)}
-            )
+        with written():
+            private(self.folder)
+        with written(), locked(path.with_suffix(".lock")):
+            stored = _stored(path)
             salt = bytes.fromhex(stored["salt"])
             told = {name: f"{state} {_digest(salt, value)}" for name, (state, value) in now.items()}
             known = stored.get(of, {})
@@ -194,8 +193,11 @@ class Audit:
             if changed:
                 self.write("changed", sync=True, of=of, names=changed)
                 new = path.with_suffix(".new")
-                new.touch(mode=0o600)
-                new.write_text(json.dumps({**stored, of: told}), encoding="ascii")
+                new.unlink(missing_ok=True)
+                with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+                    json.dump({**stored, of: told}, file)
+                    file.flush()
+                    os.fsync(file.fileno())
                 new.replace(path)
 
     def start(self, version: str, settings: Settings) -> None:
@@ -209,9 +211,10 @@ class Audit:
         self._notice_keys()
         if counts := self._refused.rest():
             self.write("refused", callers=counts)
-        self.signer.due(self._entries, minutes=self._settings.audit_head_minutes)
-        if not hold and self.signer.drop(self._entries, days=self._settings.audit_days):
-            self.people.sweep(self._settings.audit_days)
+        with written():
+            self.signer.due(self._entries, minutes=self._settings.audit_head_minutes)
+            if not hold and self.signer.drop(self._entries, days=self._settings.audit_days):
+                self.people.sweep(self._settings.audit_days)
 
     def sync(self) -> None:
         """Have all entries on the disk."""
@@ -221,7 +224,8 @@ class Audit:
         """Write down that the service ends, with a signed head."""
         self.minute(hold=True)
         self.write("stopped", sync=True)
-        self.signer.due(self._entries, minutes=0)
+        with written():
+            self.signer.due(self._entries, minutes=0)
         self._entries.close()
 
     def _notice_keys(self) -> None:
@@ -345,6 +349,20 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
+
+
+def _stored(path: Path) -> Facts:
+    """Read what was noticed the last time; where that cannot be read, all is noticed anew."""
+    try:
+        stored: Facts = json.loads(path.read_bytes())
+        bytes.fromhex(stored["salt"])
+        if all(isinstance(known, dict) for of, known in stored.items() if of != "salt"):
+            return stored
+    except FileNotFoundError:
+        pass
+    except (ValueError, KeyError, TypeError, AttributeError):
+        _log.warning("%s cannot be read, so all settings and keys are written down as new.", path.name)
+    return {"salt": secrets.token_hex(32)}
 
 
 def _digest(salt: bytes, value: str) -> str:

@@ -16,7 +16,7 @@ from hmac import compare_digest
 from pathlib import Path
 from typing import Any, Final
 
-from app.identity.grant import READING, RIGHTS, RIGHTS_OF, Grant, Kind, Right
+from app.identity.grant import READING, RIGHTS, RIGHTS_OF, Grant, Kind, Right, name_of, names_of
 from vectorstore.errors import BadInput, NotAllowed, NotFound, StoreDamaged
 from vectorstore.types import DEFAULT_TENANT, Scope
 
@@ -24,6 +24,8 @@ _NO_DIGEST: Final = "0" * 64
 _HOST: Final = r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])"
 _ORIGIN: Final = re.compile(rf"(?P<scheme>https?)://(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?")
 _LOOPBACK: Final = re.compile(r"localhost|127\.[0-9.]+|\[::1\]")
+_MOST_GROUPS: Final = 2_000
+"""Groups of one key: of a server's, all that its users may have."""
 _NOTED_SECONDS: Final = 60.0
 """How often at most the use of one key is written down."""
 
@@ -96,8 +98,8 @@ class Keys:
     ) -> NewKey:
         """Make a key, with the rights of its kind or with those named, else to read.
 
-        Raises BadInput for an unknown right, rights beside a kind, an expiry without time zone, and origins that are
-        none, are missing at a page's key or stand at another.
+        Raises BadInput for an unknown right, rights beside a kind, an expiry without time zone, names that are none,
+        and origins that are none, are missing at a page's key or stand at another.
         """
         identity = secrets.token_hex(4)
         secret = _new_secret(identity)
@@ -106,9 +108,9 @@ class Keys:
         key = Key(
             id=identity,
             hash=_digest(secret),
-            name=name,
-            tenant=tenant,
-            groups=tuple(groups),
+            name=name_of(name),
+            tenant=name_of(tenant),
+            groups=tuple(sorted(names_of(groups, most=_MOST_GROUPS))),
             rights=_rights(kind, rights),
             created=_now().isoformat(timespec="seconds"),
             expires=expires.isoformat(timespec="seconds") if expires else None,
@@ -255,8 +257,8 @@ class Keys:
         stored = json.loads(self._path.read_text(encoding="utf-8"))
         keys = {item["id"]: _key(item) for item in stored["keys"]}
         signing = bytes.fromhex(stored["signing"])
-        if not keys or len(signing) < 32:
-            raise ValueError("no file of ours: keys are revoked, never removed")
+        if not keys or len(keys) < len(stored["keys"]) or len(signing) < 32:
+            raise ValueError("no file of ours: keys are revoked, never removed, and each stands there once")
         return keys, signing
 
     @contextmanager
@@ -302,7 +304,12 @@ def _key(item: dict[str, Any]) -> Key:  # Any: parsed JSON of our own file, chec
     # What files of earlier releases call it.
     rights = item.pop("scopes") if "scopes" in item else item["rights"]
     lists = {"groups": tuple(item["groups"]), "origins": tuple(item.get("origins", ()))}
+    if not all(isinstance(each, list) for each in (rights, item["groups"], item.get("origins", []))):
+        raise TypeError("a text would be read as its letters")
     key = Key(**{**item, **lists, "rights": tuple(rights)})
+    names = (key.id, key.hash, key.name, key.tenant, *key.groups, *key.origins)
+    if not all(isinstance(each, str) for each in names) or not set(key.rights) <= set(RIGHTS):
+        raise TypeError("names are texts, and rights are those that there are")
     # What is no date or no kind raises here, and not when somebody calls.
     key.opened_by(_NO_DIGEST, _now())
     key.active(_now())

@@ -1,7 +1,9 @@
 """What the service writes down: every route, every dialect, before its answer is there; and nothing unwritten is answered."""
 
 import asyncio
+import errno
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -194,7 +196,7 @@ def routes() -> list[tuple[str, str]]:
         route = waiting.pop()
         inner = getattr(route, "original_router", None) or getattr(route, "routes", None)
         if isinstance(route, APIRoute):
-            found += [(method, route.path) for method in route.methods or ()]
+            found += [(method, route.path_format) for method in route.methods or ()]
         elif inner is not None:
             waiting.extend(getattr(inner, "routes", inner))
     return sorted(found)
@@ -334,6 +336,25 @@ def test_settings_and_keys_that_change_are_written_down_without_what_they_are(of
     json.dumps(office.told())
 
 
+@pytest.mark.parametrize("step", ["notice", "minute", "close"])
+def test_a_full_disk_is_one_sentence_wherever_the_log_is_written(
+    step: str, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.audit.start("1.0", Settings())
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    does = {
+        "notice": lambda: office.audit.notice("settings", {"A": ("set", "x")}),
+        "minute": office.audit.minute,
+        "close": office.audit.close,
+    }
+    with pytest.raises(Unavailable, match="No space left"):
+        does[step]()
+
+
 def test_a_head_is_signed_when_the_service_ends(office: Office) -> None:
     with office.open() as (_, client):
         client.get("/v1/documents")
@@ -356,3 +377,26 @@ def test_who_acts_for_whom_is_written_down(office: Office) -> None:
     assert (acted["who"], acted.get("as")) == (ann, None)
     assert (previewed.get("who"), previewed["as"]) == (None, ann)
     assert session["issued_to"] == ann
+
+
+def test_a_client_token_leaves_one_name_of_a_person_and_none_of_who_was_refused(office: Office) -> None:
+    headers = {"authorization": f"Bearer {office.key('server')}"}
+    with office.open() as (_, client):
+        for user in ("jos\u00e9", "jose\u0301", " ann", "bob\n"):
+            client.post("/v1/sessions", json={"user": user}, headers=headers)
+        client.post("/v1/sessions", json={"user": "cem", "groups": ["board"]}, headers=headers)
+    assert list(office.audit.people.names().values()) == ["jos\u00e9"]
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"{", b"[]", b'{"salt": 5}', b'{"salt": "zz"}', b'{"salt": "00", "keys": []}']
+)
+def test_where_what_was_noticed_is_damaged_all_is_noticed_anew(damage: bytes, office: Office) -> None:
+    office.audit.start("1.0", Settings())
+    key = office.key()
+    (office.folder / "noticed.json").write_bytes(damage)
+    office.audit.start("1.0", Settings())
+    assert [each["names"] for each in office.told("changed") if each["of"] == "keys"][-1].keys() == {
+        key.split("_")[1]
+    }
+    assert verify(office.folder).sound
