@@ -28,7 +28,7 @@ HEAVY = (
     "tantivy",
 )
 WRAPPED_IN_ONE_FILE = (
-    "faiss", "sqlite3", "tantivy", "onnxruntime", "openvino", "onnx", "torch", "sentence_transformers", "sqlalchemy",
+    "faiss", "sqlite3", "tantivy", "onnxruntime", "openvino", "onnx", "torch", "sentence_transformers",
     "tiktoken", "pypdf", "pypdfium2", "docx", "pptx", "openpyxl", "redis", "uvicorn", "granian",
     "py3langid", "limits", "cryptography", "obstore",
 )  # fmt: skip
