@@ -27,6 +27,7 @@ from app.turn.suggestions import Starters, Suggesting
 from app.turn.turn import Turn
 from app.understand.condense import by_model, by_words
 from ingest.confined.page_pictures import PagePictures
+from ingest.jobs.open import open_desk
 from ingest.originals import open_originals
 from ingest.uploads import Uploads
 from prompts.loader import load
@@ -221,6 +222,8 @@ def build_service(parts: Parts, settings: Settings) -> Service:
             parts.embedder,
             data_dir=data_dir,
             settings=settings.ingest,
+            desk=open_desk(settings.store, settings.queue),
+            wait_seconds=settings.queue.queue_wait_seconds,
             originals=originals,
         )
         if settings.serve.uploads
