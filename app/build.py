@@ -42,7 +42,7 @@ from vectorstore.plugins import plug_in
 from vectorstore.refine import Rerank, open_reranker
 from vectorstore.settings import StoreSettings
 from vectorstore.state.open import open_state
-from vectorstore.store import Store
+from vectorstore.store import Lag, Store
 
 OpenStore: TypeAlias = Callable[[StoreSettings, Embedder, Near], Store]
 
@@ -170,9 +170,21 @@ def build_answerer(settings: ModelSettings) -> LanguageModel:
     return OpenAICompatibleAnswerer(settings)
 
 
+def behind(lag: Lag, *, away: float) -> str:
+    """Say why a replica should get no questions now; nothing where it should. `away` is in seconds."""
+    if lag.away_seconds > away:
+        return f"The database has been away for {lag.away_seconds:.0f} seconds; answers rest on what was read before."
+    if lag.behind is None:
+        return "The search index is not read yet."
+    if lag.behind > 1:
+        return f"The search index is {lag.behind} generations behind."
+    return ""
+
+
 def build_service(parts: Parts, settings: Settings) -> Service:
     """Give the routes what they need."""
     data_dir = settings.store.data_dir
+    parts.store.follow()
     state = open_state(settings.store)
 
     async def search(question: Question, *, trail: bool = False, expect: str = "") -> Found:
@@ -188,7 +200,8 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         with parts.store.snapshot() as snapshot:
             info = snapshot.info()
         detail = f"tokens counted with {parts.retriever.tokens.name}"
-        return Health(True, info.number, info.documents, info.chunks, detail)
+        lagging = behind(parts.store.lag(), away=settings.store.store_away_seconds)
+        return Health(not lagging, info.number, info.documents, info.chunks, lagging or detail)
 
     originals = open_originals(data_dir, settings.objects)
     records = Records(records_url(settings.records.records_url, state))

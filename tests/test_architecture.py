@@ -68,12 +68,13 @@ def test_redis_is_imported_once_for_answers_and_once_for_events() -> None:
     assert files == {"app/runs/redis_format.py", "ingest/jobs/redis_stream.py"}
 
 
-def test_only_the_records_speak_sqlalchemy() -> None:
+def test_only_records_and_migrations_speak_sqlalchemy() -> None:
     files = {str(path.relative_to(ROOT)) for path in sources() if "sqlalchemy" in imported(path)}
     assert {each.replace("revisions/", "") for each in files} == {
         "app/runs/records.py",
         "app/runs/record_tables.py",
         "app/runs/0001_records.py",
+        "vectorstore/index/postgresql/migrate.py",
     }
 
 
