@@ -1,8 +1,12 @@
 """Open the store that the settings ask for: the one door to it, for search, ingestion and upkeep."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+from vectorstore.errors import BadInput
+from vectorstore.index.maintenance.backup import set_aside
+from vectorstore.index.maintenance.move import Move, move
 from vectorstore.index.sqlite.truth import SQLiteTruth
 from vectorstore.index.store import IndexStore
 from vectorstore.index.truth.database import Database
@@ -68,13 +72,20 @@ def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank |
     `space` is the embedder, or what is known of it. Raises EmbedderMismatch when the index holds vectors of another
     one; with None the index is taken as it is: for what embeds nothing.
     """
-    return IndexStore(settings, space, database=_open_database(settings), rerank=rerank)
+    database = _open_database(settings)
+    try:
+        return IndexStore(settings, space, database=database, rerank=rerank)
+    except BaseException:
+        database.close()
+        raise
 
 
 def _open_database(settings: StoreSettings) -> Database:
     address = settings.store.get_secret_value()
-    if not address:
-        return SQLiteTruth(settings.data_dir)
+    return _postgresql(settings, address) if address else SQLiteTruth(settings.data_dir)
+
+
+def _postgresql(settings: StoreSettings, address: str) -> Database:
     from vectorstore.index.postgresql.address import read_address
     from vectorstore.index.postgresql.truth import PostgreSQLTruth
 
@@ -84,3 +95,45 @@ def _open_database(settings: StoreSettings) -> Database:
 def open_upkeep(settings: StoreSettings) -> Upkeep:
     """Open the index for maintenance; needs no embedder."""
     return IndexUpkeep(open_store(settings, None))
+
+
+def move_index(
+    settings: StoreSettings,
+    to: str = "",
+    *,
+    wait: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Move:
+    """Copy the index that the settings name to a database's address or into a folder.
+
+    Without `to` it goes from the data folder into the database that FOOTNOTE_STORE names. Raises BadInput where there
+    is nothing to go to, or another index; see `maintenance/move.py` for the rest.
+    """
+    if not to and not settings.store.get_secret_value():
+        raise BadInput(
+            "There is nowhere to move the index to.",
+            "Add --to postgresql://user@host/database or --to FOLDER, or set FOOTNOTE_STORE.",
+        )
+    source = _open_database(settings) if to else SQLiteTruth(settings.data_dir)
+    if not to:
+        target = _open_database(settings)
+    elif to.startswith(("postgresql://", "postgres://")):
+        target = _postgresql(settings, to)
+    else:
+        target = SQLiteTruth(Path(to))
+    try:
+        if source.place == target.place:
+            raise BadInput(f"The index lies in {source.place!r} already.", "Name another place with --to.")
+        return move(source, target, wait=wait, on_progress=on_progress)
+    finally:
+        source.close()
+        target.close()
+
+
+def set_damaged_aside(
+    settings: StoreSettings, backup: Path, *, accept_readers: bool, wait: bool = False
+) -> Path | None:
+    """Make way for a backup where the index in the data folder cannot be read: see `maintenance/backup.py`."""
+    if settings.store.get_secret_value():
+        return None
+    return set_aside(settings.data_dir, backup, accept_readers=accept_readers, wait=wait)

@@ -306,6 +306,11 @@ def _reason(error: Exception) -> str:
 def _in_our_words(error: Exception, place: str) -> FootnoteError:
     errors = _psycopg().errors
     name = type(error).__name__
+    if isinstance(error, errors.DataError) and "NUL" in str(error):
+        return BadInput(
+            "A text of the index holds the character U+0000, which PostgreSQL cannot keep.",
+            "Ingest that document again: the character is replaced on the way in.",
+        )
     if isinstance(error, errors.SerializationFailure | errors.DeadlockDetected | errors.LockNotAvailable):
         return Busy("The index is locked by another process.", "Try again when it is done.")
     if isinstance(error, errors.InsufficientPrivilege | errors.ReadOnlySqlTransaction):
