@@ -76,9 +76,11 @@ class IndexStore:
         if self._space is None and self.opened() is None:
             raise BadInput("There is no index here yet.", "Run `footnote ingest PATH` first.")
         with self.database.writer(wait=wait, space=self._space) as connection:
-            opened = self._opened_for_writing(connection)
+            self._opened_for_writing(connection)
             try:
                 with connection.transaction():
+                    # Under the lock: what it says of embedder and layout holds until the commit.
+                    opened = self._opened_for_writing(None)
                     draft = self._begin(connection, opened.kind, note)
                     yield draft
                     if not draft.changed():
@@ -147,14 +149,15 @@ class IndexStore:
                 self._opened = Opened(self.folder, self.database, kind=kind, identity=identity)
             return self._opened
 
-    def _opened_for_writing(self, connection: Connection) -> Opened:
-        """Bring lagging projections up to date before more is added."""
+    def _opened_for_writing(self, connection: Connection | None) -> Opened:
+        """Return the index; with a connection, bring lagging projections up to date before more is added."""
         opened = self.opened()
         if opened is None:
             raise NotFound("The index has vanished while it was being opened.")
-        if is_under_way(connection):
-            finish_erasure(self.folder, opened.database, connection, opened.kind)
-        self._project(connection, opened.kind)
+        if connection is not None:
+            if is_under_way(connection):
+                finish_erasure(self.folder, self.database, connection, opened.kind)
+            self._project(connection, opened.kind)
         return opened
 
     def _begin(self, connection: Connection, kind: Kind, note: str) -> IndexDraft:

@@ -40,6 +40,11 @@ class PostgreSQLConnection:
         self._wait = wait
         self._raw = pool.take()
 
+    @property
+    def raw(self) -> "psycopg.Connection":
+        """The driver's own connection."""
+        return self._raw
+
     def rows(self, sql: str, values: Sequence[Value] = ()) -> list[tuple]:  # type: ignore[type-arg]
         """Run a query and return all rows."""
         return self._asked(_translated(sql), values).fetchall()

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from vectorstore.index import create
 from vectorstore.index.sqlite.database import SQLite, SQLiteConnection, create_file
-from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Identity
 from vectorstore.index.truth.files import sync_folder, writer_lock
 from vectorstore.models.embed import Space
@@ -127,9 +126,8 @@ class SQLiteTruth(SQLite):
             self.forget()
             self._inode = file
         with self.connection() as connection:
-            if not connection.has_table("meta"):
-                return None
-            return *file, truth.head(connection).epoch
+            facts = create.facts(connection)
+            return (*file, *facts) if facts else None
 
 
 def _prepare(path: Path, space: Space) -> None:
