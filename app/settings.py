@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 
 from app.access_settings import AuditSettings, BudgetSettings, IdentitySettings
+from ingest.jobs.settings import QueueSettings
 from ingest.settings import IngestSettings
 from vectorstore.settings import FootnoteSettings, StoreSettings
 
@@ -301,6 +302,7 @@ class Settings:
 
     store: StoreSettings = field(default_factory=StoreSettings)
     ingest: IngestSettings = field(default_factory=IngestSettings)
+    queue: QueueSettings = field(default_factory=QueueSettings)
     serve: ServeSettings = field(default_factory=ServeSettings)
     client: ClientSettings = field(default_factory=ClientSettings)
     identity: IdentitySettings = field(default_factory=IdentitySettings)

@@ -95,7 +95,12 @@ def ingest_command(
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes that read documents.")] = None,
     retry_failed: Again = False,
     watch: Annotated[bool, typer.Option(help="Go on, and ingest again whenever a file changes.")] = False,
-    wait: Annotated[bool, typer.Option(help="Wait while another process writes the index.")] = False,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            help="Wait while another process writes the index; with a queue, until workers are done."
+        ),
+    ] = False,
     strict: Strict = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of the summary.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no list of failures.")] = False,
@@ -194,7 +199,7 @@ def _confirm(plan: Plan) -> None:
 def _carry_out(ingestion: Ingestion, plan: Plan, request: Request, output: Output) -> Report:
     with display(quiet=output.quiet) as progress:
         report = ingestion.carry_out(plan, wait=request.wait, progress=progress)
-    done = (report.unchanged, report.chunks, report.removed, report.interrupted)
+    done = (report.unchanged, report.chunks, report.queued, report.removed, report.interrupted)
     if not any((*done, report.failed, report.without_text)):
         raise no_documents(request)
     output.report(report, embedder=ingestion.embedder)

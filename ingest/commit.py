@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
+from typing import TypeAlias
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from ingest.twins import Twins
 from vectorstore.errors import Busy, NotFound
 from vectorstore.language.detect import language_named, language_throughout
 from vectorstore.models.embed import Embedder
-from vectorstore.store import Draft, Store
+from vectorstore.store import Draft, Store, Transaction
 from vectorstore.types import NOBODY, Chunk, Document, MetadataValue, Vector, Vectors, both, document_id
 
 _LONGEST_TITLE = 500
@@ -210,6 +211,9 @@ class Batch:
         report.chunks += self.chunks
 
 
+Finish: TypeAlias = Callable[[Transaction, Sequence[str]], None]
+"""Notes, in the transaction that publishes them, that these addresses are done; what it raises discards the draft."""
+
 _PATIENCE = 10.0
 """Seconds to wait for another writer: a service that takes an upload is done in one."""
 
@@ -227,6 +231,7 @@ class Committer:
     tenant: str
     wait: bool = False
     twins: Twins | None = None
+    finish: Finish | None = None
     # The batch before may not be committed yet when the next is embedded.
     _last: dict[str, Vector] = field(default_factory=dict)
 
@@ -263,6 +268,7 @@ class Committer:
                 if ready.step.moved_from:
                     draft.remove(tenant=self.tenant, uri=ready.step.moved_from)
                 start = end
+            self._finish_in(draft, [ready.document.uri for ready in documents])
 
     def _note_twins(self, documents: Sequence[Prepared], twins: Twins) -> None:
         twins.note((ready.document.id, ready.text) for ready in documents)
@@ -279,7 +285,13 @@ class Committer:
         if not uris:
             return []
         with self._draft() as draft:
+            self._finish_in(draft, uris)
             return [uri for uri in uris if draft.remove(tenant=self.tenant, uri=uri)]
+
+    def _finish_in(self, draft: Draft, uris: Sequence[str]) -> None:
+        if self.finish is not None:
+            finish = self.finish
+            draft.also(lambda connection: finish(connection, uris))
 
     @contextmanager
     def _draft(self) -> Iterator[Draft]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeAlias, TypeVar
 
-from ingest.commit import Batch, Committer, Prepared, prepare
+from ingest.commit import Batch, Committer, Finish, Prepared, prepare
 from ingest.confined.pool import ParserPool
 from ingest.extract import Extract, ParseFailure
 from ingest.plan import Plan, Recipe, Step
@@ -34,7 +34,7 @@ from ingest.twins import Twins
 from vectorstore.errors import Unavailable
 from vectorstore.models.embed import Embedder, Metered
 from vectorstore.store import Store
-from vectorstore.types import Document, Scope, Vectors, both
+from vectorstore.types import Condition, Document, Scope, Vectors, both
 
 ParseAll: TypeAlias = Callable[[Iterable[tuple[str, Path]]], Iterator[tuple[str, Extract | ParseFailure]]]
 """`ParserPool.parse_all`: (key, path) in, (key, outcome) out in any order."""
@@ -92,8 +92,11 @@ def ingest(
     progress: Listener = unheard,
     files: FileListener = unheard,
     twins: Twins | None = None,
+    finish: Finish | None = None,
 ) -> Report:
     """Carry out a plan and report what happened to every file; `twins` finds what says nearly the same.
+
+    `finish` is called in each transaction that publishes, with the addresses whose documents it writes or removes.
 
     Ctrl-C ends it early, with a consistent index and `report.interrupted`. Raises Busy when another writer
     holds the index for longer than a commit takes, unless `wait`; Unavailable when an embedding server fails, with
@@ -101,7 +104,9 @@ def ingest(
     """
     started = time.monotonic()
     report = plan.report()
-    committer = Committer(store, embedder, report, tenant=recipe.tenant, wait=wait, twins=twins)
+    committer = Committer(
+        store, embedder, report, tenant=recipe.tenant, wait=wait, twins=twins, finish=finish
+    )
     counted = _counted(embedder)
     tell = Teller(report, len(plan.steps), progress, files)
 
@@ -175,8 +180,11 @@ def _readers_before(plan: Plan, store: Store, *, tenant: str) -> Mapping[str, Re
     inside = [step.source for step in plan.steps if step.action == "add" and step.source.within is not None]
     if not replaced and not inside:
         return {}
+    # What lies beside a document inside another is looked for among all; else only what is replaced.
+    where = () if inside else (Condition("uri", "in", tuple(replaced)),)
     with store.snapshot() as snapshot:
-        held = {each.uri: each for each in snapshot.documents(scope=Scope(tenant, unrestricted=True))}
+        found = snapshot.documents(scope=Scope(tenant, unrestricted=True), where=where)
+        held = {each.uri: each for each in found}
     before = {new: readers_of(held[old]) for old, new in replaced.items() if old in held}
     return before | {source.uri: known for source in inside if (known := _readers_around(source, held))}
 

@@ -51,6 +51,8 @@ class Report:
     updated: list[str] = field(default_factory=list)
     moved: dict[str, str] = field(default_factory=dict)
     """New uri → old uri."""
+    queued: list[str] = field(default_factory=list)
+    """Documents that wait for a worker to do what is to be done with them."""
     unchanged: int = 0
     removed: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
@@ -112,6 +114,7 @@ class Report:
             "updated": len(self.updated),
             "moved": len(self.moved),
             "removed": len(self.removed),
+            "queued": len(self.queued),
             "unchanged": self.unchanged,
             "skipped": len(self.skipped),
         }

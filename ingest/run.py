@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 from weakref import finalize
 
+from ingest.jobs.open import open_desk
 from ingest.pipeline import take_in
 from ingest.plan import Plan, make_plan, remember
 from ingest.progress import Listener, unheard
@@ -60,6 +61,8 @@ class Ingestion:
         self._ledger = load_ledger(stored.data_dir)
         self._given: dict[str, Flags] = {}
         self._opened: finalize[..., object] | None = None
+        self._retry_failed = False
+        self._desk = open_desk(stored)
 
     def plan(
         self, request: Request, *, stdin: Source | None = None, fetched: FetchedSources | None = None
@@ -68,6 +71,9 @@ class Ingestion:
 
         Raises NotFound for a missing path and BadInput when there is no file to ingest and none to remove.
         """
+        self._retry_failed = request.retry_failed
+        if self._desk is not None:
+            self._ledger.failures |= self._desk.failures(self._settings.tenant)
         roots = Roots(self._ledger.roots)
         filters = Filters(request.include, request.exclude)
         found = discover(request.paths, roots=roots, filters=filters, data_dir=self._data_dir)
@@ -107,9 +113,20 @@ class Ingestion:
             report = plan.report()
             self._ledger = update_ledger(self._data_dir, lambda ledger: remember(ledger, plan, report))
             return report
+        report = self._handed_in(plan, wait=wait) or self._taken_in(plan, wait=wait, progress=progress)
+        self._ledger = update_ledger(self._data_dir, lambda ledger: remember(ledger, plan, report))
+        return report
+
+    def _handed_in(self, plan: Plan, *, wait: bool) -> Report | None:
+        """Queue what is to be done, where there is a queue."""
+        if self._desk is None:
+            return None
+        return self._desk.take_in(plan, self._settings.recipe(), again=self._retry_failed, wait=wait)
+
+    def _taken_in(self, plan: Plan, *, wait: bool, progress: Listener) -> Report:
         embedder = self._embedder
         with self._store(embedder) as store:
-            report = take_in(
+            return take_in(
                 plan,
                 self._settings.recipe(),
                 store=store,
@@ -119,8 +136,6 @@ class Ingestion:
                 wait=wait,
                 progress=progress,
             )
-        self._ledger = update_ledger(self._data_dir, lambda ledger: remember(ledger, plan, report))
-        return report
 
     @property
     def embedder(self) -> str:
@@ -157,8 +172,10 @@ class Ingestion:
         ledger.flags |= self._given
 
     def _indexed(self) -> Mapping[str, str]:
+        tenant = self._settings.tenant
         with self._store() as store, store.snapshot() as snapshot:
-            return snapshot.digests(tenant=self._settings.tenant)
+            digests = snapshot.digests(tenant=tenant)
+        return digests if self._desk is None else self._desk.indexed(tenant, digests)
 
     def _known_findings(self, uris: Sequence[str]) -> list[Finding]:
         """Return what was found when these documents were read: a run that does not read them says it as well."""

@@ -72,7 +72,7 @@ def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank |
     `space` is the embedder, or what is known of it. Raises EmbedderMismatch when the index holds vectors of another
     one; with None the index is taken as it is: for what embeds nothing.
     """
-    database = _open_database(settings)
+    database = open_database(settings)
     try:
         return IndexStore(settings, space, database=database, rerank=rerank)
     except BaseException:
@@ -80,7 +80,8 @@ def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank |
         raise
 
 
-def _open_database(settings: StoreSettings) -> Database:
+def open_database(settings: StoreSettings) -> Database:
+    """Return the database that holds the truth."""
     address = settings.store.get_secret_value()
     return _postgresql(settings, address) if address else SQLiteTruth(settings.data_dir)
 
@@ -114,9 +115,9 @@ def move_index(
             "There is nowhere to move the index to.",
             "Add --to postgresql://user@host/database or --to FOLDER, or set FOOTNOTE_STORE.",
         )
-    source = _open_database(settings) if to else SQLiteTruth(settings.data_dir)
+    source = open_database(settings) if to else SQLiteTruth(settings.data_dir)
     if not to:
-        target = _open_database(settings)
+        target = open_database(settings)
     elif to.startswith(("postgresql://", "postgres://")):
         target = _postgresql(settings, to)
     else:

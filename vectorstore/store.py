@@ -4,7 +4,7 @@ A store is a sequence of generations. A `Draft` writes the next one in one trans
 one, unmoved by later commits. Every engine passes the suite in `tests/contract/`.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -83,6 +83,13 @@ class Snapshot(Protocol):
         """Return this generation's number, date and counts."""
 
 
+class Transaction(Protocol):
+    """What a draft is written in: other tables of the same database can change with it."""
+
+    def rows(self, sql: str, values: Sequence[str | int | float | bytes | None] = ()) -> list[tuple]:  # type: ignore[type-arg]
+        """Run a statement with `?` for each bound value and return its rows."""
+
+
 class Draft(Protocol):
     """The next generation being written. Nothing is visible until the `with` block ends cleanly."""
 
@@ -94,6 +101,12 @@ class Draft(Protocol):
 
     def remove(self, *, tenant: str, uri: str) -> bool:
         """Remove the document at a uri; say whether there was one."""
+
+    def also(self, statements: Callable[[Transaction], None]) -> None:
+        """Run statements of the caller's in the transaction that publishes; they also stand where nothing else changes.
+
+        What they raise discards the draft.
+        """
 
 
 class Store(Protocol):

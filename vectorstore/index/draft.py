@@ -1,6 +1,6 @@
 """Writing the next generation of the truth, inside one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -28,6 +28,7 @@ class IndexDraft:
         self._number = Generation(base + 1)
         row = connection.one("SELECT documents, chunks, seal FROM generations WHERE number = ?", (base,))
         self._documents, self._chunks, self._seal = row or (0, 0, seal.EMPTY)
+        self._also: list[Callable[[Connection], None]] = []
 
     @property
     def number(self) -> Generation:
@@ -99,6 +100,16 @@ class IndexDraft:
             chunks=chunks,
             vectors=np.array(vectors, np.float32).reshape(len(chunks), self._dimension),
         )
+
+    def also(self, statements: Callable[[Connection], None]) -> None:
+        """Run statements of the caller's in the transaction that publishes; they also stand where nothing else changes."""
+        self._also.append(statements)
+
+    def accompany(self) -> bool:
+        """Run what was asked for beside the documents; say whether there was anything."""
+        for statements in self._also:
+            statements(self._connection)
+        return bool(self._also)
 
     def changed(self) -> bool:
         """Say whether anything differs from the base generation."""

@@ -83,9 +83,11 @@ class IndexStore:
                     opened = self._opened_for_writing(None)
                     draft = self._begin(connection, opened.kind, note)
                     yield draft
-                    if not draft.changed():
+                    is_changed = draft.changed()
+                    if is_changed:
+                        draft.publish()
+                    if not draft.accompany() and not is_changed:
                         raise _NothingChanged
-                    draft.publish()
             except _NothingChanged:
                 return
             self._project(connection, opened.kind)

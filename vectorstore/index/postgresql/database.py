@@ -118,7 +118,7 @@ class PostgreSQLConnection:
         writes = kind != "DEFERRED"
         self._asked("BEGIN" if writes else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ())
         try:
-            if writes:
+            if kind == "IMMEDIATE":
                 self._lock()
             yield
         except BaseException:

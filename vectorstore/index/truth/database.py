@@ -67,7 +67,7 @@ class Connection(Protocol):
         """Commit when the block ends cleanly, roll back when it raises.
 
         `IMMEDIATE` writes, and holds the index's writer lock from its first statement to its commit; `DEFERRED`
-        reads, and all its reads agree.
+        reads, and all its reads agree. `UNLOCKED` writes what is no part of the index, beside whoever writes that.
         """
 
 

@@ -1,0 +1,1 @@
+"""Documents that wait in PostgreSQL for a worker on any machine."""

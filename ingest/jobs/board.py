@@ -1,0 +1,179 @@
+"""What people and programs see of the queue: which jobs there are, how far they are, and what can be done about one."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ingest.jobs.job import COLUMNS, STATES, Job, State, job_of
+from ingest.jobs.queue import Queued, wake
+from ingest.sources.ledger import PastFailure
+from vectorstore.errors import BadInput, NotFound
+from vectorstore.index.truth.database import Connection, Database
+
+_DOCUMENT = "reason <> 'skipped'"
+"""Files of a folder that are no documents are kept in mind, and shown to nobody."""
+_SETTLED = "state IN ('done', 'cancelled', 'replaced')"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many jobs are in which state, and for how many seconds the oldest that waits or is being done has."""
+
+    states: Mapping[str, int]
+    oldest_seconds: float
+
+
+class Board:
+    """Looks at the queue of one index. Safe to use from several threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def jobs(self, *, states: Sequence[State] = (), tenant: str | None = None, most: int = 100) -> list[Job]:
+        """Return the newest jobs in these states (all without any), newest first."""
+        sql = (
+            f"SELECT {COLUMNS} FROM jobs WHERE (?::text IS NULL OR tenant = ?::text)"
+            f" AND state IN (SELECT value FROM jsonb_array_elements_text(?::jsonb)) AND {_DOCUMENT}"
+            " ORDER BY id DESC LIMIT ?"
+        )
+        wanted = json.dumps(list(states or STATES))
+        with self._database.connection() as connection:
+            return [job_of(row) for row in connection.rows(sql, (tenant, tenant, wanted, most))]
+
+    def job(self, number: int) -> Job:
+        """Return one job; raises NotFound."""
+        with self._database.connection() as connection:
+            return _job(connection, number)
+
+    def states(self, numbers: Sequence[int]) -> dict[int, Queued]:
+        """Return how far jobs are, by number; those that are not kept any more are left out."""
+        sql = (
+            "SELECT uri, id, state, reason, error FROM jobs"
+            " WHERE id IN (SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb))"
+        )
+        with self._database.connection() as connection:
+            rows = connection.rows(sql, (json.dumps(list(numbers)),))
+        return {int(row[1]): Queued(*row) for row in rows}
+
+    def counts(self) -> Counts:
+        """Count the jobs by state."""
+        sql = (
+            "SELECT state, count(*), extract(epoch FROM clock_timestamp() - min(created))::float8"
+            f" FROM jobs WHERE {_DOCUMENT} GROUP BY state"
+        )
+        with self._database.connection() as connection:
+            rows = connection.rows(sql)
+        ages = [float(age) for state, _, age in rows if state in ("todo", "doing")]
+        return Counts({str(state): int(count) for state, count, _ in rows}, max(ages, default=0.0))
+
+    def pending(self, tenant: str, known: Mapping[str, str]) -> dict[str, str]:
+        """Return uri → digest as the index will hold it when all that waits is done; `known` is what it holds now."""
+        sql = (
+            "SELECT uri, action, digest, moved_from FROM jobs WHERE tenant = ? AND state IN ('todo', 'doing')"
+            " ORDER BY coalesce(place, id)"
+        )
+        future = dict(known)
+        with self._database.connection() as connection:
+            for uri, action, digest, moved_from in connection.rows(sql, (tenant,)):
+                future.pop(moved_from, None)
+                if action == "remove":
+                    future.pop(uri, None)
+                else:
+                    future[uri] = digest
+        return future
+
+    def failures(self, tenant: str) -> dict[str, PastFailure]:
+        """Return uri → why a tenant's documents could not be read: not tried again until they change."""
+        sql = (
+            "SELECT uri, digest, reason, error, extract(epoch FROM ended)::float8 FROM jobs"
+            " WHERE tenant = ? AND state = 'failed'"
+        )
+        with self._database.connection() as connection:
+            rows = connection.rows(sql, (tenant,))
+        return {
+            uri: PastFailure(digest, reason, error, _minute(ended))
+            for uri, digest, reason, error, ended in rows
+        }
+
+    def retry(self, number: int) -> Job:
+        """Let a job that failed or was cancelled wait again; raises NotFound, BadInput where that cannot be."""
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
+            job = _job(connection, number)
+            wake(connection, job.tenant)
+            sql = "SELECT 1 FROM jobs WHERE tenant = ? AND uri = ? AND state IN ('todo', 'doing') AND id <> ?"
+            if connection.one(sql, (job.tenant, job.uri, number)):
+                raise BadInput("A newer version of this document waits or is being read.")
+            changed = connection.rows(
+                "UPDATE jobs SET state = 'todo', attempts = 0, alone = true, not_before = clock_timestamp(),"
+                " ended = NULL, reason = '', error = '' WHERE id = ?"
+                " AND (state = 'failed' OR state = 'cancelled' AND (file <> '' OR action = 'remove')) RETURNING id",
+                (number,),
+            )
+            if not changed:
+                raise BadInput(
+                    f"Job {number} is {job.state}; there is nothing to try again.",
+                    "Ingest the document again.",
+                )
+            return _job(connection, number)
+
+    def cancel(self, number: int) -> Job:
+        """Have a job that has not ended change nothing, also where a worker is at it; raises NotFound, BadInput."""
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
+            job = _job(connection, number)
+            changed = connection.rows(
+                "UPDATE jobs SET state = 'cancelled', worker = NULL, lease = NULL, ended = clock_timestamp()"
+                " WHERE id = ? AND state IN ('todo', 'doing', 'failed') RETURNING id",
+                (number,),
+            )
+            if not changed:
+                raise BadInput(f"Job {number} is {job.state}; there is nothing to cancel.")
+            return _job(connection, number)
+
+    def forget(self, tenant: str, uris: Sequence[str]) -> list[str]:
+        """Delete the jobs of documents that are erased, with all that they say; return where their files are kept.
+
+        Raises BadInput while a worker is at one of them.
+        """
+        values = (tenant, json.dumps(list(uris)))
+        which = "tenant = ? AND uri IN (SELECT value FROM jsonb_array_elements_text(?::jsonb))"
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
+            if connection.one(f"SELECT 1 FROM jobs WHERE {which} AND state = 'doing'", values):
+                raise BadInput("A worker is reading one of these documents.", "Try again in a minute.")
+            rows = connection.rows(f"DELETE FROM jobs WHERE {which} RETURNING file", values)
+        return [str(file) for (file,) in rows if file]
+
+    def settled(self, *, most: int = 100) -> list[Job]:
+        """Return jobs that ended and whose file is kept still, though a minute has passed."""
+        sql = (
+            f"SELECT {COLUMNS} FROM jobs WHERE {_SETTLED} AND file <> ''"
+            " AND ended < clock_timestamp() - interval '1 minute' ORDER BY ended LIMIT ?"
+        )
+        with self._database.connection() as connection:
+            return [job_of(row) for row in connection.rows(sql, (most,))]
+
+    def dropped(self, numbers: Sequence[int]) -> None:
+        """Note that the files of jobs are kept no more."""
+        sql = "UPDATE jobs SET file = '' WHERE id IN (SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb))"
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
+            connection.run(sql, (json.dumps(list(numbers)),))
+
+    def prune(self, *, days: int) -> int:
+        """Delete what ended well more than so many days ago; return how many jobs."""
+        sql = (
+            f"DELETE FROM jobs WHERE {_SETTLED} AND file = ''"
+            " AND ended < clock_timestamp() - make_interval(days => ?) RETURNING id"
+        )
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
+            return len(connection.rows(sql, (days,)))
+
+
+def _minute(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="minutes")
+
+
+def _job(connection: Connection, number: int) -> Job:
+    row = connection.one(f"SELECT {COLUMNS} FROM jobs WHERE id = ?", (number,))
+    if row is None:
+        raise NotFound(f"There is no job {number}.", "`footnote jobs ls` lists them.")
+    return job_of(row)

@@ -1,0 +1,184 @@
+"""A plan handed to the queue: the files kept for the workers, a job for each document, and news of how far they are."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, TypeAlias
+
+from ingest.jobs.board import Board
+from ingest.jobs.incoming import Incoming
+from ingest.jobs.job import Wanted, step_as_json
+from ingest.jobs.queue import Queue, Queued, QueueFull
+from ingest.plan import Plan, Recipe, Step
+from ingest.progress import unheard
+from ingest.report import Failure, Report
+from ingest.sources.ledger import PastFailure
+from vectorstore.errors import Unavailable
+
+UPLOADED: Final = 10
+"""The priority of what somebody waits for."""
+_PIECE: Final = 500
+"""Documents whose files are kept before their jobs are queued."""
+_FIRST_LOOK, _LAST_LOOK = 0.1, 2.0
+"""Seconds between two looks at a job: it may be done at once, or wait behind many."""
+_ENDED: Final = frozenset({"done", "failed", "cancelled", "replaced"})
+
+Heard: TypeAlias = Callable[[Queued], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where documents are handed in when there is a queue."""
+
+    queue: Queue
+    board: Board
+    incoming: Incoming
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.queue.database.close()
+
+    def indexed(self, tenant: str, digests: Mapping[str, str]) -> Mapping[str, str]:
+        """Return uri → digest as it will be when all that waits is done: what a plan is made against."""
+        return self.board.pending(tenant, digests)
+
+    def failures(self, tenant: str) -> dict[str, PastFailure]:
+        """Return uri → why documents of a tenant could not be read by workers."""
+        return self.board.failures(tenant)
+
+    def hand_in(
+        self,
+        plan: Plan,
+        recipe: Recipe,
+        *,
+        priority: int = 0,
+        again: bool = False,
+        wait: bool = False,
+        handed: Heard = unheard,
+    ) -> list[Queued]:
+        """Queue what a plan says, in pieces; `handed` hears of each document.
+
+        With `wait`, waits where the queue is full; else raises QueueFull, with the pieces before it queued. Every
+        file is kept before its job can be seen, and dropped where none came of it.
+        """
+        wishes: Iterator[Step | Wanted] = iter(
+            [*plan.steps, *(Wanted(uri, "remove") for uri in plan.removals)]
+        )
+        queued: list[Queued] = []
+        while piece := list(islice(wishes, _PIECE)):
+            wanted: list[Wanted] = []
+            try:
+                for each in piece:
+                    wanted.append(each if isinstance(each, Wanted) else self._kept(each, recipe))
+                new = self._added(wanted, recipe.tenant, priority=priority, again=again, wait=wait)
+            except Unavailable:
+                raise  # the jobs may be there all the same, and need their files
+            except BaseException:
+                self._drop(wanted)
+                raise
+            self._drop([each for each, got in zip(wanted, new, strict=True) if not got.is_new])
+            for one in new:
+                handed(one)
+            queued += new
+        return queued
+
+    def _kept(self, step: Step, recipe: Recipe) -> Wanted:
+        source = step.source
+        return Wanted(
+            source.uri,
+            step.action,
+            digest=step.digest,
+            moved_from=step.moved_from,
+            step=step_as_json(step),
+            groups=None if recipe.groups is None else tuple(sorted(recipe.groups)),
+            file=self.incoming.keep(source.path),
+            size=source.path.stat().st_size,
+        )
+
+    def _added(
+        self, wanted: Sequence[Wanted], tenant: str, *, priority: int, again: bool, wait: bool
+    ) -> list[Queued]:
+        while True:
+            try:
+                return self.queue.add(wanted, tenant=tenant, priority=priority, again=again)
+            except QueueFull:
+                if not wait:
+                    raise
+                time.sleep(_LAST_LOOK)
+
+    def _drop(self, wanted: Sequence[Wanted]) -> None:
+        for each in wanted:
+            if each.file:
+                self.incoming.drop(each.file)
+
+    def follow(
+        self, queued: Sequence[Queued], *, seconds: float | None = None, heard: Heard = unheard
+    ) -> list[Queued]:
+        """Wait until jobs have ended, or so many seconds; return them in their order as they are then.
+
+        `heard` is told whenever one is in another state than before. A job that is not kept any more has been done.
+        """
+        until = None if seconds is None else time.monotonic() + seconds
+        last = {each.id: each for each in queued}
+        pause = _FIRST_LOOK
+        while open_ones := [number for number, each in last.items() if each.state not in _ENDED]:
+            now = self.board.states(open_ones)
+            for number in open_ones:
+                found = now.get(number) or Queued(last[number].uri, number, "done")
+                if found.state != last[number].state:
+                    last[number], pause = found, _FIRST_LOOK
+                    heard(found)
+            if until is not None and time.monotonic() >= until:
+                break
+            if any(each.state not in _ENDED for each in last.values()):
+                time.sleep(pause)
+                pause = min(pause * 1.5, _LAST_LOOK)
+        return [last[each.id] for each in queued]
+
+    def take_in(self, plan: Plan, recipe: Recipe, *, again: bool = False, wait: bool = False) -> Report:
+        """Hand a plan in and report what was queued; with `wait`, what became of it.
+
+        Raises QueueFull, which says how many documents are queued all the same.
+        """
+        started = time.monotonic()
+        report = plan.report()
+        handed: list[Queued] = []
+        try:
+            self.hand_in(plan, recipe, again=again, wait=wait, handed=handed.append)
+        except QueueFull as error:
+            raise QueueFull(
+                error.what, f"{len(handed):,} of these documents are queued. {error.hint}"
+            ) from error
+        except KeyboardInterrupt:
+            report.interrupted = True
+        if wait and not report.interrupted:
+            try:
+                handed = self.follow(handed)
+            except KeyboardInterrupt:
+                report.interrupted = True
+        steps = {step.source.uri: step for step in plan.steps}
+        for each in handed:
+            _note(report, each, steps.get(each.uri))
+        report.seconds = round(time.monotonic() - started, 3)
+        return report
+
+
+def _note(report: Report, queued: Queued, step: Step | None) -> None:
+    if queued.state in ("failed", "cancelled", "replaced"):
+        report.note_failure(failure_of(queued))
+    elif queued.state != "done":
+        report.queued.append(queued.uri)
+    elif step is None:
+        report.removed.append(queued.uri)
+    else:
+        report.note_written(queued.uri, step.action, moved_from=step.moved_from)
+
+
+def failure_of(queued: Queued) -> Failure:
+    """Return why a document was not taken in by its job."""
+    if queued.state == "replaced":
+        return Failure(queued.uri, "replaced", "A newer version of this document came before it was read.")
+    if queued.state == "cancelled":
+        return Failure(queued.uri, "cancelled", "It was taken out of the queue before it was read.")
+    return Failure(queued.uri, queued.reason, queued.error)

@@ -1,0 +1,62 @@
+"""The files of documents that wait: kept where every worker finds them, until their job has ended."""
+
+import os
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Final, Protocol
+
+from vectorstore.errors import NotFound
+
+_FOLDER: Final = "incoming"
+
+
+class Incoming(Protocol):
+    """Keeps files under names of its own."""
+
+    def keep(self, file: Path) -> str:
+        """Keep a copy of a file, whole and for good; return its name. Raises OSError, Unavailable."""
+
+    def fetch(self, name: str, into: Path) -> None:
+        """Write what is kept under a name into a new file; raises NotFound, OSError, Unavailable."""
+
+    def drop(self, name: str) -> None:
+        """Delete what is kept under a name; nothing where it is gone."""
+
+
+class IncomingFolder:
+    """Keeps files in the data folder: for workers on this machine, or with the same folder mounted."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._folder = data_dir / _FOLDER
+
+    def keep(self, file: Path) -> str:
+        """Keep a copy, readable by the owner alone."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        name = secrets.token_hex(16)
+        # mkstemp makes it 0600
+        handle, draft = tempfile.mkstemp(dir=self._folder, prefix=".")
+        try:
+            with os.fdopen(handle, "wb") as copy, file.open("rb") as original:
+                shutil.copyfileobj(original, copy)
+                copy.flush()
+                os.fsync(copy.fileno())
+            Path(draft).replace(self._folder / name)
+        finally:
+            Path(draft).unlink(missing_ok=True)
+        return name
+
+    def fetch(self, name: str, into: Path) -> None:
+        """Copy the file."""
+        try:
+            shutil.copyfile(self._folder / name, into)
+        except FileNotFoundError as error:
+            raise NotFound(
+                f"The file of this document is not in {self._folder}.",
+                "Give all workers the same FOOTNOTE_DATA_DIR, or keep files in an object store.",
+            ) from error
+
+    def drop(self, name: str) -> None:
+        """Delete the file."""
+        (self._folder / name).unlink(missing_ok=True)

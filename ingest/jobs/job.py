@@ -1,0 +1,122 @@
+"""A job: one document that is to be read and written, or removed, and how far that is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal, TypeAlias, get_args
+
+from pydantic import TypeAdapter
+
+from ingest.plan import Step
+from ingest.sources.discover import Source
+from ingest.sources.roots import printable
+from vectorstore.index.truth.database import Value
+
+State: TypeAlias = Literal["todo", "doing", "done", "failed", "cancelled", "replaced"]
+"""`replaced`: a newer version of the document came before this one's turn."""
+STATES: Final[tuple[State, ...]] = get_args(State)
+Action: TypeAlias = Literal["add", "update", "move", "remove"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be queued. `file` is where the bytes are kept meanwhile, `size` how many; a removal has none.
+
+    `groups` are those that the document's own text may name as its readers; None when it may name any.
+    """
+
+    uri: str
+    action: Action
+    digest: str = ""
+    moved_from: str = ""
+    step: str = ""
+    groups: tuple[str, ...] | None = None
+    file: str = ""
+    size: int = 0
+
+    def as_row(self) -> dict[str, object]:
+        """Return what the table holds of it."""
+        return {
+            "uri": self.uri,
+            "action": self.action,
+            "digest": self.digest,
+            "moved_from": self.moved_from,
+            "step": self.step,
+            "groups": None if self.groups is None else list(self.groups),
+            "file": self.file,
+            "size": self.size,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A row of the queue. Moments are seconds since 1970; `error` is a sentence, `reason` what to count it by."""
+
+    id: int
+    tenant: str
+    uri: str
+    action: Action
+    digest: str
+    state: State
+    priority: int
+    attempts: int
+    created: float
+    not_before: float
+    ended: float | None
+    worker: str
+    reason: str
+    error: str
+    moved_from: str
+    step: str
+    groups: tuple[str, ...] | None
+    file: str
+    size: int
+    alone: bool
+
+
+COLUMNS: Final = (
+    "id, tenant, uri, action, digest, state, priority, attempts, extract(epoch FROM created)::float8,"
+    " extract(epoch FROM not_before)::float8, extract(epoch FROM ended)::float8, coalesce(worker, ''), reason, error,"
+    " moved_from, step, groups, file, size, alone"
+)
+
+
+def job_of(row: Sequence[Value | list[str]]) -> Job:
+    """Read a row of `COLUMNS`."""
+    job = Job(*row)  # type: ignore[arg-type] # the statement names the columns in their order
+    return replace(job, groups=None if job.groups is None else tuple(job.groups))
+
+
+_STEP: Final = TypeAdapter(Step)
+
+
+def step_as_json(step: Step) -> str:
+    """Write a step down without what is true on one machine only: where its file lies."""
+    return _STEP.dump_json(replace(step, source=_anywhere(step.source))).decode()
+
+
+def step_of(job: Job, path: Path) -> Step:
+    """Return the step that a job stands for, with its file where it lies here."""
+    step = _STEP.validate_json(job.step)
+    return replace(step, source=replace(step.source, path=path))
+
+
+def file_name(job: Job) -> str:
+    """Return the name that a job's file had: it helps to read it."""
+    return _STEP.validate_json(job.step).source.path.name
+
+
+def _anywhere(source: Source) -> Source:
+    return replace(
+        source,
+        path=Path(printable(source.path.name)),
+        relative=printable(source.relative),
+        within=_anywhere(source.within) if source.within else None,
+    )
+
+
+def counted(states: Mapping[str, int]) -> str:
+    """Say how many jobs are in which state: `12 waiting, 3 being done, 1 failed`."""
+    words = {"todo": "waiting", "doing": "being done", "done": "done", "failed": "failed"}
+    told = [f"{states[state]:,} {word}" for state, word in words.items() if states.get(state)]
+    return ", ".join(told) or "no jobs"

@@ -1,0 +1,33 @@
+"""Open the queue that belongs to the index: there is one where that lies in PostgreSQL."""
+
+from ingest.jobs.board import Board
+from ingest.jobs.enqueue import Desk
+from ingest.jobs.incoming import IncomingFolder
+from ingest.jobs.queue import Queue
+from ingest.jobs.settings import QueueSettings
+from ingest.jobs.table import prepare
+from vectorstore.errors import BadInput
+from vectorstore.open import open_database
+from vectorstore.settings import StoreSettings
+
+
+def open_desk(stored: StoreSettings) -> Desk | None:
+    """Return where documents are handed in; None where there is no queue and work is done in place."""
+    if not stored.store.get_secret_value():
+        return None
+    settings = QueueSettings()
+    database = open_database(stored)
+    with database.writer(wait=True) as connection:
+        prepare(connection)
+    return Desk(Queue(database, settings), Board(database), IncomingFolder(stored.data_dir))
+
+
+def required_desk(stored: StoreSettings) -> Desk:
+    """Return where documents are handed in; raises BadInput where there is no queue."""
+    desk = open_desk(stored)
+    if desk is None:
+        raise BadInput(
+            "There is no queue: the index lies in a folder, and documents are taken in where they are handed in.",
+            "Set FOOTNOTE_STORE to a PostgreSQL database to have workers.",
+        )
+    return desk
