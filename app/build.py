@@ -39,7 +39,7 @@ from vectorstore.open import open_configured_embedder, open_store
 from vectorstore.plugins import plug_in
 from vectorstore.refine import Rerank, open_reranker
 from vectorstore.settings import StoreSettings
-from vectorstore.store import Store
+from vectorstore.store import Lag, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +160,21 @@ def build_answerer(settings: ModelSettings) -> LanguageModel:
     return OpenAICompatibleAnswerer(settings)
 
 
+def behind(lag: Lag, *, away: float) -> str:
+    """Say why a replica should get no questions now; nothing where it should. `away` is in seconds."""
+    if lag.away_seconds > away:
+        return f"The database has been away for {lag.away_seconds:.0f} seconds; answers rest on what was read before."
+    if lag.behind is None:
+        return "The search index is not read yet."
+    if lag.behind > 1:
+        return f"The search index is {lag.behind} generations behind."
+    return ""
+
+
 def build_service(parts: Parts, settings: Settings) -> Service:
     """Give the routes what they need."""
     data_dir = settings.store.data_dir
+    parts.store.follow()
 
     async def search(question: Question, *, trail: bool = False, expect: str = "") -> Found:
         return await asyncio.to_thread(
@@ -177,7 +189,8 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         with parts.store.snapshot() as snapshot:
             info = snapshot.info()
         detail = f"tokens counted with {parts.retriever.tokens.name}"
-        return Health(True, info.number, info.documents, info.chunks, detail)
+        lagging = behind(parts.store.lag(), away=settings.store.store_away_seconds)
+        return Health(not lagging, info.number, info.documents, info.chunks, lagging or detail)
 
     records = Records(records_url(settings.records.records_url, data_dir))
 

@@ -2,16 +2,17 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from threading import Lock
 
-from vectorstore.errors import BadInput, FootnoteError, NotFound
+from vectorstore.errors import BadInput, Busy, FootnoteError, NotFound, Unavailable
 from vectorstore.index import create
 from vectorstore.index.draft import IndexDraft
 from vectorstore.index.empty import EmptySnapshot
+from vectorstore.index.following import Following
 from vectorstore.index.maintenance.erasure import finish_erasure, is_under_way
-from vectorstore.index.opened import Opened, not_kept
+from vectorstore.index.opened import Opened, Pinned, Superseded, not_kept
 from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Kind
 from vectorstore.index.snapshot import IndexSnapshot
@@ -20,9 +21,12 @@ from vectorstore.index.truth.database import Connection, Database
 from vectorstore.models.embed import Space
 from vectorstore.refine import Refine, Rerank
 from vectorstore.settings import StoreSettings
+from vectorstore.store import Lag
 from vectorstore.types import Generation, GenerationInfo, Vector
 
 _log = logging.getLogger(__name__)
+_SUPERSEDED = 5
+"""How often in a row the truth may turn out to be another before it is read."""
 
 
 class IndexStore:
@@ -48,19 +52,50 @@ class IndexStore:
         self._refine = Refine(settings.deduplicate, settings.rerank_depth, rerank)
         self._lock = Lock()
         self._opened: Opened | None = None
+        self._last: IndexSnapshot | None = None
+        """The newest that was read whole: what is read on while the database is away."""
+        self._following: Following | None = None
         self.opened()
 
     @contextmanager
     def snapshot(self, at: Generation | None = None) -> Iterator[IndexSnapshot | EmptySnapshot]:
         """Pin a generation (the newest when None); raises NotFound for one that is not kept."""
-        opened = self.opened()
-        if opened is None:
-            if at:
-                raise not_kept(at)
-            yield EmptySnapshot()
-            return
-        info, pinned = opened.pin(at)
-        yield IndexSnapshot(
+        yield self._snapshot(at)
+
+    def _snapshot(self, at: Generation | None) -> IndexSnapshot | EmptySnapshot:
+        try:
+            return self._pinned(at)
+        except Unavailable as error:
+            # While the database is away, what was read of it goes on.
+            with self._lock:
+                last = self._last if at is None else None
+            if last is None:
+                raise
+            _log.warning("Generation %d is read on: %s", last.generation, error)
+            return last
+
+    def _pinned(self, at: Generation | None) -> IndexSnapshot | EmptySnapshot:
+        for _ in range(_SUPERSEDED):
+            opened = self.opened()
+            if opened is None:
+                if at:
+                    raise not_kept(at)
+                return EmptySnapshot()
+            try:
+                info, pinned = opened.pin(at)
+            except Superseded:
+                with self._lock:
+                    self._opened = None if self._opened is opened else self._opened
+                continue
+            snapshot = self._reading(opened, info, pinned)
+            if at is None and self.database.follows and opened.holds(pinned):
+                with self._lock:
+                    self._last = snapshot
+            return snapshot
+        raise Busy("The index changes faster than it can be read.", "Try again in a moment.")
+
+    def _reading(self, opened: Opened, info: GenerationInfo, pinned: Pinned) -> IndexSnapshot:
+        return IndexSnapshot(
             opened.database,
             info,
             catalog=partial(opened.catalog, pinned),
@@ -68,7 +103,35 @@ class IndexStore:
             dense_weight=self._settings.dense_weight,
             dimension=opened.kind.dimension,
             refine=self._refine,
+            recent=opened.recent,
         )
+
+    def follow(self) -> None:
+        """Keep up with what others commit, from now until `close`; returns at once."""
+        if self.database.follows and self._following is None:
+            self._following = Following(self._catch_up, self.database.commits)
+
+    def lag(self) -> Lag:
+        """Return how far this replica is behind the truth; of a store that does not follow, that it is not."""
+        return self._following.lag() if self._following else Lag()
+
+    def _catch_up(self) -> int:
+        """Read what a search in the newest generation needs; return how many generations it is still behind."""
+        for _ in range(_SUPERSEDED):
+            opened = self.opened()
+            if opened is None:
+                return 0
+            with suppress(Superseded):
+                newest, _ = opened.pin(None, ready=False)
+                if newest.chunks:
+                    opened.projections(newest.number)
+                info, pinned = opened.pin(None)
+                opened.catalog(pinned)
+                self._snapshot(None)
+                return pinned[1] - info.number
+            with self._lock:
+                self._opened = None if self._opened is opened else self._opened
+        return 0
 
     @contextmanager
     def draft(self, *, note: str = "", wait: bool = False) -> Iterator[IndexDraft]:
@@ -125,9 +188,12 @@ class IndexStore:
 
     def close(self) -> None:
         """Release files and memory."""
+        if self._following is not None:
+            self._following.stop()
+            self._following = None
         with self._lock:
             self.database.close()
-            self._opened = None
+            self._opened = self._last = None
 
     def opened(self) -> Opened | None:
         """Return the index as it is on disk now; None when there is none yet.
@@ -159,7 +225,8 @@ class IndexStore:
         if connection is not None:
             if is_under_way(connection):
                 finish_erasure(self.folder, self.database, connection, opened.kind)
-            self._project(connection, opened.kind)
+            if not self.database.follows:
+                self._project(connection, opened.kind)
         return opened
 
     def _begin(self, connection: Connection, kind: Kind, note: str) -> IndexDraft:
@@ -168,6 +235,10 @@ class IndexStore:
 
     def _project(self, connection: Connection, kind: Kind) -> None:
         if self.database.follows:
+            if self._following is not None:
+                # Who searches here finds what was put in here, as in a folder.
+                with suppress(FootnoteError, OSError):
+                    self._catch_up()
             return
         try:
             projections.catch_up(self.folder, connection, kind)

@@ -143,7 +143,7 @@ class PostgreSQLConnection:
 
     def _roll_back(self) -> None:
         # What has lost its connection is rolled back by the server.
-        with suppress(_psycopg().Error):
+        with suppress(psycopg_module().Error):
             self._raw.execute("ROLLBACK")
 
     def _asked(self, sql: str, values: Sequence[Any]) -> "psycopg.Cursor[tuple[Any, ...]]":
@@ -151,7 +151,7 @@ class PostgreSQLConnection:
         outside = self._raw.info.transaction_status == 0
         try:
             return self._raw.execute(sql, values)
-        except _psycopg().Error as error:
+        except psycopg_module().Error as error:
             if not (outside and self._raw.closed):
                 raise self._pool.in_our_words(error) from error
         self._raw = self._pool.replaced(self._raw)
@@ -162,7 +162,7 @@ class PostgreSQLConnection:
     def _in_our_words(self, *, committing: bool = False) -> Iterator[None]:
         try:
             yield
-        except _psycopg().Error as error:
+        except psycopg_module().Error as error:
             if committing and self._raw.closed:
                 raise Unavailable(
                     f"PostgreSQL at {self._pool.address.place} went away during a commit: it stands whole or not at all.",
@@ -175,7 +175,7 @@ class PostgreSQL:
     """A pool of connections to one database, as many as are used at once."""
 
     def __init__(self, address: Address) -> None:
-        _psycopg()
+        psycopg_module()
         self.address = address
         self._idle: list[psycopg.Connection] = []
         self._lock = Lock()
@@ -231,7 +231,7 @@ class PostgreSQL:
 
     def connect(self) -> "psycopg.Connection":
         """Open a connection; raises Unavailable, at once when the server did not answer a moment ago."""
-        module = _psycopg()
+        module = psycopg_module()
         if time.monotonic() < self._asked_again_at:
             raise self._away("it did not answer a moment ago")
         options = " ".join(f"-c {name}={value}" for name, value in self._session().items())
@@ -245,6 +245,11 @@ class PostgreSQL:
                 application_name="footnote",
                 client_encoding="utf8",
                 options=options,
+                # A server whose machine vanished is noticed in seconds, not in hours.
+                keepalives_idle=10,
+                keepalives_interval=5,
+                keepalives_count=3,
+                tcp_user_timeout=20_000,
             )
             return raw
         except module.OperationalError as error:
@@ -293,7 +298,8 @@ def _translated(sql: str) -> str:
     return sql.replace("%", "%%").replace("IN ({keys})", "= ANY (?)").replace("?", "%s")
 
 
-def _psycopg() -> Any:  # Any: the module is imported only where it is wanted
+def psycopg_module() -> Any:  # Any: the module is imported only where it is wanted
+    """Return psycopg; raises Unavailable where it is not installed."""
     try:
         import psycopg
     except ImportError as error:
@@ -309,7 +315,7 @@ def _reason(error: Exception) -> str:
 
 
 def _in_our_words(error: Exception, place: str) -> FootnoteError:
-    errors = _psycopg().errors
+    errors = psycopg_module().errors
     name = type(error).__name__
     if isinstance(error, errors.DataError) and "NUL" in str(error):
         return BadInput(

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event
 
 from vectorstore.errors import NotFound
 from vectorstore.index import create
 from vectorstore.index.postgresql.address import Address
 from vectorstore.index.postgresql.database import PostgreSQL, PostgreSQLConnection
+from vectorstore.index.postgresql.listening import commits
 from vectorstore.index.postgresql.migrate import make_or_upgrade
 from vectorstore.index.postgresql.storage import PostgreSQLStorage
 from vectorstore.index.truth.database import Identity
@@ -37,6 +39,10 @@ class PostgreSQLTruth(PostgreSQL):
             if space is not None:
                 self._prepare(connection, space)
             yield connection
+
+    def commits(self, stop: Event) -> Iterator[None]:
+        """Yield at once, at every notification, and each two seconds: a pooler between may swallow notifications."""
+        return commits(self, stop)
 
     def identity(self) -> Identity | None:
         """Return the facts that tell this index; None when it has no tables yet."""

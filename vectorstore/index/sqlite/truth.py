@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 from vectorstore.index import create
 from vectorstore.index.sqlite.database import SQLite, SQLiteConnection, create_file
@@ -114,6 +115,11 @@ class SQLiteTruth(SQLite):
         _prepare(making, space)
         making.replace(path)
         sync_folder(path.parent)
+
+    def commits(self, stop: Event) -> Iterator[None]:
+        """Yield nothing: every read looks at the file, and the writer leaves the projections ready."""
+        del stop
+        return iter(())
 
     def identity(self) -> Identity | None:
         """Return device, inode and epoch of the index; None when it is gone or has no tables yet."""
