@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -196,3 +197,21 @@ def test_a_replica_that_went_silent_is_named_and_not_waited_for(
             certificate = upkeep.erase([private[0].document.uri])
     assert certificate.outstanding == ()
     assert any(str(second.data_dir) in each for each in certificate.unsearched)
+
+
+def test_a_replica_that_only_waits_follows_an_erasure_by_itself(
+    settings: StoreSettings, tmp_path: Path
+) -> None:
+    private = [secret(number) for number in range(12)]
+    second = settings.model_copy(update={"data_dir": tmp_path / "second"})
+    with closing(fill(settings, private)), closing(open_store(second, SPACE)) as replica:
+        replica.follow()
+        until = time.monotonic() + 30
+        while not holding(second.data_dir, needles_of(private)) and time.monotonic() < until:
+            time.sleep(0.1)
+        with closing(open_upkeep(settings)) as upkeep:
+            upkeep.erase([each.document.uri for each in private])
+            while not upkeep.certificates()[-1].complete and time.monotonic() < until:
+                time.sleep(0.1)
+            assert upkeep.certificates()[-1].complete
+    assert holding(second.data_dir, needles_of(private)) == {}
