@@ -2,7 +2,10 @@
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+
+from pydantic import SecretStr
 
 from vectorstore.errors import BadInput
 from vectorstore.index.maintenance.backup import set_aside
@@ -125,10 +128,21 @@ def move_index(
     try:
         if source.place == target.place:
             raise BadInput(f"The index lies in {source.place!r} already.", "Name another place with --to.")
-        return move(source, target, wait=wait, on_progress=on_progress)
+        done = move(source, target, wait=wait, on_progress=on_progress)
     finally:
         source.close()
         target.close()
+    if isinstance(target, SQLiteTruth):
+        _make_searchable(settings.model_copy(update={"data_dir": Path(to), "store": SecretStr("")}))
+    return done
+
+
+def _make_searchable(settings: StoreSettings) -> None:
+    """Make the projections beside an index that has come into a folder, where they are not there."""
+    with closing(open_upkeep(settings)) as upkeep:
+        info = upkeep.info()
+        if info.searchable < info.newest.number:
+            upkeep.rebuild()
 
 
 def set_damaged_aside(

@@ -14,7 +14,9 @@ from tests.vectorstore.sample import SPACE, Sample, find, put, sample
 from vectorstore.errors import Busy
 from vectorstore.index.maintenance.byte_search import files_holding
 from vectorstore.index.postgresql import replicas, storage
+from vectorstore.index.postgresql.database import PostgreSQLConnection
 from vectorstore.index.store import IndexStore
+from vectorstore.index.truth.database import Value
 from vectorstore.open import open_store, open_upkeep
 from vectorstore.settings import StoreSettings
 
@@ -163,6 +165,26 @@ def test_an_old_reader_stands_in_the_way_and_the_next_writer_finishes(
         with store.draft() as draft:
             put(draft, sample("next.md", "The next."))
         assert holding(server.data, words) == {}
+
+
+def test_the_servers_own_check_is_asked_where_it_is_to_be_had(
+    settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(fill(settings, [secret(number) for number in range(12)])) as store:
+        with store.database.connection() as connection:
+            connection.run("CREATE EXTENSION amcheck SCHEMA public")
+        asked: list[str] = []
+        rows = PostgreSQLConnection.rows
+
+        def heard(self: PostgreSQLConnection, sql: str, values: Sequence[Value] = ()) -> list[tuple]:  # type: ignore[type-arg]
+            asked.append(sql)
+            return rows(self, sql, values)
+
+        monkeypatch.setattr(PostgreSQLConnection, "rows", heard)
+        with closing(open_upkeep(settings)) as upkeep:
+            assert upkeep.verify().damage == ()
+        assert sum("verify_heapam" in each for each in asked) >= 7
+        assert sum("bt_index_check" in each for each in asked) >= 7
 
 
 def test_a_certificate_says_what_it_could_not_search(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vectorstore.errors import BadInput, Busy, FootnoteError, StoreDamaged, Unavailable, pip_install
 from vectorstore.index.postgresql.address import Address
+from vectorstore.index.postgresql.amcheck import damage_in_files
 from vectorstore.index.truth.database import Value
 
 if TYPE_CHECKING:
@@ -105,8 +106,8 @@ class PostgreSQLConnection:
         return self.one(sql, (self._pool.address.schema, name)) is not None
 
     def problems(self) -> Iterator[str]:
-        """Yield nothing: PostgreSQL checks its pages itself where it was made with checksums."""
-        return iter(())
+        """Yield what the server's own check finds; pages it checks by itself where it was made with checksums."""
+        return damage_in_files(self, self._pool.address.schema)
 
     def announce(self, generation: int) -> None:
         """Notify whoever listens, when the transaction commits."""
