@@ -41,7 +41,7 @@ def footnote(folder: Path, *arguments: str, **environment: str) -> subprocess.Co
 def environment_of(**more: str) -> dict[str, str]:
     kept = {
         name: os.environ[name]
-        for name in ("PATH", "HOME", "FOOTNOTE_CACHE_DIR", "FOOTNOTE_EMBEDDER")
+        for name in ("PATH", "HOME", "PYTHONPATH", "FOOTNOTE_CACHE_DIR", "FOOTNOTE_EMBEDDER")
         if name in os.environ
     }
     return kept | {"NO_COLOR": "1"} | more

@@ -180,9 +180,7 @@ class Audit:
         private(self.folder)
         path = self.folder / "noticed.json"
         with locked(path.with_suffix(".lock")):
-            stored: Facts = (
-                json.loads(path.read_bytes()) if path.exists() else {"salt": secrets.token_hex(32)}
-            )
+            stored = _stored(path)
             salt = bytes.fromhex(stored["salt"])
             told = {name: f"{state} {_digest(salt, value)}" for name, (state, value) in now.items()}
             known = stored.get(of, {})
@@ -194,8 +192,11 @@ class Audit:
             if changed:
                 self.write("changed", sync=True, of=of, names=changed)
                 new = path.with_suffix(".new")
-                new.touch(mode=0o600)
-                new.write_text(json.dumps({**stored, of: told}), encoding="ascii")
+                new.unlink(missing_ok=True)
+                with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+                    json.dump({**stored, of: told}, file)
+                    file.flush()
+                    os.fsync(file.fileno())
                 new.replace(path)
 
     def start(self, version: str, settings: Settings) -> None:
@@ -345,6 +346,20 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
+
+
+def _stored(path: Path) -> Facts:
+    """Read what was noticed the last time; where that cannot be read, all is noticed anew."""
+    try:
+        stored: Facts = json.loads(path.read_bytes())
+        bytes.fromhex(stored["salt"])
+        if all(isinstance(known, dict) for of, known in stored.items() if of != "salt"):
+            return stored
+    except FileNotFoundError:
+        pass
+    except (ValueError, KeyError, TypeError, AttributeError):
+        _log.warning("%s cannot be read, so all settings and keys are written down as new.", path.name)
+    return {"salt": secrets.token_hex(32)}
 
 
 def _digest(salt: bytes, value: str) -> str:

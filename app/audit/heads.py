@@ -130,7 +130,7 @@ class Signer:
         with locked(self._folder / "heads.lock"):
             oldest = f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%d}"
             listed = segments_of(self._folder)
-            gone = list(takewhile(lambda each: each.date < oldest, listed[:-1]))
+            gone = listed[: sum(1 for _ in takewhile(lambda date: date < oldest, _dates(listed)[:-1]))]
             first = _first(listed[len(gone)]) if gone else None
             if first is None:  # what is not as it was written is no place to anchor at
                 return 0
@@ -192,5 +192,15 @@ def _first(segment: Segment) -> Entry | None:
         return entry_of(file.readline().rstrip(b"\n"))
 
 
+def _dates(segments: list[Segment]) -> list[str]:
+    """Return when each was begun; one that a clock ahead has put into the future, by the one after it."""
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    dates: list[str] = []
+    for each in reversed(segments):
+        dates.append(each.date if each.date <= today or not dates else dates[-1])
+    return dates[::-1]
+
+
 def _age(head: Head) -> timedelta:
-    return datetime.now(UTC) - datetime.fromisoformat(head.at)
+    """Return how far a head lies from now: one of a clock that was ahead must not keep the next from being signed."""
+    return abs(datetime.now(UTC) - datetime.fromisoformat(head.at))

@@ -7,11 +7,12 @@ import typer
 
 from app.commands.exit_codes import FINDINGS
 from app.commands.index import maintenance
+from app.identity.grant import sight_of
 from app.identity.permission import access_to, document_at, verdict
 from ingest.settings import IngestSettings
 from vectorstore.printable import printable, printable_json
 from vectorstore.settings import StoreSettings
-from vectorstore.types import DEFAULT_TENANT, Scope
+from vectorstore.types import DEFAULT_TENANT
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -48,7 +49,7 @@ def may_read(
     """Say whether somebody may read a document, and why. Exit code 1: they may not."""
     with maintenance() as upkeep, upkeep.store.snapshot() as snapshot:
         document = document_at(snapshot, uri, tenant)
-    found = verdict(document, Scope(tenant, frozenset(group or ()), user=user))
+    found = verdict(document, sight_of(tenant, user, group or ()))
     if as_json:
         typer.echo(printable_json(asdict(found)))
     else:

@@ -21,12 +21,13 @@ from app.events import (
     Status,
     Text,
 )
+from app.identity.grant import preview_of
 from app.language.phrases import quoted
 from app.question import Question
 from app.turn.explanation import AnswerabilityShown, CandidateShown, Explanation, explanation
 from vectorstore.errors import BadInput, Unavailable
 from vectorstore.printable import printable, printable_json
-from vectorstore.types import DEFAULT_TENANT, Generation, Scope
+from vectorstore.types import DEFAULT_TENANT, Generation
 
 if TYPE_CHECKING:
     from app.build import Parts
@@ -85,7 +86,9 @@ def ask(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say what was searched, found, packed and left out, and why.")
     ] = False,
-    as_user: Annotated[str, typer.Option(help="Ask as this user would, with what they may read.")] = "",
+    as_user: Annotated[
+        str | None, typer.Option(help="Ask as this user would, with what they may read.")
+    ] = None,
     as_group: Annotated[
         list[str] | None, typer.Option(help="Ask as a member of this group would; may be repeated.")
     ] = None,
@@ -103,7 +106,7 @@ def ask(
     parts = build(settings)
     asked = Question(
         question.strip(),
-        Scope(tenant, frozenset(as_group or ()), unrestricted=not (as_user or as_group), user=as_user),
+        preview_of(tenant, as_user, as_group),
         top_k=top_k or settings.answer.top_k,
         at=None if at is None else Generation(at),
     )

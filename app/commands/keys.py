@@ -1,6 +1,7 @@
 """`footnote keys`: create, rotate, list and revoke API keys."""
 
 from datetime import UTC, datetime, timedelta
+from math import isnan
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -8,6 +9,8 @@ import typer
 
 from app.identity.grant import Kind, Right
 from app.identity.keys import Key, Keys, NewKey
+from vectorstore.errors import BadInput
+from vectorstore.printable import printable
 from vectorstore.settings import StoreSettings
 from vectorstore.types import DEFAULT_TENANT
 
@@ -43,7 +46,9 @@ def create(
         list[str] | None,
         typer.Option(help="Origin of a page that has the key (https://www.example.org); may be repeated."),
     ] = None,
-    days: Annotated[int | None, typer.Option(min=1, help="Days until it expires. Default: never.")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="Days until it expires. Default: never.")
+    ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Make a key and print it. It is shown this once."""
@@ -70,9 +75,12 @@ def rotate(
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Give a key a new secret and print it. It is shown this once."""
+    if isnan(grace):  # it is neither below the least nor above the most
+        raise BadInput("The grace is no number of days.", "Write it like --grace 7.")
     made = _keys().rotate(key, grace=timedelta(days=grace))
     _print(made, json_output=json_output)
-    typer.echo(f"The secret until now opens it until {made.key.earlier_until}.", err=True)
+    kept = f"opens it until {made.key.earlier_until}" if grace else "opens nothing any more"
+    typer.echo(f"The secret until now {kept}.", err=True)
 
 
 @app.command()
@@ -86,12 +94,8 @@ def ls(json_output: Annotated[bool, typer.Option("--json", help="Print a JSON ar
         typer.echo(json.dumps(found))
         return
     for shown in found:
-        typer.echo(
-            "  ".join(
-                shown[column] or "-"
-                for column in ("id", "state", "kind", "tenant", "rights", "groups", "origins", "used", "name")
-            )
-        )
+        columns = ("id", "state", "kind", "tenant", "rights", "groups", "origins", "used", "name")
+        typer.echo(" ".join(printable("  ".join(shown[column] or "-" for column in columns)).splitlines()))
     if not found:
         typer.echo("No keys: the service answers on loopback only.", err=True)
 
@@ -100,7 +104,7 @@ def ls(json_output: Annotated[bool, typer.Option("--json", help="Print a JSON ar
 def revoke(key: Annotated[str, typer.Argument(help="The key's id, as `ls` shows it.")]) -> None:
     """Close a key for good; a running service stops accepting it at once."""
     revoked = _keys().revoke(key)
-    typer.echo(f"Key {revoked.id} ({revoked.name}) is revoked.", err=True)
+    typer.echo(printable(f"Key {revoked.id} ({revoked.name}) is revoked."), err=True)
 
 
 def _print(made: NewKey, *, json_output: bool) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import stat
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import typer
 
 from app.audit.audit import note
 from app.events import Done, Event
-from app.identity.grant import person_id
+from app.identity.grant import name_of, person_id
 from app.people.ledger import Certificate, Wish, is_served
 from app.people.masking import masked_in
 from app.people.people import People
@@ -70,6 +71,8 @@ def export(
         typer.echo(text)
         return
     file = os.open(output, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    if stat.S_ISREG(os.fstat(file).st_mode):
+        os.fchmod(file, 0o600)  # one that was there may have been anybody's to read
     with os.fdopen(file, "w", encoding="utf-8") as stream:
         stream.write(text + "\n")
     typer.echo(f"Wrote {output}. It is the person's own: delete it once they have it.", err=True)
@@ -185,7 +188,7 @@ def _people() -> Iterator[People]:
 
 
 def _owner(user: str, tenant: str, *, is_owner: bool) -> str:
-    return user if is_owner else person_id(tenant, user)
+    return user if is_owner else person_id(tenant, name_of(user))
 
 
 def _granted(people: People, wish: Wish) -> Certificate | None:

@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 from app.audit.audit import note
+from app.identity.grant import preview_of
 from app.question import Question
 from app.turn.retrieve import Found
 from vectorstore.errors import BadInput
 from vectorstore.printable import printable, printable_json
-from vectorstore.types import DEFAULT_TENANT, Condition, Dropped, Generation, Hit, Scope, Where
+from vectorstore.types import DEFAULT_TENANT, Condition, Dropped, Generation, Hit, Where
 
 _LEFT_OUT_SHOWN = 10
 
@@ -37,13 +38,15 @@ def search(
     expect: Annotated[
         str | None, typer.Option(help="A document you know is there: say which stage lost it.")
     ] = None,
-    as_user: Annotated[str, typer.Option(help="Search as this user would, with what they may read.")] = "",
+    as_user: Annotated[
+        str | None, typer.Option(help="Search as this user would, with what they may read.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the passages found for a question, best first."""
     if not query.strip():
         raise BadInput("The query is empty.", 'Write it in quotes: footnote search "parental leave"')
-    scope = Scope(tenant, frozenset(group or ()), unrestricted=not (group or as_user), user=as_user)
+    scope = preview_of(tenant, as_user, group)
     question = Question(
         query,
         scope,

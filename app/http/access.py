@@ -333,10 +333,22 @@ def address_of(peer: str, headers: Headers, proxies: tuple[Network, ...]) -> str
     found = _parsed(peer)
     chain = ",".join(headers.getlist("x-forwarded-for")).split(",") if proxies else []
     while found is not None and chain and any(found in network for network in proxies):
-        found = _parsed(chain.pop().strip()) or found
+        said = _parsed(_without_port(chain.pop().strip()))
+        if said is None:  # what stands before it is the caller's own word
+            break
+        found = said
     if found is None or found.is_loopback:
         return ""
     return str(found) if found.version == 4 else str(ipaddress.ip_network((found, 64), strict=False))
+
+
+def _without_port(said: str) -> str:
+    """Return an address as some proxies write it, `192.0.2.1:4711` or `[2001:db8::1]:4711`, without the port."""
+    inside, closed, _ = said.removeprefix("[").partition("]")
+    if said.startswith("[") and closed:
+        return inside
+    address, colon, port = said.partition(":")
+    return address if colon and port.isdigit() else said
 
 
 @lru_cache(maxsize=4_096)

@@ -170,8 +170,10 @@ def conversation_of_caller(name: str | None, grant: Grant) -> str | None:
 
     Those of a person are theirs under any name, and without keys there is one caller. Many may share one key: a
     name that looks drawn by chance, as UUIDs and the ids of chat clients do, is known to its creator alone; `conv_1`
-    is anybody's, and a conversation under it goes by a name of ours.
+    is anybody's, and a conversation under it goes by a name of ours. So does one that no address can end in.
     """
+    if name in {".", ".."}:
+        return None
     if not name or grant.person or grant is LOCAL:
         return name or None
     drawn = name.rpartition(":")[2].replace("-", "").replace("_", "")

@@ -208,7 +208,7 @@ def template(scope: Scope) -> str | None:
         return f"{scope['method']} {MCP}" if "endpoint" in scope and scope["path"] == MCP else None
     if not route.include_in_schema or route.path in _UNTOLD:
         return None
-    return f"{scope['method']} {route.path}"
+    return f"{scope['method']} {route.path_format}"
 
 
 class Toll:

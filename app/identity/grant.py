@@ -56,7 +56,8 @@ LOCAL: Final = Grant("local", Scope(), frozenset((*READING, "write")))
 
 
 def person_id(tenant: str, user: str) -> str:
-    """Name a person as the owner of what they asked: the same by whichever way they came in."""
+    """Name a person as the owner of what they asked: the same by whichever way they came in, however it is typed."""
+    user = unicodedata.normalize("NFC", user)
     return "u_" + hashlib.sha256(f"{tenant}\0{user}".encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
@@ -92,6 +93,24 @@ def seen_as(granted: Grant, user: str, groups: Iterable[str]) -> Grant:
     return replace(granted, scope=scope, rights=granted.rights & frozenset(READING))
 
 
+def sight_of(tenant: str, user: str, groups: Iterable[str]) -> Scope:
+    """Return what somebody sees; an empty `user` is nobody in particular. Raises BadInput for names that are none.
+
+    A group that is called like a person is nobody here, as it is in a token.
+    """
+    return Scope(tenant, frozenset(map(name_of, groups)), user=name_of(user) if user else "")
+
+
+def preview_of(tenant: str, user: str | None, groups: Iterable[str] | None) -> Scope:
+    """Return what is seen at the machine itself: all, or where a user or groups are named what they would see.
+
+    Raises BadInput for names that are none: an empty one is not everybody.
+    """
+    if user is None and not groups:
+        return Scope(tenant, unrestricted=True)
+    return sight_of(tenant, name_of(user) if user is not None else "", groups or ())
+
+
 def name_of(given: str) -> str:
     """Return the name of a user or a group as documents write it; raises BadInput for what can be none."""
     name = unicodedata.normalize("NFC", given)
@@ -103,11 +122,11 @@ def name_of(given: str) -> str:
     return name
 
 
-def names_of(groups: Iterable[str]) -> frozenset[str]:
-    """Return the names of groups; raises BadInput for one that can be none, or that means a person."""
+def names_of(groups: Iterable[str], *, most: int = _MOST_GROUPS) -> frozenset[str]:
+    """Return the names of groups; raises BadInput for one that can be none, or that means a person, and for too many."""
     names = frozenset(map(name_of, groups))
-    if len(names) > _MOST_GROUPS:
-        raise BadInput(f"{len(names):,} groups are too many.", f"Name at most {_MOST_GROUPS}.")
+    if len(names) > most:
+        raise BadInput(f"{len(names):,} groups are too many.", f"Name at most {most:,}.")
     if people := sorted(name for name in names if name.startswith(USER)):
         raise BadInput(f"{people[0]!r} is a person and no group.", "Name the person as the user.")
     return names

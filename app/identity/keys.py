@@ -16,7 +16,7 @@ from hmac import compare_digest
 from pathlib import Path
 from typing import Any, Final
 
-from app.identity.grant import READING, RIGHTS, RIGHTS_OF, Grant, Kind, Right
+from app.identity.grant import READING, RIGHTS, RIGHTS_OF, Grant, Kind, Right, name_of, names_of
 from vectorstore.errors import BadInput, NotAllowed, NotFound, StoreDamaged
 from vectorstore.types import DEFAULT_TENANT, Scope
 
@@ -24,6 +24,8 @@ _NO_DIGEST: Final = "0" * 64
 _HOST: Final = r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])"
 _ORIGIN: Final = re.compile(rf"(?P<scheme>https?)://(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?")
 _LOOPBACK: Final = re.compile(r"localhost|127\.[0-9.]+|\[::1\]")
+_MOST_GROUPS: Final = 2_000
+"""Groups of one key: of a server's, all that its users may have."""
 _NOTED_SECONDS: Final = 60.0
 """How often at most the use of one key is written down."""
 
@@ -96,8 +98,8 @@ class Keys:
     ) -> NewKey:
         """Make a key, with the rights of its kind or with those named, else to read.
 
-        Raises BadInput for an unknown right, rights beside a kind, an expiry without time zone, and origins that are
-        none, are missing at a page's key or stand at another.
+        Raises BadInput for an unknown right, rights beside a kind, an expiry without time zone, names that are none,
+        and origins that are none, are missing at a page's key or stand at another.
         """
         identity = secrets.token_hex(4)
         secret = _new_secret(identity)
@@ -106,9 +108,9 @@ class Keys:
         key = Key(
             id=identity,
             hash=_digest(secret),
-            name=name,
-            tenant=tenant,
-            groups=tuple(groups),
+            name=name_of(name),
+            tenant=name_of(tenant),
+            groups=tuple(sorted(names_of(groups, most=_MOST_GROUPS))),
             rights=_rights(kind, rights),
             created=_now().isoformat(timespec="seconds"),
             expires=expires.isoformat(timespec="seconds") if expires else None,

@@ -74,11 +74,18 @@ def verdict(document: Document, scope: Scope) -> Verdict:
 
 
 def _words(document: Document, rules: Sequence[Rule], data_dir: Path) -> Iterator[str]:
-    source = Source(document.uri, Path(document.uri), document.uri)
+    ledger = load_ledger(data_dir)
+    # Rules are about the path inside the folder that was ingested, too, which the uri names first.
+    inside = [
+        document.uri.removeprefix(f"{root.name}/")
+        for root in ledger.roots
+        if document.uri.startswith(f"{root.name}/")
+    ]
+    sources = [Source(document.uri, Path(document.uri), each) for each in (*inside, document.uri)]
     for rule in rules:
-        if rule.readers is not None and rule.fits(source):
+        if rule.readers is not None and any(map(rule.fits, sources)):
             yield f"The rule for {rule.path!r} names {_list(rule.readers)}."
-    given = load_ledger(data_dir).flags_of(document.uri).readers
+    given = ledger.flags_of(document.uri).readers
     if given is not None:
         yield f"--acl names {_list(sorted(given))}."
     if not document.readers:

@@ -67,9 +67,17 @@ class People:
         return bool(self.ledger.read().holds)
 
     def hold(self, owner: str, *, name: str, reason: str, by: str) -> None:
-        """Keep everything of somebody from now on, whoever asks for its erasure and however old it grows."""
+        """Keep everything of somebody from now on, whoever asks for its erasure and however old it grows.
+
+        A second hold adds its reason to the first, and takes nothing from it.
+        """
         with self.ledger.open() as book:
-            book.holds[owner] = Hold(name, reason, _now(), by)
+            first = book.holds.get(owner)
+            book.holds[owner] = (
+                replace(first, reason=f"{first.reason}; {reason}")
+                if first
+                else Hold(name, reason, _now(), by)
+            )
 
     def release(self, owner: str, *, name: str) -> list[Wish]:
         """End a hold; return what is to be erased now, which `settle` does. Raises NotFound."""

@@ -148,7 +148,7 @@ export function add(files, { readers = null, replaces = "", heard }) {
 
 async function sendGroup(files, rows, { readers, replaces }) {
   const form = new FormData();
-  if (readers) form.append("readers", readers.join(","));
+  if (readers) form.append("readers", JSON.stringify(readers));
   if (replaces) form.append("replaces", replaces);
   for (const file of files) form.append("file", file);
   const sent = (loaded, total) => {

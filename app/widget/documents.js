@@ -171,7 +171,7 @@ async function narrow({ id, uri, title, upkeep }) {
   if (chosen?.length === 0) return told("Nobody was chosen; nothing was changed.");
   const form = new FormData();
   form.append("replaces", id);
-  form.append("readers", (chosen ?? []).join(","));
+  form.append("readers", chosen ? JSON.stringify(chosen) : "");
   let verdict = {};
   await changed(`Who may read “${title || uri}” was changed.`, async () => {
     const wrong = await send(form, () => {}, (what) => { verdict = what.document ?? verdict; });

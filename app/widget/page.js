@@ -30,13 +30,19 @@ async function told({ length }) {
   const { model } = await get("/version");
   const many = length === 1 ? say("one") : say("many", { n: length });
   const by = model === "extractive" ? say("quotes") : model;
-  at("state").textContent = [many, by, who()].filter(Boolean).join(" · ");
+  state([who(), many, by].filter(Boolean).join(" · "));
+}
+
+/** Says it in the bar, on small screens only what went wrong; what is too long is there for who points at it. */
+function state(sentence, wrong = false) {
+  at("state").textContent = at("state").title = sentence;
+  at("state").classList.toggle("wrong", wrong);
 }
 
 /** A key that may chat but not list documents still opens the chat. */
 async function refused({ status, message }) {
   if (status !== 401) {
-    at("state").textContent = message;
+    state(message, true);
     return;
   }
   const told = problem || ((key.get() || wasSigned) && message);
@@ -83,4 +89,4 @@ if (wasSigned) {
   });
 }
 await begin().catch(refused);
-if (problem && !chat.hidden) at("state").textContent = problem;
+if (problem && !chat.hidden) state(problem, true);

@@ -53,7 +53,7 @@ def _walk(routes: Any, prefix: str) -> Iterator[tuple[str, set[str]]]:
             yield from _walk(route.routes, prefix + route.path)
         else:
             assert isinstance(route, Route), route
-            yield prefix + route.path, set(route.methods or ())
+            yield prefix + getattr(route, "path_format", route.path), set(route.methods or ())
 
 
 PROTECTED: Final = [(method, path) for method, path in table() if path not in PUBLIC]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -102,6 +103,23 @@ def test_one_may_forget_one_of_ones_own_and_no_other(past: Past) -> None:
         assert bob.delete("/v1/conversations/conv_1").json() == {"runs": 0}
         assert ann.delete("/v1/conversations/conv_1").json() == {"runs": 1}
     assert past.get("ann") == {"conversations": [], "next": None}
+
+
+@pytest.mark.parametrize("name", ["team/chat", "/", "//", "a?b#c%2F", "\u00fc \\"])
+def test_a_conversation_of_any_name_is_shown_and_forgotten_under_it(name: str, past: Past) -> None:
+    past.ask("ann", "How much leave?", name)
+    (listed,) = past.get("ann")["conversations"]
+    assert listed["id"] == name
+    assert past.get("ann", "/" + quote(name, safe=""))["id"] == name
+    with past.as_("ann") as ann:
+        assert ann.delete("/v1/conversations/" + quote(name, safe="")).json() == {"runs": 1}
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_conversation_whose_name_no_address_can_end_in_goes_by_one_of_ours(name: str, past: Past) -> None:
+    past.ask("ann", "How much leave?", name)
+    (listed,) = past.get("ann")["conversations"]
+    assert listed["id"].startswith("conv_")
 
 
 def test_a_persons_conversation_is_theirs_by_any_name_and_goes_on(past: Past) -> None:

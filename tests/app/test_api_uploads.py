@@ -201,6 +201,48 @@ def test_a_body_is_refused_before_it_is_read_when_the_key_is_wrong(desk: Desk) -
         assert raw.recv(100).startswith(b"HTTP/1.1 401")
 
 
+def test_a_name_with_a_comma_is_one_reader_where_the_readers_are_an_array(desk: Desk) -> None:
+    operator = desk.keys.create("boss", kind="operator").secret
+    for given, readers in (
+        ('["cn=hr,ou=groups"]', {"cn=hr,ou=groups"}),
+        ('["hr", "user:zoe\u0301", "hr"]', {"hr", "user:zo\u00e9"}),
+        ("hr, user:zoe\u0301 ,", {"hr", "user:zo\u00e9"}),
+        ("[]", None),
+        ("", set()),
+    ):
+        sent = desk.send(("pay.md", LEAVE + given.encode()), secret=operator, readers=given)
+        if readers is None:
+            assert sent.status_code == 422
+        else:
+            assert sent.status_code == 201, sent.text
+            assert [set(document.readers) for document in desk.all()] == [readers], given
+
+
+@pytest.mark.parametrize("given", [",", " ", "[", '["hr"', "[1]", "[" * 5_000, '[""]', '[" hr"]', "hr,a\nb"])
+def test_readers_that_name_nobody_are_never_everyone(given: str, desk: Desk) -> None:
+    operator = desk.keys.create("boss", kind="operator").secret
+    sent = desk.send(("pay.md", LEAVE), secret=operator, readers=given)
+    assert sent.status_code in {400, 422}, sent.text
+    assert desk.all() == []
+
+
+def test_readers_in_the_wrong_place_are_refused_and_not_left_out(desk: Desk) -> None:
+    headers = bearer(desk.keys.create("boss", kind="operator").secret)
+    url = f"{desk.served.url}/v1/documents"
+    file = ("file", ("pay.md", LEAVE))
+    for form, parts, query in (
+        ({"reader": "hr"}, [file], ""),
+        ({"acl": "hr"}, [file], ""),
+        ({}, [file], "?readers=hr"),
+        ({}, [file], "?acl=hr"),
+        ({}, [file, ("readers", ("hr.txt", b"hr"))], ""),
+        ({}, [file, ("replaces", ("id.txt", b"doc_1"))], ""),
+    ):
+        sent = httpx.post(url + query, data=form, files=parts, headers=headers, timeout=30)
+        assert sent.status_code == 422, sent.text
+    assert desk.all() == []
+
+
 def test_readers_of_an_upload_see_it_and_nobody_else_until_it_is_said_anew(desk: Desk) -> None:
     rights: list[Right] = ["documents", "write"]
     hr = desk.keys.create("hr", groups=["hr"], rights=rights).secret

@@ -8,6 +8,7 @@ import os
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -81,6 +82,31 @@ def test_bad_requests_are_refused_with_a_hint(path: Path) -> None:
     with pytest.raises(NotFound):
         Keys(path).revoke("nope")
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"name": ""},
+        {"name": "two\nlines"},
+        {"tenant": ""},
+        {"tenant": " acme"},
+        {"groups": [""]},
+        {"groups": ["hr", "new\nline"]},
+        {"groups": ["user:ann"]},
+    ],
+)
+def test_names_that_no_document_and_no_token_could_hold_are_refused(
+    path: Path, names: dict[str, Any]
+) -> None:
+    with pytest.raises(BadInput):
+        Keys(path).create(**{"name": "x", **names})
+    assert not path.exists()
+
+
+def test_groups_of_a_key_are_written_as_documents_write_them(path: Path) -> None:
+    made = Keys(path).create("x", groups=["zoe\u0301", "hr", "hr"])
+    assert Keys(path).check(made.secret).scope.groups == {"hr", "zo\u00e9"}
 
 
 def test_a_damaged_file_closes_the_service_instead_of_opening_it(path: Path) -> None:
@@ -258,6 +284,11 @@ def test_the_command_line_makes_kinds_and_rotates_and_shows_the_last_use(
     assert listed["origins"] == "https://www.example.org,http://localhost:3000"
     assert datetime.fromisoformat(listed["used"])
     assert datetime.fromisoformat(listed["earlier_secret_until"]) > datetime.now(UTC) + timedelta(days=1)
+    for wrong in (["create", "x", "--days", "99999999"], ["rotate", first["id"], "--grace", "nan"]):
+        refused = runner.invoke(app, wrong)
+        assert isinstance(refused.exception, SystemExit | BadInput), wrong
+    at_once = runner.invoke(app, ["rotate", first["id"], "--grace", "0"])
+    assert "opens nothing any more" in at_once.stderr
     shown = runner.invoke(app, ["ls"]).stdout
     assert "page" in shown
     assert "https://www.example.org" in shown

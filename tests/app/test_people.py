@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -499,6 +499,35 @@ def test_an_export_holds_all_that_was_asked_and_said(tmp_path: Path) -> None:
     assert "bob" not in json.dumps(found)
 
 
+def test_an_export_over_http_holds_what_the_audit_log_says_too(tmp_path: Path) -> None:
+    with opened(tmp_path) as records:
+        add_of(records, "run_1", ANN, "words")
+        with serve(service(Echo(), records=records, identity=Named(tmp_path))) as at:
+            shown = httpx.get(f"{at.url}/v1/people", params={"user": "ann"}, headers=BOSS).json()
+    with known(tmp_path) as people:
+        assert shown.keys() == people.export(ANN).keys()
+
+
+def test_a_name_is_the_same_however_it_is_typed_and_what_can_be_none_is_refused(tmp_path: Path) -> None:
+    composed, parted = "jos\u00e9", "jose\u0301"
+    assert person_id("default", composed) == person_id("default", parted)
+    with known(tmp_path / "data") as people:
+        say(people, person_id("default", composed), "Of jose.")
+    for wrong in ("", " ann", "ann\n", "a" * 201):
+        refused = footnote(tmp_path, "people", "erase", wrong, "--yes")
+        assert (refused.returncode, "no name" in refused.stderr) == (2, True), wrong
+    assert json.loads(footnote(tmp_path, "people", "erase", parted, "--yes").stdout)["answers"] == 1
+
+
+def test_a_second_hold_takes_nothing_from_the_first(tmp_path: Path) -> None:
+    with known(tmp_path) as people:
+        people.hold(ANN, name="ann", reason="case 7", by="x")
+        first = people.ledger.read().holds[ANN]
+        people.hold(ANN, name="ann", reason="case 8", by="y")
+        held = people.ledger.read().holds[ANN]
+    assert held == replace(first, reason="case 7; case 8")
+
+
 def test_only_operators_may_export_or_erase_and_only_in_their_tenant(tmp_path: Path) -> None:
     class Narrow(Named):
         async def grant(self, shown: Shown) -> Grant:
@@ -583,6 +612,7 @@ def test_the_commands_export_hold_release_and_erase(tmp_path: Path) -> None:
         say(people, ANN, "annsquestion, from ann@example.org")
     shown = json.loads(footnote(tmp_path, "people", "export", "ann", "--masked").stdout)
     assert shown["answers"][0]["question"] == "annsquestion, from [e-mail]"
+    (tmp_path / "ann.json").write_text("anybody's to read")
     written = footnote(tmp_path, "people", "export", "ann", "-o", "ann.json")
     assert written.returncode == 0, written.stderr
     assert (tmp_path / "ann.json").stat().st_mode & 0o777 == 0o600

@@ -166,6 +166,18 @@ def test_what_is_too_old_is_dropped_and_the_rest_stays_provable(tmp_path: Path) 
     assert not verify(tmp_path).sound
 
 
+def test_a_clock_that_was_ahead_keeps_nothing_from_being_dropped(tmp_path: Path) -> None:
+    clock = [time.time() + 2_000 * 86_400]
+    signer = Signer(tmp_path)
+    log = Log(tmp_path, on_seal=signer.head, now=lambda: clock[0])
+    log.append({"what": "request"})
+    for days in (9, 8, 0):  # it was put right
+        clock[0] = time.time() - days * 86_400
+        log.append({"what": "request"})
+    assert signer.drop(log, days=4) == 3
+    assert verify(tmp_path).sound
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(
     facts=st.dictionaries(

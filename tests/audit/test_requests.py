@@ -194,7 +194,7 @@ def routes() -> list[tuple[str, str]]:
         route = waiting.pop()
         inner = getattr(route, "original_router", None) or getattr(route, "routes", None)
         if isinstance(route, APIRoute):
-            found += [(method, route.path) for method in route.methods or ()]
+            found += [(method, route.path_format) for method in route.methods or ()]
         elif inner is not None:
             waiting.extend(getattr(inner, "routes", inner))
     return sorted(found)
@@ -356,3 +356,26 @@ def test_who_acts_for_whom_is_written_down(office: Office) -> None:
     assert (acted["who"], acted.get("as")) == (ann, None)
     assert (previewed.get("who"), previewed["as"]) == (None, ann)
     assert session["issued_to"] == ann
+
+
+def test_a_client_token_leaves_one_name_of_a_person_and_none_of_who_was_refused(office: Office) -> None:
+    headers = {"authorization": f"Bearer {office.key('server')}"}
+    with office.open() as (_, client):
+        for user in ("jos\u00e9", "jose\u0301", " ann", "bob\n"):
+            client.post("/v1/sessions", json={"user": user}, headers=headers)
+        client.post("/v1/sessions", json={"user": "cem", "groups": ["board"]}, headers=headers)
+    assert list(office.audit.people.names().values()) == ["jos\u00e9"]
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"{", b"[]", b'{"salt": 5}', b'{"salt": "zz"}', b'{"salt": "00", "keys": []}']
+)
+def test_where_what_was_noticed_is_damaged_all_is_noticed_anew(damage: bytes, office: Office) -> None:
+    office.audit.start("1.0", Settings())
+    key = office.key()
+    (office.folder / "noticed.json").write_bytes(damage)
+    office.audit.start("1.0", Settings())
+    assert [each["names"] for each in office.told("changed") if each["of"] == "keys"][-1].keys() == {
+        key.split("_")[1]
+    }
+    assert verify(office.folder).sound

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,6 +160,20 @@ def test_a_head_that_was_changed_is_named(name: str, kept: Kept, tmp_path: Path)
     line = path.read_bytes().splitlines(keepends=True)[0]
     (folder / name).write_bytes(line.replace(b'"n":', b'"n":1'))
     assert verify(folder, head=kept.head).findings[0].file == name
+
+
+def test_a_head_of_a_clock_that_was_ahead_does_not_keep_the_next_from_being_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, signer = Log(tmp_path), Signer(tmp_path)
+    log.append({"what": "request"})
+    with monkeypatch.context() as ahead:
+        ahead.setattr("app.audit.heads.time.time", lambda: time.time_ns() / 1e9 + 900 * 86_400)
+        assert signer.due(log, minutes=60)
+    log.append({"what": "request"})
+    assert signer.due(log, minutes=60)
+    log.append({"what": "request"})
+    assert not signer.due(log, minutes=60)
 
 
 def test_a_head_is_no_anchor(kept: Kept, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from app.identity.permission import verdict
 from ingest.cli import ingest_command
 from tests.app.edge import serve, service
 from tests.vectorstore.sample import sample
-from vectorstore.errors import NotFound
+from vectorstore.errors import BadInput, NotFound
 from vectorstore.types import NOBODY, Scope
 
 DOCUMENTS = {
@@ -27,7 +27,7 @@ DOCUMENTS = {
     "plans/plan.md": "# Plan\n\nThe plan is to grow.\n",
     "open.md": "# Open\n\nThe office opens at eight.\n",
 }
-RULES = '[[rules]]\npath = "plans/"\nreaders = ["user:cem"]\n'
+RULES = '[[rules]]\npath = "plans/**"\nreaders = ["user:cem"]\n'
 
 
 @pytest.fixture
@@ -77,6 +77,8 @@ def test_a_user_is_a_reader_by_side_car_front_matter_rule_and_flag(folder: Path)
         assert not may(uri, "--group", f"user:{reader}"), "a group is no user, whatever it is called"
     assert may("docs/board.md", "--group", "board")
     assert may("docs/open.md", "--user", "nobody")
+    with pytest.raises(BadInput, match="no name"):
+        may("docs/open.md", "--user", " ann")
 
 
 def test_show_names_readers_and_by_whose_word(folder: Path) -> None:
@@ -85,7 +87,7 @@ def test_show_names_readers_and_by_whose_word(folder: Path) -> None:
         return told["readers"], " ".join(told["said_by"])
 
     assert said("docs/plans/plan.md")[0] == ["user:cem"]
-    assert "rule for 'plans/' names the user 'cem'" in said("docs/plans/plan.md")[1]
+    assert "rule for 'plans/**' names the user 'cem'" in said("docs/plans/plan.md")[1]
     assert "--acl names the user 'dee'" in said("closed/note.md")[1]
     assert said("docs/board.md") == (["board", "user:bob"], "The document itself names its readers.")
     assert said("docs/open.md") == ([], "No readers are set: everyone in the tenant may read it.")
@@ -101,6 +103,9 @@ def test_a_preview_finds_what_the_user_would(folder: Path) -> None:
     assert found("--as-user", "ann") == {"docs/hr/pay.md", "docs/open.md"}
     assert found("--as-group", "board") == {"docs/board.md", "docs/open.md"}
     assert len(found()) == 5
+    for nobody in (["--as-user", ""], ["--as-group", ""]):
+        with pytest.raises(BadInput, match="no name"):
+            run(search, "pay", *nobody)
 
 
 @pytest.mark.parametrize(

@@ -208,8 +208,13 @@ def test_a_sign_in_counts_once(page: Any, site: str, watched: Watched) -> None:
     assert page.evaluate("Object.keys(sessionStorage).includes('footnote:signing-in')") is False
     back = next(url for url in brought if url.startswith(site))
     page.goto(back)
-    page.locator("#state", has_text="This sign-in was not begun in this tab").wait_for()
+    said = page.locator("#state", has_text="This sign-in was not begun in this tab")
+    said.wait_for()
     page.locator("#list li").first.wait_for()
+    for width in (1200, 700, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        said.wait_for(state="visible")
+        assert said.evaluate("e => e.scrollHeight <= e.clientHeight + 1"), f"{width} pixels clip it"
     assert page.url == f"{site}/"
     sent = [url for url in watched.requests if url.endswith("/token")]
     assert len(sent) == 1

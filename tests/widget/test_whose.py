@@ -247,4 +247,7 @@ def test_a_page_key_on_a_page_of_others_opens_nothing(host: Host, page: Any) -> 
     page.goto(address.replace("localhost", "app.localhost"))
     ask(page)
     assert chat(page, ".failed").count() == 1
+    said = chat(page, ".failed").inner_text().replace("\n", "")
+    assert "--kind page --origin http://app.localhost:" in said, "what would let this page in"
+    assert "CORS" not in said
     assert host.staged.asked == []

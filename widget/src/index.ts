@@ -282,7 +282,8 @@ class FootnoteChat extends HTMLElement {
         answer.run ||= error.request;
       } else if (!answer.run && !abort.signal.aborted && !this.#api.startsWith(location.origin)) {
         // A browser does not say which of the two it is. This is for who put the chat on the page: in English.
-        answer.error = `The service is out of reach, or does not allow this page. There: FOOTNOTE_CORS_ORIGINS=${location.origin}`;
+        const means = this.hasAttribute("page-key") ? "footnote keys create NAME --kind page --origin " : "FOOTNOTE_CORS_ORIGINS=";
+        answer.error = `The service is out of reach, or does not allow this page. There: ${means}${location.origin}`;
       }
     }
     if (this.#abort !== abort) return;

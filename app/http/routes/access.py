@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from app.audit.audit import note
 from app.http.access import OperatorGrant, ServiceIn
 from app.http.examples import problems
+from app.identity.grant import sight_of
 from app.identity.permission import access_to, document_at, verdict
 from app.problems import Unprocessable
 from vectorstore.types import DocumentId, Scope
@@ -36,7 +37,9 @@ class AccessShown(BaseModel):
 
 
 # A plain function: the framework runs it in a thread, where the documents are read.
-@router.get("/v1/access", summary="Ask who may read a document", responses=problems(401, 403, 404, 422, 503))
+@router.get(
+    "/v1/access", summary="Ask who may read a document", responses=problems(400, 401, 403, 404, 422, 503)
+)
 def access(
     service: ServiceIn,
     grant: OperatorGrant,
@@ -60,7 +63,7 @@ def access(
     told = access_to(document, rules=service.settings.ingest.rules, data_dir=service.settings.store.data_dir)
     asked = None
     if user or group:
-        found = verdict(document, Scope(tenant, frozenset(group or ()), user=user))
+        found = verdict(document, sight_of(tenant, user, group or ()))
         asked = VerdictShown(may_read=found.may_read, why=found.why)
     return AccessShown(
         id=told.id,

@@ -122,7 +122,7 @@ async def feedback(body: FeedbackBody, service: ServiceIn, grant: ChatGrant) -> 
 
 
 @router.delete(
-    "/v1/conversations/{conversation}",
+    "/v1/conversations/{conversation:path}",
     summary="Forget a conversation",
     responses=problems(401, 403, 404, 409, 422, 503),
 )

@@ -104,7 +104,7 @@ async def conversations(
 
 
 @router.get(
-    "/v1/conversations/{conversation}",
+    "/v1/conversations/{conversation:path}",
     summary="Show a conversation",
     responses=problems(401, 403, 404, 422, 503),
 )

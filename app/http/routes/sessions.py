@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.audit.audit import note
 from app.http.access import ActGrant, PageGrant, ServiceIn
 from app.http.examples import problems
-from app.identity.grant import person_id
+from app.identity.grant import name_of, person_id
 from app.identity.tokens import Issued
 from app.problems import Unprocessable
 
@@ -54,10 +54,10 @@ async def session(body: SessionBody, response: Response, service: ServiceIn, gra
             f"A client token lasts {most:,} seconds at most.",
             "Ask for less, or raise FOOTNOTE_SESSION_SECONDS.",
         )
-    if service.audit is not None:
-        person = person_id(grant.scope.tenant, body.user)
-        note(issued_to=service.audit.people.of(person, body.user))
     issued = service.identity.tokens.for_user(grant, body.user, body.groups, seconds=body.seconds or most)
+    if service.audit is not None:
+        user = name_of(body.user)
+        note(issued_to=service.audit.people.of(person_id(grant.scope.tenant, user), user))
     return _shown(issued, response)
 
 

@@ -1,13 +1,15 @@
 """Adding documents, `POST /v1/documents`, and removing them, `DELETE /v1/documents/{id}`."""
 
+import json
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, QueryParams, UploadFile
 from starlette.responses import JSONResponse, Response
 
 from app.audit.audit import note
@@ -15,9 +17,10 @@ from app.http.access import ServiceIn, WriteGrant
 from app.http.examples import Responses, event_stream, problems
 from app.http.routes.documents import AccountShown, account_shown
 from app.http.streaming import Say, work_stream
-from app.identity.grant import Grant
+from app.identity.grant import Grant, name_of
 from app.problems import Problem, Unprocessable, problem_details
 from app.service import Service
+from ingest.parse.access import means_readers
 from ingest.report import Failure, findings_of
 from ingest.uploads import Stage, Upload, Uploaded, Uploads
 from vectorstore.errors import NotAllowed, NotFound
@@ -77,8 +80,8 @@ _FORM: Final[dict[str, Any]] = {
                         "readers": {
                             "type": "string",
                             "description": "Groups of the key that may read them, and the caller as `user:name`, "
-                            "separated by commas; empty: everyone in the tenant. Left out: the readers that a document "
-                            "of this name has, else everyone.",
+                            "separated by commas, or as a JSON array where a name holds a comma; empty: everyone in the "
+                            "tenant. Left out: the readers that a document of this name has, else everyone.",
                         },
                         "replaces": {
                             "type": "string",
@@ -189,7 +192,7 @@ async def add(request: Request, service: ServiceIn, grant: WriteGrant) -> Respon
             _uploads(service).add,
             files,
             scope=grant.scope,
-            readers=_readers(form, grant),
+            readers=_readers(form, request.query_params, grant),
             replaces=replaces,
         )
         if "text/event-stream" in request.headers.get("accept", ""):
@@ -261,17 +264,32 @@ def _uploads(service: Service) -> Uploads:
 
 def _replaced(form: FormData, service: Service, grant: Grant) -> Document | None:
     named = form.get("replaces")
-    if not isinstance(named, str) or not named:
+    if named is not None and not isinstance(named, str):
+        raise Unprocessable(
+            "`replaces` is a file.", "Send the id of the document whose place the file takes."
+        )
+    if not named:
         return None
     with service.store.snapshot() as snapshot:
         return snapshot.document(DocumentId(named[:100]), scope=grant.scope)
 
 
-def _readers(form: FormData, grant: Grant) -> frozenset[str] | None:
-    given = [each for each in form.getlist("readers") if isinstance(each, str)]
+def _readers(form: FormData, query: QueryParams, grant: Grant) -> frozenset[str] | None:
+    """Return whom the form names; raises what says that it was meant to name somebody, and does not."""
+    for field in (*form, *query):
+        if field != "readers" and means_readers(field):
+            raise Unprocessable(
+                f"There is no field {field[:60]!r} that says who may read.",
+                "Send `readers`, in the form beside the files.",
+            )
+    if "readers" in query:
+        raise Unprocessable("`readers` stands in the address.", "Send it in the form, beside the files.")
+    given = form.getlist("readers")
     if not given:
         return None
-    readers = frozenset(name.strip() for each in given for name in each.split(",") if name.strip())
+    readers = frozenset(chain.from_iterable(map(_names, given)))
+    if not readers and given != [""]:
+        raise Unprocessable("`readers` names nobody.", "Leave its value empty where everyone may read.")
     foreign = set() if grant.scope.unrestricted else readers - grant.scope.names
     if foreign:
         first = min(foreign)
@@ -281,6 +299,21 @@ def _readers(form: FormData, grant: Grant) -> frozenset[str] | None:
             "Name your own groups only, and yourself, so that you can read what you add.",
         )
     return readers
+
+
+def _names(given: object) -> frozenset[str]:
+    """Return the names in one field: separated by commas, or a JSON array; raises Unprocessable, BadInput."""
+    if not isinstance(given, str):
+        raise Unprocessable("`readers` is a file.", "Send the names themselves, separated by commas.")
+    if not given.lstrip().startswith("["):
+        return frozenset(name_of(name.strip()) for name in given.split(",") if name.strip())
+    try:
+        names = json.loads(given)
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise Unprocessable("`readers` is no JSON array of names.", 'Write it like ["hr", "user:ann"].')
+    return frozenset(map(name_of, names))
 
 
 def _answer(found: list[Uploaded]) -> Response:
