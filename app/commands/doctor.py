@@ -82,7 +82,7 @@ def examine() -> list[Finding]:
     findings.append(_attempt("Settings", _settings))
     if findings[-1].state == "wrong":
         return findings  # every other check reads them
-    findings += [_attempt("Data folder", _data_dir), _attempt("OCR", _ocr)]
+    findings += [_attempt("Data folder", _data_dir), _attempt("Database", _database), _attempt("OCR", _ocr)]
     embedder: list[Embedder] = []
     findings.append(_attempt("Embedder", lambda: _embedder(embedder)))
     if embedder:
@@ -234,6 +234,29 @@ def _data_dir() -> Finding:
             "Set FOOTNOTE_DATA_DIR to a folder of yours.",
         )
     return Finding("Data folder", "ok", str(folder))
+
+
+def _database() -> Finding:
+    from vectorstore.open import open_database
+    from vectorstore.settings import StoreSettings
+
+    settings = StoreSettings()
+    if not settings.store.get_secret_value():
+        return Finding("Database", "ok", "a file in the data folder.")
+    from vectorstore.index.postgresql.examine import examine as examine_server
+    from vectorstore.index.postgresql.truth import PostgreSQLTruth
+
+    database = open_database(settings)
+    try:
+        assert isinstance(database, PostgreSQLTruth)  # noqa: S101 - so says the address
+        found = examine_server(database, settings.data_dir)
+    finally:
+        database.close()
+    if found.wrong:
+        return Finding("Database", "wrong", found.wrong, found.do)
+    if found.note:
+        return Finding("Database", "note", found.note, found.do)
+    return Finding("Database", "ok", found.says)
 
 
 def _embedder(found: "list[Embedder]") -> Finding:

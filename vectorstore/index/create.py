@@ -64,7 +64,7 @@ def check_layout(meta: Mapping[str, str]) -> None:
     made, serves = _layout(meta)
     if made < OLDEST:
         raise StoreDamaged(
-            f"The index has the format {made}, this version of Footnote reads {OLDEST} to {VERSION}.",
+            f"The index has the format {made}, this version of Footnote reads {OLDEST} and later.",
             "Run `footnote index upgrade` of the version before this one first.",
         )
     if serves > VERSION:

@@ -20,7 +20,7 @@ from vectorstore.types import Generation, GenerationInfo
 
 _log = logging.getLogger(__name__)
 
-_KEPT_CATALOGS = 4
+KEPT_CATALOGS = 4
 _SWEPT = 3
 """How often in a row a writer may sweep files away before they are opened."""
 _PATIENCE = 20.0
@@ -106,7 +106,7 @@ class Opened:
                 with self.database.connection() as connection:
                     found = read_catalog(connection, generation, self._documents, newest=newest)
                 self._catalogs[pinned] = found
-                while len(self._catalogs) > _KEPT_CATALOGS:
+                while len(self._catalogs) > KEPT_CATALOGS:
                     self._catalogs.popitem(last=False)
             return found
 

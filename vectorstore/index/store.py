@@ -1,6 +1,7 @@
 """The store: a database is the truth, the indexes of vectors and of words are derived from it."""
 
 import logging
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -12,7 +13,7 @@ from vectorstore.index.draft import IndexDraft
 from vectorstore.index.empty import EmptySnapshot
 from vectorstore.index.following import Following
 from vectorstore.index.maintenance.erasure import finish_erasure, is_under_way
-from vectorstore.index.opened import Opened, Pinned, Superseded, not_kept
+from vectorstore.index.opened import KEPT_CATALOGS, Opened, Pinned, Superseded, not_kept
 from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Kind
 from vectorstore.index.snapshot import IndexSnapshot
@@ -52,10 +53,14 @@ class IndexStore:
         self._refine = Refine(settings.deduplicate, settings.rerank_depth, rerank)
         self._lock = Lock()
         self._opened: Opened | None = None
-        self._last: IndexSnapshot | None = None
-        """The newest that was read whole: what is read on while the database is away."""
+        self._read: deque[tuple[Opened, Pinned, IndexSnapshot]] = deque(maxlen=KEPT_CATALOGS)
+        """What was read lately: what is read on while the database is away."""
         self._following: Following | None = None
-        self.opened()
+        try:
+            self.opened()
+        except FootnoteError:
+            database.close()
+            raise
 
     @contextmanager
     def snapshot(self, at: Generation | None = None) -> Iterator[IndexSnapshot | EmptySnapshot]:
@@ -68,11 +73,12 @@ class IndexStore:
         except Unavailable as error:
             # While the database is away, what was read of it goes on.
             with self._lock:
-                last = self._last if at is None else None
-            if last is None:
-                raise
-            _log.warning("Generation %d is read on: %s", last.generation, error)
-            return last
+                read = list(self._read) if at is None else []
+            for opened, pinned, snapshot in reversed(read):
+                if opened.holds(pinned):
+                    _log.warning("Generation %d is read on: %s", snapshot.generation, error)
+                    return snapshot
+            raise
 
     def _pinned(self, at: Generation | None) -> IndexSnapshot | EmptySnapshot:
         for _ in range(_SUPERSEDED):
@@ -88,11 +94,19 @@ class IndexStore:
                     self._opened = None if self._opened is opened else self._opened
                 continue
             snapshot = self._reading(opened, info, pinned)
-            if at is None and self.database.follows and opened.holds(pinned):
-                with self._lock:
-                    self._last = snapshot
+            if at is None and self.database.follows:
+                self._note(opened, pinned, snapshot)
             return snapshot
         raise Busy("The index changes faster than it can be read.", "Try again in a moment.")
+
+    def _note(self, opened: Opened, pinned: Pinned, snapshot: IndexSnapshot) -> None:
+        """Remember what is read; what nobody has searched in makes room for the next."""
+        with self._lock:
+            if self._opened is not opened or (self._read and self._read[-1][1] == pinned):
+                return
+            if self._read and not self._read[-1][0].holds(self._read[-1][1]):
+                self._read.pop()
+            self._read.append((opened, pinned, snapshot))
 
     def _reading(self, opened: Opened, info: GenerationInfo, pinned: Pinned) -> IndexSnapshot:
         return IndexSnapshot(
@@ -202,7 +216,8 @@ class IndexStore:
             self._following = None
         with self._lock:
             self.database.close()
-            self._opened = self._last = None
+            self._opened = None
+            self._read.clear()
 
     def opened(self) -> Opened | None:
         """Return the index as it is on disk now; None when there is none yet.
@@ -219,6 +234,8 @@ class IndexStore:
             if self._opened is not None and self._opened.identity == identity:
                 return self._opened
             self._opened = None
+            # What an erasure has taken away is not read on.
+            self._read.clear()
             if identity is None:
                 return None
             kind = create.read_kind(self.database, self._space, recall_target=self._settings.recall_target)

@@ -46,6 +46,10 @@ class PostgreSQLConnection:
         """The driver's own connection."""
         return self._raw
 
+    def in_our_words(self, error: BaseException) -> FootnoteError:
+        """Return a driver's error as one of ours."""
+        return self._pool.in_our_words(error)
+
     def rows(self, sql: str, values: Sequence[Value] = ()) -> list[tuple]:  # type: ignore[type-arg]
         """Run a query and return all rows."""
         return self._asked(_translated(sql), values).fetchall()
@@ -263,7 +267,7 @@ class PostgreSQL:
                 "Write special characters of the password with percent signs.",
             ) from None
 
-    def in_our_words(self, error: Exception) -> FootnoteError:
+    def in_our_words(self, error: BaseException) -> FootnoteError:
         """Return the error that says what happened and what to do."""
         return _in_our_words(error, self.address.place)
 
@@ -310,12 +314,12 @@ def psycopg_module() -> Any:  # Any: the module is imported only where it is wan
     return psycopg
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[-1].strip().removeprefix("connection failed: ")
 
 
-def _in_our_words(error: Exception, place: str) -> FootnoteError:
+def _in_our_words(error: BaseException, place: str) -> FootnoteError:
     errors = psycopg_module().errors
     name = type(error).__name__
     if isinstance(error, errors.DataError) and "NUL" in str(error):

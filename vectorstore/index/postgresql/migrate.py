@@ -5,6 +5,8 @@ that older versions may go on (`SERVES` in `create.py` stays). One migrates what
 drops what nobody reads any more, and raises `SERVES`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,7 @@ REVISIONS = Path(__file__).parent / "migrations"
 def make_or_upgrade(connection: "PostgreSQLConnection", schema: str, space: Space | None) -> None:
     """Apply the revisions that are missing, and write the facts of a new index; all or nothing.
 
-    Waits for whoever writes or upgrades just now.
+    Waits for whoever writes or upgrades just now; raises Busy when readers leave no gap for a change of their tables.
     """
     # A fifth of a second to import, and rarely needed.
     import sqlalchemy as sql
@@ -32,8 +34,10 @@ def make_or_upgrade(connection: "PostgreSQLConnection", schema: str, space: Spac
     ).execution_options(isolation_level="AUTOCOMMIT")
     # What SQLAlchemy asks when it connects, and what it takes back when it is done, lies outside our transaction; for
     # alembic there is one already, and so it begins and ends none.
-    with engine.connect() as bound, connection.transaction():
+    with _in_our_words(connection), engine.connect() as bound, connection.transaction():
         bound.begin()
+        # A change of a table waits for its readers, and all later readers for it.
+        connection.run("SET LOCAL lock_timeout = '10s'")
         if connection.one("SELECT 1 FROM pg_namespace WHERE nspname = ?", (schema,)) is None:
             connection.run(f"CREATE SCHEMA {schema}")
         config = Config()
@@ -44,3 +48,13 @@ def make_or_upgrade(connection: "PostgreSQLConnection", schema: str, space: Spac
             create.fill(connection, space)
         else:
             create.mark_layout(connection)
+
+
+@contextmanager
+def _in_our_words(connection: "PostgreSQLConnection") -> Iterator[None]:
+    import sqlalchemy as sql
+
+    try:
+        yield
+    except sql.exc.DBAPIError as error:
+        raise connection.in_our_words(error.orig or error) from error

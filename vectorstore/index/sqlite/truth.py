@@ -121,6 +121,9 @@ class SQLiteTruth(SQLite):
         del stop
         return iter(())
 
+    def upgrade(self) -> None:
+        """Do nothing: there is one layout so far."""
+
     def identity(self) -> Identity | None:
         """Return device, inode and epoch of the index; None when it is gone or has no tables yet."""
         try:

@@ -133,6 +133,9 @@ class Database(Protocol):
     def commits(self, stop: Event) -> Iterator[None]:
         """Yield at once, and whenever somebody may have committed, until `stop` is set; never raises."""
 
+    def upgrade(self) -> None:
+        """Bring the tables to what this version makes, while others use them; raises NotFound, Busy."""
+
     def identity(self) -> Identity | None:
         """Return which index this is now; None when there is none yet."""
 
