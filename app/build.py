@@ -27,7 +27,7 @@ from app.turn.suggestions import Starters, Suggesting
 from app.turn.turn import Turn
 from app.understand.condense import by_model, by_words
 from ingest.confined.page_pictures import PagePictures
-from ingest.originals import Originals
+from ingest.originals import open_originals
 from ingest.uploads import Uploads
 from prompts.loader import load
 from vectorstore.errors import Unavailable
@@ -192,6 +192,7 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         lagging = behind(parts.store.lag(), away=settings.store.store_away_seconds)
         return Health(not lagging, info.number, info.documents, info.chunks, lagging or detail)
 
+    originals = open_originals(data_dir, settings.objects)
     records = Records(records_url(settings.records.records_url, data_dir))
 
     async def record(run: Run, events: Sequence[Event]) -> None:
@@ -212,8 +213,14 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         people=People(records, data_dir),
         audit=open_audit(data_dir, settings.audit),
         written_by=parts.turn.written_by,
-        pictures=PagePictures(Originals(data_dir).of, settings.ingest.limits()),
-        uploads=Uploads(parts.store, parts.embedder, data_dir=data_dir, settings=settings.ingest)
+        pictures=PagePictures(originals.of, settings.ingest.limits()),
+        uploads=Uploads(
+            parts.store,
+            parts.embedder,
+            data_dir=data_dir,
+            settings=settings.ingest,
+            originals=originals,
+        )
         if settings.serve.uploads
         else None,
         settings=settings,

@@ -41,7 +41,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "mcp": Entry("app.commands.serve:mcp", "Offer the documents to a desktop assistant over MCP."),
     "eval": Entry("eval.commands:app", "Score answers against a set of questions."),
     "doctor": Entry("app.commands.doctor:doctor", "Check the installation and say what to do."),
-    "config": Entry("app.commands.doctor:config_app", "Show the settings and where each comes from."),
+    "config": Entry("app.commands.config:config_app", "Show the settings and where each comes from."),
 }
 
 UNTOLD: Final = frozenset(

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 from app.access_settings import AuditSettings, BudgetSettings, IdentitySettings
 from ingest.jobs.settings import QueueSettings
 from ingest.settings import IngestSettings
+from vectorstore.objects.settings import ObjectSettings
 from vectorstore.settings import FootnoteSettings, StoreSettings
 
 
@@ -301,6 +302,7 @@ class Settings:
     """All settings, a class a concern; what is not given comes from the environment."""
 
     store: StoreSettings = field(default_factory=StoreSettings)
+    objects: ObjectSettings = field(default_factory=ObjectSettings)
     ingest: IngestSettings = field(default_factory=IngestSettings)
     queue: QueueSettings = field(default_factory=QueueSettings)
     serve: ServeSettings = field(default_factory=ServeSettings)

@@ -1,23 +1,35 @@
-"""The files that documents were read from: kept for uploads, found again for folders."""
+"""The files that documents were read from: kept for uploads, found again for folders.
+
+Kept are they in the data folder, or where object storage is set there, for all replicas.
+"""
 
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from ingest.plan import content_of
 from ingest.sources.ledger import FILE_NAME, load_ledger, update_ledger
 from ingest.sources.roots import Root, content_digest, safe_path
-from vectorstore.errors import BadInput
+from vectorstore.errors import BadInput, Unavailable
+from vectorstore.objects.cache import FOLDER, Fetched
+from vectorstore.objects.settings import ObjectSettings
+from vectorstore.objects.store import Objects, open_objects
 from vectorstore.types import Document
 
 UPLOAD: Final = "upload"
 """What the address of an uploaded document begins with, as a folder's name would."""
 _FOLDER: Final = "originals"
 _REMEMBERED: Final = 1_000
+_UNDER_WAY: Final = timedelta(hours=1)
+"""How old an original in object storage is before it is taken for nobody's: it is there before its document is."""
+
+_log = logging.getLogger(__name__)
 
 _Stamp = tuple[int, int, int]
 
@@ -29,41 +41,67 @@ class Originals:
     never misses, and all versions at an address go together.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, objects: Objects | None = None, *, room: int = 1 << 30) -> None:
+        """Keep uploads in `objects`, and of what is fetched from there at most `room` bytes; None: in the data folder."""
         self._data_dir = data_dir
+        self._objects = objects
+        self._fetched = Fetched(objects, data_dir / FOLDER, most=room) if objects else None
         self._digests: dict[Path, tuple[_Stamp, str]] = {}
         self._roots: tuple[_Stamp, dict[str, Root]] | None = None
 
+    @property
+    def are_shared(self) -> bool:
+        """Whether other machines find them too: then an upload's is kept before its document is published."""
+        return self._objects is not None
+
     def of(self, document: Document) -> Path | None:
-        """Return the file that a document was read from, or None where it is gone or has changed since."""
+        """Return the file that a document was read from, or None where it is gone or has changed since.
+
+        An upload's may have to be fetched: raises Unavailable where that fails.
+        """
         name, _, relative = document.uri.partition("/")
         if name == UPLOAD:
-            kept = self._kept(document)
-            return kept if kept.is_file() else None
+            return self._upload(document)
         found = self._in_folder(document.uri) if relative else None
-        if found is None or self._digest(found)[: len(content_of(document.digest))] != content_of(
-            document.digest
-        ):
-            return None
-        return found
+        return found if found is not None and self._is_content(found, document.digest) else None
 
-    def keep(self, document: Document, file: Path) -> None:
-        """Keep a copy of an uploaded file, readable by the owner alone; whole or not at all."""
+    def are_kept(self, document: Document) -> bool:
+        """Say whether an upload's file is kept, without fetching it; raises Unavailable."""
+        if self._objects is not None:
+            return self._objects.size(_key(document.tenant, document.uri, document.digest)) is not None
+        return self._kept(document).is_file()
+
+    def keep(self, tenant: str, uri: str, digest: str, file: Path) -> None:
+        """Keep a copy of an uploaded file; whole or not at all. Raises Unavailable, and OSError for a folder."""
+        if self._objects is not None:
+            self._objects.put(_key(tenant, uri, digest), file)
+            return
         folder = self._data_dir / _FOLDER
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # mkstemp makes it 0600
+        # mkstemp makes it 0600, its owner's alone
         handle, draft = tempfile.mkstemp(dir=folder, prefix=".")
         try:
             with os.fdopen(handle, "wb") as copy, file.open("rb") as original:
                 shutil.copyfileobj(original, copy)
                 copy.flush()
                 os.fsync(copy.fileno())
-            Path(draft).replace(self._kept(document))
+            Path(draft).replace(folder / _name(tenant, uri, digest))
         finally:
             Path(draft).unlink(missing_ok=True)
 
     def forget(self, *, tenant: str, uri: str, but: Document | None = None) -> None:
-        """Delete what was kept of a document's versions, `but` one."""
+        """Delete what was kept of a document's versions, `but` one; raises Unavailable."""
+        if self._objects is not None and self._fetched is not None:
+            place = f"{_FOLDER}/{_place(tenant, uri)}"
+            if but is None:
+                self._objects.delete(place)
+                self._fetched.drop(place)
+                return
+            keep_key = _key(but.tenant, but.uri, but.digest)
+            for each in self._objects.list(place):
+                if each.key != keep_key:
+                    self._drop(each.key)
+            return
         keep = self._kept(but) if but else None
         for path in (self._data_dir / _FOLDER).glob(f"{_place(tenant, uri)}-*"):
             if path != keep:
@@ -72,8 +110,16 @@ class Originals:
     def sweep(self, held: Callable[[], Iterable[tuple[str, str, str]]]) -> int:
         """Delete what was kept of documents that no generation shows any more; return how many files.
 
-        `held` names those that one does: tenant, uri and digest of each.
+        `held` names those that one does: tenant, uri and digest of each. Raises Unavailable.
         """
+        if self._objects is not None:
+            ripe = datetime.now(UTC) - _UNDER_WAY
+            kept = [each.key for each in self._objects.list(_FOLDER) if each.modified < ripe]
+            named = {_key(*each) for each in held()} if kept else set()
+            left = [key for key in kept if key not in named]
+            for key in left:
+                self._drop(key)
+            return len(left)
         # Listed first: a document is in the index before its file is kept, so none of these is still to come.
         found = [path for path in (self._data_dir / _FOLDER).glob("*") if not path.name.startswith(".")]
         wanted = {_name(tenant, uri, digest) for tenant, uri, digest in held()} if found else set()
@@ -82,8 +128,31 @@ class Originals:
             path.unlink(missing_ok=True)
         return len(gone)
 
+    def _upload(self, document: Document) -> Path | None:
+        if self._fetched is not None:
+            key = _key(document.tenant, document.uri, document.digest)
+            try:
+                return self._fetched.copy(key, sound=lambda path: self._is_content(path, document.digest))
+            except Unavailable as error:
+                # Whoever looks at a document need not know where its file lies.
+                _log.warning("The file of document %s could not be fetched: %s", document.id, error)
+                raise Unavailable(
+                    "The file of this document cannot be fetched now.", "Try again in a moment."
+                ) from None
+        kept = self._kept(document)
+        return kept if kept.is_file() else None
+
     def _kept(self, document: Document) -> Path:
         return self._data_dir / _FOLDER / _name(document.tenant, document.uri, document.digest)
+
+    def _drop(self, key: str) -> None:
+        if self._objects is not None and self._fetched is not None:
+            self._objects.delete(key)
+            self._fetched.drop(key)
+
+    def _is_content(self, path: Path, digest: str) -> bool:
+        content = content_of(digest)
+        return self._digest(path)[: len(content)] == content
 
     def _in_folder(self, uri: str) -> Path | None:
         roots = self._known_roots()
@@ -119,9 +188,15 @@ class Originals:
         return digest
 
 
+def open_originals(data_dir: Path, settings: ObjectSettings | None = None) -> Originals:
+    """Open the originals where the settings have them; raises Unavailable."""
+    found = settings or ObjectSettings()
+    return Originals(data_dir, open_objects(found), room=found.originals_cache_mb * 1_000_000)
+
+
 def original_of(document: Document, *, data_dir: Path) -> Path | None:
     """Return the file that a document was read from, or None where it is gone or has changed since."""
-    return Originals(data_dir).of(document)
+    return open_originals(data_dir).of(document)
 
 
 def forget_uris(data_dir: Path, uris: Iterable[str]) -> None:
@@ -135,6 +210,11 @@ def forget_uris(data_dir: Path, uris: Iterable[str]) -> None:
 
 def _name(tenant: str, uri: str, digest: str) -> str:
     return f"{_place(tenant, uri)}-{digest}"
+
+
+def _key(tenant: str, uri: str, digest: str) -> str:
+    """Return the key in object storage: parted, since a listing goes by whole names."""
+    return f"{_FOLDER}/{_place(tenant, uri)}/{digest}"
 
 
 def _place(tenant: str, uri: str) -> str:

@@ -4,6 +4,7 @@ Callers of other groups never meet at an address: a refusal would tell of a docu
 """
 
 import hashlib
+import logging
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,9 +14,9 @@ from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final, Literal, TypeAlias
 
-from ingest.originals import UPLOAD, Originals
+from ingest.originals import UPLOAD, Originals, open_originals
 from ingest.pipeline import take_in
-from ingest.plan import Plan, Recipe, make_plan
+from ingest.plan import Plan, Recipe, Step, make_plan
 from ingest.progress import unheard
 from ingest.report import Failure
 from ingest.settings import IngestSettings
@@ -23,14 +24,18 @@ from ingest.sources.discover import Discovery, Source
 from ingest.sources.ledger import Flags, Ledger
 from ingest.sources.roots import printable, safe_path
 from ingest.sources.rules import Rule, decide, ruled
-from vectorstore.errors import BadInput, Busy, NotFound
+from vectorstore.errors import BadInput, Busy, NotFound, Unavailable
 from vectorstore.models.embed import Embedder
 from vectorstore.store import Snapshot, Store
 from vectorstore.types import NOBODY, Condition, Document, Scope
 
+_log = logging.getLogger(__name__)
+
 Taken: TypeAlias = Literal["added", "changed", "unchanged", "no_text", "failed"]
 Stage: TypeAlias = Literal["waiting", "reading", "embedding"]
 
+NOT_KEPT: Final = "not_kept"
+"""Why a file does not go in that could not be put where replicas find it: a document never promises what is not there."""
 _WAITING: Final = 4
 _AT_ONCE: Final = 8
 """Files of a request that are committed together: who sent many hears of the first ones soon."""
@@ -64,13 +69,21 @@ Heard: TypeAlias = Callable[[int, "Stage | Uploaded"], None]
 class Uploads:
     """Takes files into a store, one request after the other; safe in threaded programs."""
 
-    def __init__(self, store: Store, embedder: Embedder, *, data_dir: Path, settings: IngestSettings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        embedder: Embedder,
+        *,
+        data_dir: Path,
+        settings: IngestSettings,
+        originals: Originals | None = None,
+    ) -> None:
         self._store = store
         self._embedder = embedder
         most = min(settings.commit_documents, _AT_ONCE)
         self._settings = settings.model_copy(update={"commit_documents": most})
         self._data_dir = data_dir
-        self._originals = Originals(data_dir)
+        self._originals = open_originals(data_dir) if originals is None else originals
         self._one_at_a_time = threading.Lock()
         self._places = threading.BoundedSemaphore(_WAITING)
 
@@ -129,11 +142,18 @@ class Uploads:
         return [verdicts[number] for number in range(len(uploads))]
 
     def remove(self, document: Document) -> None:
-        """Take a document out of the index, and what was kept of its file; raises Busy."""
+        """Take a document out of the index, and what was kept of its file; raises Busy, Unavailable."""
         with self._store.draft(note="remove 1 document") as draft:
             draft.remove(tenant=document.tenant, uri=document.uri)
             # Before the commit: a crash in between must not leave behind what was removed.
-            self._originals.forget(tenant=document.tenant, uri=document.uri)
+            try:
+                self._originals.forget(tenant=document.tenant, uri=document.uri)
+            except Unavailable as error:
+                _log.warning("What was kept of %s could not be deleted: %s", document.id, error)
+                raise Unavailable(
+                    "The document's file cannot be deleted now, and so the document stays.",
+                    "Try again later.",
+                ) from None
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -216,6 +236,8 @@ class Uploads:
             given=readers,
         )
         numbers = {source.uri: number for number, source in sources.items()}
+        if self._originals.are_shared:
+            plan.steps = list(self._with_originals(plan, tenant=scope.tenant))
 
         def keep(uri: str, *, written: bool) -> None:
             old, number = known[uri], numbers[uri]
@@ -253,10 +275,26 @@ class Uploads:
         with self._store.snapshot() as after:
             new = _at(after, source.uri, tenant)
             chunks = len(after.chunks(new.id)) if new else 0
-        if new is not None and self._originals.of(new) is None:
-            self._originals.keep(new, source.path)
-        self._originals.forget(tenant=tenant, uri=source.uri, but=new)
+        try:
+            if new is not None and not self._originals.are_kept(new):
+                self._originals.keep(new.tenant, new.uri, new.digest, source.path)
+            self._originals.forget(tenant=tenant, uri=source.uri, but=new)
+        except Unavailable as error:
+            # The document is in the index, with its file or as it stood before: compaction sweeps what is left over.
+            _log.warning("What was kept of %r could not be looked through: %s", source.uri, error)
         return Uploaded("", status, source.uri, new, chunks)
+
+    def _with_originals(self, plan: Plan, *, tenant: str) -> Iterator[Step]:
+        """Keep the files that are about to be read, and yield the steps whose file is: no document without it."""
+        for step in plan.steps:
+            try:
+                self._originals.keep(tenant, step.source.uri, step.digest, step.source.path)
+            except Unavailable as error:
+                _log.warning("The file of %r could not be kept: %s", step.source.uri, error)
+                told = "The file cannot be kept now, and so it was not taken in; send it again later."
+                plan.failed.append(Failure(step.source.uri, NOT_KEPT, told))
+            else:
+                yield step
 
     def _kept_file(self, document: Document) -> Path:
         found = self._originals.of(document)

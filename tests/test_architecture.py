@@ -30,7 +30,7 @@ HEAVY = (
 WRAPPED_IN_ONE_FILE = (
     "faiss", "sqlite3", "tantivy", "onnxruntime", "openvino", "onnx", "torch", "sentence_transformers", "sqlalchemy",
     "tiktoken", "pypdf", "pypdfium2", "docx", "pptx", "openpyxl", "redis", "uvicorn", "granian",
-    "py3langid", "limits", "cryptography",
+    "py3langid", "limits", "cryptography", "obstore",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from vectorstore.errors import BadInput
 from vectorstore.index.maintenance.backup import set_aside
 from vectorstore.index.maintenance.move import Move, move
+from vectorstore.index.publishing import open_publishing
 from vectorstore.index.sqlite.truth import SQLiteTruth
 from vectorstore.index.store import IndexStore
 from vectorstore.index.truth.database import Database
@@ -77,7 +78,7 @@ def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank |
     """
     database = open_database(settings)
     try:
-        return IndexStore(settings, space, database=database, rerank=rerank)
+        return IndexStore(settings, space, database=database, rerank=rerank, publishing=open_publishing())
     except BaseException:
         database.close()
         raise

@@ -95,6 +95,8 @@ class Certificate:
     """How often rows had been purged when this was done: what a replica has to have reached."""
     outstanding: tuple[str, ...] = ()
     unsearched: tuple[str, ...] = ()
+    published: int | None = None
+    """Objects of published search indexes that were deleted: all there were. None without object storage."""
 
     @property
     def complete(self) -> bool:
@@ -149,6 +151,12 @@ class Upkeep(Protocol):
 
     def restore(self, source: Path, *, wait: bool = False) -> int:
         """Replace the index by a backup; return how many erased documents it held and that are gone again."""
+
+    def publish(self, *, wait: bool = False) -> tuple[Generation, int]:
+        """Publish the search index for other replicas to take; return its generation and size in bytes.
+
+        Raises BadInput without object storage, NotFound for no index, Busy, Unavailable.
+        """
 
     def reembed(
         self,

@@ -26,7 +26,7 @@ from pydantic import SecretStr
 from app.access_settings import AuditSettings
 from app.audit.heads import Signer
 from app.audit.log import Log
-from app.audit.pseudonyms import Pseudonyms, locked, private
+from app.audit.pseudonyms import Pseudonyms, locked, private, written
 from app.events import Cancelled, Citations, Done, Event, Explained, Failed, Sources, Started, Terminal, Text
 from app.guard import inert
 from app.identity.grant import Grant, person_id
@@ -177,9 +177,10 @@ class Audit:
 
     def notice(self, of: str, now: Mapping[str, tuple[str, str]]) -> None:
         """Write down what is other than the last time: of each name its state and a keyed hash of the rest, never that."""
-        private(self.folder)
         path = self.folder / "noticed.json"
-        with locked(path.with_suffix(".lock")):
+        with written():
+            private(self.folder)
+        with written(), locked(path.with_suffix(".lock")):
             stored = _stored(path)
             salt = bytes.fromhex(stored["salt"])
             told = {name: f"{state} {_digest(salt, value)}" for name, (state, value) in now.items()}
@@ -210,9 +211,10 @@ class Audit:
         self._notice_keys()
         if counts := self._refused.rest():
             self.write("refused", callers=counts)
-        self.signer.due(self._entries, minutes=self._settings.audit_head_minutes)
-        if not hold and self.signer.drop(self._entries, days=self._settings.audit_days):
-            self.people.sweep(self._settings.audit_days)
+        with written():
+            self.signer.due(self._entries, minutes=self._settings.audit_head_minutes)
+            if not hold and self.signer.drop(self._entries, days=self._settings.audit_days):
+                self.people.sweep(self._settings.audit_days)
 
     def sync(self) -> None:
         """Have all entries on the disk."""
@@ -222,7 +224,8 @@ class Audit:
         """Write down that the service ends, with a signed head."""
         self.minute(hold=True)
         self.write("stopped", sync=True)
-        self.signer.due(self._entries, minutes=0)
+        with written():
+            self.signer.due(self._entries, minutes=0)
         self._entries.close()
 
     def _notice_keys(self) -> None:

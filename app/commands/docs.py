@@ -10,7 +10,7 @@ import typer
 from app.audit.audit import note
 from app.commands.index import as_certificate, documents, maintenance
 from ingest.extract import ACCOUNT, Account, account_in
-from ingest.originals import Originals, forget_uris
+from ingest.originals import Originals, forget_uris, open_originals
 from ingest.report import Inspection, findings_of, inspect
 from ingest.settings import IngestSettings
 from ingest.sources.ledger import PastFailure, load_ledger
@@ -275,4 +275,4 @@ def _as_json(document: Document) -> dict[str, object]:
 
 
 def _originals() -> Originals:
-    return Originals(StoreSettings().data_dir)
+    return open_originals(StoreSettings().data_dir)

@@ -1,16 +1,15 @@
-"""`footnote doctor`: check what an answer depends on, and say what to do; `footnote config`: the settings in force."""
+"""`footnote doctor`: check what an answer depends on, and say what to do."""
 
 import asyncio
 import base64
 import hashlib
-import json
 import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from importlib.metadata import PackageNotFoundError, distribution, version
 from importlib.util import find_spec
@@ -21,7 +20,7 @@ import typer
 
 from app import __version__
 from app.commands.exit_codes import FINDINGS
-from vectorstore.errors import BadInput, FootnoteError
+from vectorstore.errors import FootnoteError
 
 if TYPE_CHECKING:
     from app.answer.answerer import LanguageModel
@@ -82,7 +81,12 @@ def examine() -> list[Finding]:
     findings.append(_attempt("Settings", _settings))
     if findings[-1].state == "wrong":
         return findings  # every other check reads them
-    findings += [_attempt("Data folder", _data_dir), _attempt("Database", _database), _attempt("OCR", _ocr)]
+    findings += [
+        _attempt("Data folder", _data_dir),
+        _attempt("Database", _database),
+        _attempt("Object storage", _objects),
+        _attempt("OCR", _ocr),
+    ]
     embedder: list[Embedder] = []
     findings.append(_attempt("Embedder", lambda: _embedder(embedder)))
     if embedder:
@@ -259,6 +263,27 @@ def _database() -> Finding:
     return Finding("Database", "ok", found.says)
 
 
+def _objects() -> Finding:
+    from vectorstore.objects.store import open_objects
+
+    objects = open_objects()
+    if objects is None:
+        return Finding("Object storage", "ok", "none; uploaded files lie in the data folder.")
+    started = time.perf_counter()
+    objects.try_out()
+    took = f"{objects.url} put, gave back and deleted in {time.perf_counter() - started:.1f} s"
+    if objects.keeps_versions is None:
+        said = f"{took}; whether it keeps older versions cannot be asked."
+        return Finding(
+            "Object storage",
+            "note",
+            said,
+            "Have a rule of the bucket delete those: erased text may be in them.",
+        )
+    versions = "; older versions are deleted too" if objects.keeps_versions else ""
+    return Finding("Object storage", "ok", f"{took}{versions}")
+
+
 def _embedder(found: "list[Embedder]") -> Finding:
     from vectorstore.open import open_configured_embedder
     from vectorstore.settings import StoreSettings
@@ -384,40 +409,3 @@ def _language_model() -> Finding:
     return Finding(
         "Language model", "ok", f"{answerer.name} answered in {time.perf_counter() - started:.1f} s"
     )
-
-
-config_app = typer.Typer()
-
-
-@config_app.callback(invoke_without_command=True)
-def config(context: typer.Context) -> None:
-    """Show the settings in force."""
-    if context.invoked_subcommand is None:
-        show(origin=False, as_json=False)
-
-
-@config_app.command()
-def show(
-    origin: bool = typer.Option(False, "--origin", help="Say where each value comes from."),
-    as_json: bool = typer.Option(False, "--json", help="One JSON object per setting, in a list."),
-) -> None:
-    """List every setting with its value, then what is wrong with them (exit 1); secrets are masked."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from app.configuration import check, settings
-
-    rows = settings()
-    if as_json:
-        typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
-    else:
-        table = Table("Setting", "Value", *(["From"] if origin else []), box=None, pad_edge=False)
-        for row in rows:
-            table.add_row(row.names[0], row.value or "—", *([row.origin] if origin else []))
-        Console(soft_wrap=True).print(table)
-    try:
-        for passed_over in check():
-            typer.echo(passed_over, err=True)
-    except BadInput as error:
-        typer.echo(f"Error: {error}", err=True)
-        raise typer.Exit(FINDINGS) from error

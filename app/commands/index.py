@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ingest.originals import Originals
+from ingest.originals import open_originals
 from vectorstore.errors import NotFound
+from vectorstore.objects.store import is_address, object_at
 from vectorstore.printable import printable
 from vectorstore.settings import StoreSettings
 from vectorstore.types import DEFAULT_TENANT, Generation, GenerationInfo
@@ -161,7 +163,7 @@ def compact(
     """Drop old generations and give their space back, with the uploaded files that only they showed."""
     with maintenance() as upkeep:
         done = upkeep.compact(keep=keep or StoreSettings().keep_generations, wait=wait)
-        Originals(StoreSettings().data_dir).sweep(upkeep.held)
+        open_originals(StoreSettings().data_dir).sweep(upkeep.held)
     typer.echo(
         f"Dropped {done.generations} generations, {done.documents:,} documents, {done.chunks:,} chunks.",
         err=True,
@@ -177,18 +179,60 @@ def rebuild(wait: Wait = False) -> None:
 
 
 @app.command()
-def backup(file: Annotated[Path, typer.Argument(dir_okay=False, help="Where to write it.")]) -> None:
-    """Write the documents of all generations to one file, while others go on reading and writing."""
-    done = "Replaced" if file.exists() else "Wrote"
+def publish(wait: Wait = False) -> None:
+    """Put the search index into the object storage now, for replicas to take instead of building their own."""
     with maintenance() as upkeep:
-        upkeep.back_up(file)
-    typer.echo(f"{done} {file} ({file.stat().st_size / 1e6:,.1f} MB).", err=True)
+        generation, size = upkeep.publish(wait=wait)
+    typer.echo(f"Published generation {generation} ({size / 1e6:,.1f} MB).", err=True)
+
+
+@app.command()
+def backup(
+    file: Annotated[str, typer.Argument(help="Where to write it: a file, or an object (s3://bucket/name).")],
+) -> None:
+    """Write the documents of all generations to one file, while others go on reading and writing."""
+    with maintenance() as upkeep:
+        if is_address(file):
+            objects, key = object_at(file)
+            with _beside() as copy:
+                upkeep.back_up(copy)
+                size = copy.stat().st_size
+                objects.put(key, copy)
+            done = "Wrote"
+        else:
+            done = "Replaced" if Path(file).exists() else "Wrote"
+            upkeep.back_up(Path(file))
+            size = Path(file).stat().st_size
+    typer.echo(f"{done} {file} ({size / 1e6:,.1f} MB).", err=True)
     typer.echo(_IN_A_BACKUP, err=True)
+
+
+@contextmanager
+def _beside() -> Iterator[Path]:
+    """Make room for a backup on its way to or from object storage: in the data folder, where such a file fits."""
+    with TemporaryDirectory(prefix=".backup-", dir=StoreSettings().data_dir) as folder:
+        yield Path(folder) / "backup"
+
+
+@contextmanager
+def _fetched(file: str) -> Iterator[Path]:
+    """Have a backup at hand; raises NotFound for an object that is not there."""
+    if not is_address(file):
+        yield Path(file)
+        return
+    objects, key = object_at(file)
+    StoreSettings().data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _beside() as copy:
+        with copy.open("xb") as into:
+            found = objects.get(key, into)
+        if found is None:
+            raise NotFound(f"There is no backup at {file}.")
+        yield copy
 
 
 @app.command()
 def restore(
-    file: Annotated[Path, typer.Argument(help="A backup.")],
+    file: Annotated[str, typer.Argument(help="A backup: a file, or an object (s3://bucket/name).")],
     accept_readers: Annotated[
         bool,
         typer.Option(
@@ -200,18 +244,21 @@ def restore(
     """Replace the index by a backup; what has been erased since stays erased, who may read what stays as it is."""
     from vectorstore.open import set_damaged_aside
 
-    if aside := set_damaged_aside(StoreSettings(), file, accept_readers=accept_readers, wait=wait):
-        typer.echo(
-            f"The index could not be read; it lies in {aside} now. What was erased after the backup is back, and "
-            "what was restricted after it is open: erase and restrict it again, and delete that file.",
-            err=True,
-        )
-    with maintenance() as upkeep:
-        repeated = upkeep.restore(file, wait=wait)
-        newest = upkeep.info().newest
-    typer.echo(f"Restored: {_line(newest)}", err=True)
-    if repeated:
-        typer.echo(f"Erased again what had been erased after this backup: {documents(repeated)}.", err=True)
+    with _fetched(file) as source:
+        if aside := set_damaged_aside(StoreSettings(), source, accept_readers=accept_readers, wait=wait):
+            typer.echo(
+                f"The index could not be read; it lies in {aside} now. What was erased after the backup is back, and "
+                "what was restricted after it is open: erase and restrict it again, and delete that file.",
+                err=True,
+            )
+        with maintenance() as upkeep:
+            repeated = upkeep.restore(source, wait=wait)
+            newest = upkeep.info().newest
+        typer.echo(f"Restored: {_line(newest)}", err=True)
+        if repeated:
+            typer.echo(
+                f"Erased again what had been erased after this backup: {documents(repeated)}.", err=True
+            )
 
 
 @app.command()

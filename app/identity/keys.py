@@ -257,8 +257,8 @@ class Keys:
         stored = json.loads(self._path.read_text(encoding="utf-8"))
         keys = {item["id"]: _key(item) for item in stored["keys"]}
         signing = bytes.fromhex(stored["signing"])
-        if not keys or len(signing) < 32:
-            raise ValueError("no file of ours: keys are revoked, never removed")
+        if not keys or len(keys) < len(stored["keys"]) or len(signing) < 32:
+            raise ValueError("no file of ours: keys are revoked, never removed, and each stands there once")
         return keys, signing
 
     @contextmanager
@@ -304,7 +304,12 @@ def _key(item: dict[str, Any]) -> Key:  # Any: parsed JSON of our own file, chec
     # What files of earlier releases call it.
     rights = item.pop("scopes") if "scopes" in item else item["rights"]
     lists = {"groups": tuple(item["groups"]), "origins": tuple(item.get("origins", ()))}
+    if not all(isinstance(each, list) for each in (rights, item["groups"], item.get("origins", []))):
+        raise TypeError("a text would be read as its letters")
     key = Key(**{**item, **lists, "rights": tuple(rights)})
+    names = (key.id, key.hash, key.name, key.tenant, *key.groups, *key.origins)
+    if not all(isinstance(each, str) for each in names) or not set(key.rights) <= set(RIGHTS):
+        raise TypeError("names are texts, and rights are those that there are")
     # What is no date or no kind raises here, and not when somebody calls.
     key.opened_by(_NO_DIGEST, _now())
     key.active(_now())

@@ -25,7 +25,7 @@ from ingest.picture import (
     unpack_layout,
     unpack_picture,
 )
-from vectorstore.errors import Busy, NotFound
+from vectorstore.errors import Busy, NotFound, Unavailable
 from vectorstore.types import Document, DocumentId, Span
 
 OriginalOf: TypeAlias = Callable[[Document], Path | None]
@@ -115,19 +115,19 @@ class PagePictures:
 
     def layout(self, document: Document, text: str, span: Span | None) -> Layout | None:
         """Return the pages' sizes and where the span stands on them; None where they cannot be shown."""
-        path = self._file(document)
-        if path is None:
-            return None
         try:
+            path = self._file(document)
+            if path is None:
+                return None
             with self._drawing() as renderer:
                 found = renderer.layout(path, places_of(text, document.pages, span) if span else ())
-        except Busy:
+        except (Busy, Unavailable):
             return None
         is_same = isinstance(found, Layout) and len(found.sizes) == len(document.pages)
         return found if is_same and isinstance(found, Layout) else None
 
     def png(self, document: Document, page: int) -> bytes:
-        """Return a page (from 1) as a PNG file; raises NotFound, or Busy when too many are being drawn."""
+        """Return a page (from 1) as a PNG file; raises NotFound, Busy when too many are being drawn, Unavailable."""
         key = (document.id, page)
         with self._lock:
             if key in self._kept:

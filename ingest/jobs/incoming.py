@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from vectorstore.errors import NotFound
+from vectorstore.objects.store import Objects
 
 _FOLDER: Final = "incoming"
 
@@ -60,3 +61,27 @@ class IncomingFolder:
     def drop(self, name: str) -> None:
         """Delete the file."""
         (self._folder / name).unlink(missing_ok=True)
+
+
+class IncomingObjects:
+    """Keeps files in object storage: for workers on any machine. Raises Unavailable where it is away."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    def keep(self, file: Path) -> str:
+        """Keep a copy."""
+        name = secrets.token_hex(16)
+        self._objects.put(f"{_FOLDER}/{name}", file)
+        return name
+
+    def fetch(self, name: str, into: Path) -> None:
+        """Fetch the file."""
+        with into.open("xb") as copy:
+            found = self._objects.get(f"{_FOLDER}/{name}", copy)
+        if found is None:
+            raise NotFound("The file of this document is not in the object storage.", "Send it again.")
+
+    def drop(self, name: str) -> None:
+        """Delete the file, in all versions."""
+        self._objects.delete(f"{_FOLDER}/{name}")

@@ -2,11 +2,12 @@
 
 from ingest.jobs.board import Board
 from ingest.jobs.enqueue import Desk
-from ingest.jobs.incoming import IncomingFolder
+from ingest.jobs.incoming import IncomingFolder, IncomingObjects
 from ingest.jobs.queue import Queue
 from ingest.jobs.settings import QueueSettings
 from ingest.jobs.table import prepare
 from vectorstore.errors import BadInput
+from vectorstore.objects.store import open_objects
 from vectorstore.open import open_database
 from vectorstore.settings import StoreSettings
 
@@ -19,7 +20,9 @@ def open_desk(stored: StoreSettings) -> Desk | None:
     database = open_database(stored)
     with database.writer(wait=True) as connection:
         prepare(connection)
-    return Desk(Queue(database, settings), Board(database), IncomingFolder(stored.data_dir))
+    objects = open_objects()
+    incoming = IncomingObjects(objects) if objects else IncomingFolder(stored.data_dir)
+    return Desk(Queue(database, settings), Board(database), incoming)
 
 
 def required_desk(stored: StoreSettings) -> Desk:

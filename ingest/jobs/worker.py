@@ -19,7 +19,7 @@ from ingest.jobs.enqueue import Desk
 from ingest.jobs.job import Job, file_name, step_of
 from ingest.jobs.queue import LostLease
 from ingest.jobs.settings import QueueSettings
-from ingest.originals import UPLOAD, Originals
+from ingest.originals import UPLOAD, open_originals
 from ingest.pipeline import BatchSize, ingest
 from ingest.plan import Plan
 from ingest.report import Failure
@@ -78,7 +78,7 @@ class Worker:
         self._embedder = embedder
         self._settings = settings
         self._queue_settings = queue_settings
-        self._originals = Originals(data_dir)
+        self._originals = open_originals(data_dir)
         self._twins = Twins(data_dir)
         self._say = say
         self._stop = threading.Event()
@@ -197,6 +197,9 @@ class Worker:
         except (NotFound, OSError) as error:
             self._failed(job, Failure(job.uri, "unreadable", str(error)))
             return None
+        if self._originals.are_shared and job.uri.startswith(f"{UPLOAD}/"):
+            # Before its document is published, which would promise what is not there.
+            self._originals.keep(job.tenant, job.uri, job.digest, path)
         return path
 
     def _ingest(
@@ -247,9 +250,13 @@ class Worker:
             scope = Scope(job.tenant, unrestricted=True)
             document: Document | None = next(snapshot.documents(scope=scope, where=where), None)
         if document is not None and document.digest == job.digest:
-            if self._originals.of(document) is None:
-                self._originals.keep(document, file)
-            self._originals.forget(tenant=job.tenant, uri=job.uri, but=document)
+            try:
+                if not self._originals.are_kept(document):
+                    self._originals.keep(document.tenant, document.uri, document.digest, file)
+                self._originals.forget(tenant=job.tenant, uri=job.uri, but=document)
+            except Unavailable as error:
+                # The document is in the index, with its file: compaction sweeps what is left of older ones.
+                _log.warning("What was kept of %r could not be looked through: %s", job.uri, error)
 
     def _ended(self, job: Job) -> None:
         """Count a job that is done, and drop the file that was kept for it."""

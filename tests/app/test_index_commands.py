@@ -188,7 +188,7 @@ def test_an_erasure_that_is_turned_away_leaves_the_kept_upload_where_it_is(fille
         uploaded = next(each for each in snapshot.documents(scope=OPERATOR) if each.uri == "upload/c.md")
     store.close()
     originals = Originals(filled)
-    originals.keep(uploaded, Path(__file__))
+    originals.keep(uploaded.tenant, uploaded.uri, uploaded.digest, Path(__file__))
     with writer_lock(filled / "index.lock", wait=False), pytest.raises(Busy):
         run(docs.app, "erase", "upload/c.md", "--yes")
     assert originals.of(uploaded) is not None

@@ -1,16 +1,16 @@
 """One index database that is open, and what has been read of it so far."""
 
 import logging
-from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock, RLock
-from typing import TypeAlias
+from threading import RLock
 
 from vectorstore.errors import Busy, NotFound, Unavailable
-from vectorstore.index.catalog import Catalog, Documents, read_catalog
+from vectorstore.index.catalog.catalog import Catalog
+from vectorstore.index.catalog.read import Catalogs, Pinned
 from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Indexes, Kind, Projections
+from vectorstore.index.publishing import Publishing
 from vectorstore.index.recent import Recent
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection, Database, Identity
@@ -20,7 +20,6 @@ from vectorstore.types import Generation, GenerationInfo
 
 _log = logging.getLogger(__name__)
 
-KEPT_CATALOGS = 4
 _SWEPT = 3
 """How often in a row a writer may sweep files away before they are opened."""
 _PATIENCE = 20.0
@@ -31,21 +30,24 @@ class Superseded(Exception):
     """The truth is not the one that was read so far: purged meanwhile, or without a generation that it had."""
 
 
-Pinned: TypeAlias = tuple[Generation, Generation]
-"""The generation that is read, and the newest, whose readers rule."""
-
-
 class Opened:
     """Follows the commits of one index. Everything it hands out is immutable."""
 
-    def __init__(self, folder: Path, database: Database, *, kind: Kind, identity: Identity) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database: Database,
+        *,
+        kind: Kind,
+        identity: Identity,
+        publishing: Publishing | None = None,
+    ) -> None:
         self.folder = folder
         self.database = database
         self.kind = kind
         self.identity = identity
-        self._documents = Documents()
-        self._catalogs: OrderedDict[Pinned, Catalog] = OrderedDict()
-        self._catalog_lock = Lock()
+        self._publishing = publishing
+        self._catalogs = Catalogs(database)
         self._projections: Projections | None = None
         self._loading = RLock()
         self._followed: Head | None = None
@@ -68,7 +70,7 @@ class Opened:
 
     def holds(self, pinned: Pinned) -> bool:
         """Say whether all that a search in this generation needs is in memory, but the texts."""
-        return pinned in self._catalogs and self._projections is not None
+        return self._catalogs.holds(pinned) and self._projections is not None
 
     def _follow(self, connection: Connection, head: Head) -> None:
         """Notice when the truth has lost what it had: a server that took over without the last commits."""
@@ -94,21 +96,16 @@ class Opened:
                 return _newest_within(connection, current.covered.last_chunk)
         return _info(connection, head.generation)
 
+    def catch_up(self, connection: Connection) -> None:
+        """Bring the projections on disk up to date; the caller holds the writer lock."""
+        if self._publishing is None:
+            projections.catch_up(self.folder, connection, self.kind)
+        else:
+            self._publishing.catch_up(self.folder, self.database, connection, self.kind)
+
     def catalog(self, pinned: Pinned) -> Catalog:
         """Return which documents stand in a generation, for the readers that rule in another."""
-        known = self._catalogs.get(pinned)
-        if known is not None:
-            return known
-        with self._catalog_lock:
-            found = self._catalogs.get(pinned)
-            if found is None:
-                generation, newest = pinned
-                with self.database.connection() as connection:
-                    found = read_catalog(connection, generation, self._documents, newest=newest)
-                self._catalogs[pinned] = found
-                while len(self._catalogs) > KEPT_CATALOGS:
-                    self._catalogs.popitem(last=False)
-            return found
+        return self._catalogs.of(pinned)
 
     def indexes(self, generation: Generation, tenant: str) -> Indexes:
         """Return what a tenant's search at a generation reads."""
@@ -165,7 +162,7 @@ class Opened:
         lock = writer_lock(self.folder / "index.lock", wait=wait, at_most=_PATIENCE, following=True)
         with lock, self._loading:
             projections.discard_damaged(self.folder, connection, self.kind)
-            projections.catch_up(self.folder, connection, self.kind)
+            self.catch_up(connection)
             made = projections.load(self.folder, connection, self.kind, last=None)
             if made is None:
                 raise Unavailable(

@@ -9,13 +9,14 @@ from threading import Lock
 
 from vectorstore.errors import BadInput, Busy, FootnoteError, NotFound, Unavailable
 from vectorstore.index import create
+from vectorstore.index.catalog.read import KEPT_CATALOGS, Pinned
 from vectorstore.index.draft import IndexDraft
 from vectorstore.index.empty import EmptySnapshot
 from vectorstore.index.following import Following
 from vectorstore.index.maintenance.erasure import finish_erasure, is_under_way
-from vectorstore.index.opened import KEPT_CATALOGS, Opened, Pinned, Superseded, not_kept
-from vectorstore.index.projection import projections
+from vectorstore.index.opened import Opened, Superseded, not_kept
 from vectorstore.index.projection.projections import Kind
+from vectorstore.index.publishing import Publishing
 from vectorstore.index.snapshot import IndexSnapshot
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection, Database
@@ -45,12 +46,15 @@ class IndexStore:
         *,
         database: Database,
         rerank: Rerank | None,
+        publishing: Publishing | None = None,
     ) -> None:
         self.folder = settings.data_dir
         self.database = database
         self._settings = settings
         self._space = space
         self._refine = Refine(settings.deduplicate, settings.rerank_depth, rerank)
+        self.publishing = publishing
+        """What publishes the projections and takes published ones; None without object storage."""
         self._lock = Lock()
         self._opened: Opened | None = None
         self._read: deque[tuple[Opened, Pinned, IndexSnapshot]] = deque(maxlen=KEPT_CATALOGS)
@@ -176,7 +180,7 @@ class IndexStore:
                         raise _NothingChanged
             except _NothingChanged:
                 return
-            self._project(connection, opened.kind)
+            self._project(opened, connection)
 
     def cached_vectors(self, texts: Sequence[str]) -> Mapping[str, Vector]:
         """Return the vectors of those embedded texts that the index already holds, by text."""
@@ -206,7 +210,7 @@ class IndexStore:
                 draft = self._begin(connection, opened.kind, f"rollback to generation {to}")
                 draft.restore(to)
                 draft.publish()
-            self._project(connection, opened.kind)
+            self._project(opened, connection)
             return draft.number
 
     def close(self) -> None:
@@ -214,6 +218,8 @@ class IndexStore:
         if self._following is not None:
             self._following.stop()
             self._following = None
+        if self.publishing is not None:
+            self.publishing.close()
         with self._lock:
             self.database.close()
             self._opened = None
@@ -240,7 +246,9 @@ class IndexStore:
                 return None
             kind = create.read_kind(self.database, self._space, recall_target=self._settings.recall_target)
             if kind is not None:
-                self._opened = Opened(self.folder, self.database, kind=kind, identity=identity)
+                self._opened = Opened(
+                    self.folder, self.database, kind=kind, identity=identity, publishing=self.publishing
+                )
             return self._opened
 
     def _opened_for_writing(self, connection: Connection | None) -> Opened:
@@ -252,14 +260,14 @@ class IndexStore:
             if is_under_way(connection):
                 finish_erasure(self.folder, self.database, connection, opened.kind)
             if not self.database.follows:
-                self._project(connection, opened.kind)
+                self._project(opened, connection)
         return opened
 
     def _begin(self, connection: Connection, kind: Kind, note: str) -> IndexDraft:
         base = truth.head(connection).generation
         return IndexDraft(connection, base=base, dimension=kind.dimension, note=note)
 
-    def _project(self, connection: Connection, kind: Kind) -> None:
+    def _project(self, opened: Opened, connection: Connection) -> None:
         if self.database.follows:
             if self._following is not None:
                 # Who searches here finds what was put in here, as in a folder.
@@ -267,7 +275,7 @@ class IndexStore:
                     self._catch_up()
             return
         try:
-            projections.catch_up(self.folder, connection, kind)
+            opened.catch_up(connection)
         except (OSError, FootnoteError) as error:
             # The commit stands whatever happens here: the projections are caught up at the next chance.
             _log.warning("The search index could not be brought up to date: %s", error)

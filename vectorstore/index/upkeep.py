@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vectorstore.errors import NotFound, Unavailable
+from vectorstore.errors import BadInput, NotFound, Unavailable
 from vectorstore.index.draft import forget
 from vectorstore.index.maintenance import backup, erasure
 from vectorstore.index.maintenance.byte_search import files_holding
@@ -149,8 +149,10 @@ class IndexUpkeep:
             with connection.transaction():
                 erased = erasure.erase(connection, tenant=tenant, uris=uris, dimension=opened.kind.dimension)
                 also()
+                # Before the commit: where the object storage is away, nothing is erased, and all can be tried again.
+                published = self.store.publishing.forget() if self.store.publishing else None
             finish_erasure(self._folder, opened.database, connection, opened.kind)
-            certificate = self._certify(opened, connection, erased)
+            certificate = self._certify(opened, connection, erased, published)
             erasure.keep_certificate(connection, certificate)
             return certificate
 
@@ -172,6 +174,18 @@ class IndexUpkeep:
             repeated = backup.restore(database, source, scratch=self._folder / ".restore.db")
             finish_erasure(self._folder, database, connection, self._opened().kind)
             return repeated
+
+    def publish(self, *, wait: bool = False) -> tuple[Generation, int]:
+        """Publish the projections for other replicas to take; return their generation and size in bytes.
+
+        Raises BadInput without object storage, NotFound for no index, Busy, Unavailable.
+        """
+        publishing = self.store.publishing
+        if publishing is None:
+            raise BadInput("There is no object storage to publish to.", "Set FOOTNOTE_OBJECTS.")
+        opened = self._opened()
+        done = publishing.publish(self._folder, opened.database, opened.kind, wait=wait)
+        return Generation(done.generation), done.size
 
     def reembed(
         self,
@@ -195,8 +209,10 @@ class IndexUpkeep:
         """Release files and memory."""
         self.store.close()
 
-    def _certify(self, opened: Opened, connection: Connection, erased: Erased) -> Certificate:
-        """Search every file in reach for what was erased."""
+    def _certify(
+        self, opened: Opened, connection: Connection, erased: Erased, published: int | None
+    ) -> Certificate:
+        """Search every file in reach for what was erased, and delete what was published meanwhile."""
         storage = opened.database.storage
         files = [path for path in sorted(self._folder.rglob("*")) if path.is_file()]
         here = files_holding(files, erased.needles)
@@ -204,6 +220,12 @@ class IndexUpkeep:
         found = {str(path.relative_to(self._folder)): needles for path, needles in here.items()}
         found |= elsewhere.holding
         now = head(connection)
+        unsearched = list(elsewhere.unsearched)
+        publishing = self.store.publishing
+        if publishing is not None and published is not None:
+            more, why = publishing.forget_older(opened.kind.index, now.epoch)
+            published += more
+            unsearched += why
         return Certificate(
             erased=erased.hashes,
             documents=erased.documents,
@@ -215,7 +237,8 @@ class IndexUpkeep:
             left=tuple(name for name in found if erasure.unexplained(connection, found[name])),
             epoch=now.epoch,
             outstanding=storage.behind(now.epoch),
-            unsearched=elsewhere.unsearched,
+            unsearched=tuple(unsearched),
+            published=published,
         )
 
     def _catch_up(self, connection: Connection, opened: Opened) -> None:

@@ -22,7 +22,7 @@ from app.problems import Problem, Unprocessable, problem_details
 from app.service import Service
 from ingest.parse.access import means_readers
 from ingest.report import Failure, findings_of
-from ingest.uploads import Stage, Upload, Uploaded, Uploads
+from ingest.uploads import NOT_KEPT, Stage, Upload, Uploaded, Uploads
 from vectorstore.errors import NotAllowed, NotFound
 from vectorstore.types import USER, Document, DocumentId
 
@@ -330,6 +330,8 @@ def _problem(failures: list[Failure]) -> Problem:
     sentence = failures[0].message if len(failures) == 1 else f"None of the {len(failures)} files went in."
     if {failure.reason for failure in failures} == {"too_large"}:
         return Problem(413, "too_large", sentence)
+    if {failure.reason for failure in failures} == {NOT_KEPT}:
+        return Problem(503, NOT_KEPT, sentence)
     return Problem(422, failures[0].reason if len(failures) == 1 else "unprocessable", sentence)
 
 

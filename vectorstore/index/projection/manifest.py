@@ -54,23 +54,35 @@ class Manifest:
 def read_manifest(path: Path) -> Manifest | None:
     """Read a manifest; None when it is missing, damaged or of another format."""
     try:
-        raw = json.loads(path.read_bytes())
+        return manifest_of(path.read_bytes())
+    except OSError:
+        return None
+
+
+def manifest_of(content: bytes | str) -> Manifest | None:
+    """Return the manifest that stands in a file's content; None when it is damaged or of another format."""
+    try:
+        raw = json.loads(content)
         sealed, body = raw["seal"], raw["body"]
-        if sealed != _seal(body) or body["format"] != _format():
+        if sealed != _seal(body) or body["format"] != written_as():
             return None
         files = {name: FileSeal(each["size"], tuple(each["blocks"])) for name, each in body["files"].items()}
         return Manifest(
             body["kind"], body["folder"], Covered(**body["covered"]), body["count"], files, body["parameters"]
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (AttributeError, ValueError, KeyError, TypeError):
         return None
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Switch to what the manifest names; this is the moment at which a projection changes."""
-    body = {"format": _format(), **asdict(manifest)}
-    content = json.dumps({"seal": _seal(json.loads(json.dumps(body))), "body": body}, indent=1)
-    write_atomically(path, content.encode())
+    write_atomically(path, manifest_text(manifest).encode())
+
+
+def manifest_text(manifest: Manifest) -> str:
+    """Return what stands in a manifest's file."""
+    body = {"format": written_as(), **asdict(manifest)}
+    return json.dumps({"seal": _seal(json.loads(json.dumps(body))), "body": body}, indent=1)
 
 
 def seal_file(path: Path, *, known: FileSeal | None = None, size: int | None = None) -> FileSeal:
@@ -113,8 +125,8 @@ def sweep(parent: Path, prefix: str, *, keep: set[str]) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _format() -> str:
-    # Another release may have other stems.
+def written_as() -> str:
+    """Return what tells files of this version from those of others: another release of tantivy may have other stems."""
     return f"{FORMAT}, tantivy {version('tantivy')}"
 
 

@@ -58,7 +58,7 @@ class Kind:
 
 def load(folder: Path, connection: Connection, kind: Kind, *, last: Projections | None) -> Projections | None:
     """Open the projections on disk, be they current or behind; None unless both are sound and ours."""
-    manifests = _usable(folder, "dense", connection, kind), _usable(folder, "lexical", connection, kind)
+    manifests = usable(folder, "dense", connection, kind), usable(folder, "lexical", connection, kind)
     dense_manifest, lexical_manifest = manifests
     if dense_manifest is None or lexical_manifest is None:
         return None
@@ -73,7 +73,7 @@ def load(folder: Path, connection: Connection, kind: Kind, *, last: Projections 
 
 def claimed(folder: Path, connection: Connection, kind: Kind) -> bool:
     """Say whether both projections on disk claim to be of a commit of this very truth, be they sound or not."""
-    return all(_usable(folder, name, connection, kind) is not None for name in ("dense", "lexical"))
+    return all(usable(folder, name, connection, kind) is not None for name in ("dense", "lexical"))
 
 
 def make_anew(folder: Path, connection: Connection, kind: Kind) -> None:
@@ -91,13 +91,13 @@ def folder_lock(folder: Path, *, follows: bool) -> Iterator[None]:
 
 def catch_up(folder: Path, connection: Connection, kind: Kind) -> None:
     """Bring both projections on disk up to the newest commit; the caller holds the writer lock."""
-    wanted = _coverage(connection, kind)
+    wanted = coverage(connection, kind)
     _catch_up_dense(folder, connection, kind, wanted)
     _catch_up_lexical(folder, connection, kind, wanted)
 
 
 def _catch_up_dense(folder: Path, connection: Connection, kind: Kind, wanted: Covered) -> None:
-    manifest = _usable(folder, "dense", connection, kind)
+    manifest = usable(folder, "dense", connection, kind)
     if manifest is None or manifest.covered.last_chunk < wanted.last_chunk:
         manifest = manifest if _sound(folder, manifest) else None
         start = manifest.covered.last_chunk if manifest else 0
@@ -116,7 +116,7 @@ def _catch_up_dense(folder: Path, connection: Connection, kind: Kind, wanted: Co
 
 
 def _catch_up_lexical(folder: Path, connection: Connection, kind: Kind, wanted: Covered) -> None:
-    before = manifest = _usable(folder, "lexical", connection, kind)
+    before = manifest = usable(folder, "lexical", connection, kind)
     if manifest is None or manifest.covered.last_chunk < wanted.last_chunk:
         before = manifest = manifest if _sound(folder, manifest) else None
         start = manifest.covered.last_chunk if manifest else 0
@@ -140,14 +140,14 @@ def discard_damaged(folder: Path, connection: Connection, kind: Kind) -> list[st
     """Forget those projections that do not hold what they claim; return their names."""
     bad = []
     for name in ("dense", "lexical"):
-        manifest = _usable(folder, name, connection, kind)
+        manifest = usable(folder, name, connection, kind)
         if manifest is not None and damaged_files(folder / manifest.folder, manifest):
             bad.append(name)
             (folder / f"{name}.json").unlink(missing_ok=True)
     return bad
 
 
-def _usable(folder: Path, name: str, connection: Connection, kind: Kind) -> Manifest | None:
+def usable(folder: Path, name: str, connection: Connection, kind: Kind) -> Manifest | None:
     """Return the manifest when what it claims to cover is a commit of this very truth."""
     manifest = read_manifest(folder / f"{name}.json")
     if manifest is None or manifest.kind != name:
@@ -157,10 +157,10 @@ def _usable(folder: Path, name: str, connection: Connection, kind: Kind) -> Mani
     covered = manifest.covered
     if (covered.index, covered.fingerprint) != (kind.index, kind.fingerprint):
         return None
-    now = _coverage(connection, kind)
+    now = coverage(connection, kind)
     if covered.epoch != now.epoch:
         return None
-    return manifest if covered.mark == _mark(connection, covered.generation) else None
+    return manifest if covered.mark == mark_of(connection, covered.generation) else None
 
 
 def _sound(folder: Path, manifest: Manifest | None) -> bool:
@@ -174,13 +174,15 @@ def _sound(folder: Path, manifest: Manifest | None) -> bool:
     return not damaged_files(folder / manifest.folder, manifest, trusted=trusted)
 
 
-def _coverage(connection: Connection, kind: Kind) -> Covered:
+def coverage(connection: Connection, kind: Kind) -> Covered:
+    """Return what projections cover that hold all there is now."""
     head = truth.head(connection)
-    mark = _mark(connection, head.generation)
+    mark = mark_of(connection, head.generation)
     return Covered(kind.index, kind.fingerprint, head.epoch, head.generation, mark, head.last_chunk)
 
 
-def _mark(connection: Connection, generation: int) -> str:
+def mark_of(connection: Connection, generation: int) -> str:
+    """Return the mark of a kept generation, empty for another one."""
     row = connection.one("SELECT mark FROM generations WHERE number = ?", (generation,))
     return row[0].hex() if row else ""
 

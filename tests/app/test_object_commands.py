@@ -1,0 +1,112 @@
+"""Object storage from the command line: backups there and back, publishing by hand, erasing, what doctor says."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from app.commands import docs, index
+from app.commands.doctor import _attempt, _objects
+from tests.objects import SECRET, Bucket, bucket, s3_port  # noqa: F401 - fixtures
+from tests.vectorstore.sample import SPACE, find, put, sample, uris
+from vectorstore.errors import BadInput, NotFound, Unavailable
+from vectorstore.objects.store import Objects
+from vectorstore.open import open_store
+from vectorstore.settings import StoreSettings
+
+pytest.importorskip("obstore", reason="the extra [objects] is not installed")
+
+
+@pytest.fixture
+def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FOOTNOTE_DATA_DIR", str(tmp_path / "data"))
+    store = open_store(StoreSettings(data_dir=tmp_path / "data"), SPACE)
+    with store.draft() as draft:
+        put(draft, sample("upload/a.md", "Fact a. Another a."))
+        put(draft, sample("b.md", "Fact b."))
+    store.close()
+    return tmp_path / "data"
+
+
+def run(application: typer.Typer, *arguments: str) -> str:
+    result = CliRunner().invoke(application, list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_backup_goes_to_the_storage_and_comes_back(filled: Path, bucket: Bucket) -> None:  # noqa: F811
+    address = f"{bucket.url}/nightly/today.backup"
+    assert f"Wrote {address} (" in run(index.app, "backup", address)
+    run(docs.app, "erase", "b.md", "--yes")
+    run(docs.app, "rm", "upload/a.md")
+    assert "Erased again what had been erased after this backup: 1 document." in run(
+        index.app, "restore", address
+    )
+    store = open_store(StoreSettings(data_dir=filled), SPACE)
+    with store.snapshot() as snapshot:
+        assert set(uris(find(snapshot, "Fact a."))) == {"upload/a.md"}
+    store.close()
+    assert list(filled.glob(".backup-*")) == []
+    with pytest.raises(NotFound, match="no backup at"):
+        run(index.app, "restore", f"{bucket.url}/nightly/yesterday.backup")
+
+
+def test_a_backup_that_cannot_be_brought_there_leaves_the_one_before(
+    filled: Path,
+    bucket: Bucket,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address = f"{bucket.url}/today.backup"
+    run(index.app, "backup", address)
+    monkeypatch.setenv("FOOTNOTE_OBJECTS_RETRIES", "0")
+    bucket.line.cut_after = 0
+    with pytest.raises(Unavailable):
+        run(index.app, "backup", address)
+    bucket.line.calm()
+    run(index.app, "restore", address)
+    assert list(filled.glob(".backup-*")) == []
+
+
+def test_what_is_no_backup_is_refused(filled: Path, bucket: Bucket) -> None:  # noqa: F811
+    Objects(bucket.url).put("notes.txt", b"no backup at all")
+    with pytest.raises(BadInput, match="not a backup"):
+        run(index.app, "restore", f"{bucket.url}/notes.txt")
+    assert list(filled.glob(".backup-*")) == []
+
+
+def test_published_by_hand_and_gone_with_an_erasure(
+    filled: Path,
+    bucket: Bucket,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(BadInput, match="Set FOOTNOTE_OBJECTS"):
+        run(index.app, "publish")
+    monkeypatch.setenv("FOOTNOTE_OBJECTS", bucket.url)
+    assert "Published generation 1 (" in run(index.app, "publish")
+    objects = Objects(bucket.url)
+    assert objects.list("projections") != []
+    said = run(docs.app, "erase", "b.md", "--yes")
+    certificate = json.loads(said[said.index("{") :])
+    assert certificate["published"] == 2
+    assert certificate["unsearched"] == []
+    assert objects.list("projections") == []
+
+
+def test_doctor_says_whether_the_storage_works(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    assert _objects().says == "none; uploaded files lie in the data folder."
+    monkeypatch.setenv("FOOTNOTE_OBJECTS", bucket.url)
+    found = _objects()
+    assert found.state == "ok"
+    assert found.says.startswith(f"{bucket.url} put, gave back and deleted in ")
+    bucket.versions.keep(versioned=True)
+    assert _objects().says.endswith("; older versions are deleted too")
+    assert list(bucket.versions._listed("footnote")) == []
+    monkeypatch.setenv("FOOTNOTE_OBJECTS_RETRIES", "0")
+    bucket.line.refuse = True
+    wrong = _attempt("Object storage", _objects)
+    assert wrong.state == "wrong"
+    assert "cannot be reached" in wrong.says
+    assert SECRET not in str(wrong)

@@ -1,0 +1,1 @@
+"""Object storage: what several machines share of originals, published projections and backups."""
