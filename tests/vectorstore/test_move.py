@@ -162,7 +162,10 @@ def test_a_text_that_postgresql_cannot_keep_is_told(url: str, tmp_path: Path) ->
     settings = StoreSettings(data_dir=tmp_path / "folder")
     store = open_store(settings, SPACE)
     with store.draft() as draft:
-        put(draft, sample("a.md", "Old\0text."))
+        put(draft, sample("a.md", "Old text."))
+    with store.database.connection() as connection:
+        # An older version let it in.
+        connection.run("UPDATE texts SET text = ?", ("Old\0text.",))
     store.close()
     with pytest.raises(BadInput, match=r"U\+0000"):
         move_index(settings, url)
