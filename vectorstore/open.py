@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -10,6 +11,7 @@ from pydantic import SecretStr
 from vectorstore.errors import BadInput
 from vectorstore.index.maintenance.backup import set_aside
 from vectorstore.index.maintenance.move import Move, move
+from vectorstore.index.opened import WithinDatabase
 from vectorstore.index.publishing import open_publishing
 from vectorstore.index.sqlite.truth import SQLiteTruth
 from vectorstore.index.store import IndexStore
@@ -77,8 +79,15 @@ def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank |
     one; with None the index is taken as it is: for what embeds nothing.
     """
     database = open_database(settings)
+    within: Callable[[], WithinDatabase] | None = None
+    if settings.search == "database":
+        from vectorstore.index.postgresql.search.indexes import DatabaseIndexes
+
+        within = partial(DatabaseIndexes, database)
     try:
-        return IndexStore(settings, space, database=database, rerank=rerank, publishing=open_publishing())
+        return IndexStore(
+            settings, space, database=database, within=within, rerank=rerank, publishing=open_publishing()
+        )
     except BaseException:
         database.close()
         raise
@@ -87,14 +96,25 @@ def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank |
 def open_database(settings: StoreSettings) -> Database:
     """Return the database that holds the truth."""
     address = settings.store.get_secret_value()
-    return _postgresql(settings, address) if address else SQLiteTruth(settings.data_dir)
+    if address:
+        return _postgresql(settings, address)
+    if settings.search == "database":
+        raise BadInput(
+            "FOOTNOTE_SEARCH=database needs an index in PostgreSQL.",
+            "Set FOOTNOTE_STORE to its address, or leave FOOTNOTE_SEARCH out.",
+        )
+    return SQLiteTruth(settings.data_dir)
 
 
 def _postgresql(settings: StoreSettings, address: str) -> Database:
     from vectorstore.index.postgresql.address import read_address
     from vectorstore.index.postgresql.truth import PostgreSQLTruth
 
-    return PostgreSQLTruth(read_address(address), retention_days=settings.store_retention_days)
+    return PostgreSQLTruth(
+        read_address(address),
+        searched=settings.search == "database",
+        retention_days=settings.store_retention_days,
+    )
 
 
 def open_upkeep(settings: StoreSettings) -> Upkeep:
@@ -134,7 +154,9 @@ def move_index(
         source.close()
         target.close()
     if isinstance(target, SQLiteTruth):
-        _make_searchable(settings.model_copy(update={"data_dir": Path(to), "store": SecretStr("")}))
+        _make_searchable(
+            settings.model_copy(update={"data_dir": Path(to), "store": SecretStr(""), "search": "local"})
+        )
     return done
 
 

@@ -241,26 +241,15 @@ def _data_dir() -> Finding:
 
 
 def _database() -> Finding:
-    from vectorstore.open import open_database
     from vectorstore.settings import StoreSettings
 
     settings = StoreSettings()
     if not settings.store.get_secret_value():
         return Finding("Database", "ok", "a file in the data folder.")
     from vectorstore.index.postgresql.examine import examine as examine_server
-    from vectorstore.index.postgresql.truth import PostgreSQLTruth
 
-    database = open_database(settings)
-    try:
-        assert isinstance(database, PostgreSQLTruth)  # noqa: S101 - so says the address
-        found = examine_server(database, settings.data_dir)
-    finally:
-        database.close()
-    if found.wrong:
-        return Finding("Database", "wrong", found.wrong, found.do)
-    if found.note:
-        return Finding("Database", "note", found.note, found.do)
-    return Finding("Database", "ok", found.says)
+    found = examine_server(settings)
+    return Finding("Database", found.state, found.says, found.do)
 
 
 def _objects() -> Finding:

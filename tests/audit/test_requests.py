@@ -17,7 +17,8 @@ from pydantic import SecretStr
 
 from app.access_settings import AuditSettings
 from app.audit.audit import Audit
-from app.audit.log import entries_of, segments_of
+from app.audit.journal import entries_of
+from app.audit.log import segments_of
 from app.audit.verify import verify
 from app.events import Done, Event, Failed
 from app.http.access import GROUPS_HEADER, USER_HEADER

@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from threading import Lock
@@ -14,7 +14,7 @@ from vectorstore.index.draft import IndexDraft
 from vectorstore.index.empty import EmptySnapshot
 from vectorstore.index.following import Following
 from vectorstore.index.maintenance.erasure import finish_erasure, is_under_way
-from vectorstore.index.opened import Opened, Superseded, not_kept
+from vectorstore.index.opened import Opened, Superseded, WithinDatabase, not_kept
 from vectorstore.index.projection.projections import Kind
 from vectorstore.index.publishing import Publishing
 from vectorstore.index.snapshot import IndexSnapshot
@@ -45,12 +45,14 @@ class IndexStore:
         space: Space | None,
         *,
         database: Database,
+        within: Callable[[], WithinDatabase] | None = None,
         rerank: Rerank | None,
         publishing: Publishing | None = None,
     ) -> None:
         self.folder = settings.data_dir
         self.database = database
         self._settings = settings
+        self._within = within
         self._space = space
         self._refine = Refine(settings.deduplicate, settings.rerank_depth, rerank)
         self.publishing = publishing
@@ -80,7 +82,7 @@ class IndexStore:
                 read = list(self._read) if at is None else []
             for opened, pinned, snapshot in reversed(read):
                 if opened.holds(pinned):
-                    _log.warning("Generation %d is read on: %s", snapshot.generation, error)
+                    _log.info("Generation %d is read on: %s", snapshot.generation, error)
                     return snapshot
             raise
 
@@ -141,7 +143,7 @@ class IndexStore:
                 return 0
             with suppress(Superseded):
                 newest, _ = opened.pin(None, ready=False)
-                if newest.chunks:
+                if newest.chunks and opened.within is None:
                     opened.projections(newest.number)
                 info, pinned = opened.pin(None)
                 opened.catalog(pinned)
@@ -207,6 +209,7 @@ class IndexStore:
             with connection.transaction():
                 if truth.generation(connection, to) is None:
                     raise not_kept(to)
+                opened = self._opened_for_writing(None)
                 draft = self._begin(connection, opened.kind, f"rollback to generation {to}")
                 draft.restore(to)
                 draft.publish()
@@ -247,7 +250,12 @@ class IndexStore:
             kind = create.read_kind(self.database, self._space, recall_target=self._settings.recall_target)
             if kind is not None:
                 self._opened = Opened(
-                    self.folder, self.database, kind=kind, identity=identity, publishing=self.publishing
+                    self.folder,
+                    self.database,
+                    kind=kind,
+                    identity=identity,
+                    within=self._within() if self._within is not None else None,
+                    publishing=self.publishing,
                 )
             return self._opened
 

@@ -131,6 +131,7 @@ def _finish(rows: Connection, into: Connection, *, place: str) -> None:
                 f"What was moved to {place!r} does not match its seals: {why}",
                 "Check the source with `footnote index verify`.",
             )
+        into.derive(anew=True)
         into.announce(truth.head(into).generation)
 
 

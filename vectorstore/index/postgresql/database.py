@@ -113,6 +113,14 @@ class PostgreSQLConnection:
         """Yield what the server's own check finds; pages it checks by itself where it was made with checksums."""
         return damage_in_files(self, self._pool.address.schema)
 
+    def derive(self, *, anew: bool = False) -> None:
+        """Write what search inside the database reads, where it is to be or somebody has made it."""
+        from vectorstore.index.postgresql.search.catch_up import catch_up
+        from vectorstore.index.postgresql.search.tables import are_made
+
+        if self._pool.searched or are_made(self):
+            catch_up(self, anew=anew)
+
     def announce(self, generation: int) -> None:
         """Notify whoever listens, when the transaction commits."""
         self.run("SELECT pg_notify(?, ?)", (channel(self._pool.address), str(generation)))
@@ -179,9 +187,10 @@ class PostgreSQLConnection:
 class PostgreSQL:
     """A pool of connections to one database, as many as are used at once."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, searched: bool = False) -> None:
         psycopg_module()
         self.address = address
+        self.searched = searched
         self._idle: list[psycopg.Connection] = []
         self._lock = Lock()
         self._free = BoundedSemaphore(_MOST)
