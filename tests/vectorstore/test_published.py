@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.objects import Bucket, bucket, s3_port  # noqa: F401 - fixtures
+from tests.objects import Bucket, bucket, s3_port, storage  # noqa: F401 - fixtures
 from tests.vectorstore.sample import SPACE, Sample, find, put, sample, uris
 from vectorstore.errors import BadInput, Unavailable
 from vectorstore.index.projection import projections, published
@@ -42,7 +42,7 @@ def commit(store: IndexStore, *made: Sample) -> None:
 
 @pytest.fixture
 def objects(tmp_path: Path) -> Objects:
-    return Objects(f"file://{tmp_path}/objects")
+    return storage(f"file://{tmp_path}/objects")
 
 
 @pytest.fixture
@@ -282,7 +282,7 @@ def test_storage_that_is_away_costs_a_warning_and_no_commit(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bucket.line.refuse = True
-    store = open_at("one", at=Objects(bucket.url, seconds=1, retries=0))
+    store = open_at("one", at=storage(bucket.url, seconds=1, retries=0))
     with caplog.at_level(logging.WARNING):
         commit(store, *documents(0, 20))
         store.close()
@@ -297,7 +297,7 @@ def test_an_upload_that_breaks_off_leaves_nothing_that_counts(
     bucket: Bucket,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    at = Objects(bucket.url, seconds=5, retries=1)
+    at = storage(bucket.url, seconds=5, retries=1)
     store = open_at("one", at=at)
     put_object = Objects.put
 
@@ -324,7 +324,7 @@ def test_over_s3_a_replica_takes_what_is_published(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(published, "PIECE", 10_000)
-    at = Objects(bucket.url, seconds=10)
+    at = storage(bucket.url, seconds=10)
     store = open_at("one", at=at)
     commit(store, *documents(0, 60))
     store.close()
@@ -345,7 +345,7 @@ def test_erasure_deletes_what_is_published_with_all_versions(
 ) -> None:
     if versioned:
         bucket.versions.keep(versioned=True)
-    at = Objects(bucket.url, seconds=10)
+    at = storage(bucket.url, seconds=10)
     store = open_at("one", at=at)
     commit(store, *documents(0, 30))
     store.close()
@@ -365,7 +365,7 @@ def test_without_the_storage_nothing_is_erased_and_it_can_be_tried_again(
     open_at: Open,
     bucket: Bucket,  # noqa: F811
 ) -> None:
-    store = open_at("one", at=Objects(bucket.url, seconds=2, retries=0))
+    store = open_at("one", at=storage(bucket.url, seconds=2, retries=0))
     commit(store, *documents(0, 20))
     store.close()
     bucket.line.refuse = True
