@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from tests.objects import Bucket, bucket, s3_port, storage  # noqa: F401 - fixtures
+from tests.postgresql import needs_postgresql, postgresql_server, postgresql_url  # noqa: F401 - fixtures
 from tests.vectorstore.sample import SPACE, Sample, find, put, sample, uris
 from vectorstore.errors import BadInput, Unavailable
 from vectorstore.index.projection import projections, published
@@ -19,6 +21,7 @@ from vectorstore.index.sqlite.truth import SQLiteTruth
 from vectorstore.index.store import IndexStore
 from vectorstore.index.upkeep import IndexUpkeep
 from vectorstore.objects.store import Objects
+from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 
 pytest.importorskip("obstore", reason="the extra [objects] is not installed")
@@ -441,3 +444,43 @@ def test_published_by_hand(tmp_path: Path, open_at: Open, objects: Objects) -> N
     assert size > 0
     assert len(whole(objects)) == 1
     assert list((tmp_path / "one").glob(".published-*")) == []
+
+
+@needs_postgresql
+def test_over_postgresql_a_new_replica_takes_what_another_published_until_an_erasure(
+    tmp_path: Path,
+    postgresql_url: str,  # noqa: F811
+    bucket: Bucket,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FOOTNOTE_OBJECTS", bucket.url)
+    monkeypatch.setenv("FOOTNOTE_PUBLISH_CHUNKS", str(EVERY))
+
+    def replica_at(name: str) -> IndexStore:
+        return open_store(StoreSettings(data_dir=tmp_path / name, store=SecretStr(postgresql_url)), SPACE)
+
+    first = replica_at("one")
+    commit(first, *documents(0, 30))
+    assert searched(first) == ["default/3.md"]
+    first.publishing.close()  # type: ignore[union-attr]
+    at = storage(bucket.url)
+    assert len(whole(at)) == 1
+    read = made_here(monkeypatch)
+    second = replica_at("two")
+    assert searched(second) == ["default/3.md"]
+    assert read == []
+    assert (tmp_path / "two" / "dense.json").exists()
+    copies = tmp_path / "two" / "fetched"
+    copies.mkdir()
+    (copies / "originals_x_y").write_text("a copy of an upload")
+    certificate = IndexUpkeep(first).erase(["default/3.md"])
+    assert certificate.published is not None
+    assert certificate.published >= 2
+    assert list(bucket.versions._listed("footnote/projections")) == []
+    assert searched(second) != ["default/3.md"]
+    assert list(copies.iterdir()) == []
+    third = replica_at("three")
+    for each in (first, second, third):
+        assert searched(each) != ["default/3.md"]
+        each.close()
+    assert {key.split("/")[2] for key in whole(at)} <= {"00000001"}
