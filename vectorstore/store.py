@@ -61,8 +61,14 @@ class Snapshot(Protocol):
     def document(self, document: DocumentId, *, scope: Scope) -> Document:
         """Return one document; raises NotFound when it is absent or out of scope (the two look alike)."""
 
-    def documents(self, *, scope: Scope, where: Where = ()) -> Iterator[Document]:
-        """Yield the documents in scope, by uri."""
+    def documents(self, *, scope: Scope, where: Where = (), after: str = "") -> Iterator[Document]:
+        """Yield the documents in scope, by uri, from behind `after` on; read in pages, as they are asked for."""
+
+    def count(self, *, scope: Scope, where: Where = ()) -> int:
+        """Return how many documents there are in scope."""
+
+    def readers(self, *, scope: Scope) -> frozenset[str]:
+        """Return the names of all readers of the documents in scope."""
 
     def chunks(self, document: DocumentId) -> list[Chunk]:
         """Return a document's chunks in order. The caller has checked the scope by `document`."""

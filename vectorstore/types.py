@@ -155,7 +155,11 @@ class Scope:
 
     def allows(self, document: Document) -> bool:
         """Say whether this caller may read the document."""
-        return document.tenant == self.tenant and self.admits(document.readers)
+        return self.covers(document.tenant, document.readers)
+
+    def covers(self, tenant: str, readers: frozenset[str]) -> bool:
+        """Say whether this caller may read what is a tenant's, and for these readers."""
+        return tenant == self.tenant and self.admits(readers)
 
     def admits(self, readers: frozenset[str]) -> bool:
         """Say whether these readers of a document of the tenant include this caller."""

@@ -3,7 +3,10 @@
 import pytest
 
 from ingest.commit import names_no_subject
-from vectorstore.index.catalog import titles_apart
+from vectorstore.index.catalog.circles import Circles
+from vectorstore.index.catalog.table import table_of
+from vectorstore.index.catalog.titles import title_as, told_apart
+from vectorstore.index.truth.records import readers_row
 from vectorstore.language.words import name_words, with_name
 from vectorstore.types import Document, DocumentId
 
@@ -15,8 +18,16 @@ def document(uri: str, title: str, *readers: str, tenant: str = "default") -> Do
 
 
 def shown(*documents: Document) -> list[str]:
-    titles = titles_apart(documents)
-    return [titles.get(each.id, each.title) for each in documents]
+    circles = Circles()
+    table = table_of(
+        (
+            (row, each.tenant, readers_row(each.readers), each.title, each.uri)
+            for row, each in enumerate(documents)
+        ),
+        circles,
+    )
+    told = told_apart(table.circles, circles.everyones()[table.circles], table.hashes)
+    return [title_as(int(how), each.title, each.uri) for how, each in zip(told, documents, strict=True)]
 
 
 @pytest.mark.parametrize(

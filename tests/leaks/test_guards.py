@@ -18,8 +18,7 @@ from ingest import uploads
 from tests.leaks.test_leaks import Leaked, walk
 from tests.leaks.world import Library, library_at
 from vectorstore.errors import NotFound
-from vectorstore.index import catalog as catalogs
-from vectorstore.index.catalog import Catalog
+from vectorstore.index.catalog.catalog import Catalog
 from vectorstore.index.projection.word_index import WordIndex
 from vectorstore.index.snapshot import IndexSnapshot
 from vectorstore.types import Document, DocumentId, Scope
@@ -62,21 +61,31 @@ def _counted_over_all(patch: pytest.MonkeyPatch) -> None:
 
 
 def _any_document(self: IndexSnapshot, document: DocumentId, *, scope: Scope) -> Document:
-    found = [each for each in self._catalog()._by_row.values() if each.id == document]
-    if not found:
+    row = self._catalog().row_of(document)
+    if row is None:
         raise NotFound("There is no such document.")
-    return found[0]
+    return self._catalog()._documents.at([row])[row]
 
 
 def _every_row(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Catalog, "select", lambda self, scope, where: self._rows)
-    patch.setattr(Catalog, "seen", lambda self, row, scope: self._by_row[row])
+    patch.setattr(Catalog, "seen", lambda self, rows, scope: self._documents.at(rows))
+
+
+def _told_by_all(patch: pytest.MonkeyPatch) -> None:
+    kept = Catalog._as_seen
+
+    def of_all(self: Catalog, document: Document, place: int, scope: Scope) -> Document | None:
+        seen = kept(self, document, place, scope)
+        return replace(seen, title=f"{seen.title} of {self.count}") if seen else None
+
+    patch.setattr(Catalog, "_as_seen", of_all)
 
 
 GUARDS: Final[dict[str, Remove]] = {
     "a document's readers": lambda patch: patch.setattr(Scope, "admits", lambda self, readers: True),
     "a document's tenant": lambda patch: patch.setattr(
-        Scope, "allows", lambda self, document: self.admits(document.readers)
+        Scope, "covers", lambda self, tenant, readers: self.admits(readers)
     ),
     "groups are no users": lambda patch: patch.setattr(
         Scope,
@@ -86,11 +95,7 @@ GUARDS: Final[dict[str, Remove]] = {
     "the catalog's selection": _every_row,
     "one document by its id": lambda patch: patch.setattr(IndexSnapshot, "document", _any_document),
     "words are weighed by what is seen": _counted_over_all,
-    "titles are told apart by what is seen": lambda patch: patch.setattr(
-        catalogs,
-        "titles_apart",
-        lambda documents: {each.id: f"{each.title} of {len(documents)}" for each in documents},
-    ),
+    "titles are told apart by what is seen": _told_by_all,
     "whose run it is": lambda patch: patch.setattr(MemoryBoard, "find", _found),
     "whose conversation goes on": lambda patch: patch.setattr(MemoryBoard, "latest", _latest),
     "whose history it is": lambda patch: _anyone_s(patch, "history", "conversation"),

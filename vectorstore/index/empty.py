@@ -57,10 +57,20 @@ class EmptySnapshot:
         del scope
         raise _nothing(document)
 
-    def documents(self, *, scope: Scope, where: Where = ()) -> Iterator[Document]:
+    def documents(self, *, scope: Scope, where: Where = (), after: str = "") -> Iterator[Document]:
         """Yield nothing."""
-        del scope, where
+        del scope, where, after
         return iter(())
+
+    def count(self, *, scope: Scope, where: Where = ()) -> int:
+        """Return 0."""
+        del scope, where
+        return 0
+
+    def readers(self, *, scope: Scope) -> frozenset[str]:
+        """Return none."""
+        del scope
+        return frozenset()
 
     def chunks(self, document: DocumentId) -> list[Chunk]:
         """Raise NotFound."""

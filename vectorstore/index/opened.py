@@ -1,13 +1,14 @@
 """One index database that is open, and what has been read of it so far."""
 
-from collections import OrderedDict
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock, RLock
-from typing import TypeAlias
+from threading import RLock
+from typing import Protocol
 
 from vectorstore.errors import Busy, NotFound, Unavailable
-from vectorstore.index.catalog import Catalog, Documents, read_catalog
+from vectorstore.index.catalog.catalog import Catalog
+from vectorstore.index.catalog.read import Catalogs, Pinned
 from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Indexes, Kind, Projections
 from vectorstore.index.publishing import Publishing
@@ -17,13 +18,23 @@ from vectorstore.index.truth.files import writer_lock
 from vectorstore.index.truth.read import Head
 from vectorstore.types import Generation, GenerationInfo
 
-_KEPT_CATALOGS = 4
 _SWEPT = 3
 """How often in a row a writer may sweep files away before they are opened."""
 _PATIENCE = 20.0
 """Seconds to wait for a writer when there is nothing at all to search in."""
-Pinned: TypeAlias = tuple[Generation, Generation]
-"""The generation that is read, and the newest, whose readers rule."""
+
+
+class WithinDatabase(Protocol):
+    """Search inside the database itself, for replicas that hold no projections."""
+
+    def indexes(self, generation: Generation, tenant: str) -> Indexes:
+        """Return what a tenant's search at a generation reads."""
+
+    def problems(self, connection: Connection) -> Iterator[str]:
+        """Yield what it holds otherwise than the truth, one sentence each."""
+
+    def reached(self, connection: Connection) -> int:
+        """Return the newest generation that can be searched, 0 for none."""
 
 
 class Opened:
@@ -36,16 +47,16 @@ class Opened:
         *,
         kind: Kind,
         identity: Identity,
+        within: WithinDatabase | None = None,
         publishing: Publishing | None = None,
     ) -> None:
         self.folder = folder
         self.database = database
         self.kind = kind
         self.identity = identity
+        self.within = within
         self._publishing = publishing
-        self._documents = Documents()
-        self._catalogs: OrderedDict[Pinned, Catalog] = OrderedDict()
-        self._catalog_lock = Lock()
+        self._catalogs = Catalogs(database)
         self._projections: Projections | None = None
         self._loading = RLock()
 
@@ -73,22 +84,12 @@ class Opened:
 
     def catalog(self, pinned: Pinned) -> Catalog:
         """Return which documents stand in a generation, for the readers that rule in another."""
-        known = self._catalogs.get(pinned)
-        if known is not None:
-            return known
-        with self._catalog_lock:
-            found = self._catalogs.get(pinned)
-            if found is None:
-                generation, newest = pinned
-                with self.database.connection() as connection:
-                    found = read_catalog(connection, generation, self._documents, newest=newest)
-                self._catalogs[pinned] = found
-                while len(self._catalogs) > _KEPT_CATALOGS:
-                    self._catalogs.popitem(last=False)
-            return found
+        return self._catalogs.of(pinned)
 
     def indexes(self, generation: Generation, tenant: str) -> Indexes:
         """Return what a tenant's search at a generation reads."""
+        if self.within is not None:
+            return self.within.indexes(generation, tenant)
         current = self.projections(generation)
         for _ in range(_SWEPT):
             with suppress(Unavailable):

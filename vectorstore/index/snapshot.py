@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 
 from vectorstore.errors import BadInput, NotFound
-from vectorstore.index.catalog import Catalog
+from vectorstore.index.catalog.catalog import Catalog
 from vectorstore.index.projection.projections import Indexes
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.arrays import Found, Rows, Scores, found_nothing
@@ -141,10 +141,9 @@ class IndexSnapshot:
             return
         dense_index, word_index = self._indexes(scope.tenant)
         depth = max(CANDIDATES, 2 * limit)
-        allowed = dense_index.allowed(documents)
         readable = catalog.select(scope, ()) if where else documents
         alone = len(readable) == catalog.count
-        dense = dense_index.search(vector, depth, allowed, alone=alone)
+        dense = dense_index.nearest(vector, depth, documents, alone=alone)
         within = documents if where else None
         lexical = (
             word_index.search(text, depth, readable=readable, within=within)
@@ -167,14 +166,22 @@ class IndexSnapshot:
         """Return one document; raises NotFound when it is absent or out of scope (the two look alike)."""
         catalog = self._catalog()
         row = catalog.row_of(document)
-        seen = None if row is None else catalog.seen(row, scope)
+        seen = None if row is None else catalog.seen([row], scope).get(row)
         if seen is None:
             raise _no_such(document)
         return seen
 
-    def documents(self, *, scope: Scope, where: Where = ()) -> Iterator[Document]:
-        """Yield the documents in scope, by uri."""
-        return self._catalog().documents(scope, where)
+    def documents(self, *, scope: Scope, where: Where = (), after: str = "") -> Iterator[Document]:
+        """Yield the documents in scope, by uri, from behind `after` on."""
+        return self._catalog().documents(scope, where, after=after)
+
+    def count(self, *, scope: Scope, where: Where = ()) -> int:
+        """Return how many documents there are in scope."""
+        return len(self._catalog().select(scope, where))
+
+    def readers(self, *, scope: Scope) -> frozenset[str]:
+        """Return the names of all readers of the documents in scope."""
+        return self._catalog().readers(scope)
 
     def chunks(self, document: DocumentId) -> list[Chunk]:
         """Return a document's chunks in order."""
@@ -216,14 +223,13 @@ class IndexSnapshot:
     def _hits(self, ranked: list[Fused], catalog: Catalog, scope: Scope) -> list[Hit]:
         with self._database.connection() as connection:
             found = truth.chunks_at(connection, [each.row for each in ranked])
+        documents = catalog.seen([row for row, _ in found.values()], scope)
         hits = []
         for each in ranked:
             # A chunk that an erasure has taken away meanwhile is left out.
-            if each.row in found:
-                document_row, chunk = found[each.row]
-                document = catalog.seen(document_row, scope)
-                if document is not None:
-                    hits.append(Hit(chunk, document, each.score, each.stages))
+            document_row, chunk = found.get(each.row, (None, None))
+            if document_row in documents and chunk is not None:
+                hits.append(Hit(chunk, documents[document_row], each.score, each.stages))
         return hits
 
 

@@ -114,7 +114,7 @@ _EVERYWHERE = word_set("index readme default")
 """Names that a file has by convention: its folder says what it is about."""
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=10_000)
 def name_words(uri: str) -> str:
     """Return the words of a file's name, parted by spaces, without its ending and without what a program made up.
 
@@ -129,7 +129,7 @@ def name_words(uri: str) -> str:
     return ""
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=10_000)
 def with_name(title: str, uri: str, *, numbers: bool = True) -> str:
     """Return a title, with the words of the file's name behind it where it shares none with them: it may be anybody's.
 

@@ -54,6 +54,7 @@ CREATE TABLE lives (
   PRIMARY KEY (document, added)
 ) WITHOUT ROWID;
 CREATE INDEX lives_by_removal ON lives (removed);
+CREATE INDEX lives_by_addition ON lives (added);
 CREATE TABLE chunks (
   row INTEGER PRIMARY KEY AUTOINCREMENT,
   document INTEGER NOT NULL REFERENCES documents (row),
@@ -83,6 +84,7 @@ class SQLiteTruth(SQLite):
     """The index in a folder: `index.db`, and `index.lock` for who writes."""
 
     follows = False
+    searched = False
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / "index.db")
@@ -137,6 +139,8 @@ def _prepare(path: Path, space: Space) -> None:
     try:
         with database.connection() as connection:
             if connection.has_table("meta"):
+                # An index of before catalogs were made of what changed has it not.
+                connection.run("CREATE INDEX IF NOT EXISTS lives_by_addition ON lives (added)")
                 create.adopt(connection, space)
                 return
             # Before the first table: pages freed by compaction can then be given back without rewriting the file.

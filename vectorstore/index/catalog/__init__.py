@@ -1,0 +1,1 @@
+"""Which documents stand in a generation: columns of numbers, without an object for each document."""
