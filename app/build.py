@@ -39,6 +39,7 @@ from vectorstore.open import open_configured_embedder, open_store
 from vectorstore.plugins import plug_in
 from vectorstore.refine import Rerank, open_reranker
 from vectorstore.settings import StoreSettings
+from vectorstore.state.open import open_state
 from vectorstore.store import Store
 
 
@@ -163,6 +164,7 @@ def build_answerer(settings: ModelSettings) -> LanguageModel:
 def build_service(parts: Parts, settings: Settings) -> Service:
     """Give the routes what they need."""
     data_dir = settings.store.data_dir
+    state = open_state(settings.store)
 
     async def search(question: Question, *, trail: bool = False, expect: str = "") -> Found:
         return await asyncio.to_thread(
@@ -180,7 +182,7 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         return Health(True, info.number, info.documents, info.chunks, detail)
 
     originals = open_originals(data_dir, settings.objects)
-    records = Records(records_url(settings.records.records_url, data_dir))
+    records = Records(records_url(settings.records.records_url, state))
 
     async def record(run: Run, events: Sequence[Event]) -> None:
         await asyncio.to_thread(records.add, run.id, run.question, run.owner, events)
@@ -189,7 +191,7 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         turn=parts.turn.answer,
         search=search,
         store=parts.store,
-        identity=Identity(Keys(data_dir / "keys.json"), settings.identity),
+        identity=Identity(Keys(state.cell("keys.json")), settings.identity),
         health=health,
         version=__version__,
         model_name="footnote",
@@ -197,8 +199,8 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         embedder=parts.embedder,
         on_close=parts.disconnect,
         records=records,
-        people=People(records, data_dir),
-        audit=open_audit(data_dir, settings.audit),
+        people=People(records, state),
+        audit=open_audit(state, settings.audit),
         written_by=parts.turn.written_by,
         pictures=PagePictures(originals.of, settings.ingest.limits()),
         uploads=Uploads(

@@ -20,6 +20,7 @@ from vectorstore.errors import BadInput, Unavailable
 from vectorstore.objects.cache import FOLDER, Fetched
 from vectorstore.objects.settings import ObjectSettings
 from vectorstore.objects.store import Objects, open_objects
+from vectorstore.state.cell import State
 from vectorstore.types import Document
 
 UPLOAD: Final = "upload"
@@ -199,13 +200,13 @@ def original_of(document: Document, *, data_dir: Path) -> Path | None:
     return open_originals(data_dir).of(document)
 
 
-def forget_uris(data_dir: Path, uris: Iterable[str]) -> None:
+def forget_uris(place: State | Path, uris: Iterable[str]) -> None:
     """Drop what the ledger says of single documents: an erased address must stand in no file."""
     gone = frozenset(uris)
-    ledger = load_ledger(data_dir)
+    ledger = load_ledger(place)
     if gone.isdisjoint(ledger.flags) and gone.isdisjoint(ledger.failures):
         return
-    update_ledger(data_dir, lambda kept: kept.forget(gone))
+    update_ledger(place, lambda kept: kept.forget(gone))
 
 
 def _name(tenant: str, uri: str, digest: str) -> str:

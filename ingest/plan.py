@@ -15,9 +15,10 @@ from ingest.parse.dispatch import plugged_parsers
 from ingest.parse.image import image_type
 from ingest.report import Action, Failure, Finding, Report
 from ingest.sources.discover import Discovery, Source
-from ingest.sources.ledger import Ledger, PastFailure
+from ingest.sources.ledger import Ledger
 from ingest.sources.roots import content_digest
 from ingest.sources.rules import Attributes, Rule, attributes_from, encoding_of, ruled
+from ingest.sources.shared import PastFailure
 from ingest.sources.side_cars import SideCars
 from vectorstore.errors import BadInput, FootnoteError
 from vectorstore.types import both

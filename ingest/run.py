@@ -21,12 +21,14 @@ from ingest.settings import IngestSettings
 from ingest.sources.containers import open_containers
 from ingest.sources.discover import Discovery, Filters, Source, discover
 from ingest.sources.elsewhere import FetchedSources
-from ingest.sources.ledger import Flags, Ledger, load_ledger, update_ledger
+from ingest.sources.ledger import Ledger, load_ledger, update_ledger
 from ingest.sources.roots import Roots, safe_path
+from ingest.sources.shared import Flags
 from vectorstore.errors import BadInput
 from vectorstore.models.embed import Embedder
 from vectorstore.open import open_configured_embedder, open_store
 from vectorstore.settings import StoreSettings
+from vectorstore.state.open import open_state
 from vectorstore.store import Store
 from vectorstore.types import Scope
 
@@ -58,7 +60,8 @@ class Ingestion:
         self._settings = settings
         self._stored = stored
         self._data_dir = stored.data_dir
-        self._ledger = load_ledger(stored.data_dir)
+        self._state = open_state(stored)
+        self._ledger = load_ledger(self._state)
         self._given: dict[str, Flags] = {}
         self._opened: finalize[..., object] | None = None
         self._retry_failed = False
@@ -108,13 +111,13 @@ class Ingestion:
             self._close()
 
     def _carried_out(self, plan: Plan, *, wait: bool, progress: Listener) -> Report:
-        self._ledger = update_ledger(self._data_dir, self._keep)
+        self._ledger = update_ledger(self._state, self._keep)
         if not plan.steps and not plan.removals:
             report = plan.report()
-            self._ledger = update_ledger(self._data_dir, lambda ledger: remember(ledger, plan, report))
+            self._ledger = update_ledger(self._state, lambda ledger: remember(ledger, plan, report))
             return report
         report = self._handed_in(plan, wait=wait) or self._taken_in(plan, wait=wait, progress=progress)
-        self._ledger = update_ledger(self._data_dir, lambda ledger: remember(ledger, plan, report))
+        self._ledger = update_ledger(self._state, lambda ledger: remember(ledger, plan, report))
         return report
 
     def _handed_in(self, plan: Plan, *, wait: bool) -> Report | None:

@@ -21,9 +21,10 @@ from ingest.progress import unheard
 from ingest.report import Failure
 from ingest.settings import IngestSettings
 from ingest.sources.discover import Discovery, Source
-from ingest.sources.ledger import Flags, Ledger
+from ingest.sources.ledger import Ledger
 from ingest.sources.roots import printable, safe_path
 from ingest.sources.rules import Rule, decide, ruled
+from ingest.sources.shared import Flags
 from vectorstore.errors import BadInput, Busy, NotFound, Unavailable
 from vectorstore.models.embed import Embedder
 from vectorstore.store import Snapshot, Store

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.postgresql import postgresql_server, postgresql_url  # noqa: F401  fixtures
+from tests.state import state  # noqa: F401  fixture
 from vectorstore.models.embed import Embedder
 from vectorstore.open import open_embedder
 

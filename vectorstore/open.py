@@ -1,8 +1,12 @@
 """Open the store that the settings ask for: the one door to it, for search, ingestion and upkeep."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from vectorstore.errors import BadInput
+from vectorstore.index.opened import WithinDatabase
 from vectorstore.index.publishing import open_publishing
 from vectorstore.index.sqlite.truth import SQLiteTruth
 from vectorstore.index.store import IndexStore
@@ -70,18 +74,33 @@ def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank |
     one; with None the index is taken as it is: for what embeds nothing.
     """
     database = open_database(settings)
-    return IndexStore(settings, space, database=database, rerank=rerank, publishing=open_publishing())
+    within: Callable[[], WithinDatabase] | None = None
+    if settings.search == "database":
+        from vectorstore.index.postgresql.search.indexes import DatabaseIndexes
+
+        within = partial(DatabaseIndexes, database)
+    return IndexStore(
+        settings, space, database=database, within=within, rerank=rerank, publishing=open_publishing()
+    )
 
 
 def open_database(settings: StoreSettings) -> Database:
     """Return the database that holds the truth."""
     address = settings.store.get_secret_value()
+    searched = settings.search == "database"
     if not address:
+        if searched:
+            raise BadInput(
+                "FOOTNOTE_SEARCH=database needs an index in PostgreSQL.",
+                "Set FOOTNOTE_STORE to its address, or leave FOOTNOTE_SEARCH out.",
+            )
         return SQLiteTruth(settings.data_dir)
     from vectorstore.index.postgresql.address import read_address
     from vectorstore.index.postgresql.truth import PostgreSQLTruth
 
-    return PostgreSQLTruth(read_address(address), retention_days=settings.store_retention_days)
+    return PostgreSQLTruth(
+        read_address(address), searched=searched, retention_days=settings.store_retention_days
+    )
 
 
 def open_upkeep(settings: StoreSettings) -> Upkeep:

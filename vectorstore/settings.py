@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import (
@@ -73,6 +73,11 @@ class StoreSettings(FootnoteSettings):
         description="Address of a PostgreSQL server (15 or newer) that holds the index for any number of replicas, like "
         "postgresql://user:password@host/database?schema=footnote; empty: a file in the data folder. Needs the extra "
         "[postgresql].",
+    )
+    search: Literal["local", "database"] = Field(
+        default="local",
+        description="Where an index in PostgreSQL is searched. local: in this machine's own files, which are made from it. "
+        "database: in PostgreSQL itself, with the extension pgvector (0.8.4 or newer), for machines that may hold no copy.",
     )
     store_retention_days: int | None = Field(
         default=None,

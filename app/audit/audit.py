@@ -25,8 +25,9 @@ from pydantic import SecretStr
 
 from app.access_settings import AuditSettings
 from app.audit.heads import Signer
-from app.audit.log import Log
-from app.audit.pseudonyms import Pseudonyms, locked, private
+from app.audit.journal import open_journal
+from app.audit.pseudonyms import written
+from app.audit.row_pseudonyms import open_pseudonyms
 from app.events import Cancelled, Citations, Done, Event, Explained, Failed, Sources, Started, Terminal, Text
 from app.guard import inert
 from app.identity.grant import Grant, person_id
@@ -35,6 +36,9 @@ from app.question import Question
 from app.settings import Settings
 from vectorstore.errors import FootnoteError, StoreDamaged
 from vectorstore.settings import StoreSettings
+from vectorstore.state.cell import State
+from vectorstore.state.files import state_of
+from vectorstore.state.open import open_state
 
 Facts: TypeAlias = dict[str, Any]  # Any: JSON
 _MOST_REFUSALS: Final = 20
@@ -64,16 +68,25 @@ def noting() -> Iterator[Facts]:
 class Audit:
     """Writes down who asked, read and changed what. What it cannot write down is not to be answered: it raises Unavailable."""
 
-    def __init__(self, folder: Path, settings: AuditSettings, *, keys: Keys) -> None:
-        self.folder = folder
+    def __init__(self, place: State | Path, settings: AuditSettings, *, keys: Keys) -> None:
+        self.place = state_of(place)
         self._keys = keys
-        self.people = Pseudonyms(folder)
-        self.signer = Signer(folder, elsewhere=settings.audit_head_file)
+        self.people = open_pseudonyms(self.place)
+        self.signer = Signer(self.place, elsewhere=settings.audit_head_file)
         self._settings = settings
-        self._entries = Log(folder, on_seal=self.signer.head)
+        self._entries = open_journal(self.place, on_seal=self.signer.head)
         self._refused = _Refused()
         self.trouble = ""
         """Why the log could not be written the last time; empty when it could."""
+
+    @property
+    def waits(self) -> bool:
+        """Say whether writing waits for another machine, so that it is to be done in a thread."""
+        return self._entries.waits
+
+    @property
+    def _is_begun(self) -> bool:
+        return self.place.database is not None or self.place.folder.parent.is_dir()
 
     def write(self, what: str, *, sync: bool = False, **facts: object) -> None:
         """Write an entry; with `sync` onto the disk. Raises Unavailable and StoreDamaged."""
@@ -154,7 +167,7 @@ class Audit:
         user = _user()
 
         def tell(**facts: object) -> None:
-            if self.folder.parent.is_dir():
+            if self._is_begun:
                 who = self.people.of(f"os:{user}", user)
                 self.write("command", sync=True, command=name, **facts, key="command", who=who)
 
@@ -170,17 +183,15 @@ class Audit:
                 outcome = type(error).__name__
                 raise
             finally:
-                if self.folder.parent.is_dir():
+                if self._is_begun:
                     self._notice_keys()
                 tell(state="ends", outcome=outcome, **noted)
                 self._entries.close()
 
     def notice(self, of: str, now: Mapping[str, tuple[str, str]]) -> None:
         """Write down what is other than the last time: of each name its state and a keyed hash of the rest, never that."""
-        private(self.folder)
-        path = self.folder / "noticed.json"
-        with locked(path.with_suffix(".lock")):
-            stored = _stored(path)
+        with written(), self.place.cell("noticed.json").changing() as change:
+            stored = _stored(change.content)
             salt = bytes.fromhex(stored["salt"])
             told = {name: f"{state} {_digest(salt, value)}" for name, (state, value) in now.items()}
             known = stored.get(of, {})
@@ -191,13 +202,7 @@ class Audit:
             }
             if changed:
                 self.write("changed", sync=True, of=of, names=changed)
-                new = path.with_suffix(".new")
-                new.unlink(missing_ok=True)
-                with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-                    json.dump({**stored, of: told}, file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                new.replace(path)
+                change.content = json.dumps({**stored, of: told}).encode()
 
     def start(self, version: str, settings: Settings) -> None:
         """Write down that the service begins, and which settings and keys are other than the last time."""
@@ -210,9 +215,10 @@ class Audit:
         self._notice_keys()
         if counts := self._refused.rest():
             self.write("refused", callers=counts)
-        self.signer.due(self._entries, minutes=self._settings.audit_head_minutes)
-        if not hold and self.signer.drop(self._entries, days=self._settings.audit_days):
-            self.people.sweep(self._settings.audit_days)
+        with written():
+            self.signer.due(self._entries, minutes=self._settings.audit_head_minutes)
+            if not hold and self.signer.drop(self._entries, days=self._settings.audit_days):
+                self.people.sweep(self._settings.audit_days)
 
     def sync(self) -> None:
         """Have all entries on the disk."""
@@ -222,7 +228,8 @@ class Audit:
         """Write down that the service ends, with a signed head."""
         self.minute(hold=True)
         self.write("stopped", sync=True)
-        self.signer.due(self._entries, minutes=0)
+        with written():
+            self.signer.due(self._entries, minutes=0)
         self._entries.close()
 
     def _notice_keys(self) -> None:
@@ -272,13 +279,13 @@ class _Refused:
         return dict(counted)
 
 
-def open_audit(data_dir: Path | None = None, settings: AuditSettings | None = None) -> Audit | None:
-    """Open the log of a data folder, the configured ones where none are given; None where it is off."""
+def open_audit(place: State | Path | None = None, settings: AuditSettings | None = None) -> Audit | None:
+    """Open the log of a place, the configured ones where none are given; None where it is off."""
     settings = settings or AuditSettings()
-    data_dir = data_dir or StoreSettings().data_dir
     if settings.audit == "off":
         return None
-    return Audit(data_dir / "audit", settings, keys=Keys(data_dir / "keys.json"))
+    state = open_state(StoreSettings()) if place is None else state_of(place)
+    return Audit(state.below("audit"), settings, keys=Keys(state.cell("keys.json")))
 
 
 def named(settings: Settings) -> dict[str, tuple[str, str]]:
@@ -348,17 +355,17 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _stored(path: Path) -> Facts:
+def _stored(content: bytes | None) -> Facts:
     """Read what was noticed the last time; where that cannot be read, all is noticed anew."""
-    try:
-        stored: Facts = json.loads(path.read_bytes())
-        bytes.fromhex(stored["salt"])
-        if all(isinstance(known, dict) for of, known in stored.items() if of != "salt"):
-            return stored
-    except FileNotFoundError:
-        pass
-    except (ValueError, KeyError, TypeError, AttributeError):
-        _log.warning("%s cannot be read, so all settings and keys are written down as new.", path.name)
+    if content is not None:
+        try:
+            stored: Facts = json.loads(content)
+            bytes.fromhex(stored["salt"])
+            if all(isinstance(known, dict) for of, known in stored.items() if of != "salt"):
+                return stored
+        except (ValueError, KeyError, TypeError, AttributeError):
+            pass
+        _log.warning("noticed.json cannot be read, so all settings and keys are written down as new.")
     return {"salt": secrets.token_hex(32)}
 
 

@@ -1,7 +1,7 @@
 """Signed heads: that the log had reached an entry, and its hash.
 
-What a log's own folder cannot prove, a head kept elsewhere does: that nobody has cut its end off or written it anew.
-The key is made at first use and lies in the folder; its public half goes with each head. An anchor is a head that
+What a log's own place cannot prove, a head kept elsewhere does: that nobody has cut its end off or written it anew.
+The key is made at first use and lies beside the log; its public half goes with each head. An anchor is a head that
 says where the log begins since what was older was dropped.
 """
 
@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -25,13 +24,15 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from app.audit.log import Entry, Log, Segment, entry_of, segments_of
-from app.audit.pseudonyms import locked, private
+from app.audit.entry import Journal
 from vectorstore.errors import StoreDamaged
+from vectorstore.state.cell import Cell, Change, State
+from vectorstore.state.files import state_of
 
 Kind: TypeAlias = Literal["head", "anchor"]
 HEADS: Final = "heads.txt"
 ANCHOR: Final = "anchor.txt"
+_KEY: Final = "key.pem"
 _log = logging.getLogger(__name__)
 
 
@@ -63,9 +64,9 @@ class Head:
         return True
 
 
-def heads_in(path: Path) -> Iterator[tuple[int, Head | None]]:
-    """Yield number and head of each line of a file; None for one that is not as it was signed."""
-    lines = path.read_bytes().split(b"\n") if path.exists() else []
+def heads_in(cell: Cell) -> Iterator[tuple[int, Head | None]]:
+    """Yield number and head of each line of a cell; None for one that is not as it was signed."""
+    lines = (cell.read() or b"").split(b"\n")
     for number, line in enumerate(lines, start=1):
         if not line and number == len(lines):
             return
@@ -85,10 +86,11 @@ def _line(head: Head) -> bytes:
 
 
 class Signer:
-    """Signs the end of one log, into its folder and, where the operator names a file elsewhere, into that too."""
+    """Signs the end of one log, beside it and, where the operator names a file elsewhere, into that too."""
 
-    def __init__(self, folder: Path, *, elsewhere: str = "") -> None:
-        self._folder = folder
+    def __init__(self, place: State | Path, *, elsewhere: str = "") -> None:
+        state = state_of(place)
+        self._heads, self._anchor, self._key_cell = map(state.cell, (HEADS, ANCHOR, _KEY))
         self._elsewhere = Path(elsewhere) if elsewhere else None
 
     @property
@@ -102,8 +104,23 @@ class Signer:
 
     def head(self, n: int, end: str) -> None:
         """Write a signed head; one that cannot be written elsewhere is a warning, because the next holds all that it held."""
+        with self._heads.changing() as heads:
+            self._write(heads, n, end)
+
+    def due(self, log: Journal, *, minutes: int) -> bool:
+        """Write a head where there is something new, and the last is so many minutes old; say whether there was."""
+        n, end = log.end()
+        with self._heads.changing() as heads:
+            last = _last(heads.content)
+            if n == 0 or (last and (last.n >= n or _age(last) < timedelta(minutes=minutes))):
+                return False
+            self._write(heads, n, end)
+        return True
+
+    def _write(self, heads: Change, n: int, end: str) -> None:
         line = _line(self._signed("head", n, end)) + b"\n"
-        _append(self._folder / HEADS, line)
+        kept = heads.content or b""
+        heads.content = kept[: kept.rfind(b"\n") + 1] + line
         if self._elsewhere is not None:
             try:
                 _append(self._elsewhere, line)
@@ -112,37 +129,19 @@ class Signer:
                     "The audit log's head cannot be written to FOOTNOTE_AUDIT_HEAD_FILE: %s", error.strerror
                 )
 
-    def due(self, log: Log, *, minutes: int) -> bool:
-        """Write a head where there is something new, and the last is so many minutes old; say whether there was."""
-        n, end = log.end()
-        with locked(self._folder / "heads.lock"):
-            last = _last(self._folder / HEADS)
-            if n == 0 or (last and (last.n >= n or _age(last) < timedelta(minutes=minutes))):
-                return False
-            self.head(n, end)
-        return True
-
-    def drop(self, log: Log, *, days: int) -> int:
-        """Drop segments of more than so many days ago and anchor the log at what stays; return how many went.
+    def drop(self, log: Journal, *, days: int) -> int:
+        """Drop what is more than so many days old and anchor the log at what stays; return how many pieces went.
 
         The anchor is written first: what a kill leaves is dropped the next time.
         """
-        with locked(self._folder / "heads.lock"):
-            oldest = f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%d}"
-            listed = segments_of(self._folder)
-            gone = listed[: sum(1 for _ in takewhile(lambda date: date < oldest, _dates(listed)[:-1]))]
-            first = _first(listed[len(gone)]) if gone else None
-            if first is None:  # what is not as it was written is no place to anchor at
+        with self._anchor.changing() as anchor:
+            first = log.first_since(f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%d}")
+            if first is None:
                 return 0
             through, end = first.n - 1, first.previous
             log.append({"what": "dropped", "through": through})
-            anchor = self._folder / ANCHOR
-            anchor.with_suffix(".new").unlink(missing_ok=True)
-            _append(anchor.with_suffix(".new"), _line(self._signed("anchor", through, end)) + b"\n")
-            anchor.with_suffix(".new").replace(anchor)
-            for each in gone:
-                each.path.unlink()
-        return len(gone)
+            anchor.content = _line(self._signed("anchor", through, end)) + b"\n"
+        return log.drop(first.n)
 
     def _signed(self, kind: Kind, n: int, end: str) -> Head:
         key = self._key()
@@ -151,24 +150,22 @@ class Signer:
         return Head(**{**asdict(head), "signature": key.sign(head.signed).hex()})
 
     def _key(self) -> Ed25519PrivateKey:
-        path = self._folder / "key.pem"
-        private(self._folder)
-        with locked(self._folder / "key.lock"):
-            if not path.exists():
+        pem = self._key_cell.read()
+        if pem is None:
+            with self._key_cell.changing() as change:  # another process may be first
                 made = Ed25519PrivateKey.generate()
-                pem = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-                path.with_suffix(".new").unlink(missing_ok=True)
-                _append(path.with_suffix(".new"), pem)
-                path.with_suffix(".new").replace(path)
-            try:
-                key = load_pem_private_key(path.read_bytes(), None)
-            except ValueError as error:
-                raise StoreDamaged(
-                    "The audit log's signing key cannot be read.", "Restore key.pem from a backup."
-                ) from error
+                pem = change.content = change.content or made.private_bytes(
+                    Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+                )
+        try:
+            key = load_pem_private_key(pem, None)
+        except ValueError as error:
+            raise StoreDamaged(
+                "The audit log's signing key cannot be read.", f"Restore {_KEY} from a backup."
+            ) from error
         if not isinstance(key, Ed25519PrivateKey):
             raise StoreDamaged(
-                "The audit log's signing key is of another kind.", "Restore key.pem from a backup."
+                "The audit log's signing key is of another kind.", f"Restore {_KEY} from a backup."
             )
         return key
 
@@ -182,23 +179,8 @@ def _append(path: Path, line: bytes) -> None:
         os.fsync(stream.fileno())
 
 
-def _last(path: Path) -> Head | None:
-    lines = path.read_bytes().splitlines() if path.exists() else []
-    return next((head for head in map(_head_of, reversed(lines)) if head), None)
-
-
-def _first(segment: Segment) -> Entry | None:
-    with segment.path.open("rb") as file:
-        return entry_of(file.readline().rstrip(b"\n"))
-
-
-def _dates(segments: list[Segment]) -> list[str]:
-    """Return when each was begun; one that a clock ahead has put into the future, by the one after it."""
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
-    dates: list[str] = []
-    for each in reversed(segments):
-        dates.append(each.date if each.date <= today or not dates else dates[-1])
-    return dates[::-1]
+def _last(lines: bytes | None) -> Head | None:
+    return next((head for head in map(_head_of, reversed((lines or b"").splitlines())) if head), None)
 
 
 def _age(head: Head) -> timedelta:

@@ -1,33 +1,30 @@
-"""The log itself: one entry a line, each with its number, the hash of the entry before it, and its own.
+"""The log in files: one entry a line, each with its number, the hash of the entry before it, and its own.
 
-A line is JSON whose last member is the SHA-256 of all bytes before it, so that what is verified is what was written
-and not somebody's reading of it. Files are segments, a day or 64 MB each; the last entry of a finished one says so,
-and the next begins with its hash. Several processes write one log: each takes the lock, goes to where the others have
-come, and writes after the last whole entry. Half an entry, which a kill leaves, is cut off, and that is an entry.
+Files are segments, a day or 64 MB each; the last entry of a finished one says so, and the next begins with its hash.
+Several processes write one log: each takes the lock, goes to where the others have come, and writes after the last
+whole entry. Half an entry, which a kill leaves, is cut off, and that is an entry.
 """
 
-import hashlib
-import json
 import os
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
-from app.audit.pseudonyms import locked, private, written
+from app.audit.entry import START, Entry, Page, entry_of, line_of
+from app.audit.pseudonyms import locked, written
 from vectorstore.errors import StoreDamaged
+from vectorstore.state.files import private
 
-START: Final = "0" * 64
-"""What the first entry of all names as the hash before it."""
 MOST_BYTES: Final = 64_000_000
 _SEGMENT: Final = re.compile(r"(?P<first>[0-9]{12})-(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})\.jsonl")
-_HASH: Final = re.compile(rb',"hash":"(?P<hash>[0-9a-f]{64})"\}')
-_HASH_LENGTH: Final = 75
 _BLOCK: Final = 65_536
 
 
@@ -40,16 +37,6 @@ class Segment:
     date: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry as it stands in the log; `facts` is all of it but the hashes."""
-
-    n: int
-    previous: str
-    hash: str
-    facts: Mapping[str, Any]  # Any: JSON
-
-
 def segments_of(folder: Path) -> list[Segment]:
     """Return the files of a log, in order."""
     found = ((path, _SEGMENT.fullmatch(path.name)) for path in folder.glob("*.jsonl"))
@@ -57,30 +44,10 @@ def segments_of(folder: Path) -> list[Segment]:
     return sorted(listed, key=lambda each: (each.first, each.date))
 
 
-def entry_of(line: bytes) -> Entry | None:
-    """Read one line without its end; None where it is not as it was written."""
-    body, end = line[:-_HASH_LENGTH], line[-_HASH_LENGTH:]
-    found = _HASH.fullmatch(end)
-    if found is None or hashlib.sha256(body).hexdigest() != found["hash"].decode():
-        return None
-    try:
-        facts = json.loads(body + b"}")
-        return Entry(facts["n"], facts.pop("prev"), found["hash"].decode(), facts)
-    except (ValueError, KeyError):
-        return None
-
-
-def entries_of(folder: Path) -> Iterator[Entry]:
-    """Yield all entries that are as they were written; `verify` says what the others are."""
-    for segment in segments_of(folder):
-        with segment.path.open("rb") as file:
-            for line in file:
-                if entry := entry_of(line.rstrip(b"\n")):
-                    yield entry
-
-
 class Log:
-    """The end of the log, where entries are written. Every error is Unavailable or StoreDamaged."""
+    """A log in files, and its end, where entries are written. Every error is Unavailable or StoreDamaged."""
+
+    waits = False
 
     def __init__(
         self,
@@ -127,6 +94,9 @@ class Log:
             self._catch_up()
             return self._n, self._hash
 
+    def noted_end(self) -> None:
+        """Where a file ends stands nowhere else."""
+
     def sync(self) -> None:
         """Have all entries so far on the disk; raises OSError."""
         with self._syncing:
@@ -140,6 +110,43 @@ class Log:
             finally:
                 os.close(file)
             self._synced = max(self._synced, newest)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield all entries that are as they were written; `verify` says what the others are."""
+        for segment in segments_of(self.folder):
+            with segment.path.open("rb") as file:
+                for line in file:
+                    if entry := entry_of(line.rstrip(b"\n")):
+                        yield entry
+
+    def pages(self) -> list[Page]:
+        """Return the files as they are at one moment, to be read one after the other."""
+        # A copy on a read-only volume has nobody who writes it.
+        with locked(self.folder / "lock") if os.access(self.folder, os.W_OK) else nullcontext():
+            listed = [(each, each.path.stat().st_size) for each in segments_of(self.folder)]
+        return [
+            Page(each.path.name, each.first, partial(_lines, each.path, size), is_file=True)
+            for each, size in listed
+        ]
+
+    def first_since(self, day: str) -> Entry | None:
+        """Return the first entry that stays where all files begun before a day go; None where none goes.
+
+        None, too, where that entry is not as it was written: that is no place to begin at.
+        """
+        listed = segments_of(self.folder)
+        gone = sum(1 for _ in takewhile(lambda date: date < day, _dates(listed)[:-1]))
+        if not gone:
+            return None
+        with listed[gone].path.open("rb") as file:
+            return entry_of(file.readline().rstrip(b"\n"))
+
+    def drop(self, first: int) -> int:
+        """Drop the files before the one that begins with an entry; return how many."""
+        gone = [each for each in segments_of(self.folder) if each.first < first]
+        for each in gone:
+            each.path.unlink()
+        return len(gone)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -209,11 +216,7 @@ class Log:
             os.close(folder)
 
     def _write(self, facts: Mapping[str, Any]) -> int:  # Any: JSON
-        at = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds")
-        told = {"n": self._n + 1, "at": at.replace("+00:00", "Z"), **facts, "prev": self._hash}
-        body = json.dumps(told, separators=(",", ":")).encode()[:-1]
-        written = hashlib.sha256(body).hexdigest()
-        line = body + b',"hash":"' + written.encode() + b'"}\n'
+        line, written = line_of(self._n + 1, self._hash, facts, at=self._now())
         try:
             if (done := os.write(self._file, line)) < len(line):
                 raise OSError(0, f"{done} of {len(line)} bytes were taken")
@@ -231,6 +234,23 @@ class Log:
 
     def _today(self) -> str:
         return datetime.fromtimestamp(self._now(), UTC).strftime("%Y-%m-%d")
+
+
+def _dates(segments: list[Segment]) -> list[str]:
+    """Return when each was begun; one that a clock ahead has put into the future, by the one after it."""
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    dates: list[str] = []
+    for each in reversed(segments):
+        dates.append(each.date if each.date <= today or not dates else dates[-1])
+    return dates[::-1]
+
+
+def _lines(path: Path, size: int) -> tuple[list[tuple[int, bytes]], bytes]:
+    """Return the lines of a file by their numbers, and what stands behind the last whole one."""
+    with path.open("rb") as file:
+        lines = file.read(size).split(b"\n")
+    torn = lines.pop()
+    return list(enumerate(lines, start=1)), torn
 
 
 def _last_line(file: int, size: int) -> tuple[int, bytes]:

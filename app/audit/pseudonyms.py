@@ -1,8 +1,8 @@
 """Who stands behind a pseudonym of the audit log, and what they asked where that is kept: apart from the chain.
 
-The log holds `HMAC(key of the person, person)`. Each person has a folder with that key, the name, and where contents
-are kept a file of them a day. Without the folder the pseudonym names nobody and nobody can compute it again, while
-the chain, which holds a salted hash of contents at most, still verifies.
+The log holds `HMAC(key of the person, person)`. Each person has a folder, or a row, with that key, the name, and where
+contents are kept those beside it. Without them the pseudonym names nobody and nobody can compute it again, while the
+chain, which holds a salted hash of contents at most, still verifies.
 """
 
 import fcntl
@@ -15,9 +15,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from vectorstore.errors import StoreDamaged, Unavailable
+from vectorstore.state.files import private
 
 _KEY: Final = "key.json"
 _CONTENTS: Final = "contents-"
@@ -47,56 +48,71 @@ def written() -> Iterator[None]:
         ) from error
 
 
-def private(folder: Path) -> None:
-    """Make a folder and those it lies in, for their owner alone."""
-    if not folder.is_dir():
-        private(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
+class Pseudonyms(Protocol):
+    """The people of one audit log. Nothing is remembered in the process: what is forgotten is gone."""
+
+    def of(self, person: str, name: str = "") -> str:
+        """Return a person's pseudonym, made at first sight with the name that `names` will give."""
+
+    def known(self, person: str) -> str:
+        """Return a person's pseudonym; empty when there is none, or none any more."""
+
+    def names(self) -> dict[str, str]:
+        """Return the name behind each pseudonym that still has one; a person without a name goes by its id."""
+
+    def made(self) -> dict[str, float]:
+        """Return when the key of each person was made, in seconds since 1970."""
+
+    def keep(self, person: str, contents: Mapping[str, Any]) -> str:  # Any: JSON
+        """Keep what somebody asked and was answered; return the salted hash by which the chain holds it."""
+
+    def contents(self) -> dict[str, dict[str, Any]]:  # Any: JSON
+        """Return all contents that are kept, by the hash that the chain holds; what was changed is not among them."""
+
+    def forget(self, person: str) -> bool:
+        """Destroy a person's key, name and contents; say whether there was anything. After a kill, do it again."""
+
+    def sweep(self, days: int) -> None:
+        """Drop contents, and people not met, of more than so many days ago."""
 
 
-class Pseudonyms:
-    """The people of one audit log, in its folder. Nothing is remembered in the process: what is forgotten is gone."""
+class FolderPseudonyms:
+    """The people of one audit log, in its folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "people"
 
     def of(self, person: str, name: str = "") -> str:
-        """Return a person's pseudonym, made at first sight with the name that `name_of` will give."""
+        """Return a person's pseudonym, made at first sight with the name that `names` will give."""
         place = self._place(person)
         with written():
             try:
-                return _pseudonym(_read(place))
+                return pseudonym_of(_read(place))
             except FileNotFoundError:
                 private(place)
                 with locked(self._folder / "lock"):
-                    return _pseudonym(_made(place, person, name))
+                    return pseudonym_of(_made(place, person, name))
 
     def known(self, person: str) -> str:
         """Return a person's pseudonym; empty when there is none, or none any more."""
         try:
-            return _pseudonym(_read(self._place(person)))
+            return pseudonym_of(_read(self._place(person)))
         except FileNotFoundError:
             return ""
 
     def names(self) -> dict[str, str]:
         """Return the name behind each pseudonym that still has one; a person without a name goes by its id."""
         found = (_read(path.parent) for path in sorted(self._folder.glob(f"*/*/{_KEY}")))
-        return {_pseudonym(each): each["name"] or each["person"] for each in found}
+        return {pseudonym_of(each): each["name"] or each["person"] for each in found}
 
     def made(self) -> dict[str, float]:
         """Return when the key of each person was made, in seconds since 1970."""
         found = (_read(path.parent) for path in sorted(self._folder.glob(f"*/*/{_KEY}")))
         return {each["person"]: float(each["made"]) for each in found}
 
-    def name_of(self, pseudonym: str) -> str:
-        """Return who stands behind a pseudonym; empty when it names nobody, or nobody any more."""
-        return self.names().get(pseudonym, "")
-
     def keep(self, person: str, contents: Mapping[str, Any]) -> str:  # Any: JSON
         """Keep what somebody asked and was answered; return the salted hash by which the chain holds it."""
-        salt = secrets.token_hex(16)
-        text = json.dumps(contents, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        line = {"hash": _salted(salt, text), "salt": salt, "text": text}
+        line = salted_contents(contents)
         place = self._place(person)
         with written():
             private(place)
@@ -113,7 +129,7 @@ class Pseudonyms:
             for line in path.read_bytes().splitlines():
                 try:
                     kept = json.loads(line)
-                    if _salted(kept["salt"], kept["text"]) == kept["hash"]:
+                    if salted(kept["salt"], kept["text"]) == kept["hash"]:
                         found[kept["hash"]] = json.loads(kept["text"])
                 except (ValueError, KeyError, TypeError):
                     continue  # half a line, after a kill: no entry of the chain holds it
@@ -141,7 +157,7 @@ class Pseudonyms:
                     _remove(place)
 
     def _place(self, person: str) -> Path:
-        name = hashlib.sha256(person.encode("utf-8", "surrogatepass")).hexdigest()[:40]
+        name = place_of(person)
         return self._folder / name[:2] / name
 
 
@@ -176,7 +192,7 @@ def _made(place: Path, person: str, name: str) -> dict[str, str]:
     try:
         return _read(place)
     except FileNotFoundError:
-        known = {"person": person, "name": name, "key": secrets.token_hex(32), "made": f"{time.time():.3f}"}
+        known = new_person(person, name)
         private(place)
         descriptor = os.open(place / "new", os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -187,10 +203,29 @@ def _made(place: Path, person: str, name: str) -> dict[str, str]:
         return known
 
 
-def _pseudonym(known: Mapping[str, str]) -> str:
+def place_of(person: str) -> str:
+    """Return under which name a person's key is kept."""
+    return hashlib.sha256(person.encode("utf-8", "surrogatepass")).hexdigest()[:40]
+
+
+def new_person(person: str, name: str) -> dict[str, str]:
+    """Return what is kept of a person met for the first time."""
+    return {"person": person, "name": name, "key": secrets.token_hex(32), "made": f"{time.time():.3f}"}
+
+
+def pseudonym_of(known: Mapping[str, str]) -> str:
+    """Return the pseudonym of a person of whom the key is kept."""
     person = known["person"].encode("utf-8", "surrogatepass")
     return "p_" + hmac.new(bytes.fromhex(known["key"]), person, hashlib.sha256).hexdigest()[:24]
 
 
-def _salted(salt: str, text: str) -> str:
+def salted_contents(contents: Mapping[str, Any]) -> dict[str, str]:  # Any: JSON
+    """Return contents as they are kept: the text, a salt, and the hash of both."""
+    salt = secrets.token_hex(16)
+    text = json.dumps(contents, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return {"hash": salted(salt, text), "salt": salt, "text": text}
+
+
+def salted(salt: str, text: str) -> str:
+    """Return the hash by which the chain holds a text."""
     return hashlib.sha256(f"{salt}\0{text}".encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,19 +1,20 @@
 """Is the log as it was written? Names each line that was changed, removed or moved, and an end that was cut off."""
 
-import os
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.audit.entry import START, Entry, Page, entry_of
 from app.audit.heads import ANCHOR, HEADS, Head, heads_in
-from app.audit.log import START, Entry, Segment, entry_of, segments_of
-from app.audit.pseudonyms import locked
-from vectorstore.errors import BadInput, NotFound
+from app.audit.journal import is_missing, missing_log, open_journal
+from app.audit.row_log import END
+from vectorstore.errors import BadInput
+from vectorstore.state.cell import State
+from vectorstore.state.files import FileCell, state_of
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong, and where: a file, and a line counted from 1 (0: the file as a whole)."""
+    """What is wrong, and where: a file or a table, and a line counted from 1 or a row's number (0: all of it)."""
 
     file: str
     line: int
@@ -54,23 +55,21 @@ class _Chain:
     gaps: list[tuple[Finding, range]] = field(default_factory=list)
 
 
-def verify(folder: Path, *, head: Path | None = None, key: str = "") -> Verified:
-    """Read the whole log of a folder and hold it against its signed heads, and those in a file kept elsewhere.
+def verify(place: State | Path, *, head: Path | None = None, key: str = "") -> Verified:
+    """Read the whole log of a place and hold it against its signed heads, and those in a file kept elsewhere.
 
-    `key` is the public key that heads must be signed with; without it, that of the file elsewhere, else the folder's own.
+    `key` is the public key that heads must be signed with; without it, that of the file elsewhere, else the place's own.
     Raises NotFound where there is no log, BadInput where the file holds no head.
     """
-    if not folder.is_dir():
-        raise NotFound(
-            f"There is no audit log in {folder}.",
-            "The service and the commands write one, unless FOOTNOTE_AUDIT=off.",
-        )
-    # A copy on a read-only volume has nobody who writes it.
-    with locked(folder / "lock") if os.access(folder, os.W_OK) else nullcontext():
-        segments = [(each, each.path.stat().st_size) for each in segments_of(folder)]
-        heads = list(heads_in(folder / HEADS))
-        anchors = list(heads_in(folder / ANCHOR))
-    given = list(heads_in(head)) if head else []
+    state = state_of(place)
+    if is_missing(state):
+        raise missing_log(state)
+    # In this order: what is written meanwhile is no head without its entry.
+    heads, anchors = list(heads_in(state.cell(HEADS))), list(heads_in(state.cell(ANCHOR)))
+    journal = open_journal(state)
+    noted = journal.noted_end()
+    pages = journal.pages()
+    given = list(heads_in(FileCell(head))) if head else []
     if head and not any(each for _, each in given):
         raise BadInput(
             f"There is no signed head in {head}.", "Give a file that FOOTNOTE_AUDIT_HEAD_FILE named."
@@ -80,12 +79,13 @@ def verify(folder: Path, *, head: Path | None = None, key: str = "") -> Verified
     anchor = _anchor(anchors, found)
     chain = _Chain(anchor.n + 1, anchor.hash) if anchor else _Chain(1, START)
     found.first = chain.expected
-    for place, (segment, size) in enumerate(segments):
-        follows = segments[place + 1][0] if place + 1 < len(segments) else None
+    for page, follows in zip(pages, [*pages[1:], None], strict=True):
         if anchor and follows and follows.first <= anchor.n + 1:
-            continue  # dropped, and a kill came before the file went
-        _read(segment, size, follows, chain=chain, found=found)
+            continue  # dropped, and a kill came before it went
+        _read(page, follows, chain=chain, found=found)
     found.last = chain.expected - 1
+    if noted:
+        _hold_end(*noted, chain=chain, found=found)
     found.findings += [gap for gap, numbers in chain.gaps if not all(n in chain.stands for n in numbers)]
     for name, listed in ((HEADS, heads), (str(head), given)):
         for line, each in listed:
@@ -102,40 +102,44 @@ def _anchor(anchors: list[tuple[int, Head | None]], found: Verified) -> Head | N
     return None
 
 
-def _read(segment: Segment, size: int, follows: Segment | None, *, chain: _Chain, found: Verified) -> None:
-    """Read one file of the log on from where the chain has come."""
-    name = segment.path.name
-    with segment.path.open("rb") as file:
-        lines = file.read(size).split(b"\n")
-    torn = lines.pop()
+def _read(page: Page, follows: Page | None, *, chain: _Chain, found: Verified) -> None:
+    """Read one piece of the log on from where the chain has come."""
+    lines, torn = page.read()
     if (
-        lines
-        and segment.first != chain.expected
-        and (first := entry_of(lines[0]))
-        and first.n != segment.first
+        page.is_file
+        and lines
+        and page.first != chain.expected
+        and (first := entry_of(lines[0][1]))
+        and first.n != page.first
     ):
-        found.findings.append(Finding(name, 0, f"Its name says that it begins with entry {segment.first}."))
+        found.findings.append(Finding(page.name, 0, f"Its name says that it begins with entry {page.first}."))
+    if not page.is_file:  # rows before the first were dropped, and a kill came before they went
+        lines = [each for each in lines if each[0] >= found.first]
     last: Entry | None = None
-    for number, line in enumerate(lines, start=1):
+    for number, line in lines:
         last = entry_of(line)
         found.entries += 1
         if last is None:
             chain.stands.setdefault(chain.expected, None)
-            found.findings.append(Finding(name, number, f"Entry {chain.expected} was changed."))
+            found.findings.append(Finding(page.name, number, f"Entry {chain.expected} was changed."))
             chain.expected, chain.previous = chain.expected + 1, None
         else:
-            _follow(last, name, number, chain=chain, found=found)
+            _follow(last, page.name, number, chain=chain, found=found)
     if torn:
         sentence = "It ends in the middle of an entry: a process was killed, or the end was cut off."
-        found.findings.append(Finding(name, len(lines) + 1, sentence))
+        found.findings.append(Finding(page.name, len(lines) + 1, sentence))
     is_sealed = last is not None and last.facts.get("what") == "sealed"
+    if not page.is_file:
+        return
     if follows is None and is_sealed:
         found.findings.append(
-            Finding(name, len(lines), "The log goes on after this entry, and the next file is missing.")
+            Finding(page.name, len(lines), "The log goes on after this entry, and the next file is missing.")
         )
     elif follows and not is_sealed:
         found.findings.append(
-            Finding(name, len(lines), "The file does not end as a finished one does: its end was cut off.")
+            Finding(
+                page.name, len(lines), "The file does not end as a finished one does: its end was cut off."
+            )
         )
 
 
@@ -180,6 +184,16 @@ def _hold(head: Head | None, name: str, line: int, *, chain: _Chain, found: Veri
             found.findings.append(
                 Finding(name, line, f"Entry {head.n} is another than at {head.at}: the log was written anew.")
             )
+
+
+def _hold_end(n: int, end: str, *, chain: _Chain, found: Verified) -> None:
+    """Hold the log against what it says itself of its end."""
+    if n >= chain.expected:
+        cut = range(chain.expected, n + 1)
+        sentence = f"The log had reached entry {n}: its end was cut off, {_entries(cut).lower()} missing."
+        found.findings.append(Finding(END, 0, sentence))
+    elif n < chain.expected - 1 or chain.previous not in {None, end}:
+        found.findings.append(Finding(END, 0, f"It names entry {n}, and the log ends otherwise."))
 
 
 def _entries(numbers: range) -> str:

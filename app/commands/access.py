@@ -12,6 +12,7 @@ from app.identity.permission import access_to, document_at, verdict
 from ingest.settings import IngestSettings
 from vectorstore.printable import printable, printable_json
 from vectorstore.settings import StoreSettings
+from vectorstore.state.open import open_state
 from vectorstore.types import DEFAULT_TENANT
 
 app = typer.Typer(no_args_is_help=True)
@@ -26,7 +27,7 @@ def show(uri: Uri, tenant: Tenant = DEFAULT_TENANT, as_json: Json = False) -> No
     """Say who may read a document, and by whose word."""
     with maintenance() as upkeep, upkeep.store.snapshot() as snapshot:
         document = document_at(snapshot, uri, tenant)
-    told = access_to(document, rules=IngestSettings().rules, data_dir=StoreSettings().data_dir)
+    told = access_to(document, rules=IngestSettings().rules, place=open_state(StoreSettings()))
     if as_json:
         typer.echo(printable_json(asdict(told)))
         return

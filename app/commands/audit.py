@@ -13,14 +13,16 @@ import typer
 
 from app.audit.audit import note, open_audit
 from app.audit.heads import Signer
-from app.audit.log import entries_of
-from app.audit.pseudonyms import Pseudonyms
+from app.audit.journal import entries_of, is_missing, missing_log
+from app.audit.row_pseudonyms import open_pseudonyms
 from app.audit.verify import verify as verify_log
 from app.identity.grant import person_id
 from app.people.masking import masked_in
 from vectorstore.errors import BadInput, FootnoteError, NotFound
 from vectorstore.printable import printable
 from vectorstore.settings import StoreSettings
+from vectorstore.state.cell import State
+from vectorstore.state.open import open_state
 from vectorstore.types import DEFAULT_TENANT, Generation
 
 app = typer.Typer(no_args_is_help=True)
@@ -71,7 +73,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check that no entry was changed, removed or moved; exit 1 when something is wrong."""
-    found = verify_log(_folder(), head=head, key=key)
+    found = verify_log(_place(), head=head, key=key)
     if as_json:
         findings = [
             {"file": each.file, "line": each.line, "sentence": each.sentence} for each in found.findings
@@ -99,10 +101,10 @@ def verify(
 @app.command()
 def head() -> None:
     """Print a signed head of the log as it is now, to be kept elsewhere for `verify --head`."""
-    last = next(reversed(list(entries_of(_folder()))), None)
+    last = next(reversed(list(entries_of(_place()))), None)
     if last is None:
         raise NotFound("The audit log has no entry yet.", "Ask something, then try again.")
-    typer.echo(Signer(_folder()).signed_line(last.n, last.hash))
+    typer.echo(Signer(_place()).signed_line(last.n, last.hash))
 
 
 @app.command()
@@ -152,8 +154,8 @@ def show(
 
 def _told(since: str | None, until: str | None, user: str | None, tenant: str) -> "Iterator[dict[str, Any]]":
     """Yield entries with the names behind pseudonyms beside them; raises NotFound, BadInput."""
-    folder = _folder()
-    people = Pseudonyms(folder)
+    place = _place()
+    people = open_pseudonyms(place)
     names, contents = people.names(), people.contents()
     first, last = _time(since), _time(until)
     wanted = people.known(person_id(tenant, user)) if user else ""
@@ -161,7 +163,7 @@ def _told(since: str | None, until: str | None, user: str | None, tenant: str) -
         raise NotFound(
             f"The audit log knows no user {user!r} in the tenant {tenant!r}.", "Or the user was forgotten."
         )
-    for entry in entries_of(folder):
+    for entry in entries_of(place):
         facts = dict(entry.facts)
         if wanted and wanted not in {facts.get("who"), facts.get("as")}:
             continue
@@ -222,11 +224,8 @@ def _difference(before: int | None, after: int | None) -> dict[str, int]:
     return {}
 
 
-def _folder() -> Path:
-    folder = StoreSettings().data_dir / "audit"
-    if not folder.is_dir():
-        raise NotFound(
-            f"There is no audit log in {folder.parent}.",
-            "The service and the commands write one, unless FOOTNOTE_AUDIT=off.",
-        )
-    return folder
+def _place() -> State:
+    state = open_state(StoreSettings()).below("audit")
+    if is_missing(state):
+        raise missing_log(state)
+    return state

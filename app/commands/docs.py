@@ -13,11 +13,13 @@ from ingest.extract import ACCOUNT, Account, account_in
 from ingest.originals import Originals, forget_uris, open_originals
 from ingest.report import Inspection, findings_of, inspect
 from ingest.settings import IngestSettings
-from ingest.sources.ledger import PastFailure, load_ledger
+from ingest.sources.ledger import load_ledger
+from ingest.sources.shared import PastFailure
 from ingest.twins import Twin, Twins
 from vectorstore.errors import NotFound
 from vectorstore.printable import printable, printable_json
 from vectorstore.settings import StoreSettings
+from vectorstore.state.open import open_state
 from vectorstore.store import Snapshot
 from vectorstore.types import DEFAULT_TENANT, Condition, Document, Generation, Scope
 
@@ -154,7 +156,7 @@ def erase(
     def forget() -> None:
         for uri in uris:
             _originals().forget(tenant=tenant, uri=uri)
-        forget_uris(StoreSettings().data_dir, uris)
+        forget_uris(open_state(StoreSettings()), uris)
 
     with maintenance() as upkeep:
         with upkeep.store.snapshot() as snapshot:
@@ -215,7 +217,7 @@ def _failures(tenant: str) -> dict[str, PastFailure]:
     """Return the files that could not be read, by uri; what a folder holds beside documents is none."""
     if tenant != IngestSettings().tenant:
         return {}
-    failures = load_ledger(StoreSettings().data_dir).failures
+    failures = load_ledger(open_state(StoreSettings())).failures
     return {uri: each for uri, each in failures.items() if each.reason != "skipped"}
 
 

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from math import isnan
-from pathlib import Path
 from typing import Annotated, cast
 
 import typer
@@ -12,6 +11,7 @@ from app.identity.keys import Key, Keys, NewKey
 from vectorstore.errors import BadInput
 from vectorstore.printable import printable
 from vectorstore.settings import StoreSettings
+from vectorstore.state.open import open_state
 from vectorstore.types import DEFAULT_TENANT
 
 app = typer.Typer(no_args_is_help=True)
@@ -136,4 +136,4 @@ def _shown(key: Key, used: datetime | None) -> dict[str, str | None]:
 
 
 def _keys() -> Keys:
-    return Keys(Path(StoreSettings().data_dir) / "keys.json")
+    return Keys(open_state(StoreSettings()).cell("keys.json"))

@@ -15,9 +15,10 @@ import typer
 from app.audit.audit import note
 from app.events import Done, Event
 from app.identity.grant import name_of, person_id
-from app.people.ledger import Certificate, Wish, is_served
+from app.people.ledger import Certificate, Wish
 from app.people.masking import masked_in
 from app.people.people import People
+from app.people.serving import is_served
 from app.question import Question
 from app.runs.records import Records, records_url
 from app.runs.redis_board import RedisBoard
@@ -26,6 +27,7 @@ from app.settings import RecordSettings, RunSettings
 from vectorstore.errors import BadInput, Unavailable
 from vectorstore.printable import printable, printable_json
 from vectorstore.settings import StoreSettings
+from vectorstore.state.open import open_state
 from vectorstore.types import DEFAULT_TENANT
 
 app = typer.Typer(no_args_is_help=True)
@@ -119,7 +121,7 @@ def release(user: User, tenant: Tenant = DEFAULT_TENANT, is_owner: IsOwner = Fal
         owner = _owner(user, tenant, is_owner=is_owner)
         due = people.release(owner, name=user)
         note(about=people.known_as(owner))
-        if due and is_served(StoreSettings().data_dir):
+        if due and is_served(open_state(StoreSettings())):
             typer.echo("What was to be erased meanwhile, the running service erases now.", err=True)
         elif due:
             _alone(people.settle)
@@ -179,10 +181,10 @@ def forget(
 
 @contextmanager
 def _people() -> Iterator[People]:
-    folder = StoreSettings().data_dir
-    records = Records(records_url(RecordSettings().records_url, folder))
+    state = open_state(StoreSettings())
+    records = Records(records_url(RecordSettings().records_url, state))
     try:
-        yield People(records, folder)
+        yield People(records, state)
     finally:
         records.close()
 
@@ -194,7 +196,7 @@ def _owner(user: str, tenant: str, *, is_owner: bool) -> str:
 def _granted(people: People, wish: Wish) -> Certificate | None:
     """Wait for a running service, whose memory holds answers, to erase; None where there is none."""
     deadline = time.monotonic() + _WAIT
-    while is_served(StoreSettings().data_dir):
+    while is_served(open_state(StoreSettings())):
         book = people.ledger.read()
         if book.has(wish) is None:
             person = book.stone(wish.owner)

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from app.identity.keys import Key, Keys
 from app.settings import Settings
+from vectorstore.state.open import open_state
 
 _OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -23,9 +24,8 @@ class Opening(NamedTuple):
 
 def openings(settings: Settings) -> Iterator[Opening]:
     """Yield what is open with these settings; raises StoreDamaged where the keys cannot be read."""
-    keys = [
-        each for each in Keys(settings.store.data_dir / "keys.json").all() if each.active(datetime.now(UTC))
-    ]
+    kept = Keys(open_state(settings.store).cell("keys.json"))
+    keys = [each for each in kept.all() if each.active(datetime.now(UTC))]
     yield _door(settings, keys)
     yield from _keys(keys)
     yield from _pages(settings, keys)

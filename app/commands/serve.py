@@ -54,12 +54,13 @@ def listen(
 ) -> socket.socket:
     """Bind the address; raises NotAllowed for a public one that nobody may use, BadInput for one in use.
 
-    Raises StoreDamaged when there were keys and their file is gone, BadInput for settings of people that clash. Everything that can refuse a start is asked before the model is loaded.
+    Raises StoreDamaged when there were keys and they are gone, BadInput for settings of people that clash. Everything that can refuse a start is asked before the model is loaded.
     """
     from app.identity.identity import Identity
     from app.identity.keys import Keys
+    from vectorstore.state.open import open_state
 
-    identity = Identity(Keys(store_settings.data_dir / "keys.json"), people)
+    identity = Identity(Keys(open_state(store_settings).cell("keys.json")), people)
     if not identity.lets_in and not _loopback(settings.host):
         raise NotAllowed(
             f"{settings.host} can be reached from other machines, and there is no API key.",

@@ -65,8 +65,8 @@ async def grant(request: Request, service: ServiceIn) -> Grant:
 
     Raises Unauthenticated, NotAllowed, BadInput, TooMany, and Unavailable where it cannot be written down.
     """
-    if service.audit is not None:
-        service.audit.check()
+    if service.audit is not None and service.audit.trouble:
+        await asyncio.to_thread(service.audit.check)
     budgets: Budgets = request.app.state.budgets
     visible = shown(request)
     try:

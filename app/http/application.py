@@ -135,6 +135,7 @@ def _guard(application: FastAPI, service: Service) -> None:
         Origins,
         listed=settings.client.origins(),
         of_pages=service.identity.keys.page_origins,
+        look=service.identity.look,
         exposed=_EXPOSED,
     )
     application.add_middleware(FrontDoor, behind_tls=settings.client.base_url.startswith("https://"))
@@ -149,4 +150,6 @@ def _runs(service: Service) -> Runs:
     def before_end(run: Run, ending: Terminal) -> Terminal:
         return audit.answer(run.id, run.question, run.owner, run.recorded, ending)
 
-    return Runs(service.turn, board, settings, on_end=service.on_end, before_end=before_end)
+    return Runs(
+        service.turn, board, settings, on_end=service.on_end, before_end=before_end, in_thread=audit.waits
+    )

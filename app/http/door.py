@@ -195,8 +195,9 @@ class WrittenDown:
         facts = {name: value for name, value in scope["path_params"].items() if _ID.fullmatch(str(value))}
         if run := headers.get(b"x-run-id"):
             facts["run"] = run.decode()
-        if "changed" in noted or scope["method"] == "DELETE":
-            await asyncio.to_thread(self._audit.request, route, status, {**facts, **noted}, sync=True)
+        has_changed = "changed" in noted or scope["method"] == "DELETE"
+        if has_changed or self._audit.waits:
+            await asyncio.to_thread(self._audit.request, route, status, {**facts, **noted}, sync=has_changed)
         else:
             self._audit.request(route, status, {**facts, **noted})
 

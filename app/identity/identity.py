@@ -63,7 +63,7 @@ class Identity:
     async def grant(self, shown: Shown) -> Grant | None:
         """Return what the sender may do, None where nothing is shown that counts.
 
-        Raises NotAllowed, and Unavailable where the provider cannot be asked.
+        Raises NotAllowed, and Unavailable where the provider, or a database that holds the keys, cannot be asked.
         """
         if self.proxy is not None:
             named = self.proxy.grant(
@@ -71,6 +71,7 @@ class Identity:
             )
             if named is not None:
                 return named
+        await self.look()
         if shown.bearer.startswith(PREFIX):
             return self._used(self.tokens.grant(shown.bearer))
         if self.provider is not None and shown.bearer and not shown.bearer.startswith("fn_"):
@@ -82,6 +83,14 @@ class Identity:
                 raise self._nothing_shown()
             return self._used(self.keys.check(shown.bearer))
         return None
+
+    async def look(self) -> None:
+        """Look at the keys where what is known of them may be old, without keeping others waiting.
+
+        Raises StoreDamaged and Unavailable.
+        """
+        if not self.keys.is_fresh:
+            await asyncio.to_thread(self.keys.refresh)
 
     def _used(self, granted: Grant) -> Grant:
         """Have the use of a key written down, without waiting for the disk."""

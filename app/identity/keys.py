@@ -1,10 +1,7 @@
 """API keys, stored hashed. A key says whose documents its holder sees and what it may be used for."""
 
-import contextlib
-import fcntl
 import hashlib
 import json
-import os
 import re
 import secrets
 import time
@@ -18,6 +15,8 @@ from typing import Any, Final
 
 from app.identity.grant import READING, RIGHTS, RIGHTS_OF, Grant, Kind, Right, name_of, names_of
 from vectorstore.errors import BadInput, NotAllowed, NotFound, StoreDamaged
+from vectorstore.state.cell import AT_LEAST, Cell
+from vectorstore.state.files import FileCell
 from vectorstore.types import DEFAULT_TENANT, Scope
 
 _NO_DIGEST: Final = "0" * 64
@@ -73,16 +72,20 @@ class NewKey:
 
 
 class Keys:
-    """The keys in one JSON file of mode 0600. Changes by other processes are seen at the next check.
+    """The keys as one small thing: a JSON file of mode 0600, or a cell of the database.
 
-    Once there were keys, losing their file closes the service: its lock file, which is never removed, remembers
-    that they were made. Everything that reads them raises StoreDamaged then.
+    Changes by other processes are seen at the next check, by other replicas within a second. Once there were keys,
+    losing their file closes the service: its lock file, which is never removed, remembers that they were made.
+    Everything that reads them raises StoreDamaged then, and Unavailable while the database is away.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = path.with_suffix(".lock")
-        self._read: tuple[tuple[int, int, int], dict[str, Key], bytes] | None = None
+    def __init__(self, place: Cell | Path) -> None:
+        """Take the cell that they are in, or the file."""
+        self._cell: Cell = FileCell(place) if isinstance(place, Path) else place
+        self._read: tuple[object, dict[str, Key], bytes] | None = None
+        self._is_there = False
+        self._links = b""
+        self._asked = -AT_LEAST
         self._noted: dict[str, float] = {}
 
     def create(
@@ -195,35 +198,35 @@ class Keys:
         return True
 
     def write_use(self, identity: str) -> None:
-        """Write down that a key is used: as the time of an empty file, which several processes may set at once."""
-        with contextlib.suppress(OSError):  # that nobody knows of a use harms nobody
-            folder = self._path.with_suffix(".used")
-            folder.mkdir(mode=0o700, exist_ok=True)
-            (folder / identity).touch(mode=0o600)
+        """Write down that a key is used, whoever else does."""
+        self._cell.note_use(identity)
 
     def last_use(self, identity: str) -> datetime | None:
         """Return when a key was last used, to the minute; None: never, as far as is known."""
-        try:
-            used = (self._path.with_suffix(".used") / identity).stat().st_mtime
-        except OSError:
-            return None
-        return datetime.fromtimestamp(used, UTC)
+        return self._cell.last_use(identity)
 
     def signing_secret(self) -> bytes:
         """Return the secret that links and tokens are signed with; where there are no keys, one of its own."""
         return self._load()[1] or self._secret_without_keys()
 
+    @property
+    def is_fresh(self) -> bool:
+        """Say whether a check needs no look at what is kept, or a look costs nothing."""
+        return time.monotonic() - self._asked < self._cell.trusted_for or not self._cell.trusted_for
+
+    def refresh(self) -> None:
+        """Look at what is kept, for checks that must not wait for it; raises StoreDamaged and Unavailable."""
+        self._load()
+
     def _secret_without_keys(self) -> bytes:
-        path = self._path.with_suffix(".links")
-        if not path.exists():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            made = path.with_suffix(f".{secrets.token_hex(4)}")
-            made.touch(mode=0o600)
-            made.write_text(secrets.token_hex(32), encoding="ascii")
-            with contextlib.suppress(FileExistsError):  # another process was first
-                path.hardlink_to(made)
-            made.unlink()
-        return bytes.fromhex(path.read_text(encoding="ascii"))
+        if not (self._links and self._cell.trusted_for):
+            cell = self._cell.beside("keys.links")
+            made = cell.read()
+            if made is None:
+                with cell.changing() as change:  # another process may be first
+                    made = change.content = change.content or secrets.token_hex(32).encode("ascii")
+            self._links = bytes.fromhex(made.decode("ascii"))
+        return self._links
 
     def _known(self, identity: str) -> None:
         if identity not in self._load()[0]:
@@ -232,61 +235,69 @@ class Keys:
     def _load(self) -> tuple[dict[str, Key], bytes]:
         if (found := self._stored()) is not None:
             return found
-        if self._read is not None or os.path.lexists(self._lock):
+        mark = self._cell.mark
+        if self._read is not None or mark is not None:
+            again = (
+                f" To do without keys again, remove {mark.name} beside it and start the service anew."
+                if mark
+                else ""
+            )
             raise StoreDamaged(
-                "The file of API keys is gone.",
-                f"Restore {self._path.name} from a backup, or make a new key: footnote keys create. To do without "
-                f"keys again, remove {self._lock.name} beside it and start the service anew.",
+                "The API keys are gone.",
+                f"Restore {self._cell.name} from a backup, or make a new key: footnote keys create.{again}",
             )
         return {}, b""
 
     def _stored(self) -> tuple[dict[str, Key], bytes] | None:
-        """Return what the file holds, or None where there is none; raises StoreDamaged."""
-        try:
-            stat = self._path.stat()
-            stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-            if self._read is None or self._read[0] != stamp:
-                self._read = (stamp, *self._parsed())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise StoreDamaged("The file of API keys cannot be read.", "Restore it from a backup.") from error
-        return self._read[1], self._read[2]
+        """Return what is kept, or None where there is nothing; raises StoreDamaged and Unavailable."""
+        if not (self._cell.trusted_for and self.is_fresh):
+            asked = time.monotonic()
+            try:
+                self._look()
+            except OSError as error:
+                raise _unreadable() from error
+            self._asked = asked
+        return (self._read[1], self._read[2]) if self._read is not None and self._is_there else None
 
-    def _parsed(self) -> tuple[dict[str, Key], bytes]:
-        stored = json.loads(self._path.read_text(encoding="utf-8"))
-        keys = {item["id"]: _key(item) for item in stored["keys"]}
-        signing = bytes.fromhex(stored["signing"])
-        if not keys or len(signing) < 32:
-            raise ValueError("no file of ours: keys are revoked, never removed")
-        return keys, signing
+    def _look(self) -> None:
+        stamp = self._cell.stamp()
+        if stamp is not None and (self._read is None or self._read[0] != stamp):
+            content = self._cell.read()
+            if content is None:  # it went meanwhile
+                stamp = None
+            else:
+                self._read = (stamp, *_parsed(content))
+        self._is_there = stamp is not None
 
     @contextmanager
     def _writing(self) -> Iterator[dict[str, Key]]:
-        """Change the keys under a lock; a clean exit replaces the file at once."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(self._lock, os.O_CREAT | os.O_RDWR, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            loaded, signing = self._stored() or ({}, b"")
+        """Change the keys under a lock; a clean exit replaces them at once."""
+        with self._cell.changing() as change:
+            loaded, signing = ({}, b"") if change.content is None else _parsed(change.content)
             keys = dict(loaded)
             yield keys
-            self._replace(keys, signing or secrets.token_bytes(32))
-        finally:
-            os.close(lock)
+            told = {
+                "signing": (signing or secrets.token_bytes(32)).hex(),
+                "keys": [asdict(key) for key in keys.values()],
+            }
+            change.content = json.dumps(told, indent=1).encode()
+        self._asked = -AT_LEAST
 
-    def _replace(self, keys: dict[str, Key], signing: bytes) -> None:
-        text = json.dumps(
-            {"signing": signing.hex(), "keys": [asdict(key) for key in keys.values()]}, indent=1
-        )
-        temporary = self._path.with_suffix(".new")
-        temporary.unlink(missing_ok=True)
-        file = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(file, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(self._path)
+
+def _parsed(content: bytes) -> tuple[dict[str, Key], bytes]:
+    try:
+        stored = json.loads(content)
+        keys = {item["id"]: _key(item) for item in stored["keys"]}
+        signing = bytes.fromhex(stored["signing"])
+        if not keys or len(keys) < len(stored["keys"]) or len(signing) < 32:
+            raise ValueError("no keys of ours: they are revoked, never removed, and each stands there once")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _unreadable() from error
+    return keys, signing
+
+
+def _unreadable() -> StoreDamaged:
+    return StoreDamaged("The API keys cannot be read.", "Restore them from a backup.")
 
 
 def _grant(key: Key) -> Grant:
@@ -304,7 +315,12 @@ def _key(item: dict[str, Any]) -> Key:  # Any: parsed JSON of our own file, chec
     # What files of earlier releases call it.
     rights = item.pop("scopes") if "scopes" in item else item["rights"]
     lists = {"groups": tuple(item["groups"]), "origins": tuple(item.get("origins", ()))}
+    if not all(isinstance(each, list) for each in (rights, item["groups"], item.get("origins", []))):
+        raise TypeError("a text would be read as its letters")
     key = Key(**{**item, **lists, "rights": tuple(rights)})
+    names = (key.id, key.hash, key.name, key.tenant, *key.groups, *key.origins)
+    if not all(isinstance(each, str) for each in names) or not set(key.rights) <= set(RIGHTS):
+        raise TypeError("names are texts, and rights are those that there are")
     # What is no date or no kind raises here, and not when somebody calls.
     key.opened_by(_NO_DIGEST, _now())
     key.active(_now())

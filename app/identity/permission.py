@@ -8,6 +8,7 @@ from ingest.sources.discover import Source
 from ingest.sources.ledger import load_ledger
 from ingest.sources.rules import Rule, readers_of
 from vectorstore.errors import NotFound
+from vectorstore.state.cell import State
 from vectorstore.store import Snapshot
 from vectorstore.types import NOBODY, USER, Condition, Document, Scope
 
@@ -41,7 +42,7 @@ def document_at(snapshot: Snapshot, uri: str, tenant: str) -> Document:
     return found
 
 
-def access_to(document: Document, *, rules: Sequence[Rule], data_dir: Path) -> Access:
+def access_to(document: Document, *, rules: Sequence[Rule], place: State | Path) -> Access:
     """Say who may read a document and by whose word, as far as that is still known; raises BadInput.
 
     A side-car or the flags of an upload are not told apart: what they said is kept, not where it stood.
@@ -52,7 +53,7 @@ def access_to(document: Document, *, rules: Sequence[Rule], data_dir: Path) -> A
         document.title,
         document.tenant,
         tuple(sorted(document.readers)),
-        tuple(_words(document, rules, data_dir)),
+        tuple(_words(document, rules, place)),
     )
 
 
@@ -73,8 +74,8 @@ def verdict(document: Document, scope: Scope) -> Verdict:
     )
 
 
-def _words(document: Document, rules: Sequence[Rule], data_dir: Path) -> Iterator[str]:
-    ledger = load_ledger(data_dir)
+def _words(document: Document, rules: Sequence[Rule], place: State | Path) -> Iterator[str]:
+    ledger = load_ledger(place)
     # Rules are about the path inside the folder that was ingested, too, which the uri names first.
     inside = [
         document.uri.removeprefix(f"{root.name}/")

@@ -1,14 +1,13 @@
 """What must be known of people beyond their rows: who is held, what is to be erased, who was.
 
-It lies in a file of its own (`people.json`, mode 0600), so that a copy of the records that is put back brings
-neither an erased person nor a hold that was lifted back with it. Who is erased stands in it as a keyed hash.
+It is kept apart (`people.json`, mode 0600, or a cell of the database), so that a copy of the records that is put
+back brings neither an erased person nor a hold that was lifted back with it. Who is erased stands in it as a keyed
+hash.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import hmac
-import os
 import secrets
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
@@ -19,9 +18,10 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from vectorstore.errors import StoreDamaged
+from vectorstore.state.cell import State
+from vectorstore.state.files import FileCell, state_of
 
-FILE: Final = "people.json"
-_SERVING: Final = "serving.lock"
+_NAME: Final = "people.json"
 _MOST_CERTIFICATES: Final = 1_000
 
 
@@ -128,85 +128,41 @@ _CERTIFICATE: Final = TypeAdapter(Certificate)
 
 
 class Ledger:
-    """The book in its file. Whoever erases holds it open meanwhile, so that no hold is placed too late."""
+    """The book where it is kept. Whoever erases holds it open meanwhile, so that no hold is placed too late."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self.path = data_dir / FILE
-        self._new = self.path.with_suffix(".new")
-        self._lock = self.path.with_suffix(".lock")
+    def __init__(self, place: State | Path) -> None:
+        self._cell = state_of(place).cell(_NAME)
 
     @property
     def files(self) -> set[Path]:
-        """Its file, and the one that is about to take its place."""
-        return {self.path, self._new}
+        """Its file, and the one that is about to take its place; none in a database."""
+        return {self._cell.path, self._cell.new} if isinstance(self._cell, FileCell) else set()
 
     def read(self) -> Book:
         """Return what stands in it; raises StoreDamaged."""
-        try:
-            return _BOOK.validate_json(self.path.read_bytes())
-        except FileNotFoundError:
-            return Book()
-        except ValidationError as error:
-            raise StoreDamaged(
-                f"{self.path.name} cannot be read: whom a legal hold protects is not known, and nothing is erased.",
-                "Put a copy of the file back.",
-            ) from error
+        return self._book(self._cell.read())
 
     @contextlib.contextmanager
     def open(self) -> Generator[Book]:
         """Hold it for this process alone, and write down what was changed unless the block raises."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(self._lock, os.O_CREAT | os.O_RDWR, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            book = self.read()
+        with self._cell.changing() as change:
+            book = self._book(change.content)
             before = _BOOK.dump_json(book)
             yield book
             if _BOOK.dump_json(book) != before:
-                self._replace(_BOOK.dump_json(book, indent=1))
-        finally:
-            os.close(lock)
+                change.content = _BOOK.dump_json(book, indent=1)
 
-    def stamp(self) -> tuple[int, int]:
-        """Return what changes with the file."""
-        with contextlib.suppress(FileNotFoundError):
-            found = self.path.stat()
-            return found.st_mtime_ns, found.st_ino
-        return 0, 0
+    def stamp(self) -> object:
+        """Return what changes with it."""
+        return self._cell.stamp()
 
-    def _replace(self, text: bytes) -> None:
-        self._new.unlink(missing_ok=True)
-        file = os.open(self._new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(file, "wb") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        self._new.replace(self.path)
-
-
-@contextlib.contextmanager
-def serving(data_dir: Path) -> Generator[None]:
-    """Say while the block runs that a service holds answers in its memory."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(data_dir / _SERVING, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        yield
-    finally:
-        os.close(lock)
-
-
-def is_served(data_dir: Path) -> bool:
-    """Say whether a service runs with this data folder."""
-    try:
-        lock = os.open(data_dir / _SERVING, os.O_RDWR)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(lock)
+    def _book(self, content: bytes | None) -> Book:
+        if content is None:
+            return Book()
+        try:
+            return _BOOK.validate_json(content)
+        except ValidationError as error:
+            raise StoreDamaged(
+                f"{self._cell.name} cannot be read: whom a legal hold protects is not known, and nothing is erased.",
+                "Put a copy of it back.",
+            ) from error

@@ -16,14 +16,17 @@ from math import inf
 from pathlib import Path
 from typing import Final
 
-from app.audit.log import entries_of
-from app.audit.pseudonyms import Pseudonyms
-from app.people.ledger import Book, Certificate, Hold, Ledger, Wish, serving
+from app.audit.journal import entries_of
+from app.audit.row_pseudonyms import open_pseudonyms
+from app.people.ledger import Book, Certificate, Hold, Ledger, Wish
+from app.people.serving import serving
 from app.problems import Conflict
 from app.runs.records import Records
 from app.runs.runs import Runs
 from vectorstore.errors import FootnoteError, NotFound, Unavailable
 from vectorstore.index.maintenance.byte_search import files_holding
+from vectorstore.state.cell import State
+from vectorstore.state.files import state_of
 
 _LOOK: Final = 1.0
 """Seconds after which a running service sees what a command wrote down."""
@@ -36,16 +39,16 @@ _log = logging.getLogger(__name__)
 
 
 class People:
-    """What is kept of people: in one data folder, and in the records wherever they are."""
+    """What is kept of people: in one data folder or database, and in the records wherever they are."""
 
-    def __init__(self, records: Records, data_dir: Path) -> None:
+    def __init__(self, records: Records, place: State | Path) -> None:
         """Read who is held; raises StoreDamaged where that is not known."""
         self.records = records
-        self._folder = data_dir
-        self._audit = data_dir / "audit"
-        self._pseudonyms = Pseudonyms(self._audit)
+        self._state = state_of(place)
+        self._audit = self._state.below("audit")
+        self._pseudonyms = open_pseudonyms(self._audit)
         self._one_at_a_time = asyncio.Lock()
-        self.ledger = Ledger(data_dir)
+        self.ledger = Ledger(self._state)
         self.ledger.read()
 
     def export(self, owner: str) -> dict[str, object]:
@@ -160,7 +163,7 @@ class People:
     @asynccontextmanager
     async def kept(self, runs: Runs, *, days: int, every: float = 86_400.0) -> AsyncGenerator[None]:
         """Settle what is due at once and while the block runs, and every so many seconds sweep; with 0 days nothing."""
-        with serving(self._folder):
+        with serving(self._state):
             await self._try(runs)
             task = asyncio.create_task(self._keep(runs, days, every))
             try:
@@ -170,17 +173,23 @@ class People:
                 await asyncio.gather(task, return_exceptions=True)
 
     async def _keep(self, runs: Runs, days: int, every: float) -> None:
-        seen, tried, swept = self.ledger.stamp(), time.monotonic(), -every
+        seen, tried, swept = await self._stamp(), time.monotonic(), -every
         is_settled = True
         while True:
             now = time.monotonic()
             if days and now - swept >= every:
                 swept = now
                 await self._sweep(days)
-            if (stamp := self.ledger.stamp()) != seen or (not is_settled and now - tried >= _AGAIN):
+            if (stamp := await self._stamp()) != seen or (not is_settled and now - tried >= _AGAIN):
                 seen, tried = stamp, now
                 is_settled = await self._try(runs)
             await asyncio.sleep(min(_LOOK, every))
+
+    async def _stamp(self) -> object:
+        try:
+            return await asyncio.to_thread(self.ledger.stamp)
+        except FootnoteError:  # what is kept is away: it is looked at again
+            return None
 
     async def _try(self, runs: Runs) -> bool:
         try:
@@ -264,13 +273,13 @@ class People:
 
     def _certify(self, wish: Wish) -> Certificate:
         """Search every file for what was erased, strike the wish off and certify it; raises Unavailable."""
-        files = {path for path in (*self._folder.rglob("*"), *self.records.files()) if path.is_file()}
+        files = {path for path in (*self._state.folder.rglob("*"), *self.records.files()) if path.is_file()}
         files -= self.ledger.files
         ids = [name.rpartition("_")[2].encode() for name in (wish.owner, *wish.runs)]
         owner, *runs = [name if len(name) >= _SHORTEST else b"" for name in ids]
         needles = [name for name in runs if name]
         # The audit log names answers by their ids and nobody who asked: the chain stays whole.
-        kept = {path for path in files if self._audit in path.parents}
+        kept = {path for path in files if self._audit.folder in path.parents}
         found = files_holding(files - kept, needles) | files_holding(files, [owner] if owner else [])
         if left := sorted(map(str, found)):
             raise Unavailable(

@@ -20,43 +20,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.events import Done, Event, Failed, Outcome, Started, Text
 from app.question import Message, Question
+from app.runs.record_tables import bring_up_to_date, engine_within, explained, feedback, runs
 from app.turn.explanation import Explanation, drawn_from, explanation
 from vectorstore.errors import BadInput, NotFound, Unavailable
+from vectorstore.index.postgresql.address import Address
+from vectorstore.state.cell import State
+from vectorstore.state.files import private, state_of
 
 Rating: TypeAlias = Literal["up", "down"]
 
 _BUSY_MILLISECONDS: Final = 5_000
+_LONGEST_MODEL: Final = 200
 _DONE: Final = (*get_args(Outcome), "done")
 """The outcomes of a run that came to its end; records made before there were three say `done`."""
-_tables = sql.MetaData()
-_runs = sql.Table(
-    "runs",
-    _tables,
-    sql.Column("id", sql.String(64), primary_key=True),
-    sql.Column("conversation", sql.String(128), index=True, nullable=False),
-    sql.Column("owner", sql.String(64), nullable=False),
-    sql.Column("created", sql.DateTime(timezone=True), nullable=False),
-    sql.Column("question", sql.Text, nullable=False),
-    sql.Column("answer", sql.Text, nullable=False),
-    sql.Column("outcome", sql.String(32), nullable=False),
-    sql.Column("refused", sql.Boolean, nullable=False),
-    sql.Column("model", sql.String(200), nullable=False),
-)
-_BY_OWNER: Final = sql.Index("runs_by_owner", _runs.c.owner, _runs.c.created)
-_feedback = sql.Table(
-    "feedback",
-    _tables,
-    sql.Column("run", sql.String(64), sql.ForeignKey("runs.id"), primary_key=True),
-    sql.Column("rating", sql.String(8), nullable=False),
-    sql.Column("reason", sql.Text, nullable=False),
-    sql.Column("created", sql.DateTime(timezone=True), nullable=False),
-)
-_explained = sql.Table(
-    "explained",
-    _tables,
-    sql.Column("run", sql.String(64), sql.ForeignKey("runs.id"), primary_key=True),
-    sql.Column("told", sql.LargeBinary, nullable=False),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +64,21 @@ class Records:
     What must be kept although its owner or its age would have it erased is `app/people`'s to know.
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine = sql.create_engine(url, hide_parameters=True)  # errors are logged, contents never
-        if self._engine.dialect.name == "sqlite":
-            sql.event.listen(self._engine, "connect", _durable)
+    def __init__(self, place: str | Address) -> None:
+        """Open them at the URL of a database, or in that of the index; raises Unavailable."""
+        self.place = "their database"
+        """Where they are kept: the database's address, without its password."""
         try:
-            look = sql.inspect(self._engine)
-            found = set(look.get_table_names())
-            is_new = not found.issuperset(_tables.tables)
-            if "explanations" in found or is_new or not look.has_index("runs", str(_BY_OWNER.name)):
-                with self._engine.begin() as connection:
-                    if connection.dialect.name == "sqlite":  # of several that open it first, one makes it
-                        connection.exec_driver_sql("BEGIN IMMEDIATE")
-                    _tables.create_all(connection)
-                    _BY_OWNER.create(connection, checkfirst=True)
-                    _take_over(connection)
+            if isinstance(place, str):
+                self._engine = sql.create_engine(
+                    place, hide_parameters=True
+                )  # errors are logged, contents never
+                self.place = self._engine.url.render_as_string(hide_password=True)
+            else:
+                self._engine, self.place = engine_within(place)
+            if self._engine.dialect.name == "sqlite":
+                sql.event.listen(self._engine, "connect", _durable)
+            bring_up_to_date(self._engine)
         except SQLAlchemyError as error:
             raise Unavailable(
                 f"The records database ({self.place}) cannot be opened.",
@@ -127,14 +103,17 @@ class Records:
                 case Failed(code=code):
                     row["outcome"] = code
         row |= {"id": run, "conversation": question.conversation, "owner": owner, "created": _now()}
+        row["model"] = str(row["model"])[:_LONGEST_MODEL]
         with self._engine.begin() as connection:
-            connection.execute(_runs.insert(), row | {"question": question.text, "answer": "".join(answer)})
+            connection.execute(
+                runs.insert(), row | {"question": _kept(question.text), "answer": _kept("".join(answer))}
+            )
             told = _packed(explanation(run, question, events).model_dump(mode="json"))
-            connection.execute(_explained.insert(), {"run": run, "told": told})
+            connection.execute(explained.insert(), {"run": run, "told": told})
 
     def explanation(self, run: str, *, owner: str) -> Explanation:
         """Return why a finished run answered as it did; raises NotFound for one that is not this owner's."""
-        query = sql.select(_explained.c.told).join(_runs).where(_runs.c.id == run, _runs.c.owner == owner)
+        query = sql.select(explained.c.told).join(runs).where(runs.c.id == run, runs.c.owner == owner)
         with self._engine.connect() as connection:
             found = connection.execute(query).first()
         if found is None:
@@ -159,8 +138,8 @@ class Records:
         self, *, owner: str, limit: int, before: tuple[datetime, str] | None = None
     ) -> list[Conversation]:
         """Return an owner's conversations, the latest first; with `before`, those behind that (answered, id)."""
-        conversation, latest = _runs.c.conversation, sql.func.max(_runs.c.created)
-        first = _runs.alias()
+        conversation, latest = runs.c.conversation, sql.func.max(runs.c.created)
+        first = runs.alias()
         asked = (
             sql.select(first.c.question)
             .where(first.c.owner == owner, first.c.conversation == conversation)
@@ -169,7 +148,7 @@ class Records:
         )
         query = (
             sql.select(conversation, asked.scalar_subquery(), latest, sql.func.count())
-            .where(_runs.c.owner == owner)
+            .where(runs.c.owner == owner)
             .group_by(conversation)
             .order_by(latest.desc(), conversation.desc())
             .limit(limit)
@@ -183,12 +162,12 @@ class Records:
 
     def turns(self, conversation: str, *, owner: str, limit: int, outcomes: Sequence[str] = ()) -> list[Turn]:
         """Return the last turns of a conversation, oldest first, those with any of these outcomes (none: all)."""
-        ended = (_runs.c.outcome.in_(outcomes),) if outcomes else ()
+        ended = (runs.c.outcome.in_(outcomes),) if outcomes else ()
         query = (
-            sql.select(_runs, _explained.c.told)
-            .join(_explained)
-            .where(_runs.c.conversation == conversation, _runs.c.owner == owner, *ended)
-            .order_by(_runs.c.created.desc())
+            sql.select(runs, explained.c.told)
+            .join(explained)
+            .where(runs.c.conversation == conversation, runs.c.owner == owner, *ended)
+            .order_by(runs.c.created.desc())
             .limit(limit)
         )
         with self._engine.connect() as connection:
@@ -201,41 +180,41 @@ class Records:
     def rate(self, run: str, *, owner: str, rating: Rating, reason: str = "") -> None:
         """Keep what someone thought of an answer, over what they thought before; raises NotFound."""
         with self._engine.begin() as connection:
-            known = sql.select(_runs.c.id).where(_runs.c.id == run, _runs.c.owner == owner)
+            known = sql.select(runs.c.id).where(runs.c.id == run, runs.c.owner == owner)
             if connection.execute(known).first() is None:
                 hint = "Feedback can be given once an answer is complete."
                 raise NotFound(f"There is no run {run!r}.", hint)
-            connection.execute(_feedback.delete().where(_feedback.c.run == run))
-            said = {"run": run, "rating": rating, "reason": reason, "created": _now()}
-            connection.execute(_feedback.insert(), said)
+            connection.execute(feedback.delete().where(feedback.c.run == run))
+            said = {"run": run, "rating": rating, "reason": _kept(reason), "created": _now()}
+            connection.execute(feedback.insert(), said)
 
     def ratings(self) -> list[tuple[str, str, str]]:
         """Return (run, rating, reason) of all feedback, oldest first."""
-        columns = (_feedback.c.run, _feedback.c.rating, _feedback.c.reason)
-        query = sql.select(*columns).order_by(_feedback.c.created)
+        columns = (feedback.c.run, feedback.c.rating, feedback.c.reason)
+        query = sql.select(*columns).order_by(feedback.c.created)
         with self._engine.connect() as connection:
             return [(row.run, row.rating, row.reason) for row in connection.execute(query)]
 
     def owners(self) -> set[str]:
         """Return whose runs are kept."""
-        return set(self._column(sql.select(_runs.c.owner).distinct()))
+        return set(self._column(sql.select(runs.c.owner).distinct()))
 
     def ids(self, owner: str) -> list[str]:
         """Return the ids of an owner's runs, oldest first."""
-        return self._column(sql.select(_runs.c.id).where(_runs.c.owner == owner).order_by(_runs.c.created))
+        return self._column(sql.select(runs.c.id).where(runs.c.owner == owner).order_by(runs.c.created))
 
     def rated(self, owner: str) -> int:
         """Return on how many of an owner's answers there is an opinion."""
-        return len(self._column(sql.select(_feedback.c.run).join(_runs).where(_runs.c.owner == owner)))
+        return len(self._column(sql.select(feedback.c.run).join(runs).where(runs.c.owner == owner)))
 
     def all(self, owner: str) -> Iterator[dict[str, object]]:
         """Yield all that is kept of an owner's runs as plain JSON, oldest first."""
-        told = (_explained.c.told, _feedback.c.rating, _feedback.c.reason)
-        kept = _runs.outerjoin(_explained).outerjoin(_feedback)
-        query = sql.select(_runs, *told).select_from(kept).where(_runs.c.owner == owner)
+        told = (explained.c.told, feedback.c.rating, feedback.c.reason)
+        kept = runs.outerjoin(explained).outerjoin(feedback)
+        query = sql.select(runs, *told).select_from(kept).where(runs.c.owner == owner)
         with self._engine.connect() as connection:
-            for row in connection.execute(query.order_by(_runs.c.created)):
-                names = (column.name for column in _runs.c if column.name != "owner")
+            for row in connection.execute(query.order_by(runs.c.created)):
+                names = (column.name for column in runs.c if column.name != "owner")
                 yield {name: getattr(row, name) for name in names} | {
                     "created": _utc(row.created).isoformat(),
                     "feedback": {"rating": row.rating, "reason": row.reason} if row.rating else None,
@@ -248,26 +227,21 @@ class Records:
         Raises Unavailable when the database is busy, or when something else reads the file for so long that bytes
         may be left beside it: forgetting again, of anything, finishes that.
         """
-        return self._erase(_runs.c.conversation == conversation, _runs.c.owner == owner)
+        return self._erase(runs.c.conversation == conversation, runs.c.owner == owner)
 
     def erase(self, owner: str, *, until: datetime | None = None) -> int:
         """Erase all that an owner asked, or what was asked until then; return and raise as `forget` does."""
-        when = () if until is None else (_runs.c.created <= until,)
-        return self._erase(_runs.c.owner == owner, *when)
+        when = () if until is None else (runs.c.created <= until,)
+        return self._erase(runs.c.owner == owner, *when)
 
     def sweep(self, days: int, *, but: Collection[str] = ()) -> int:
         """Erase what was asked more than so many days ago, but for some owners; return and raise as `forget` does."""
-        return self._erase(_runs.c.created < _now() - timedelta(days=days), _runs.c.owner.not_in(but))
+        return self._erase(runs.c.created < _now() - timedelta(days=days), runs.c.owner.not_in(but))
 
     def files(self) -> list[Path]:
         """Return the files that SQLite keeps them in; of another database, none."""
         name = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
         return [Path(name + end) for end in ("", "-wal", "-shm", "-journal")] if name else []
-
-    @property
-    def place(self) -> str:
-        """Where they are kept: the database's address, without its password."""
-        return self._engine.url.render_as_string(hide_password=True)
 
     def close(self) -> None:
         """Close the connections."""
@@ -278,11 +252,11 @@ class Records:
             return list(connection.execute(query).scalars())
 
     def _erase(self, *which: sql.ColumnElement[bool]) -> int:
-        gone = sql.select(_runs.c.id).where(*which)
+        gone = sql.select(runs.c.id).where(*which)
         with self._engine.begin() as connection:
-            for kept in (_feedback, _explained):
+            for kept in (feedback, explained):
                 connection.execute(kept.delete().where(kept.c.run.in_(gone)))
-            count = connection.execute(_runs.delete().where(*which)).rowcount
+            count = connection.execute(runs.delete().where(*which)).rowcount
             if count:
                 _to_be_blanked(connection)
         self._blank()
@@ -315,8 +289,11 @@ def unknown_run(run: str) -> NotFound:
     return NotFound(f"There is no run {run!r}.", "It may have been another key's, or be forgotten.")
 
 
-def records_url(configured: str, data_dir: Path) -> str:
-    """Return the configured URL, or that of a SQLite file under the data folder; raises BadInput."""
+def records_url(configured: str, place: State | Path) -> str | Address:
+    """Return the configured URL, else the database of the index, else that of a SQLite file under the data folder.
+
+    Raises BadInput.
+    """
     if configured:
         try:
             sql.make_url(configured)
@@ -326,8 +303,11 @@ def records_url(configured: str, data_dir: Path) -> str:
                 "Write it like postgresql://user:password@host/name, or leave it empty.",
             ) from error
         return configured
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = data_dir / "records.db"
+    state = state_of(place)
+    if state.database is not None:
+        return state.database.address
+    private(state.folder)
+    path = state.folder / "records.db"
     path.touch(mode=0o600)
     return f"sqlite:///{path}"
 
@@ -375,17 +355,9 @@ def _unpacked(told: bytes) -> Explanation:
     return Explanation.model_validate(json.loads(zlib.decompress(told)))
 
 
-def _take_over(connection: sql.Connection) -> None:
-    """Bring what earlier versions wrote, explanations as plain JSON and quotes that nothing shows, into today's form."""
-    if not sql.inspect(connection).has_table("explanations"):
-        return
-    earlier = sql.table("explanations", sql.column("run"), sql.column("told", sql.JSON))
-    rows = connection.execute(sql.select(earlier.c.run, earlier.c.told)).all()
-    if rows:
-        connection.execute(_explained.insert(), [{"run": run, "told": _packed(told)} for run, told in rows])
-    connection.execute(sql.text("DROP TABLE explanations"))
-    connection.execute(sql.text("ALTER TABLE runs DROP COLUMN citations"))
-    _to_be_blanked(connection)
+def _kept(text: str) -> str:
+    """PostgreSQL keeps no text with U+0000."""
+    return text.replace("\0", "\ufffd")
 
 
 def _now() -> datetime:

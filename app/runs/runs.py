@@ -1,7 +1,6 @@
 """Runs: turns that outlive their connection, so that clients can watch, resume and stop them.
 
-The only background tasks of the service are here. Exactly one of Done, Failed, Cancelled ends every run,
-whatever its turn does.
+The only background tasks of the service are here. Exactly one of Done, Failed, Cancelled ends every run.
 """
 
 import asyncio
@@ -9,7 +8,7 @@ import logging
 import time
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from typing import Protocol, TypeAlias
 
 from app.events import Cancelled, Done, Event, Failed, Terminal, Text
@@ -148,13 +147,16 @@ class Runs:
         *,
         on_end: OnEnd | None = None,
         before_end: BeforeEnd = lambda run, ending: ending,
+        in_thread: bool = False,
     ) -> None:
+        """`in_thread`: what comes before an end waits for another machine."""
         self.board = board
         board.process = self
         self._turn = turn
         self._settings = settings
         self._on_end = on_end
         self._before_end = before_end
+        self._in_thread = in_thread
         self._places = Places(self._settings.max_concurrent_runs)
         self._tasks: dict[Run, asyncio.Task[None]] = {}
         self._graces: dict[Run, asyncio.TimerHandle] = {}
@@ -308,9 +310,9 @@ class Runs:
 
     async def _execute(self, run: Run) -> None:
         try:
-            self._end(run, await self._answered(run))
+            await self._end_in_time(run, await self._answered(run))
         except asyncio.CancelledError:
-            self._end(run, Cancelled(run.stop_reason or "shutdown"))
+            await self._end_in_time(run, Cancelled(run.stop_reason or "shutdown"))
             task = asyncio.current_task()
             if run.stop_reason is None or task is None:
                 raise
@@ -324,6 +326,17 @@ class Runs:
     def _end(self, run: Run, ending: Terminal) -> None:
         if not run.ended:
             run.append(self._before_end(run, ending))
+
+    async def _end_in_time(self, run: Run, ending: Terminal) -> None:
+        """End a run; whoever cancels it meanwhile waits until it stands written down how it ended."""
+        if self._in_thread and not run.ended:
+            telling = asyncio.ensure_future(asyncio.to_thread(self._before_end, run, ending))
+            while not telling.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.shield(telling)
+            if not run.ended:
+                run.append(telling.result())
+        self._end(run, ending)
 
     async def _answered(self, run: Run) -> Terminal:
         """Wait for a place, consume the turn and return its terminal event."""

@@ -82,6 +82,16 @@ def measure(
 ) -> None:
     store = open_store(StoreSettings(data_dir=folder, deduplicate=False), embedder, rerank=rerank)
     fill(store, tests, embedder)
+    scores = scored(store, tests, embedder, stages)
+    store.close()
+    means = " | ".join(f"{scores[stage]:.4f}" for stage in stages)
+    say(f"| {tests.name}, nDCG@{tests.cut} | {len(tests.relevant)} | {means} |")
+
+
+def scored(
+    store: IndexStore, tests: TestSet, embedder: KeptVectors, stages: tuple[StageName, ...] = STAGES[:-1]
+) -> dict[StageName, float]:
+    """Return the mean nDCG of each stage over all questions."""
     scores: dict[StageName, list[float]] = {stage: [] for stage in stages}
     with store.snapshot() as snapshot:
         for question, relevant in tests.relevant.items():
@@ -89,9 +99,7 @@ def measure(
             hits = snapshot.search(text, embedder.embed_query(text), scope=OPERATOR, limit=DEPTH)
             for stage in stages:
                 scores[stage].append(ndcg(ranked(hits, stage), relevant, tests.cut))
-    store.close()
-    means = " | ".join(f"{np.mean(scores[stage]):.4f}" for stage in stages)
-    say(f"| {tests.name}, nDCG@{tests.cut} | {len(tests.relevant)} | {means} |")
+    return {stage: float(np.mean(each)) for stage, each in scores.items()}
 
 
 def fill(store: IndexStore, tests: TestSet, embedder: KeptVectors) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from ingest.jobs.job import COLUMNS, STATES, Job, State, job_of
 from ingest.jobs.queue import Queued, wake
-from ingest.sources.ledger import PastFailure
+from ingest.sources.shared import PastFailure
 from vectorstore.errors import BadInput, NotFound
 from vectorstore.index.truth.database import Connection, Database
 

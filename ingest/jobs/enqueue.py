@@ -13,7 +13,7 @@ from ingest.jobs.queue import Queue, Queued, QueueFull
 from ingest.plan import Plan, Recipe, Step
 from ingest.progress import unheard
 from ingest.report import Failure, Report
-from ingest.sources.ledger import PastFailure
+from ingest.sources.shared import PastFailure
 from vectorstore.errors import Unavailable
 
 UPLOADED: Final = 10

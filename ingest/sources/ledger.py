@@ -1,9 +1,8 @@
 """What ingestion remembers between runs beside the index: folders by name, flags that stick, failures."""
 
-import fcntl
-import os
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,33 +10,21 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from ingest.parse.dispatch import formats
 from ingest.sources.roots import Root
+from ingest.sources.shared import (
+    Flags,
+    PastFailure,
+    failures_in,
+    flags_in,
+    write_failures,
+    write_flags,
+)
 from vectorstore.errors import BadInput
+from vectorstore.index.postgresql.database import PostgreSQL
+from vectorstore.state.cell import State
+from vectorstore.state.files import FolderState, state_of
+from vectorstore.state.rows import hold, transaction
 
 FILE_NAME = "ingest.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Flags:
-    """Flags given for a folder or file once; they hold for later runs until given anew.
-
-    Otherwise a nightly `footnote ingest docs` would open what `--acl hr` had closed.
-    """
-
-    readers: frozenset[str] | None = None
-    collection: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PastFailure:
-    """A file at one digest that could not be read: not tried again until it changes.
-
-    The digest is empty where trying again may help all the same; `when` it failed first is a moment in UTC.
-    """
-
-    digest: str
-    reason: str
-    message: str
-    when: str = ""
 
 
 @dataclass(slots=True)
@@ -70,19 +57,44 @@ class Ledger:
 _LEDGER = TypeAdapter(Ledger)
 
 
-def load_ledger(data_dir: Path) -> Ledger:
-    """Read the ledger of a data folder; an empty one when there is none.
+def load_ledger(place: State | Path) -> Ledger:
+    """Read the ledger of a data folder, or of a database; an empty one when there is none.
 
-    Raises BadInput when the file is no ledger: it holds access lists, so it is not silently replaced.
+    Where folders lie is known to their own machine alone; a database holds the flags and failures of all. Raises
+    BadInput when the file is no ledger: it holds access lists, so it is not silently replaced.
     """
-    file = data_dir / FILE_NAME
+    state = state_of(place)
+    cell = FolderState(state.folder).cell(FILE_NAME)
+    ledger = _parsed(cell.read(), state.folder)
+    if state.database is not None:
+        ledger = _shared(state.database, ledger)
+    return ledger
+
+
+def update_ledger(place: State | Path, change: Callable[[Ledger], None]) -> Ledger:
+    """Change the ledger as it is kept now and write it, whole or not at all; return it.
+
+    Another ingest may have added to it meanwhile, and an access list must not be lost.
+    """
+    state = state_of(place)
+    with FolderState(state.folder).cell(FILE_NAME).changing() as file:
+        ledger = _parsed(file.content, state.folder)
+        if state.database is None:
+            change(ledger)
+            kept = ledger
+        else:
+            ledger = _change_shared(state.database, ledger, change)
+            kept = replace(ledger, flags={}, failures={})
+        file.content = _LEDGER.dump_json(kept, indent=1, by_alias=True)
+    return ledger
+
+
+def _parsed(content: bytes | None, folder: Path) -> Ledger:
     try:
-        ledger = _LEDGER.validate_json(file.read_bytes())
-    except FileNotFoundError:
-        ledger = Ledger()
+        ledger = Ledger() if content is None else _LEDGER.validate_json(content)
     except ValidationError as error:
         raise BadInput(
-            f"{str(file)!r} is damaged.", "Restore it, or delete it and give --acl again."
+            f"{str(folder / FILE_NAME)!r} is damaged.", "Restore it, or delete it and give --acl again."
         ) from error
     if ledger.formats != (readable := formats()):
         # a release or plug-in that reads more may read what failed before
@@ -90,26 +102,26 @@ def load_ledger(data_dir: Path) -> Ledger:
     return ledger
 
 
-def update_ledger(data_dir: Path, change: Callable[[Ledger], None]) -> Ledger:
-    """Change the ledger as it is on disk now and write it, whole or not at all; return it.
+def _shared(database: PostgreSQL, local: Ledger) -> Ledger:
+    """Return a machine's ledger with what the database holds; flags from before it was used count until they are there."""
+    with database.connection() as connection:
+        return replace(
+            local,
+            flags=local.flags | flags_in(connection),
+            failures=local.failures | failures_in(connection, _readable(local)),
+        )
 
-    Another ingest may have added to it meanwhile, and an access list must not be lost.
-    """
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(data_dir / f".{FILE_NAME}.lock", "w", opener=_private) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        ledger = load_ledger(data_dir)
+
+def _change_shared(database: PostgreSQL, local: Ledger, change: Callable[[Ledger], None]) -> Ledger:
+    with database.connection() as connection, transaction(connection):
+        hold(connection, FILE_NAME)
+        flags, failures = flags_in(connection), failures_in(connection, _readable(local))
+        ledger = replace(local, flags=local.flags | flags, failures=local.failures | failures)
         change(ledger)
-        content = _LEDGER.dump_json(ledger, indent=1, by_alias=True)
-        draft = data_dir / f".{FILE_NAME}.draft"
-        draft.unlink(missing_ok=True)
-        with open(draft, "wb", opener=_private) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(data_dir / FILE_NAME)
+        write_flags(connection, flags, ledger.flags)
+        write_failures(connection, failures, ledger.failures, _readable(ledger))
     return ledger
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _readable(ledger: Ledger) -> str:
+    return hashlib.sha256("\n".join(ledger.formats).encode()).hexdigest()[:16]

@@ -34,6 +34,7 @@ from app.service import Health, Service
 from app.settings import Settings
 from app.turn.retrieve import Found
 from vectorstore.errors import NotFound
+from vectorstore.state.cell import Cell
 from vectorstore.types import (
     Chunk,
     ChunkId,
@@ -172,7 +173,7 @@ def hit(store: MemoryStore) -> Hit:
 
 
 def service(
-    turn: Any = None, *, keys: Path | None = None, settings: Settings | None = None, **more: Any
+    turn: Any = None, *, keys: Cell | Path | None = None, settings: Settings | None = None, **more: Any
 ) -> Service:
     """Build a Service of fakes around a turn."""
     store = MemoryStore([HANDBOOK, WIKI, SECRET, OTHER])

@@ -32,7 +32,7 @@ def test_revoking_takes_effect_at_the_next_request(guarded: tuple[Served, Keys])
     served, keys = guarded
     made = keys.create("short-lived")
     assert call(served, "GET", "/v1/models", secret=made.secret).status_code == 200
-    Keys(keys._path).revoke(made.key.id)
+    Keys(keys._cell).revoke(made.key.id)
     assert call(served, "GET", "/v1/models", secret=made.secret).status_code == 401
 
 

@@ -56,7 +56,7 @@ class Callers:
 def callers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
     keys = Keys(tmp_path_factory.mktemp("data") / "keys.json")
     turn = ScriptedTurn()
-    built = replace(service(turn, keys=keys._path), uploads=Uploading())  # type: ignore[arg-type]  # its routes only
+    built = replace(service(turn, keys=keys._cell), uploads=Uploading())  # type: ignore[arg-type]  # its routes only
     single: dict[Right, str] = {right: keys.create(right, rights=[right]).secret for right in RIGHTS}
     page = keys.create("page", kind="page", origins=[PAGE])
     server = keys.create("server", kind="server", groups=["hr"])

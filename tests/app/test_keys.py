@@ -116,6 +116,44 @@ def test_a_damaged_file_closes_the_service_instead_of_opening_it(path: Path) -> 
         Keys(path).exist()
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"rights": "chat"},
+        {"rights": ["root"]},
+        {"groups": "hr"},
+        {"groups": [1]},
+        {"groups": {"hr": 1}},
+        {"origins": "https://www.example.org"},
+        {"tenant": None},
+        {"tenant": 5},
+        {"hash": None},
+        {"expires": "2030-01-01"},
+        {"kind": "admin"},
+        {"more": 1},
+    ],
+)
+def test_a_key_that_was_written_by_hand_and_wrongly_closes_the_service(
+    path: Path, changed: dict[str, object]
+) -> None:
+    Keys(path).create("x", groups=["hr"])
+    stored = json.loads(path.read_text())
+    stored["keys"][0] |= changed
+    path.write_text(json.dumps(stored))
+    with pytest.raises(StoreDamaged):
+        Keys(path).exist()
+
+
+def test_a_key_that_stands_there_twice_does_not_open_what_was_revoked(path: Path) -> None:
+    made = Keys(path).create("x")
+    before = json.loads(path.read_text())["keys"]
+    Keys(path).revoke(made.key.id)
+    stored = json.loads(path.read_text())
+    path.write_text(json.dumps({**stored, "keys": stored["keys"] + before}))
+    with pytest.raises(StoreDamaged):
+        Keys(path).check(made.secret)
+
+
 def test_keys_made_at_the_same_time_by_several_processes_are_all_kept(path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     makers = [context.Process(target=_make, args=(path,)) for _ in range(3)]

@@ -70,7 +70,7 @@ def strangers(tmp_path: Path) -> Iterator[Strangers]:
 
     keys = Keys(tmp_path / "keys.json")
     made = keys.create("page", kind="page", origins=[PAGE])
-    built = replace(service(turn, keys=keys._path), uploads=Uploading())  # type: ignore[arg-type]  # its routes only
+    built = replace(service(turn, keys=keys._cell), uploads=Uploading())  # type: ignore[arg-type]  # its routes only
     with serve(built) as served:
         yield Strangers(served, keys, made.secret, made.key.id)
 
@@ -228,7 +228,7 @@ def test_a_browser_lets_the_pages_of_a_key_call_as_long_as_the_key_is_open(tmp_p
         assert both in ({origin}, {None})
         return both == {origin}
 
-    with serve(service(keys=keys._path)) as served:
+    with serve(service(keys=keys._cell)) as served:
         assert not allowed(served, PAGE)
         made = keys.create("page", kind="page", origins=[PAGE, "http://localhost:3000"])
         assert allowed(served, PAGE)
@@ -243,7 +243,7 @@ def test_a_browser_lets_the_pages_of_a_key_call_as_long_as_the_key_is_open(tmp_p
             assert not allowed(served, other), other
         keys.revoke(made.key.id)
         assert not allowed(served, PAGE)
-        keys._path.write_text("broken")
+        (tmp_path / "keys.json").write_text("broken")
         assert not allowed(served, PAGE)
 
 

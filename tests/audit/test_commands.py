@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from app.access_settings import AuditSettings
 from app.audit.audit import Audit
-from app.audit.log import entries_of, segments_of
+from app.audit.journal import entries_of
+from app.audit.log import segments_of
 from app.cli import COMMANDS, UNTOLD, main, names_of
 from app.commands.audit import app, written_down
 from app.identity.grant import Grant, person_id

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import app.audit.log as module
 from app.audit.heads import ANCHOR, Signer
-from app.audit.log import Log, entries_of, segments_of
+from app.audit.journal import entries_of
+from app.audit.log import Log, segments_of
 from app.audit.verify import verify
 from vectorstore.errors import StoreDamaged, Unavailable
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.audit.pseudonyms import Pseudonyms
+from app.audit.pseudonyms import FolderPseudonyms as Pseudonyms
 
 
 def test_a_person_has_one_pseudonym_in_all_processes(tmp_path: Path) -> None:
     with ThreadPoolExecutor(16) as threads:
         made = set(threads.map(lambda _: Pseudonyms(tmp_path).of("u_1", "ann"), range(64)))
     assert len(made) == 1
-    assert Pseudonyms(tmp_path).name_of(made.pop()) == "ann"
+    assert Pseudonyms(tmp_path).names().get(made.pop(), "") == "ann"
     assert Pseudonyms(tmp_path).of("u_2", "bob") != Pseudonyms(tmp_path).of("u_1")
 
 
@@ -30,7 +30,7 @@ def test_a_forgotten_person_is_named_nowhere_and_comes_back_as_another(tmp_path:
     left = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert b"ann.smith" not in left
     assert b"leave" not in left
-    assert people.name_of(before) == ""
+    assert people.names().get(before, "") == ""
     assert people.known("u_1") == ""
     assert people.of("u_1", "ann.smith") != before
 

@@ -1,7 +1,9 @@
 """What the service writes down: every route, every dialect, before its answer is there; and nothing unwritten is answered."""
 
 import asyncio
+import errno
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +17,8 @@ from pydantic import SecretStr
 
 from app.access_settings import AuditSettings
 from app.audit.audit import Audit
-from app.audit.log import entries_of, segments_of
+from app.audit.journal import entries_of
+from app.audit.log import segments_of
 from app.audit.verify import verify
 from app.events import Done, Event, Failed
 from app.http.access import GROUPS_HEADER, USER_HEADER
@@ -332,6 +335,25 @@ def test_settings_and_keys_that_change_are_written_down_without_what_they_are(of
     assert secret.encode() not in kept
     assert key.secret.encode() not in kept
     json.dumps(office.told())
+
+
+@pytest.mark.parametrize("step", ["notice", "minute", "close"])
+def test_a_full_disk_is_one_sentence_wherever_the_log_is_written(
+    step: str, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.audit.start("1.0", Settings())
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    does = {
+        "notice": lambda: office.audit.notice("settings", {"A": ("set", "x")}),
+        "minute": office.audit.minute,
+        "close": office.audit.close,
+    }
+    with pytest.raises(Unavailable, match="No space left"):
+        does[step]()
 
 
 def test_a_head_is_signed_when_the_service_ends(office: Office) -> None:

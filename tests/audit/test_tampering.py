@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.audit.heads import ANCHOR, HEADS, Signer
-from app.audit.log import Log, Segment, entries_of, segments_of
+from app.audit.journal import entries_of
+from app.audit.log import Log, Segment, segments_of
 from app.audit.verify import Verified, verify
 from vectorstore.errors import BadInput, NotFound
 

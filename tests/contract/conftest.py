@@ -28,9 +28,15 @@ def _postgresql(request: pytest.FixtureRequest) -> Make:
     return lambda folder: StoreSettings(data_dir=folder, store=server.schema())
 
 
+def _searched_within(request: pytest.FixtureRequest) -> Make:
+    server: Server = request.getfixturevalue("postgresql_server")
+    return lambda folder: StoreSettings(data_dir=folder, store=server.schema(), search="database")
+
+
 ENGINES: dict[str, Callable[[pytest.FixtureRequest], Make]] = {
     "embedded": _embedded,
     "postgresql": _postgresql,
+    "postgresql with search in the database": _searched_within,
 }
 
 

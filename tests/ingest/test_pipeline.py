@@ -18,9 +18,10 @@ from ingest.plan import Plan, Recipe, make_plan, remember
 from ingest.progress import Progress, unheard
 from ingest.report import Report
 from ingest.sources.discover import Filters, discover
-from ingest.sources.ledger import Flags, Ledger
+from ingest.sources.ledger import Ledger
 from ingest.sources.roots import Roots
 from ingest.sources.rules import Rule
+from ingest.sources.shared import Flags
 from tests.fakes.word_embedder import WordEmbedder
 from tests.ingest.limits import limits
 from vectorstore.errors import Busy

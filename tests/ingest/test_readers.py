@@ -14,8 +14,8 @@ from ingest.extract import Unparsable
 from ingest.parse.access import readers_of, states_readers
 from ingest.parse.characters import clean, decode
 from ingest.parse.front_matter import split_front_matter
-from ingest.sources.ledger import Flags
 from ingest.sources.rules import Readers, Rule, decide
+from ingest.sources.shared import Flags
 from tests.ingest import slips
 from tests.ingest.test_pipeline import RECIPE, Desk, desk, pool
 from vectorstore.types import NOBODY, Scope

@@ -10,7 +10,7 @@ import pytest
 
 from tests.vectorstore.sample import FINGERPRINT, SPACE, Space, find, put, sample
 from vectorstore.errors import EmbedderMismatch, FootnoteError
-from vectorstore.index.projection import faiss_codes, word_index
+from vectorstore.index.projection import entry, faiss_codes
 from vectorstore.index.projection.manifest import read_manifest
 from vectorstore.index.store import IndexStore
 from vectorstore.index.upkeep import IndexUpkeep
@@ -228,8 +228,8 @@ def test_lexical_projection_of_another_schema_is_made_anew(
     writing: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as earlier:
-        earlier.setattr("vectorstore.index.projection.word_index._key", lambda *word: hash(word) & 0xFFFF)
-        earlier.setattr("vectorstore.index.projection.lexical_files.SCHEMA", word_index.SCHEMA - 1)
+        earlier.setattr("vectorstore.index.projection.entry.key_of", lambda *word: hash(word) & 0xFFFF)
+        earlier.setattr("vectorstore.index.projection.lexical_files.SCHEMA", entry.SCHEMA - 1)
         build(tmp_path / "old")
     check_made_anew(tmp_path, writing=writing)
 
@@ -248,6 +248,6 @@ def test_codes_of_another_format_are_made_anew(
 def test_fields_and_words_do_not_change_without_a_new_schema_number(tmp_path: Path) -> None:
     build(tmp_path)
     content = b"".join(path.read_bytes() for path in sorted(tmp_path.glob("lexical-*/*.words")))
-    # Changed on purpose? Raise word_index.SCHEMA and write the new number and digest here.
-    found = (word_index.SCHEMA, hashlib.sha256(content).hexdigest()[:16])
+    # Changed on purpose? Raise entry.SCHEMA and write the new number and digest here.
+    found = (entry.SCHEMA, hashlib.sha256(content).hexdigest()[:16])
     assert found == (5, "f60954b9d829fb61")

@@ -132,6 +132,7 @@ class IndexDraft:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (*row, seal.mark(row)),
         )
+        self._connection.derive()
         self._connection.announce(self._number)
 
     def _appear(self, place: int, *, chunks: int, document_seal: bytes) -> None:

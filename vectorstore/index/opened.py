@@ -1,8 +1,10 @@
 """One index database that is open, and what has been read of it so far."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import RLock
+from typing import Protocol
 
 from vectorstore.errors import Busy, NotFound, Unavailable
 from vectorstore.index.catalog.catalog import Catalog
@@ -22,6 +24,19 @@ _PATIENCE = 20.0
 """Seconds to wait for a writer when there is nothing at all to search in."""
 
 
+class WithinDatabase(Protocol):
+    """Search inside the database itself, for replicas that hold no projections."""
+
+    def indexes(self, generation: Generation, tenant: str) -> Indexes:
+        """Return what a tenant's search at a generation reads."""
+
+    def problems(self, connection: Connection) -> Iterator[str]:
+        """Yield what it holds otherwise than the truth, one sentence each."""
+
+    def reached(self, connection: Connection) -> int:
+        """Return the newest generation that can be searched, 0 for none."""
+
+
 class Opened:
     """Follows the commits of one index. Everything it hands out is immutable."""
 
@@ -32,12 +47,14 @@ class Opened:
         *,
         kind: Kind,
         identity: Identity,
+        within: WithinDatabase | None = None,
         publishing: Publishing | None = None,
     ) -> None:
         self.folder = folder
         self.database = database
         self.kind = kind
         self.identity = identity
+        self.within = within
         self._publishing = publishing
         self._catalogs = Catalogs(database)
         self._projections: Projections | None = None
@@ -71,6 +88,8 @@ class Opened:
 
     def indexes(self, generation: Generation, tenant: str) -> Indexes:
         """Return what a tenant's search at a generation reads."""
+        if self.within is not None:
+            return self.within.indexes(generation, tenant)
         current = self.projections(generation)
         for _ in range(_SWEPT):
             with suppress(Unavailable):

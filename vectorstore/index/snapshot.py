@@ -142,10 +142,9 @@ class IndexSnapshot:
             return
         dense_index, word_index = self._indexes(scope.tenant)
         depth = max(CANDIDATES, 2 * limit)
-        allowed = dense_index.allowed(documents)
         readable = catalog.select(scope, ()) if where else documents
         alone = len(readable) == catalog.count
-        dense = dense_index.search(vector, depth, allowed, alone=alone)
+        dense = dense_index.nearest(vector, depth, documents, alone=alone)
         within = documents if where else None
         lexical = (
             word_index.search(text, depth, readable=readable, within=within)

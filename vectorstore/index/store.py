@@ -1,7 +1,7 @@
 """The store: a database is the truth, the indexes of vectors and of words are derived from it."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from threading import Lock
@@ -11,7 +11,7 @@ from vectorstore.index import create
 from vectorstore.index.draft import IndexDraft
 from vectorstore.index.empty import EmptySnapshot
 from vectorstore.index.maintenance.erasure import finish_erasure, is_under_way
-from vectorstore.index.opened import Opened, not_kept
+from vectorstore.index.opened import Opened, WithinDatabase, not_kept
 from vectorstore.index.projection.projections import Kind
 from vectorstore.index.publishing import Publishing
 from vectorstore.index.snapshot import IndexSnapshot
@@ -39,12 +39,14 @@ class IndexStore:
         space: Space | None,
         *,
         database: Database,
+        within: Callable[[], WithinDatabase] | None = None,
         rerank: Rerank | None,
         publishing: Publishing | None = None,
     ) -> None:
         self.folder = settings.data_dir
         self.database = database
         self._settings = settings
+        self._within = within
         self._space = space
         self._refine = Refine(settings.deduplicate, settings.rerank_depth, rerank)
         self.publishing = publishing
@@ -152,7 +154,12 @@ class IndexStore:
             kind = create.read_kind(self.database, self._space, recall_target=self._settings.recall_target)
             if kind is not None:
                 self._opened = Opened(
-                    self.folder, self.database, kind=kind, identity=identity, publishing=self.publishing
+                    self.folder,
+                    self.database,
+                    kind=kind,
+                    identity=identity,
+                    within=self._within() if self._within is not None else None,
+                    publishing=self.publishing,
                 )
             return self._opened
 

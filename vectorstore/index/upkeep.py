@@ -79,9 +79,9 @@ class IndexUpkeep:
         with opened.database.connection() as connection:
             newest = generation(connection, head(connection).generation)
             kept = len(truth.generations(connection))
+            searchable = self._searchable(connection, opened)
         if newest is None:
             raise Unavailable("The index has no generation.", "Run `footnote index verify`.")
-        reached = [read_manifest(self._folder / f"{name}.json") for name in ("dense", "lexical")]
         storage = opened.database.storage
         return IndexInfo(
             folder=str(self._folder),
@@ -90,24 +90,28 @@ class IndexUpkeep:
             dimension=opened.kind.dimension,
             newest=newest,
             generations=kept,
-            searchable=min((each.covered.generation if each else 0) for each in reached),
-            sizes={"truth": storage.size(), **_sizes(self._folder)},
+            searchable=searchable,
+            sizes={"truth": storage.size(), **({} if opened.within else _sizes(self._folder))},
         )
 
     def verify(self) -> Verification:
         """Check every value against its seal and the projections against the truth; raises NotFound for no index."""
         opened = self._opened()
         with opened.database.connection() as connection:
-            return verify(self._folder, connection, opened.kind, follows=opened.database.follows)
+            within = opened.within.problems if opened.within is not None else None
+            return verify(
+                self._folder, connection, opened.kind, follows=opened.database.follows, within=within
+            )
 
     def compact(self, *, keep: int, wait: bool = False) -> Compaction:
         """Keep the newest `keep` generations, purge what only older ones show, give the space back."""
         with self._writing(wait) as (opened, connection):
             # First: afterwards the generation that the projections name may be gone.
             self._catch_up(connection, opened)
-            manifest = read_manifest(self._folder / "dense.json")
+            indexed = self._indexed(connection, opened)
             with connection.transaction():
-                done = compact(connection, keep=keep, indexed=manifest.count if manifest else 0)
+                done = compact(connection, keep=keep, indexed=indexed)
+                connection.derive()
             opened.database.storage.shrink()
             self._catch_up(connection, opened)
             return done
@@ -202,7 +206,8 @@ class IndexUpkeep:
                 connection, embed=embed, fingerprint=fingerprint, dimension=dimension, on_progress=on_progress
             )
             opened.database.storage.shrink()
-            self._make_anew(connection, self._opened())
+            if not opened.database.searched:
+                self._make_anew(connection, self._opened())
             return count
 
     def close(self) -> None:
@@ -241,11 +246,32 @@ class IndexUpkeep:
             published=published,
         )
 
+    def _indexed(self, connection: Connection, opened: Opened) -> int:
+        """Return how many chunks a search goes through, be they in the truth still or not."""
+        if opened.within is not None:
+            return int(connection.rows("SELECT count(*) FROM chunks")[0][0])
+        manifest = read_manifest(self._folder / "dense.json")
+        return manifest.count if manifest else 0
+
+    def _searchable(self, connection: Connection, opened: Opened) -> int:
+        if opened.within is not None:
+            return opened.within.reached(connection)
+        manifests = (read_manifest(self._folder / f"{name}.json") for name in ("dense", "lexical"))
+        return min((each.covered.generation if each else 0) for each in manifests)
+
     def _catch_up(self, connection: Connection, opened: Opened) -> None:
+        if opened.database.searched:
+            with connection.transaction():
+                connection.derive()
+            return
         with projections.folder_lock(self._folder, follows=opened.database.follows):
             projections.catch_up(self._folder, connection, opened.kind)
 
     def _make_anew(self, connection: Connection, opened: Opened) -> None:
+        if opened.database.searched:
+            with connection.transaction():
+                connection.derive(anew=True)
+            return
         with projections.folder_lock(self._folder, follows=opened.database.follows):
             projections.make_anew(self._folder, connection, opened.kind)
 

@@ -11,6 +11,7 @@ from app.http.examples import problems
 from app.identity.grant import sight_of
 from app.identity.permission import access_to, document_at, verdict
 from app.problems import Unprocessable
+from vectorstore.state.open import open_state
 from vectorstore.types import DocumentId, Scope
 
 router = APIRouter(tags=["documents"])
@@ -60,7 +61,7 @@ def access(
         else:
             document = snapshot.document(DocumentId(id or ""), scope=Scope(tenant, unrestricted=True))
     note(documents=[document.id])
-    told = access_to(document, rules=service.settings.ingest.rules, data_dir=service.settings.store.data_dir)
+    told = access_to(document, rules=service.settings.ingest.rules, place=open_state(service.settings.store))
     asked = None
     if user or group:
         found = verdict(document, sight_of(tenant, user, group or ()))

@@ -1,5 +1,6 @@
 """Tokens for browsers: `POST /v1/sessions` for a logged-in user, `POST /v1/visitors` for a stranger on a page."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Response
@@ -57,7 +58,8 @@ async def session(body: SessionBody, response: Response, service: ServiceIn, gra
     issued = service.identity.tokens.for_user(grant, body.user, body.groups, seconds=body.seconds or most)
     if service.audit is not None:
         user = name_of(body.user)
-        note(issued_to=service.audit.people.of(person_id(grant.scope.tenant, user), user))
+        person = person_id(grant.scope.tenant, user)
+        note(issued_to=await asyncio.to_thread(service.audit.people.of, person, user))
     return _shown(issued, response)
 
 

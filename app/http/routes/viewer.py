@@ -29,6 +29,7 @@ Offset = Annotated[
 
 async def _reader(document_id: Id, request: Request, service: ServiceIn) -> Grant:
     """Let in whoever has a key that reads documents, or a link signed for this very place."""
+    await service.identity.look()
     asked = [(name, value) for name, value in request.query_params.multi_items() if name not in SIGNED_WITH]
     place = dict(asked) | {name: str(value) for name, value in request.path_params.items() if name == "page"}
     # what is said twice might be checked as the one and read as the other

@@ -182,8 +182,12 @@ def finish_erasure(folder: Path, database: Database, connection: Connection, kin
     The caller holds the writer lock. Until this has run to its end, the index says that an erasure is under
     way, and the next writer runs it again.
     """
-    with projections.folder_lock(folder, follows=database.follows):
-        projections.make_anew(folder, connection, kind)
+    if database.searched:
+        with connection.transaction():
+            connection.derive()
+    else:
+        with projections.folder_lock(folder, follows=database.follows):
+            projections.make_anew(folder, connection, kind)
     database.storage.expunge()
     with connection.transaction():
         write_meta(connection, **{UNDER_WAY: None})

@@ -81,4 +81,5 @@ def _switch(connection: Connection, fingerprint: str, dimension: int) -> bool:
         reseal(connection)
         write_meta(connection, fingerprint=fingerprint, dimension=str(dimension), next_fingerprint=None)
         next_epoch(connection)
+        connection.derive()
     return True

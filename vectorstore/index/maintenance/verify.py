@@ -1,7 +1,8 @@
 """Checking an index: every value against its seal, every projection against its manifest and the truth."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -15,16 +16,20 @@ from vectorstore.index.truth.records import CHUNK_COLUMNS, DOCUMENT_COLUMNS, emb
 from vectorstore.index.truth.seal import SEAL, meta_seal, read_meta
 from vectorstore.upkeep import Verification
 
+Within: TypeAlias = Callable[[Connection], Iterator[str]]
+"""Says what search inside the database holds otherwise than the truth."""
 _SELF_QUERIES = 32
 
 
-def verify(folder: Path, connection: Connection, kind: Kind, *, follows: bool) -> Verification:
+def verify(
+    folder: Path, connection: Connection, kind: Kind, *, follows: bool, within: Within | None = None
+) -> Verification:
     """Read and check everything. Takes about as long as reading the files.
 
     Where projections follow a truth that others write to as well, that they are behind is no fault.
     """
     damage = damage_of(connection)
-    stale = [] if damage else list(_stale(folder, connection, kind, follows=follows))
+    stale = [] if damage else list(_stale(folder, connection, kind, follows=follows, within=within))
     counts = [0, 0, 0]
     for number, table in enumerate(("generations", "documents", "chunks")):
         try:
@@ -118,7 +123,12 @@ def _generations(connection: Connection) -> Iterator[str]:
             yield f"Generation {number} differs from its seal."
 
 
-def _stale(folder: Path, connection: Connection, kind: Kind, *, follows: bool) -> Iterator[str]:
+def _stale(
+    folder: Path, connection: Connection, kind: Kind, *, follows: bool, within: Within | None
+) -> Iterator[str]:
+    if within is not None:
+        yield from within(connection)
+        return
     loaded = projections.load(folder, connection, kind, last=None)
     head = truth.head(connection)
     if loaded is None:

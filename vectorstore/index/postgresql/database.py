@@ -103,6 +103,14 @@ class PostgreSQLConnection:
         """Yield nothing: PostgreSQL checks its pages itself where it was made with checksums."""
         return iter(())
 
+    def derive(self, *, anew: bool = False) -> None:
+        """Write what search inside the database reads, where it is to be or somebody has made it."""
+        from vectorstore.index.postgresql.search.catch_up import catch_up
+        from vectorstore.index.postgresql.search.tables import are_made
+
+        if self._pool.searched or are_made(self):
+            catch_up(self, anew=anew)
+
     def announce(self, generation: int) -> None:
         """Notify whoever listens, when the transaction commits."""
         self.run("SELECT pg_notify(?, ?)", (channel(self._pool.address), str(generation)))
@@ -169,9 +177,10 @@ class PostgreSQLConnection:
 class PostgreSQL:
     """A pool of connections to one database, as many as are used at once."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, searched: bool = False) -> None:
         _psycopg()
         self.address = address
+        self.searched = searched
         self._idle: list[psycopg.Connection] = []
         self._lock = Lock()
         self._free = BoundedSemaphore(_MOST)

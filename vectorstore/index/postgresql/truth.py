@@ -85,8 +85,10 @@ class PostgreSQLTruth(PostgreSQL):
 
     follows = True
 
-    def __init__(self, address: Address, *, retention_days: int | None = None) -> None:
-        super().__init__(address)
+    def __init__(
+        self, address: Address, *, searched: bool = False, retention_days: int | None = None
+    ) -> None:
+        super().__init__(address, searched=searched)
         self.place = address.place
         self._retention_days = retention_days
 

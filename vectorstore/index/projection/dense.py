@@ -1,5 +1,7 @@
 """Dense search: candidates from the codes, their order from the vectors themselves."""
 
+from typing import Protocol
+
 import numpy as np
 
 from vectorstore.index.projection.codes import CODED_FROM, RERANKED_BESIDE_OTHERS, Codes
@@ -11,6 +13,17 @@ EXACT_BELOW = 1_000
 """With fewer allowed chunks than this, scoring them all costs less than a scan of the codes."""
 _KEPT = 64
 """How many selections of documents are remembered."""
+
+
+class Nearest(Protocol):
+    """Search by meaning, wherever the vectors lie."""
+
+    def nearest(self, vector: Vector, limit: int, documents: Rows, *, alone: bool) -> Found:
+        """Return the `limit` nearest chunks of these documents, fewer only where there are no more, with their cosine.
+
+        `alone` says that there is nothing which the caller may not read. Where there is, neither how much nor what it
+        is decides which way the search takes, or how deep it looks.
+        """
 
 
 class Dense:
@@ -51,12 +64,12 @@ class Dense:
         """Return how many chunks are allowed."""
         return len(self.rows) if allowed is None else allowed.count
 
-    def search(self, vector: Vector, limit: int, allowed: Allowed | None, *, alone: bool = True) -> Found:
-        """Return the `limit` nearest allowed chunks with their cosine.
+    def nearest(self, vector: Vector, limit: int, documents: Rows, *, alone: bool) -> Found:
+        """Return the `limit` nearest chunks of these documents with their cosine."""
+        return self.search(vector, limit, self.allowed(documents), alone=alone)
 
-        `alone` says that there is nothing which the caller may not read. Where there is, neither how much nor what it
-        is decides which way the search takes, or how deep it looks.
-        """
+    def search(self, vector: Vector, limit: int, allowed: Allowed | None, *, alone: bool = True) -> Found:
+        """Return the `limit` nearest allowed chunks with their cosine; `alone` as in `Nearest`."""
         if self.held(allowed) <= max(EXACT_BELOW if alone else CODED_FROM, limit):
             positions = np.arange(len(self.rows)) if allowed is None else allowed.positions()
             return self._ranked(positions, vector, limit)

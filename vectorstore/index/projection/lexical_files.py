@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final, TypeAlias
 
+from vectorstore.index.projection.entry import SCHEMA
 from vectorstore.index.projection.manifest import (
     Covered,
     FileSeal,
@@ -24,7 +25,7 @@ from vectorstore.index.projection.manifest import (
     seal_file,
     write_manifest,
 )
-from vectorstore.index.projection.word_index import SCHEMA, WordIndex
+from vectorstore.index.projection.word_index import WordIndex
 from vectorstore.index.truth.files import private_folder, sync_folder
 from vectorstore.index.truth.read import IndexedChunk
 

@@ -8,7 +8,7 @@ mapped, not read, and never written to again: links to them stay what they were.
 import math
 import os
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from vectorstore.index.projection.entry import Entry
 from vectorstore.index.truth.arrays import Positions, Rows
 
 Keys: TypeAlias = npt.NDArray[np.uint64]
@@ -36,16 +37,6 @@ _AT_ONCE: Final = 1 << 20
 _MOST: Final = 255
 """Times that a word is counted in a chunk: more weigh next to nothing more."""
 _SUFFIX: Final = ".words"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A chunk: its row, its document's, how many words each field has, and how often it holds each key (64 bits)."""
-
-    row: int
-    document: int
-    lengths: Sequence[int]
-    words: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +142,7 @@ class Postings:
     def add(self, entries: Iterable[Entry]) -> None:
         """Add chunks with greater rows than all before; they are durable when this returns."""
         written = set()
-        for segment in _segments(entries, self._fields):
+        for segment in segments_of(entries, self._fields):
             path = self._path(segment)
             with path.open("xb") as file:
                 file.write(_header(len(segment.rows), len(segment.keys), len(segment.places)))
@@ -185,7 +176,7 @@ class Postings:
         return self._folder / f"{int(parts[0].rows[0]):012d}-{int(parts[-1].rows[-1]):012d}{_SUFFIX}"
 
 
-def _segments(entries: Iterable[Entry], fields: int) -> Iterator[Segment]:
+def segments_of(entries: Iterable[Entry], fields: int) -> Iterator[Segment]:
     """Yield segments of as many chunks as are held in memory at once."""
     held = _Gathered()
     for each in entries:

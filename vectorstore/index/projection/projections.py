@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from vectorstore.index.projection.dense import Dense
+from vectorstore.index.projection.dense import Dense, Nearest
 from vectorstore.index.projection.dense_files import DenseBatch, extend_dense, load_dense, of_this_format
 from vectorstore.index.projection.lexical_files import (
     Lexical,
@@ -24,7 +24,7 @@ from vectorstore.index.projection.manifest import (
     whole_blocks,
     write_manifest,
 )
-from vectorstore.index.projection.word_index import WordIndex
+from vectorstore.index.projection.word_index import WordSearch
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection
 from vectorstore.index.truth.files import writer_lock
@@ -32,7 +32,7 @@ from vectorstore.index.truth.files import writer_lock
 _BATCH = 20_000
 
 
-Indexes: TypeAlias = tuple[Dense, WordIndex | None]
+Indexes: TypeAlias = tuple[Nearest, WordSearch | None]
 """What a tenant's search reads: the vectors of all, and its own words; None where it has no chunks at all."""
 
 

@@ -23,6 +23,7 @@ from typing import Final
 
 from vectorstore.errors import Unavailable
 from vectorstore.index.projection.dense_files import of_this_format
+from vectorstore.index.projection.entry import SCHEMA
 from vectorstore.index.projection.faiss_codes import FORMAT as CODES
 from vectorstore.index.projection.lexical_files import of_this_schema
 from vectorstore.index.projection.manifest import (
@@ -36,7 +37,6 @@ from vectorstore.index.projection.manifest import (
     written_as,
 )
 from vectorstore.index.projection.projections import Kind, coverage, mark_of, usable
-from vectorstore.index.projection.word_index import SCHEMA
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection
 from vectorstore.index.truth.files import private_folder, sync_folder

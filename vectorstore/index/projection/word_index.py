@@ -4,14 +4,11 @@ How rare a word is, how long a text is beside others, which words there are at a
 all of it is counted over the chunks that may be read. What may not be is no part of any sum, so that it tells nothing.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from hashlib import blake2b
 from math import log
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,18 +17,16 @@ from vectorstore.errors import Unavailable
 from vectorstore.index.projection.analysis import (
     ANALYSED,
     ANALYSIS,
-    analysed_as,
     compounding,
     identifiers,
     may_be_misspelt,
-    named,
     parted,
     slips,
 )
-from vectorstore.index.projection.postings import Entry, Held, Postings
+from vectorstore.index.projection.entry import FIELDS, entry_of, key_of
+from vectorstore.index.projection.postings import Held, Lengths, Postings
 from vectorstore.index.truth.arrays import Found, Positions, Rows, Scores, found_nothing
 from vectorstore.index.truth.read import IndexedChunk
-from vectorstore.language.words import name_words
 
 _MOST_WORDS = 64
 _MOST_GRAMS = 128
@@ -47,10 +42,6 @@ def first_grams(grams: list[str]) -> list[str]:
     return list(dict.fromkeys(grams))[:_MOST_GRAMS]
 
 
-SCHEMA = 5
-"""Of the fields and of how text becomes words. Files of another schema are made anew."""
-
-_FIELDS: Final = ("body", "heads", "inner", "names")
 BOOSTS: Final = {"body": 1.0, "heads": 0.5}
 """The body holds title and headings too: a word in them counts for more than one in the text alone."""
 _INNER_BOOST: Final = 0.2
@@ -122,35 +113,28 @@ class _Term:
     parts: list[_Part]
 
 
-class WordIndex:
-    """The words of a tenant's chunks, in a folder that nobody else writes to. Safe to search from several threads."""
+class Words(Protocol):
+    """Which chunks of a tenant hold a word: `rows` and `documents` name each chunk, each row of `lengths` is a field."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open the index, or begin one; raises Unavailable for files that cannot be read."""
-        try:
-            self._postings = Postings(folder, fields=len(_FIELDS))
-        except (OSError, ValueError) as error:
-            raise Unavailable(
-                f"The word index in {folder.name!r} cannot be opened: {error}.",
-                "Run `footnote index rebuild`.",
-            ) from error
+    rows: Rows
+    documents: Rows
+    lengths: Lengths
+
+    def find(self, keys: Sequence[int]) -> list[Held]:
+        """Return for each key the chunks that hold it, by their place in `rows`."""
+
+
+class WordSearch:
+    """Ranks a tenant's chunks by the words that they hold, wherever those lie. Safe to use from several threads."""
+
+    def __init__(self, postings: Words) -> None:
+        self._postings = postings
         self._sights: dict[int, tuple[Rows | None, _Sight]] = {}
 
     @property
     def count(self) -> int:
         """How many chunks are in."""
         return len(self._postings.rows)
-
-    def add(self, chunks: Iterable[IndexedChunk]) -> None:
-        """Add chunks with greater rows than all before, and wait until they are written."""
-        try:
-            self._postings.add(map(_entry, chunks))
-        except OSError as error:
-            raise Unavailable(
-                f"The word index could not be written: {error}.",
-                "Check that the disk under FOOTNOTE_DATA_DIR has space and works.",
-            ) from error
-        self._sights.clear()
 
     def search(
         self, text: str, limit: int, *, readable: Rows | None = None, within: Rows | None = None
@@ -183,7 +167,7 @@ class WordIndex:
         sums = np.maximum(lengths.sum(axis=1, dtype=np.int64), 1).tolist()
         chunks = lengths.shape[1]
         sight = _Sight(mask, chunks, tuple(total / max(chunks, 1) for total in sums))
-        keys = [_key("language", code) for code in ANALYSED]
+        keys = [key_of("language", code) for code in ANALYSED]
         held = {
             code: sight.count(key, held)
             for code, key, held in zip(ANALYSED, keys, self._postings.find(keys), strict=True)
@@ -272,6 +256,32 @@ class WordIndex:
         return numbers, np.divide(often, room, out=often)
 
 
+class WordIndex(WordSearch):
+    """The words of a tenant's chunks in a folder that nobody else writes to."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the index, or begin one; raises Unavailable for files that cannot be read."""
+        try:
+            self._files = Postings(folder, fields=len(FIELDS))
+        except (OSError, ValueError) as error:
+            raise Unavailable(
+                f"The word index in {folder.name!r} cannot be opened: {error}.",
+                "Run `footnote index rebuild`.",
+            ) from error
+        super().__init__(self._files)
+
+    def add(self, chunks: Iterable[IndexedChunk]) -> None:
+        """Add chunks with greater rows than all before, and wait until they are written."""
+        try:
+            self._files.add(map(entry_of, chunks))
+        except OSError as error:
+            raise Unavailable(
+                f"The word index could not be written: {error}.",
+                "Check that the disk under FOOTNOTE_DATA_DIR has space and works.",
+            ) from error
+        self._sights.clear()
+
+
 def _rarest(terms: Sequence[_Term], limit: int) -> Iterator[Sequence[_Term]]:
     """Yield the rarest terms that so many chunks hold, and with more and more others, as long as that costs less than all."""
     total, within = sum(term.chunks for term in terms), 0
@@ -294,7 +304,7 @@ def _at_most(terms: Sequence[_Term], *, but: Sequence[_Term]) -> float:
 class _Question:
     """Makes terms of a question's words, as far as the chunks in sight hold them."""
 
-    def __init__(self, postings: Postings, sight: _Sight) -> None:
+    def __init__(self, postings: Words, sight: _Sight) -> None:
         self._postings = postings
         self._sight = sight
         self._known: dict[tuple[str, str], tuple[int, Held]] = {}
@@ -334,7 +344,7 @@ class _Question:
             if held:
                 most = max(most, *(count for count, _ in held))
                 weighed = [(boost * self._rarity(count), each) for count, each in held]
-                parts.append(_Part(_FIELDS.index(name), weighed))
+                parts.append(_Part(FIELDS.index(name), weighed))
         return _Term(most, parts)
 
     def _held(self, name: str, words: Iterable[str]) -> list[tuple[int, Held]]:
@@ -345,7 +355,7 @@ class _Question:
 
     def _look_up(self, words: Sequence[tuple[str, str]]) -> None:
         # All at once: looking one up costs as much as looking up a hundred.
-        keys = [_key(*each) for each in words]
+        keys = [key_of(*each) for each in words]
         for each, key, held in zip(words, keys, self._postings.find(keys) if keys else (), strict=True):
             self._known[each] = self._sight.count(key, held), held
 
@@ -364,34 +374,4 @@ class _Question:
     def _nearly(self, word: str) -> _Term:
         """Look for words that are one slip away; each chunk with one scores alike."""
         held = [(_MISSPELT_BOOST, each) for _, each in self._held("body", slips(word))]
-        return _Term(1, [_Part(_FIELDS.index("body"), held, alike=True)] if held else [])
-
-
-def _entry(each: IndexedChunk) -> Entry:
-    """Cut a chunk into what is found of it."""
-    languages = analysed_as(each.languages, each.chunk.text)
-    body, tokens = _cut(each.chunk.embedded_text, languages)
-    heads, named_so = _cut("\n".join((each.title, name_words(each.uri), *each.chunk.headings)), languages)
-    fields = {
-        "body": tokens,
-        "heads": named_so,
-        "inner": ANALYSIS.inner(body, languages) if compounding(languages) else [],
-        "names": named("\n".join((each.uri, heads, body))),
-    }
-    words = {
-        _key(name, word): count for name, found in fields.items() for word, count in Counter(found).items()
-    }
-    words |= {_key("language", code): 1 for code in languages}
-    return Entry(each.row, each.document, [len(fields[name]) for name in _FIELDS], words)
-
-
-def _cut(text: str, languages: Sequence[str]) -> tuple[str, list[str]]:
-    """Return a text without letters that nothing parts, and all that is found of it."""
-    text, grams = parted(text)
-    return text, [*ANALYSIS.tokens(text, languages), *grams]
-
-
-@lru_cache(maxsize=200_000)
-def _key(name: str, word: str) -> int:
-    """Return what a word in a field is looked up by."""
-    return int.from_bytes(blake2b(f"{name} {word}".encode("utf-8", "surrogatepass"), digest_size=8).digest())
+        return _Term(1, [_Part(FIELDS.index("body"), held, alike=True)] if held else [])

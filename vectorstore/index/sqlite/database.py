@@ -89,6 +89,9 @@ class SQLiteConnection:
         for row in self.rows("PRAGMA foreign_key_check"):
             yield f"SQLite: row {row[1]} of {row[0]!r} belongs to nothing in {row[2]!r}."
 
+    def derive(self, *, anew: bool = False) -> None:
+        """Do nothing: what is searched lies in files beside this one."""
+
     def announce(self, generation: int) -> None:
         """Do nothing: readers look at the file."""
 

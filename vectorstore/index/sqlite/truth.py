@@ -84,6 +84,7 @@ class SQLiteTruth(SQLite):
     """The index in a folder: `index.db`, and `index.lock` for who writes."""
 
     follows = False
+    searched = False
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / "index.db")

@@ -60,6 +60,9 @@ class Connection(Protocol):
     def problems(self) -> Iterator[str]:
         """Yield what the database itself finds wrong with its files, one sentence each."""
 
+    def derive(self, *, anew: bool = False) -> None:
+        """Bring what the database itself searches up to what this transaction has written; `anew`: from nothing."""
+
     def announce(self, generation: int) -> None:
         """Have the commit tell whoever listens that this generation is there."""
 
@@ -112,6 +115,8 @@ class Database(Protocol):
     """Where it is, for people: a folder, or an address without its password."""
     follows: bool
     """Whether others commit too, so that every replica brings its projections up to date when it reads."""
+    searched: bool
+    """Whether it is searched itself, so that this replica keeps no projections."""
 
     @property
     def storage(self) -> Storage:

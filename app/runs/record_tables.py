@@ -1,0 +1,112 @@
+"""The tables of the records, and bringing a database to them: a file, the database of the index, or any other.
+
+Revisions only add (a column that may be empty, a table, an index), so that two releases may use one database while
+one replaces the other. A database at a revision that this release does not know is a newer one's, and served.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sql
+
+from vectorstore.index.postgresql.address import Address
+from vectorstore.index.postgresql.database import PostgreSQL
+
+NEWEST: Final = "0001"
+"""The newest revision in `revisions/`."""
+_VERSION: Final = "alembic_version"
+_ALONE: Final = sql.text("SELECT pg_advisory_xact_lock(hashtextextended('footnote records', 0))")
+"""Of several that come at once, one makes the tables."""
+_TABLES: Final = sql.MetaData()
+runs: Final = sql.Table(
+    "runs",
+    _TABLES,
+    sql.Column("id", sql.String(64), primary_key=True),
+    sql.Column("conversation", sql.String(128), nullable=False),
+    sql.Column("owner", sql.String(64), nullable=False),
+    sql.Column("created", sql.DateTime(timezone=True), nullable=False),
+    sql.Column("question", sql.Text, nullable=False),
+    sql.Column("answer", sql.Text, nullable=False),
+    sql.Column("outcome", sql.String(32), nullable=False),
+    sql.Column("refused", sql.Boolean, nullable=False),
+    sql.Column("model", sql.String(200), nullable=False),
+)
+feedback: Final = sql.Table(
+    "feedback",
+    _TABLES,
+    sql.Column("run", sql.String(64), sql.ForeignKey("runs.id"), primary_key=True),
+    sql.Column("rating", sql.String(8), nullable=False),
+    sql.Column("reason", sql.Text, nullable=False),
+    sql.Column("created", sql.DateTime(timezone=True), nullable=False),
+)
+explained: Final = sql.Table(
+    "explained",
+    _TABLES,
+    sql.Column("run", sql.String(64), sql.ForeignKey("runs.id"), primary_key=True),
+    sql.Column("told", sql.LargeBinary, nullable=False),
+)
+
+
+def engine_within(address: Address) -> tuple[sql.Engine, str]:
+    """Return an engine for a schema of the records' own, beside that of the index in the same database, and its place.
+
+    Raises Unavailable.
+    """
+    schema = f"{address.schema}_records"
+    place = address.place.replace(f"schema={address.schema}", f"schema={schema}")
+    server = PostgreSQL(replace(address, schema=schema, place=place))
+
+    def connect() -> object:
+        raw = server.connect()
+        raw.autocommit = False
+        return raw
+
+    engine = sql.create_engine(
+        "postgresql+psycopg://", creator=connect, hide_parameters=True, pool_pre_ping=True
+    )
+    with engine.begin() as connection:
+        named = sql.text("SELECT 1 FROM pg_namespace WHERE nspname = :name")
+        if not connection.scalar(named, {"name": schema}):
+            connection.execute(_ALONE)
+            connection.execute(sql.schema.CreateSchema(schema, if_not_exists=True))
+    return engine, place
+
+
+def bring_up_to_date(engine: sql.Engine) -> None:
+    """Apply the revisions that the database does not have yet; of several that come at once, one does."""
+    with engine.connect() as connection:
+        if (_revision(connection) or "") >= NEWEST:
+            return
+    with engine.begin() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        elif connection.dialect.name == "postgresql":
+            connection.execute(_ALONE)
+        if (_revision(connection) or "") < NEWEST:
+            _apply(connection)
+
+
+def _revision(connection: sql.Connection) -> str | None:
+    if not sql.inspect(connection).has_table(_VERSION):
+        return None
+    return connection.execute(sql.text(f"SELECT version_num FROM {_VERSION}")).scalar()  # noqa: S608 - our own name
+
+
+def _apply(connection: sql.Connection) -> None:
+    # a fifth of a second, and rarely needed
+    from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
+
+    folder = str(Path(__file__).parent / "revisions")
+    script = ScriptDirectory(folder, version_locations=[folder])
+
+    def upgrade(revision: Any, context: object) -> Any:  # Any: alembic's own, unnamed in its types
+        del context
+        return script._upgrade_revs("head", revision)  # noqa: SLF001 - as alembic's own command does it
+
+    with EnvironmentContext(Config(), script, fn=upgrade) as environment:
+        environment.configure(connection=connection)
+        with environment.begin_transaction():
+            environment.run_migrations()
