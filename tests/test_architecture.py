@@ -68,12 +68,13 @@ def test_redis_is_imported_once_for_answers_and_once_for_events() -> None:
     assert files == {"app/runs/redis_format.py", "ingest/jobs/redis_stream.py"}
 
 
-def test_only_the_records_speak_sqlalchemy() -> None:
+def test_only_records_and_migrations_speak_sqlalchemy() -> None:
     files = {str(path.relative_to(ROOT)) for path in sources() if "sqlalchemy" in imported(path)}
     assert {each.replace("revisions/", "") for each in files} == {
         "app/runs/records.py",
         "app/runs/record_tables.py",
         "app/runs/0001_records.py",
+        "vectorstore/index/postgresql/migrate.py",
     }
 
 
@@ -96,6 +97,7 @@ def test_the_house_gets_no_more_rooms(house: House) -> None:
     Who calls, how much, what is written down and what is forgotten came later, with rooms of their own; so did a
     second database, and what several machines share. The audit log and its people are in files or in rows: four files.
     Documents that wait for workers on other machines have a room too.
+    Search goes on in files, in PostgreSQL or in Milvus, and LangChain has a door.
     """
     parsers = sum(path.startswith("ingest/parse/") for path in house.lines)
     people = sum(path.startswith(("app/identity/", "app/audit/", "app/people/")) for path in house.lines)
@@ -103,7 +105,7 @@ def test_the_house_gets_no_more_rooms(house: House) -> None:
     assert parsers <= 60
     assert jobs <= 12
     assert people <= 24
-    assert len(house.lines) - parsers - people - jobs <= 300
+    assert len(house.lines) - parsers - people - jobs <= 315
 
 
 @pytest.mark.parametrize(("package", "most"), [("app", 14), ("ingest", 18), ("vectorstore", 14), ("eval", 6)])

@@ -13,7 +13,7 @@ from pathlib import Path
 from vectorstore.errors import Busy
 from vectorstore.index.maintenance import transfer
 from vectorstore.index.maintenance.byte_search import files_holding
-from vectorstore.index.postgresql.replicas import replicas_behind
+from vectorstore.index.postgresql.replicas import beat, replicas_behind
 from vectorstore.index.sqlite.database import SQLite
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection, Search
@@ -78,6 +78,11 @@ class PostgreSQLStorage:
         """Return the replicas that were heard of lately and whose projections have not followed the purges yet."""
         with self._borrow() as connection:
             return tuple(replicas_behind(connection, epoch)[0])
+
+    def acknowledge(self, folder: Path) -> None:
+        """Say that the replica with this folder is there, and which purges its projections have followed."""
+        with self._borrow() as connection:
+            beat(connection, folder)
 
     def replace(self, backup: Path) -> None:
         """Put the rows of a backup in the place of all others, in one transaction; readers see either."""
