@@ -26,11 +26,12 @@ HEAVY = (
     "openvino",
     "py3langid",
     "tantivy",
+    "pymilvus",
 )
 WRAPPED_IN_ONE_FILE = (
     "faiss", "sqlite3", "tantivy", "onnxruntime", "openvino", "onnx", "torch", "sentence_transformers",
     "tiktoken", "pypdf", "pypdfium2", "docx", "pptx", "openpyxl", "uvicorn", "granian",
-    "py3langid", "limits", "cryptography", "obstore",
+    "py3langid", "limits", "cryptography", "obstore", "pymilvus",
 )  # fmt: skip
 
 

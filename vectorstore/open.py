@@ -12,6 +12,7 @@ from vectorstore.errors import BadInput
 from vectorstore.index.maintenance.backup import set_aside
 from vectorstore.index.maintenance.move import Move, move
 from vectorstore.index.opened import WithinDatabase
+from vectorstore.index.projection.projections import Kind, Outside
 from vectorstore.index.publishing import open_publishing
 from vectorstore.index.sqlite.truth import SQLiteTruth
 from vectorstore.index.store import IndexStore
@@ -86,11 +87,37 @@ def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank |
         within = partial(DatabaseIndexes, database)
     try:
         return IndexStore(
-            settings, space, database=database, within=within, rerank=rerank, publishing=open_publishing()
+            settings,
+            space,
+            database=database,
+            within=within,
+            outside=_milvus(settings, database) if settings.search == "milvus" else None,
+            rerank=rerank,
+            publishing=open_publishing(),
         )
     except BaseException:
         database.close()
         raise
+
+
+def _milvus(settings: StoreSettings, database: Database) -> Callable[[Kind], Outside]:
+    """Return what opens an index's vectors in Milvus; raises BadInput for an address that is none."""
+    from vectorstore.index.milvus.client import Milvus
+    from vectorstore.index.milvus.vectors import MilvusVectors
+
+    address = settings.milvus
+    if not address.startswith(("http://", "https://")) and not address.endswith(".db"):
+        raise BadInput(
+            "FOOTNOTE_SEARCH=milvus needs the address of a Milvus server.",
+            "Set FOOTNOTE_MILVUS to one like https://host:19530.",
+        )
+    if "@" in address:
+        raise BadInput(
+            "FOOTNOTE_MILVUS holds a user or a password.",
+            "Put them into FOOTNOTE_MILVUS_TOKEN, as user:password.",
+        )
+    milvus = Milvus(address, settings.milvus_token.get_secret_value())
+    return lambda kind: MilvusVectors(milvus, database, kind)
 
 
 def open_database(settings: StoreSettings) -> Database:

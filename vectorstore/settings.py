@@ -74,10 +74,19 @@ class StoreSettings(FootnoteSettings):
         "postgresql://user:password@host/database?schema=footnote; empty: a file in the data folder. Needs the extra "
         "[postgresql].",
     )
-    search: Literal["local", "database"] = Field(
+    search: Literal["local", "database", "milvus"] = Field(
         default="local",
-        description="Where an index in PostgreSQL is searched. local: in this machine's own files, which are made from it. "
-        "database: in PostgreSQL itself, with the extension pgvector (0.8.4 or newer), for machines that may hold no copy.",
+        description="Where the index is searched. local: in this machine's own files, which are made from it. "
+        "database: in PostgreSQL itself, with the extension pgvector (0.8.4 or newer), for machines that may hold no copy. "
+        "milvus: vectors in Milvus, words in this machine's files.",
+    )
+    milvus: str = Field(
+        default="",
+        description="Address of the Milvus server for FOOTNOTE_SEARCH=milvus, like https://host:19530, or a file that ends in "
+        ".db for trying it out with milvus-lite. Needs the extra [milvus].",
+    )
+    milvus_token: SecretStr = Field(
+        default=SecretStr(""), description="user:password or API key for the Milvus server."
     )
     store_retention_days: int | None = Field(
         default=None,

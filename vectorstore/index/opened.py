@@ -11,6 +11,7 @@ from vectorstore.errors import Busy, NotFound, Unavailable
 from vectorstore.index.catalog.catalog import Catalog
 from vectorstore.index.catalog.read import Catalogs, Pinned
 from vectorstore.index.projection import projections
+from vectorstore.index.projection.dense import Nearest
 from vectorstore.index.projection.projections import Indexes, Kind, Projections
 from vectorstore.index.publishing import Publishing
 from vectorstore.index.recent import Recent
@@ -115,7 +116,7 @@ class Opened:
 
     def catch_up(self, connection: Connection) -> None:
         """Bring the projections on disk up to date; the caller holds the writer lock."""
-        if self._publishing is None:
+        if self._publishing is None or self.kind.outside is not None:
             projections.catch_up(self.folder, connection, self.kind)
         else:
             self._publishing.catch_up(self.folder, self.database, connection, self.kind)
@@ -131,10 +132,14 @@ class Opened:
         current = self.projections(generation)
         for _ in range(_SWEPT):
             with suppress(Unavailable):
-                return current.dense, current.lexical.index(tenant)
+                return self._vectors(current, tenant), current.lexical.index(tenant)
             # A writer has swept the files away since, and left newer ones.
             current = self._reload()
-        return current.dense, current.lexical.index(tenant)
+        return self._vectors(current, tenant), current.lexical.index(tenant)
+
+    def _vectors(self, current: Projections, tenant: str) -> Nearest:
+        outside = self.kind.outside
+        return current.dense if outside is None else outside.of(tenant, current.covered.last_chunk)
 
     def projections(self, generation: Generation) -> Projections:
         """Return projections that hold a generation's chunks, made or caught up now if need be."""

@@ -4,6 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 
@@ -15,7 +16,7 @@ from vectorstore.index.empty import EmptySnapshot
 from vectorstore.index.following import Following
 from vectorstore.index.maintenance.erasure import finish_erasure, is_under_way
 from vectorstore.index.opened import Opened, Superseded, WithinDatabase, not_kept
-from vectorstore.index.projection.projections import Kind
+from vectorstore.index.projection.projections import Kind, Outside
 from vectorstore.index.publishing import Publishing
 from vectorstore.index.snapshot import IndexSnapshot
 from vectorstore.index.truth import read as truth
@@ -46,6 +47,7 @@ class IndexStore:
         *,
         database: Database,
         within: Callable[[], WithinDatabase] | None = None,
+        outside: Callable[[Kind], Outside] | None = None,
         rerank: Rerank | None,
         publishing: Publishing | None = None,
     ) -> None:
@@ -53,6 +55,7 @@ class IndexStore:
         self.database = database
         self._settings = settings
         self._within = within
+        self._outside = outside
         self._space = space
         self._refine = Refine(settings.deduplicate, settings.rerank_depth, rerank)
         self.publishing = publishing
@@ -225,6 +228,8 @@ class IndexStore:
             self.publishing.close()
         with self._lock:
             self.database.close()
+            if self._opened is not None and self._opened.kind.outside is not None:
+                self._opened.kind.outside.close()
             self._opened = None
             self._read.clear()
 
@@ -249,6 +254,8 @@ class IndexStore:
                 return None
             kind = create.read_kind(self.database, self._space, recall_target=self._settings.recall_target)
             if kind is not None:
+                if self._outside is not None:
+                    kind = replace(kind, outside=self._outside(kind))
                 self._opened = Opened(
                     self.folder,
                     self.database,

@@ -226,6 +226,11 @@ class IndexUpkeep:
         found |= elsewhere.holding
         now = head(connection)
         unsearched = list(elsewhere.unsearched)
+        if (outside := opened.kind.outside) is not None:
+            unsearched.append(
+                f"Milvus at {outside.place} was given a new collection and told to drop the old one; when its own "
+                "storage lets go of it could not be seen."
+            )
         publishing = self.store.publishing
         if publishing is not None and published is not None:
             more, why = publishing.forget_older(opened.kind.index, now.epoch)
@@ -250,7 +255,8 @@ class IndexUpkeep:
         """Return how many chunks a search goes through, be they in the truth still or not."""
         if opened.within is not None:
             return int(connection.rows("SELECT count(*) FROM chunks")[0][0])
-        manifest = read_manifest(self._folder / "dense.json")
+        name = "dense" if opened.kind.outside is None else "lexical"
+        manifest = read_manifest(self._folder / f"{name}.json")
         return manifest.count if manifest else 0
 
     def _searchable(self, connection: Connection, opened: Opened) -> int:

@@ -139,6 +139,9 @@ def _stale(
     if loaded.covered.last_chunk < head.last_chunk and not follows:
         yield f"The search index ends at generation {loaded.covered.generation} of {head.generation}."
         return
+    if kind.outside is not None:
+        yield from kind.outside.problems(connection)
+        return
     yield from _differences(connection, loaded)
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from vectorstore.index.projection.dense import Dense, Nearest
 from vectorstore.index.projection.dense_files import DenseBatch, extend_dense, load_dense, of_this_format
@@ -46,14 +46,38 @@ class Projections:
     manifests: tuple[Manifest, Manifest]
 
 
+class Outside(Protocol):
+    """Vectors that are kept outside of this machine's files, which then hold words alone."""
+
+    place: str
+
+    def of(self, tenant: str, last_chunk: int) -> Nearest:
+        """Return the search among a tenant's chunks, which holds all up to `last_chunk`."""
+
+    def catch_up(self, connection: Connection, *, anew: bool = False) -> None:
+        """Make them those of the newest commit; `anew`: leaving nothing of what was."""
+
+    def problems(self, connection: Connection) -> Iterator[str]:
+        """Yield what they are otherwise than in the truth, one sentence each."""
+
+    def close(self) -> None:
+        """Close connections."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """The index that projections must belong to."""
+    """The index that projections must belong to; `outside` keeps its vectors, None where they are files."""
 
     index: str
     fingerprint: str
     dimension: int
     recall_target: float
+    outside: Outside | None = field(default=None, compare=False)
+
+    @property
+    def made_of(self) -> str:
+        """What projections must have been made of: where they hold no vectors they serve nobody else."""
+        return self.fingerprint if self.outside is None else f"{self.fingerprint}, vectors outside"
 
 
 def load(folder: Path, connection: Connection, kind: Kind, *, last: Projections | None) -> Projections | None:
@@ -79,6 +103,8 @@ def claimed(folder: Path, connection: Connection, kind: Kind) -> bool:
 def make_anew(folder: Path, connection: Connection, kind: Kind) -> None:
     """Make both from the truth, leaving nothing of what was; the caller holds the folder's lock."""
     discard(folder)
+    if kind.outside is not None:
+        kind.outside.catch_up(connection, anew=True)
     catch_up(folder, connection, kind)
 
 
@@ -92,6 +118,8 @@ def folder_lock(folder: Path, *, follows: bool) -> Iterator[None]:
 def catch_up(folder: Path, connection: Connection, kind: Kind) -> None:
     """Bring both projections on disk up to the newest commit; the caller holds the writer lock."""
     wanted = coverage(connection, kind)
+    if kind.outside is not None:
+        kind.outside.catch_up(connection)
     _catch_up_dense(folder, connection, kind, wanted)
     _catch_up_lexical(folder, connection, kind, wanted)
 
@@ -101,7 +129,8 @@ def _catch_up_dense(folder: Path, connection: Connection, kind: Kind, wanted: Co
     if manifest is None or manifest.covered.last_chunk < wanted.last_chunk:
         manifest = manifest if _sound(folder, manifest) else None
         start = manifest.covered.last_chunk if manifest else 0
-        batches = _batches(connection, start, wanted.last_chunk, kind.dimension)
+        inside = _batches(connection, start, wanted.last_chunk, kind.dimension)
+        batches = inside if kind.outside is None else iter(())
         manifest = extend_dense(
             folder,
             manifest,
@@ -155,7 +184,7 @@ def usable(folder: Path, name: str, connection: Connection, kind: Kind) -> Manif
     if not (of_this_schema if name == "lexical" else of_this_format)(manifest):
         return None
     covered = manifest.covered
-    if (covered.index, covered.fingerprint) != (kind.index, kind.fingerprint):
+    if (covered.index, covered.fingerprint) != (kind.index, kind.made_of):
         return None
     now = coverage(connection, kind)
     if covered.epoch != now.epoch:
@@ -178,7 +207,7 @@ def coverage(connection: Connection, kind: Kind) -> Covered:
     """Return what projections cover that hold all there is now."""
     head = truth.head(connection)
     mark = mark_of(connection, head.generation)
-    return Covered(kind.index, kind.fingerprint, head.epoch, head.generation, mark, head.last_chunk)
+    return Covered(kind.index, kind.made_of, head.epoch, head.generation, mark, head.last_chunk)
 
 
 def mark_of(connection: Connection, generation: int) -> str:
