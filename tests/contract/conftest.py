@@ -1,6 +1,7 @@
 """Every engine that must pass the store's contract. A new engine adds its opener here."""
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
 
@@ -33,16 +34,30 @@ def _searched_within(request: pytest.FixtureRequest) -> Make:
     return lambda folder: StoreSettings(data_dir=folder, store=server.schema(), search="database")
 
 
+def _vectors_in_milvus(request: pytest.FixtureRequest) -> Make:
+    del request
+    return lambda folder: StoreSettings(
+        data_dir=folder, search="milvus", milvus=str(folder.with_name(f"{folder.name}-milvus.db"))
+    )
+
+
 ENGINES: dict[str, Callable[[pytest.FixtureRequest], Make]] = {
     "embedded": _embedded,
     "postgresql": _postgresql,
     "postgresql with search in the database": _searched_within,
+    "vectors in milvus": _vectors_in_milvus,
 }
+NEEDS = {
+    "embedded": (),
+    "vectors in milvus": (
+        pytest.mark.slow,
+        pytest.mark.skipif(find_spec("milvus_lite") is None, reason="needs milvus-lite"),
+    ),
+}
+"""What an engine needs but PostgreSQL, which all others do."""
 
 
-@pytest.fixture(
-    params=[pytest.param(name, marks=needs_postgresql if name != "embedded" else ()) for name in ENGINES]
-)
+@pytest.fixture(params=[pytest.param(name, marks=NEEDS.get(name, needs_postgresql)) for name in ENGINES])
 def make_settings(request: pytest.FixtureRequest) -> Make:
     """Return what makes a new index, in each engine."""
     return ENGINES[request.param](request)

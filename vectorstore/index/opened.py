@@ -108,6 +108,9 @@ class Opened:
 
     def _chosen(self, connection: Connection, head: Head) -> GenerationInfo:
         current = self._projections
+        if current is None and self.kind.outside is not None:
+            # What is kept elsewhere may be behind, or away: what was searched before is searched on.
+            current = self._refresh(connection, blocking=True)
         if current is not None and current.covered.last_chunk < head.last_chunk:
             current = self._refresh(connection, blocking=False) or current
             if current.covered.last_chunk < head.last_chunk:

@@ -193,6 +193,8 @@ class Milvus:
         with self._lock:
             if self._client is None:
                 # It writes every failure with its whole stack to the terminal; what it raises is told by us.
-                logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)
+                # Milvus Lite's server, which lives in this process, does so with every call that it does not know.
+                for name in ("pymilvus", *(("grpc._server",) if self.place.endswith(".db") else ())):
+                    logging.getLogger(name).setLevel(logging.CRITICAL + 1)
                 self._client = MilvusClient(self.place, token=self._token, timeout=_SECONDS)
             return self._client
