@@ -95,6 +95,19 @@ def verify(as_json: Json = False) -> None:
 
 
 @app.command()
+def upgrade() -> None:
+    """Bring the tables in PostgreSQL to what this version makes; versions that still may use them go on meanwhile."""
+    from vectorstore.open import open_database
+
+    database = open_database(StoreSettings())
+    try:
+        database.upgrade()
+    finally:
+        database.close()
+    typer.echo("The index is as this version makes it.", err=True)
+
+
+@app.command()
 def generations(as_json: Json = False) -> None:
     """List the kept generations, newest first."""
     with maintenance() as upkeep:
