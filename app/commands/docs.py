@@ -1,6 +1,6 @@
 """`footnote docs`: the documents that are in the index."""
 
-import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from app.audit.audit import note
-from app.commands.index import documents, maintenance
+from app.commands.index import as_certificate, documents, maintenance
 from ingest.extract import ACCOUNT, Account, account_in
 from ingest.jobs.enqueue import failure_of
 from ingest.jobs.open import open_desk
@@ -27,6 +27,9 @@ from vectorstore.store import Snapshot
 from vectorstore.types import DEFAULT_TENANT, Condition, Document, Generation, Scope
 
 app = typer.Typer(no_args_is_help=True)
+
+_REPLICAS_ANSWER = 15.0
+"""Seconds to wait for replicas after an erasure: they look every two."""
 
 Tenant = Annotated[str, typer.Option(help="Whose documents.")]
 At = Annotated[int | None, typer.Option(help="Look at an earlier generation.")]
@@ -176,9 +179,22 @@ def erase(
             note(documents=[each.id for each in held])
         certificate = upkeep.erase(uris, tenant=tenant, wait=wait, also=forget)
         _originals().sweep(upkeep.held)
-    typer.echo(json.dumps(asdict(certificate), default=str, indent=2))
+        until = time.monotonic() + _REPLICAS_ANSWER
+        while certificate.outstanding and time.monotonic() < until:
+            time.sleep(1)
+            certificate = upkeep.certificates()[-1]
+    typer.echo(as_certificate(certificate))
+    for sentence in certificate.unsearched:
+        typer.echo(printable(sentence), err=True)
     if certificate.left:
         typer.echo(f"Still in: {', '.join(certificate.left)}", err=True)
+    if certificate.outstanding:
+        typer.echo(
+            f"Replicas that have not said yet that it is gone: {', '.join(certificate.outstanding)}. "
+            "`footnote index certificate` shows when they have.",
+            err=True,
+        )
+    if not certificate.complete:
         raise typer.Exit(1)
 
 
