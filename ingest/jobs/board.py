@@ -121,7 +121,7 @@ class Board:
             )
             if not changed:
                 raise BadInput(
-                    f"Job {number} is {job.state}; there is nothing to try again.",
+                    f"Job {number} is {job.state}, and nothing is kept of it that could be tried again.",
                     "Ingest the document again.",
                 )
             return _job(connection, number)
