@@ -1,9 +1,10 @@
 """Put the parts together: the only place that knows which implementation stands behind which seam."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from app import __version__
 from app.answer.answerer import Answerer, LanguageModel, Plugged, PluggedModel
@@ -27,6 +28,7 @@ from app.turn.suggestions import Starters, Suggesting
 from app.turn.turn import Turn
 from app.understand.condense import by_model, by_words
 from ingest.confined.page_pictures import PagePictures
+from ingest.jobs.open import open_desk
 from ingest.originals import open_originals
 from ingest.uploads import Uploads
 from prompts.loader import load
@@ -41,6 +43,8 @@ from vectorstore.refine import Rerank, open_reranker
 from vectorstore.settings import StoreSettings
 from vectorstore.state.open import open_state
 from vectorstore.store import Lag, Store
+
+OpenStore: TypeAlias = Callable[[StoreSettings, Embedder, Near], Store]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +71,13 @@ class Parts:
             await self.model.close()
 
 
-def build(settings: Settings) -> Parts:
-    """Open the embedder and the store and wire a turn; raises FootnoteError subclasses."""
+def build(settings: Settings, elsewhere: OpenStore | None = None) -> Parts:
+    """Open the embedder and the store and wire a turn; raises FootnoteError subclasses.
+
+    `elsewhere` opens another store than the settings describe.
+    """
     answer = settings.answer
-    retriever = open_retriever(settings.store, answer)
+    retriever = open_retriever(settings.store, answer, elsewhere)
     answerer = open_answerer(settings.model)
     model = answerer if isinstance(answerer, LanguageModel) else None
     turn = Turn(
@@ -95,11 +102,13 @@ def build(settings: Settings) -> Parts:
     return Parts(retriever.embedder, retriever, turn, model)
 
 
-def open_retriever(settings: StoreSettings, answer: AnswerSettings) -> Retriever:
+def open_retriever(
+    settings: StoreSettings, answer: AnswerSettings, elsewhere: OpenStore | None = None
+) -> Retriever:
     """Open the embedder and the store and put the search together; raises FootnoteError subclasses."""
     embedder = open_configured_embedder(settings)
     near = open_near(embedder, settings)
-    store = open_configured_store(settings, embedder, near)
+    store = (elsewhere or open_configured_store)(settings, embedder, near)
     return Retriever(
         store,
         RememberingEmbedder(embedder),
@@ -221,6 +230,8 @@ def build_service(parts: Parts, settings: Settings) -> Service:
             parts.embedder,
             data_dir=data_dir,
             settings=settings.ingest,
+            desk=open_desk(settings.store, settings.queue),
+            wait_seconds=settings.queue.queue_wait_seconds,
             originals=originals,
         )
         if settings.serve.uploads

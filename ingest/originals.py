@@ -15,6 +15,7 @@ from typing import Final
 
 from ingest.plan import content_of
 from ingest.sources.ledger import FILE_NAME, load_ledger, update_ledger
+from ingest.sources.placed import UPLOAD
 from ingest.sources.roots import Root, content_digest, safe_path
 from vectorstore.errors import BadInput, Unavailable
 from vectorstore.objects.cache import FOLDER, Fetched
@@ -23,8 +24,6 @@ from vectorstore.objects.store import Objects, open_objects
 from vectorstore.state.cell import State
 from vectorstore.types import Document
 
-UPLOAD: Final = "upload"
-"""What the address of an uploaded document begins with, as a folder's name would."""
 _FOLDER: Final = "originals"
 _REMEMBERED: Final = 1_000
 _UNDER_WAY: Final = timedelta(hours=1)

@@ -83,6 +83,15 @@ class Board:
                     future[uri] = digest
         return future
 
+    def waiting(self, tenant: str, uris: Sequence[str]) -> set[str]:
+        """Return those addresses at which something is still to happen."""
+        given = "(SELECT value FROM jsonb_array_elements_text(?::jsonb))"
+        of = "SELECT {} FROM jobs WHERE tenant = ? AND state IN ('todo', 'doing') AND {} IN " + given
+        sql = f"{of.format('uri', 'uri')} UNION {of.format('moved_from', 'moved_from')}"
+        values = (tenant, json.dumps(list(uris)))
+        with self._database.connection() as connection:
+            return {str(uri) for (uri,) in connection.rows(sql, values * 2)}
+
     def failures(self, tenant: str) -> dict[str, PastFailure]:
         """Return uri → why a tenant's documents could not be read: not tried again until they change."""
         sql = (
@@ -107,7 +116,7 @@ class Board:
             changed = connection.rows(
                 "UPDATE jobs SET state = 'todo', attempts = 0, alone = true, not_before = clock_timestamp(),"
                 " ended = NULL, reason = '', error = '' WHERE id = ?"
-                " AND (state = 'failed' OR state = 'cancelled' AND (file <> '' OR action = 'remove')) RETURNING id",
+                " AND state IN ('failed', 'cancelled') AND (file <> '' OR action = 'remove') RETURNING id",
                 (number,),
             )
             if not changed:

@@ -9,12 +9,12 @@ from typing import Final, TypeAlias
 from ingest.jobs.board import Board
 from ingest.jobs.incoming import Incoming
 from ingest.jobs.job import Wanted, step_as_json
-from ingest.jobs.queue import Queue, Queued, QueueFull
+from ingest.jobs.queue import Queue, Queued
 from ingest.plan import Plan, Recipe, Step
 from ingest.progress import unheard
 from ingest.report import Failure, Report
 from ingest.sources.shared import PastFailure
-from vectorstore.errors import Unavailable
+from vectorstore.errors import QueueFull, Unavailable
 
 UPLOADED: Final = 10
 """The priority of what somebody waits for."""
@@ -71,6 +71,7 @@ class Desk:
             try:
                 for each in piece:
                     wanted.append(each if isinstance(each, Wanted) else self._kept(each, recipe))
+                self.incoming.secure([each.file for each in wanted if each.file])
                 new = self._added(wanted, recipe.tenant, priority=priority, again=again, wait=wait)
             except Unavailable:
                 raise  # the jobs may be there all the same, and need their files
