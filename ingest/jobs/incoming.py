@@ -4,6 +4,9 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -11,6 +14,7 @@ from vectorstore.errors import NotFound
 from vectorstore.objects.store import Objects
 
 _FOLDER: Final = "incoming"
+_FEW: Final = 16
 
 
 class Incoming(Protocol):
@@ -19,11 +23,17 @@ class Incoming(Protocol):
     def keep(self, file: Path) -> str:
         """Keep a copy of a file, whole and for good; return its name. Raises OSError, Unavailable."""
 
+    def secure(self, names: Sequence[str]) -> None:
+        """Return when what is kept under these names outlasts a loss of power."""
+
     def fetch(self, name: str, into: Path) -> None:
         """Write what is kept under a name into a new file; raises NotFound, OSError, Unavailable."""
 
     def drop(self, name: str) -> None:
         """Delete what is kept under a name; nothing where it is gone."""
+
+    def old(self, *, seconds: float) -> list[str]:
+        """Return the names under which something has been kept for longer than so many seconds."""
 
 
 class IncomingFolder:
@@ -33,7 +43,7 @@ class IncomingFolder:
         self._folder = data_dir / _FOLDER
 
     def keep(self, file: Path) -> str:
-        """Keep a copy, readable by the owner alone."""
+        """Keep a copy, readable by the owner alone; `secure` makes it last."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = secrets.token_hex(16)
         # mkstemp makes it 0600
@@ -41,12 +51,22 @@ class IncomingFolder:
         try:
             with os.fdopen(handle, "wb") as copy, file.open("rb") as original:
                 shutil.copyfileobj(original, copy)
-                copy.flush()
-                os.fsync(copy.fileno())
             Path(draft).replace(self._folder / name)
         finally:
             Path(draft).unlink(missing_ok=True)
         return name
+
+    def secure(self, names: Sequence[str]) -> None:
+        """Have the disk write them: a few one by one, many at once with all else."""
+        if len(names) > _FEW:
+            os.sync()
+            return
+        for path in (*(self._folder / name for name in names), *([self._folder] if names else [])):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def fetch(self, name: str, into: Path) -> None:
         """Copy the file."""
@@ -62,6 +82,13 @@ class IncomingFolder:
         """Delete the file."""
         (self._folder / name).unlink(missing_ok=True)
 
+    def old(self, *, seconds: float) -> list[str]:
+        """Look at when the files were written, also those of which only a part was."""
+        if not self._folder.is_dir():
+            return []
+        until = time.time() - seconds
+        return [each.name for each in self._folder.iterdir() if each.stat().st_mtime < until]
+
 
 class IncomingObjects:
     """Keeps files in object storage: for workers on any machine. Raises Unavailable where it is away."""
@@ -75,6 +102,9 @@ class IncomingObjects:
         self._objects.put(f"{_FOLDER}/{name}", file)
         return name
 
+    def secure(self, names: Sequence[str]) -> None:
+        """Return at once: what the object storage has taken lasts."""
+
     def fetch(self, name: str, into: Path) -> None:
         """Fetch the file."""
         with into.open("xb") as copy:
@@ -85,3 +115,9 @@ class IncomingObjects:
     def drop(self, name: str) -> None:
         """Delete the file, in all versions."""
         self._objects.delete(f"{_FOLDER}/{name}")
+
+    def old(self, *, seconds: float) -> list[str]:
+        """Look at when the objects were written."""
+        until = datetime.now(UTC) - timedelta(seconds=seconds)
+        found = self._objects.list(_FOLDER)
+        return [each.key.rpartition("/")[2] for each in found if each.modified < until]
