@@ -1,9 +1,10 @@
 """Put the parts together: the only place that knows which implementation stands behind which seam."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from app import __version__
 from app.answer.answerer import Answerer, LanguageModel, Plugged, PluggedModel
@@ -27,6 +28,7 @@ from app.turn.suggestions import Starters, Suggesting
 from app.turn.turn import Turn
 from app.understand.condense import by_model, by_words
 from ingest.confined.page_pictures import PagePictures
+from ingest.jobs.open import open_desk
 from ingest.originals import open_originals
 from ingest.uploads import Uploads
 from prompts.loader import load
@@ -40,7 +42,9 @@ from vectorstore.plugins import plug_in
 from vectorstore.refine import Rerank, open_reranker
 from vectorstore.settings import StoreSettings
 from vectorstore.state.open import open_state
-from vectorstore.store import Store
+from vectorstore.store import Lag, Store
+
+OpenStore: TypeAlias = Callable[[StoreSettings, Embedder, Near], Store]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +71,13 @@ class Parts:
             await self.model.close()
 
 
-def build(settings: Settings) -> Parts:
-    """Open the embedder and the store and wire a turn; raises FootnoteError subclasses."""
+def build(settings: Settings, elsewhere: OpenStore | None = None) -> Parts:
+    """Open the embedder and the store and wire a turn; raises FootnoteError subclasses.
+
+    `elsewhere` opens another store than the settings describe.
+    """
     answer = settings.answer
-    retriever = open_retriever(settings.store, answer)
+    retriever = open_retriever(settings.store, answer, elsewhere)
     answerer = open_answerer(settings.model)
     model = answerer if isinstance(answerer, LanguageModel) else None
     turn = Turn(
@@ -95,11 +102,13 @@ def build(settings: Settings) -> Parts:
     return Parts(retriever.embedder, retriever, turn, model)
 
 
-def open_retriever(settings: StoreSettings, answer: AnswerSettings) -> Retriever:
+def open_retriever(
+    settings: StoreSettings, answer: AnswerSettings, elsewhere: OpenStore | None = None
+) -> Retriever:
     """Open the embedder and the store and put the search together; raises FootnoteError subclasses."""
     embedder = open_configured_embedder(settings)
     near = open_near(embedder, settings)
-    store = open_configured_store(settings, embedder, near)
+    store = (elsewhere or open_configured_store)(settings, embedder, near)
     return Retriever(
         store,
         RememberingEmbedder(embedder),
@@ -161,9 +170,21 @@ def build_answerer(settings: ModelSettings) -> LanguageModel:
     return OpenAICompatibleAnswerer(settings)
 
 
+def behind(lag: Lag, *, away: float) -> str:
+    """Say why a replica should get no questions now; nothing where it should. `away` is in seconds."""
+    if lag.away_seconds > away:
+        return f"The database has been away for {lag.away_seconds:.0f} seconds; answers rest on what was read before."
+    if lag.behind is None:
+        return "The search index is not read yet."
+    if lag.behind > 1:
+        return f"The search index is {lag.behind} generations behind."
+    return ""
+
+
 def build_service(parts: Parts, settings: Settings) -> Service:
     """Give the routes what they need."""
     data_dir = settings.store.data_dir
+    parts.store.follow()
     state = open_state(settings.store)
 
     async def search(question: Question, *, trail: bool = False, expect: str = "") -> Found:
@@ -179,7 +200,8 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         with parts.store.snapshot() as snapshot:
             info = snapshot.info()
         detail = f"tokens counted with {parts.retriever.tokens.name}"
-        return Health(True, info.number, info.documents, info.chunks, detail)
+        lagging = behind(parts.store.lag(), away=settings.store.store_away_seconds)
+        return Health(not lagging, info.number, info.documents, info.chunks, lagging or detail)
 
     originals = open_originals(data_dir, settings.objects)
     records = Records(records_url(settings.records.records_url, state))
@@ -208,6 +230,8 @@ def build_service(parts: Parts, settings: Settings) -> Service:
             parts.embedder,
             data_dir=data_dir,
             settings=settings.ingest,
+            desk=open_desk(settings.store, settings.queue),
+            wait_seconds=settings.queue.queue_wait_seconds,
             originals=originals,
         )
         if settings.serve.uploads

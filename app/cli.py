@@ -22,6 +22,7 @@ class Entry(NamedTuple):
 COMMANDS: Final[dict[str, Entry]] = {
     "ingest": Entry("ingest.cli:ingest_command", "Add documents to the index."),
     "worker": Entry("app.commands.worker:worker", "Read the documents that wait in the queue."),
+    "events": Entry("app.commands.worker:events", "Queue what a stream of events tells of."),
     "jobs": Entry("app.commands.jobs:app", "List, show, retry and cancel what waits in the queue."),
     "search": Entry("app.commands.search:search", "Show the passages found for a question."),
     "ask": Entry("app.commands.ask:ask", "Answer a question in the terminal, with numbered sources."),

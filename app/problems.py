@@ -16,6 +16,7 @@ from vectorstore.errors import (
     FootnoteError,
     NotAllowed,
     NotFound,
+    QueueFull,
     StoreDamaged,
     Unavailable,
 )
@@ -71,6 +72,7 @@ _TABLE: Final[tuple[tuple[type[FootnoteError], int, str], ...]] = (
     (Unauthenticated, 401, "invalid_api_key"),
     (NotAllowed, 403, "not_allowed"),
     (TooMany, 429, "too_many"),
+    (QueueFull, 429, "queue_full"),
     (Busy, 503, "busy"),
     (EmbedderMismatch, 503, "embedder_mismatch"),
     (StoreDamaged, 503, "store_damaged"),
@@ -114,7 +116,9 @@ def problem_of(error: FootnoteError) -> Problem:
     for kind, status, code in _TABLE:
         if isinstance(error, kind):
             parameter = "model" if kind is UnknownModel else None
-            after = error.retry_after if isinstance(error, TooMany) else 2 if status == 503 else None
+            after = (
+                error.retry_after if isinstance(error, TooMany | QueueFull) else 2 if status == 503 else None
+            )
             return Problem(status, code, str(error), parameter, retry_after=after)
     return Problem(500, "internal", str(error))
 

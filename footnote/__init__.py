@@ -211,16 +211,20 @@ class Footnote:
         finally:
             following.cancel()
 
+    def _build(self) -> "Parts":
+        from app.build import build
+
+        return build(self._settings)
+
     def _begin(self, work: "Callable[[Parts], Coroutine[Any, Any, _Value]]") -> "Future[_Value]":
         """Start work in the event loop's thread; raises BadInput once closed."""
-        from app.build import build
         from vectorstore.errors import BadInput
 
         with self._lock:
             if self._closed:
                 raise BadInput("This Footnote is closed.", "Open a new one.")
             if self._opened is None:
-                parts, loop = build(self._settings), asyncio.new_event_loop()
+                parts, loop = self._build(), asyncio.new_event_loop()
                 # Nobody who forgets to close it waits for it at the end.
                 thread = threading.Thread(target=loop.run_forever, name="footnote", daemon=True)
                 thread.start()

@@ -76,6 +76,8 @@ Sources: TypeAlias = Annotated[
     typer.Option(metavar="NAME", help="Also take what this plug-in's source gives; may be repeated."),
 ]
 Again: TypeAlias = Annotated[bool, typer.Option(help="Try again what failed and has not changed since.")]
+_WAIT = "Wait while another process writes the index; with a queue, until workers are done."
+Wait: TypeAlias = Annotated[bool, typer.Option(help=_WAIT)]
 _STRICT = "Exit with 1 for findings too (no text, text left out, files gone), not only for failures."
 Strict: TypeAlias = Annotated[bool, typer.Option(help=_STRICT)]
 
@@ -95,12 +97,7 @@ def ingest_command(
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes that read documents.")] = None,
     retry_failed: Again = False,
     watch: Annotated[bool, typer.Option(help="Go on, and ingest again whenever a file changes.")] = False,
-    wait: Annotated[
-        bool,
-        typer.Option(
-            help="Wait while another process writes the index; with a queue, until workers are done."
-        ),
-    ] = False,
+    wait: Wait = False,
     strict: Strict = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of the summary.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no list of failures.")] = False,

@@ -15,6 +15,7 @@ from typing import Final
 
 from ingest.plan import content_of
 from ingest.sources.ledger import FILE_NAME, load_ledger, update_ledger
+from ingest.sources.placed import UPLOAD
 from ingest.sources.roots import Root, content_digest, safe_path
 from vectorstore.errors import BadInput, Unavailable
 from vectorstore.objects.cache import FOLDER, Fetched
@@ -23,8 +24,6 @@ from vectorstore.objects.store import Objects, open_objects
 from vectorstore.state.cell import State
 from vectorstore.types import Document
 
-UPLOAD: Final = "upload"
-"""What the address of an uploaded document begins with, as a folder's name would."""
 _FOLDER: Final = "originals"
 _REMEMBERED: Final = 1_000
 _UNDER_WAY: Final = timedelta(hours=1)
@@ -42,7 +41,7 @@ class Originals:
     never misses, and all versions at an address go together.
     """
 
-    def __init__(self, data_dir: Path, objects: Objects | None = None, *, room: int = 1 << 30) -> None:
+    def __init__(self, data_dir: Path, objects: Objects | None = None, *, room: int = 0) -> None:
         """Keep uploads in `objects`, and of what is fetched from there at most `room` bytes; None: in the data folder."""
         self._data_dir = data_dir
         self._objects = objects

@@ -201,10 +201,15 @@ def _one(kind: type[_Kind], value: object) -> _Kind:
     """Return a value of just this kind; a number is a place, a page or a level, and none that no index could store."""
     if type(value) is not kind or (isinstance(value, int) and not 0 <= value < _MAX_NUMBER):
         raise TypeError(f"no {kind.__name__} that is expected")
-    return value
+    return _storable(value)
 
 
 def _scalar(value: object) -> str | int | float | bool:
     if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
         raise TypeError("not a plain value")
-    return value
+    return _storable(value)
+
+
+def _storable(value: _Kind) -> _Kind:
+    """Return a value without U+0000, which not every index can store; a text stays as long as it was."""
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value  # type: ignore[return-value]

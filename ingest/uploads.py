@@ -3,18 +3,18 @@
 Callers of other groups never meet at an address: a refusal would tell of a document that they may not see.
 """
 
-import hashlib
 import logging
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from itertools import chain, count
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Final, Literal, TypeAlias
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Literal, TypeAlias
 
-from ingest.originals import UPLOAD, Originals, open_originals
+from ingest.jobs.enqueue import UPLOADED, Desk, failure_of
+from ingest.jobs.queue import Queued
+from ingest.originals import Originals, open_originals
 from ingest.pipeline import take_in
 from ingest.plan import Plan, Recipe, Step, make_plan
 from ingest.progress import unheard
@@ -22,25 +22,28 @@ from ingest.report import Failure
 from ingest.settings import IngestSettings
 from ingest.sources.discover import Discovery, Source
 from ingest.sources.ledger import Ledger
-from ingest.sources.roots import printable, safe_path
-from ingest.sources.rules import Rule, decide, ruled
+from ingest.sources.placed import UPLOAD, document_at, name_of, placed, plain_path, written
+from ingest.sources.roots import printable
+from ingest.sources.rules import decide, ruled
 from ingest.sources.shared import Flags
 from vectorstore.errors import BadInput, Busy, NotFound, Unavailable
 from vectorstore.models.embed import Embedder
-from vectorstore.store import Snapshot, Store
-from vectorstore.types import NOBODY, Condition, Document, Scope
+from vectorstore.store import Store
+from vectorstore.types import NOBODY, Document, Scope
 
 _log = logging.getLogger(__name__)
 
-Taken: TypeAlias = Literal["added", "changed", "unchanged", "no_text", "failed"]
+Taken: TypeAlias = Literal["added", "changed", "unchanged", "waiting", "no_text", "failed"]
+"""`waiting`: a worker has not come to it yet, and will."""
 Stage: TypeAlias = Literal["waiting", "reading", "embedding"]
 
 NOT_KEPT: Final = "not_kept"
 """Why a file does not go in that could not be put where replicas find it: a document never promises what is not there."""
 _WAITING: Final = 4
+_FOLLOWED: Final = 16
+"""Requests that are followed at once while workers do what they ask."""
 _AT_ONCE: Final = 8
 """Files of a request that are committed together: who sent many hears of the first ones soon."""
-_BLOCK: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +81,20 @@ class Uploads:
         data_dir: Path,
         settings: IngestSettings,
         originals: Originals | None = None,
+        desk: Desk | None = None,
+        wait_seconds: float = 0.0,
     ) -> None:
+        """Work in place, or where there is a `desk` hand in what comes and wait so many seconds for a worker."""
         self._store = store
         self._embedder = embedder
         most = min(settings.commit_documents, _AT_ONCE)
         self._settings = settings.model_copy(update={"commit_documents": most})
         self._data_dir = data_dir
         self._originals = open_originals(data_dir) if originals is None else originals
+        self._desk = desk
+        self._wait_seconds = wait_seconds
         self._one_at_a_time = threading.Lock()
-        self._places = threading.BoundedSemaphore(_WAITING)
+        self._places = threading.BoundedSemaphore(_FOLLOWED if desk else _WAITING)
 
     def add(
         self,
@@ -105,8 +113,10 @@ class Uploads:
         narrow that, and front matter can name the caller and groups of theirs only. Raises Busy when several requests
         wait already, or another process writes to the index for long; BadInput for what cannot be replaced so.
         """
+        if self._desk is not None:
+            self._desk.queue.check_room(len(uploads), scope.tenant)
         if replaces is not None:
-            name = _name_of(replaces, uploads)
+            name = name_of(replaces, [each.name for each in uploads])
             if not uploads:
                 with self._kept_file(replaces).open("rb") as kept:
                     files = [Upload(name, kept)]
@@ -125,16 +135,17 @@ class Uploads:
                     settle(number, Uploaded("", "failed", failure=one))
                 else:
                     heard(number, "waiting")
-            with self._one_at_a_time:
+            # Workers keep the order of an address, and nothing is written here.
+            with self._one_at_a_time if self._desk is None else nullcontext():
                 numbers = [number for number, one in enumerate(received) if isinstance(one, Source)]
                 sources = [one for one in received if isinstance(one, Source)]
-                placed = (
+                addressed = (
                     [replace(sources[0], uri=replaces.uri)]
                     if replaces is not None and sources
                     else self._placed(sources, scope)
                 )
                 self._ingest(
-                    dict(zip(numbers, placed, strict=True)),
+                    dict(zip(numbers, addressed, strict=True)),
                     scope=scope,
                     readers=readers,
                     heard=heard,
@@ -142,8 +153,13 @@ class Uploads:
                 )
         return [verdicts[number] for number in range(len(uploads))]
 
-    def remove(self, document: Document) -> None:
-        """Take a document out of the index, and what was kept of its file; raises Busy, Unavailable."""
+    def remove(self, document: Document) -> bool:
+        """Take a document out of the index, and what was kept of its file; say whether it is gone already.
+
+        Where there is a queue a worker does it, in the order of what was asked for at that address. Raises Busy, Unavailable.
+        """
+        if self._desk is not None:
+            return self._removed_by_worker(self._desk, document)
         with self._store.draft(note="remove 1 document") as draft:
             draft.remove(tenant=document.tenant, uri=document.uri)
             # Before the commit: a crash in between must not leave behind what was removed.
@@ -155,6 +171,16 @@ class Uploads:
                     "The document's file cannot be deleted now, and so the document stays.",
                     "Try again later.",
                 ) from None
+        return True
+
+    def _removed_by_worker(self, desk: Desk, document: Document) -> bool:
+        queued = desk.remove(document.tenant, [document.uri])
+        [ended] = desk.follow(queued, seconds=self._wait_seconds)
+        if ended.state in ("failed", "cancelled"):
+            raise Unavailable(
+                f"The document was not removed: {failure_of(ended).message}", "Remove it again."
+            )
+        return ended.state == "done"
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -178,43 +204,32 @@ class Uploads:
                 continue
             taken.add(uri)
             try:
-                path = _plain(own, upload.name)
+                path = plain_path(own, upload.name)
             except BadInput as error:
                 received.append(Failure(uri, "bad_name", str(error)))
                 continue
-            if self._write(upload.content, path):
+            if written(upload.content, path, most=self._settings.limits().max_file_bytes):
                 received.append(Source(uri, path, path.name, named=True, known_as=uri))
             else:
                 most = self._settings.max_file_mb
                 received.append(Failure(uri, "too_large", f"The file is larger than {most} MB; split it."))
         return received
 
-    def _write(self, content: BinaryIO, path: Path) -> bool:
-        """Copy what came; say whether it is no larger than a file may be."""
-        left = self._settings.limits().max_file_bytes
-        with path.open("wb") as file:
-            while left >= 0 and (block := content.read(_BLOCK)):
-                left -= len(block)
-                file.write(block)
-        return left >= 0
-
     def _placed(self, sources: Sequence[Source], scope: Scope) -> list[Source]:
-        """Give each file the first address of its caller's groups where no document stands that others keep."""
-        rules = self._settings.rules
         with self._store.snapshot() as snapshot:
-            return [
-                next(
-                    placed
-                    for folder in _folders(scope)
-                    if _is_free(
-                        placed := replace(source, uri=f"{folder}/{printable(source.relative)}"),
-                        _at(snapshot, placed.uri, scope.tenant),
-                        scope=scope,
-                        rules=rules,
-                    )
-                )
-                for source in sources
-            ]
+            return [placed(each, snapshot, scope=scope, rules=self._settings.rules) for each in sources]
+
+    def _standing(
+        self, uris: Sequence[str], tenant: str
+    ) -> tuple[dict[str, Document | None], Mapping[str, str]]:
+        """Return the documents at addresses, and the digests that files are planned against."""
+        with self._store.snapshot() as before:
+            known = {uri: document_at(before, uri, tenant) for uri in uris}
+            indexed = before.digests(tenant=tenant)
+        if self._desk is None:
+            return known, indexed
+        # What still waits is planned anew: the queue knows whether it is the same version.
+        return known, {**indexed, **dict.fromkeys(self._desk.board.waiting(tenant, uris), "")}
 
     def _ingest(
         self,
@@ -226,9 +241,7 @@ class Uploads:
         settle: Callable[[int, Uploaded], None],
     ) -> None:
         recipe = self._settings.recipe(scope.tenant, groups=None if scope.unrestricted else scope.names)
-        with self._store.snapshot() as before:
-            known = {one.uri: _at(before, one.uri, scope.tenant) for one in sources.values()}
-            indexed = before.digests(tenant=scope.tenant)
+        known, indexed = self._standing([one.uri for one in sources.values()], scope.tenant)
         plan = _planned(
             list(sources.values()),
             indexed,
@@ -237,8 +250,7 @@ class Uploads:
             given=readers,
         )
         numbers = {source.uri: number for number, source in sources.items()}
-        if self._originals.are_shared:
-            plan.steps = list(self._with_originals(plan, tenant=scope.tenant))
+        plan.steps = list(self._with_originals(plan, tenant=scope.tenant))
 
         def keep(uri: str, *, written: bool) -> None:
             old, number = known[uri], numbers[uri]
@@ -247,9 +259,11 @@ class Uploads:
             status: Taken = "added" if not seen else "changed" if written else "unchanged"
             settle(number, self._kept(sources[number], status, tenant=scope.tenant))
 
-        def told(uri: str, what: Failure | Literal["read", "written"]) -> None:
+        def told(uri: str, what: Failure | Literal["read", "written", "waiting"]) -> None:
             if isinstance(what, Failure):
                 settle(numbers[uri], _refused(what))
+            elif what == "waiting":
+                settle(numbers[uri], Uploaded("", "waiting", uri))
             elif what == "read":
                 heard(numbers[uri], "embedding")
             else:
@@ -259,6 +273,11 @@ class Uploads:
             told(failure.uri, failure)
         for uri in plan.standing:
             keep(uri, written=False)
+        if self._desk is not None:
+            self._hand_in(
+                self._desk, plan, recipe, told=told, reading=lambda uri: heard(numbers[uri], "reading")
+            )
+            return
         for step in plan.steps:
             heard(numbers[step.source.uri], "reading")
         take_in(
@@ -271,11 +290,37 @@ class Uploads:
             files=told,
         )
 
+    def _hand_in(
+        self,
+        desk: Desk,
+        plan: Plan,
+        recipe: Recipe,
+        *,
+        told: Callable[[str, Any], None],
+        reading: Callable[[str], None],
+    ) -> None:
+        """Queue what is to be read, before what nobody waits for, and tell how far it is for a while."""
+
+        def heard(queued: Queued) -> None:
+            if queued.state == "doing":
+                reading(queued.uri)
+            elif queued.state == "done":
+                told(queued.uri, "written")
+            elif queued.state != "todo":
+                told(queued.uri, failure_of(queued))
+
+        queued = desk.hand_in(plan, recipe, priority=UPLOADED, again=True)
+        for each in desk.follow(queued, seconds=self._wait_seconds, heard=heard):
+            if each.state in ("todo", "doing"):
+                told(each.uri, "waiting")
+
     def _kept(self, source: Source, status: Taken, *, tenant: str) -> Uploaded:
         """Look at what is in the index now, and keep the file that it was read from."""
         with self._store.snapshot() as after:
-            new = _at(after, source.uri, tenant)
+            new = document_at(after, source.uri, tenant)
             chunks = len(after.chunks(new.id)) if new else 0
+        if self._desk is not None:
+            return Uploaded("", status, source.uri, new, chunks)
         try:
             if new is not None and not self._originals.are_kept(new):
                 self._originals.keep(new.tenant, new.uri, new.digest, source.path)
@@ -287,6 +332,9 @@ class Uploads:
 
     def _with_originals(self, plan: Plan, *, tenant: str) -> Iterator[Step]:
         """Keep the files that are about to be read, and yield the steps whose file is: no document without it."""
+        if self._desk is not None or not self._originals.are_shared:
+            yield from plan.steps
+            return
         for step in plan.steps:
             try:
                 self._originals.keep(tenant, step.source.uri, step.digest, step.source.path)
@@ -346,52 +394,6 @@ def _permitted(
     return plan
 
 
-def _folders(scope: Scope) -> Iterator[str]:
-    """Yield what the addresses of a caller's uploads begin with: callers of the same groups share them, people do not."""
-    own = UPLOAD
-    if scope.names:
-        own += "/" + hashlib.sha256("\0".join(sorted(scope.names)).encode()).hexdigest()[:8]
-    return chain([own], (f"{own}/{number}" for number in count(2)))
-
-
-def _is_free(source: Source, standing: Document | None, *, scope: Scope, rules: Sequence[Rule]) -> bool:
-    """Say whether a caller may put a file where a document may stand: one they see, or that a rule hides from them."""
-    if standing is None or scope.allows(standing):
-        return True
-    return bool(standing.readers) and standing.readers <= (ruled(source, rules).readers or frozenset())
-
-
 def _refused(failure: Failure) -> Uploaded:
     status: Taken = "no_text" if failure.reason == "no_text" else "failed"
     return Uploaded("", status, failure.uri, failure=failure)
-
-
-def _name_of(document: Document, uploads: Sequence[Upload]) -> str:
-    """Return the name of the file that takes a document's place; raises BadInput where none can."""
-    if not document.uri.startswith(f"{UPLOAD}/"):
-        raise BadInput(
-            "This document was not uploaded.",
-            "Change its file where it lies, or its side-car, and run `footnote ingest` there.",
-        )
-    if len(uploads) > 1:
-        raise BadInput("One file takes the place of a document.", "Send one.")
-    path = PurePosixPath(document.uri)
-    if any(PurePosixPath(each.name).suffix.lower() != path.suffix.lower() for each in uploads):
-        raise BadInput(
-            f"Only a file of the same kind can replace this document ({path.suffix or 'without an ending'}).",
-            "Add the file as a document of its own, and remove this one.",
-        )
-    return path.name
-
-
-def _plain(folder: Path, name: str) -> Path:
-    """Return where a file of this name goes; raises BadInput unless it is a plain file name."""
-    path = safe_path(folder, name)
-    if path.parent != folder.resolve() or name != path.name:
-        raise BadInput(f"{name[:200]!r} is not a plain file name.", "Name it like notes.md.")
-    return path
-
-
-def _at(snapshot: Snapshot, uri: str, tenant: str) -> Document | None:
-    where = (Condition("uri", "eq", (uri,)),)
-    return next(snapshot.documents(scope=Scope(tenant, unrestricted=True), where=where), None)

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -49,6 +50,7 @@ class Server:
     def __init__(self, *, settings: dict[str, str] | None = None, folder: Path | None = None) -> None:
         self.folder = folder or Path(tempfile.mkdtemp(prefix="footnote-pg-", dir="/tmp"))
         self.folder.chmod(0o755)
+        self._own(self.folder)
         self.data = self.folder / "data"
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -64,7 +66,6 @@ class Server:
 
     def make(self) -> None:
         """Make the data folder."""
-        self._own(self.folder)
         secret = self.folder / "password"
         secret.write_text(self.password)
         self._own(secret)
@@ -137,6 +138,18 @@ class Server:
             self.process.send_signal(signal)
             self.process.wait(30)
             self.process = None
+
+    def restart(self) -> None:
+        """Start again after a kill: what the dead postmaster's children still hold is waited for."""
+        for _ in range(100):
+            self.start(wait=False)
+            assert self.process is not None
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.3)
+                continue
+            self.wait()
+            return
+        raise AssertionError((self.folder / "log").read_text()[-2000:])
 
     def discard(self) -> None:
         """Stop and delete everything."""

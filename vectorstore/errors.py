@@ -5,6 +5,7 @@ FootnoteError
 │   └── NotFound          a document, run, generation or path that is not there
 ├── NotAllowed            no key, a wrong key, or a key without the right
 ├── Busy                  another writer holds the index, or every slot is taken
+│   └── QueueFull         a tenant has as many documents waiting as it may
 ├── EmbedderMismatch      the index was made by another embedder
 ├── StoreDamaged          the truth itself fails its check
 └── Unavailable           something this needs is down or missing (a model server, an extra)
@@ -39,6 +40,12 @@ class NotAllowed(FootnoteError):
 
 class Busy(FootnoteError):
     """Another writer holds the index, or every slot is taken; trying again later helps."""
+
+
+class QueueFull(Busy):
+    """A tenant has as many documents waiting as it may; `retry_after` is when to try again, in seconds."""
+
+    retry_after = 30
 
 
 class EmbedderMismatch(FootnoteError):

@@ -85,6 +85,12 @@ class StoreSettings(FootnoteSettings):
         description="Days for which whoever runs the database of FOOTNOTE_STORE keeps its write-ahead log and backups: a "
         "certificate of erasure says so where the files cannot be searched.",
     )
+    store_away_seconds: float = Field(
+        default=60.0,
+        ge=0.0,
+        description="For how long the database of FOOTNOTE_STORE may be away before /readyz says 503; answers go on "
+        "meanwhile, from what was read before.",
+    )
     cache_dir: Path | None = Field(
         default=None,
         description="Folder for what can be made again: the embedders' graphs (90 MB and more, made the first time). Several "

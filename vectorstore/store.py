@@ -6,6 +6,7 @@ one, unmoved by later commits. Every engine passes the suite in `tests/contract/
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 from vectorstore.types import (
@@ -119,6 +120,14 @@ class Draft(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How many generations a replica is behind (None: it has read none yet), and how long the database has been away."""
+
+    behind: int | None = 0
+    away_seconds: float = 0.0
+
+
 class Store(Protocol):
     """Documents, chunks and vectors over time."""
 
@@ -143,6 +152,12 @@ class Store(Protocol):
 
         Every document has the readers that count for it now (when it is gone: those it had last).
         """
+
+    def follow(self) -> None:
+        """Keep up with what others commit, from now until `close`; returns at once."""
+
+    def lag(self) -> Lag:
+        """Return how far this replica is behind; of a store that nobody else commits to, that it is not."""
 
     def close(self) -> None:
         """Release files and memory."""

@@ -83,6 +83,7 @@ def examine() -> list[Finding]:
         return findings  # every other check reads them
     findings += [
         _attempt("Data folder", _data_dir),
+        _attempt("Database", _database),
         _attempt("Object storage", _objects),
         _attempt("OCR", _ocr),
     ]
@@ -237,6 +238,18 @@ def _data_dir() -> Finding:
             "Set FOOTNOTE_DATA_DIR to a folder of yours.",
         )
     return Finding("Data folder", "ok", str(folder))
+
+
+def _database() -> Finding:
+    from vectorstore.settings import StoreSettings
+
+    settings = StoreSettings()
+    if not settings.store.get_secret_value():
+        return Finding("Database", "ok", "a file in the data folder.")
+    from vectorstore.index.postgresql.examine import examine as examine_server
+
+    found = examine_server(settings)
+    return Finding("Database", found.state, found.says, found.do)
 
 
 def _objects() -> Finding:

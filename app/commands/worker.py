@@ -1,13 +1,17 @@
-"""`footnote worker`: reads the documents that wait in the queue, beside others on any number of machines."""
+"""`footnote worker` reads the documents that wait in the queue, `footnote events` queues what other systems tell of."""
 
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 from types import FrameType
 from typing import Annotated
 
 import typer
+
+from ingest.jobs.events import Delivery
+from vectorstore.errors import BadInput
 
 
 def worker(
@@ -67,3 +71,62 @@ def stop_on_signals(stop: Callable[[], object], *, seconds: float) -> None:
 
     signal.signal(signal.SIGTERM, told)
     signal.signal(signal.SIGINT, told)
+
+
+def events(
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="[URL]", help="redis://host:6379/0 (FOOTNOTE_EVENTS_URL, where a password belongs)."
+        ),
+    ] = "",
+    stream: Annotated[str | None, typer.Option(help="The stream's key (FOOTNOTE_EVENTS_STREAM).")] = None,
+    group: Annotated[str | None, typer.Option(help="The consumer group (FOOTNOTE_EVENTS_GROUP).")] = None,
+    once: Annotated[bool, typer.Option(help="End when no event has come for a second.")] = False,
+) -> None:
+    """Read events of changed documents from a Redis stream and queue them for the workers, until it is stopped.
+
+    An event is a JSON object: {"uri": "https://…", "action": "put"}, or "remove"; tenant, readers and text may stand
+    in it. Without text the uri is fetched, from FOOTNOTE_URL_HOSTS only. Each is acknowledged when its job is there.
+    """
+    from contextlib import closing
+
+    from ingest.jobs.events import Intake
+    from ingest.jobs.open import required_desk
+    from ingest.jobs.redis_stream import RedisStream
+    from ingest.jobs.settings import QueueSettings
+    from ingest.settings import IngestSettings
+    from ingest.sources.fetch import Fetcher
+    from vectorstore.open import open_store
+    from vectorstore.settings import StoreSettings
+
+    stored, settings, set_here = StoreSettings(), IngestSettings(), QueueSettings()
+    address = url or set_here.events_url.get_secret_value()
+    if not address.startswith(("redis://", "rediss://")):
+        raise BadInput(
+            "There is no stream to read events from.", "Set FOOTNOTE_EVENTS_URL to redis://host:6379/0."
+        )
+    fetcher = Fetcher(settings.fetch_hosts(), max_bytes=settings.limits().max_file_bytes)
+    ended = threading.Event()
+    with (
+        closing(required_desk(stored)) as desk,
+        closing(open_store(stored, None)) as store,
+        closing(
+            RedisStream(
+                address, stream=stream or set_here.events_stream, group=group or set_here.events_group
+            )
+        ) as source,
+    ):
+        stop_on_signals(ended.set, seconds=set_here.queue_drain_seconds)
+        intake = Intake(desk, store, settings, fetcher)
+        batches = takewhile(bool, _after_first(source.batches())) if once else source.batches()
+        taken = intake.run(batches, stop=ended.wait)
+    typer.echo(f"{taken.queued:,} queued, {taken.unchanged:,} unchanged, {taken.refused:,} refused", err=True)
+
+
+def _after_first(batches: Iterator[Sequence[Delivery]]) -> Iterator[Sequence[Delivery]]:
+    """Pass over a first batch that is empty: it is what an earlier reader left."""
+    first = next(batches)
+    if first:
+        yield first
+    yield from batches

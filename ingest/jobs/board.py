@@ -1,7 +1,7 @@
 """What people and programs see of the queue: which jobs there are, how far they are, and what can be done about one."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -83,6 +83,15 @@ class Board:
                     future[uri] = digest
         return future
 
+    def waiting(self, tenant: str, uris: Sequence[str]) -> set[str]:
+        """Return those addresses at which something is still to happen."""
+        given = "(SELECT value FROM jsonb_array_elements_text(?::jsonb))"
+        of = "SELECT {} FROM jobs WHERE tenant = ? AND state IN ('todo', 'doing') AND {} IN " + given
+        sql = f"{of.format('uri', 'uri')} UNION {of.format('moved_from', 'moved_from')}"
+        values = (tenant, json.dumps(list(uris)))
+        with self._database.connection() as connection:
+            return {str(uri) for (uri,) in connection.rows(sql, values * 2)}
+
     def failures(self, tenant: str) -> dict[str, PastFailure]:
         """Return uri → why a tenant's documents could not be read: not tried again until they change."""
         sql = (
@@ -107,7 +116,7 @@ class Board:
             changed = connection.rows(
                 "UPDATE jobs SET state = 'todo', attempts = 0, alone = true, not_before = clock_timestamp(),"
                 " ended = NULL, reason = '', error = '' WHERE id = ?"
-                " AND (state = 'failed' OR state = 'cancelled' AND (file <> '' OR action = 'remove')) RETURNING id",
+                " AND state IN ('failed', 'cancelled') AND (file <> '' OR action = 'remove') RETURNING id",
                 (number,),
             )
             if not changed:
@@ -130,18 +139,21 @@ class Board:
                 raise BadInput(f"Job {number} is {job.state}; there is nothing to cancel.")
             return _job(connection, number)
 
-    def forget(self, tenant: str, uris: Sequence[str]) -> list[str]:
-        """Delete the jobs of documents that are erased, with all that they say; return where their files are kept.
+    def forget(self, tenant: str, uris: Sequence[str], *, drop: Callable[[str], object]) -> None:
+        """Delete the jobs of documents that are erased, with all that they say, after what `drop` deletes of their files.
 
         Raises BadInput while a worker is at one of them.
         """
         values = (tenant, json.dumps(list(uris)))
         which = "tenant = ? AND uri IN (SELECT value FROM jsonb_array_elements_text(?::jsonb))"
         with self._database.connection() as connection, connection.transaction("UNLOCKED"):
-            if connection.one(f"SELECT 1 FROM jobs WHERE {which} AND state = 'doing'", values):
+            wake(connection, tenant)
+            rows = connection.rows(f"DELETE FROM jobs WHERE {which} RETURNING state, file", values)
+            if any(state == "doing" for state, _ in rows):
                 raise BadInput("A worker is reading one of these documents.", "Try again in a minute.")
-            rows = connection.rows(f"DELETE FROM jobs WHERE {which} RETURNING file", values)
-        return [str(file) for (file,) in rows if file]
+            for _, file in rows:
+                if file:
+                    drop(str(file))
 
     def settled(self, *, most: int = 100) -> list[Job]:
         """Return jobs that ended and whose file is kept still, though a minute has passed."""

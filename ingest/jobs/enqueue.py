@@ -9,12 +9,12 @@ from typing import Final, TypeAlias
 from ingest.jobs.board import Board
 from ingest.jobs.incoming import Incoming
 from ingest.jobs.job import Wanted, step_as_json
-from ingest.jobs.queue import Queue, Queued, QueueFull
+from ingest.jobs.queue import Queue, Queued
 from ingest.plan import Plan, Recipe, Step
 from ingest.progress import unheard
 from ingest.report import Failure, Report
 from ingest.sources.shared import PastFailure
-from vectorstore.errors import Unavailable
+from vectorstore.errors import QueueFull, Unavailable
 
 UPLOADED: Final = 10
 """The priority of what somebody waits for."""
@@ -71,6 +71,7 @@ class Desk:
             try:
                 for each in piece:
                     wanted.append(each if isinstance(each, Wanted) else self._kept(each, recipe))
+                self.incoming.secure([each.file for each in wanted if each.file])
                 new = self._added(wanted, recipe.tenant, priority=priority, again=again, wait=wait)
             except Unavailable:
                 raise  # the jobs may be there all the same, and need their files
@@ -111,6 +112,17 @@ class Desk:
         for each in wanted:
             if each.file:
                 self.incoming.drop(each.file)
+
+    def remove(self, tenant: str, uris: Sequence[str], *, wait: bool = False) -> list[Queued]:
+        """Queue the removal of documents, before what nobody waits for; with `wait`, wait until it is done."""
+        queued = self.queue.add(
+            [Wanted(uri, "remove") for uri in uris], tenant=tenant, priority=UPLOADED, again=True
+        )
+        return self.follow(queued) if wait else queued
+
+    def forget(self, tenant: str, uris: Sequence[str]) -> None:
+        """Delete all that is kept of documents that are erased; raises BadInput while a worker is at one of them."""
+        self.board.forget(tenant, uris, drop=self.incoming.drop)
 
     def follow(
         self, queued: Sequence[Queued], *, seconds: float | None = None, heard: Heard = unheard

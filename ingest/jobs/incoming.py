@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -11,6 +12,7 @@ from vectorstore.errors import NotFound
 from vectorstore.objects.store import Objects
 
 _FOLDER: Final = "incoming"
+_FEW: Final = 16
 
 
 class Incoming(Protocol):
@@ -18,6 +20,9 @@ class Incoming(Protocol):
 
     def keep(self, file: Path) -> str:
         """Keep a copy of a file, whole and for good; return its name. Raises OSError, Unavailable."""
+
+    def secure(self, names: Sequence[str]) -> None:
+        """Return when what is kept under these names outlasts a loss of power."""
 
     def fetch(self, name: str, into: Path) -> None:
         """Write what is kept under a name into a new file; raises NotFound, OSError, Unavailable."""
@@ -33,7 +38,7 @@ class IncomingFolder:
         self._folder = data_dir / _FOLDER
 
     def keep(self, file: Path) -> str:
-        """Keep a copy, readable by the owner alone."""
+        """Keep a copy, readable by the owner alone; `secure` makes it last."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = secrets.token_hex(16)
         # mkstemp makes it 0600
@@ -41,12 +46,22 @@ class IncomingFolder:
         try:
             with os.fdopen(handle, "wb") as copy, file.open("rb") as original:
                 shutil.copyfileobj(original, copy)
-                copy.flush()
-                os.fsync(copy.fileno())
             Path(draft).replace(self._folder / name)
         finally:
             Path(draft).unlink(missing_ok=True)
         return name
+
+    def secure(self, names: Sequence[str]) -> None:
+        """Have the disk write them: a few one by one, many at once with all else."""
+        if len(names) > _FEW:
+            os.sync()
+            return
+        for path in (*(self._folder / name for name in names), *([self._folder] if names else [])):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def fetch(self, name: str, into: Path) -> None:
         """Copy the file."""
@@ -74,6 +89,9 @@ class IncomingObjects:
         name = secrets.token_hex(16)
         self._objects.put(f"{_FOLDER}/{name}", file)
         return name
+
+    def secure(self, names: Sequence[str]) -> None:
+        """Return at once: what the object storage has taken lasts."""
 
     def fetch(self, name: str, into: Path) -> None:
         """Fetch the file."""

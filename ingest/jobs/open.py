@@ -12,17 +12,16 @@ from vectorstore.open import open_database
 from vectorstore.settings import StoreSettings
 
 
-def open_desk(stored: StoreSettings) -> Desk | None:
+def open_desk(stored: StoreSettings, settings: QueueSettings | None = None) -> Desk | None:
     """Return where documents are handed in; None where there is no queue and work is done in place."""
     if not stored.store.get_secret_value():
         return None
-    settings = QueueSettings()
     database = open_database(stored)
     with database.writer(wait=True) as connection:
         prepare(connection)
     objects = open_objects()
     incoming = IncomingObjects(objects) if objects else IncomingFolder(stored.data_dir)
-    return Desk(Queue(database, settings), Board(database), incoming)
+    return Desk(Queue(database, settings or QueueSettings()), Board(database), incoming)
 
 
 def required_desk(stored: StoreSettings) -> Desk:

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from ingest.jobs.job import COLUMNS, Job, State, Wanted, job_of
 from ingest.jobs.settings import QueueSettings
-from vectorstore.errors import Busy, FootnoteError
+from vectorstore.errors import FootnoteError, QueueFull
 from vectorstore.index.truth.database import Connection, Database, Value
 from vectorstore.store import Transaction
 
@@ -23,12 +23,6 @@ _ACTIVE: Final = "state IN ('todo', 'doing')"
 _ENDED: Final = "worker = NULL, lease = NULL, ended = clock_timestamp()"
 _BACK: Final = "state = 'todo', worker = NULL, lease = NULL"
 Seconds: TypeAlias = float
-
-
-class QueueFull(Busy):
-    """A tenant has as many jobs waiting as it may; `retry_after` is when to try again, in seconds."""
-
-    retry_after = 30
 
 
 class LostLease(FootnoteError):
@@ -67,7 +61,7 @@ class Queue:
         A newer version takes the place of one that waits. The same version is not queued twice, nor `again` after it
         has failed, unless that is said. Raises QueueFull with nothing queued when the tenant may have no more.
         """
-        self._refuse_beyond(len(wanted), tenant)
+        self.check_room(len(wanted), tenant)
         queued: list[Queued] = []
         for start in range(0, len(wanted), _PIECE):
             piece = wanted[start : start + _PIECE]
@@ -76,7 +70,8 @@ class Queue:
                 queued += _add(connection, piece, tenant=tenant, priority=priority, again=again)
         return queued
 
-    def _refuse_beyond(self, more: int, tenant: str) -> None:
+    def check_room(self, more: int, tenant: str) -> None:
+        """Raise QueueFull where a tenant may not have so many more jobs waiting."""
         most = self._settings.queue_limit
         sql = "SELECT count(*) FROM jobs WHERE tenant = ? AND state = 'todo'"
         with self._database.connection() as connection:
@@ -87,6 +82,16 @@ class Queue:
                 f"{waiting:,} documents wait to be taken in, {more:,} more would be more than {most:,}.",
                 "Try again when fewer wait (`footnote jobs ls`), start another `footnote worker`, or raise FOOTNOTE_QUEUE_LIMIT.",
             )
+
+    def put_aside(self, wanted: Wanted, *, tenant: str, reason: str, error: str) -> None:
+        """Note for a person what cannot even be queued."""
+        sql = (
+            "INSERT INTO jobs (tenant, uri, action, digest, state, reason, error, ended)"
+            " VALUES (?, ?, ?, ?, 'failed', ?, ?, clock_timestamp()) RETURNING id"
+        )
+        values = (tenant, wanted.uri, wanted.action, wanted.digest, reason, error)
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
+            connection.rows(sql, values)
 
     def claim(self, worker: str, *, most: int) -> list[Job]:
         """Take up to `most` jobs of the tenant that was served longest ago; empty when nothing may begin.

@@ -1,6 +1,6 @@
 """What can be set about the queue; it is there where the index lies in PostgreSQL."""
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from vectorstore.settings import FootnoteSettings
 
@@ -42,6 +42,16 @@ class QueueSettings(FootnoteSettings):
         default=25.0,
         ge=0,
         description="Time that a worker which is told to stop has for what it began; the rest it gives back.",
+    )
+
+    events_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="Redis server from which `footnote events` reads which documents changed elsewhere "
+        "(redis://host:6379/0).",
+    )
+    events_stream: str = Field(default="documents", description="Key of the stream of events.")
+    events_group: str = Field(
+        default="footnote", description="Consumer group by which the stream is read; one index, one group."
     )
 
     @property

@@ -19,11 +19,12 @@ from ingest.jobs.enqueue import Desk
 from ingest.jobs.job import Job, file_name, step_of
 from ingest.jobs.queue import LostLease
 from ingest.jobs.settings import QueueSettings
-from ingest.originals import UPLOAD, open_originals
+from ingest.originals import open_originals
 from ingest.pipeline import BatchSize, ingest
 from ingest.plan import Plan
 from ingest.report import Failure
 from ingest.settings import IngestSettings
+from ingest.sources.placed import UPLOAD
 from ingest.twins import Twins
 from vectorstore.errors import Busy, EmbedderMismatch, FootnoteError, NotFound, Unavailable
 from vectorstore.models.embed import Embedder

@@ -1,17 +1,23 @@
 """A new index's first facts, and recognising the index that is there."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from vectorstore.errors import EmbedderMismatch, StoreDamaged, Unavailable
 from vectorstore.index.projection.projections import Kind
 from vectorstore.index.truth import seal
-from vectorstore.index.truth.database import Connection, Database
+from vectorstore.index.truth.database import Connection, Database, Identity
 from vectorstore.index.truth.seal import next_epoch, read_meta, write_meta
 from vectorstore.models.embed import Space
 
 VERSION = 1
+"""The layout of the tables that this version makes."""
+OLDEST = 1
+"""The oldest layout that it reads and writes: it must not need what later ones added."""
+SERVES = 1
+"""The oldest version that may read and write what this one makes: raised when something is taken away or read otherwise."""
 MOVING = "moving"
 """The format of what is no index yet: see `maintenance/move.py`."""
 
@@ -27,12 +33,57 @@ def fill(connection: Connection, space: Space) -> None:
     write_meta(
         connection,
         schema=str(VERSION),
+        serves=str(SERVES),
         index=secrets.token_hex(8),
         fingerprint=space.fingerprint,
         dimension=str(space.dimension),
         epoch="0",
         salt=secrets.token_hex(16),
     )
+
+
+def mark_layout(connection: Connection) -> None:
+    """Say that the tables are as this version makes them; never takes back what a later one said."""
+    meta = read_meta(connection)
+    made, serves = _layout(meta)
+    if made < VERSION:
+        write_meta(connection, schema=str(VERSION), serves=str(max(serves, SERVES)))
+
+
+def facts(connection: Connection) -> Identity | None:
+    """Return name, epoch and layout of the index; None when it has no tables yet, or nothing in them."""
+    if not connection.has_table("meta"):
+        return None
+    meta = read_meta(connection)
+    names = ("index", "epoch", "schema", "serves", "fingerprint")
+    return tuple(meta.get(name, "") for name in names) if meta else None
+
+
+def check_layout(meta: Mapping[str, str]) -> None:
+    """Raise StoreDamaged where this version and the layout of the index do not fit."""
+    made, serves = _layout(meta)
+    if made < OLDEST:
+        raise StoreDamaged(
+            f"The index has the format {made}, this version of Footnote reads {OLDEST} and later.",
+            "Run `footnote index upgrade` of the version before this one first.",
+        )
+    if serves > VERSION:
+        raise StoreDamaged(
+            f"The index has the format {made}, which versions that read only {VERSION} may not use any more.",
+            "Install the version of Footnote that upgraded it, or a newer one.",
+        )
+
+
+def _layout(meta: Mapping[str, str]) -> tuple[int, int]:
+    """Return which layout the tables have, and the oldest version that may use them."""
+    try:
+        made = int(meta["schema"])
+        return made, int(meta.get("serves", made))
+    except (KeyError, ValueError) as error:
+        raise StoreDamaged(
+            f"The index has the format {meta.get('schema')!r}, which no version of Footnote knows.",
+            "Run `footnote index verify`.",
+        ) from error
 
 
 def adopt(connection: Connection, space: Space) -> None:
@@ -50,16 +101,12 @@ def read_kind(database: Database, space: Space | None, *, recall_target: float) 
     Raises EmbedderMismatch when it holds vectors of another embedder, StoreDamaged for another version.
     """
     with database.connection() as connection:
-        if not connection.has_table("meta"):
+        if facts(connection) is None:
             return None
         meta = read_meta(connection)
         if meta.get("schema") == MOVING:
             raise half_moved(database.place)
-        if meta.get("schema") != str(VERSION):
-            raise StoreDamaged(
-                f"The index has format {meta.get('schema')!r}, this version of Footnote reads {VERSION}.",
-                "Use the version of Footnote that made it, or set FOOTNOTE_DATA_DIR to a new folder and ingest again.",
-            )
+        check_layout(meta)
         kind = Kind(meta["index"], meta["fingerprint"], int(meta["dimension"]), recall_target)
         if space is None or space.fingerprint == kind.fingerprint:
             return kind

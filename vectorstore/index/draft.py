@@ -37,7 +37,7 @@ class IndexDraft:
 
     def put(self, document: Document, *, text: str, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         """Add a document, or replace the one at the same tenant and uri."""
-        self._check(document, chunks, vectors)
+        self._check(document, text, chunks, vectors)
         self._pardon(document)
         self.remove(tenant=document.tenant, uri=document.uri)
         row = document_row(document)
@@ -167,12 +167,16 @@ class IndexDraft:
             stone = tombstone(read_meta(self._connection)["salt"], document.id)
             self._connection.run("DELETE FROM tombstones WHERE hash = ?", (stone,))
 
-    def _check(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+    def _check(self, document: Document, text: str, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         if vectors.shape != (len(chunks), self._dimension):
             raise BadInput(
                 f"{document.uri!r} has {len(chunks)} chunks but vectors of shape {vectors.shape};"
                 f" {self._dimension} dimensions are expected."
             )
+        texts = (document.uri, document.title, document.tenant, *(chunk.context for chunk in chunks))
+        # One engine refuses it, and an index moves from one to the other.
+        if any("\0" in each for each in (text, *texts)):
+            raise BadInput(f"{document.uri!r} has the character U+0000 in it.", "Replace it before.")
         if not np.isfinite(vectors).all():
             raise BadInput(f"{document.uri!r} has a vector with values that are not numbers.")
 

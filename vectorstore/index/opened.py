@@ -1,5 +1,6 @@
 """One index database that is open, and what has been read of it so far."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,16 +13,23 @@ from vectorstore.index.catalog.read import Catalogs, Pinned
 from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Indexes, Kind, Projections
 from vectorstore.index.publishing import Publishing
+from vectorstore.index.recent import Recent
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection, Database, Identity
 from vectorstore.index.truth.files import writer_lock
 from vectorstore.index.truth.read import Head
 from vectorstore.types import Generation, GenerationInfo
 
+_log = logging.getLogger(__name__)
+
 _SWEPT = 3
 """How often in a row a writer may sweep files away before they are opened."""
 _PATIENCE = 20.0
 """Seconds to wait for a writer when there is nothing at all to search in."""
+
+
+class Superseded(Exception):
+    """The truth is not the one that was read so far: purged meanwhile, or without a generation that it had."""
 
 
 class WithinDatabase(Protocol):
@@ -59,13 +67,43 @@ class Opened:
         self._catalogs = Catalogs(database)
         self._projections: Projections | None = None
         self._loading = RLock()
+        self._followed: Head | None = None
+        self._last_chunks: dict[Generation, int] = {}
+        self.recent = Recent()
 
-    def pin(self, at: Generation | None) -> tuple[GenerationInfo, Pinned]:
-        """Choose the generation to read: `at`, or the newest that can be searched without waiting."""
+    def pin(self, at: Generation | None, *, ready: bool = True) -> tuple[GenerationInfo, Pinned]:
+        """Choose the generation to read: `at`, or the newest that can be searched without waiting (not `ready`: the newest).
+
+        Raises Superseded where all that was read so far must be read anew.
+        """
         with self.database.connection() as connection:
             head = truth.head(connection)
-            info = self._chosen(connection, head) if at is None else _info(connection, at)
+            self._follow(connection, head)
+            if at is None and ready:
+                info = self._chosen(connection, head)
+            else:
+                info = _info(connection, head.generation if at is None else at)
             return info, (info.number, head.generation)
+
+    def holds(self, pinned: Pinned) -> bool:
+        """Say whether all that a search in this generation needs is in memory, but the texts."""
+        return self._catalogs.holds(pinned) and self._projections is not None
+
+    def _follow(self, connection: Connection, head: Head) -> None:
+        """Notice when the truth has lost what it had: a server that took over without the last commits."""
+        last = self._followed
+        if last is not None and (head.generation, head.mark) != (last.generation, last.mark):
+            if head.epoch != last.epoch:
+                raise Superseded
+            went_back = head.generation <= last.generation
+            if went_back or truth.mark_of(connection, last.generation) not in (last.mark, None):
+                _log.warning(
+                    "The index has lost generation %d, which was read here: the search index is made anew.",
+                    last.generation,
+                )
+                raise Superseded
+        self._followed = head
+        self._last_chunks[head.generation] = head.last_chunk
 
     def _chosen(self, connection: Connection, head: Head) -> GenerationInfo:
         current = self._projections
@@ -100,8 +138,12 @@ class Opened:
 
     def projections(self, generation: Generation) -> Projections:
         """Return projections that hold a generation's chunks, made or caught up now if need be."""
+        current, known = self._projections, self._last_chunks.get(generation)
+        if current is not None and known is not None and current.covered.last_chunk >= known:
+            return current
         with self.database.connection() as connection:
             needed = truth.last_chunk(connection, generation) or 0
+            self._last_chunks[generation] = needed
             current = self._projections
             if current is not None and current.covered.last_chunk >= needed:
                 return current

@@ -1,6 +1,6 @@
 """The index pinned at one generation."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -9,6 +9,7 @@ import numpy as np
 from vectorstore.errors import BadInput, NotFound
 from vectorstore.index.catalog.catalog import Catalog
 from vectorstore.index.projection.projections import Indexes
+from vectorstore.index.recent import Recent
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.arrays import Found, Rows, Scores, found_nothing
 from vectorstore.index.truth.database import Database
@@ -98,8 +99,10 @@ class IndexSnapshot:
         dense_weight: float,
         dimension: int,
         refine: Refine,
+        recent: Recent,
     ) -> None:
         self._database = database
+        self._recent = recent
         self._info = info
         self._catalog = catalog
         self._indexes = indexes
@@ -159,9 +162,7 @@ class IndexSnapshot:
     def around(self, chunk: Chunk, radius: int) -> list[Chunk]:
         """Return the chunk with up to `radius` neighbours on either side, in document order."""
         row = self._row(chunk.document)
-        first, last = chunk.position - radius, chunk.position + radius
-        with self._database.connection() as connection:
-            return truth.chunks_of(connection, row, chunk.document, first=first, last=last)
+        return self._chunks(row, chunk.document, chunk.position - radius, chunk.position + radius)
 
     def document(self, document: DocumentId, *, scope: Scope) -> Document:
         """Return one document; raises NotFound when it is absent or out of scope (the two look alike)."""
@@ -190,15 +191,17 @@ class IndexSnapshot:
 
     def chunks(self, document: DocumentId) -> list[Chunk]:
         """Return a document's chunks in order."""
-        row = self._row(document)
-        with self._database.connection() as connection:
-            return truth.chunks_of(connection, row, document)
+        return self._chunks(self._row(document), document, 0, 1 << 62)
 
     def text(self, document: DocumentId) -> str:
         """Return a document's extracted text."""
         row = self._row(document)
-        with self._database.connection() as connection:
-            text = truth.text_of(connection, row)
+
+        def read() -> str | None:
+            with self._database.connection() as connection:
+                return truth.text_of(connection, row)
+
+        text = self._recent.of(("text", row), read, lambda found: len(found or ""))
         if text is None:
             raise _no_such(document)
         return text
@@ -225,9 +228,21 @@ class IndexSnapshot:
             raise _no_such(document)
         return row
 
+    def _chunks(self, row: int, document: DocumentId, first: int, last: int) -> list[Chunk]:
+        def read() -> list[Chunk]:
+            with self._database.connection() as connection:
+                return truth.chunks_of(connection, row, document, first=first, last=last)
+
+        return self._recent.of(
+            ("chunks", row, first, last), read, lambda found: sum(len(each.text) for each in found)
+        )
+
     def _hits(self, ranked: list[Fused], catalog: Catalog, scope: Scope) -> list[Hit]:
-        with self._database.connection() as connection:
-            found = truth.chunks_at(connection, [each.row for each in ranked])
+        def read(rows: Sequence[int]) -> dict[int, tuple[int, Chunk]]:
+            with self._database.connection() as connection:
+                return truth.chunks_at(connection, rows)
+
+        found = self._recent.chunks_at([each.row for each in ranked], read)
         documents = catalog.seen([row for row, _ in found.values()], scope)
         hits = []
         for each in ranked:

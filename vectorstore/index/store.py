@@ -1,17 +1,20 @@
 """The store: a database is the truth, the indexes of vectors and of words are derived from it."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from threading import Lock
 
-from vectorstore.errors import BadInput, FootnoteError, NotFound
+from vectorstore.errors import BadInput, Busy, FootnoteError, NotFound, Unavailable
 from vectorstore.index import create
+from vectorstore.index.catalog.read import KEPT_CATALOGS, Pinned
 from vectorstore.index.draft import IndexDraft
 from vectorstore.index.empty import EmptySnapshot
+from vectorstore.index.following import Following
 from vectorstore.index.maintenance.erasure import finish_erasure, is_under_way
-from vectorstore.index.opened import Opened, WithinDatabase, not_kept
+from vectorstore.index.opened import Opened, Superseded, WithinDatabase, not_kept
 from vectorstore.index.projection.projections import Kind
 from vectorstore.index.publishing import Publishing
 from vectorstore.index.snapshot import IndexSnapshot
@@ -20,9 +23,12 @@ from vectorstore.index.truth.database import Connection, Database
 from vectorstore.models.embed import Space
 from vectorstore.refine import Refine, Rerank
 from vectorstore.settings import StoreSettings
+from vectorstore.store import Lag
 from vectorstore.types import Generation, GenerationInfo, Vector
 
 _log = logging.getLogger(__name__)
+_SUPERSEDED = 5
+"""How often in a row the truth may turn out to be another before it is read."""
 
 
 class IndexStore:
@@ -53,19 +59,63 @@ class IndexStore:
         """What publishes the projections and takes published ones; None without object storage."""
         self._lock = Lock()
         self._opened: Opened | None = None
-        self.opened()
+        self._read: deque[tuple[Opened, Pinned, IndexSnapshot]] = deque(maxlen=KEPT_CATALOGS)
+        """What was read lately: what is read on while the database is away."""
+        self._following: Following | None = None
+        try:
+            self.opened()
+        except FootnoteError:
+            database.close()
+            raise
 
     @contextmanager
     def snapshot(self, at: Generation | None = None) -> Iterator[IndexSnapshot | EmptySnapshot]:
         """Pin a generation (the newest when None); raises NotFound for one that is not kept."""
-        opened = self.opened()
-        if opened is None:
-            if at:
-                raise not_kept(at)
-            yield EmptySnapshot()
-            return
-        info, pinned = opened.pin(at)
-        yield IndexSnapshot(
+        yield self._snapshot(at)
+
+    def _snapshot(self, at: Generation | None) -> IndexSnapshot | EmptySnapshot:
+        try:
+            return self._pinned(at)
+        except Unavailable as error:
+            # While the database is away, what was read of it goes on.
+            with self._lock:
+                read = list(self._read) if at is None else []
+            for opened, pinned, snapshot in reversed(read):
+                if opened.holds(pinned):
+                    _log.info("Generation %d is read on: %s", snapshot.generation, error)
+                    return snapshot
+            raise
+
+    def _pinned(self, at: Generation | None) -> IndexSnapshot | EmptySnapshot:
+        for _ in range(_SUPERSEDED):
+            opened = self.opened()
+            if opened is None:
+                if at:
+                    raise not_kept(at)
+                return EmptySnapshot()
+            try:
+                info, pinned = opened.pin(at)
+            except Superseded:
+                with self._lock:
+                    self._opened = None if self._opened is opened else self._opened
+                continue
+            snapshot = self._reading(opened, info, pinned)
+            if at is None and self.database.follows:
+                self._note(opened, pinned, snapshot)
+            return snapshot
+        raise Busy("The index changes faster than it can be read.", "Try again in a moment.")
+
+    def _note(self, opened: Opened, pinned: Pinned, snapshot: IndexSnapshot) -> None:
+        """Remember what is read; what nobody has searched in makes room for the next."""
+        with self._lock:
+            if self._opened is not opened or (self._read and self._read[-1][1] == pinned):
+                return
+            if self._read and not self._read[-1][0].holds(self._read[-1][1]):
+                self._read.pop()
+            self._read.append((opened, pinned, snapshot))
+
+    def _reading(self, opened: Opened, info: GenerationInfo, pinned: Pinned) -> IndexSnapshot:
+        return IndexSnapshot(
             opened.database,
             info,
             catalog=partial(opened.catalog, pinned),
@@ -73,7 +123,44 @@ class IndexStore:
             dense_weight=self._settings.dense_weight,
             dimension=opened.kind.dimension,
             refine=self._refine,
+            recent=opened.recent,
         )
+
+    def follow(self) -> None:
+        """Keep up with what others commit, from now until `close`; returns at once."""
+        if self.database.follows and self._following is None:
+            self._following = Following(self._catch_up, self.database.commits)
+
+    def lag(self) -> Lag:
+        """Return how far this replica is behind the truth; of a store that does not follow, that it is not."""
+        return self._following.lag() if self._following else Lag()
+
+    def _catch_up(self) -> int:
+        """Read what a search in the newest generation needs; return how many generations it is still behind."""
+        for _ in range(_SUPERSEDED):
+            opened = self.opened()
+            if opened is None:
+                return 0
+            with suppress(Superseded):
+                newest, _ = opened.pin(None, ready=False)
+                if newest.chunks and opened.within is None:
+                    opened.projections(newest.number)
+                info, pinned = opened.pin(None)
+                opened.catalog(pinned)
+                self._snapshot(None)
+                self._acknowledge()
+                return pinned[1] - info.number
+            with self._lock:
+                self._opened = None if self._opened is opened else self._opened
+        return 0
+
+    def _acknowledge(self) -> None:
+        """Say which purges this replica has followed: an erasure is complete when all have."""
+        try:
+            self.database.storage.acknowledge(self.folder)
+        except FootnoteError as error:
+            # Whoever erases then waits for nobody here, or in vain; searching goes on.
+            _log.debug("This replica cannot say that it is there: %s", error)
 
     @contextmanager
     def draft(self, *, note: str = "", wait: bool = False) -> Iterator[IndexDraft]:
@@ -81,9 +168,11 @@ class IndexStore:
         if self._space is None and self.opened() is None:
             raise BadInput("There is no index here yet.", "Run `footnote ingest PATH` first.")
         with self.database.writer(wait=wait, space=self._space) as connection:
-            opened = self._opened_for_writing(connection)
+            self._opened_for_writing(connection)
             try:
                 with connection.transaction():
+                    # Under the lock: what it says of embedder and layout holds until the commit.
+                    opened = self._opened_for_writing(None)
                     draft = self._begin(connection, opened.kind, note)
                     yield draft
                     is_changed = draft.changed()
@@ -120,6 +209,7 @@ class IndexStore:
             with connection.transaction():
                 if truth.generation(connection, to) is None:
                     raise not_kept(to)
+                opened = self._opened_for_writing(None)
                 draft = self._begin(connection, opened.kind, f"rollback to generation {to}")
                 draft.restore(to)
                 draft.publish()
@@ -128,11 +218,15 @@ class IndexStore:
 
     def close(self) -> None:
         """Release files and memory."""
+        if self._following is not None:
+            self._following.stop()
+            self._following = None
         if self.publishing is not None:
             self.publishing.close()
         with self._lock:
             self.database.close()
             self._opened = None
+            self._read.clear()
 
     def opened(self) -> Opened | None:
         """Return the index as it is on disk now; None when there is none yet.
@@ -149,6 +243,8 @@ class IndexStore:
             if self._opened is not None and self._opened.identity == identity:
                 return self._opened
             self._opened = None
+            # What an erasure has taken away is not read on.
+            self._read.clear()
             if identity is None:
                 return None
             kind = create.read_kind(self.database, self._space, recall_target=self._settings.recall_target)
@@ -163,14 +259,16 @@ class IndexStore:
                 )
             return self._opened
 
-    def _opened_for_writing(self, connection: Connection) -> Opened:
-        """Bring lagging projections up to date before more is added."""
+    def _opened_for_writing(self, connection: Connection | None) -> Opened:
+        """Return the index; with a connection, bring lagging projections up to date before more is added."""
         opened = self.opened()
         if opened is None:
             raise NotFound("The index has vanished while it was being opened.")
-        if is_under_way(connection):
-            finish_erasure(self.folder, opened.database, connection, opened.kind)
-        self._project(opened, connection)
+        if connection is not None:
+            if is_under_way(connection):
+                finish_erasure(self.folder, self.database, connection, opened.kind)
+            if not self.database.follows:
+                self._project(opened, connection)
         return opened
 
     def _begin(self, connection: Connection, kind: Kind, note: str) -> IndexDraft:
@@ -179,6 +277,10 @@ class IndexStore:
 
     def _project(self, opened: Opened, connection: Connection) -> None:
         if self.database.follows:
+            if self._following is not None:
+                # Who searches here finds what was put in here, as in a folder.
+                with suppress(FootnoteError, OSError):
+                    self._catch_up()
             return
         try:
             opened.catch_up(connection)

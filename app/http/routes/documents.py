@@ -17,8 +17,8 @@ from app.http.examples import problems
 from app.http.links import viewer
 from app.identity.grant import Grant
 from ingest.extract import ACCOUNT, account_in
-from ingest.originals import UPLOAD
 from ingest.report import findings_of
+from ingest.sources.placed import UPLOAD
 from ingest.sources.rules import SAID_BY, readers_of
 from vectorstore.errors import NotAllowed
 from vectorstore.store import Snapshot

@@ -111,7 +111,9 @@ class UploadShown(BaseModel):
     """What became of one file."""
 
     name: str = Field(description="The file's name as it was sent.")
-    status: Literal["added", "changed", "unchanged", "no_text", "failed"]
+    status: Literal["added", "changed", "unchanged", "waiting", "no_text", "failed"] = Field(
+        description="`waiting`: it is queued, and a worker will read it."
+    )
     id: str | None = None
     uri: str = Field(
         description="Where the document is found in the index: `upload/<name>`, for a key with groups "
@@ -248,12 +250,12 @@ def _tell(add: Callable[..., list[Uploaded]], service: Service, grant: Grant, sa
 def remove(document_id: Id, service: ServiceIn, grant: WriteGrant) -> Response:
     """Take a document out, and the file that was kept of it. Earlier generations still hold its text.
 
-    `footnote docs erase` leaves nothing. A document of an ingested folder comes back at the next ingest.
+    `footnote docs erase` leaves nothing. The status is 202 where a worker will take it out, later. A document of an ingested folder comes back at the next ingest.
     """
     with service.store.snapshot() as snapshot:
         found = snapshot.document(DocumentId(document_id), scope=grant.scope)
-    _uploads(service).remove(found)
-    return Response(status_code=204)
+    is_gone = _uploads(service).remove(found)
+    return Response(status_code=204 if is_gone else 202)
 
 
 def _uploads(service: Service) -> Uploads:
@@ -320,7 +322,7 @@ def _answer(found: list[Uploaded]) -> Response:
     shown = UploadsShown(documents=[_shown(each) for each in found]).model_dump()
     failures = [each.failure for each in found]
     if None in failures:
-        return JSONResponse(shown, 201)
+        return JSONResponse(shown, 202 if all(each.status == "waiting" for each in found) else 201)
     problem = _problem([failure for failure in failures if failure])
     body = {**problem_details(problem), **shown}
     return JSONResponse(body, problem.status, media_type="application/problem+json")

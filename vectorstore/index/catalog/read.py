@@ -22,7 +22,7 @@ from vectorstore.index.truth.readers import rulings
 from vectorstore.index.truth.records import readers_row
 from vectorstore.types import Generation
 
-_KEPT_CATALOGS = 4
+KEPT_CATALOGS = 4
 _RULED_AT_ONCE = 2_000
 Pinned: TypeAlias = tuple[Generation, Generation]
 """The generation that is read, and the newest, whose readers rule."""
@@ -49,6 +49,10 @@ class Catalogs:
         self._last: _Last | None = None
         self._lock = Lock()
 
+    def holds(self, pinned: Pinned) -> bool:
+        """Say whether a catalog is in memory."""
+        return pinned in self._kept
+
     def of(self, pinned: Pinned) -> Catalog:
         """Return which documents stand in a generation, for the readers that rule in another."""
         known = self._kept.get(pinned)
@@ -58,7 +62,7 @@ class Catalogs:
             found = self._kept.get(pinned)
             if found is None:
                 found = self._kept[pinned] = self._read(*pinned)
-                while len(self._kept) > _KEPT_CATALOGS:
+                while len(self._kept) > KEPT_CATALOGS:
                     self._kept.popitem(last=False)
             return found
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vectorstore.errors import BadInput, Busy, FootnoteError, StoreDamaged, Unavailable, pip_install
 from vectorstore.index.postgresql.address import Address
+from vectorstore.index.postgresql.amcheck import damage_in_files
 from vectorstore.index.truth.database import Value
 
 if TYPE_CHECKING:
@@ -39,6 +40,15 @@ class PostgreSQLConnection:
         self._pool = pool
         self._wait = wait
         self._raw = pool.take()
+
+    @property
+    def raw(self) -> "psycopg.Connection":
+        """The driver's own connection."""
+        return self._raw
+
+    def in_our_words(self, error: BaseException) -> FootnoteError:
+        """Return a driver's error as one of ours."""
+        return self._pool.in_our_words(error)
 
     def rows(self, sql: str, values: Sequence[Value] = ()) -> list[tuple]:  # type: ignore[type-arg]
         """Run a query and return all rows."""
@@ -100,8 +110,8 @@ class PostgreSQLConnection:
         return self.one(sql, (self._pool.address.schema, name)) is not None
 
     def problems(self) -> Iterator[str]:
-        """Yield nothing: PostgreSQL checks its pages itself where it was made with checksums."""
-        return iter(())
+        """Yield what the server's own check finds; pages it checks by itself where it was made with checksums."""
+        return damage_in_files(self, self._pool.address.schema)
 
     def derive(self, *, anew: bool = False) -> None:
         """Write what search inside the database reads, where it is to be or somebody has made it."""
@@ -146,7 +156,7 @@ class PostgreSQLConnection:
 
     def _roll_back(self) -> None:
         # What has lost its connection is rolled back by the server.
-        with suppress(_psycopg().Error):
+        with suppress(psycopg_module().Error):
             self._raw.execute("ROLLBACK")
 
     def _asked(self, sql: str, values: Sequence[Any]) -> "psycopg.Cursor[tuple[Any, ...]]":
@@ -154,7 +164,7 @@ class PostgreSQLConnection:
         outside = self._raw.info.transaction_status == 0
         try:
             return self._raw.execute(sql, values)
-        except _psycopg().Error as error:
+        except psycopg_module().Error as error:
             if not (outside and self._raw.closed):
                 raise self._pool.in_our_words(error) from error
         self._raw = self._pool.replaced(self._raw)
@@ -165,7 +175,7 @@ class PostgreSQLConnection:
     def _in_our_words(self, *, committing: bool = False) -> Iterator[None]:
         try:
             yield
-        except _psycopg().Error as error:
+        except psycopg_module().Error as error:
             if committing and self._raw.closed:
                 raise Unavailable(
                     f"PostgreSQL at {self._pool.address.place} went away during a commit: it stands whole or not at all.",
@@ -178,7 +188,7 @@ class PostgreSQL:
     """A pool of connections to one database, as many as are used at once."""
 
     def __init__(self, address: Address, *, searched: bool = False) -> None:
-        _psycopg()
+        psycopg_module()
         self.address = address
         self.searched = searched
         self._idle: list[psycopg.Connection] = []
@@ -235,7 +245,7 @@ class PostgreSQL:
 
     def connect(self) -> "psycopg.Connection":
         """Open a connection; raises Unavailable, at once when the server did not answer a moment ago."""
-        module = _psycopg()
+        module = psycopg_module()
         if time.monotonic() < self._asked_again_at:
             raise self._away("it did not answer a moment ago")
         options = " ".join(f"-c {name}={value}" for name, value in self._session().items())
@@ -249,6 +259,11 @@ class PostgreSQL:
                 application_name="footnote",
                 client_encoding="utf8",
                 options=options,
+                # A server whose machine vanished is noticed in seconds, not in hours.
+                keepalives_idle=10,
+                keepalives_interval=5,
+                keepalives_count=3,
+                tcp_user_timeout=20_000,
             )
             return raw
         except module.OperationalError as error:
@@ -261,7 +276,7 @@ class PostgreSQL:
                 "Write special characters of the password with percent signs.",
             ) from None
 
-    def in_our_words(self, error: Exception) -> FootnoteError:
+    def in_our_words(self, error: BaseException) -> FootnoteError:
         """Return the error that says what happened and what to do."""
         return _in_our_words(error, self.address.place)
 
@@ -297,7 +312,8 @@ def _translated(sql: str) -> str:
     return sql.replace("%", "%%").replace("IN ({keys})", "= ANY (?)").replace("?", "%s")
 
 
-def _psycopg() -> Any:  # Any: the module is imported only where it is wanted
+def psycopg_module() -> Any:  # Any: the module is imported only where it is wanted
+    """Return psycopg; raises Unavailable where it is not installed."""
     try:
         import psycopg
     except ImportError as error:
@@ -307,14 +323,19 @@ def _psycopg() -> Any:  # Any: the module is imported only where it is wanted
     return psycopg
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[-1].strip().removeprefix("connection failed: ")
 
 
-def _in_our_words(error: Exception, place: str) -> FootnoteError:
-    errors = _psycopg().errors
+def _in_our_words(error: BaseException, place: str) -> FootnoteError:
+    errors = psycopg_module().errors
     name = type(error).__name__
+    if isinstance(error, errors.DataError) and "NUL" in str(error):
+        return BadInput(
+            "A text of the index holds the character U+0000, which PostgreSQL cannot keep.",
+            "Ingest that document again: the character is replaced on the way in.",
+        )
     if isinstance(error, errors.SerializationFailure | errors.DeadlockDetected | errors.LockNotAvailable):
         return Busy("The index is locked by another process.", "Try again when it is done.")
     if isinstance(error, errors.InsufficientPrivilege | errors.ReadOnlySqlTransaction):

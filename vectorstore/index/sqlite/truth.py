@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 from vectorstore.index import create
 from vectorstore.index.sqlite.database import SQLite, SQLiteConnection, create_file
-from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Identity
 from vectorstore.index.truth.files import sync_folder, writer_lock
 from vectorstore.models.embed import Space
@@ -118,6 +118,14 @@ class SQLiteTruth(SQLite):
         making.replace(path)
         sync_folder(path.parent)
 
+    def commits(self, stop: Event) -> Iterator[None]:
+        """Yield nothing: every read looks at the file, and the writer leaves the projections ready."""
+        del stop
+        return iter(())
+
+    def upgrade(self) -> None:
+        """Do nothing: there is one layout so far."""
+
     def identity(self) -> Identity | None:
         """Return device, inode and epoch of the index; None when it is gone or has no tables yet."""
         try:
@@ -129,9 +137,8 @@ class SQLiteTruth(SQLite):
             self.forget()
             self._inode = file
         with self.connection() as connection:
-            if not connection.has_table("meta"):
-                return None
-            return *file, truth.head(connection).epoch
+            facts = create.facts(connection)
+            return (*file, *facts) if facts else None
 
 
 def _prepare(path: Path, space: Space) -> None:

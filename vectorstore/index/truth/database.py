@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Protocol, TypeAlias
 
 from vectorstore.models.embed import Space
@@ -104,6 +105,9 @@ class Storage(Protocol):
     def behind(self, epoch: int) -> tuple[str, ...]:
         """Return the replicas whose projections have not followed the purges up to this one, by name."""
 
+    def acknowledge(self, folder: Path) -> None:
+        """Say that the replica with this folder of projections is there, and which purges they have followed."""
+
     def replace(self, backup: Path) -> None:
         """Put the content of a backup, which is a SQLite file, in the place of everything, in one transaction."""
 
@@ -130,6 +134,12 @@ class Database(Protocol):
 
         With a space the index is made when there is none, and an empty one of another embedder is given to it.
         """
+
+    def commits(self, stop: Event) -> Iterator[None]:
+        """Yield at once, and whenever somebody may have committed, until `stop` is set; never raises."""
+
+    def upgrade(self) -> None:
+        """Bring the tables to what this version makes, while others use them; raises NotFound, Busy."""
 
     def identity(self) -> Identity | None:
         """Return which index this is now; None when there is none yet."""

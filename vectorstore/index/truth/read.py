@@ -38,6 +38,8 @@ class Head:
     generation: Generation
     last_chunk: int
     epoch: int
+    mark: bytes = b""
+    """SHA-256 over the generation's row: another history has another one under the same number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,16 @@ class IndexedChunk:
 def head(connection: Connection) -> Head:
     """Return the newest commit."""
     row = connection.one(
-        "SELECT number, last_chunk, (SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'epoch')"
+        "SELECT number, last_chunk, (SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'epoch'), mark"
         " FROM generations ORDER BY number DESC LIMIT 1"
     )
-    return Head(Generation(row[0]), row[1], row[2]) if row else Head(Generation(0), 0, 0)
+    return Head(Generation(row[0]), *row[1:]) if row else Head(Generation(0), 0, 0)
+
+
+def mark_of(connection: Connection, generation: Generation) -> bytes | None:
+    """Return a generation's mark, or None when it is not kept."""
+    row = connection.one("SELECT mark FROM generations WHERE number = ?", (generation,))
+    return row[0] if row else None
 
 
 def last_chunk(connection: Connection, generation: Generation) -> int | None:

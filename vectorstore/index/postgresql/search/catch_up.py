@@ -29,11 +29,10 @@ def catch_up(connection: Connection, *, anew: bool = False) -> None:
     if held == Coverage(head.generation, head.last_chunk):
         return
     rows = truth.chunk_rows(connection, after=held.last_chunk, until=head.last_chunk)
-    new = sum(map(len, rows.values()))
-    if new:
+    if rows:
         require_extension(connection)
         batches = _vectors(connection, held.last_chunk, head.last_chunk, dimension)
-        add_vectors(connection, batches, new=new)
+        add_vectors(connection, batches)
         for tenant, own in rows.items():
             add_words(connection, tenant, truth.indexed_chunks(connection, own))
     cover(connection, Coverage(head.generation, head.last_chunk))

@@ -65,7 +65,8 @@ ALTER TABLE search_segments ALTER rows SET STORAGE EXTERNAL, ALTER documents SET
   ALTER lengths SET STORAGE EXTERNAL;
 ALTER TABLE search_postings ALTER chunks SET STORAGE EXTERNAL, ALTER counts SET STORAGE EXTERNAL
 """
-# A trigger, since a release that knows nothing of these tables must not leave in them what it erases. Uncompressed: numbers that ascend hardly compress, and reading them would cost more than it saves.
+# A trigger, since a release that knows nothing of these tables must leave nothing in them that it erases. Uncompressed,
+# since numbers that ascend hardly get smaller, and reading them would cost more than it saves.
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,6 @@ _BEAM: Final = 400
 """hnsw.ef_search at the least."""
 _WIDEST: Final = 1_000
 """The greatest hnsw.ef_search that pgvector takes."""
-_MUCH_NEW: Final = 0.2
-"""From this share of new chunks on, making the graph anew takes less time than adding to it."""
 _BUILDING: Final = "1GB"
 """Memory for making the graph; with less than the graph takes it becomes many times slower."""
 _KEPT: Final = 64
@@ -157,15 +155,12 @@ def _set(connection: Connection, **settings: str) -> None:
     connection.rows(f"SELECT {columns}", [each for pair in settings.items() for each in pair])
 
 
-def add_vectors(connection: Connection, batches: Iterable[tuple[Rows, Rows, Half]], *, new: int) -> None:
-    """Add chunk rows, document rows and vectors, `new` in all; the graph is made when there are enough of them.
+def add_vectors(connection: Connection, batches: Iterable[tuple[Rows, Rows, Half]]) -> None:
+    """Add chunk rows, document rows and vectors; the graph is made when there are enough of them.
 
-    The caller is in a transaction, and has pgvector in its search path.
+    A graph that is there grows, which takes longer than making it anew, but searches go on meanwhile. The caller is in a
+    transaction, and has pgvector in its search path.
     """
-    held = connection.rows("SELECT count(*) FROM search_vectors")[0][0] if new >= GRAPH_FROM / 100 else 0
-    anew = new > _MUCH_NEW * (held + new) and new >= GRAPH_FROM / 100
-    if anew:
-        connection.run(f"DROP INDEX IF EXISTS {GRAPH}")
     for rows, owners, vectors in batches:
         connection.add(
             "search_vectors",

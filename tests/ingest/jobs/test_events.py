@@ -1,0 +1,185 @@
+"""Events as a source: what they tell of is queued once, and acknowledged when that is committed."""
+
+import json
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.jobs.events import Delivery, Intake, ending_after
+from ingest.jobs.redis_stream import RedisStream
+from ingest.settings import IngestSettings
+from ingest.sources.fetch import Fetcher
+from tests.fakes.redis_server import RedisServer, redis_server
+from tests.fakes.word_embedder import WordEmbedder
+from tests.ingest.jobs.desk import Place, place
+from tests.postgresql import needs_postgresql
+
+pytestmark = needs_postgresql
+
+
+@pytest.fixture
+def here(postgresql_url: str, tmp_path: Path) -> Iterator[Place]:
+    with place(postgresql_url, tmp_path) as opened:
+        yield opened
+
+
+PAGES: dict[str, bytes] = {}
+
+
+class Pages(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        content = PAGES.get(self.path)
+        self.send_response(404 if content is None else 200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(content or b"")
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    PAGES.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def intake(here: Place) -> Intake:
+    fetcher = Fetcher(["127.0.0.1"], permits=lambda _: True)
+    return Intake(here.desk, here.store(WordEmbedder()), IngestSettings(chunk_tokens=32), fetcher)
+
+
+class Sent:
+    """Events that note their acknowledgement."""
+
+    def __init__(self) -> None:
+        self.acknowledged: list[int] = []
+
+    def __call__(self, *events: object, attempt: int = 1) -> list[Delivery]:
+        return [
+            Delivery(
+                event if isinstance(event, bytes) else json.dumps(event).encode(),
+                partial(self.acknowledged.append, number),
+                attempt,
+            )
+            for number, event in enumerate(events)
+        ]
+
+
+def put(uri: str, **more: object) -> dict[str, object]:
+    return {"uri": uri, "action": "put", **more}
+
+
+def test_what_an_event_tells_of_is_fetched_queued_and_read(here: Place, site: str) -> None:
+    PAGES["/leave"] = b"<html><body><p>Staff get 25 days.</p></body></html>"
+    sent = Sent()
+    taking = intake(here)
+    taking.take(sent(put(f"{site}/leave", readers=["hr"], tenant="acme")))
+    assert sent.acknowledged == [0]
+    here.worker().run(once=True)
+    assert here.texts("acme") == {f"{site}/leave": "Staff get 25 days."}
+    [(readers,)] = here.rows("SELECT readers FROM documents")
+    assert json.loads(readers) == ["hr"]
+    taking.take(sent({"uri": f"{site}/leave", "action": "delete", "tenant": "acme"}))
+    here.worker().run(once=True)
+    assert here.texts("acme") == {}
+
+
+def test_the_same_event_again_changes_nothing(here: Place) -> None:
+    sent, taking = Sent(), intake(here)
+    for _ in range(2):
+        taking.take(sent(put("wiki://a", text="Alpha.")))
+    here.worker().run(once=True)
+    taking.take(sent(put("wiki://a", text="Alpha.")))
+    assert len(here.board.jobs()) == 1
+    assert (taking.taken.queued, taking.taken.unchanged) == (1, 2)
+    assert here.texts() == {"wiki://a": "Alpha."}
+
+
+def test_of_several_events_of_an_address_the_last_counts(here: Place) -> None:
+    sent = Sent()
+    intake(here).take(
+        sent(put("wiki://a", text="One."), put("wiki://a", text="Two."), put("wiki://b", text="B."))
+    )
+    assert sorted(sent.acknowledged) == [0, 1, 2]
+    here.worker().run(once=True)
+    assert here.texts() == {"wiki://a": "Two.", "wiki://b": "B."}
+
+
+def test_nothing_is_acknowledged_before_it_is_queued(postgresql_url: str, tmp_path: Path) -> None:
+    with place(postgresql_url, tmp_path, queue_limit=1) as here:
+        sent, taking = Sent(), intake(here)
+        full = sent(put("wiki://a", text="A."), put("wiki://b", text="B."))
+        taken = taking.run([full], stop=lambda _: True)
+        assert (sent.acknowledged, taken.queued) == ([], 0)
+        assert list((tmp_path / "data" / "incoming").iterdir()) == []
+
+
+def test_what_is_no_event_is_passed_over(here: Place) -> None:
+    sent, taking = Sent(), intake(here)
+    taking.take(
+        sent(
+            b"\xff",
+            b"[]",
+            {"uri": "upload/a.md", "action": "put", "text": "x"},
+            {"uri": "wiki://a", "action": "run"},
+        )
+    )
+    assert (len(sent.acknowledged), taking.taken.refused, here.board.jobs()) == (4, 4, [])
+
+
+def test_what_cannot_be_fetched_comes_again_and_is_put_aside_at_last(here: Place, site: str) -> None:
+    sent, taking = Sent(), intake(here)
+    taking.take(sent(put(f"{site}/away")))
+    assert (sent.acknowledged, here.board.jobs()) == ([], [])
+    taking.take(sent(put(f"{site}/away"), attempt=3))
+    assert sent.acknowledged == [0]
+    [dead] = here.board.jobs()
+    assert (dead.state, dead.reason) == ("failed", "unfetchable")
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    with redis_server(tmp_path) as server:
+        yield server
+
+
+def test_a_stream_in_redis_is_read_to_its_end_through_a_reader_that_dies(
+    here: Place, redis: RedisServer
+) -> None:
+    client = pytest.importorskip("redis").Redis.from_url(redis.url)
+    for number in range(250):
+        client.xadd("documents", {"event": json.dumps(put(f"wiki://{number}", text=f"Text {number}."))})
+
+    def stream() -> RedisStream:
+        return RedisStream(redis.url, stream="documents", group="footnote", again_ms=200)
+
+    # It queued its first batch and died before it could acknowledge one.
+    dying = stream()
+    batches = dying.batches()
+    batch = next(each for each in batches if each)
+    intake(here).take([Delivery(each.body, lambda: None, each.attempt) for each in batch])
+    dying.close()
+
+    after = stream()
+    taking = intake(here)
+    until = ending_after(60.0)
+
+    def all_read(pause: float) -> bool:
+        return until(pause) or taking.taken.queued + taking.taken.unchanged == 250
+
+    taking.run(after.batches(), stop=all_read)
+    after.close()
+    assert len(here.board.jobs(most=1_000)) == 250
+    assert (taking.taken.queued, taking.taken.unchanged) == (150, 100)
+    assert client.xpending("documents", "footnote")["pending"] == 0
+    client.close()

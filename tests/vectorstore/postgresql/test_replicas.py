@@ -1,0 +1,228 @@
+"""Several stores with folders of their own on one truth: nothing lost, nothing mixed, every generation the same."""
+
+import threading
+import time
+
+import psycopg
+import pytest
+
+from tests.postgresql import Server, needs_postgresql
+from tests.vectorstore.postgresql.conftest import Replica
+from tests.vectorstore.sample import OPERATOR, find, put, sample, uris
+from vectorstore.errors import Busy, Unavailable
+from vectorstore.index.store import IndexStore
+from vectorstore.store import Lag
+
+pytestmark = needs_postgresql
+
+
+def commit(store: IndexStore, uri: str, text: str) -> int:
+    with store.draft(note=uri, wait=True) as draft:
+        put(draft, sample(uri, text))
+    return draft.number
+
+
+def plain(url: str) -> "psycopg.Connection[tuple[object, ...]]":
+    """Connect past the store, into the index's own schema."""
+    address, _, schema = url.partition("?schema=")
+    return psycopg.connect(address, autocommit=True, options=f"-c search_path={schema or 'footnote'}")
+
+
+def told(store: IndexStore, generation: int) -> list[str]:
+    with store.snapshot(generation) as snapshot:  # type: ignore[arg-type]
+        return [
+            repr((hit.chunk, hit.document, hit.score)) for hit in find(snapshot, "fox commit one", limit=5)
+        ]
+
+
+@pytest.mark.parametrize("commits", [40, pytest.param(500, marks=[pytest.mark.slow, pytest.mark.timeout(0)])])
+def test_two_replicas_commit_at_once_and_no_generation_is_lost_or_mixed(
+    commits: int, replica: Replica, postgresql_url: str
+) -> None:
+    stores = [replica(name, postgresql_url) for name in ("one", "two")]
+    made: list[tuple[int, str]] = []
+    failures: list[BaseException] = []
+
+    def work(store: IndexStore, name: str) -> None:
+        try:
+            for number in range(commits):
+                uri = f"{name}-{number}.md"
+                made.append((commit(store, uri, f"Fox {name} says commit {number}. And one more."), uri))
+        except Exception as error:  # noqa: BLE001 - told by the test
+            failures.append(error)
+
+    threads = [
+        threading.Thread(target=work, args=(s, n)) for s, n in zip(stores, ("one", "two"), strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert sorted(number for number, _ in made) == list(range(1, 2 * commits + 1))
+    by_number = dict(made)
+    for store in stores:
+        kept = store.generations()
+        assert [(each.number, each.note) for each in kept[1:]] == sorted(by_number.items())
+        assert [each.documents for each in kept] == list(range(2 * commits + 1))
+    step = 1 if commits < 100 else 10
+    for generation in range(1, 2 * commits + 1, step):
+        assert told(stores[0], generation) == told(stores[1], generation)
+    with stores[0].snapshot() as snapshot:
+        assert {each.uri for each in snapshot.documents(scope=OPERATOR)} == {uri for _, uri in made}
+
+
+def test_rows_that_a_waiting_writer_took_never_appear_below_a_later_generation(
+    replica: Replica, postgresql_url: str
+) -> None:
+    """A sequence gives numbers before the commit: a replica that has passed them would miss the rows for good."""
+    one, two, reader = (replica(name, postgresql_url) for name in ("one", "two", "reader"))
+    commit(one, "first.md", "The first fox.")
+    with one.draft(wait=True) as draft:
+        put(draft, sample("slow.md", "The slow fox took its numbers. Then it waits."))
+        with pytest.raises(Busy), two.draft():
+            pass
+        late: list[int] = []
+        waiting = threading.Thread(target=lambda: late.append(commit(two, "late.md", "The late fox.")))
+        waiting.start()
+        time.sleep(0.3)
+        # A third, which looks meanwhile, must not believe that it has all rows up to the newest number.
+        assert find_uris(reader) == {"first.md"}
+    waiting.join()
+    assert (draft.number, late) == (2, [3])
+    assert find_uris(reader) == {"first.md", "slow.md", "late.md"}
+    with plain(postgresql_url) as database:
+        beyond = database.execute(
+            "SELECT g.number, c.row FROM generations g JOIN lives l ON l.added <= g.number"
+            " JOIN chunks c ON c.document = l.document WHERE c.row > g.last_chunk"
+        ).fetchall()
+    assert beyond == []
+
+
+def find_uris(store: IndexStore) -> set[str]:
+    with store.snapshot() as snapshot:
+        return set(uris(find(snapshot, "fox")))
+
+
+def test_no_plan_is_kept_that_could_grow_stale(replica: Replica, postgresql_url: str) -> None:
+    """Statements are planned each time: neither a migration nor grown tables meet a plan of yesterday."""
+    store = replica("one", postgresql_url)
+    commit(store, "a.md", "The fox.")
+    with store.database.connection() as connection:
+        for _ in range(10):
+            connection.rows("SELECT row FROM chunks WHERE row = ?", (1,))
+        assert connection.rows("SELECT name FROM pg_prepared_statements") == []
+        with plain(postgresql_url) as other:
+            other.execute("ALTER TABLE chunks ADD COLUMN later text")
+        assert connection.rows("SELECT row FROM chunks WHERE row = ?", (1,)) == [(1,)]
+    assert find_uris(store) == {"a.md"}
+    commit(store, "b.md", "Another fox.")
+    assert find_uris(store) == {"a.md", "b.md"}
+
+
+def test_a_removal_touches_lives_and_no_row_of_chunks(replica: Replica, postgresql_url: str) -> None:
+    store = replica("one", postgresql_url)
+    commit(store, "a.md", "The fox. The dog. The cat.")
+    rows = "SELECT ctid, xmin, xmax, row FROM {} ORDER BY row"
+    with plain(postgresql_url) as database:
+        before = [database.execute(rows.format(table)).fetchall() for table in ("chunks", "documents")]
+        with store.draft() as draft:
+            assert draft.remove(tenant="default", uri="a.md")
+        assert [
+            database.execute(rows.format(table)).fetchall() for table in ("chunks", "documents")
+        ] == before
+        assert database.execute("SELECT added, removed FROM lives").fetchall() == [(1, 2)]
+    twice = "INSERT INTO lives (document, added) VALUES (1, 5), (1, 6)"
+    with plain(postgresql_url) as database, pytest.raises(psycopg.errors.UniqueViolation):
+        database.execute(twice)
+
+
+def test_a_following_replica_hears_of_commits_without_being_asked(
+    replica: Replica, postgresql_url: str
+) -> None:
+    one, two = replica("one", postgresql_url), replica("two", postgresql_url)
+    commit(one, "a.md", "The fox.")
+    two.follow()
+    wait_for(lambda: two.lag() == Lag(0))
+    began = time.monotonic()
+    commit(one, "b.md", "Another fox.")
+    wait_for(lambda: two._opened is not None and two._opened._projections.covered.generation == 2)  # type: ignore[union-attr]
+    assert time.monotonic() - began < 2.0  # before the poll
+
+
+def test_a_listening_connection_that_is_cut_is_made_anew(replica: Replica, postgresql_url: str) -> None:
+    one, two = replica("one", postgresql_url), replica("two", postgresql_url)
+    commit(one, "a.md", "The fox.")
+    two.follow()
+    wait_for(lambda: two.lag() == Lag(0))
+    with plain(postgresql_url) as database:
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
+        assert database.execute(cut).fetchall()
+    commit(one, "b.md", "Another fox.")
+    wait_for(lambda: two._opened is not None and two._opened._projections.covered.generation == 2)  # type: ignore[union-attr]
+
+
+def wait_for(holds, seconds: float = 30.0) -> None:  # type: ignore[no-untyped-def]
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_a_truth_without_its_last_generation_is_noticed_and_never_mixed(
+    replica: Replica, postgresql_server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server that took over without the last commit gives its rows' numbers to others."""
+    url = postgresql_server.database()
+    name = url.rpartition("/")[2]
+    writer, reader = replica("writer", url), replica("reader", url)
+    commit(writer, "a.md", "The first fox.")
+    assert find_uris(reader) == {"a.md"}
+    writer.close()
+    reader.database.close()
+    with psycopg.connect(postgresql_server.url("postgres"), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}_standby TEMPLATE {name}")  # type: ignore[arg-type]
+        lost = replica("writer", url)
+        commit(lost, "lost.md", "The lost fox.")
+        lost.close()
+        assert find_uris(reader) == {"a.md", "lost.md"}
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        admin.execute(cut, (name,))
+        admin.execute(f"ALTER DATABASE {name} RENAME TO {name}_old")  # type: ignore[arg-type]
+        admin.execute(f"ALTER DATABASE {name}_standby RENAME TO {name}")  # type: ignore[arg-type]
+    later = replica("later", url)
+    commit(later, "b.md", "The second fox.")
+    assert find_uris(reader) == find_uris(later) == {"a.md", "b.md"}
+    assert "has lost generation 2" in caplog.text
+    assert told(reader, 2) == told(later, 2)
+
+
+def test_while_the_database_is_away_what_was_read_goes_on(replica: Replica) -> None:
+    server = Server()
+    try:
+        server.make()
+        server.start()
+        store = replica("one", server.database())
+        commit(store, "a.md", "The fox.")
+        commit(store, "b.md", "The dog.")
+        store.follow()
+        wait_for(lambda: store.lag() == Lag(0))
+        with store.snapshot() as snapshot:
+            before = [hit.chunk for hit in find(snapshot, "fox", limit=1)]
+        server.stop(9)
+        with store.snapshot() as snapshot:
+            assert snapshot.generation == 2
+            assert [hit.chunk for hit in find(snapshot, "fox", limit=1)] == before
+            with pytest.raises(Unavailable, match="does not answer"):
+                find(snapshot, "dog", limit=1)
+        with pytest.raises(Unavailable, match="does not answer") as away, store.draft():
+            pass
+        assert server.password not in str(away.value)
+        assert "%2F" not in str(away.value)
+        wait_for(lambda: store.lag().away_seconds > 0)
+        server.restart()
+        wait_for(lambda: store.lag() == Lag(0))
+        commit(store, "c.md", "The second fox.")
+        assert find_uris(store) == {"a.md", "b.md", "c.md"}
+    finally:
+        server.discard()
