@@ -27,6 +27,7 @@ _LIKENESS = 0.8
 _TABLES = {"rules"}
 _PASSWORD = re.compile(r"(://[^/@:\s]{0,200}+:)[^/@\s]{1,200}+@")
 """What stands between the name and the host of an address."""
+_QUERY = re.compile(r"(://[^?\s]*+)\?[^\s'\"]++")
 _TOML = Path("footnote.toml")
 _DOTENV = Path(".env")
 
@@ -133,7 +134,7 @@ def _loaded(kind: type[FootnoteSettings]) -> FootnoteSettings:
         first = error.errors()[0]
         name = _PREFIX + str(first["loc"][0]).upper().removeprefix(_PREFIX)
         raise BadInput(
-            f"{name} is set to {first['input']!r}, which does not fit: {_said(first['msg'])}.",
+            f"{name} is set to {_masked(repr(first['input']))}, which does not fit: {_said(first['msg'])}.",
             "Run `footnote config show --origin` to see where settings come from.",
         ) from error
 
@@ -150,6 +151,11 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else _PASSWORD.sub(r"\1********@", str(value))
+
+
+def _masked(value: str) -> str:
+    """Return a value that does not fit without what may be secret in it: a password, the query of a signed address."""
+    return _QUERY.sub(r"\1?********", _PASSWORD.sub(r"\1********@", value))
 
 
 def _dotenv() -> Mapping[str, str | None]:

@@ -173,7 +173,7 @@ class RecordSettings(FootnoteSettings):
 
     records_url: str = Field(
         default="",
-        description="Database of conversations and feedback (any SQLAlchemy URL); empty: records.db in the data folder.",
+        description="Database of conversations and feedback (any SQLAlchemy URL); empty: records.db in the data folder, or with FOOTNOTE_STORE a schema of their own in that database.",
     )
     records_days: int = Field(
         default=90,

@@ -13,6 +13,7 @@ with noise, and six of its words. Nothing is embedded: what is measured is the i
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -70,7 +71,7 @@ def settings(options: argparse.Namespace, folder: Path) -> StoreSettings:
     if options.search != "local":
         more["search"] = options.search
     if options.objects:
-        more["objects"] = options.objects
+        os.environ["FOOTNOTE_OBJECTS"] = options.objects
     return StoreSettings(data_dir=folder, deduplicate=False, **more)  # type: ignore[arg-type]
 
 

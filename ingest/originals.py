@@ -41,7 +41,7 @@ class Originals:
     never misses, and all versions at an address go together.
     """
 
-    def __init__(self, data_dir: Path, objects: Objects | None = None, *, room: int = 1 << 30) -> None:
+    def __init__(self, data_dir: Path, objects: Objects | None = None, *, room: int = 0) -> None:
         """Keep uploads in `objects`, and of what is fetched from there at most `room` bytes; None: in the data folder."""
         self._data_dir = data_dir
         self._objects = objects

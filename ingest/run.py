@@ -66,6 +66,8 @@ class Ingestion:
         self._opened: finalize[..., object] | None = None
         self._retry_failed = False
         self._desk = open_desk(stored)
+        if self._desk is not None:
+            finalize(self, self._desk.close)
 
     def plan(
         self, request: Request, *, stdin: Source | None = None, fetched: FetchedSources | None = None

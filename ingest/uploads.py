@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, TypeAlias
 
 from ingest.jobs.enqueue import UPLOADED, Desk, failure_of
-from ingest.jobs.job import Wanted
 from ingest.jobs.queue import Queued
 from ingest.originals import Originals, open_originals
 from ingest.pipeline import take_in
@@ -175,7 +174,7 @@ class Uploads:
         return True
 
     def _removed_by_worker(self, desk: Desk, document: Document) -> bool:
-        queued = desk.queue.add([Wanted(document.uri, "remove")], tenant=document.tenant, priority=UPLOADED)
+        queued = desk.remove(document.tenant, [document.uri])
         [ended] = desk.follow(queued, seconds=self._wait_seconds)
         if ended.state in ("failed", "cancelled"):
             raise Unavailable(

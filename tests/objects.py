@@ -23,6 +23,11 @@ from vectorstore.objects.versions import Versions
 KEY, SECRET = "footnote", "a-secret-of-tests"
 
 
+def storage(url: str, *, seconds: float = 10.0, retries: int = 3) -> Objects:
+    """Open object storage with the patience of a test."""
+    return Objects(url, seconds=seconds, retries=retries)
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -212,5 +217,5 @@ def bucket(s3_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
         versions = Versions(f"b-{uuid4().hex[:12]}", seconds=10)
         versions.make_bucket()
         # The first write makes the bucket's volumes, which takes a server on a busy machine seconds.
-        Objects(f"s3://{versions._bucket}/first", seconds=30).put("write", bytes(2_000))
+        storage(f"s3://{versions._bucket}/first", seconds=30).put("write", bytes(2_000))
         yield Bucket(versions._bucket, opened, versions)

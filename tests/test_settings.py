@@ -201,6 +201,19 @@ def test_a_value_out_of_bounds_is_refused_by_name(
         check()
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["s3://key:sesame@bucket/x", "az://account/container?sig=sesame", "s3://bucket/x?X-Amz-Signature=sesame"],
+)
+def test_what_is_secret_in_an_address_that_is_refused_is_not_said(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOOTNOTE_OBJECTS", address)
+    with pytest.raises(BadInput, match="FOOTNOTE_OBJECTS is set to") as raised:
+        check()
+    assert "sesame" not in str(raised.value)
+
+
 def test_what_the_service_used_to_decide_alone_can_be_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

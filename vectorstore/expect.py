@@ -1,13 +1,13 @@
 """Where a document that somebody expected was lost on its way into the results."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal, TypeAlias
 
 from vectorstore.errors import NotFound
 from vectorstore.store import Snapshot
-from vectorstore.types import Condition, Document, DocumentId, Hit, Scope, Trace, Where
+from vectorstore.types import Condition, Document, DocumentId, Hit, Named, Scope, Trace, Where
 
 LostAt: TypeAlias = Literal[
     "ingestion",
@@ -57,12 +57,13 @@ def find_expected(
     for callers who may not know what they may not read, a document out of scope is as good as not ingested.
     """
     everyone = Scope(scope.tenant, unrestricted=True) if reveal else scope
-    documents = list(snapshot.documents(scope=everyone))
-    named = [each for each in documents if _is_named(each, expected)]
-    if not named:
-        return Whereabouts(expected, "ingestion", _not_ingested(expected, documents, reveal=reveal))
+    uris = tuple(each.uri for each in snapshot.names(scope=everyone) if _is_named(each, expected))
+    if not uris:
+        known = (each.uri for each in snapshot.names(scope=everyone))
+        return Whereabouts(expected, "ingestion", _not_ingested(expected, known, reveal=reveal))
     found = [
-        _whereabouts(expected, each, trace, snapshot, scope=scope, where=where, limit=limit) for each in named
+        _whereabouts(expected, each, trace, snapshot, scope=scope, where=where, limit=limit)
+        for each in snapshot.documents(scope=everyone, where=(Condition("uri", "in", uris),))
     ]
     return max(found, key=lambda each: _ORDER.index(each.lost_at))
 
@@ -129,13 +130,13 @@ def _cut(hit: Hit, limit: int) -> tuple[LostAt, str, Hit]:
     return "limit", f"it is behind the first {limit} ({shown}); a greater limit would show it.", hit
 
 
-def _is_named(document: Document, expected: str) -> bool:
+def _is_named(document: Named, expected: str) -> bool:
     name, uri = expected.casefold().strip(), document.uri.casefold()
     return name == uri or uri.endswith(f"/{name.lstrip('/')}") or name == document.title.casefold()
 
 
-def _not_ingested(expected: str, documents: Sequence[Document], *, reveal: bool) -> str:
-    names = {each.uri.rsplit("/", 1)[-1]: each.uri for each in documents}
+def _not_ingested(expected: str, uris: Iterable[str], *, reveal: bool) -> str:
+    names = {uri.rsplit("/", 1)[-1]: uri for uri in sorted(uris)}
     near = get_close_matches(expected.rsplit("/", 1)[-1], names, n=1, cutoff=0.7)
     hint = f" Did you mean {names[near[0]]!r}?" if near else ""
     whose = "" if reveal else ", or you may not read it"

@@ -2,10 +2,15 @@
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from vectorstore.errors import BadInput
+from vectorstore.index.maintenance.backup import set_aside
+from vectorstore.index.maintenance.move import Move, move
 from vectorstore.index.opened import WithinDatabase
 from vectorstore.index.publishing import open_publishing
 from vectorstore.index.sqlite.truth import SQLiteTruth
@@ -79,30 +84,94 @@ def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank |
         from vectorstore.index.postgresql.search.indexes import DatabaseIndexes
 
         within = partial(DatabaseIndexes, database)
-    return IndexStore(
-        settings, space, database=database, within=within, rerank=rerank, publishing=open_publishing()
-    )
+    try:
+        return IndexStore(
+            settings, space, database=database, within=within, rerank=rerank, publishing=open_publishing()
+        )
+    except BaseException:
+        database.close()
+        raise
 
 
 def open_database(settings: StoreSettings) -> Database:
     """Return the database that holds the truth."""
     address = settings.store.get_secret_value()
-    searched = settings.search == "database"
-    if not address:
-        if searched:
-            raise BadInput(
-                "FOOTNOTE_SEARCH=database needs an index in PostgreSQL.",
-                "Set FOOTNOTE_STORE to its address, or leave FOOTNOTE_SEARCH out.",
-            )
-        return SQLiteTruth(settings.data_dir)
+    if address:
+        return _postgresql(settings, address)
+    if settings.search == "database":
+        raise BadInput(
+            "FOOTNOTE_SEARCH=database needs an index in PostgreSQL.",
+            "Set FOOTNOTE_STORE to its address, or leave FOOTNOTE_SEARCH out.",
+        )
+    return SQLiteTruth(settings.data_dir)
+
+
+def _postgresql(settings: StoreSettings, address: str) -> Database:
     from vectorstore.index.postgresql.address import read_address
     from vectorstore.index.postgresql.truth import PostgreSQLTruth
 
     return PostgreSQLTruth(
-        read_address(address), searched=searched, retention_days=settings.store_retention_days
+        read_address(address),
+        searched=settings.search == "database",
+        retention_days=settings.store_retention_days,
     )
 
 
 def open_upkeep(settings: StoreSettings) -> Upkeep:
     """Open the index for maintenance; needs no embedder."""
     return IndexUpkeep(open_store(settings, None))
+
+
+def move_index(
+    settings: StoreSettings,
+    to: str = "",
+    *,
+    wait: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Move:
+    """Copy the index that the settings name to a database's address or into a folder.
+
+    Without `to` it goes from the data folder into the database that FOOTNOTE_STORE names. Raises BadInput where there
+    is nothing to go to, or another index; see `maintenance/move.py` for the rest.
+    """
+    if not to and not settings.store.get_secret_value():
+        raise BadInput(
+            "There is nowhere to move the index to.",
+            "Add --to postgresql://user@host/database or --to FOLDER, or set FOOTNOTE_STORE.",
+        )
+    source = open_database(settings) if to else SQLiteTruth(settings.data_dir)
+    if not to:
+        target = open_database(settings)
+    elif to.startswith(("postgresql://", "postgres://")):
+        target = _postgresql(settings, to)
+    else:
+        target = SQLiteTruth(Path(to))
+    try:
+        if source.place == target.place:
+            raise BadInput(f"The index lies in {source.place!r} already.", "Name another place with --to.")
+        done = move(source, target, wait=wait, on_progress=on_progress)
+    finally:
+        source.close()
+        target.close()
+    if isinstance(target, SQLiteTruth):
+        _make_searchable(
+            settings.model_copy(update={"data_dir": Path(to), "store": SecretStr(""), "search": "local"})
+        )
+    return done
+
+
+def _make_searchable(settings: StoreSettings) -> None:
+    """Make the projections beside an index that has come into a folder, where they are not there."""
+    with closing(open_upkeep(settings)) as upkeep:
+        info = upkeep.info()
+        if info.searchable < info.newest.number:
+            upkeep.rebuild()
+
+
+def set_damaged_aside(
+    settings: StoreSettings, backup: Path, *, accept_readers: bool, wait: bool = False
+) -> Path | None:
+    """Make way for a backup where the index in the data folder cannot be read: see `maintenance/backup.py`."""
+    if settings.store.get_secret_value():
+        return None
+    return set_aside(settings.data_dir, backup, accept_readers=accept_readers, wait=wait)

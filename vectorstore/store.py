@@ -16,6 +16,7 @@ from vectorstore.types import (
     Generation,
     GenerationInfo,
     Hit,
+    Named,
     Scope,
     Trace,
     Vector,
@@ -64,6 +65,9 @@ class Snapshot(Protocol):
 
     def documents(self, *, scope: Scope, where: Where = (), after: str = "") -> Iterator[Document]:
         """Yield the documents in scope, by uri, from behind `after` on; read in pages, as they are asked for."""
+
+    def names(self, *, scope: Scope) -> Iterator[Named]:
+        """Yield what the documents in scope are called, in no order: a tenth of the work of reading them."""
 
     def count(self, *, scope: Scope, where: Where = ()) -> int:
         """Return how many documents there are in scope."""

@@ -55,6 +55,15 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """What a list of documents is searched and sorted by."""
+
+    uri: str
+    title: str
+    modified: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """What is embedded and found. `text` is exactly the document's extracted text at `span`.
 

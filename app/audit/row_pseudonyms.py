@@ -18,7 +18,7 @@ from app.audit.pseudonyms import (
 from vectorstore.index.postgresql.database import PostgreSQL, PostgreSQLConnection
 from vectorstore.state.cell import State
 from vectorstore.state.files import state_of
-from vectorstore.state.rows import rewrite, transaction
+from vectorstore.state.rows import transaction
 
 _DAY: Final = 86_400.0
 
@@ -93,12 +93,9 @@ class RowPseudonyms:
     def forget(self, person: str) -> bool:
         """Destroy a person's key, name and contents; say whether there was anything. After a kill, do it again."""
         place = place_of(person)
-        with self._database.connection() as connection:
-            with transaction(connection):
-                connection.run("DELETE FROM audit_contents WHERE place = ?", [place])
-                count = connection.run("DELETE FROM audit_people WHERE place = ?", [place])
-            rewrite(connection, ["audit_people", "audit_contents"])
-        return bool(count)
+        with self._database.connection() as connection, transaction(connection):
+            connection.run("DELETE FROM audit_contents WHERE place = ?", [place])
+            return bool(connection.run("DELETE FROM audit_people WHERE place = ?", [place]))
 
     def sweep(self, days: int) -> None:
         """Drop contents, and people not met, of more than so many days ago."""

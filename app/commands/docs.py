@@ -1,15 +1,18 @@
 """`footnote docs`: the documents that are in the index."""
 
-import json
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from app.audit.audit import note
-from app.commands.index import documents, maintenance
+from app.commands.index import as_certificate, documents, maintenance
 from ingest.extract import ACCOUNT, Account, account_in
+from ingest.jobs.enqueue import failure_of
+from ingest.jobs.open import open_desk
 from ingest.originals import Originals, forget_uris, open_originals
 from ingest.report import Inspection, findings_of, inspect
 from ingest.settings import IngestSettings
@@ -24,6 +27,9 @@ from vectorstore.store import Snapshot
 from vectorstore.types import DEFAULT_TENANT, Condition, Document, Generation, Scope
 
 app = typer.Typer(no_args_is_help=True)
+
+_REPLICAS_ANSWER = 15.0
+"""Seconds to wait for replicas after an erasure: they look every two."""
 
 Tenant = Annotated[str, typer.Option(help="Whose documents.")]
 At = Annotated[int | None, typer.Option(help="Look at an earlier generation.")]
@@ -129,12 +135,17 @@ def rm(
     tenant: Tenant = DEFAULT_TENANT,
     wait: Wait = False,
 ) -> None:
-    """Take documents out; earlier generations still hold them. `erase` leaves nothing."""
+    """Take documents out; earlier generations still hold them. `erase` leaves nothing.
+
+    Where there is a queue a worker does it, in the order of what was asked for at each address; --wait waits for that.
+    """
     with maintenance() as upkeep:
         with upkeep.store.snapshot() as snapshot:
             found = [each for uri in uris for each in _below(snapshot, uri, tenant)]
         note(documents=[each.id for each in found])
         uris = [each.uri for each in found]
+        if _queued(tenant, uris, wait=wait):
+            return
         with upkeep.store.draft(note=f"remove {documents(len(uris))}", wait=wait) as draft:
             for uri in uris:
                 draft.remove(tenant=tenant, uri=uri)
@@ -158,16 +169,50 @@ def erase(
             _originals().forget(tenant=tenant, uri=uri)
         forget_uris(open_state(StoreSettings()), uris)
 
+    if (desk := open_desk(StoreSettings())) is not None:
+        # Nothing that waits may bring it back.
+        with closing(desk):
+            desk.forget(tenant, uris)
     with maintenance() as upkeep:
         with upkeep.store.snapshot() as snapshot:
             held = snapshot.documents(scope=_operator(tenant), where=(Condition("uri", "in", tuple(uris)),))
             note(documents=[each.id for each in held])
         certificate = upkeep.erase(uris, tenant=tenant, wait=wait, also=forget)
         _originals().sweep(upkeep.held)
-    typer.echo(json.dumps(asdict(certificate), default=str, indent=2))
+        until = time.monotonic() + _REPLICAS_ANSWER
+        while certificate.outstanding and time.monotonic() < until:
+            time.sleep(1)
+            certificate = upkeep.certificates()[-1]
+    typer.echo(as_certificate(certificate))
+    for sentence in certificate.unsearched:
+        typer.echo(printable(sentence), err=True)
     if certificate.left:
         typer.echo(f"Still in: {', '.join(certificate.left)}", err=True)
+    if certificate.outstanding:
+        typer.echo(
+            f"Replicas that have not said yet that it is gone: {', '.join(certificate.outstanding)}. "
+            "`footnote index certificate` shows when they have.",
+            err=True,
+        )
+    if not certificate.complete:
         raise typer.Exit(1)
+
+
+def _queued(tenant: str, uris: list[str], *, wait: bool) -> bool:
+    """Have workers take documents out, where there is a queue, and say so; say whether there is one."""
+    desk = open_desk(StoreSettings())
+    if desk is None:
+        return False
+    with closing(desk):
+        ended = desk.remove(tenant, uris, wait=wait)
+    failed = [each for each in ended if each.state in ("failed", "cancelled")]
+    for each in failed:
+        typer.echo(printable(f"failed {each.uri}: {failure_of(each).message}"), err=True)
+    done = "Removed" if wait else "Queued the removal of"
+    typer.echo(f"{done} {documents(len(ended) - len(failed))}.", err=True)
+    if failed:
+        raise typer.Exit(1)
+    return True
 
 
 def _below(snapshot: Snapshot, uri: str, tenant: str) -> list[Document]:

@@ -18,7 +18,7 @@ from vectorstore.settings import StoreSettings
 from vectorstore.types import DEFAULT_TENANT, Generation, GenerationInfo
 
 if TYPE_CHECKING:
-    from vectorstore.upkeep import Upkeep
+    from vectorstore.upkeep import Certificate, Upkeep
 
 
 @contextmanager
@@ -59,6 +59,8 @@ def info(as_json: Json = False) -> None:
         typer.echo(json.dumps(asdict(found), default=str))
         return
     newest = found.newest
+    if found.place != found.folder:
+        typer.echo(f"database     {found.place}")
     typer.echo(f"folder       {found.folder}")
     typer.echo(f"embedder     {found.embedder} ({found.dimension} dimensions)")
     typer.echo(
@@ -240,10 +242,10 @@ def restore(
     wait: Wait = False,
 ) -> None:
     """Replace the index by a backup; what has been erased since stays erased, who may read what stays as it is."""
-    from vectorstore.index.maintenance.backup import set_aside
+    from vectorstore.open import set_damaged_aside
 
     with _fetched(file) as source:
-        if aside := set_aside(StoreSettings().data_dir, source, accept_readers=accept_readers, wait=wait):
+        if aside := set_damaged_aside(StoreSettings(), source, accept_readers=accept_readers, wait=wait):
             typer.echo(
                 f"The index could not be read; it lies in {aside} now. What was erased after the backup is back, and "
                 "what was restricted after it is open: erase and restrict it again, and delete that file.",
@@ -257,6 +259,60 @@ def restore(
             typer.echo(
                 f"Erased again what had been erased after this backup: {documents(repeated)}.", err=True
             )
+
+
+@app.command()
+def move(
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="URL|FOLDER",
+            help="Where to: postgresql://user@host/database?schema=footnote, or a folder. Default: from the folder in "
+            "FOOTNOTE_DATA_DIR to FOOTNOTE_STORE. A password may stand in PGPASSWORD instead of the address.",
+        ),
+    ] = "",
+    wait: Wait = False,
+) -> None:
+    """Copy the index into PostgreSQL or back into a folder, all generations; goes on where it was interrupted."""
+    from vectorstore.open import move_index
+
+    done = move_index(
+        StoreSettings(),
+        to,
+        wait=wait,
+        on_progress=lambda done, total: typer.echo(f"{done:,} of {total:,} rows", err=True),
+    )
+    typer.echo(
+        f"In {done.place}: generation {done.generation}, {done.generations} kept, {documents(done.documents)}, "
+        f"{done.chunks:,} chunks, every value as its seal says.",
+        err=True,
+    )
+    typer.echo(
+        "What it was moved from is as it was. API keys, conversations, uploaded files and what ingest remembers stay "
+        "where they are.",
+        err=True,
+    )
+
+
+@app.command()
+def certificate(
+    every: Annotated[bool, typer.Option("--all", help="Those of all erasures, oldest first.")] = False,
+) -> None:
+    """Print the certificate of the last erasure, with the replicas that are waited for now; exit 1 until it is complete."""
+    with maintenance() as upkeep:
+        kept = upkeep.certificates()
+    if not kept:
+        raise NotFound("Nothing was erased from this index.", "`footnote docs erase URI` does.")
+    shown = kept if every else kept[-1:]
+    for each in shown:
+        typer.echo(as_certificate(each))
+    if not all(each.complete for each in shown):
+        raise typer.Exit(1)
+
+
+def as_certificate(each: "Certificate") -> str:
+    """Return a certificate as JSON."""
+    return json.dumps({**asdict(each), "complete": each.complete}, default=str, indent=2)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
 from app.identity.keys import Key, Keys
 from app.settings import Settings
@@ -32,6 +33,8 @@ def openings(settings: Settings) -> Iterator[Opening]:
     yield from _documents(settings)
     yield from _written(settings)
     yield _files(settings.store.data_dir)
+    if address := settings.store.store.get_secret_value():
+        yield _database(address)
 
 
 def _door(settings: Settings, keys: list[Key]) -> Opening:
@@ -133,7 +136,7 @@ def _written(settings: Settings) -> Iterator[Opening]:
         yield Opening(
             "Audit",
             "note",
-            "signed heads lie beside the log: whoever holds the folder can cut its end off unnoticed.",
+            "signed heads lie beside the log: whoever holds the folder or database can cut its end off unnoticed.",
             "Set FOOTNOTE_AUDIT_HEAD_FILE to a file on another volume.",
         )
     else:
@@ -157,3 +160,29 @@ def _files(folder: Path) -> Opening:
             f"chmod -R go= {folder}",
         )
     return Opening("Data folder", "ok", "this user's alone; encryption at rest is the volume's.")
+
+
+def _database(address: str) -> Opening:
+    """Say how the database is reached that holds keys, flags, holds and the audit log beside the index."""
+    parts = urlsplit(address)
+    mode = dict(parse_qsl(parts.query)).get("sslmode", "prefer")
+    hosts = {each.rpartition("@")[2].rpartition(":")[0] or each for each in parts.netloc.split(",")}
+    if all(host in {"127.0.0.1", "localhost", "[::1]", ""} for host in hosts) or mode == "verify-full":
+        return Opening(
+            "Database",
+            "ok",
+            "keys, holds and the audit log lie in it; what goes there is not read on the way.",
+        )
+    if mode in {"require", "verify-ca"}:
+        return Opening(
+            "Database",
+            "note",
+            f"it is reached with TLS, and its name is not checked (sslmode={mode}): another machine could answer.",
+            "Add sslmode=verify-full to FOOTNOTE_STORE, with sslrootcert=system or the file of your authority.",
+        )
+    return Opening(
+        "Database",
+        "wrong",
+        f"documents, keys and the audit log may go to it without TLS (sslmode={mode}).",
+        "Add sslmode=verify-full to FOOTNOTE_STORE, with sslrootcert=system or the file of your authority.",
+    )

@@ -70,6 +70,8 @@ class Certificate:
     places: tuple[str, ...]
     searched_files: int
     searched_patterns: int
+    not_searched: tuple[str, ...] = ()
+    """What could not be searched, or written anew, a sentence each: what a database's server keeps copies in."""
     digest: str = ""
 
     def sealed(self) -> "Certificate":

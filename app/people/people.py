@@ -25,6 +25,7 @@ from app.runs.records import Records
 from app.runs.runs import Runs
 from vectorstore.errors import FootnoteError, NotFound, Unavailable
 from vectorstore.index.maintenance.byte_search import files_holding
+from vectorstore.index.postgresql.storage import write_anew
 from vectorstore.state.cell import State
 from vectorstore.state.files import state_of
 
@@ -273,6 +274,7 @@ class People:
 
     def _certify(self, wish: Wish) -> Certificate:
         """Search every file for what was erased, strike the wish off and certify it; raises Unavailable."""
+        not_searched = self._write_anew("audit_people", "audit_contents", *self.records.tables())
         files = {path for path in (*self._state.folder.rglob("*"), *self.records.files()) if path.is_file()}
         files -= self.ledger.files
         ids = [name.rpartition("_")[2].encode() for name in (wish.owner, *wish.runs)]
@@ -301,9 +303,22 @@ class People:
                 places=(self.records.place, *_PLACES),
                 searched_files=len(files),
                 searched_patterns=len(needles) + bool(owner),
+                not_searched=not_searched,
             ).sealed()
             book.grant(noted, certificate)
+        self._write_anew("cells")  # where the wish stood
         return certificate
+
+    def _write_anew(self, *tables: str) -> tuple[str, ...]:
+        """Leave no byte of what was deleted in tables of the database, and return where there may be some; raises Busy."""
+        if self._state.database is None:
+            return ()
+        place = self._state.database.address.place
+        searched = (
+            f"The files of {place} were not searched: its rows are gone, and their tables written anew."
+        )
+        with self._state.database.connection() as connection:
+            return (searched, *write_anew(connection, tables))
 
     def _strike(self, wish: Wish) -> None:
         with self.ledger.open() as book:

@@ -53,7 +53,7 @@ def engine_within(address: Address) -> tuple[sql.Engine, str]:
 
     Raises Unavailable.
     """
-    schema = f"{address.schema}_records"
+    schema = schema_of(address)
     place = address.place.replace(f"schema={address.schema}", f"schema={schema}")
     server = PostgreSQL(replace(address, schema=schema, place=place))
 
@@ -71,6 +71,11 @@ def engine_within(address: Address) -> tuple[sql.Engine, str]:
             connection.execute(_ALONE)
             connection.execute(sql.schema.CreateSchema(schema, if_not_exists=True))
     return engine, place
+
+
+def schema_of(address: Address) -> str:
+    """Return the schema of the records beside that of an index."""
+    return f"{address.schema}_records"
 
 
 def bring_up_to_date(engine: sql.Engine) -> None:

@@ -3,7 +3,8 @@
 What is deleted from SQLite leaves no byte in its files. `secure_delete` alone does not do that: it overwrites the
 row, but not the copies that SQLite leaves where it moved a row from one page to another. So the file is written
 anew and the write-ahead log emptied. `PRAGMA user_version` counts the deletions for which that has not been done
-yet; after a kill on the way, the next to open the file finishes.
+yet; after a kill on the way, the next to open the file finishes. Of PostgreSQL the same is asked only where all of a
+person is erased (`app/people`): there it holds up everybody.
 """
 
 import json
@@ -20,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.events import Done, Event, Failed, Outcome, Started, Text
 from app.question import Message, Question
-from app.runs.record_tables import bring_up_to_date, engine_within, explained, feedback, runs
+from app.runs.record_tables import bring_up_to_date, engine_within, explained, feedback, runs, schema_of
 from app.turn.explanation import Explanation, drawn_from, explanation
 from vectorstore.errors import BadInput, NotFound, Unavailable
 from vectorstore.index.postgresql.address import Address
@@ -66,6 +67,7 @@ class Records:
 
     def __init__(self, place: str | Address) -> None:
         """Open them at the URL of a database, or in that of the index; raises Unavailable."""
+        self._schema = ""
         self.place = "their database"
         """Where they are kept: the database's address, without its password."""
         try:
@@ -76,6 +78,7 @@ class Records:
                 self.place = self._engine.url.render_as_string(hide_password=True)
             else:
                 self._engine, self.place = engine_within(place)
+                self._schema = schema_of(place)
             if self._engine.dialect.name == "sqlite":
                 sql.event.listen(self._engine, "connect", _durable)
             bring_up_to_date(self._engine)
@@ -237,6 +240,10 @@ class Records:
     def sweep(self, days: int, *, but: Collection[str] = ()) -> int:
         """Erase what was asked more than so many days ago, but for some owners; return and raise as `forget` does."""
         return self._erase(runs.c.created < _now() - timedelta(days=days), runs.c.owner.not_in(but))
+
+    def tables(self) -> list[str]:
+        """Return the tables in the database of the index, each with its schema; of a database of their own, none."""
+        return [f"{self._schema}.{each.name}" for each in (feedback, explained, runs)] if self._schema else []
 
     def files(self) -> list[Path]:
         """Return the files that SQLite keeps them in; of another database, none."""

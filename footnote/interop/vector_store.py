@@ -148,10 +148,10 @@ class VectorStoreReader:
         return [_NOW]
 
     def follow(self) -> None:
-        """Do nothing: every search asks the store itself."""
+        """Do nothing: each question is asked of the store as it is then."""
 
     def lag(self) -> Lag:
-        """Return that it is not behind."""
+        """Return that nothing here is behind."""
         return Lag()
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """What people and programs see of the queue: which jobs there are, how far they are, and what can be done about one."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -121,7 +121,7 @@ class Board:
             )
             if not changed:
                 raise BadInput(
-                    f"Job {number} is {job.state}; there is nothing to try again.",
+                    f"Job {number} is {job.state}, and nothing is kept of it that could be tried again.",
                     "Ingest the document again.",
                 )
             return _job(connection, number)
@@ -139,18 +139,21 @@ class Board:
                 raise BadInput(f"Job {number} is {job.state}; there is nothing to cancel.")
             return _job(connection, number)
 
-    def forget(self, tenant: str, uris: Sequence[str]) -> list[str]:
-        """Delete the jobs of documents that are erased, with all that they say; return where their files are kept.
+    def forget(self, tenant: str, uris: Sequence[str], *, drop: Callable[[str], object]) -> None:
+        """Delete the jobs of documents that are erased, with all that they say, after what `drop` deletes of their files.
 
         Raises BadInput while a worker is at one of them.
         """
         values = (tenant, json.dumps(list(uris)))
         which = "tenant = ? AND uri IN (SELECT value FROM jsonb_array_elements_text(?::jsonb))"
         with self._database.connection() as connection, connection.transaction("UNLOCKED"):
-            if connection.one(f"SELECT 1 FROM jobs WHERE {which} AND state = 'doing'", values):
+            wake(connection, tenant)
+            rows = connection.rows(f"DELETE FROM jobs WHERE {which} RETURNING state, file", values)
+            if any(state == "doing" for state, _ in rows):
                 raise BadInput("A worker is reading one of these documents.", "Try again in a minute.")
-            rows = connection.rows(f"DELETE FROM jobs WHERE {which} RETURNING file", values)
-        return [str(file) for (file,) in rows if file]
+            for _, file in rows:
+                if file:
+                    drop(str(file))
 
     def settled(self, *, most: int = 100) -> list[Job]:
         """Return jobs that ended and whose file is kept still, though a minute has passed."""
@@ -166,6 +169,15 @@ class Board:
         sql = "UPDATE jobs SET file = '' WHERE id IN (SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb))"
         with self._database.connection() as connection, connection.transaction("UNLOCKED"):
             connection.run(sql, (json.dumps(list(numbers)),))
+
+    def unknown(self, files: Sequence[str]) -> list[str]:
+        """Return those files that no job is for: who kept them died before it could queue one."""
+        sql = (
+            "SELECT value FROM jsonb_array_elements_text(?::jsonb) WHERE NOT EXISTS"
+            " (SELECT 1 FROM jobs WHERE file = value)"
+        )
+        with self._database.connection() as connection:
+            return [str(name) for (name,) in connection.rows(sql, (json.dumps(list(files)),))]
 
     def prune(self, *, days: int) -> int:
         """Delete what ended well more than so many days ago; return how many jobs."""

@@ -113,6 +113,17 @@ class Desk:
             if each.file:
                 self.incoming.drop(each.file)
 
+    def remove(self, tenant: str, uris: Sequence[str], *, wait: bool = False) -> list[Queued]:
+        """Queue the removal of documents, before what nobody waits for; with `wait`, wait until it is done."""
+        queued = self.queue.add(
+            [Wanted(uri, "remove") for uri in uris], tenant=tenant, priority=UPLOADED, again=True
+        )
+        return self.follow(queued) if wait else queued
+
+    def forget(self, tenant: str, uris: Sequence[str]) -> None:
+        """Delete all that is kept of documents that are erased; raises BadInput while a worker is at one of them."""
+        self.board.forget(tenant, uris, drop=self.incoming.drop)
+
     def follow(
         self, queued: Sequence[Queued], *, seconds: float | None = None, heard: Heard = unheard
     ) -> list[Queued]:

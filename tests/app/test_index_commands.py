@@ -14,6 +14,7 @@ from app.commands import docs, index
 from app.commands.ask import ask
 from app.commands.search import search
 from ingest.originals import Originals
+from tests.postgresql import Server, needs_postgresql
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, OPERATOR, SPACE, embed, put, sample
 from vectorstore.errors import BadInput, Busy, NotFound, StoreDamaged
 from vectorstore.index.truth.files import writer_lock
@@ -135,6 +136,48 @@ def test_erase_asks_and_prints_a_certificate(filled: Path) -> None:
     certificate = json.loads(run(docs.app, "erase", "a.md", "--yes"))
     assert (certificate["documents"], certificate["left"]) == (2, [])
     assert run(docs.app, "ls", "--at", "1") == "b/b.md  b/b.md\n"
+
+
+def test_a_certificate_can_be_shown_again(filled: Path) -> None:
+    with pytest.raises(NotFound):
+        run(index.app, "certificate")
+    first = json.loads(run(docs.app, "erase", "a.md", "--yes"))
+    assert first["complete"]
+    assert json.loads(run(index.app, "certificate")) == first
+    run(docs.app, "erase", "b/b.md", "--yes")
+    assert run(index.app, "certificate", "--all").count('"epoch"') == 2
+
+
+def test_an_index_is_moved_into_another_folder(filled: Path, tmp_path: Path) -> None:
+    listed = run(docs.app, "ls", "--json")
+    with pytest.raises(BadInput, match="nowhere"):
+        run(index.app, "move")
+    run(index.app, "move", "--to", str(tmp_path / "other"))
+    assert CliRunner().invoke(docs.app, ["ls", "--json"]).stdout == listed
+    moved = CliRunner(env={"FOOTNOTE_DATA_DIR": str(tmp_path / "other")})
+    assert moved.invoke(docs.app, ["ls", "--json"]).stdout == listed
+    assert moved.invoke(index.app, ["verify"]).exit_code == 0
+
+
+@needs_postgresql
+def test_an_index_moved_by_command_shows_no_password(
+    filled: Path, postgresql_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = postgresql_server.schema()
+    listed = run(docs.app, "ls", "--json")
+    without = address.replace(address.partition("//")[2].rpartition("@")[0], "footnote")
+    monkeypatch.setenv("PGPASSWORD", postgresql_server.password)
+    moved = CliRunner().invoke(index.app, ["move", "--to", without], catch_exceptions=False)
+    assert moved.exit_code == 0
+    monkeypatch.delenv("PGPASSWORD")
+    monkeypatch.setenv("FOOTNOTE_STORE", address)
+    again = CliRunner().invoke(index.app, ["move"], catch_exceptions=False)
+    shown = CliRunner().invoke(index.app, ["info"], catch_exceptions=False)
+    assert run(docs.app, "ls", "--json") == listed
+    run(index.app, "verify")
+    for each in (moved, again, shown):
+        assert "secret" not in each.output
+        assert "index_" in each.output
 
 
 def test_an_erasure_that_is_turned_away_leaves_the_kept_upload_where_it_is(filled: Path) -> None:

@@ -9,10 +9,12 @@ from typer.testing import CliRunner
 
 from app.commands import docs, index
 from app.commands.doctor import _attempt, _objects
-from tests.objects import SECRET, Bucket, bucket, s3_port  # noqa: F401 - fixtures
+from app.http.routes.uploads import _problem
+from ingest.report import Failure
+from ingest.uploads import NOT_KEPT
+from tests.objects import SECRET, Bucket, bucket, s3_port, storage  # noqa: F401 - fixtures
 from tests.vectorstore.sample import SPACE, find, put, sample, uris
 from vectorstore.errors import BadInput, NotFound, Unavailable
-from vectorstore.objects.store import Objects
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 
@@ -71,7 +73,7 @@ def test_a_backup_that_cannot_be_brought_there_leaves_the_one_before(
 
 
 def test_what_is_no_backup_is_refused(filled: Path, bucket: Bucket) -> None:  # noqa: F811
-    Objects(bucket.url).put("notes.txt", b"no backup at all")
+    storage(bucket.url).put("notes.txt", b"no backup at all")
     with pytest.raises(BadInput, match="not a backup"):
         run(index.app, "restore", f"{bucket.url}/notes.txt")
     assert list(filled.glob(".backup-*")) == []
@@ -86,7 +88,7 @@ def test_published_by_hand_and_gone_with_an_erasure(
         run(index.app, "publish")
     monkeypatch.setenv("FOOTNOTE_OBJECTS", bucket.url)
     assert "Published generation 1 (" in run(index.app, "publish")
-    objects = Objects(bucket.url)
+    objects = storage(bucket.url)
     assert objects.list("projections") != []
     said = run(docs.app, "erase", "b.md", "--yes")
     certificate = json.loads(said[said.index("{") :])
@@ -110,3 +112,8 @@ def test_doctor_says_whether_the_storage_works(bucket: Bucket, monkeypatch: pyte
     assert wrong.state == "wrong"
     assert "cannot be reached" in wrong.says
     assert SECRET not in str(wrong)
+
+
+def test_where_no_file_can_be_kept_the_answer_says_to_come_again() -> None:
+    problem = _problem([Failure("upload/a.md", NOT_KEPT, "Send it again later.")])
+    assert (problem.status, problem.code, problem.sentence) == (503, "not_kept", "Send it again later.")

@@ -255,7 +255,7 @@ def add_of(records: Records, run: str, owner: str, text: str) -> None:
     add(records, run, f"c-{owner}", text, f"answer to {text}")
     with records._engine.begin() as connection:
         connection.execute(
-            records_module._runs.update().where(records_module._runs.c.id == run), {"owner": owner}
+            records_module.runs.update().where(records_module.runs.c.id == run), {"owner": owner}
         )
 
 

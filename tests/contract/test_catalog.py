@@ -92,6 +92,12 @@ def told(store: Store) -> list[Any]:
                 assert [each.uri for each in documents] == sorted(each.uri for each in documents)
                 assert all(snapshot.document(each.id, scope=scope) == each for each in documents)
                 assert snapshot.count(scope=scope) == len(documents)
+                assert {each.uri: (each.title, each.modified) for each in snapshot.names(scope=scope)} == {
+                    each.uri: (each.title, each.modified) for each in documents
+                }
+                assert snapshot.readers(scope=scope) == frozenset().union(
+                    *(each.readers for each in documents)
+                )
                 for where in ASKED:
                     admitted = {each.uri for each in snapshot.documents(scope=scope, where=where)}
                     # By what they were called, which is what conditions go by.

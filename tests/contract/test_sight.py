@@ -114,6 +114,8 @@ def told(snapshot: Snapshot, scope: Scope, question: str, embed: Embed, count: i
         for uri in ("0.md", "1.md", "Leave"):
             expected = find_expected(uri, trace, snapshot, scope=scope, where=where, limit=3, reveal=False)
             found.append(repr(expected))
+    found.append(repr(sorted(map(repr, snapshot.names(scope=scope)))))
+    found.append(repr((snapshot.count(scope=scope), sorted(snapshot.readers(scope=scope)))))
     found.append(repr(snapshot.search(question, embed(question), scope=scope, limit=count)))
     return found
 

@@ -17,7 +17,7 @@ from ingest.originals import Originals
 from ingest.settings import IngestSettings
 from ingest.uploads import NOT_KEPT, Upload, Uploaded, Uploads
 from tests.fakes.word_embedder import WordEmbedder
-from tests.objects import Bucket, bucket, s3_port  # noqa: F401 - fixtures
+from tests.objects import Bucket, bucket, s3_port, storage  # noqa: F401 - fixtures
 from vectorstore.errors import NotFound, Unavailable
 from vectorstore.objects.store import Objects
 from vectorstore.open import open_store
@@ -63,7 +63,7 @@ def opened(data: Path, objects: Objects, *, room: int = 1 << 30) -> Iterator[Des
 
 @pytest.fixture
 def desk(bucket: Bucket, tmp_path: Path) -> Iterator[Desk]:  # noqa: F811
-    with opened(tmp_path / "one", Objects(bucket.url, seconds=2, retries=1)) as running:
+    with opened(tmp_path / "one", storage(bucket.url, seconds=2, retries=1)) as running:
         yield running
 
 
@@ -174,7 +174,7 @@ def test_while_the_storage_is_away_copies_serve_and_nothing_else_does(
 
 
 def test_copies_take_no_more_room_than_is_set(bucket: Bucket, tmp_path: Path) -> None:  # noqa: F811
-    with opened(tmp_path / "small", Objects(bucket.url), room=250_000) as desk:
+    with opened(tmp_path / "small", storage(bucket.url), room=250_000) as desk:
         sent = [desk.send(f"{n}.txt", os.urandom(40_000).hex().encode()).document for n in range(5)]
         for document in sent:
             assert document is not None
@@ -200,8 +200,8 @@ def test_a_sweep_leaves_what_is_just_being_taken_in(desk: Desk, monkeypatch: pyt
 
 def test_the_file_of_a_job_is_fetched_by_any_worker_and_dropped(bucket: Bucket, tmp_path: Path) -> None:  # noqa: F811
     (tmp_path / "leave.md").write_bytes(LEAVE)
-    name = IncomingObjects(Objects(bucket.url)).keep(tmp_path / "leave.md")
-    elsewhere = IncomingObjects(Objects(bucket.url))
+    name = IncomingObjects(storage(bucket.url)).keep(tmp_path / "leave.md")
+    elsewhere = IncomingObjects(storage(bucket.url))
     elsewhere.fetch(name, tmp_path / "fetched.md")
     assert (tmp_path / "fetched.md").read_bytes() == LEAVE
     elsewhere.drop(name)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tests.objects import SECRET, Bucket, bucket, s3_port  # noqa: F401 - fixtures
+from tests.objects import SECRET, Bucket, bucket, s3_port, storage  # noqa: F401 - fixtures
 from vectorstore.errors import BadInput, Unavailable
 from vectorstore.objects.settings import ObjectSettings
 from vectorstore.objects.store import PIECE, Objects, is_address, object_at, open_objects
@@ -67,7 +67,7 @@ def holds_like_a_dict(objects: Objects, operations: list[tuple[str, str, bytes]]
 @given(operations=OPERATIONS)
 def test_a_folder_holds_what_a_dict_would(operations: list[tuple[str, str, bytes]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        holds_like_a_dict(Objects(f"file://{folder}/objects"), operations)
+        holds_like_a_dict(storage(f"file://{folder}/objects"), operations)
 
 
 @pytest.mark.parametrize("versioned", [False, True])
@@ -82,7 +82,7 @@ def test_a_bucket_holds_what_a_dict_would(bucket: Bucket, versioned: bool) -> No
         nonlocal count
         count += 1
         holds_like_a_dict(
-            Objects(f"s3://{bucket.name}/run-{count}"), _without_counting(operations, versioned)
+            storage(f"s3://{bucket.name}/run-{count}"), _without_counting(operations, versioned)
         )
 
     one()
@@ -105,7 +105,7 @@ def _without_counting(
 
 
 def opened(bucket: Bucket, *, seconds: float = 10.0, retries: int = 3) -> Objects:  # noqa: F811
-    return Objects(bucket.url, seconds=seconds, retries=retries)
+    return storage(bucket.url, seconds=seconds, retries=retries)
 
 
 def test_what_is_larger_than_a_piece_comes_back_whole(bucket: Bucket, tmp_path: Path) -> None:  # noqa: F811
@@ -237,14 +237,14 @@ def test_versions_from_before_a_bucket_stopped_keeping_them_go_too(bucket: Bucke
 
 
 def test_a_folder_is_its_owners_alone(tmp_path: Path) -> None:
-    Objects(f"file://{tmp_path}/deep/objects").put("a", b"secret")
+    storage(f"file://{tmp_path}/deep/objects").put("a", b"secret")
     assert stat.S_IMODE((tmp_path / "deep/objects").stat().st_mode) == 0o700
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(Unavailable, match="cannot be made"):
-        Objects(f"file://{tmp_path}/file/objects")
+        storage(f"file://{tmp_path}/file/objects")
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from tests.objects import Bucket, bucket, s3_port  # noqa: F401 - fixtures
+from tests.objects import Bucket, bucket, s3_port, storage  # noqa: F401 - fixtures
+from tests.postgresql import needs_postgresql, postgresql_server, postgresql_url  # noqa: F401 - fixtures
 from tests.vectorstore.sample import SPACE, Sample, find, put, sample, uris
 from vectorstore.errors import BadInput, Unavailable
 from vectorstore.index.projection import projections, published
@@ -19,6 +21,7 @@ from vectorstore.index.sqlite.truth import SQLiteTruth
 from vectorstore.index.store import IndexStore
 from vectorstore.index.upkeep import IndexUpkeep
 from vectorstore.objects.store import Objects
+from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 
 pytest.importorskip("obstore", reason="the extra [objects] is not installed")
@@ -42,7 +45,7 @@ def commit(store: IndexStore, *made: Sample) -> None:
 
 @pytest.fixture
 def objects(tmp_path: Path) -> Objects:
-    return Objects(f"file://{tmp_path}/objects")
+    return storage(f"file://{tmp_path}/objects")
 
 
 @pytest.fixture
@@ -282,7 +285,7 @@ def test_storage_that_is_away_costs_a_warning_and_no_commit(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bucket.line.refuse = True
-    store = open_at("one", at=Objects(bucket.url, seconds=1, retries=0))
+    store = open_at("one", at=storage(bucket.url, seconds=1, retries=0))
     with caplog.at_level(logging.WARNING):
         commit(store, *documents(0, 20))
         store.close()
@@ -297,7 +300,7 @@ def test_an_upload_that_breaks_off_leaves_nothing_that_counts(
     bucket: Bucket,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    at = Objects(bucket.url, seconds=5, retries=1)
+    at = storage(bucket.url, seconds=5, retries=1)
     store = open_at("one", at=at)
     put_object = Objects.put
 
@@ -324,7 +327,7 @@ def test_over_s3_a_replica_takes_what_is_published(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(published, "PIECE", 10_000)
-    at = Objects(bucket.url, seconds=10)
+    at = storage(bucket.url, seconds=10)
     store = open_at("one", at=at)
     commit(store, *documents(0, 60))
     store.close()
@@ -345,7 +348,7 @@ def test_erasure_deletes_what_is_published_with_all_versions(
 ) -> None:
     if versioned:
         bucket.versions.keep(versioned=True)
-    at = Objects(bucket.url, seconds=10)
+    at = storage(bucket.url, seconds=10)
     store = open_at("one", at=at)
     commit(store, *documents(0, 30))
     store.close()
@@ -365,7 +368,7 @@ def test_without_the_storage_nothing_is_erased_and_it_can_be_tried_again(
     open_at: Open,
     bucket: Bucket,  # noqa: F811
 ) -> None:
-    store = open_at("one", at=Objects(bucket.url, seconds=2, retries=0))
+    store = open_at("one", at=storage(bucket.url, seconds=2, retries=0))
     commit(store, *documents(0, 20))
     store.close()
     bucket.line.refuse = True
@@ -441,3 +444,43 @@ def test_published_by_hand(tmp_path: Path, open_at: Open, objects: Objects) -> N
     assert size > 0
     assert len(whole(objects)) == 1
     assert list((tmp_path / "one").glob(".published-*")) == []
+
+
+@needs_postgresql
+def test_over_postgresql_a_new_replica_takes_what_another_published_until_an_erasure(
+    tmp_path: Path,
+    postgresql_url: str,  # noqa: F811
+    bucket: Bucket,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FOOTNOTE_OBJECTS", bucket.url)
+    monkeypatch.setenv("FOOTNOTE_PUBLISH_CHUNKS", str(EVERY))
+
+    def replica_at(name: str) -> IndexStore:
+        return open_store(StoreSettings(data_dir=tmp_path / name, store=SecretStr(postgresql_url)), SPACE)
+
+    first = replica_at("one")
+    commit(first, *documents(0, 30))
+    assert searched(first) == ["default/3.md"]
+    first.publishing.close()  # type: ignore[union-attr]
+    at = storage(bucket.url)
+    assert len(whole(at)) == 1
+    read = made_here(monkeypatch)
+    second = replica_at("two")
+    assert searched(second) == ["default/3.md"]
+    assert read == []
+    assert (tmp_path / "two" / "dense.json").exists()
+    copies = tmp_path / "two" / "fetched"
+    copies.mkdir()
+    (copies / "originals_x_y").write_text("a copy of an upload")
+    certificate = IndexUpkeep(first).erase(["default/3.md"])
+    assert certificate.published is not None
+    assert certificate.published >= 2
+    assert list(bucket.versions._listed("footnote/projections")) == []
+    assert searched(second) != ["default/3.md"]
+    assert list(copies.iterdir()) == []
+    third = replica_at("three")
+    for each in (first, second, third):
+        assert searched(each) != ["default/3.md"]
+        each.close()
+    assert {key.split("/")[2] for key in whole(at)} <= {"00000001"}

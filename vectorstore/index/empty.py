@@ -11,6 +11,7 @@ from vectorstore.types import (
     Generation,
     GenerationInfo,
     Hit,
+    Named,
     Scope,
     Trace,
     Vector,
@@ -60,6 +61,11 @@ class EmptySnapshot:
     def documents(self, *, scope: Scope, where: Where = (), after: str = "") -> Iterator[Document]:
         """Yield nothing."""
         del scope, where, after
+        return iter(())
+
+    def names(self, *, scope: Scope) -> Iterator[Named]:
+        """Yield nothing."""
+        del scope
         return iter(())
 
     def count(self, *, scope: Scope, where: Where = ()) -> int:

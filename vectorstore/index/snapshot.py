@@ -22,6 +22,7 @@ from vectorstore.types import (
     Generation,
     GenerationInfo,
     Hit,
+    Named,
     Scope,
     Stage,
     StageName,
@@ -175,6 +176,10 @@ class IndexSnapshot:
     def documents(self, *, scope: Scope, where: Where = (), after: str = "") -> Iterator[Document]:
         """Yield the documents in scope, by uri, from behind `after` on."""
         return self._catalog().documents(scope, where, after=after)
+
+    def names(self, *, scope: Scope) -> Iterator[Named]:
+        """Yield what the documents in scope are called, in no order."""
+        return self._catalog().names(scope)
 
     def count(self, *, scope: Scope, where: Where = ()) -> int:
         """Return how many documents there are in scope."""

@@ -148,10 +148,19 @@ class IndexStore:
                 info, pinned = opened.pin(None)
                 opened.catalog(pinned)
                 self._snapshot(None)
+                self._acknowledge()
                 return pinned[1] - info.number
             with self._lock:
                 self._opened = None if self._opened is opened else self._opened
         return 0
+
+    def _acknowledge(self) -> None:
+        """Say which purges this replica has followed: an erasure is complete when all have."""
+        try:
+            self.database.storage.acknowledge(self.folder)
+        except FootnoteError as error:
+            # Whoever erases then waits for nobody here, or in vain; searching goes on.
+            _log.debug("This replica cannot say that it is there: %s", error)
 
     @contextmanager
     def draft(self, *, note: str = "", wait: bool = False) -> Iterator[IndexDraft]:

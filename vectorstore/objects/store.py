@@ -49,7 +49,7 @@ class Objects:
     with one sentence, which holds no credentials; what is written is there whole or not at all.
     """
 
-    def __init__(self, url: str, *, seconds: float = 30.0, retries: int = 3) -> None:
+    def __init__(self, url: str, *, seconds: float, retries: int) -> None:
         """Open what lies at an address (s3://, gs://, az://, file:///); raises Unavailable without the library."""
         self.url = url
         self._seconds = seconds

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -126,15 +126,6 @@ def hold(connection: PostgreSQLConnection, name: str) -> None:
     connection.rows(
         "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '/' || ?, 0))::text", [name]
     )
-
-
-def rewrite(connection: PostgreSQLConnection, tables: Sequence[str]) -> None:
-    """Write tables anew without what was deleted from them: a plain VACUUM leaves every byte.
-
-    The database's log still holds it until its segments are written over.
-    """
-    for table in tables:
-        connection.run(f"VACUUM FULL {table}")
 
 
 def _content(connection: PostgreSQLConnection, key: str) -> bytes | None:

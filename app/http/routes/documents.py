@@ -1,8 +1,11 @@
 """`/v1/documents`: what the caller may read, and for who may change it what there is to know of it."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from heapq import nlargest, nsmallest
+from itertools import islice
 from typing import Annotated, Final, Literal, TypeAlias
 
 from fastapi import APIRouter, Path, Query, Request
@@ -18,7 +21,8 @@ from ingest.report import findings_of
 from ingest.sources.placed import UPLOAD
 from ingest.sources.rules import SAID_BY, readers_of
 from vectorstore.errors import NotAllowed
-from vectorstore.types import NOBODY, Document, DocumentId, MetadataValue, Span
+from vectorstore.store import Snapshot
+from vectorstore.types import NOBODY, Condition, Document, DocumentId, MetadataValue, Named, Scope, Span
 
 router = APIRouter(tags=["documents"])
 Id = Annotated[
@@ -128,24 +132,23 @@ def documents(
         raise NotAllowed("Findings are shown to who may add documents.", "Use a key with the right to write.")
     words = q.casefold().split()
     with service.store.snapshot() as snapshot:
-        allowed = list(snapshot.documents(scope=grant.scope))
-    wanted = [
-        each
-        for each in allowed
-        if (not findings or findings_of(each))
-        and all(word in f"{each.title}\n{each.uri}".casefold() for word in words)
-    ]
-    by, is_down = sort.removeprefix("-"), sort.startswith("-")
-    keyed = sorted(((_key(each, by), each) for each in wanted), key=lambda pair: pair[0], reverse=is_down)
-    rest = [(key, each) for key, each in keyed if after is None or (key < after if is_down else key > after)]
-    page = rest[:limit]
+        if sort == "uri" and not words and not findings:
+            total = snapshot.count(scope=grant.scope)
+            found = list(islice(snapshot.documents(scope=grant.scope, after=after or ""), limit + 1))
+            keyed = [(each.uri, each) for each in found]
+        else:
+            wanted = _Wanted(snapshot, grant.scope, words, findings=findings)
+            keyed = _sorted(snapshot, wanted, grant.scope, sort=sort, after=after, limit=limit + 1)
+            total = wanted.count
+        choices = _choices(snapshot, grant) if writes else None
+    page = keyed[:limit]
     note(listed=len(page))
     return Documents(
         documents=[_shown(each, request, service=service, grant=grant) for _, each in page],
-        next=page[-1][0] if len(rest) > limit else None,
-        total=len(wanted),
+        next=page[-1][0] if len(keyed) > limit else None,
+        total=total,
         writable=writes and service.uploads is not None,
-        choices=_choices(allowed, grant) if writes else None,
+        choices=choices,
         any_reader=writes and grant.scope.unrestricted,
     )
 
@@ -171,7 +174,37 @@ def account_shown(document: Document) -> AccountShown | None:
     return AccountShown(**asdict(account)) if account else None
 
 
-def _key(document: Document, by: str) -> str:
+class _Wanted:
+    """Goes through the documents that are asked for, and counts them."""
+
+    def __init__(self, snapshot: Snapshot, scope: Scope, words: list[str], *, findings: bool) -> None:
+        self.count = 0
+        self._words = words
+        documents = snapshot.documents(scope=scope) if findings else snapshot.names(scope=scope)
+        self._all: Iterator[Named | Document] = documents
+
+    def __iter__(self) -> Iterator[Named | Document]:
+        for each in self._all:
+            found = not isinstance(each, Document) or findings_of(each)
+            if found and all(word in f"{each.title}\n{each.uri}".casefold() for word in self._words):
+                self.count += 1
+                yield each
+
+
+def _sorted(
+    snapshot: Snapshot, wanted: _Wanted, scope: Scope, *, sort: Sort, after: str | None, limit: int
+) -> list[tuple[str, Document]]:
+    """Return the first documents behind one, with what they are sorted by; of the others nothing is kept."""
+    by, is_down = sort.removeprefix("-"), sort.startswith("-")
+    keyed = ((_key(each, by), each.uri) for each in wanted)
+    rest = ((key, uri) for key, uri in keyed if after is None or (key < after if is_down else key > after))
+    first = (nlargest if is_down else nsmallest)(limit, rest)
+    where = (Condition("uri", "in", tuple(uri for _, uri in first)),)
+    found = {each.uri: each for each in snapshot.documents(scope=scope, where=where)} if first else {}
+    return [(key, found[uri]) for key, uri in first if uri in found]
+
+
+def _key(document: Named | Document, by: str) -> str:
     """Return what a document is sorted by, unlike any other's: the list goes on behind it."""
     if by == "uri":
         return document.uri
@@ -180,10 +213,10 @@ def _key(document: Document, by: str) -> str:
     return f"{document.modified.astimezone(UTC).isoformat() if document.modified else ''}\n{document.uri}"
 
 
-def _choices(allowed: list[Document], grant: Grant) -> list[str]:
+def _choices(snapshot: Snapshot, grant: Grant) -> list[str]:
     names = grant.scope.names
     if grant.scope.unrestricted:
-        names = names.union(*(each.readers for each in allowed)) - NOBODY
+        names = (names | snapshot.readers(scope=grant.scope)) - NOBODY
     return sorted(names)
 
 

@@ -227,6 +227,12 @@ def test_jobs_are_counted_by_state_with_the_age_of_the_oldest(here: Place) -> No
 
 
 def test_nothing_is_left_of_jobs_whose_documents_are_erased(here: Place) -> None:
-    here.queue.add([Wanted("secret", "add", digest="d", file="f1", step="secret")], tenant="t")
-    assert here.board.forget("t", ["secret"]) == ["f1"]
+    here.hand_in({"secret.md": "Secret."}, tenant="t")
+    here.desk.forget("t", ["secret.md"])
     assert here.rows("SELECT * FROM jobs") == []
+    assert list((here.folder / "data" / "incoming").iterdir()) == []
+    here.hand_in({"secret.md": "Secret."}, tenant="t")
+    here.queue.claim("w", most=1)
+    with pytest.raises(BadInput, match="A worker is reading"):
+        here.desk.forget("t", ["secret.md"])
+    assert here.states() == {"secret.md": "doing"}

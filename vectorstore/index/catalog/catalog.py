@@ -16,12 +16,14 @@ from vectorstore.index.catalog.fields import Fields
 from vectorstore.index.catalog.titles import Told, title_as
 from vectorstore.index.conditions import admits, check
 from vectorstore.index.truth.arrays import Rows
-from vectorstore.types import Condition, Document, DocumentId, Generation, Scope, Where
+from vectorstore.types import Condition, Document, DocumentId, Generation, Named, Scope, Where
 
 _HELD = 8
 """How many selections are held on to. Others are remembered as long as somebody else uses them."""
 _PAGE = 500
 """How many documents are read at once for a list."""
+_NAMED = 5_000
+"""How many names are read at once."""
 _FEW = 5_000
 """Up to so many documents are put in order by their uris as they are read; more by the field of all."""
 _READ = 300
@@ -86,6 +88,18 @@ class Catalog:
     def documents(self, scope: Scope, where: Where, *, after: str = "") -> Iterator[Document]:
         """Yield what `select` selects, by uri, from behind `after` on; read in pages, as they are asked for."""
         return self._listed(self.select(scope, where), scope, after)
+
+    def names(self, scope: Scope) -> Iterator[Named]:
+        """Yield what the documents that the scope allows are called, in no order."""
+        chosen = self.select(scope, ())
+        for start in range(0, len(chosen), _NAMED):
+            rows = chosen[start : start + _NAMED]
+            told = dict(
+                zip(rows.tolist(), self._told[np.searchsorted(self._rows, rows)].tolist(), strict=True)
+            )
+            for row, each in self._documents.names_of(rows.tolist()):
+                title = title_as(told[row], each.title, each.uri)
+                yield each if title == each.title else replace(each, title=title)
 
     def readers(self, scope: Scope) -> frozenset[str]:
         """Return the names of all readers of the documents that the scope allows."""

@@ -7,7 +7,8 @@ from threading import Lock
 from vectorstore.index.truth import outline
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Database
-from vectorstore.types import Document, DocumentId
+from vectorstore.index.truth.records import time_of
+from vectorstore.types import Document, DocumentId, Named
 
 _KEPT = 1_000
 """How many documents are remembered: those of the last questions' hits."""
@@ -50,6 +51,12 @@ class Documents:
         """
         with self.database.connection() as connection:
             return outline.rows_of(connection, document)
+
+    def names_of(self, rows: Sequence[int]) -> list[tuple[int, Named]]:
+        """Return what the documents in these rows are called, by row."""
+        with self.database.connection() as connection:
+            found = outline.names_of(connection, rows)
+        return [(row, Named(uri, title, time_of(modified))) for row, uri, title, modified in found]
 
     def uris_of(self, rows: Sequence[int]) -> dict[int, str]:
         """Return the uris of the documents in these rows."""

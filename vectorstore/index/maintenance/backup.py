@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vectorstore.errors import BadInput, NotFound, StoreDamaged
+from vectorstore.index.create import check_layout
 from vectorstore.index.maintenance import erasure
 from vectorstore.index.maintenance.transfer import copy_all
 from vectorstore.index.maintenance.verify import damage_of
@@ -198,6 +199,7 @@ def _prepare(
         raise StoreDamaged(f"The backup {str(source)!r} is damaged: {problems[0]}", "Use another one.")
     with copy.transaction():
         there = read_meta(copy)
+        check_layout(there)
         epoch = max(int(here.get("epoch", "0")), int(there["epoch"])) + 1
         # The salt must be the one that the tombstones were made with.
         if stones and here["salt"] != there["salt"]:

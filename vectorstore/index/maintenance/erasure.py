@@ -188,6 +188,7 @@ def finish_erasure(folder: Path, database: Database, connection: Connection, kin
     else:
         with projections.folder_lock(folder, follows=database.follows):
             projections.make_anew(folder, connection, kind)
+    database.storage.acknowledge(folder)
     database.storage.expunge()
     with connection.transaction():
         write_meta(connection, **{UNDER_WAY: None})

@@ -24,6 +24,7 @@ from vectorstore.types import Generation
 class Move:
     """What stands in the target now. `copied` counts rows that came over this time: none where all stood there."""
 
+    place: str
     generation: Generation
     generations: int
     documents: int
@@ -59,11 +60,11 @@ def move(
         with target.writer(wait=wait, space=space) as into:
             whole = _state(rows)
             if _state(into) == whole:
-                return _moved(into, 0)
+                return _moved(into, 0, target.place)
             _begin(into, whole, place=target.place)
             copied = _copy(rows, into, on_progress)
             _finish(rows, into, place=target.place)
-            return _moved(into, copied)
+            return _moved(into, copied, target.place)
 
 
 def _state(connection: Connection) -> str:
@@ -130,10 +131,11 @@ def _finish(rows: Connection, into: Connection, *, place: str) -> None:
                 f"What was moved to {place!r} does not match its seals: {why}",
                 "Check the source with `footnote index verify`.",
             )
+        into.derive(anew=True)
         into.announce(truth.head(into).generation)
 
 
-def _moved(into: Connection, copied: int) -> Move:
+def _moved(into: Connection, copied: int, place: str) -> Move:
     kept = truth.generations(into)
     newest = kept[-1] if kept else truth.EMPTY_GENERATION
-    return Move(newest.number, len(kept), newest.documents, newest.chunks, copied)
+    return Move(place, newest.number, len(kept), newest.documents, newest.chunks, copied)

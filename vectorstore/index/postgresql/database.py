@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vectorstore.errors import BadInput, Busy, FootnoteError, StoreDamaged, Unavailable, pip_install
 from vectorstore.index.postgresql.address import Address
+from vectorstore.index.postgresql.amcheck import damage_in_files
 from vectorstore.index.truth.database import Value
 
 if TYPE_CHECKING:
@@ -109,8 +110,8 @@ class PostgreSQLConnection:
         return self.one(sql, (self._pool.address.schema, name)) is not None
 
     def problems(self) -> Iterator[str]:
-        """Yield nothing: PostgreSQL checks its pages itself where it was made with checksums."""
-        return iter(())
+        """Yield what the server's own check finds; pages it checks by itself where it was made with checksums."""
+        return damage_in_files(self, self._pool.address.schema)
 
     def derive(self, *, anew: bool = False) -> None:
         """Write what search inside the database reads, where it is to be or somebody has made it."""
@@ -330,6 +331,11 @@ def _reason(error: BaseException) -> str:
 def _in_our_words(error: BaseException, place: str) -> FootnoteError:
     errors = psycopg_module().errors
     name = type(error).__name__
+    if isinstance(error, errors.DataError) and "NUL" in str(error):
+        return BadInput(
+            "A text of the index holds the character U+0000, which PostgreSQL cannot keep.",
+            "Ingest that document again: the character is replaced on the way in.",
+        )
     if isinstance(error, errors.SerializationFailure | errors.DeadlockDetected | errors.LockNotAvailable):
         return Busy("The index is locked by another process.", "Try again when it is done.")
     if isinstance(error, errors.InsufficientPrivilege | errors.ReadOnlySqlTransaction):

@@ -8,12 +8,11 @@ import socket
 from pathlib import Path
 
 from vectorstore.index.projection.manifest import read_manifest
+from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection
 
-REPLICAS = (
-    "CREATE TABLE IF NOT EXISTS replicas"
-    " (name text PRIMARY KEY, epoch bigint NOT NULL, seen timestamptz NOT NULL DEFAULT now())"
-)
+_OFTEN = "10 seconds"
+"""How often it is written down that a replica is there."""
 _LIVE = "1 minute"
 """How lately a replica must have been heard of to be waited for."""
 _FORGOTTEN = "30 days"
@@ -31,12 +30,13 @@ def epoch_of(folder: Path) -> int | None:
     return min((each.covered.epoch for each in manifests if each), default=None)
 
 
-def beat(connection: Connection, folder: Path, *, newest: int) -> None:
-    """Say that this replica is there, and which epoch it holds; `newest` is the truth's."""
-    held = epoch_of(folder)
+def beat(connection: Connection, folder: Path) -> None:
+    """Say that this replica is there, and which epoch it holds: the newest, where it holds nothing."""
+    held, newest = epoch_of(folder), truth.head(connection).epoch
     connection.run(
-        "INSERT INTO replicas (name, epoch) VALUES (?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, seen = now()",
+        "INSERT INTO replicas (name, epoch, seen) VALUES (?, ?, now())"
+        " ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, seen = now()"
+        f" WHERE replicas.epoch <> excluded.epoch OR replicas.seen < now() - interval '{_OFTEN}'",
         (replica_name(folder), newest if held is None else held),
     )
     connection.run(f"DELETE FROM replicas WHERE seen < now() - interval '{_FORGOTTEN}'")
@@ -44,8 +44,6 @@ def beat(connection: Connection, folder: Path, *, newest: int) -> None:
 
 def replicas_behind(connection: Connection, epoch: int) -> tuple[list[str], list[str]]:
     """Return the replicas that hold something older: those that are at work, and those not heard of lately."""
-    if not connection.has_table("replicas"):
-        return [], []
     rows = connection.rows(
         f"SELECT name, seen > now() - interval '{_LIVE}', to_char(seen AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')"
         " FROM replicas WHERE epoch < ? ORDER BY name",

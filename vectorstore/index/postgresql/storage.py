@@ -13,7 +13,7 @@ from pathlib import Path
 from vectorstore.errors import Busy
 from vectorstore.index.maintenance import transfer
 from vectorstore.index.maintenance.byte_search import files_holding
-from vectorstore.index.postgresql.replicas import replicas_behind
+from vectorstore.index.postgresql.replicas import beat, replicas_behind
 from vectorstore.index.sqlite.database import SQLite
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection, Search
@@ -59,13 +59,7 @@ class PostgreSQLStorage:
     def expunge(self) -> None:
         """Write tables, statistics and log anew; raises Busy where somebody still reads what was before."""
         with self._borrow() as connection:
-            _wait_for_readers(connection)
-            for table in self._tables(connection):
-                connection.run(f"VACUUM (FULL, ANALYZE) {table}")
-            if _owns_database(connection):
-                connection.run("VACUUM (FULL) pg_catalog.pg_statistic")
-            if _may_renew_log(connection):
-                _renew_log(connection)
+            write_anew(connection, self._tables(connection))
 
     def search(self, patterns: Sequence[bytes]) -> Search:
         """Search the server's data folder, where it can be read from here."""
@@ -84,6 +78,11 @@ class PostgreSQLStorage:
         """Return the replicas that were heard of lately and whose projections have not followed the purges yet."""
         with self._borrow() as connection:
             return tuple(replicas_behind(connection, epoch)[0])
+
+    def acknowledge(self, folder: Path) -> None:
+        """Say that the replica with this folder is there, and which purges its projections have followed."""
+        with self._borrow() as connection:
+            beat(connection, folder)
 
     def replace(self, backup: Path) -> None:
         """Put the rows of a backup in the place of all others, in one transaction; readers see either."""
@@ -110,6 +109,21 @@ class PostgreSQLStorage:
             f"The files of {self._place} cannot be read from here. Its rows are gone; their bytes go from its storage with "
             f"its write-ahead log and backups, which are kept {kept}."
         )
+
+
+def write_anew(connection: Connection, tables: Sequence[str]) -> tuple[str, ...]:
+    """Write some tables anew without what was deleted from them, and statistics and log where this user may.
+
+    Returns where copies may be left, a sentence each. Raises Busy where somebody still reads what was before.
+    """
+    _wait_for_readers(connection)
+    for table in tables:
+        connection.run(f"VACUUM (FULL, ANALYZE) {table}")
+    if _owns_database(connection):
+        connection.run("VACUUM (FULL) pg_catalog.pg_statistic")
+    if _may_renew_log(connection):
+        _renew_log(connection)
+    return tuple(_out_of_reach(connection))
 
 
 def _wait_for_readers(connection: Connection) -> None:

@@ -51,6 +51,9 @@ class SQLiteStorage:
         del epoch
         return ()
 
+    def acknowledge(self, folder: Path) -> None:
+        """Say nothing: there is nobody else."""
+
     def replace(self, backup: Path) -> None:
         """Put the content of a backup in the place of everything, page by page: damage does not stand in the way."""
         with self._borrow() as connection:

@@ -105,6 +105,9 @@ class Storage(Protocol):
     def behind(self, epoch: int) -> tuple[str, ...]:
         """Return the replicas whose projections have not followed the purges up to this one, by name."""
 
+    def acknowledge(self, folder: Path) -> None:
+        """Say that the replica with this folder of projections is there, and which purges they have followed."""
+
     def replace(self, backup: Path) -> None:
         """Put the content of a backup, which is a SQLite file, in the place of everything, in one transaction."""
 

@@ -61,6 +61,11 @@ def rows_at(connection: Connection, tenant: str, uris: Sequence[str]) -> list[in
     return [row[0] for row in connection.among(sql, uris, before=(tenant,))]
 
 
+def names_of(connection: Connection, rows: Sequence[int]) -> list[tuple[int, str, str, str | None]]:
+    """Return row, uri, title and date of the documents in these rows."""
+    return connection.among("SELECT row, uri, title, modified FROM documents WHERE row IN ({keys})", rows)
+
+
 def uris_of(connection: Connection, rows: Sequence[int]) -> dict[int, str]:
     """Return the uris of the documents in these rows."""
     return dict(connection.among("SELECT row, uri FROM documents WHERE row IN ({keys})", rows))

@@ -49,6 +49,11 @@ def readers_row(readers: Collection[str]) -> str:
     return _dump(sorted(readers))
 
 
+def time_of(modified: str | None) -> datetime | None:
+    """Read when a document was modified."""
+    return datetime.fromisoformat(modified) if modified else None
+
+
 def document_of(row: tuple) -> Document:  # type: ignore[type-arg]
     """Read the values of DOCUMENT_COLUMNS."""
     try:
@@ -69,7 +74,7 @@ def _document_of(row: tuple) -> Document:  # type: ignore[type-arg]
         title=title,
         media_type=media_type,
         digest=digest,
-        modified=datetime.fromisoformat(modified) if modified else None,
+        modified=time_of(modified),
         tenant=tenant,
         readers=frozenset(groups),
         pages=tuple(starts),
