@@ -98,7 +98,8 @@ def test_the_house_gets_no_more_rooms(house: House) -> None:
     Who calls, how much, what is written down and what is forgotten came later, with rooms of their own; so did a
     second database, and what several machines share. The audit log and its people are in files or in rows: four files.
     Documents that wait for workers on other machines have a room too.
-    Search goes on in files, in PostgreSQL or in Milvus, and LangChain has a door.
+    Search goes on in files, in PostgreSQL or in Milvus, and LangChain has a door. An index moves between engines and is
+    erased from both, with replicas that say so: ten files.
     """
     parsers = sum(path.startswith("ingest/parse/") for path in house.lines)
     people = sum(path.startswith(("app/identity/", "app/audit/", "app/people/")) for path in house.lines)
@@ -106,7 +107,7 @@ def test_the_house_gets_no_more_rooms(house: House) -> None:
     assert parsers <= 60
     assert jobs <= 12
     assert people <= 24
-    assert len(house.lines) - parsers - people - jobs <= 315
+    assert len(house.lines) - parsers - people - jobs <= 325
 
 
 @pytest.mark.parametrize(("package", "most"), [("app", 14), ("ingest", 18), ("vectorstore", 14), ("eval", 6)])

@@ -288,7 +288,7 @@ def move(
         err=True,
     )
     typer.echo(
-        "What it was moved from is as it was. API keys, conversations, uploaded files and what ingest remembers stay "
+        "What it was moved from is as it was; delete it once you are sure, or an erasure finds its bytes there. API keys, conversations, uploaded files and what ingest remembers stay "
         "where they are.",
         err=True,
     )

@@ -108,6 +108,7 @@ function rowOf(file) {
       if (problem) return end("bad", problem.detail);
       const lost = account && (account.unexplained || Object.keys(account.left_out).length);
       const notes = [...findings, ...(lost ? [accounted(account)] : [])];
+      if (status === "waiting") return end("good", "Queued: it is in the list when a worker has read it", notes);
       return end("good", `${VERDICTS[status] ?? status} · ${counted(chunks, "passage", "passages")}`, notes);
     },
     fail: (sentence) => end("bad", sentence),

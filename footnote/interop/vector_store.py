@@ -19,6 +19,7 @@ from footnote import Footnote
 from vectorstore.errors import BadInput, NotFound, Unavailable
 from vectorstore.index.empty import EmptySnapshot
 from vectorstore.refine import Refine
+from vectorstore.store import Lag
 from vectorstore.types import (
     DEFAULT_TENANT,
     NOBODY,
@@ -145,6 +146,13 @@ class VectorStoreReader:
     def generations(self) -> list[GenerationInfo]:
         """Return the one."""
         return [_NOW]
+
+    def follow(self) -> None:
+        """Do nothing: each question is asked of the store as it is then."""
+
+    def lag(self) -> Lag:
+        """Return that nothing here is behind."""
+        return Lag()
 
     def close(self) -> None:
         """Do nothing: the store is the caller's."""

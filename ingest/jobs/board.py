@@ -121,7 +121,7 @@ class Board:
             )
             if not changed:
                 raise BadInput(
-                    f"Job {number} is {job.state}; there is nothing to try again.",
+                    f"Job {number} is {job.state}, and nothing is kept of it that could be tried again.",
                     "Ingest the document again.",
                 )
             return _job(connection, number)
@@ -169,6 +169,15 @@ class Board:
         sql = "UPDATE jobs SET file = '' WHERE id IN (SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb))"
         with self._database.connection() as connection, connection.transaction("UNLOCKED"):
             connection.run(sql, (json.dumps(list(numbers)),))
+
+    def unknown(self, files: Sequence[str]) -> list[str]:
+        """Return those files that no job is for: who kept them died before it could queue one."""
+        sql = (
+            "SELECT value FROM jsonb_array_elements_text(?::jsonb) WHERE NOT EXISTS"
+            " (SELECT 1 FROM jobs WHERE file = value)"
+        )
+        with self._database.connection() as connection:
+            return [str(name) for (name,) in connection.rows(sql, (json.dumps(list(files)),))]
 
     def prune(self, *, days: int) -> int:
         """Delete what ended well more than so many days ago; return how many jobs."""

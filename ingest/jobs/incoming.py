@@ -4,7 +4,9 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -29,6 +31,9 @@ class Incoming(Protocol):
 
     def drop(self, name: str) -> None:
         """Delete what is kept under a name; nothing where it is gone."""
+
+    def old(self, *, seconds: float) -> list[str]:
+        """Return the names under which something has been kept for longer than so many seconds."""
 
 
 class IncomingFolder:
@@ -77,6 +82,13 @@ class IncomingFolder:
         """Delete the file."""
         (self._folder / name).unlink(missing_ok=True)
 
+    def old(self, *, seconds: float) -> list[str]:
+        """Look at when the files were written, also those of which only a part was."""
+        if not self._folder.is_dir():
+            return []
+        until = time.time() - seconds
+        return [each.name for each in self._folder.iterdir() if each.stat().st_mtime < until]
+
 
 class IncomingObjects:
     """Keeps files in object storage: for workers on any machine. Raises Unavailable where it is away."""
@@ -103,3 +115,9 @@ class IncomingObjects:
     def drop(self, name: str) -> None:
         """Delete the file, in all versions."""
         self._objects.delete(f"{_FOLDER}/{name}")
+
+    def old(self, *, seconds: float) -> list[str]:
+        """Look at when the objects were written."""
+        until = datetime.now(UTC) - timedelta(seconds=seconds)
+        found = self._objects.list(_FOLDER)
+        return [each.key.rpartition("/")[2] for each in found if each.modified < until]

@@ -141,7 +141,9 @@ class Queue:
             " not_before = clock_timestamp() + make_interval(secs => ?)"
             " WHERE id = ? AND worker = ? AND state = 'doing'"
         )
-        self._back(sql, (reason, error, float(pause), job.id, worker), job)
+        # PostgreSQL takes no NUL, and a message may quote a file.
+        told = error.replace("\0", "\ufffd")
+        self._back(sql, (reason, told, float(pause), job.id, worker), job)
 
     def give_back(self, jobs: Sequence[Job], *, worker: str, alone: bool = False) -> None:
         """Let others take jobs that were begun and not ended, as if they never had been begun."""

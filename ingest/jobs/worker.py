@@ -38,6 +38,8 @@ _AWAY, _AWAY_LONGEST = 1.0, 30.0
 _SAYS: Final = 60.0
 """Seconds between two lines on how a worker fares."""
 _TIDIES: Final = 300.0
+_LEFT_BEHIND: Final = 3_600.0
+"""Seconds after which a file without a job is taken for nobody's: its job comes right after it."""
 _MAY_PASS: Final = frozenset({"timeout", "out_of_memory", "crashed"})
 """Why a file could not be read that may be the machine's fault: it is tried again."""
 _NOT_ITS_FAULT: Final = (Unavailable, Busy, EmbedderMismatch)
@@ -328,6 +330,9 @@ class Worker:
         """Drop what is kept of jobs whose worker died before it could, and forget old ones."""
         for job in self._desk.board.settled():
             self._settle(job)
+        if left := self._desk.incoming.old(seconds=_LEFT_BEHIND):
+            for name in self._desk.board.unknown(left):
+                self._desk.incoming.drop(name)
         self._desk.board.prune(days=self._queue_settings.queue_keep_days)
 
     def _settle(self, job: Job) -> None:

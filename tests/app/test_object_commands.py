@@ -9,6 +9,9 @@ from typer.testing import CliRunner
 
 from app.commands import docs, index
 from app.commands.doctor import _attempt, _objects
+from app.http.routes.uploads import _problem
+from ingest.report import Failure
+from ingest.uploads import NOT_KEPT
 from tests.objects import SECRET, Bucket, bucket, s3_port, storage  # noqa: F401 - fixtures
 from tests.vectorstore.sample import SPACE, find, put, sample, uris
 from vectorstore.errors import BadInput, NotFound, Unavailable
@@ -109,3 +112,8 @@ def test_doctor_says_whether_the_storage_works(bucket: Bucket, monkeypatch: pyte
     assert wrong.state == "wrong"
     assert "cannot be reached" in wrong.says
     assert SECRET not in str(wrong)
+
+
+def test_where_no_file_can_be_kept_the_answer_says_to_come_again() -> None:
+    problem = _problem([Failure("upload/a.md", NOT_KEPT, "Send it again later.")])
+    assert (problem.status, problem.code, problem.sentence) == (503, "not_kept", "Send it again later.")

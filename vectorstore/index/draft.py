@@ -1,7 +1,7 @@
 """Writing the next generation of the truth, inside one transaction."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -9,11 +9,25 @@ import numpy as np
 from vectorstore.errors import BadInput
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth import readers, seal
-from vectorstore.index.truth.database import Connection
+from vectorstore.index.truth.database import Connection, Row
 from vectorstore.index.truth.read import VISIBLE
 from vectorstore.index.truth.records import chunk_row, document_row, embedded_key, vector_bytes
 from vectorstore.index.truth.seal import read_meta, tombstone
 from vectorstore.types import Chunk, Document, Generation, Vectors
+
+_BATCH = 2_000
+"""How many documents and chunks wait at most to be written together."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A document that is not written yet: its row, text, chunks with their keys, vectors, and seal."""
+
+    row: Row
+    text: str
+    chunks: list[tuple[bytes, Row]]
+    vectors: list[bytes]
+    seal: bytes
 
 
 class IndexDraft:
@@ -28,6 +42,10 @@ class IndexDraft:
         self._number = Generation(base + 1)
         row = connection.one("SELECT documents, chunks, seal FROM generations WHERE number = ?", (base,))
         self._documents, self._chunks, self._seal = row or (0, 0, seal.EMPTY)
+        self._waiting: list[_Waiting] = []
+        self._addresses: set[tuple[str, str]] = set()
+        self._size = 0
+        self._has_stones: bool | None = None
         self._also: list[Callable[[Connection], None]] = []
 
     @property
@@ -44,26 +62,17 @@ class IndexDraft:
         chunk_rows = [chunk_row(chunk) for chunk in chunks]
         contents = [vector_bytes(vector) for vector in vectors]
         sealed = seal.document_seal(row, text=text, chunks=chunk_rows, vectors=contents)
-        place = self._connection.reserve("documents", 1)[0]
-        self._connection.run(
-            "INSERT INTO documents (id, uri, title, media_type, digest, modified, tenant, readers, pages,"
-            " metadata, chunks, seal, row) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, len(chunks), sealed, place),
-        )
-        self._connection.run("INSERT INTO texts (document, text) VALUES (?, ?)", (place, text))
-        if chunks:
-            places = self._connection.reserve("chunks", len(chunks))
-            keys = (embedded_key(chunk.embedded_text) for chunk in chunks)
-            self._connection.add(
-                "chunks",
-                'row, document, embedded, id, position, text, start, "end", page, headings, context',
-                ((at, place, key, *values) for at, key, values in zip(places, keys, chunk_rows, strict=True)),
-            )
-            self._connection.add("vectors", "chunk, vector", zip(places, contents, strict=True))
-        self._appear(place, chunks=len(chunks), document_seal=sealed)
+        keys = [embedded_key(chunk.embedded_text) for chunk in chunks]
+        self._waiting.append(_Waiting(row, text, list(zip(keys, chunk_rows, strict=True)), contents, sealed))
+        self._addresses.add((document.tenant, document.uri))
+        self._size += len(chunks) + 1
+        if self._size >= _BATCH:
+            self._write()
 
     def remove(self, *, tenant: str, uri: str) -> bool:
         """Remove the document at a uri; say whether there was one."""
+        if (tenant, uri) in self._addresses:
+            self._write()
         now = self._connection.rows(
             "SELECT d.row, d.chunks, d.seal FROM documents d JOIN lives l ON l.document = d.row"
             " WHERE d.tenant = ? AND d.uri = ? AND l.removed IS NULL",
@@ -113,11 +122,13 @@ class IndexDraft:
 
     def changed(self) -> bool:
         """Say whether anything differs from the base generation."""
+        self._write()
         sql = "SELECT 1 FROM lives WHERE added = ? UNION ALL SELECT 1 FROM lives WHERE removed = ? LIMIT 1"
         return self._connection.one(sql, (self._number, self._number)) is not None
 
     def publish(self) -> None:
         """Write the generation's own row: with it, the commit makes everything visible."""
+        self._write()
         row = (
             self._number,
             datetime.now(UTC).isoformat(),
@@ -135,8 +146,40 @@ class IndexDraft:
         self._connection.derive()
         self._connection.announce(self._number)
 
+    def _write(self) -> None:
+        """Write the documents that wait, all together: each statement is a way to the database and back."""
+        waiting, self._waiting = self._waiting, []
+        self._addresses.clear()
+        self._size = 0
+        if not waiting:
+            return
+        places = self._connection.reserve("documents", len(waiting))
+        put = list(zip(places, waiting, strict=True))
+        self._connection.add(
+            "documents",
+            "id, uri, title, media_type, digest, modified, tenant, readers, pages, metadata, chunks, seal, row",
+            [(*each.row, len(each.chunks), each.seal, place) for place, each in put],
+        )
+        self._connection.add("texts", "document, text", [(place, each.text) for place, each in put])
+        chunks = [(place, key, *values) for place, each in put for key, values in each.chunks]
+        if chunks:
+            rows = self._connection.reserve("chunks", len(chunks))
+            self._connection.add(
+                "chunks",
+                'row, document, embedded, id, position, text, start, "end", page, headings, context',
+                [(row, *values) for row, values in zip(rows, chunks, strict=True)],
+            )
+            vectors = (vector for each in waiting for vector in each.vectors)
+            self._connection.add("vectors", "chunk, vector", list(zip(rows, vectors, strict=True)))
+        self._connection.add("lives", "document, added", [(place, self._number) for place in places])
+        for place, each in put:
+            self._count(place, chunks=len(each.chunks), document_seal=each.seal)
+
     def _appear(self, place: int, *, chunks: int, document_seal: bytes) -> None:
         self._connection.run("INSERT INTO lives (document, added) VALUES (?, ?)", (place, self._number))
+        self._count(place, chunks=chunks, document_seal=document_seal)
+
+    def _count(self, place: int, *, chunks: int, document_seal: bytes) -> None:
         self._documents += 1
         self._chunks += chunks
         self._seal = seal.plus(self._seal, document=place, document_seal=document_seal)
@@ -163,7 +206,9 @@ class IndexDraft:
 
     def _pardon(self, document: Document) -> None:
         """Forget that this document was erased once: somebody wants it in again."""
-        if self._connection.one("SELECT 1 FROM tombstones LIMIT 1"):
+        if self._has_stones is None:
+            self._has_stones = self._connection.one("SELECT 1 FROM tombstones LIMIT 1") is not None
+        if self._has_stones:
             stone = tombstone(read_meta(self._connection)["salt"], document.id)
             self._connection.run("DELETE FROM tombstones WHERE hash = ?", (stone,))
 

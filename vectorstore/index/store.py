@@ -150,7 +150,7 @@ class IndexStore:
                     opened.projections(newest.number)
                 info, pinned = opened.pin(None)
                 opened.catalog(pinned)
-                self._snapshot(None)
+                self._note(opened, pinned, self._reading(opened, info, pinned))
                 self._acknowledge()
                 return pinned[1] - info.number
             with self._lock:

@@ -151,4 +151,4 @@ def place(url: str, folder: Path, **settings: Any) -> Iterator[Place]:
 
 def wanted(*uris: str, digest: str = "d1") -> list[Wanted]:
     """Return wishes that no worker is to carry out."""
-    return [Wanted(uri, "add", digest=digest) for uri in uris]
+    return [Wanted(uri, "add", digest=digest, file="kept") for uri in uris]

@@ -1,5 +1,6 @@
 """Workers: documents go in once, whatever becomes of who reads them."""
 
+import os
 import random
 import signal
 import subprocess
@@ -86,6 +87,17 @@ def test_the_same_content_again_makes_no_new_generation(here: Place) -> None:
     here.hand_in({"a.md": "Alpha."})
     assert here.worker().run(once=True).done == 1
     assert here.rows("SELECT max(number) FROM generations") == before
+
+
+def test_files_for_which_no_job_came_are_dropped_in_time(here: Place) -> None:
+    here.hand_in({"a.md": "Alpha."})
+    [waiting] = incoming(here)
+    left = here.desk.incoming.keep(here.folder / "data" / "incoming" / waiting)
+    an_hour_ago = time.time() - 3_700
+    for name in (waiting, left):
+        os.utime(here.folder / "data" / "incoming" / name, (an_hour_ago, an_hour_ago))
+    here.worker()._tidy()
+    assert incoming(here) == [waiting]
 
 
 class Broken(WordEmbedder):

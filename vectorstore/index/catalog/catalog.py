@@ -8,6 +8,7 @@ from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 import numpy as np
+import numpy.typing as npt
 
 from vectorstore.index.catalog.circles import NOBODY_S, Circles, Numbers
 from vectorstore.index.catalog.documents import Documents
@@ -77,10 +78,8 @@ class Catalog:
         found = self._selections.get(key)
         if found is None:
             allowed = self._circles.allowed(scope)[self._ruling(scope)]
-            found = self._rows[allowed]
-            if where:
-                check(where)
-                found = self._admitted(found, scope, where)
+            check(where)
+            found = self._admitted(allowed, scope, where) if where else self._rows[allowed]
             self._selections[key] = found
             self._held.append(found)
         return found
@@ -143,24 +142,22 @@ class Catalog:
         for start in range(0, len(chosen), _PAGE):
             yield chosen[start : start + _PAGE].tolist()
 
-    def _admitted(self, rows: Rows, scope: Scope, where: Where) -> Rows:
-        """Return those of the rows that the conditions admit. A few documents are read; of more, the fields that count."""
+    def _admitted(self, allowed: npt.NDArray[np.bool_], scope: Scope, where: Where) -> Rows:
+        """Return the rows that are allowed and that the conditions admit. A few documents are read; of more, fields."""
         rest: list[Condition] = []
+        mask = allowed
         for condition in where:
             uris = _addresses(condition)
             if uris is None:
                 rest.append(condition)
             else:
-                at = np.array(self._documents.rows_at(scope.tenant, uris), np.int64)
-                rows = rows[np.isin(rows, at)]
-        if len(rows) <= _READ:
-            found = self._documents.at(rows.tolist())
+                mask = mask & np.isin(self._rows, self._documents.rows_at(scope.tenant, uris))
+        if np.count_nonzero(mask) <= _READ:
+            found = self._documents.at(self._rows[mask].tolist())
             return np.array([row for row in sorted(found) if admits(tuple(rest), found[row])], np.int64)
-        places = np.searchsorted(self._rows, rows)
         for condition in rest:
-            meets = self._field(condition.field).meeting(condition, self.count)[places]
-            rows, places = rows[meets], places[meets]
-        return rows
+            mask = mask & self._field(condition.field).meeting(condition, self.count)
+        return self._rows[mask]
 
     def _field(self, name: str) -> Field:
         return self._fields.of(self.generation, self._rows, name)

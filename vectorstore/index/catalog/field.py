@@ -79,6 +79,8 @@ class _Held(Generic[_Values]):
     values: _Values
     places: Places
     numbers: Places
+    whole: bool = False
+    """Whether these are the first, second … document, each with one value."""
 
     def moved(
         self, change: Change, values: _Values, before: Sequence[int] | npt.NDArray[np.int64]
@@ -92,19 +94,21 @@ class _Held(Generic[_Values]):
 
     def joined(self, more: Sequence[Pair], numbers: Iterable[int]) -> "_Held[_Values]":
         """Return this with more documents' values, given by their numbers."""
-        places = np.fromiter((place for place, _ in more), np.int32, len(more))
-        return _Held(
-            self.values,
-            np.concatenate([self.places, places]),
-            np.concatenate([self.numbers, np.fromiter(numbers, np.int32, len(more))]),
-        )
+        fresh = np.fromiter((place for place, _ in more), np.int32, len(more))
+        places = np.concatenate([self.places, fresh])
+        order = np.argsort(places, kind="stable")
+        places = places[order]
+        known = np.concatenate([self.numbers, np.fromiter(numbers, np.int32, len(more))])[order]
+        return _Held(self.values, places, known, np.array_equal(places, np.arange(len(places))))
 
     def mark(self, mask: npt.NDArray[np.bool_], spans: Iterable[_Span]) -> None:
         """Set what has a value in one of these spans."""
         flags = np.zeros(len(self.values), bool)
         for first, last in spans:
             flags[first:last] = True
-        if flags.any():
+        if self.whole and len(self.numbers) == len(mask):
+            mask |= flags[self.numbers]
+        elif flags.any():
             mask[self.places[flags[self.numbers]]] = True
 
 

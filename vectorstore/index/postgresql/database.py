@@ -24,6 +24,8 @@ _CONNECTING = 5
 """Seconds to wait for the server to take a connection."""
 _PAUSE = 0.5
 """Seconds in which a server that did not answer is not asked again: everybody would wait for it."""
+_STREAMED = 1_000
+"""Rows that are fetched at once of a query that may have millions."""
 _SESSION = {
     # A writer whose machine vanishes must not hold the lock for hours.
     "tcp_keepalives_idle": "10",
@@ -55,8 +57,12 @@ class PostgreSQLConnection:
         return self._asked(_translated(sql), values).fetchall()
 
     def each(self, sql: str, values: Sequence[Value] = ()) -> Iterator[tuple]:  # type: ignore[type-arg]
-        """Run a query and yield its rows."""
-        yield from self._asked(_translated(sql), values)
+        """Run a query and yield its rows as they come; nothing else can be asked on this connection meanwhile."""
+        # First: what takes a new connection where the old one was lost cannot be done half-way.
+        self._asked("SELECT 1", ())
+        many = _STREAMED if psycopg_module().capabilities.has_stream_chunked() else 1
+        with self._in_our_words(), self._raw.cursor() as cursor:
+            yield from cursor.stream(_translated(sql), values, size=many)
 
     def one(self, sql: str, values: Sequence[Value] = ()) -> tuple | None:  # type: ignore[type-arg]
         """Return the first row, or None."""

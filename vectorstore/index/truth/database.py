@@ -26,7 +26,7 @@ class Connection(Protocol):
         """Run a query and return all rows."""
 
     def each(self, sql: str, values: Sequence[Value] = ()) -> Iterator[tuple]:  # type: ignore[type-arg]
-        """Run a query and yield its rows as they are read."""
+        """Run a query and yield its rows as they are read; nothing else is asked on this connection meanwhile."""
 
     def one(self, sql: str, values: Sequence[Value] = ()) -> tuple | None:  # type: ignore[type-arg]
         """Return the first row, or None."""

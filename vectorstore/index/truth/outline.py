@@ -24,7 +24,7 @@ def outlines(connection: Connection, generation: Generation) -> Iterator[Outline
     last, found = 0, _BATCH
     while found == _BATCH:
         found = 0
-        for row in connection.each(sql, (generation, generation, last, _BATCH)):
+        for row in connection.rows(sql, (generation, generation, last, _BATCH)):
             last, found = row[0], found + 1
             yield row
 

@@ -1,1 +1,0 @@
-"""How the tables of the index came to be, one revision after the other."""
