@@ -4,6 +4,7 @@
     python -m benchmarks.scale ask   FOLDER [--store URL] [--replicas 1 2 3] [--seconds 20]
     python -m benchmarks.scale commit FOLDER [--store URL] [--chunks 1000] [--times 5]
     python -m benchmarks.scale cold  FOLDER NEW [--store URL] [--objects URL]
+    python -m benchmarks.scale simulate FOLDER [--chunks 10000000]
 
 Without `--store` the truth lies in FOLDER, as one machine has it; with it, in PostgreSQL, and FOLDER/replica-N holds
 each replica's own files. Passages are made, not read: words after Zipf's law, vectors around centres that share them,
@@ -24,6 +25,8 @@ from pathlib import Path
 import numpy as np
 from pydantic import SecretStr
 
+from vectorstore.index.projection.dense_files import DenseBatch, extend_dense, load_dense
+from vectorstore.index.projection.manifest import Covered
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Chunk, ChunkId, Document, DocumentId, Scope, Span
@@ -52,7 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["fill", "ask", "commit", "cold", "replica"])
+    parser.add_argument("what", choices=["fill", "ask", "commit", "cold", "simulate", "replica"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("new", type=Path, nargs="?")
     parser.add_argument("--store", default="")
@@ -63,7 +66,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--times", type=int, default=5)
     options = parser.parse_args()
-    {"fill": fill, "ask": ask, "commit": commit, "cold": cold, "replica": replica}[options.what](options)
+    steps = {
+        "fill": fill,
+        "ask": ask,
+        "commit": commit,
+        "cold": cold,
+        "simulate": simulate,
+        "replica": replica,
+    }
+    steps[options.what](options)
 
 
 def settings(options: argparse.Namespace, folder: Path) -> StoreSettings:
@@ -205,6 +216,65 @@ def cold(options: argparse.Namespace) -> None:
         assert snapshot.search(text, vector, scope=Scope())
     print(f"first answer of a replica that had nothing after {time.perf_counter() - started:.1f} s")
     store.close()
+
+
+def simulate(options: argparse.Namespace) -> None:
+    """Make the index of vectors alone, of more than a database is filled with here, and search it."""
+    options.folder.mkdir(parents=True, exist_ok=True)
+    total, a_batch = options.chunks, 20_000
+    centres = np.random.default_rng(1).normal(size=(CENTRES, DIMENSION)).astype(np.float32)
+
+    def batches() -> Iterator[DenseBatch]:
+        for start in range(0, total, a_batch):
+            chance = np.random.default_rng(start)
+            vectors = centres[chance.integers(0, CENTRES, a_batch)]
+            vectors += chance.standard_normal((a_batch, DIMENSION), np.float32) * 0.9
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            rows = np.arange(start, start + a_batch, dtype=np.int64) + 1
+            yield DenseBatch(rows, rows // A_DOCUMENT + 1, vectors.astype(np.float16))
+
+    started, used = time.perf_counter(), time.process_time()
+    manifest = extend_dense(
+        options.folder,
+        None,
+        batches(),
+        covered=Covered("made", "made", 0, 1, "", total),
+        dimension=DIMENSION,
+        recall_target=0.98,
+    )
+    print(
+        f"made in {time.perf_counter() - started:.0f} s, {time.process_time() - used:.0f} s of processor time",
+        flush=True,
+    )
+    started = time.perf_counter()
+    dense = load_dense(options.folder, manifest, dimension=DIMENSION)
+    assert dense is not None
+    size = sum(each.stat().st_size for each in options.folder.rglob("*") if each.is_file()) / 1e9
+    print(
+        f"opened in {time.perf_counter() - started:.1f} s, {resident():.0f} MB of its own, {size:.1f} GB on disk",
+        flush=True,
+    )
+    chance, times, recall = np.random.default_rng(2), [], []
+    path = options.folder / manifest.folder / "vectors.f16"
+    vectors = np.memmap(path, dtype="<f2", mode="r", shape=(total, DIMENSION))
+    everything = dense.allowed(np.arange(1, total // A_DOCUMENT + 2, dtype=np.int64))
+    for number in range(220):
+        near = vectors[int(chance.integers(0, total))].astype(np.float32)
+        question = near + chance.normal(size=DIMENSION).astype(np.float32) * 0.02
+        question /= np.linalg.norm(question)
+        before = time.perf_counter()
+        found = dense.search(question, 300, everything, alone=True)
+        if number >= 20:
+            times.append((time.perf_counter() - before) * 1e3)
+        if number >= 200:
+            scores = np.concatenate(
+                [vectors[at : at + 100_000].astype(np.float32) @ question for at in range(0, total, 100_000)]
+            )
+            recall.append(np.isin(np.argpartition(-scores, 10)[:10] + 1, found.rows[:12]).mean())
+    p50, p95 = np.percentile(times, [50, 95])
+    print(
+        f"by meaning, 300 best: p50 {p50:.1f} ms, p95 {p95:.1f} ms, recall@10 {np.mean(recall):.3f}, {resident():.0f} MB"
+    )
 
 
 def resident() -> float:
