@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import SecretStr
 
+from tests.postgresql import Server, needs_postgresql
 from tests.vectorstore.sample import SPACE, embed, find, put, sample, uris
 from vectorstore.errors import BadInput, Unavailable
 from vectorstore.index.milvus import vectors as module
@@ -189,6 +191,32 @@ def test_a_generation_counts_once_all_of_it_is_seen(reopen: Reopen, monkeypatch:
     held = json.loads(outside(store).milvus.note(collection))["covered"]["generation"]
     assert held == store.generations()[-2].number
     assert "late.md" not in uris(said(store, "late orchard"))
+
+
+@needs_postgresql
+def test_replicas_over_one_truth_in_postgresql_share_the_collection(
+    postgresql_server: Server, tmp_path: Path
+) -> None:
+    address, milvus = SecretStr(postgresql_server.schema()), str(tmp_path / "milvus.db")
+    first, second = (
+        open_store(
+            StoreSettings(data_dir=tmp_path / name, store=address, search="milvus", milvus=milvus), SPACE
+        )
+        for name in ("first", "second")
+    )
+    try:
+        fill(first)
+        expected = near(first, "gateway", EVERYTHING)
+        assert len(expected) == len(TEXTS)
+        assert near(second, "gateway", EVERYTHING) == expected
+        assert outside(first).current(0)[0] == outside(second).current(0)[0]
+        with second.draft() as draft:
+            put(draft, sample("late.md", "a late orchard."))
+        assert "late.md" in uris(said(first, "late orchard"))
+        assert IndexUpkeep(first).verify().sound
+    finally:
+        first.close()
+        second.close()
 
 
 def test_another_vector_than_the_truths_is_a_finding(reopen: Reopen) -> None:
