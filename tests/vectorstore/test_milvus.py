@@ -162,6 +162,14 @@ def test_a_search_whose_collection_is_gone_takes_the_one_that_the_alias_names(re
     assert near(store, "gateway", EVERYTHING) == expected
 
 
+def test_a_collection_that_a_restarted_server_has_not_loaded_is_loaded(reopen: Reopen) -> None:
+    store = reopen()
+    fill(store)
+    expected = near(store, "gateway", EVERYTHING)
+    outside(store).milvus._connected().release_collection(outside(store).current(0)[0])
+    assert near(reopen(), "gateway", EVERYTHING) == expected
+
+
 def test_what_was_cut_off_half_way_is_added_again_and_told_until_then(
     reopen: Reopen, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -129,6 +129,11 @@ class Milvus:
         except Gone:
             return ""
 
+    def load(self, collection: str) -> None:
+        """Have a collection ready to be searched, which a server that was started anew may not have; raises Gone."""
+        with self._asked() as client:
+            client.load_collection(collection, timeout=_SECONDS_OF_WRITING)
+
     def name(self, collection: str, alias: str) -> None:
         """Have an alias name this collection from now on, for everybody at once."""
         known = self.named(alias)

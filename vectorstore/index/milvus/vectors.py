@@ -123,6 +123,8 @@ class MilvusVectors:
         if not collection:
             return "", None
         try:
+            if self._known is None or self._known[0] != collection:
+                self.milvus.load(collection)
             told = json.loads(self.milvus.note(collection) or "{}")
             return collection, Covered(**told["covered"]) if told.get("format") == FORMAT else None
         except (Gone, ValueError, TypeError, KeyError):
