@@ -231,7 +231,6 @@ def build_service(parts: Parts, settings: Settings) -> Service:
             data_dir=data_dir,
             settings=settings.ingest,
             desk=open_desk(settings.store, settings.queue),
-            wait_seconds=settings.queue.queue_wait_seconds,
             originals=originals,
         )
         if settings.serve.uploads

@@ -82,9 +82,8 @@ class Uploads:
         settings: IngestSettings,
         originals: Originals | None = None,
         desk: Desk | None = None,
-        wait_seconds: float = 0.0,
     ) -> None:
-        """Work in place, or where there is a `desk` hand in what comes and wait so many seconds for a worker."""
+        """Work in place, or where there is a `desk` hand in what comes, and wait for a worker as long as is set there."""
         self._store = store
         self._embedder = embedder
         most = min(settings.commit_documents, _AT_ONCE)
@@ -92,7 +91,6 @@ class Uploads:
         self._data_dir = data_dir
         self._originals = open_originals(data_dir) if originals is None else originals
         self._desk = desk
-        self._wait_seconds = wait_seconds
         self._one_at_a_time = threading.Lock()
         self._places = threading.BoundedSemaphore(_FOLLOWED if desk else _WAITING)
 
@@ -175,7 +173,7 @@ class Uploads:
 
     def _removed_by_worker(self, desk: Desk, document: Document) -> bool:
         queued = desk.remove(document.tenant, [document.uri])
-        [ended] = desk.follow(queued, seconds=self._wait_seconds)
+        [ended] = desk.follow(queued, seconds=desk.queue.settings.queue_wait_seconds)
         if ended.state in ("failed", "cancelled"):
             raise Unavailable(
                 f"The document was not removed: {failure_of(ended).message}", "Remove it again."
@@ -310,7 +308,7 @@ class Uploads:
                 told(queued.uri, failure_of(queued))
 
         queued = desk.hand_in(plan, recipe, priority=UPLOADED, again=True)
-        for each in desk.follow(queued, seconds=self._wait_seconds, heard=heard):
+        for each in desk.follow(queued, seconds=desk.queue.settings.queue_wait_seconds, heard=heard):
             if each.state in ("todo", "doing"):
                 told(each.uri, "waiting")
 

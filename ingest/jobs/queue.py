@@ -46,7 +46,7 @@ class Queue:
 
     def __init__(self, database: Database, settings: QueueSettings) -> None:
         self._database = database
-        self._settings = settings
+        self.settings = settings
 
     @property
     def database(self) -> Database:
@@ -72,7 +72,7 @@ class Queue:
 
     def check_room(self, more: int, tenant: str) -> None:
         """Raise QueueFull where a tenant may not have so many more jobs waiting."""
-        most = self._settings.queue_limit
+        most = self.settings.queue_limit
         sql = "SELECT count(*) FROM jobs WHERE tenant = ? AND state = 'todo'"
         with self._database.connection() as connection:
             row = connection.one(sql, (tenant,))
@@ -102,15 +102,15 @@ class Queue:
         tried: set[str] = set()
         while len(tried) < _TRIES:
             with self._database.connection() as connection, connection.transaction("UNLOCKED"):
-                tenant = _next_tenant(connection, most_attempts=self._settings.queue_attempts)
+                tenant = _next_tenant(connection, most_attempts=self.settings.queue_attempts)
                 if tenant is None or tenant in tried:
                     return []
                 tried.add(tenant)
                 chosen = _first(
-                    _candidates(connection, tenant, most=most, most_attempts=self._settings.queue_attempts),
-                    most_bytes=self._settings.batch_bytes,
+                    _candidates(connection, tenant, most=most, most_attempts=self.settings.queue_attempts),
+                    most_bytes=self.settings.batch_bytes,
                 )
-                taken = _taken(connection, chosen, worker=worker, seconds=self._settings.queue_lease_seconds)
+                taken = _taken(connection, chosen, worker=worker, seconds=self.settings.queue_lease_seconds)
                 _served(connection, tenant)
                 if taken:
                     return taken
@@ -133,8 +133,8 @@ class Queue:
 
     def fail(self, job: Job, *, worker: str, reason: str, error: str, final: bool = False) -> None:
         """Note why a job failed: it is tried again after a while, or put aside for a person when `final` or too often."""
-        is_dead = final or job.attempts >= self._settings.queue_attempts
-        pause = self._settings.queue_retry_seconds * 4 ** (job.attempts - 1)
+        is_dead = final or job.attempts >= self.settings.queue_attempts
+        pause = self.settings.queue_retry_seconds * 4 ** (job.attempts - 1)
         became = f"state = 'failed', {_ENDED}" if is_dead else f"{_BACK}, alone = true"
         sql = (
             f"UPDATE jobs SET {became}, reason = ?, error = ?,"
@@ -168,7 +168,7 @@ class Queue:
             " WHERE worker = ? AND state = 'doing' RETURNING id"
         )
         with self._database.connection() as connection, connection.transaction("UNLOCKED"):
-            return len(connection.rows(sql, (float(self._settings.queue_lease_seconds), worker)))
+            return len(connection.rows(sql, (float(self.settings.queue_lease_seconds), worker)))
 
     def reap(self) -> int:
         """Let others take the jobs of workers that died; return how many.
@@ -185,7 +185,7 @@ class Queue:
             for tenant in sorted({job.tenant for job, _ in lost}):
                 wake(connection, tenant)
             for job, mates in lost:
-                _reap(connection, job, counts=mates <= 1, most_attempts=self._settings.queue_attempts)
+                _reap(connection, job, counts=mates <= 1, most_attempts=self.settings.queue_attempts)
         return len(lost)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from ingest.jobs.queue import Queue
 from ingest.originals import original_of
 from ingest.settings import IngestSettings
 from ingest.uploads import Uploads
@@ -26,6 +27,7 @@ pytestmark = needs_postgresql
 
 @contextmanager
 def service_of(here: Place, *, wait_seconds: float = 60.0) -> Iterator[str]:
+    waiting = here.settings.model_copy(update={"queue_wait_seconds": wait_seconds})
     embedder = WordEmbedder()
     store = here.store(embedder)
     uploads = Uploads(
@@ -33,8 +35,7 @@ def service_of(here: Place, *, wait_seconds: float = 60.0) -> Iterator[str]:
         embedder,
         data_dir=here.folder / "data",
         settings=IngestSettings(chunk_tokens=32),
-        desk=here.desk,
-        wait_seconds=wait_seconds,
+        desk=replace(here.desk, queue=Queue(here.database, waiting)),
     )
     keys = here.folder / "keys.json"
     with serve(replace(service(keys=keys), store=store, uploads=uploads)) as served:

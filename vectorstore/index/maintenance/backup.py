@@ -105,6 +105,8 @@ def back_up(database: Database, target: Path) -> None:
     It is a SQLite file with the tables of an embedded index, whichever engine it comes from. Raises BadInput where the
     name is that of a file which is no backup, or of an index itself.
     """
+    if target.is_dir():
+        raise BadInput(f"{str(target)!r} is a directory.", "Name a file in it.")
     if target.exists() and not _is_backup(target):
         raise BadInput(f"{str(target)!r} is there already and is no backup.", "Choose another name.")
     fresh = target.with_name(f".{target.name}.{os.getpid()}.new")
