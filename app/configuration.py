@@ -27,7 +27,7 @@ _LIKENESS = 0.8
 _TABLES = {"rules"}
 _PASSWORD = re.compile(r"(://[^/@:\s]{0,200}+:)[^/@\s]{1,200}+@")
 """What stands between the name and the host of an address."""
-_QUERY = re.compile(r"(://[^?\s]*+)\?[^\s'\"]++")
+_QUERY = re.compile(r"(://[^?\s]{0,500}+)\?[^\s'\"]++")
 _TOML = Path("footnote.toml")
 _DOTENV = Path(".env")
 

@@ -6,6 +6,7 @@ FootnoteError
 ├── NotAllowed            no key, a wrong key, or a key without the right
 ├── Busy                  another writer holds the index, or every slot is taken
 │   └── QueueFull         a tenant has as many documents waiting as it may
+├── LostLease             a job is not its worker's any more
 ├── EmbedderMismatch      the index was made by another embedder
 ├── StoreDamaged          the truth itself fails its check
 └── Unavailable           something this needs is down or missing (a model server, an extra)
@@ -46,6 +47,10 @@ class QueueFull(Busy):
     """A tenant has as many documents waiting as it may; `retry_after` is when to try again, in seconds."""
 
     retry_after = 30
+
+
+class LostLease(FootnoteError):
+    """A job is not its worker's any more: the lease ran out, or somebody cancelled it."""
 
 
 class EmbedderMismatch(FootnoteError):

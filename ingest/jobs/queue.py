@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from ingest.jobs.job import COLUMNS, Job, State, Wanted, job_of
 from ingest.jobs.settings import QueueSettings
-from vectorstore.errors import FootnoteError, QueueFull
+from vectorstore.errors import LostLease, QueueFull
 from vectorstore.index.truth.database import Connection, Database, Value
 from vectorstore.store import Transaction
 
@@ -23,10 +23,6 @@ _ACTIVE: Final = "state IN ('todo', 'doing')"
 _ENDED: Final = "worker = NULL, lease = NULL, ended = clock_timestamp()"
 _BACK: Final = "state = 'todo', worker = NULL, lease = NULL"
 Seconds: TypeAlias = float
-
-
-class LostLease(FootnoteError):
-    """A job is not its worker's any more: the lease ran out, or somebody cancelled it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from typing import Final, Literal
 from ingest.confined.pool import ParserPool
 from ingest.jobs.enqueue import Desk
 from ingest.jobs.job import Job, file_name, step_of
-from ingest.jobs.queue import LostLease
 from ingest.jobs.settings import QueueSettings
 from ingest.originals import open_originals
 from ingest.pipeline import BatchSize, ingest
@@ -26,7 +25,7 @@ from ingest.report import Failure
 from ingest.settings import IngestSettings
 from ingest.sources.placed import UPLOAD
 from ingest.twins import Twins
-from vectorstore.errors import Busy, EmbedderMismatch, FootnoteError, NotFound, Unavailable
+from vectorstore.errors import Busy, EmbedderMismatch, FootnoteError, LostLease, NotFound, Unavailable
 from vectorstore.models.embed import Embedder
 from vectorstore.store import Store, Transaction
 from vectorstore.types import Condition, Document, Scope

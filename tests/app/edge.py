@@ -44,6 +44,7 @@ from vectorstore.types import (
     Generation,
     GenerationInfo,
     Hit,
+    Named,
     Scope,
     Span,
     Stage,
@@ -147,8 +148,20 @@ class MemoryStore:
             raise NotFound(f"There is no document {document!r}.")
         return found
 
-    def documents(self, *, scope: Scope, where: Sequence[Condition] = ()) -> Iterator[Document]:
-        yield from sorted((each for each in self.all if scope.allows(each)), key=lambda each: each.uri)
+    def documents(
+        self, *, scope: Scope, where: Sequence[Condition] = (), after: str = ""
+    ) -> Iterator[Document]:
+        allowed = (each for each in self.all if scope.allows(each) and each.uri > after)
+        yield from sorted(allowed, key=lambda each: each.uri)
+
+    def names(self, *, scope: Scope) -> Iterator[Named]:
+        return (Named(each.uri, each.title, each.modified) for each in self.documents(scope=scope))
+
+    def count(self, *, scope: Scope, where: Sequence[Condition] = ()) -> int:
+        return sum(1 for _ in self.documents(scope=scope))
+
+    def readers(self, *, scope: Scope) -> frozenset[str]:
+        return frozenset[str]().union(*(each.readers for each in self.documents(scope=scope)))
 
     def chunks(self, document: DocumentId) -> list[Chunk]:
         return [Chunk(ChunkId("chk_1"), document, 0, self.texts[document][LEAVE.start : LEAVE.end], LEAVE)]

@@ -321,7 +321,8 @@ def test_a_date_that_utc_does_not_have_is_none(said: str) -> None:
     assert parse(front, name="a.md", limits=limits()).modified is None
 
 
-_WORDS = st.text(max_size=9)
+# U+0000 is replaced on the way: a test of its own says so.
+_WORDS = st.text(st.characters(exclude_characters="\0", codec="utf-16-le"), max_size=9)
 
 
 @given(

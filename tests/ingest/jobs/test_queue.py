@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from ingest.jobs.job import Wanted
-from ingest.jobs.queue import LostLease
 from tests.ingest.jobs.desk import Place, place, wanted
 from tests.postgresql import needs_postgresql
-from vectorstore.errors import BadInput, NotFound, QueueFull
+from vectorstore.errors import BadInput, LostLease, NotFound, QueueFull
 
 pytestmark = needs_postgresql
 
