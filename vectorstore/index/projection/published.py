@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 FOLDER: Final = "projections"
 """What the keys of publications begin with."""
 _FORMAT: Final = 1
-_FOLDER = re.compile(r".*/(\d++)-(\d++)-[0-9a-f]++")
+_FOLDER = re.compile(r"(\d++)-(\d++)-[0-9a-f]++")
 _MANIFEST: Final = "manifest.json"
 _MOST: Final = 256 << 20
 """Bytes of a manifest: some 150 for each file of each tenant."""
@@ -95,7 +95,7 @@ def listed(objects: Objects, connection: Connection, kind: Kind) -> list[Publica
     whole = [
         (folder, match, sum(size for _, size in held))
         for folder, held in found.items()
-        if (match := _FOLDER.fullmatch(folder)) and _MANIFEST in dict(held)
+        if (match := _FOLDER.fullmatch(folder.rpartition("/")[2])) and _MANIFEST in dict(held)
     ]
     made = [Publication(folder, int(match[1]), int(match[2]), size) for folder, match, size in whole]
     return sorted(made, key=lambda each: (each.last_chunk, each.generation, each.prefix), reverse=True)
