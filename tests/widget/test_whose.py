@@ -121,12 +121,13 @@ def test_the_next_person_at_the_same_browser_sees_nothing_of_the_last(host: Host
 
 
 def test_another_person_in_the_middle_of_a_page_is_not_taken_for_the_first(host: Host, page: Any) -> None:
-    host.seconds = 21
+    # It counts as ended 20 seconds before it is: for four it is used, on a busy machine too.
+    host.seconds = 24
     host.logs_in(page, "ann")
     page.goto(host.put("middle", 'token-url="/token"'))
     ask(page)
     host.logs_in(page, "bob")
-    page.wait_for_timeout(1_500)
+    page.wait_for_timeout(4_500)
     ask(page, "Table")
     assert chat(page, ".failed p").inner_text().startswith("You are signed out. Sign in again.")
     assert [question.scope.user for question in host.staged.asked] == ["ann"]

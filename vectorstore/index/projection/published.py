@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 FOLDER: Final = "projections"
 """What the keys of publications begin with."""
 _FORMAT: Final = 1
-_FOLDER = re.compile(r"(\d++)-(\d++)-[0-9a-f]++")
+_FOLDER = re.compile(r"(\d{1,19}+)-(\d{1,19}+)-[0-9a-f]{1,64}+")
 _MANIFEST: Final = "manifest.json"
 _MOST: Final = 256 << 20
 """Bytes of a manifest: some 150 for each file of each tenant."""
