@@ -15,7 +15,6 @@ from typing import Any, Final
 from app.audit.entry import START, Entry, Lines, Page, entry_of, line_of
 from vectorstore.errors import FootnoteError, StoreDamaged, Unavailable
 from vectorstore.index.postgresql.database import PostgreSQL, PostgreSQLConnection
-from vectorstore.state.rows import transaction
 
 TABLE: Final = "audit"
 END: Final = "audit_end"
@@ -120,7 +119,7 @@ class RowLog:
 
     def drop(self, first: int) -> int:
         """Drop the rows before an entry; return how many."""
-        with self._database.connection() as connection, transaction(connection):
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
             return connection.run("DELETE FROM audit WHERE n < ?", [first])
 
     def _tell(self) -> None:
@@ -137,7 +136,7 @@ class RowLog:
             each.n = n
 
     def _written(self, told: list[Mapping[str, Any]]) -> list[int]:  # Any: JSON
-        with self._database.connection() as connection, transaction(connection):
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
             found = connection.one("SELECT n, hash FROM audit_end FOR UPDATE")
             if found is None:
                 raise StoreDamaged(

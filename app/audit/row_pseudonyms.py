@@ -18,7 +18,6 @@ from app.audit.pseudonyms import (
 from vectorstore.index.postgresql.database import PostgreSQL, PostgreSQLConnection
 from vectorstore.state.cell import State
 from vectorstore.state.files import state_of
-from vectorstore.state.rows import transaction
 
 _DAY: Final = 86_400.0
 
@@ -93,14 +92,14 @@ class RowPseudonyms:
     def forget(self, person: str) -> bool:
         """Destroy a person's key, name and contents; say whether there was anything. After a kill, do it again."""
         place = place_of(person)
-        with self._database.connection() as connection, transaction(connection):
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
             connection.run("DELETE FROM audit_contents WHERE place = ?", [place])
             return bool(connection.run("DELETE FROM audit_people WHERE place = ?", [place]))
 
     def sweep(self, days: int) -> None:
         """Drop contents, and people not met, of more than so many days ago."""
         oldest = time.time() - days * _DAY
-        with self._database.connection() as connection, transaction(connection):
+        with self._database.connection() as connection, connection.transaction("UNLOCKED"):
             connection.run("DELETE FROM audit_contents WHERE at < ?", [oldest])
             # A use is noted a day apart at most: none of their pseudonyms is in the log any more.
             connection.run(

@@ -22,7 +22,7 @@ from vectorstore.errors import BadInput
 from vectorstore.index.postgresql.database import PostgreSQL
 from vectorstore.state.cell import State
 from vectorstore.state.files import FolderState, state_of
-from vectorstore.state.rows import hold, transaction
+from vectorstore.state.rows import hold
 
 FILE_NAME = "ingest.json"
 
@@ -113,7 +113,7 @@ def _shared(database: PostgreSQL, local: Ledger) -> Ledger:
 
 
 def _change_shared(database: PostgreSQL, local: Ledger, change: Callable[[Ledger], None]) -> Ledger:
-    with database.connection() as connection, transaction(connection):
+    with database.connection() as connection, connection.transaction("UNLOCKED"):
         hold(connection, FILE_NAME)
         flags, failures = flags_in(connection), failures_in(connection, _readable(local))
         ledger = replace(local, flags=local.flags | flags, failures=local.failures | failures)

@@ -57,7 +57,7 @@ class RowCell:
 
         The lock is an advisory one, so that a block which takes long keeps no row of other tables from VACUUM.
         """
-        with _alone[self.key], self.rows_of.connection() as connection, transaction(connection):
+        with _alone[self.key], self.rows_of.connection() as connection, connection.transaction("UNLOCKED"):
             hold(connection, self.key)
             before = _content(connection, self.key)
             change = Change(before)
@@ -105,20 +105,6 @@ class DatabaseState:
     def below(self, name: str) -> "DatabaseState":
         """Return the place of all rows whose names begin so."""
         return DatabaseState(self.database, self.folder / name, f"{self.above}{name}/")
-
-
-@contextmanager
-def transaction(connection: PostgreSQLConnection) -> Iterator[None]:
-    """Commit when the block ends cleanly, roll back when it raises; writers of the index go on meanwhile."""
-    connection.one("SELECT 1")  # a connection that was lost while nobody used it is replaced here
-    connection.run("BEGIN")
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(FootnoteError):  # what has lost its connection is rolled back by the server
-            connection.run("ROLLBACK")
-        raise
-    connection.run("COMMIT")
 
 
 def hold(connection: PostgreSQLConnection, name: str) -> None:

@@ -1,7 +1,6 @@
 """The tables of what is kept beside the index, in its schema."""
 
 from vectorstore.index.postgresql.database import PostgreSQL
-from vectorstore.state.rows import transaction
 
 _TABLES = """
 CREATE TABLE cells (
@@ -64,7 +63,7 @@ def prepare(database: PostgreSQL) -> None:
         if connection.has_table("audit_contents"):
             return
         schema = database.address.schema
-        with transaction(connection):
+        with connection.transaction("UNLOCKED"):
             connection.one("SELECT pg_advisory_xact_lock(hashtextextended(?, 20))::text", (schema,))
             if connection.has_table("audit_contents"):
                 return
