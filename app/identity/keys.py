@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from app.identity.grant import READING, RIGHTS, RIGHTS_OF, Grant, Kind, Right, name_of, names_of
 from vectorstore.errors import BadInput, NotAllowed, NotFound, StoreDamaged
-from vectorstore.state.cell import AT_LEAST, Cell
+from vectorstore.state.cell import AT_LATEST, Cell
 from vectorstore.state.files import FileCell
 from vectorstore.types import DEFAULT_TENANT, Scope
 
@@ -85,7 +85,7 @@ class Keys:
         self._read: tuple[object, dict[str, Key], bytes] | None = None
         self._is_there = False
         self._links = b""
-        self._asked = -AT_LEAST
+        self._asked = -AT_LATEST
         self._noted: dict[str, float] = {}
 
     def create(
@@ -281,7 +281,7 @@ class Keys:
                 "keys": [asdict(key) for key in keys.values()],
             }
             change.content = json.dumps(told, indent=1).encode()
-        self._asked = -AT_LEAST
+        self._asked = -AT_LATEST
 
 
 def _parsed(content: bytes) -> tuple[dict[str, Key], bytes]:

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from vectorstore.index.postgresql.database import PostgreSQL
 
-AT_LEAST: Final = 1.0
+AT_LATEST: Final = 1.0
 """Seconds after which what another replica has written is seen at the latest."""
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from vectorstore.errors import FootnoteError
 from vectorstore.index.postgresql.database import PostgreSQL, PostgreSQLConnection
-from vectorstore.state.cell import AT_LEAST, Cell, Change
+from vectorstore.state.cell import AT_LATEST, Cell, Change
 
 _alone: Final[defaultdict[str, threading.Lock]] = defaultdict(threading.Lock)
 """A lock for each name: threads that wait for the same row wait with one connection, and not with all of the pool."""
@@ -33,7 +33,7 @@ class RowCell:
     @property
     def trusted_for(self) -> float:
         """Half of what is promised: the other half is for asking."""
-        return AT_LEAST / 2
+        return AT_LATEST / 2
 
     @property
     def mark(self) -> None:
