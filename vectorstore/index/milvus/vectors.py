@@ -62,14 +62,23 @@ class MilvusVectors:
 
     def catch_up(self, connection: Connection, *, anew: bool = False) -> None:
         """Make the collection hold the newest commit, and say so once a strong read has seen all of it."""
-        with self._lock:
-            wanted = coverage(connection, self._kind)
-            collection, held = self._read()
-            if anew or held is None or not self._continues(connection, held, wanted):
-                self._make_anew(connection, wanted)
-            elif held != wanted:
-                self._add(connection, collection, held.last_chunk, wanted)
-                self._learn(collection, wanted)
+        try:
+            with self._lock:
+                self._catch_up(connection, anew=anew)
+        except Gone as error:
+            raise _being_made_anew(self.place) from error
+
+    def _catch_up(self, connection: Connection, *, anew: bool) -> None:
+        wanted = coverage(connection, self._kind)
+        collection, held = self._read()
+        if anew or held is None or not self._continues(connection, held, wanted):
+            self._make_anew(connection, wanted)
+            return
+        if held != wanted:
+            self._add(connection, collection, held.last_chunk, wanted)
+        # Another replica may have caught up since this one looked last.
+        if self._known != (collection, wanted):
+            self._learn(collection, wanted)
 
     def current(self, last_chunk: int) -> tuple[str, Consistency]:
         """Return a collection that holds the chunks up to this one, and how it is to be asked."""
@@ -206,9 +215,7 @@ class TenantVectors:
         try:
             return self._found(vector, limit, documents)
         except Gone as error:
-            raise Unavailable(
-                f"The vectors in Milvus at {self._index.place} are being made anew.", "Try again."
-            ) from error
+            raise _being_made_anew(self._index.place) from error
 
     def _found(self, vector: Vector, limit: int, documents: Rows) -> Found:
         if len(documents) > _LISTED * _PIECES:
@@ -235,6 +242,10 @@ def _best(pieces: list[tuple[Rows, Vector]], limit: int) -> Found:
     scores = np.concatenate([scores for _, scores in pieces])
     order = np.lexsort((rows, -scores))[:limit]
     return Found(rows[order], scores[order])
+
+
+def _being_made_anew(place: str) -> Unavailable:
+    return Unavailable(f"The vectors in Milvus at {place} are being made anew.", "Try again.")
 
 
 def _tenant(name: str) -> str:
