@@ -391,7 +391,7 @@ def _claims(index: str, epoch: int) -> str:
 
 def _space(kind: Kind, epoch: int) -> str:
     """Return where this version of Footnote publishes an index of this embedder: others neither see nor drop it."""
-    made = f"{_FORMAT}\0{kind.fingerprint}\0{written_as()}\0{SCHEMA}\0{CODES}"
+    made = f"{_FORMAT}\0{kind.made_of}\0{written_as()}\0{SCHEMA}\0{CODES}"
     return f"{FOLDER}/{_epoch(kind.index, epoch)}/{hashlib.sha256(made.encode()).hexdigest()[:16]}"
 
 
