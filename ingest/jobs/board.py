@@ -140,7 +140,7 @@ class Board:
             return _job(connection, number)
 
     def forget(self, tenant: str, uris: Sequence[str], *, drop: Callable[[str], object]) -> None:
-        """Delete the jobs of documents that are erased, with all that they say, after what `drop` deletes of their files.
+        """Delete the jobs of documents that are erased, with all that they say; `drop` deletes their files before that.
 
         Raises BadInput while a worker is at one of them.
         """

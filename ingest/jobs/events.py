@@ -15,7 +15,6 @@ the index already, and changes nothing.
 
 import logging
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -183,14 +182,3 @@ class Intake:
         self.taken.queued += new
         self.taken.refused += len(plan.failed)
         self.taken.unchanged += max(of - new - len(plan.failed), 0)
-
-
-def ending_after(seconds: float | None) -> Stop:
-    """Return what ends the work after so many seconds; None: never."""
-    until = None if seconds is None else time.monotonic() + seconds
-
-    def stop(pause: float) -> bool:
-        time.sleep(pause)
-        return until is not None and time.monotonic() >= until
-
-    return stop

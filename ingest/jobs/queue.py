@@ -185,11 +185,6 @@ class Queue:
         return len(lost)
 
 
-def open_queue(database: Database, settings: QueueSettings) -> Queue:
-    """Return the queue in a database."""
-    return Queue(database, settings)
-
-
 def wake(connection: Connection, tenant: str) -> None:
     """Say that a tenant has work, and keep others from saying that it has none until this transaction ends."""
     sql = "INSERT INTO job_tenants (tenant) VALUES (?) ON CONFLICT (tenant) DO UPDATE SET tenant = EXCLUDED.tenant RETURNING tenant"

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ingest.jobs.events import Delivery, Intake, ending_after
+from ingest.jobs.events import Delivery, Intake
 from ingest.jobs.redis_stream import RedisStream
 from ingest.settings import IngestSettings
 from ingest.sources.fetch import Fetcher
@@ -172,10 +173,11 @@ def test_a_stream_in_redis_is_read_to_its_end_through_a_reader_that_dies(
 
     after = stream()
     taking = intake(here)
-    until = ending_after(60.0)
+    deadline = time.monotonic() + 60.0
 
     def all_read(pause: float) -> bool:
-        return until(pause) or taking.taken.queued + taking.taken.unchanged == 250
+        time.sleep(pause)
+        return time.monotonic() >= deadline or taking.taken.queued + taking.taken.unchanged == 250
 
     taking.run(after.batches(), stop=all_read)
     after.close()
