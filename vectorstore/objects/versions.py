@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
@@ -50,7 +50,7 @@ class Versions:
         if _credentials() is None:
             return None
         try:
-            return _first(self._ask("GET", "", {"versioning": ""}), "Status")
+            return _first(self._read({"versioning": ""}), "Status")
         except Unavailable:
             return None
 
@@ -79,14 +79,10 @@ class Versions:
 
     def _listed(self, prefix: str) -> Iterator[tuple[str, str, bool]]:
         """Yield key, version, and whether it is one that hides the object."""
-        from lxml import etree
-
         asked = {"versions": "", "prefix": prefix, "max-keys": "1000"}
         while True:
-            page = self._ask("GET", "", asked)
-            # Nothing in an answer may name a file or an address to be read.
-            root = etree.fromstring(page, etree.XMLParser(resolve_entities=False, no_network=True))
-            for each in root.iter("{*}Version", "{*}DeleteMarker"):
+            page = self._read(asked)
+            for each in page.iter("{*}Version", "{*}DeleteMarker"):
                 key = each.findtext("{*}Key") or ""
                 if key == prefix or key.startswith(f"{prefix}/"):
                     hides = each.tag.endswith("DeleteMarker")
@@ -95,6 +91,20 @@ class Versions:
                 return
             asked["key-marker"] = _first(page, "NextKeyMarker")
             asked["version-id-marker"] = _first(page, "NextVersionIdMarker")
+
+    def _read(self, query: Mapping[str, str]) -> Any:
+        """Return what the bucket answers, as XML; raises Unavailable."""
+        from lxml import etree
+
+        content = self._ask("GET", "", query)
+        try:
+            # Nothing in an answer may name a file or an address to be read.
+            return etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True))
+        except etree.XMLSyntaxError:
+            raise Unavailable(
+                f"The bucket {self._bucket!r} answered something else than XML when asked for versions of objects.",
+                "Check AWS_ENDPOINT_URL.",
+            ) from None
 
     def _ask(self, method: str, key: str, query: Mapping[str, str], body: bytes = b"") -> bytes:
         address = f"{self._address}/{quote(key)}" if key else self._address
@@ -166,8 +176,5 @@ def _signed(method: str, address: str, query: str, body: bytes) -> dict[str, str
     return headers
 
 
-def _first(page: bytes, name: str) -> str:
-    from lxml import etree
-
-    root = etree.fromstring(page, etree.XMLParser(resolve_entities=False, no_network=True))
-    return root.findtext(f"{{*}}{name}") or ""
+def _first(page: Any, name: str) -> str:
+    return page.findtext(f"{{*}}{name}") or ""
