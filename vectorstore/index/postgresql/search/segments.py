@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vectorstore.errors import BadInput
+from vectorstore.index.postgresql.search.tables import listed
 from vectorstore.index.projection.entry import FIELDS, entry_of
 from vectorstore.index.projection.postings import Segment, segments_of
 from vectorstore.index.truth.arrays import Rows
@@ -79,23 +80,23 @@ def _merge_last(connection: Connection, tenant: str) -> None:
         total += chunks
     if len(chosen) < 2:
         return
-    listed = _listed(chosen)
+    numbers = listed(chosen)
     found = connection.rows(
         "INSERT INTO search_segments (tenant, first, last, chunks, rows, documents, lengths)"
         " SELECT tenant, min(first), max(last), sum(chunks), string_agg(rows, '' ORDER BY first),"
         " string_agg(documents, '' ORDER BY first), string_agg(lengths, '' ORDER BY first)"
         " FROM search_segments WHERE segment = ANY (?::bigint[]) GROUP BY tenant RETURNING segment",
-        (listed,),
+        (numbers,),
     )
     # A segment made later holds later rows: their numbers ascend alike.
     connection.run(
         "INSERT INTO search_postings (segment, key, chunks, counts)"
         " SELECT ?, key, string_agg(chunks, '' ORDER BY segment), string_agg(counts, '' ORDER BY segment)"
         " FROM search_postings WHERE segment = ANY (?::bigint[]) GROUP BY key",
-        (found[0][0], listed),
+        (found[0][0], numbers),
     )
     for table in ("search_postings", "search_segments"):
-        connection.run(f"DELETE FROM {table} WHERE segment = ANY (?::bigint[])", (listed,))
+        connection.run(f"DELETE FROM {table} WHERE segment = ANY (?::bigint[])", (numbers,))
 
 
 def prune(connection: Connection) -> None:
@@ -155,7 +156,7 @@ def _prune_postings(connection: Connection, number: int, gone: Rows) -> None:
         "UPDATE search_postings SET chunks = ?, counts = ? WHERE segment = ? AND key = ?", changed
     )
     connection.run(
-        "DELETE FROM search_postings WHERE segment = ? AND key = ANY (?::bigint[])", (number, _listed(empty))
+        "DELETE FROM search_postings WHERE segment = ? AND key = ANY (?::bigint[])", (number, listed(empty))
     )
 
 
@@ -166,7 +167,3 @@ def arrays_of(rows: bytes, documents: bytes, lengths: bytes) -> tuple[Rows, Rows
         np.frombuffer(documents, "<i8"),
         np.frombuffer(lengths, "<u4").reshape(-1, len(FIELDS)),
     )
-
-
-def _listed(numbers: Iterable[int]) -> str:
-    return "{" + ",".join(map(str, numbers)) + "}"

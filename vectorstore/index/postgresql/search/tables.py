@@ -5,6 +5,7 @@ hold it. `search_coverage` goes with the generation that it names, so that table
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -149,6 +150,11 @@ def require_extension(connection: Connection) -> str:
         (schema,),
     )
     return str(path[0][0])
+
+
+def listed(numbers: Iterable[int]) -> str:
+    """Return numbers as PostgreSQL reads an array of them."""
+    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 def _extension(connection: Connection) -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from vectorstore.index.postgresql.search.tables import GRAPH
+from vectorstore.index.postgresql.search.tables import GRAPH, listed
 from vectorstore.index.truth.arrays import Found, Half, Rows, found_nothing
 from vectorstore.index.truth.database import Connection, Database
 from vectorstore.types import Vector
@@ -81,7 +81,7 @@ class StoredVectors:
         made = _Allowed(
             documents,
             int(self._chunks[chosen].sum()),
-            "{" + ",".join(map(str, rows.tolist())) + "}",
+            listed(rows.tolist()),
             np.packbits(flags, bitorder="little").tobytes(),
         )
         if len(self._kept) >= _KEPT:

@@ -5,12 +5,14 @@ is gone when the question is answered.
 """
 
 from collections.abc import Sequence
+from itertools import starmap
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from vectorstore.index.postgresql.search.segments import arrays_of
+from vectorstore.index.postgresql.search.tables import listed
 from vectorstore.index.projection.entry import FIELDS
 from vectorstore.index.projection.postings import Held, Lengths
 from vectorstore.index.truth.arrays import Rows
@@ -50,7 +52,9 @@ class StoredWords:
         )
         if not found:
             return self
-        rows, documents, lengths = (np.concatenate(each) for each in zip(*map(_arrays, found), strict=True))
+        rows, documents, lengths = (
+            np.concatenate(each) for each in zip(*starmap(arrays_of, found), strict=True)
+        )
         new = int(np.searchsorted(rows, last, side="right"))
         return StoredWords(
             self._database,
@@ -69,7 +73,7 @@ class StoredWords:
             found = connection.rows(
                 "SELECT key, chunks, counts FROM search_postings WHERE segment = ANY (ARRAY("
                 "SELECT segment FROM search_segments WHERE tenant = ?)) AND key = ANY (?::bigint[]) ORDER BY segment",
-                (self._tenant, "{" + ",".join(map(str, signed)) + "}"),
+                (self._tenant, listed(signed)),
             )
         held: dict[int, Held] = {}
         for key, chunks, counts in found:
@@ -95,10 +99,6 @@ class StoredWords:
             return np.where(within, self._places[np.where(within, rows - np.uint32(first), 0)], _NOWHERE)
         at = np.minimum(np.searchsorted(self.rows, rows), len(self.rows) - 1).astype(np.uint32)
         return np.where(self.rows[at] == rows, at, _NOWHERE)
-
-
-def _arrays(columns: tuple[bytes, bytes, bytes]) -> tuple[Rows, Rows, npt.NDArray[np.uint32]]:
-    return arrays_of(*columns)
 
 
 def _table_of(rows: Rows) -> npt.NDArray[np.uint32] | None:
