@@ -23,12 +23,12 @@ from ingest.pipeline import BatchSize, ingest
 from ingest.plan import Plan
 from ingest.report import Failure
 from ingest.settings import IngestSettings
-from ingest.sources.placed import UPLOAD
+from ingest.sources.placed import UPLOAD, document_at
 from ingest.twins import Twins
 from vectorstore.errors import Busy, EmbedderMismatch, FootnoteError, LostLease, NotFound, Unavailable
 from vectorstore.models.embed import Embedder
 from vectorstore.store import Store, Transaction
-from vectorstore.types import Condition, Document, Scope
+from vectorstore.types import Condition, Scope
 
 _IDLE, _IDLEST = 0.25, 1.0
 """Seconds between two looks at a queue in which nothing waits."""
@@ -153,7 +153,6 @@ class Worker:
                 "Documents were given to another worker meanwhile; nothing of them was written here."
             )
         except _NOT_ITS_FAULT:
-            self._give_back()
             raise
         except Exception as error:  # noqa: BLE001 - the edge: another's document must not end the worker
             self._blame(error)
@@ -197,7 +196,9 @@ class Worker:
         try:
             self._desk.incoming.fetch(job.file, path)
         except (NotFound, OSError) as error:
-            self._failed(job, Failure(job.uri, "unreadable", str(error)))
+            # A full disk is this machine's: the next try may be another's.
+            is_gone = isinstance(error, NotFound)
+            self._failed(job, Failure(job.uri, "unreadable", str(error)), final=is_gone)
             return None
         if self._originals.are_shared and job.uri.startswith(f"{UPLOAD}/"):
             # Before its document is published, which would promise what is not there.
@@ -227,7 +228,7 @@ class Worker:
                 self._written(by_uri[uri], files[by_uri[uri].id])
 
         settings = self._settings
-        ingest(
+        report = ingest(
             plan,
             store=self._store,
             embedder=self._embedder,
@@ -239,6 +240,8 @@ class Worker:
             twins=self._twins,
             finish=finish,
         )
+        if report.interrupted:
+            raise KeyboardInterrupt  # what has not ended is not done, and nothing more is begun
 
     def _written(self, job: Job, file: Path) -> None:
         """Keep the file of an upload for its readers, as long as the document is there."""
@@ -247,10 +250,8 @@ class Worker:
         self._ended(job)
 
     def _keep_original(self, job: Job, file: Path) -> None:
-        where = (Condition("uri", "eq", (job.uri,)),)
         with self._store.snapshot() as snapshot:
-            scope = Scope(job.tenant, unrestricted=True)
-            document: Document | None = next(snapshot.documents(scope=scope, where=where), None)
+            document = document_at(snapshot, job.uri, job.tenant)
         if document is not None and document.digest == job.digest:
             try:
                 if not self._originals.are_kept(document):

@@ -1,5 +1,6 @@
 """Workers: documents go in once, whatever becomes of who reads them."""
 
+import errno
 import os
 import random
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.jobs.incoming import IncomingFolder
 from ingest.jobs.job import Wanted
 from tests.fakes.word_embedder import WordEmbedder
 from tests.ingest.jobs.desk import Place, place
@@ -141,6 +143,37 @@ def test_nothing_is_put_aside_because_the_embedding_server_is_down(here: Place) 
     thread.join()
     assert here.texts() == {"a.md": "Alpha."}
     assert here.board.jobs()[0].attempts == 1
+
+
+def test_an_interrupted_worker_gives_back_what_has_not_ended_and_begins_nothing(here: Place) -> None:
+    class Interrupted(WordEmbedder):
+        def embed_documents(
+            self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None
+        ) -> Vectors:
+            raise KeyboardInterrupt
+
+    here.hand_in({"old.md": "Old."})
+    here.worker().run(once=True)
+    here.hand_in({"new.md": "New."})
+    here.desk.remove("default", ["old.md"])
+    tally = here.worker(Interrupted()).run(once=True)
+    assert (tally.done, tally.given_back) == (0, 2)
+    assert here.texts() == {"old.md": "Old."}
+
+
+def test_a_full_disk_of_a_worker_puts_nothing_aside(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    here.hand_in({"a.md": "Alpha."})
+    fetch = IncomingFolder.fetch
+    full = [OSError(errno.ENOSPC, "No space left on device")]
+
+    def fetched(self: IncomingFolder, name: str, into: Path) -> None:
+        if full:
+            raise full.pop()
+        fetch(self, name, into)
+
+    monkeypatch.setattr(IncomingFolder, "fetch", fetched)
+    here.worker().run(once=True)
+    assert here.texts() == {"a.md": "Alpha."}
 
 
 def test_a_worker_that_is_told_to_stop_finishes_what_it_began(here: Place) -> None:
