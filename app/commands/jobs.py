@@ -1,6 +1,6 @@
 """`footnote jobs`: the documents that wait for a worker, are being read, or were put aside."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -8,10 +8,11 @@ from typing import Annotated, cast
 
 import typer
 
+from app.commands.exit_codes import FINDINGS
 from ingest.jobs.board import Board
 from ingest.jobs.job import STATES, Job, State, counted
 from ingest.jobs.open import required_desk
-from vectorstore.errors import BadInput
+from vectorstore.errors import BadInput, FootnoteError, NotFound
 from vectorstore.printable import printable, printable_json
 from vectorstore.settings import StoreSettings
 
@@ -77,7 +78,7 @@ def retry(
             chosen += [job.id for job in board.jobs(states=["failed"], tenant=tenant, most=100_000)]
         elif not chosen:
             raise BadInput("There is nothing to try again.", "Name jobs by number, or give --failed.")
-        _tell([board.retry(number) for number in dict.fromkeys(chosen)], as_json=as_json)
+        _each(board.retry, chosen, as_json=as_json)
 
 
 @app.command()
@@ -94,15 +95,29 @@ def cancel(
             chosen += [job.id for job in board.jobs(states=["todo"], tenant=tenant, most=100_000)]
         elif not chosen:
             raise BadInput("There is nothing to cancel.", "Name jobs by number, or give --waiting.")
-        _tell([board.cancel(number) for number in dict.fromkeys(chosen)], as_json=as_json)
+        _each(board.cancel, chosen, as_json=as_json)
 
 
-def _tell(jobs: list[Job], *, as_json: bool) -> None:
+def _each(change: Callable[[int], Job], numbers: list[int], *, as_json: bool) -> None:
+    """Change jobs and list them; one that cannot be changed, or not any more, keeps none of the others from it."""
+    changed: list[Job] = []
+    refused: dict[int, FootnoteError] = {}
+    for number in dict.fromkeys(numbers):
+        try:
+            changed.append(change(number))
+        except (BadInput, NotFound) as error:
+            refused[number] = error
+    if len(numbers) == len(refused) == 1:
+        raise refused[numbers[0]]
     if as_json:
-        typer.echo(printable_json([_shown(job) for job in jobs]))
-        return
-    for job in jobs:
-        typer.echo(printable(f"{job.id}  {job.state}  {job.uri}"))
+        typer.echo(printable_json([_shown(job) for job in changed]))
+    else:
+        for job in changed:
+            typer.echo(printable(f"{job.id}  {job.state}  {job.uri}"))
+    for number, error in refused.items():
+        typer.echo(printable(f"{number}  {error}"), err=True)
+    if refused:
+        raise typer.Exit(FINDINGS)
 
 
 @contextmanager

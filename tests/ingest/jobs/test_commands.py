@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import build
+from ingest.jobs.job import Wanted
 from tests.ingest.jobs.desk import Place, place
 from tests.postgresql import needs_postgresql
 from vectorstore.errors import BadInput, FootnoteError
@@ -58,6 +59,21 @@ def test_documents_go_through_the_queue_and_a_person_sees_and_steers_it(tmp_path
     assert "Queued the removal of 1 document." in footnote("docs", "rm", "handbook/leave.md")[1]
     footnote("worker", "--once", "--quiet")
     assert footnote("docs", "ls")[0] == ""
+
+
+def test_one_job_that_cannot_be_tried_again_keeps_none_of_the_others_from_it(
+    here: Place, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.txt").write_text(" ")
+    footnote("ingest", "empty.txt", "--json")
+    footnote("worker", "--once", "--quiet")
+    here.queue.put_aside(
+        Wanted("gone.md", "add"), tenant="default", reason="unfetchable", error="It is gone."
+    )
+    tried, refused = footnote("jobs", "retry", "--failed", code=1)
+    assert ["empty.txt" in line for line in tried.splitlines()] == [True]
+    assert "nothing is kept of it" in refused
+    assert "todo" in footnote("jobs", "ls")[0]
 
 
 def test_without_postgresql_there_is_no_queue_and_one_sentence_says_so(
