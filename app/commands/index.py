@@ -15,6 +15,7 @@ from vectorstore.errors import NotFound
 from vectorstore.objects.store import is_address, object_at
 from vectorstore.printable import printable
 from vectorstore.settings import StoreSettings
+from vectorstore.state.files import private
 from vectorstore.types import DEFAULT_TENANT, Generation, GenerationInfo
 
 if TYPE_CHECKING:
@@ -210,7 +211,9 @@ def backup(
 @contextmanager
 def _beside() -> Iterator[Path]:
     """Make room for a backup on its way to or from object storage: in the data folder, where such a file fits."""
-    with TemporaryDirectory(prefix=".backup-", dir=StoreSettings().data_dir) as folder:
+    data_dir = StoreSettings().data_dir
+    private(data_dir)
+    with TemporaryDirectory(prefix=".backup-", dir=data_dir) as folder:
         yield Path(folder) / "backup"
 
 
@@ -221,7 +224,6 @@ def _fetched(file: str) -> Iterator[Path]:
         yield Path(file)
         return
     objects, key = object_at(file)
-    StoreSettings().data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _beside() as copy:
         with copy.open("xb") as into:
             found = objects.get(key, into)
