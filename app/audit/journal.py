@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from app.audit.entry import Entry, Journal
+from app.audit.heads import HEADS
 from app.audit.log import Log
 from app.audit.row_log import RowLog
 from vectorstore.errors import NotFound
@@ -27,11 +28,11 @@ def entries_of(place: State | Path) -> Iterator[Entry]:
 
 
 def is_missing(state: State) -> bool:
-    """Say whether there is no log at a place."""
+    """Say whether there is no log at a place. One whose rows or whose end somebody took is damaged, and not missing."""
     if state.database is None:
         return not state.folder.is_dir()
-    noted = open_journal(state).noted_end()
-    return noted is None or noted[0] == 0
+    journal = open_journal(state)
+    return journal.end()[0] == 0 and not journal.pages() and state.cell(HEADS).read() is None
 
 
 def missing_log(state: State) -> NotFound:

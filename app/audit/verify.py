@@ -79,13 +79,15 @@ def verify(place: State | Path, *, head: Path | None = None, key: str = "") -> V
     anchor = _anchor(anchors, found)
     chain = _Chain(anchor.n + 1, anchor.hash) if anchor else _Chain(1, START)
     found.first = chain.expected
-    for page, follows in zip(pages, [*pages[1:], None], strict=True):
+    for page, follows in zip(pages, [*pages, None][1:], strict=True):
         if anchor and follows and follows.first <= anchor.n + 1:
             continue  # dropped, and a kill came before it went
         _read(page, follows, chain=chain, found=found)
     found.last = chain.expected - 1
     if noted:
         _hold_end(*noted, chain=chain, found=found)
+    elif state.database is not None:
+        found.findings.append(Finding(END, 0, "The row that says where the log ends is gone."))
     found.findings += [gap for gap, numbers in chain.gaps if not all(n in chain.stands for n in numbers)]
     for name, listed in ((HEADS, heads), (str(head), given)):
         for line, each in listed:

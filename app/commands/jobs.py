@@ -114,8 +114,8 @@ def _each(change: Callable[[int], Job], numbers: list[int], *, as_json: bool) ->
     else:
         for job in changed:
             typer.echo(printable(f"{job.id}  {job.state}  {job.uri}"))
-    for number, error in refused.items():
-        typer.echo(printable(f"{number}  {error}"), err=True)
+    for number, why in refused.items():
+        typer.echo(printable(f"{number}  {why}"), err=True)
     if refused:
         raise typer.Exit(FINDINGS)
 

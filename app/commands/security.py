@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
 
+from app.commands.serve import is_loopback
 from app.identity.keys import Key, Keys
 from app.settings import Settings
+from vectorstore.index.postgresql.address import read_address
 from vectorstore.state.open import open_state
 
 _OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -164,10 +165,10 @@ def _files(folder: Path) -> Opening:
 
 def _database(address: str) -> Opening:
     """Say how the database is reached that holds keys, flags, holds and the audit log beside the index."""
-    parts = urlsplit(address)
-    mode = dict(parse_qsl(parts.query)).get("sslmode", "prefer")
-    hosts = {each.rpartition("@")[2].rpartition(":")[0] or each for each in parts.netloc.split(",")}
-    if all(host in {"127.0.0.1", "localhost", "[::1]", ""} for host in hosts) or mode == "verify-full":
+    reached = _reached(read_address(address).url)
+    mode = reached.get("sslmode", "prefer")
+    hosts = (reached.get("hostaddr") or reached.get("host", "")).split(",")
+    if mode == "verify-full" or all(not host or host[0] in "/@" or is_loopback(host) for host in hosts):
         return Opening(
             "Database",
             "ok",
@@ -186,3 +187,12 @@ def _database(address: str) -> Opening:
         f"documents, keys and the audit log may go to it without TLS (sslmode={mode}).",
         "Add sslmode=verify-full to FOOTNOTE_STORE, with sslrootcert=system or the file of your authority.",
     )
+
+
+def _reached(url: str) -> dict[str, str]:
+    """Return how libpq reads an address: with what PGHOST, PGSSLMODE and the like say where it is silent."""
+    from psycopg.conninfo import conninfo_to_dict
+    from psycopg.pq import Conninfo
+
+    given = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    return {each.keyword.decode(): each.val.decode() for each in Conninfo.get_defaults() if each.val} | given

@@ -61,7 +61,7 @@ def listen(
     from vectorstore.state.open import open_state
 
     identity = Identity(Keys(open_state(store_settings).cell("keys.json")), people)
-    if not identity.lets_in and not _loopback(settings.host):
+    if not identity.lets_in and not is_loopback(settings.host):
         raise NotAllowed(
             f"{settings.host} can be reached from other machines, and there is no API key.",
             "Create one with `footnote keys create`, set an identity provider, or listen on 127.0.0.1.",
@@ -102,7 +102,8 @@ def run(parts: "Parts", settings: "Settings", listener: socket.socket) -> None:
         parts.close()
 
 
-def _loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine can reach a host."""
     if host == "localhost":
         return True
     try:

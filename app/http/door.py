@@ -18,7 +18,7 @@ from app.http.access import address_of
 from app.http.budgets import Budgets
 from app.http.errors import MCP, response_to
 from app.problems import Problem, TooMany, problem_of
-from app.runs.runs import report
+from app.runs.run import report
 from vectorstore.errors import FootnoteError
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from app.http.access import own_address
 from app.problems import JsonObject, Problem, openai_error, problem_details, problem_of, validation_sentence
-from app.runs.runs import report
+from app.runs.run import report
 from app.service import Service
 from vectorstore.errors import FootnoteError
 

@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
 from app.identity.grant import READING, RIGHTS, RIGHTS_OF, Grant, Kind, Right, name_of, names_of
 from vectorstore.errors import BadInput, NotAllowed, NotFound, StoreDamaged
-from vectorstore.state.cell import AT_LATEST, Cell
+from vectorstore.state.cell import Cell
 from vectorstore.state.files import FileCell
 from vectorstore.types import DEFAULT_TENANT, Scope
 
@@ -85,7 +86,7 @@ class Keys:
         self._read: tuple[object, dict[str, Key], bytes] | None = None
         self._is_there = False
         self._links = b""
-        self._asked = -AT_LATEST
+        self._asked = -inf
         self._noted: dict[str, float] = {}
 
     def create(
@@ -281,7 +282,7 @@ class Keys:
                 "keys": [asdict(key) for key in keys.values()],
             }
             change.content = json.dumps(told, indent=1).encode()
-        self._asked = -AT_LATEST
+        self._asked = -inf
 
 
 def _parsed(content: bytes) -> tuple[dict[str, Key], bytes]:

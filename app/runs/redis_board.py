@@ -31,8 +31,8 @@ from app.runs.redis_format import (
     run_from_json,
     run_to_json,
 )
-from app.runs.run import Reason, Run
-from app.runs.runs import MemoryBoard, Runs, report
+from app.runs.run import Reason, Run, report
+from app.runs.runs import MemoryBoard, Runs
 from app.settings import RunSettings
 from vectorstore.errors import Unavailable
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import time
+import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -14,6 +16,8 @@ from app.guard import inert
 from app.question import Question
 from vectorstore.errors import BadInput, Busy, FootnoteError, NotFound, Unavailable
 from vectorstore.language.marks import cited
+
+_log = logging.getLogger(__name__)
 
 Reason: TypeAlias = Literal["user", "disconnect", "shutdown"]
 Dialect: TypeAlias = Mapping[str, str | bool | None]
@@ -183,3 +187,9 @@ def failed_by(error: FootnoteError) -> Failed:
     if isinstance(error, Busy | Unavailable):
         return Failed("unavailable", said)
     return Failed("internal", said, retryable=False)
+
+
+def report(what: str, error: Exception) -> None:
+    """Log where it broke. Never the error's own words: they may quote a question or a document."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("%s: %s\n%s", what, type(error).__name__, frames)

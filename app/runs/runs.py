@@ -1,12 +1,10 @@
 """Runs: turns that outlive their connection, so that clients can watch, resume and stop them.
 
-The only background tasks of the service are here. Exactly one of Done, Failed, Cancelled ends every run.
+Exactly one of Done, Failed, Cancelled ends every run.
 """
 
 import asyncio
-import logging
 import time
-import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from typing import Protocol, TypeAlias
@@ -15,7 +13,7 @@ from app.events import Cancelled, Done, Event, Failed, Terminal, Text
 from app.problems import TooMany
 from app.question import Question
 from app.runs.places import Places
-from app.runs.run import Dialect, Reason, Run, Settle, failed_by, only_cited
+from app.runs.run import Dialect, Reason, Run, Settle, failed_by, only_cited, report
 from app.settings import RunSettings
 from vectorstore.errors import Busy, FootnoteError, NotFound, Unavailable
 
@@ -25,8 +23,6 @@ OnEnd: TypeAlias = Callable[[Run, Sequence[Event]], Awaitable[None]]
 """Called once for every run after its terminal event; its failure is logged and harms nobody."""
 BeforeEnd: TypeAlias = Callable[[Run, Terminal], Terminal]
 """Called once for every run before anybody sees its terminal event; returns the one that is shown. It does not raise."""
-
-_log = logging.getLogger(__name__)
 
 
 class Board(Protocol):
@@ -217,6 +213,14 @@ class Runs:
             raise NotFound(f"There is no run {run!r}.", "Runs are kept for ten minutes.")
         return found
 
+    async def recorded(self, run: str, *, owner: str) -> None:
+        """Return when a run that has ended here is written down too, which is just after its last event."""
+        its = [
+            task for each, task in self._tasks.items() if (each.id, each.owner) == (run, owner) and each.ended
+        ]
+        if its:
+            await asyncio.wait(its, timeout=10)
+
     async def erase(
         self, conversation: str | None, *, owner: str, recorded: Callable[[], Awaitable[int]]
     ) -> int:
@@ -392,9 +396,3 @@ async def _settled(run: Run) -> None:
             await settle(run)
         except Exception as error:  # noqa: BLE001 - the run's edge
             report(f"Settling run {run.id} failed", error)
-
-
-def report(what: str, error: Exception) -> None:
-    """Log where it broke. Never the error's own words: they may quote a question or a document."""
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    _log.error("%s: %s\n%s", what, type(error).__name__, frames)

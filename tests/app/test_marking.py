@@ -9,7 +9,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from app.commands.security import openings
+from app.commands.security import _database, openings
 from app.identity.keys import Keys
 from app.settings import ClientSettings, Settings
 from tests.app.edge import Served, serve, service
@@ -84,3 +84,22 @@ def test_the_doctor_tells_what_is_open(tmp_path: Path, monkeypatch: pytest.Monke
     result = CliRunner().invoke(build(["doctor"]), ["doctor", "--security"])
     assert "without keys any program" in result.output
     assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "state"),
+    [
+        ("postgresql://ann:a%40b@localhost/footnote", "ok"),
+        ("postgresql://ann@[::1]/footnote?schema=other", "ok"),
+        ("postgresql://ann@127.0.0.1:5433,localhost:5432/footnote", "ok"),
+        ("postgresql:///footnote?host=/var/run/postgresql", "ok"),
+        ("postgresql:///footnote?host=db.example.org", "wrong"),
+        ("postgresql://ann@localhost,db.example.org/footnote", "wrong"),
+        ("postgresql://ann@localhost/footnote?hostaddr=192.0.2.1", "wrong"),
+        ("postgresql://ann@db.example.org/footnote?sslmode=require", "note"),
+        ("postgresql://ann@db.example.org/footnote?sslmode=verify-full", "ok"),
+    ],
+)
+def test_the_doctor_reads_an_address_as_the_database_client_does(address: str, state: str) -> None:
+    pytest.importorskip("psycopg")
+    assert _database(address).state == state

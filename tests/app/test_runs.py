@@ -439,6 +439,28 @@ def test_every_run_is_recorded_once_and_a_broken_record_harms_nobody(
     assert "Recording" in caplog.text
 
 
+def test_who_rates_at_the_last_word_waits_until_the_run_is_recorded(boards: Boards) -> None:
+    async def test() -> None:
+        slow, kept = asyncio.Event(), []
+
+        async def on_end(run: Run, events: Sequence[Event]) -> None:
+            await slow.wait()
+            kept.append(run.id)
+
+        here, _ = await boards.open(ScriptedTurn((*BEGUN, Done())), on_end=on_end)
+        run = await here.begin(QUESTION, resumable=True, owner="anna")
+        await read(here, run)
+        await asyncio.wait_for(here.recorded(run.id, owner="bert"), 1)
+        waiting = asyncio.create_task(here.recorded(run.id, owner="anna"))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        slow.set()
+        await waiting
+        assert kept == [run.id]
+
+    boards.together(test)
+
+
 @pytest.mark.parametrize("asked", ["here", "there"])
 def test_an_erased_conversation_is_ended_unrecorded_and_found_nowhere(boards: Boards, asked: str) -> None:
     turn = ScriptedTurn((*BEGUN, FOREVER))

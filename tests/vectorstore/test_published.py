@@ -75,13 +75,13 @@ def replica(source: Path, target: Path) -> Path:
 def made_here(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Note for each catch-up from which chunk on vectors were read from the truth."""
     seen: list[int] = []
-    batches = projections._batches
+    batches = projections.batches_of
 
     def noted(connection, after, until, dimension):  # type: ignore[no-untyped-def]
         seen.append(after)
         return batches(connection, after, until, dimension)
 
-    monkeypatch.setattr(projections, "_batches", noted)
+    monkeypatch.setattr(projections, "batches_of", noted)
     return seen
 
 

@@ -57,7 +57,8 @@ class Watched:
 
     def _console(self, message: Any) -> None:
         if message.type in {"error", "warning"}:
-            self.complaints.append(message.text)
+            where = urlsplit(message.location.get("url", "")).path
+            self.complaints.append(f"{message.text} [{where}]" if where else message.text)
 
     def foreign(self, *allowed: str) -> list[str]:
         """Return the requests that left the given origins."""

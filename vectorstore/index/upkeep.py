@@ -175,7 +175,9 @@ class IndexUpkeep:
         """Replace the index by a backup; return how many erased documents it held and that are gone again."""
         database = self.store.database
         with database.writer(wait=wait, space=_FROM_A_BACKUP) as connection:
-            repeated = backup.restore(database, source, scratch=self._folder / ".restore.db")
+            repeated = backup.restore(
+                database.storage, connection, source, scratch=self._folder / ".restore.db"
+            )
             finish_erasure(self._folder, database, connection, self._opened().kind)
             return repeated
 

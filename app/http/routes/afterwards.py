@@ -114,10 +114,11 @@ class Forgotten(BaseModel):
 @router.post(
     "/v1/feedback", summary="Rate an answer", status_code=204, responses=problems(400, 401, 403, 404, 422)
 )
-async def feedback(body: FeedbackBody, service: ServiceIn, grant: ChatGrant) -> None:
+async def feedback(body: FeedbackBody, service: ServiceIn, runs: RunsIn, grant: ChatGrant) -> None:
     """Keep a thumb up or down, with a reason."""
     records = kept_of(service).records
     note(run=body.run)
+    await runs.recorded(body.run, owner=grant.owner)
     await asyncio.to_thread(records.rate, body.run, owner=grant.owner, rating=body.rating, reason=body.reason)
 
 

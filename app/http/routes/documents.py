@@ -180,13 +180,15 @@ class _Wanted:
     def __init__(self, snapshot: Snapshot, scope: Scope, words: list[str], *, findings: bool) -> None:
         self.count = 0
         self._words = words
-        documents = snapshot.documents(scope=scope) if findings else snapshot.names(scope=scope)
-        self._all: Iterator[Named | Document] = documents
+        self._all: Iterator[Named | Document] = (
+            (each for each in snapshot.documents(scope=scope) if findings_of(each))
+            if findings
+            else snapshot.names(scope=scope)
+        )
 
     def __iter__(self) -> Iterator[Named | Document]:
         for each in self._all:
-            found = not isinstance(each, Document) or findings_of(each)
-            if found and all(word in f"{each.title}\n{each.uri}".casefold() for word in self._words):
+            if all(word in f"{each.title}\n{each.uri}".casefold() for word in self._words):
                 self.count += 1
                 yield each
 

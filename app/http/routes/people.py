@@ -39,7 +39,7 @@ class Exported(BaseModel):
 async def export(user: User, service: ServiceIn, grant: OperatorGrant) -> dict[str, object]:
     """Return questions, answers, explanations, feedback and audit entries of a person of the key's tenant."""
     people, owner = kept_of(service), person_id(grant.scope.tenant, name_of(user))
-    note(about=people.known_as(owner))
+    note(about=await asyncio.to_thread(people.known_as, owner))
     return await asyncio.to_thread(people.export, owner)
 
 

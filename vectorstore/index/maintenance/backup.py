@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from vectorstore.index.sqlite.database import SQLite, create_file, table_names
 from vectorstore.index.sqlite.truth import TABLES
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth import readers, seal
-from vectorstore.index.truth.database import Connection, Database
+from vectorstore.index.truth.database import Connection, Database, Storage
 from vectorstore.index.truth.files import sync_folder, writer_lock
 from vectorstore.index.truth.readers import Address, Version, histories
 from vectorstore.index.truth.records import CHUNK_COLUMNS, DOCUMENT_COLUMNS, readers_row
@@ -123,18 +124,14 @@ def back_up(database: Database, target: Path) -> None:
 
 
 def _write(database: Database, fresh: Path) -> None:
-    copy = SQLite(fresh)
-    try:
-        with copy.connection() as into:
-            # Whole or thrown away: a journal would only cost time.
-            into.rows("PRAGMA journal_mode = OFF")
-            with into.transaction():
-                for statement in TABLES.split(";\n"):
-                    into.run(statement)
-                with database.connection() as connection, connection.transaction("DEFERRED"):
-                    copy_all(connection, into)
-    finally:
-        copy.close()
+    with closing(SQLite(fresh)) as copy, copy.connection() as into:
+        # Whole or thrown away: a journal would only cost time.
+        into.rows("PRAGMA journal_mode = OFF")
+        with into.transaction():
+            for statement in TABLES.split(";\n"):
+                into.run(statement)
+            with database.connection() as connection, connection.transaction("DEFERRED"):
+                copy_all(connection, into)
 
 
 def _remove(path: Path) -> None:
@@ -157,48 +154,38 @@ def _is_backup(path: Path) -> bool:
     return not live and {"meta", "generations"} <= table_names(real)
 
 
-def restore(database: Database, source: Path, *, scratch: Path) -> int:
+def restore(storage: Storage, connection: Connection, source: Path, *, scratch: Path) -> int:
     """Put a backup in the place of the index, in one transaction; return how many erasures were repeated.
 
     Who may read a document that the index knows stays as it is. The backup is checked before anything changes. The
-    caller holds the writer lock. Raises NotFound, BadInput (not a backup) or StoreDamaged.
+    connection is a writer's. Raises NotFound, BadInput (not a backup), Busy or StoreDamaged.
     """
     check_source(source)
-    with database.connection() as connection:
-        here = read_meta(connection)
-        stones = connection.rows("SELECT hash FROM tombstones")
-        certificates = erasure.kept_certificates(connection)
-        known = readers.histories(connection)
     create_file(scratch)
     try:
         scratch.write_bytes(source.read_bytes())
-        copy = SQLite(scratch)
-        try:
-            with copy.connection() as into:
-                repeated = _prepare(into, source, here=here, stones=stones, known=known)
-                for each in certificates:
-                    erasure.keep_certificate(into, each)
+        # Before others are held off: checking takes as long as reading all of it.
+        with closing(SQLite(scratch)) as copy, copy.connection() as into:
+            problems = damage_of(into)
+        if problems:
+            raise StoreDamaged(f"The backup {str(source)!r} is damaged: {problems[0]}", "Use another one.")
+        with storage.replacing(connection) as replace:
+            with closing(SQLite(scratch)) as copy, copy.connection() as into:
+                repeated = _prepare(into, connection)
                 into.rows("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            copy.close()
-        database.storage.replace(scratch)
+            replace(scratch)
     finally:
         _remove(scratch)
     return repeated
 
 
-def _prepare(
-    copy: Connection,
-    source: Path,
-    *,
-    here: dict[str, str],
-    stones: list[tuple],  # type: ignore[type-arg]
-    known: dict[Address, list[Version]],
-) -> int:
-    """Check the copy, give it a new identity, today's readers, and erase from it what has been erased since."""
-    problems = damage_of(copy)
-    if problems:
-        raise StoreDamaged(f"The backup {str(source)!r} is damaged: {problems[0]}", "Use another one.")
+def _prepare(copy: Connection, index: Connection) -> int:
+    """Give the copy a new identity, the index's certificates and readers, and erase from it what has been erased since."""
+    here = read_meta(index)
+    stones = index.rows("SELECT hash FROM tombstones")
+    known = histories(index)
+    for each in erasure.kept_certificates(index):
+        erasure.keep_certificate(copy, each)
     with copy.transaction():
         there = read_meta(copy)
         check_layout(there)

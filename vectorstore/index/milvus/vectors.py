@@ -21,7 +21,7 @@ from vectorstore.errors import Unavailable
 from vectorstore.index.milvus.client import LARGEST, Consistency, Gone, Milvus
 from vectorstore.index.projection.dense import Nearest
 from vectorstore.index.projection.manifest import Covered
-from vectorstore.index.projection.projections import Kind, coverage, mark_of
+from vectorstore.index.projection.projections import Kind, batches_of, coverage, mark_of
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.arrays import Found, Rows, found_nothing
 from vectorstore.index.truth.database import Connection, Database
@@ -30,7 +30,6 @@ from vectorstore.types import Vector
 
 FORMAT: Final = 1
 """Of a collection's fields; one of another format is made anew."""
-_BATCH: Final = 20_000
 _LISTED: Final = 10_000
 """Documents named in one condition."""
 _PIECES: Final = 5
@@ -160,21 +159,15 @@ class MilvusVectors:
 
     def _add(self, connection: Connection, collection: str, after: int, wanted: Covered) -> None:
         """Write the chunks from behind `after` on, see that all are there, and then that this is so."""
-        start, written = after, 0
-        while start < wanted.last_chunk:
-            rows, owners, vectors = truth.vectors_between(
-                connection, after=start, until=wanted.last_chunk, dimension=self._kind.dimension, limit=_BATCH
-            )
-            if not len(rows):
-                break
-            documents = np.unique(owners).tolist()
+        written = 0
+        for batch in batches_of(connection, after, wanted.last_chunk, self._kind.dimension):
+            documents = np.unique(batch.owners).tolist()
             tenants = dict(
                 connection.among("SELECT row, tenant FROM documents WHERE row IN ({keys})", documents)
             )
-            self.milvus.put(
-                collection, rows, [_tenant(tenants[owner]) for owner in owners.tolist()], owners, vectors
-            )
-            start, written = int(rows[-1]), written + len(rows)
+            names = [_tenant(tenants[owner]) for owner in batch.owners.tolist()]
+            self.milvus.put(collection, batch.rows, names, batch.owners, batch.vectors)
+            written += len(batch.rows)
         if written:
             self.milvus.flush(collection)
             seen = self.milvus.count(collection, after=after, until=wanted.last_chunk)

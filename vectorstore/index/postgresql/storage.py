@@ -7,7 +7,7 @@ renamed into future ones with all that is in them. So each is written anew, one 
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 from vectorstore.errors import Busy
@@ -84,15 +84,17 @@ class PostgreSQLStorage:
         with self._borrow() as connection:
             beat(connection, folder)
 
-    def replace(self, backup: Path) -> None:
-        """Put the rows of a backup in the place of all others, in one transaction; readers see either."""
-        source = SQLite(backup)
-        try:
-            with source.connection() as rows, self._borrow() as connection, connection.transaction():
+    @contextmanager
+    def replacing(self, connection: Connection) -> Iterator[Callable[[Path], None]]:
+        """Hold the writer lock from the first statement on: the lock of a writer here is that of its transaction."""
+
+        def replace(backup: Path) -> None:
+            with closing(SQLite(backup)) as source, source.connection() as rows:
                 transfer.clear(connection)
                 transfer.copy_all(rows, connection)
-        finally:
-            source.close()
+
+        with connection.transaction():
+            yield replace
 
     def _tables(self, connection: Connection) -> list[str]:
         sql = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = ? ORDER BY tablename"

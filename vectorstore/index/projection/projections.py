@@ -129,7 +129,7 @@ def _catch_up_dense(folder: Path, connection: Connection, kind: Kind, wanted: Co
     if manifest is None or manifest.covered.last_chunk < wanted.last_chunk:
         manifest = manifest if _sound(folder, manifest) else None
         start = manifest.covered.last_chunk if manifest else 0
-        inside = _batches(connection, start, wanted.last_chunk, kind.dimension)
+        inside = batches_of(connection, start, wanted.last_chunk, kind.dimension)
         batches = inside if kind.outside is None else iter(())
         manifest = extend_dense(
             folder,
@@ -216,7 +216,8 @@ def mark_of(connection: Connection, generation: int) -> str:
     return row[0].hex() if row else ""
 
 
-def _batches(connection: Connection, after: int, until: int, dimension: int) -> Iterator[DenseBatch]:
+def batches_of(connection: Connection, after: int, until: int, dimension: int) -> Iterator[DenseBatch]:
+    """Yield the vectors of the chunks with rows in (after, until]."""
     while after < until:
         rows, owners, vectors = truth.vectors_between(
             connection, after=after, until=until, dimension=dimension, limit=_BATCH

@@ -1,7 +1,7 @@
 """The files of a SQLite database: what gives space back, and a backup put in their place."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -54,7 +54,13 @@ class SQLiteStorage:
     def acknowledge(self, folder: Path) -> None:
         """Say nothing: there is nobody else."""
 
-    def replace(self, backup: Path) -> None:
-        """Put the content of a backup in the place of everything, page by page: damage does not stand in the way."""
-        with self._borrow() as connection:
-            connection.copy_from(backup)
+    @contextmanager
+    def replacing(self, connection: Connection) -> Iterator[Callable[[Path], None]]:
+        """Put it there page by page: damage does not stand in the way. Whoever writes here holds the lock file."""
+        del connection
+
+        def replace(backup: Path) -> None:
+            with self._borrow() as into:
+                into.copy_from(backup)
+
+        yield replace

@@ -1,16 +1,12 @@
 """Bringing the tables that search inside PostgreSQL reads up to the newest commit, within that commit's own transaction."""
 
-from collections.abc import Iterator
-
 from vectorstore.index.postgresql.search.segments import add_words, prune
 from vectorstore.index.postgresql.search.tables import Coverage, cover, coverage, make, require_extension
 from vectorstore.index.postgresql.search.vectors import add_vectors
+from vectorstore.index.projection.projections import batches_of
 from vectorstore.index.truth import read as truth
-from vectorstore.index.truth.arrays import Half, Rows
 from vectorstore.index.truth.database import Connection
 from vectorstore.index.truth.seal import read_meta
-
-_BATCH = 5_000
 
 
 def catch_up(connection: Connection, *, anew: bool = False) -> None:
@@ -31,21 +27,8 @@ def catch_up(connection: Connection, *, anew: bool = False) -> None:
     rows = truth.chunk_rows(connection, after=held.last_chunk, until=head.last_chunk)
     if rows:
         require_extension(connection)
-        batches = _vectors(connection, held.last_chunk, head.last_chunk, dimension)
+        batches = batches_of(connection, held.last_chunk, head.last_chunk, dimension)
         add_vectors(connection, batches)
         for tenant, own in rows.items():
             add_words(connection, tenant, truth.indexed_chunks(connection, own))
     cover(connection, Coverage(head.generation, head.last_chunk))
-
-
-def _vectors(
-    connection: Connection, after: int, until: int, dimension: int
-) -> Iterator[tuple[Rows, Rows, Half]]:
-    while after < until:
-        rows, owners, vectors = truth.vectors_between(
-            connection, after=after, until=until, dimension=dimension, limit=_BATCH
-        )
-        if not len(rows):
-            return
-        yield rows, owners, vectors
-        after = int(rows[-1])

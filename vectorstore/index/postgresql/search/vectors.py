@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from vectorstore.index.postgresql.search.tables import GRAPH, listed
+from vectorstore.index.projection.dense_files import DenseBatch
 from vectorstore.index.truth.arrays import Found, Half, Rows, found_nothing
 from vectorstore.index.truth.database import Connection, Database
 from vectorstore.types import Vector
@@ -155,19 +156,21 @@ def _set(connection: Connection, **settings: str) -> None:
     connection.rows(f"SELECT {columns}", [each for pair in settings.items() for each in pair])
 
 
-def add_vectors(connection: Connection, batches: Iterable[tuple[Rows, Rows, Half]]) -> None:
-    """Add chunk rows, document rows and vectors; the graph is made when there are enough of them.
+def add_vectors(connection: Connection, batches: Iterable[DenseBatch]) -> None:
+    """Add vectors; the graph is made when there are enough of them.
 
     A graph that is there grows, which takes longer than making it anew, but searches go on meanwhile. The caller is in a
     transaction, and has pgvector in its search path.
     """
-    for rows, owners, vectors in batches:
+    for batch in batches:
         connection.add(
             "search_vectors",
             "chunk, document, vector",
             (
                 (row, owner, _text(vector))
-                for row, owner, vector in zip(rows.tolist(), owners.tolist(), vectors, strict=True)
+                for row, owner, vector in zip(
+                    batch.rows.tolist(), batch.owners.tolist(), batch.vectors, strict=True
+                )
             ),
         )
     make_graph(connection)
