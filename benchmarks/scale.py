@@ -3,6 +3,7 @@
     python -m benchmarks.scale fill  FOLDER [--store URL] [--chunks 1000000]
     python -m benchmarks.scale ask   FOLDER [--store URL] [--replicas 1 2 3] [--seconds 20]
     python -m benchmarks.scale commit FOLDER [--store URL] [--chunks 1000] [--times 5]
+    python -m benchmarks.scale erase FOLDER [--store URL]
     python -m benchmarks.scale cold  FOLDER NEW [--store URL] [--objects URL]
     python -m benchmarks.scale simulate FOLDER [--chunks 10000000]
 
@@ -27,7 +28,7 @@ from pydantic import SecretStr
 
 from vectorstore.index.projection.dense_files import DenseBatch, extend_dense, load_dense
 from vectorstore.index.projection.manifest import Covered
-from vectorstore.open import open_store
+from vectorstore.open import open_store, open_upkeep
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Chunk, ChunkId, Document, DocumentId, Scope, Span
 
@@ -55,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["fill", "ask", "commit", "cold", "simulate", "replica"])
+    parser.add_argument("what", choices=["fill", "ask", "commit", "erase", "cold", "simulate", "replica"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("new", type=Path, nargs="?")
     parser.add_argument("--store", default="")
@@ -70,6 +71,7 @@ def main() -> None:
         "fill": fill,
         "ask": ask,
         "commit": commit,
+        "erase": erase,
         "cold": cold,
         "simulate": simulate,
         "replica": replica,
@@ -205,6 +207,20 @@ def commit(options: argparse.Namespace) -> None:
         seen.append(time.perf_counter() - started)
     print(f"commit of {options.chunks:,}: {np.median(spent):.2f} s, searched after {np.median(seen):.2f} s")
     store.close()
+
+
+def erase(options: argparse.Namespace) -> None:
+    """Erase one document, whatever it takes until no byte of it is left in what can be searched here."""
+    upkeep = open_upkeep(settings(options, options.folder / "replica-0"))
+    with upkeep.store.snapshot() as snapshot:
+        name = next(iter(snapshot.names(scope=Scope())))
+    started = time.perf_counter()
+    certificate = upkeep.erase([name.uri])
+    print(
+        f"erased one document after {time.perf_counter() - started:.0f} s: {certificate.searched_files} files searched,"
+        f" left in {len(certificate.left)}, outstanding {certificate.outstanding}"
+    )
+    upkeep.close()
 
 
 def cold(options: argparse.Namespace) -> None:

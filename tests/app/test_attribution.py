@@ -202,10 +202,12 @@ def test_no_order_is_said_in_a_voice_of_our_own(carrier: str) -> None:
     assert sum("“" in text for text, _, _ in said) > len(said) / 2
 
 
-def test_no_published_order_is_said_in_a_voice_of_our_own(shared_data: Path) -> None:
+# Each step that carriers do not divide meets every one of them; the long runs take all orders in all carriers.
+@pytest.mark.parametrize("step", [len(CARRIERS) + 1, pytest.param(1, marks=pytest.mark.slow)])
+def test_no_published_order_is_said_in_a_voice_of_our_own(shared_data: Path, step: int) -> None:
     kinds = json.loads((shared_data / "injection" / "text_attack_train.json").read_text(encoding="utf-8"))
     orders = [order for kind in kinds.values() for order in kind]
-    said = [one for attack in attacks(orders) for one in composed(attack)]
+    said = [one for attack in attacks(orders)[::step] for one in composed(attack)]
     assert [found for one in said for found in unattributed(*one)] == []
     assert len(orders) == 75
 

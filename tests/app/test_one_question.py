@@ -178,8 +178,9 @@ def test_explaining_a_search_of_the_sample_returns_what_the_search_returns(
     assert_explained_is_searched(store, questions)
 
 
-def test_explaining_500_searches_of_squad_returns_what_the_searches_return(
-    tmp_path: Path, shared_data: Path
+@pytest.mark.parametrize("count", [100, pytest.param(500, marks=pytest.mark.slow)])
+def test_explaining_searches_of_squad_returns_what_the_searches_return(
+    tmp_path: Path, shared_data: Path, count: int
 ) -> None:
     articles = json.loads((shared_data / "squad2" / "dev-v2.0.json").read_text(encoding="utf-8"))["data"]
     paragraphs = [
@@ -193,4 +194,4 @@ def test_explaining_500_searches_of_squad_returns_what_the_searches_return(
         for uri, paragraph in paragraphs:
             put(draft, one_chunk(uri, paragraph["context"]))
     asked = [row["question"] for _, paragraph in paragraphs for row in paragraph["qas"]]
-    assert_explained_is_searched(store, asked[:: len(asked) // 500][:500])
+    assert_explained_is_searched(store, asked[:: len(asked) // count][:count])

@@ -34,6 +34,7 @@ def test_the_mix_is_read_from_the_measurement() -> None:
         _mix("nothing")
 
 
+@pytest.mark.slow
 def test_a_short_training_ends_in_a_file_that_judges(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is not installed")
     pytest.importorskip("transformers", reason="transformers is not installed")

@@ -136,6 +136,11 @@ SOONER: Final = (
 """What the probes notice within seconds; the others belong to the long runs."""
 
 
+def test_nothing_hidden_is_told_by_any_route(library: Library) -> None:
+    """With all guards in their places, and so here: two libraries would cost twice."""
+    walk(library, probes=800)
+
+
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     "guard", [each if each in SOONER else pytest.param(each, marks=pytest.mark.slow) for each in GUARDS]
