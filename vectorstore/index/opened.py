@@ -157,7 +157,7 @@ class Opened:
                 return current
             current = self._refresh(connection, blocking=True)
             if current is None or current.covered.last_chunk < needed:
-                current = self._make(connection, wait=True)
+                current = self._make(connection, wait=True, last=current)
             return current
 
     def _reload(self) -> Projections:
@@ -179,18 +179,20 @@ class Opened:
             if current is None or current.covered.last_chunk < head.last_chunk:
                 # Whoever writes now will finish the projections; until then the older ones serve.
                 with suppress(Busy, Unavailable, OSError):
-                    current = self._make(connection, wait=False)
+                    current = self._make(connection, wait=False, last=current)
             self._projections = current or self._projections
             return self._projections
         finally:
             self._loading.release()
 
-    def _make(self, connection: Connection, *, wait: bool) -> Projections:
+    def _make(self, connection: Connection, *, wait: bool, last: Projections | None = None) -> Projections:
+        """Catch up. What `last` holds has been read and found whole by this process, and is not read again."""
         lock = writer_lock(self.folder / "index.lock", wait=wait, at_most=_PATIENCE, following=True)
         with lock, self._loading:
-            projections.discard_damaged(self.folder, connection, self.kind)
+            if last is None:
+                projections.discard_damaged(self.folder, connection, self.kind)
             self.catch_up(connection)
-            made = projections.load(self.folder, connection, self.kind, last=None)
+            made = projections.load(self.folder, connection, self.kind, last=last)
             if made is None:
                 raise Unavailable(
                     "The search index was rebuilt and is damaged again.",
