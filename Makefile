@@ -59,8 +59,8 @@ types: dev
 	@$(BIN)/mypy
 
 tests: dev
-	@# Two at a time, each file in one process: half the time of one after another.
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@# Three at a time, each file in one process: on two cores one may wait for a server while two work.
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile
 
 clients: dev  ## Drive the released npm and Python clients (needs Node), and write docs/clients.md's table
 	@cd tests/clients && npm install --no-audit --no-fund --no-package-lock
