@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.postgresql import postgresql_server, postgresql_url  # noqa: F401  fixtures
 from tests.state import state  # noqa: F401  fixture
+from vectorstore.models import encoder
 from vectorstore.models.embed import Embedder
 from vectorstore.open import open_embedder
 
@@ -36,6 +38,14 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         # A third of the default's time; what is about the default names it.
         patch.setenv(_EMBEDDER, "all-MiniLM-L6-v2")
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engines() -> Iterator[None]:
+    """One engine for each graph: to compile one takes a second, and hundreds of tests want the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoder, "open_engine", cache(encoder.open_engine))
+        yield
 
 
 @pytest.fixture(scope="session")

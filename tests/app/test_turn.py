@@ -156,8 +156,8 @@ def by_model(folder: Path, model: ScriptedModel, name: str = "answer", **more: o
     return {
         "llm_base_url": model.url,
         "llm_model": name,
-        "llm_first_token_seconds": 1.0,
-        "llm_idle_seconds": 0.5,
+        "llm_first_token_seconds": 20.0,
+        "llm_idle_seconds": 1.5 if name == "stalls" else 20.0,
     } | more
 
 
