@@ -44,7 +44,10 @@ def settings(server: Server, tmp_path: Path) -> StoreSettings:
 
 
 def secret(number: int) -> Sample:
-    """A document that nothing else shares a word with; some are so long that PostgreSQL keeps them apart."""
+    """A document that nothing else shares a word with; some are so long that PostgreSQL keeps them apart.
+
+    Each test has its own: the server looks after the databases of all, and writes of them into its one log.
+    """
     word = hashlib.sha256(f"secret {number}".encode()).hexdigest()
     more = " ".join(
         hashlib.sha256(f"{word} {n}".encode()).hexdigest() for n in range(80 if number % 3 else 1)
@@ -157,7 +160,7 @@ def test_an_old_reader_stands_in_the_way_before_anything_is_erased(
     settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(storage, "_PATIENCE", 0.2)
-    private = [secret(number) for number in range(50, 62)]
+    private = [secret(number) for number in range(1000, 1012)]
     with closing(fill(settings, private)) as store, closing(open_upkeep(settings)) as upkeep:
         with store.database.connection() as reader, reader.transaction("DEFERRED"):
             assert reader.rows("SELECT count(*) FROM documents")
@@ -171,7 +174,7 @@ def test_what_a_reader_keeps_who_came_later_is_certified_and_the_next_writer_fin
     server: Server, settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(storage, "_PATIENCE", 0.2)
-    private = [secret(number) for number in range(70, 82)]
+    private = [secret(number) for number in range(1100, 1112)]
     words = needles_of(private[:3])
     with closing(fill(settings, private)) as store, closing(open_upkeep(settings)) as upkeep:
         with ExitStack() as reading:
@@ -194,7 +197,7 @@ def test_what_a_reader_keeps_who_came_later_is_certified_and_the_next_writer_fin
 def test_of_two_erasures_at_once_each_has_its_certificate(
     settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    private = [secret(number) for number in range(12)]
+    private = [secret(number) for number in range(1200, 1212)]
     first, second = private[1], private[2]
     finish = upkeep_module.finish_erasure
     with closing(fill(settings, private)), closing(open_upkeep(settings)) as one:
@@ -215,7 +218,7 @@ def test_of_two_erasures_at_once_each_has_its_certificate(
 def test_an_erasure_says_that_it_is_under_way_until_the_last_is_finished(
     settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    private = [secret(number) for number in range(12)]
+    private = [secret(number) for number in range(1300, 1312)]
     expunge = storage.PostgreSQLStorage.expunge
     with closing(fill(settings, private)) as store, closing(open_upkeep(settings)) as one:
 
@@ -242,7 +245,7 @@ def test_an_erasure_says_that_it_is_under_way_until_the_last_is_finished(
 def test_a_folder_that_was_searched_but_once_is_known_to_whoever_erases(
     settings: StoreSettings, tmp_path: Path
 ) -> None:
-    private = [secret(number) for number in range(12)]
+    private = [secret(number) for number in range(1400, 1412)]
     once = settings.model_copy(update={"data_dir": tmp_path / "once"})
     with closing(fill(settings, private)), closing(open_upkeep(settings)) as upkeep:
         with closing(open_store(once, SPACE)) as store, store.snapshot() as snapshot:
@@ -276,7 +279,7 @@ def test_a_certificate_says_what_it_could_not_search(
     """As with a managed server: its files lie elsewhere, and its users may not write the log anew."""
     monkeypatch.setattr(storage, "_data_folder", lambda connection: None)
     monkeypatch.setattr(storage, "_may_renew_log", lambda connection: False)
-    private = [secret(number) for number in range(12)]
+    private = [secret(number) for number in range(1500, 1512)]
     told = settings.model_copy(update={"store_retention_days": 35})
     with closing(fill(settings, private)), closing(open_upkeep(told)) as upkeep:
         certificate = upkeep.erase([private[0].document.uri])
@@ -290,7 +293,7 @@ def test_a_certificate_says_what_it_could_not_search(
 def test_a_replica_that_went_silent_is_named_and_not_waited_for(
     settings: StoreSettings, tmp_path: Path
 ) -> None:
-    private = [secret(number) for number in range(12)]
+    private = [secret(number) for number in range(1600, 1612)]
     second = settings.model_copy(update={"data_dir": tmp_path / "second"})
     with closing(fill(settings, private)) as store, closing(open_store(second, SPACE)) as other:
         with other.snapshot() as snapshot:
@@ -307,7 +310,7 @@ def test_a_replica_that_went_silent_is_named_and_not_waited_for(
 def test_a_replica_that_only_waits_follows_an_erasure_by_itself(
     settings: StoreSettings, tmp_path: Path
 ) -> None:
-    private = [secret(number) for number in range(12)]
+    private = [secret(number) for number in range(1700, 1712)]
     second = settings.model_copy(update={"data_dir": tmp_path / "second"})
     with closing(fill(settings, private)), closing(open_store(second, SPACE)) as replica:
         replica.follow()

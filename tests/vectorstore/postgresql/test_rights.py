@@ -14,6 +14,7 @@ from tests.vectorstore.postgresql.test_replicas import commit, find_uris, plain
 from vectorstore.errors import BadInput, StoreDamaged, Unavailable
 from vectorstore.index.postgresql.address import read_address
 from vectorstore.index.postgresql.database import PostgreSQL
+from vectorstore.index.postgresql.driver import in_our_words
 from vectorstore.open import open_upkeep
 from vectorstore.settings import StoreSettings
 from vectorstore.state.open import open_state
@@ -131,3 +132,9 @@ def test_a_right_that_is_missing_is_named(postgresql_server: Server, replica: Re
                 find_uris(replica("two", f"postgresql://stranger:stranger@{url.rpartition('@')[2]}"))
         finally:
             admin.execute("DROP ROLE stranger")
+
+
+def test_a_full_disk_is_no_server_that_does_not_answer() -> None:
+    told = in_our_words(psycopg.errors.DiskFull("could not extend file"), "postgresql://host/db")
+    assert isinstance(told, Unavailable)
+    assert "has no space left" in told.what
