@@ -171,10 +171,15 @@ def move_index(
         target = open_database(settings)
     elif to.startswith(("postgresql://", "postgres://")):
         target = _postgresql(settings, to)
+    elif "://" in to:
+        raise BadInput(
+            "An index is moved into PostgreSQL or into a folder.",
+            "Add --to postgresql://user@host/database or --to FOLDER.",
+        )
     else:
         target = SQLiteTruth(Path(to))
     try:
-        if source.place == target.place:
+        if Path(source.place).resolve() == Path(target.place).resolve():
             raise BadInput(f"The index lies in {source.place!r} already.", "Name another place with --to.")
         done = move(source, target, wait=wait, on_progress=on_progress)
     finally:

@@ -9,19 +9,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
 from app.audit.entry import START, Entry, Lines, Page, entry_of, line_of
 from vectorstore.errors import FootnoteError, StoreDamaged, Unavailable
-from vectorstore.index.postgresql.database import PostgreSQL, PostgreSQLConnection
+from vectorstore.index.postgresql.database import PostgreSQL
 
 TABLE: Final = "audit"
 END: Final = "audit_end"
 _PAGE: Final = 50_000
 """Entries that are read at once."""
 _AT_ONCE: Final = 500
-"""Entries of one transaction, at most."""
+"""Entries that are written in one transaction, at most, and read at once where few are wanted."""
 
 
 @dataclass(slots=True)
@@ -85,37 +86,35 @@ class RowLog:
                     yield entry
 
     def pages(self) -> list[Page]:
-        """Return the rows as they are at one moment, and the row that holds the end."""
-        with self._database.connection() as connection:
-            found = connection.one("SELECT min(n), max(n) FROM audit")
-        if not found or found[0] is None:
-            return []
-        first, last = int(found[0]), int(found[1])
+        """Return the rows as they are at one moment, to be read piece after piece."""
+        first, last = self._bounds()
         return [
             Page(TABLE, start, partial(self._read, start, min(start + _PAGE - 1, last)), is_file=False)
             for start in range(first, last + 1, _PAGE)
         ]
 
     def first_since(self, day: str) -> Entry | None:
-        """Return the first entry of a day or a later one, where there are earlier ones; None where nothing goes.
+        """Return the first entry that stays where what is older than a day goes; None where nothing goes.
 
-        Entries stand in the order of their times, but for the difference of the replicas' clocks.
+        Read in order, as far as something goes: what is young stays, whatever clock wrote something older behind it.
+        One of a day to come, which a clock ahead has written, counts as what stands behind it.
         """
-        with self._database.connection() as connection:
-            found = connection.one("SELECT min(n), max(n) FROM audit")
-            if not found or found[0] is None:
-                return None
-            first, last = int(found[0]), int(found[1])
-            if _day(_at_or_after(connection, first)) >= day:
-                return None
-            low, high = first, last  # low is too old; high may be
-            while high - low > 1:
-                middle = (low + high) // 2
-                if _day(_at_or_after(connection, middle)) < day:
-                    low = middle
-                else:
-                    high = middle
-            return _at_or_after(connection, high)
+        today = f"{datetime.fromtimestamp(self._now(), UTC):%Y-%m-%d}"
+        gone: Entry | None = None
+        stays: Entry | None = None
+        for entry in self._in_order():
+            if entry is None:
+                # Not as it was written: no place to begin at, and it stays where nothing older stands behind it.
+                stays = stays or gone
+            elif (date := str(entry.facts["at"])[:10]) < day:
+                gone, stays = entry, None
+            else:
+                stays = stays or entry
+                if date <= today:
+                    break
+        # The last of all stays: the next is written behind it.
+        found = stays or gone
+        return found if gone and found and found.n > self._bounds()[0] else None
 
     def drop(self, first: int) -> int:
         """Drop the rows before an entry; return how many."""
@@ -153,22 +152,25 @@ class RowLog:
             connection.run("UPDATE audit_end SET n = ?, hash = ?", [numbers[-1], end])
         return list(numbers)
 
+    def _in_order(self) -> Iterator[Entry | None]:
+        """Yield all entries, a few at a time; None for one that is not as it was written."""
+        first, last = self._bounds()
+        for start in range(first, last + 1, _AT_ONCE):
+            for _, line in self._read(start, min(start + _AT_ONCE - 1, last))[0]:
+                yield entry_of(line)
+
+    def _bounds(self) -> tuple[int, int]:
+        """Return the numbers of the first and the last row; of none, two that nothing lies between."""
+        with self._database.connection() as connection:
+            found = connection.one("SELECT min(n), max(n) FROM audit")
+        return (int(found[0]), int(found[1])) if found and found[0] is not None else (1, 0)
+
     def _read(self, first: int, last: int) -> Lines:
         with self._database.connection() as connection:
             found = connection.rows(
                 "SELECT n, line FROM audit WHERE n BETWEEN ? AND ? ORDER BY n", [first, last]
             )
         return [(int(n), str(line).encode()) for n, line in found], b""
-
-
-def _at_or_after(connection: PostgreSQLConnection, n: int) -> Entry | None:
-    found = connection.one("SELECT line FROM audit WHERE n >= ? ORDER BY n LIMIT 1", [n])
-    return entry_of(str(found[0]).encode()) if found else None
-
-
-def _day(entry: Entry | None) -> str:
-    """Return the day of an entry; what is not as it was written is no place to begin at, and stays."""
-    return str(entry.facts["at"])[:10] if entry else "9999"
 
 
 def _unwritten(error: FootnoteError) -> FootnoteError:

@@ -64,11 +64,12 @@ def verify(place: State | Path, *, head: Path | None = None, key: str = "") -> V
     state = state_of(place)
     if is_missing(state):
         raise missing_log(state)
-    # In this order: what is written meanwhile is no head without its entry.
+    # In this order: what is written meanwhile is no head without its entry, nor an end that the log has not reached.
     heads, anchors = list(heads_in(state.cell(HEADS))), list(heads_in(state.cell(ANCHOR)))
     journal = open_journal(state)
     noted = journal.noted_end()
     pages = journal.pages()
+    reached = journal.noted_end()
     given = list(heads_in(FileCell(head))) if head else []
     if head and not any(each for _, each in given):
         raise BadInput(
@@ -84,8 +85,8 @@ def verify(place: State | Path, *, head: Path | None = None, key: str = "") -> V
             continue  # dropped, and a kill came before it went
         _read(page, follows, chain=chain, found=found)
     found.last = chain.expected - 1
-    if noted:
-        _hold_end(*noted, chain=chain, found=found)
+    if noted and reached:
+        _hold_end(*noted, reached=reached[0], chain=chain, found=found)
     elif state.database is not None:
         found.findings.append(Finding(END, 0, "The row that says where the log ends is gone."))
     found.findings += [gap for gap, numbers in chain.gaps if not all(n in chain.stands for n in numbers)]
@@ -188,13 +189,13 @@ def _hold(head: Head | None, name: str, line: int, *, chain: _Chain, found: Veri
             )
 
 
-def _hold_end(n: int, end: str, *, chain: _Chain, found: Verified) -> None:
-    """Hold the log against what it says itself of its end."""
+def _hold_end(n: int, end: str, *, reached: int, chain: _Chain, found: Verified) -> None:
+    """Hold the log against what it said itself of its end, and how far that had come once the rows were counted."""
     if n >= chain.expected:
         cut = range(chain.expected, n + 1)
         sentence = f"The log had reached entry {n}: its end was cut off, {_entries(cut).lower()} missing."
         found.findings.append(Finding(END, 0, sentence))
-    elif n < chain.expected - 1 or chain.previous not in {None, end}:
+    elif reached < chain.expected - 1 or chain.stands.get(n, end) not in {None, end}:
         found.findings.append(Finding(END, 0, f"It names entry {n}, and the log ends otherwise."))
 
 

@@ -182,7 +182,7 @@ def erase(
         until = time.monotonic() + _REPLICAS_ANSWER
         while certificate.outstanding and time.monotonic() < until:
             time.sleep(1)
-            certificate = upkeep.certificates()[-1]
+            certificate = next(each for each in upkeep.certificates() if each.epoch == certificate.epoch)
     typer.echo(as_certificate(certificate))
     for sentence in certificate.unsearched:
         typer.echo(printable(sentence), err=True)

@@ -107,7 +107,7 @@ def upgrade() -> None:
         database.upgrade()
     finally:
         database.close()
-    typer.echo("The index is as this version makes it.", err=True)
+    typer.echo("The index has all that this version needs.", err=True)
 
 
 @app.command()

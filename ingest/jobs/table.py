@@ -46,7 +46,9 @@ def prepare(connection: Connection) -> None:
     with connection.transaction():
         # Another process may have made them while this one waited.
         if not connection.has_table("jobs"):
-            schema = connection.rows("SELECT current_setting('search_path')")[0][0]
-            connection.run(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            # Asked first: who may make no schema may still use one that was made.
+            if connection.rows("SELECT current_schema()") == [(None,)]:
+                schema = connection.rows("SELECT current_setting('search_path')")[0][0]
+                connection.run(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
             for statement in filter(str.strip, TABLES.split(";\n")):
                 connection.run(statement)

@@ -106,7 +106,7 @@ def test_doctor_and_the_index_commands_look_at_the_database_and_show_no_password
         draft.put(made.document, text=made.text, chunks=made.chunks, vectors=vectors)
     store.close()
     assert "generation 1; the search index here reaches 0" in said("doctor")
-    assert "The index is as this version makes it" in said("index", "upgrade")
+    assert "The index has all that this version needs" in said("index", "upgrade")
     assert '"documents": 1' in said("index", "info", "--json")
     assert "generation   1 of" in said("index", "info")
     assert "1 documents, 1 chunks" in said("index", "verify")

@@ -13,7 +13,7 @@ import pytest
 
 from app.access_settings import AuditSettings
 from app.audit.audit import Audit
-from app.audit.entry import Journal
+from app.audit.entry import Journal, Page
 from app.audit.heads import Signer
 from app.audit.journal import entries_of, open_journal
 from app.audit.row_log import RowLog
@@ -178,6 +178,36 @@ def test_what_is_too_old_is_dropped_and_the_rest_still_verifies(place: DatabaseS
     assert [entry.facts["age"] for entry in entries_of(place) if "age" in entry.facts] == list(
         range(30, -1, -1)
     )
+
+
+def test_a_clock_that_was_wrong_drops_nothing_young_and_keeps_nothing_old(place: DatabaseState) -> None:
+    signer, day = Signer(place), [0]
+    log = RowLog(place.database, now=lambda: time.time() - 86_400 * day[0])
+    # A year ahead, then right; a machine that began without the time in the midst of young entries.
+    for age in (-365, 9, 8, -365, 1, 1, 20_000, 20_000, 20_000, 20_000, 0):
+        day[0] = age
+        log.append({"what": "request", "age": age})
+    assert signer.drop(log, days=4) == 3
+    assert signer.drop(log, days=4) == 0
+    assert [entry.facts["age"] for entry in entries_of(place) if "age" in entry.facts][:3] == [-365, 1, 1]
+    assert verify(place).sound
+
+
+def test_what_is_written_while_the_log_is_verified_is_no_fault(
+    place: DatabaseState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, pages = RowLog(place.database), RowLog.pages
+    log.append({"what": "request"})
+
+    def later(self: RowLog) -> list[Page]:
+        log.append({"what": "request"})
+        found = pages(self)
+        log.append({"what": "request"})
+        return found
+
+    monkeypatch.setattr(RowLog, "pages", later)
+    found = verify(place)
+    assert (found.sound, found.last) == (True, 2), found.findings
 
 
 def test_without_the_database_nothing_is_written_and_the_sentence_holds_no_password(tmp_path: Path) -> None:

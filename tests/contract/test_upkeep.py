@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,12 @@ import pytest
 from tests.contract.conftest import Make
 from tests.contract.test_readers import ANYONE, HR, PAY, PLAN, seen, with_readers
 from tests.vectorstore.sample import FINGERPRINT, OPERATOR, SPACE, Sample, Space, find, put, sample, uris
-from vectorstore.errors import BadInput, EmbedderMismatch, NotFound, StoreDamaged
+from vectorstore.errors import BadInput, Busy, EmbedderMismatch, NotFound, StoreDamaged
 from vectorstore.index.maintenance.byte_search import files_holding
+from vectorstore.index.postgresql.database import PostgreSQLConnection
+from vectorstore.index.sqlite.database import SQLiteConnection
+from vectorstore.index.truth.database import Connection, Row, Value
+from vectorstore.index.truth.files import writer_lock
 from vectorstore.open import open_store, open_upkeep
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
@@ -152,6 +157,41 @@ def test_a_changed_value_is_damage(index: Index) -> None:
     with index.store.database.connection() as connection:  # type: ignore[attr-defined]
         connection.run("UPDATE chunks SET text = 'Fact 1 is there.' WHERE text = 'Fact 1 is here.'")
     assert any("'1.md'" in each for each in index.upkeep.verify().damage)
+
+
+def before(monkeypatch: pytest.MonkeyPatch, start: str, do: Callable[[], None]) -> None:
+    """Do something right before the next query that begins so, in either engine."""
+    waiting = [do]
+    for kind in (SQLiteConnection, PostgreSQLConnection):
+        monkeypatch.setattr(kind, "rows", _interrupted(kind.rows, start, waiting))
+
+
+def _interrupted(rows: Callable[..., list[Row]], start: str, waiting: list[Callable[[], None]]) -> object:
+    def interrupted(self: Connection, sql: str, values: Sequence[Value] = ()) -> list[Row]:
+        if sql.startswith(start) and waiting:
+            waiting.pop()()
+        return rows(self, sql, values)
+
+    return interrupted
+
+
+@pytest.mark.parametrize("start", ["SELECT number, created, note", "SELECT c.row, c.id"])
+def test_what_others_do_meanwhile_is_no_damage(
+    index: Index, monkeypatch: pytest.MonkeyPatch, start: str
+) -> None:
+    commit(index, *facts(3))
+    commit(index, *facts(3, " again"))
+
+    def others_write() -> None:
+        commit(index, sample("late.md", "Late fact."))
+        # A folder's log is not emptied while somebody reads.
+        if index.settings.store.get_secret_value():
+            with closing(open_upkeep(index.settings)) as other:
+                other.compact(keep=1)
+
+    before(monkeypatch, start, others_write)
+    assert index.upkeep.verify().damage == ()
+    assert index.upkeep.verify().documents >= 4
 
 
 def test_rebuilding_gives_the_same_answers(index: Index) -> None:
@@ -304,6 +344,14 @@ def test_a_damaged_or_foreign_backup_changes_nothing(index: Index, tmp_path: Pat
         index.upkeep.back_up(tmp_path / "foreign")
 
 
+def test_of_two_that_restore_in_one_folder_one_is_told_to_wait(index: Index, tmp_path: Path) -> None:
+    commit(index, *facts(3))
+    index.upkeep.back_up(tmp_path / "backup")
+    with writer_lock(index.settings.data_dir / "restore.lock"), pytest.raises(Busy):
+        index.upkeep.restore(tmp_path / "backup")
+    assert index.upkeep.restore(tmp_path / "backup") == 0
+
+
 # --- another embedder ---
 
 
@@ -343,3 +391,36 @@ def test_reembedding_goes_on_where_it_stopped_and_switches_at_once(
         assert snapshot.search("nothing", question, scope=OPERATOR)[0].chunk.text == "Fact 3."
     other.close()
     assert index.upkeep.verify().sound
+
+
+def test_of_what_is_erased_no_new_vector_is_left_either(index: Index) -> None:
+    commit(index, sample("a.md", "One fact."), secret(1))
+
+    def stops(texts: Sequence[str]) -> Vectors:
+        if stopping:
+            raise KeyboardInterrupt
+        stopping.append(1)
+        return other_embedding(texts)
+
+    stopping: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vectorstore.index.maintenance.reembed._BATCH", 2)
+        with pytest.raises(KeyboardInterrupt):
+            index.upkeep.reembed(stops, fingerprint="other", dimension=16)
+    index.upkeep.erase([secret(1).document.uri])
+    with index.store.database.connection() as connection:  # type: ignore[attr-defined]
+        made = {row[0] for row in connection.rows("SELECT chunk FROM vectors_next")}
+        assert made == {row[0] for row in connection.rows("SELECT row FROM chunks")} & {1, 2}
+
+
+def test_an_index_that_was_empty_and_is_not_any_more_is_no_other_embedders(index: Index) -> None:
+    commit(index, sample("a.md", "One fact."))
+    commit(index, without=["a.md"])
+    index.upkeep.compact(keep=1)
+    with closing(open_store(index.settings, Space("other", 16))) as other:
+        with other.snapshot() as snapshot:
+            assert snapshot.info().documents == 0
+        commit(index, sample("b.md", "Another fact."))
+        for use in (other.draft, other.snapshot):
+            with pytest.raises(EmbedderMismatch), use():
+                pass

@@ -4,7 +4,7 @@ import hashlib
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,8 @@ import pytest
 from tests.postgresql import Server, needs_postgresql
 from tests.vectorstore.sample import SPACE, Sample, find, put, sample
 from vectorstore.errors import Busy
+from vectorstore.index import upkeep as upkeep_module
+from vectorstore.index.maintenance import erasure
 from vectorstore.index.maintenance.byte_search import files_holding
 from vectorstore.index.postgresql import replicas, storage
 from vectorstore.index.postgresql.database import PostgreSQLConnection
@@ -19,6 +21,7 @@ from vectorstore.index.store import IndexStore
 from vectorstore.index.truth.database import Value
 from vectorstore.open import open_store, open_upkeep
 from vectorstore.settings import StoreSettings
+from vectorstore.upkeep import Certificate
 
 pytestmark = needs_postgresql
 
@@ -41,7 +44,10 @@ def settings(server: Server, tmp_path: Path) -> StoreSettings:
 
 
 def secret(number: int) -> Sample:
-    """A document that nothing else shares a word with; some are so long that PostgreSQL keeps them apart."""
+    """A document that nothing else shares a word with; some are so long that PostgreSQL keeps them apart.
+
+    Each test has its own: the server looks after the databases of all, and writes of them into its one log.
+    """
     word = hashlib.sha256(f"secret {number}".encode()).hexdigest()
     more = " ".join(
         hashlib.sha256(f"{word} {n}".encode()).hexdigest() for n in range(80 if number % 3 else 1)
@@ -150,21 +156,101 @@ def test_a_plain_vacuum_leaves_every_byte(server: Server, settings: StoreSetting
         assert set().union(*found.values()) == set(words)
 
 
-def test_an_old_reader_stands_in_the_way_and_the_next_writer_finishes(
-    server: Server, settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+def test_an_old_reader_stands_in_the_way_before_anything_is_erased(
+    settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(storage, "_PATIENCE", 0.2)
-    private = [secret(number) for number in range(12)]
-    words = needles_of(private[:3])
+    private = [secret(number) for number in range(1000, 1012)]
     with closing(fill(settings, private)) as store, closing(open_upkeep(settings)) as upkeep:
         with store.database.connection() as reader, reader.transaction("DEFERRED"):
             assert reader.rows("SELECT count(*) FROM documents")
             with pytest.raises(Busy):
-                upkeep.erase([each.document.uri for each in private[:3]])
+                upkeep.erase([private[1].document.uri])
+        assert upkeep.certificates() == []
+        assert upkeep.erase([private[1].document.uri]).complete
+
+
+def test_what_a_reader_keeps_who_came_later_is_certified_and_the_next_writer_finishes(
+    server: Server, settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "_PATIENCE", 0.2)
+    private = [secret(number) for number in range(1100, 1112)]
+    words = needles_of(private[:3])
+    with closing(fill(settings, private)) as store, closing(open_upkeep(settings)) as upkeep:
+        with ExitStack() as reading:
+
+            def read() -> None:
+                reader = reading.enter_context(store.database.connection())
+                reading.enter_context(reader.transaction("DEFERRED"))
+                assert reader.rows("SELECT count(*) FROM documents")
+
+            certificate = upkeep.erase([each.document.uri for each in private[:3]], also=read)
+            assert settings.store.get_secret_value().rpartition("@")[2] in certificate.left[-1]
+            assert not certificate.complete
+        assert upkeep.certificates() == [certificate]
         assert holding(server.data, words) != {}
         with store.draft() as draft:
             put(draft, sample("next.md", "The next."))
         assert holding(server.data, words) == {}
+
+
+def test_of_two_erasures_at_once_each_has_its_certificate(
+    settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = [secret(number) for number in range(1200, 1212)]
+    first, second = private[1], private[2]
+    finish = upkeep_module.finish_erasure
+    with closing(fill(settings, private)), closing(open_upkeep(settings)) as one:
+
+        def meanwhile(*given: object) -> None:
+            monkeypatch.setattr(upkeep_module, "finish_erasure", finish)
+            finish(*given)  # type: ignore[arg-type]
+            with closing(open_upkeep(settings)) as other:
+                made.append(other.erase([second.document.uri]))
+
+        made: list[Certificate] = []
+        monkeypatch.setattr(upkeep_module, "finish_erasure", meanwhile)
+        made.insert(0, one.erase([first.document.uri]))
+        assert [each.generation for each in made] == [3, 4]
+        assert one.certificates() == made
+
+
+def test_an_erasure_says_that_it_is_under_way_until_the_last_is_finished(
+    settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = [secret(number) for number in range(1300, 1312)]
+    expunge = storage.PostgreSQLStorage.expunge
+    with closing(fill(settings, private)) as store, closing(open_upkeep(settings)) as one:
+
+        def killed(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        def meanwhile(self: storage.PostgreSQLStorage) -> None:
+            expunge(self)
+            monkeypatch.setattr(storage.PostgreSQLStorage, "expunge", killed)
+            with closing(open_upkeep(settings)) as other, pytest.raises(KeyboardInterrupt):
+                other.erase([private[2].document.uri])
+            monkeypatch.setattr(storage.PostgreSQLStorage, "expunge", expunge)
+
+        monkeypatch.setattr(storage.PostgreSQLStorage, "expunge", meanwhile)
+        one.erase([private[1].document.uri])
+        with store.database.connection() as connection:
+            assert erasure.is_under_way(connection)
+        with store.draft() as draft:
+            put(draft, sample("next.md", "The next."))
+        with store.database.connection() as connection:
+            assert not erasure.is_under_way(connection)
+
+
+def test_a_folder_that_was_searched_but_once_is_known_to_whoever_erases(
+    settings: StoreSettings, tmp_path: Path
+) -> None:
+    private = [secret(number) for number in range(1400, 1412)]
+    once = settings.model_copy(update={"data_dir": tmp_path / "once"})
+    with closing(fill(settings, private)), closing(open_upkeep(settings)) as upkeep:
+        with closing(open_store(once, SPACE)) as store, store.snapshot() as snapshot:
+            assert find(snapshot, "record")
+        assert upkeep.erase([private[1].document.uri]).outstanding == (replicas.replica_name(once.data_dir),)
 
 
 def test_the_servers_own_check_is_asked_where_it_is_to_be_had(
@@ -193,7 +279,7 @@ def test_a_certificate_says_what_it_could_not_search(
     """As with a managed server: its files lie elsewhere, and its users may not write the log anew."""
     monkeypatch.setattr(storage, "_data_folder", lambda connection: None)
     monkeypatch.setattr(storage, "_may_renew_log", lambda connection: False)
-    private = [secret(number) for number in range(12)]
+    private = [secret(number) for number in range(1500, 1512)]
     told = settings.model_copy(update={"store_retention_days": 35})
     with closing(fill(settings, private)), closing(open_upkeep(told)) as upkeep:
         certificate = upkeep.erase([private[0].document.uri])
@@ -207,7 +293,7 @@ def test_a_certificate_says_what_it_could_not_search(
 def test_a_replica_that_went_silent_is_named_and_not_waited_for(
     settings: StoreSettings, tmp_path: Path
 ) -> None:
-    private = [secret(number) for number in range(12)]
+    private = [secret(number) for number in range(1600, 1612)]
     second = settings.model_copy(update={"data_dir": tmp_path / "second"})
     with closing(fill(settings, private)) as store, closing(open_store(second, SPACE)) as other:
         with other.snapshot() as snapshot:
@@ -224,7 +310,7 @@ def test_a_replica_that_went_silent_is_named_and_not_waited_for(
 def test_a_replica_that_only_waits_follows_an_erasure_by_itself(
     settings: StoreSettings, tmp_path: Path
 ) -> None:
-    private = [secret(number) for number in range(12)]
+    private = [secret(number) for number in range(1700, 1712)]
     second = settings.model_copy(update={"data_dir": tmp_path / "second"})
     with closing(fill(settings, private)), closing(open_store(second, SPACE)) as replica:
         replica.follow()

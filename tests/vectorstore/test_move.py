@@ -12,7 +12,7 @@ import pytest
 
 from tests.postgresql import Server, needs_postgresql
 from tests.vectorstore.sample import SPACE, find, put, sample
-from vectorstore.errors import BadInput, NotFound, StoreDamaged, Unavailable
+from vectorstore.errors import BadInput, Busy, NotFound, StoreDamaged, Unavailable
 from vectorstore.index.maintenance import transfer
 from vectorstore.index.truth.files import block_digests
 from vectorstore.index.truth.seal import read_meta
@@ -124,7 +124,9 @@ def test_moving_again_copies_nothing(folder: Path, url: str) -> None:
     assert move_index(StoreSettings(data_dir=folder), url).copied == 0
 
 
-def test_a_place_that_holds_another_index_is_refused(folder: Path, url: str, tmp_path: Path) -> None:
+def test_a_place_that_holds_another_index_is_refused(
+    folder: Path, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for settings in (
         StoreSettings(data_dir=tmp_path / "replica", store=url),
         StoreSettings(data_dir=tmp_path / "other"),
@@ -139,6 +141,11 @@ def test_a_place_that_holds_another_index_is_refused(folder: Path, url: str, tmp
         assert "secret" not in str(told.value)
     with pytest.raises(BadInput, match="already"):
         move_index(StoreSettings(data_dir=folder), str(folder))
+    monkeypatch.chdir(folder.parent)
+    with pytest.raises(BadInput, match="already"):
+        move_index(StoreSettings(data_dir=Path(folder.name)), str(folder), wait=True)
+    with pytest.raises(BadInput, match="into PostgreSQL or into a folder"):
+        move_index(StoreSettings(data_dir=folder), "s3://bucket/index")
     with pytest.raises(BadInput, match="nowhere"):
         move_index(StoreSettings(data_dir=folder))
     with pytest.raises(NotFound):
@@ -258,3 +265,21 @@ def test_forty_moves_killed_at_random(folder: Path, postgresql_server: Server, t
         there = StoreSettings(data_dir=tmp_path / f"replica-{seed}", store=url)
         check_kills(here, there, url, kills=4, seed=seed)
         shutil.rmtree(tmp_path / f"replica-{seed}", ignore_errors=True)
+
+
+def test_of_two_indexes_moved_to_one_place_at_once_one_is_told_and_the_other_is_whole(
+    folder: Path, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, other = StoreSettings(data_dir=folder), StoreSettings(data_dir=tmp_path / "other")
+    with closing(open_store(other, SPACE)) as store, store.draft() as draft:
+        put(draft, sample("mine.md", "Mine. And more of it."))
+    monkeypatch.setattr(transfer, "_BATCH", 7)
+    moved = []
+
+    def meanwhile(_: int, __: int) -> None:
+        if not moved:
+            moved.append(move_index(other, url))
+
+    with pytest.raises(Busy, match="Another index"):
+        move_index(here, url, on_progress=meanwhile)
+    assert hits(StoreSettings(data_dir=tmp_path / "replica", store=url)) == hits(other)

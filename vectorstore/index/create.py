@@ -88,11 +88,18 @@ def _layout(meta: Mapping[str, str]) -> tuple[int, int]:
 
 def adopt(connection: Connection, space: Space) -> None:
     """Give an empty index of another embedder to this one."""
-    if read_meta(connection)["fingerprint"] == space.fingerprint or not _is_empty(connection):
+    if _is_adopted(connection, space):
         return
     with connection.transaction():
-        write_meta(connection, fingerprint=space.fingerprint, dimension=str(space.dimension))
-        next_epoch(connection)
+        # Another process may have put something in while this one waited.
+        if not _is_adopted(connection, space):
+            write_meta(connection, fingerprint=space.fingerprint, dimension=str(space.dimension))
+            next_epoch(connection)
+
+
+def _is_adopted(connection: Connection, space: Space) -> bool:
+    """Say whether an index is this embedder's, or holds what keeps it from being given to it."""
+    return read_meta(connection)["fingerprint"] == space.fingerprint or not _is_empty(connection)
 
 
 def read_kind(database: Database, space: Space | None, *, recall_target: float) -> Kind | None:

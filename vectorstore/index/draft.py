@@ -229,8 +229,11 @@ class IndexDraft:
 def forget(connection: Connection, documents: Sequence[int]) -> None:
     """Delete documents with everything that belongs to them, as if they had never been."""
     chunks = "SELECT row FROM chunks WHERE document = ?"
+    # Of a new embedder there are some before it is done.
+    vectors = [table for table in ("vectors", "vectors_next") if connection.has_table(table)]
     for place in documents:
-        connection.run(f"DELETE FROM vectors WHERE chunk IN ({chunks})", (place,))
+        for table in vectors:
+            connection.run(f"DELETE FROM {table} WHERE chunk IN ({chunks})", (place,))
         connection.run("DELETE FROM chunks WHERE document = ?", (place,))
         connection.run("DELETE FROM texts WHERE document = ?", (place,))
         connection.run("DELETE FROM lives WHERE document = ?", (place,))

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from threading import Event, Lock, Thread
 
-from vectorstore.errors import FootnoteError, Unavailable
+from vectorstore.errors import Unavailable
 from vectorstore.store import Lag
 
 _log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Following:
                 behind = self._catch_up()
             except Unavailable as error:
                 self._note(error)
-            except (FootnoteError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is: a replica whose thread has ended would fall behind for good
                 _log.warning("This replica cannot catch up: %s", error)
             else:
                 with self._lock:

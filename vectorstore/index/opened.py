@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Protocol
 
-from vectorstore.errors import Busy, NotFound, Unavailable
+from vectorstore.errors import Busy, FootnoteError, NotFound, Unavailable
 from vectorstore.index.catalog.catalog import Catalog
 from vectorstore.index.catalog.read import Catalogs, Pinned
 from vectorstore.index.projection import projections
@@ -86,9 +86,14 @@ class Opened:
                 info = _info(connection, head.generation if at is None else at)
             return info, (info.number, head.generation)
 
+    @property
+    def searchable(self) -> bool:
+        """Whether there are projections in memory, be they current or behind."""
+        return self._projections is not None
+
     def holds(self, pinned: Pinned) -> bool:
         """Say whether all that a search in this generation needs is in memory, but the texts."""
-        return self._catalogs.holds(pinned) and self._projections is not None
+        return self._catalogs.holds(pinned) and self.searchable
 
     def _follow(self, connection: Connection, head: Head) -> None:
         """Notice when the truth has lost what it had: a server that took over without the last commits."""
@@ -96,14 +101,16 @@ class Opened:
         if last is not None and (head.generation, head.mark) != (last.generation, last.mark):
             if head.epoch != last.epoch:
                 raise Superseded
-            went_back = head.generation <= last.generation
-            if went_back or truth.mark_of(connection, last.generation) not in (last.mark, None):
+            # Asked now: a thread that asked for the head later may have been quicker with the answer.
+            kept = truth.mark_of(connection, last.generation)
+            if kept != last.mark and (kept is not None or head.generation <= last.generation):
                 _log.warning(
                     "The index has lost generation %d, which was read here: the search index is made anew.",
                     last.generation,
                 )
                 raise Superseded
-        self._followed = head
+        if last is None or head.generation >= last.generation:
+            self._followed = head
         self._last_chunks[head.generation] = head.last_chunk
 
     def _chosen(self, connection: Connection, head: Head) -> GenerationInfo:
@@ -199,6 +206,9 @@ class Opened:
                     "Check the disk under FOOTNOTE_DATA_DIR.",
                 )
             self._projections = made
+            with suppress(FootnoteError):
+                # Whoever erases must know of this folder, and be it searched but once, from the command line.
+                self.database.storage.acknowledge(self.folder)
             return made
 
 

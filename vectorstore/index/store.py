@@ -20,7 +20,7 @@ from vectorstore.index.projection.projections import Kind, Outside
 from vectorstore.index.publishing import Publishing
 from vectorstore.index.snapshot import IndexSnapshot
 from vectorstore.index.truth import read as truth
-from vectorstore.index.truth.database import Connection, Database
+from vectorstore.index.truth.database import Connection, Database, Identity
 from vectorstore.models.embed import Space
 from vectorstore.refine import Refine, Rerank
 from vectorstore.settings import StoreSettings
@@ -147,7 +147,7 @@ class IndexStore:
             with suppress(Superseded):
                 newest, _ = opened.pin(None, ready=False)
                 if newest.chunks and opened.within is None:
-                    opened.projections(newest.number)
+                    self._read_projections(opened, newest.number)
                 info, pinned = opened.pin(None)
                 opened.catalog(pinned)
                 self._note(opened, pinned, self._reading(opened, info, pinned))
@@ -156,6 +156,17 @@ class IndexStore:
             with self._lock:
                 self._opened = None if self._opened is opened else self._opened
         return 0
+
+    def _read_projections(self, opened: Opened, generation: Generation) -> None:
+        try:
+            opened.projections(generation)
+        except Unavailable:
+            raise
+        except (FootnoteError, OSError) as error:
+            # A full disk, say. What was searched before is searched on, and counts as behind.
+            if not opened.searchable:
+                raise
+            _log.warning("This replica cannot catch up: %s", error)
 
     def _acknowledge(self) -> None:
         """Say which purges this replica has followed: an erasure is complete when all have."""
@@ -239,14 +250,12 @@ class IndexStore:
         Raises EmbedderMismatch when it was made by another embedder than this store is for.
         """
         # Without the lock: holding it while the database answers would make all searches wait for each other.
-        identity = self.database.identity()
-        current = self._opened
-        if current is not None and current.identity == identity:
+        if current := self._still(self.database.identity()):
             return current
         with self._lock:
             identity = self.database.identity()
-            if self._opened is not None and self._opened.identity == identity:
-                return self._opened
+            if current := self._still(identity):
+                return current
             self._opened = None
             # What an erasure has taken away is not read on.
             self._read.clear()
@@ -265,6 +274,16 @@ class IndexStore:
                     publishing=self.publishing,
                 )
             return self._opened
+
+    def _still(self, identity: Identity | None) -> Opened | None:
+        """Return the index that is open if it is the one of this identity.
+
+        Its last fact is the embedder: an index that was empty, and so open for another one, may hold vectors now.
+        """
+        opened = self._opened
+        if opened is None or identity is None or opened.identity != identity:
+            return None
+        return opened if opened.kind.fingerprint == identity[-1] else None
 
     def _opened_for_writing(self, connection: Connection | None) -> Opened:
         """Return the index; with a connection, bring lagging projections up to date before more is added."""

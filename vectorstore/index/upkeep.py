@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vectorstore.errors import BadInput, NotFound, Unavailable
+from vectorstore.errors import BadInput, Busy, NotFound, Unavailable
 from vectorstore.index.draft import forget
 from vectorstore.index.maintenance import backup, erasure
 from vectorstore.index.maintenance.byte_search import files_holding
@@ -20,6 +20,7 @@ from vectorstore.index.projection.projections import Kind
 from vectorstore.index.store import IndexStore
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection
+from vectorstore.index.truth.files import writer_lock
 from vectorstore.index.truth.read import generation, head
 from vectorstore.index.truth.seal import next_epoch
 from vectorstore.types import DEFAULT_TENANT, Generation
@@ -40,7 +41,9 @@ def compact(connection: Connection, *, keep: int, indexed: int) -> Compaction:
     oldest = newest[-1][0]
     dropped = connection.run("DELETE FROM generations WHERE number < ?", (oldest,))
     connection.run("DELETE FROM lives WHERE removed <= ?", (oldest,))
-    gone = connection.rows("SELECT row, chunks FROM documents WHERE row NOT IN (SELECT document FROM lives)")
+    gone = connection.rows(
+        "SELECT row, chunks FROM documents d WHERE NOT EXISTS (SELECT 1 FROM lives l WHERE l.document = d.row)"
+    )
     forget(connection, [row[0] for row in gone])
     left = connection.rows("SELECT count(*) FROM chunks")[0][0]
     rebuilt = indexed - left > _DEAD_SHARE * indexed
@@ -150,13 +153,29 @@ class IndexUpkeep:
         `also` deletes what others keep of them; it is called only once nothing stands in the way.
         """
         with self._writing(wait) as (opened, connection):
+            # Whoever reads an old state would keep bytes of it: nothing is begun before that ends.
+            opened.database.storage.settle()
             with connection.transaction():
                 erased = erasure.erase(connection, tenant=tenant, uris=uris, dimension=opened.kind.dimension)
                 also()
                 # Before the commit: where the object storage is away, nothing is erased, and all can be tried again.
                 published = self.store.publishing.forget() if self.store.publishing else None
-            finish_erasure(self._folder, opened.database, connection, opened.kind)
+            unfinished = ""
+            try:
+                finish_erasure(self._folder, opened.database, connection, opened.kind)
+            except (Busy, Unavailable) as error:
+                # It is erased all the same, and cannot be asked for again.
+                unfinished = error.what
             certificate = self._certify(opened, connection, erased, published)
+            if unfinished:
+                certificate = replace(
+                    certificate,
+                    left=(*certificate.left, opened.database.place),
+                    unsearched=(
+                        *certificate.unsearched,
+                        f"{unfinished} Whoever writes next clears what is left.",
+                    ),
+                )
             erasure.keep_certificate(connection, certificate)
             return certificate
 
@@ -174,7 +193,11 @@ class IndexUpkeep:
     def restore(self, source: Path, *, wait: bool = False) -> int:
         """Replace the index by a backup; return how many erased documents it held and that are gone again."""
         database = self.store.database
-        with database.writer(wait=wait, space=_FROM_A_BACKUP) as connection:
+        with (
+            # Another restore in this folder works on its copy under the same name.
+            writer_lock(self._folder / "restore.lock", wait=wait),
+            database.writer(wait=wait, space=_FROM_A_BACKUP) as connection,
+        ):
             repeated = backup.restore(
                 database.storage, connection, source, scratch=self._folder / ".restore.db"
             )
@@ -226,7 +249,6 @@ class IndexUpkeep:
         elsewhere = storage.search(erased.needles)
         found = {str(path.relative_to(self._folder)): needles for path, needles in here.items()}
         found |= elsewhere.holding
-        now = head(connection)
         unsearched = list(elsewhere.unsearched)
         if (outside := opened.kind.outside) is not None:
             unsearched.append(
@@ -235,20 +257,20 @@ class IndexUpkeep:
             )
         publishing = self.store.publishing
         if publishing is not None and published is not None:
-            more, why = publishing.forget_older(opened.kind.index, now.epoch)
+            more, why = publishing.forget_older(opened.kind.index, head(connection).epoch)
             published += more
             unsearched += why
         return Certificate(
             erased=erased.hashes,
             documents=erased.documents,
             chunks=erased.chunks,
-            generation=now.generation,
+            generation=erased.generation,
             when=datetime.now(UTC),
             searched_files=len(files) + elsewhere.files,
             searched_patterns=len(erased.needles),
             left=tuple(name for name in found if erasure.unexplained(connection, found[name])),
-            epoch=now.epoch,
-            outstanding=storage.behind(now.epoch),
+            epoch=erased.epoch,
+            outstanding=storage.behind(erased.epoch),
             unsearched=tuple(unsearched),
             published=published,
         )

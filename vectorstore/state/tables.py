@@ -67,7 +67,6 @@ def prepare(database: PostgreSQL) -> None:
             connection.one("SELECT pg_advisory_xact_lock(hashtextextended(?, 20))::text", (schema,))
             if connection.has_table("audit_contents"):
                 return
-            if connection.one("SELECT 1 FROM pg_namespace WHERE nspname = ?", (schema,)) is None:
-                connection.run(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            connection.make_schema()
             for statement in _TABLES.split(";\n"):
                 connection.run(statement)

@@ -2,16 +2,27 @@
 
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
 
+import numpy as np
 import psycopg
 import pytest
 
 from tests.postgresql import Server, needs_postgresql
 from tests.vectorstore.postgresql.conftest import Replica
-from tests.vectorstore.sample import OPERATOR, find, put, sample, uris
-from vectorstore.errors import Busy, Unavailable
+from tests.vectorstore.sample import OPERATOR, Space, find, put, sample, uris
+from vectorstore.errors import Busy, EmbedderMismatch, Unavailable
+from vectorstore.index import create
+from vectorstore.index.following import Following
 from vectorstore.index.store import IndexStore
+from vectorstore.index.truth import read
+from vectorstore.index.truth.database import Connection
+from vectorstore.open import open_store, open_upkeep
+from vectorstore.settings import StoreSettings
 from vectorstore.store import Lag
+from vectorstore.types import Vectors
 
 pytestmark = needs_postgresql
 
@@ -226,3 +237,131 @@ def test_while_the_database_is_away_what_was_read_goes_on(replica: Replica) -> N
         assert find_uris(store) == {"a.md", "b.md", "c.md"}
     finally:
         server.discard()
+
+
+def test_whoever_has_begun_is_not_turned_away_half_way(replica: Replica, postgresql_url: str) -> None:
+    one, two = replica("one", postgresql_url), replica("two", postgresql_url)
+    commit(one, "a.md", "The fox.")
+    with one.database.writer(wait=False) as connection:
+        with connection.transaction():
+            pass
+        writing = threading.Event()
+
+        def write() -> None:
+            with two.draft() as draft:
+                put(draft, sample("b.md", "The dog."))
+                writing.set()
+                time.sleep(0.3)
+
+        other = threading.Thread(target=write)
+        other.start()
+        assert writing.wait(10)
+        with connection.transaction():
+            assert connection.rows("SELECT count(*) FROM documents") == [(2,)]
+        other.join()
+
+
+def test_of_two_embedders_an_empty_index_goes_to_the_first(
+    replica: Replica, postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = replica("one", postgresql_url)
+    commit(one, "a.md", "The fox.")
+    with one.draft() as draft:
+        draft.remove(tenant="default", uri="a.md")
+    with closing(open_upkeep(StoreSettings(data_dir=tmp_path / "one", store=postgresql_url))) as upkeep:
+        upkeep.compact(keep=1)
+    other = open_store(StoreSettings(data_dir=tmp_path / "two", store=postgresql_url), Space("other", 16))
+    is_empty = create._is_empty
+
+    def meanwhile(connection: Connection) -> bool:
+        found = is_empty(connection)
+        if found and not late:
+            late.append(commit(one, "b.md", "The dog."))
+        return found
+
+    late: list[int] = []
+    monkeypatch.setattr(create, "_is_empty", meanwhile)
+    with closing(other), pytest.raises(EmbedderMismatch), other.draft(wait=True):
+        pass
+    assert find_uris(one) == {"b.md"}
+
+
+def test_of_two_embedders_that_give_new_vectors_at_once_one_is_told(
+    replica: Replica, postgresql_url: str, tmp_path: Path
+) -> None:
+    commit(replica("one", postgresql_url), "a.md", "The fox. The dog.")
+    settings = StoreSettings(data_dir=tmp_path / "one", store=postgresql_url)
+    with closing(open_upkeep(settings)) as one, closing(open_upkeep(settings)) as two:
+
+        def meanwhile(texts: Sequence[str]) -> Vectors:
+            two.reembed(lambda texts: np.ones((len(texts), 8), np.float32), fingerprint="second", dimension=8)
+            return np.ones((len(texts), 16), np.float32)
+
+        with pytest.raises(Busy, match="new vectors"):
+            one.reembed(meanwhile, fingerprint="first", dimension=16)
+        assert two.info().embedder == "second"
+        assert two.verify().sound
+
+
+def test_a_replica_that_cannot_write_its_files_says_how_far_it_is_behind(
+    replica: Replica, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = replica("one", postgresql_url), replica("two", postgresql_url)
+    commit(one, "a.md", "The fox.")
+    two.follow()
+    wait_for(lambda: two.lag() == Lag(0))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("vectorstore.index.projection.projections.catch_up", full)
+    for number in range(3):
+        commit(one, f"{number}.md", f"Fox {number}.")
+    wait_for(lambda: two.lag() == Lag(3))
+    assert find_uris(two) == {"a.md"}
+    monkeypatch.undo()
+    wait_for(lambda: two.lag() == Lag(0))
+
+
+def test_whatever_goes_wrong_a_replica_goes_on_following() -> None:
+    tries: list[int] = []
+
+    def catch_up() -> int:
+        tries.append(1)
+        if len(tries) < 3:
+            raise ValueError("nobody thought of it")
+        return 0
+
+    def always(stop: threading.Event) -> Iterator[None]:
+        while not stop.wait(0.01):
+            yield
+
+    following = Following(catch_up, always)
+    wait_for(lambda: following.lag() == Lag(0))
+    following.stop()
+
+
+def test_an_answer_that_was_overtaken_is_no_lost_generation(
+    replica: Replica, postgresql_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of two threads, the one that asked first may be the last to look at what it was told."""
+    store = replica("one", postgresql_url)
+    commit(store, "a.md", "The fox.")
+    with store.database.connection() as connection:
+        earlier = read.head(connection)
+    commit(store, "b.md", "The second fox.")
+    assert find_uris(store) == {"a.md", "b.md"}
+    opened = store.opened()
+    with monkeypatch.context() as late:
+        late.setattr(read, "head", lambda _: earlier)
+        assert find_uris(store) == {"a.md"}
+    assert find_uris(store) == {"a.md", "b.md"}
+    assert store.opened() is opened
+    assert "has lost" not in caplog.text
+
+
+def test_no_statement_asks_by_not_in() -> None:
+    """Past some 250,000 rows PostgreSQL looks through all of them for each one: a check would take days."""
+    root = Path(create.__file__).parents[2]
+    asking = [path for room in ("app", "ingest", "vectorstore") for path in (root / room).rglob("*.py")]
+    assert [str(path) for path in asking if "NOT IN (SELECT" in path.read_text(encoding="utf-8")] == []

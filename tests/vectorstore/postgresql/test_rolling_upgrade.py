@@ -17,7 +17,7 @@ import vectorstore
 from tests.postgresql import needs_postgresql
 from tests.vectorstore.postgresql.conftest import Replica
 from tests.vectorstore.postgresql.test_kill import Load
-from tests.vectorstore.postgresql.test_replicas import plain
+from tests.vectorstore.postgresql.test_replicas import commit, plain
 from tests.vectorstore.sample import find
 from vectorstore.errors import StoreDamaged
 from vectorstore.index import create
@@ -102,6 +102,9 @@ def test_no_answer_fails_while_a_newer_version_expands_the_tables_under_load(
         facts = dict(database.execute("SELECT key, value FROM meta").fetchall())  # type: ignore[arg-type]
         assert database.execute("SELECT count(*) FROM summaries").fetchall() == [(0,)]
     assert (facts["schema"], facts["serves"]) == ("2", "1")
+    # Whoever goes back to the older version has a job that upgrades, too.
+    store.database.upgrade()
+    assert commit(store, "after.md", "The fox after.")
 
 
 def test_a_version_that_may_no_longer_is_told_so_in_one_sentence(

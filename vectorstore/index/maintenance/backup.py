@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -163,7 +164,7 @@ def restore(storage: Storage, connection: Connection, source: Path, *, scratch: 
     check_source(source)
     create_file(scratch)
     try:
-        scratch.write_bytes(source.read_bytes())
+        shutil.copyfile(source, scratch)
         # Before others are held off: checking takes as long as reading all of it.
         with closing(SQLite(scratch)) as copy, copy.connection() as into:
             problems = damage_of(into)

@@ -23,6 +23,7 @@ from vectorstore.index.truth import seal
 from vectorstore.index.truth.database import Connection, Database
 from vectorstore.index.truth.read import head
 from vectorstore.index.truth.seal import next_epoch, read_meta, tombstone, write_meta
+from vectorstore.types import Generation
 from vectorstore.upkeep import Certificate
 
 UNDER_WAY = "erasing"
@@ -31,12 +32,14 @@ _SNIPPET = 24
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What the transaction took away: ids (salted), counts, and byte patterns to search for."""
+    """What the transaction took away: ids (salted), counts, byte patterns to search for; and what it has made."""
 
     hashes: tuple[str, ...]
     documents: int
     chunks: int
     needles: tuple[bytes, ...]
+    generation: Generation
+    epoch: int
 
 
 def erase(connection: Connection, *, tenant: str, uris: Sequence[str], dimension: int) -> Erased:
@@ -77,7 +80,8 @@ def erase_rows(connection: Connection, rows: Sequence[tuple], *, dimension: int)
     draft.publish()
     write_meta(connection, **{UNDER_WAY: "1"})
     next_epoch(connection)
-    return Erased(hashes, len(places), sum(row[2] for row in rows), needles)
+    chunks, epoch = sum(row[2] for row in rows), head(connection).epoch
+    return Erased(hashes, len(places), chunks, needles, draft.number, epoch)
 
 
 def replay(connection: Connection, *, dimension: int) -> int:
@@ -179,9 +183,10 @@ def _pattern(form: str) -> str:
 def finish_erasure(folder: Path, database: Database, connection: Connection, kind: Kind) -> None:
     """Make the projections anew and clear files and logs; raises Busy when a reader keeps a log from emptying.
 
-    The caller holds the writer lock. Until this has run to its end, the index says that an erasure is under
+    The connection is a writer's. Until this has run to its end, the index says that an erasure is under
     way, and the next writer runs it again.
     """
+    epoch = head(connection).epoch
     if database.searched:
         with connection.transaction():
             connection.derive()
@@ -191,7 +196,9 @@ def finish_erasure(folder: Path, database: Database, connection: Connection, kin
     database.storage.acknowledge(folder)
     database.storage.expunge()
     with connection.transaction():
-        write_meta(connection, **{UNDER_WAY: None})
+        # What somebody has purged meanwhile may lie in files that were cleared before.
+        if head(connection).epoch == epoch:
+            write_meta(connection, **{UNDER_WAY: None})
 
 
 def is_under_way(connection: Connection) -> bool:

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vectorstore.errors import BadInput, NotFound, StoreDamaged
+from vectorstore.errors import BadInput, Busy, NotFound, StoreDamaged
 from vectorstore.index import create
 from vectorstore.index.maintenance import transfer
 from vectorstore.index.maintenance.transfer import GROWING
@@ -62,8 +62,8 @@ def move(
             if _state(into) == whole:
                 return _moved(into, 0, target.place)
             _begin(into, whole, place=target.place)
-            copied = _copy(rows, into, on_progress)
-            _finish(rows, into, place=target.place)
+            copied = _copy(rows, into, whole, on_progress)
+            _finish(rows, into, whole, place=target.place)
             return _moved(into, copied, target.place)
 
 
@@ -100,13 +100,16 @@ def _holds_any(into: Connection) -> bool:
     return into.one("SELECT 1 FROM documents LIMIT 1") is not None
 
 
-def _copy(rows: Connection, into: Connection, on_progress: Callable[[int, int], None] | None) -> int:
+def _copy(
+    rows: Connection, into: Connection, whole: str, on_progress: Callable[[int, int], None] | None
+) -> int:
     total = sum(rows.rows(f"SELECT count(*) FROM {table.name}")[0][0] for table in GROWING)
     done = sum(into.rows(f"SELECT count(*) FROM {table.name}")[0][0] for table in GROWING)
     copied = 0
     for table in GROWING:
         while True:
             with into.transaction():
+                _check_ours(into, whole)
                 batch = next(transfer.batches(rows, table, after=transfer.reached(into, table)), [])
                 transfer.add(into, table, batch)
             if not batch:
@@ -117,9 +120,16 @@ def _copy(rows: Connection, into: Connection, on_progress: Callable[[int, int], 
     return copied
 
 
-def _finish(rows: Connection, into: Connection, *, place: str) -> None:
+def _check_ours(into: Connection, whole: str) -> None:
+    """Raise Busy where another index has begun to move here meanwhile: rows of both would lie side by side."""
+    if read_meta(into).get("moving") != whole:
+        raise Busy("Another index is being moved to the same place.", "Move one of them to another place.")
+
+
+def _finish(rows: Connection, into: Connection, whole: str, *, place: str) -> None:
     """Bring over what makes it an index, and check every value against its seal before that counts."""
     with into.transaction():
+        _check_ours(into, whole)
         for table in transfer.CHANGING:
             if into.has_table(table.name):
                 into.run(f"DELETE FROM {table.name}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from vectorstore.errors import Busy
 from vectorstore.index.maintenance.backup import reseal
 from vectorstore.index.truth.database import Connection
 from vectorstore.index.truth.records import vector_bytes
@@ -36,10 +37,15 @@ def reembed(
         while batch := _missing(connection):
             vectors = embed([text for _, text in batch])
             with connection.transaction():
-                pairs = [(row, vector_bytes(vector)) for (row, _), vector in zip(batch, vectors, strict=True)]
+                _check_ours(connection, fingerprint)
+                # Of what was erased meanwhile, nothing is kept.
+                there = connection.among(
+                    "SELECT row FROM chunks WHERE row IN ({keys})", [row for row, _ in batch]
+                )
+                made = {row: vector for (row, _), vector in zip(batch, vectors, strict=True)}
                 connection.run_many(
                     "INSERT INTO vectors_next (chunk, vector) VALUES (?, ?) ON CONFLICT (chunk) DO NOTHING",
-                    pairs,
+                    [(row, vector_bytes(made[row])) for (row,) in there],
                 )
             embedded += len(batch)
             if on_progress is not None:
@@ -58,6 +64,15 @@ def _begin(connection: Connection, fingerprint: str) -> None:
             write_meta(connection, next_fingerprint=fingerprint)
 
 
+def _check_ours(connection: Connection, fingerprint: str) -> None:
+    """Raise Busy where another process has switched meanwhile, or has begun with another embedder."""
+    if read_meta(connection).get("next_fingerprint") != fingerprint:
+        raise Busy(
+            "Another process gives the chunks of this index new vectors.",
+            "`footnote index info` shows which embedder the index has when it is done.",
+        )
+
+
 def _missing(connection: Connection) -> list[tuple[int, str]]:
     rows = connection.rows(
         "SELECT c.row, c.context, c.text FROM chunks c LEFT JOIN vectors_next n ON n.chunk = c.row"
@@ -70,6 +85,7 @@ def _missing(connection: Connection) -> list[tuple[int, str]]:
 def _switch(connection: Connection, fingerprint: str, dimension: int) -> bool:
     """Put the new vectors in the place of the old; False where somebody has added chunks meanwhile."""
     with connection.transaction():
+        _check_ours(connection, fingerprint)
         if _missing(connection):
             return False
         connection.run("DELETE FROM vectors")

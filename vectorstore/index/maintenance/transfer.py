@@ -83,9 +83,10 @@ def reached(target: Connection, table: Table) -> Row | None:
 
 def clear(target: Connection) -> None:
     """Delete every row, what belongs to others first; the caller is in a transaction."""
-    for table in (*reversed(CHANGING), *reversed(GROWING)):
-        if target.has_table(table.name):
-            target.run(f"DELETE FROM {table.name}")
+    # What `reembed` has made so far is of the chunks that go.
+    for name in ("vectors_next", *(table.name for table in (*reversed(CHANGING), *reversed(GROWING)))):
+        if target.has_table(name):
+            target.run(f"DELETE FROM {name}")
 
 
 def copy_all(source: Connection, target: Connection) -> None:

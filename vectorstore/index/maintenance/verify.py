@@ -1,6 +1,8 @@
 """Checking an index: every value against its seal, every projection against its manifest and the truth."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,6 +20,7 @@ from vectorstore.upkeep import Verification
 
 Within: TypeAlias = Callable[[Connection], Iterator[str]]
 """Says what search inside the database holds otherwise than the truth."""
+Moment: TypeAlias = Callable[[], AbstractContextManager[None]]
 _SELF_QUERIES = 32
 
 
@@ -28,7 +31,7 @@ def verify(
 
     Where projections follow a truth that others write to as well, that they are behind is no fault.
     """
-    damage = damage_of(connection)
+    damage = damage_of(connection, moment=partial(connection.transaction, "DEFERRED"))
     stale = [] if damage else list(_stale(folder, connection, kind, follows=follows, within=within))
     counts = [0, 0, 0]
     for number, table in enumerate(("generations", "documents", "chunks")):
@@ -41,21 +44,32 @@ def verify(
     return Verification(generations, documents, chunks, tuple(damage), tuple(stale))
 
 
-def damage_of(connection: Connection) -> list[str]:
-    """Check the truth; return what is wrong, one sentence each."""
-    return list(_checks(connection))
+def damage_of(connection: Connection, *, moment: Moment = nullcontext) -> list[str]:
+    """Check the truth; return what is wrong, one sentence each.
+
+    Where others write meanwhile and the caller is in no transaction, `moment` makes all that one check reads agree.
+    """
+    return list(_checks(connection, moment))
 
 
-def _checks(connection: Connection) -> Iterator[str]:
-    checks = (_files, _meta, _documents, _orphans, _generations)
-    for check in checks:
-        try:
+def _checks(connection: Connection, moment: Moment) -> Iterator[str]:
+    # The database's own check of its files may end a transaction.
+    yield from _checked(_files, connection, nullcontext)
+    for check in (_meta, _documents, _orphans, _generations):
+        yield from _checked(check, connection, moment)
+
+
+def _checked(
+    check: Callable[[Connection], Iterator[str]], connection: Connection, moment: Moment
+) -> Iterator[str]:
+    try:
+        with moment():
             yield from check(connection)
-        except StoreDamaged as error:
-            yield error.what
-        # A flipped bit can make a value another type, a NULL, or absent.
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            yield f"A value in the index cannot be read ({type(error).__name__})."
+    except StoreDamaged as error:
+        yield error.what
+    # A flipped bit can make a value another type, a NULL, or absent.
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        yield f"A value in the index cannot be read ({type(error).__name__})."
 
 
 def _files(connection: Connection) -> Iterator[str]:
@@ -91,14 +105,19 @@ def _documents(connection: Connection) -> Iterator[str]:
 
 
 def _orphans(connection: Connection) -> Iterator[str]:
-    """Look for rows that belong to nothing, and embedding keys that are not those of their text."""
+    """Look for rows that belong to nothing, and embedding keys that are not those of their text.
+
+    Never by `NOT IN`: past some 250,000 rows PostgreSQL looks through all of them for each.
+    """
     pairs = (("chunks", "document"), ("texts", "document"), ("lives", "document"))
     for table, column in pairs:
-        sql = f"SELECT count(*) FROM {table} WHERE {column} NOT IN (SELECT row FROM documents)"
+        sql = f"SELECT count(*) FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.row = t.{column})"
         row = connection.one(sql)
         if row and row[0]:
             yield f"{row[0]} rows of {table!r} belong to no document."
-    row = connection.one("SELECT count(*) FROM vectors WHERE chunk NOT IN (SELECT row FROM chunks)")
+    row = connection.one(
+        "SELECT count(*) FROM vectors v WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.row = v.chunk)"
+    )
     if row and row[0]:
         yield f"{row[0]} vectors belong to no chunk."
     for place, context, text, key in connection.each("SELECT row, context, text, embedded FROM chunks"):
@@ -142,7 +161,8 @@ def _stale(
     if kind.outside is not None:
         yield from kind.outside.problems(connection)
         return
-    yield from _differences(connection, loaded)
+    with connection.transaction("DEFERRED"):
+        yield from _differences(connection, loaded)
 
 
 def _differences(connection: Connection, loaded: Projections) -> Iterator[str]:

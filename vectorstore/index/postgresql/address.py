@@ -7,7 +7,8 @@ from vectorstore.errors import BadInput
 
 DEFAULT_SCHEMA = "footnote"
 _SCHEMES = ("postgresql://", "postgres://")
-_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,54}")
+"""A database takes 63 characters, and the records' schema has eight more than that of the index."""
 _SHAPE = "Write it like postgresql://user:password@host:5432/database?schema=footnote."
 
 
@@ -28,10 +29,10 @@ def read_address(url: str) -> Address:
     parts = [part for part in query.split("&") if part]
     named = [part.partition("=")[2] for part in parts if part.startswith("schema=")]
     schema = named[-1] if named else DEFAULT_SCHEMA
-    if not _NAME.fullmatch(schema) or schema.startswith("pg_"):
+    if not _NAME.fullmatch(schema) or schema.startswith(("pg_", "information_schema")):
         raise BadInput(
-            f"FOOTNOTE_STORE names the schema {schema!r}.",
-            "Use lower case letters, digits and underscores, a letter first.",
+            f"The schema of an index cannot be called {schema!r}.",
+            "Use at most 55 lower case letters, digits and underscores, a letter first.",
         )
     rest = "&".join(part for part in parts if not part.startswith("schema="))
     return Address(f"{front}?{rest}" if rest else front, schema, _place(front, schema))

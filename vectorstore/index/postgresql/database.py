@@ -8,9 +8,10 @@ from hashlib import sha256
 from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, Any
 
-from vectorstore.errors import BadInput, Busy, FootnoteError, StoreDamaged, Unavailable, pip_install
+from vectorstore.errors import BadInput, Busy, FootnoteError, Unavailable
 from vectorstore.index.postgresql.address import Address
 from vectorstore.index.postgresql.amcheck import damage_in_files
+from vectorstore.index.postgresql.driver import in_our_words, psycopg_module, reason
 from vectorstore.index.truth.database import Value
 
 if TYPE_CHECKING:
@@ -20,8 +21,17 @@ _MOST = 24
 """Connections of one process at once; a server takes 100 unless told otherwise."""
 _PATIENCE = 30.0
 """Seconds to wait for a free connection."""
-_CONNECTING = 5
-"""Seconds to wait for the server to take a connection."""
+_DEFAULTS = {
+    # Seconds to wait for the server to take a connection.
+    "connect_timeout": 5,
+    "application_name": "footnote",
+    # A server whose machine vanished is noticed in seconds, not in hours.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""What the address may say otherwise."""
 _PAUSE = 0.5
 """Seconds in which a server that did not answer is not asked again: everybody would wait for it."""
 _STREAMED = 1_000
@@ -115,6 +125,16 @@ class PostgreSQLConnection:
         sql = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = ? AND tablename = ?"
         return self.one(sql, (self._pool.address.schema, name)) is not None
 
+    def make_schema(self) -> None:
+        """Make the index's schema where there is none: of several that come at once, one does. In a transaction."""
+        schema = self._pool.address.schema
+        made = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?"
+        # Asked first: who may make none may still use one that was made.
+        if self.one(made, (schema,)) is None:
+            self.one("SELECT pg_advisory_xact_lock(hashtextextended(?, 21))::text", (f"footnote {schema}",))
+            if self.one(made, (schema,)) is None:
+                self.run(f'CREATE SCHEMA "{schema}"')
+
     def problems(self) -> Iterator[str]:
         """Yield what the server's own check finds; pages it checks by itself where it was made with checksums."""
         return damage_in_files(self, self._pool.address.schema)
@@ -159,6 +179,8 @@ class PostgreSQLConnection:
             raise Busy(
                 "Another process is writing to the index.", "Try again when it is done, or pass --wait."
             )
+        # Who has begun is not turned away half-way: an erasure, a move, new vectors take several transactions.
+        self._wait = True
 
     def _roll_back(self) -> None:
         # What has lost its connection is rolled back by the server.
@@ -254,27 +276,23 @@ class PostgreSQL:
         module = psycopg_module()
         if time.monotonic() < self._asked_again_at:
             raise self._away("it did not answer a moment ago")
-        options = " ".join(f"-c {name}={value}" for name, value in self._session().items())
         try:
+            given = module.conninfo.conninfo_to_dict(self.address.url)
+            ours = " ".join(f"-c {name}={value}" for name, value in self._session().items())
+            options = f"{given.pop('options', '')} {ours}".strip()
+            # A plan that was made once may be a bad one later, and a pooler between may not know it at all.
             raw: psycopg.Connection = module.connect(
-                self.address.url,
+                **{**_DEFAULTS, **given},
                 autocommit=True,
-                # A plan that was made once may be a bad one later, and a pooler between may not know it at all.
                 prepare_threshold=None,
-                connect_timeout=_CONNECTING,
-                application_name="footnote",
                 client_encoding="utf8",
                 options=options,
-                # A server whose machine vanished is noticed in seconds, not in hours.
-                keepalives_idle=10,
-                keepalives_interval=5,
-                keepalives_count=3,
-                tcp_user_timeout=20_000,
             )
+            self._check_path(raw)
             return raw
         except module.OperationalError as error:
             self._asked_again_at = time.monotonic() + _PAUSE
-            raise self._away(_reason(error)) from error
+            raise self._away(reason(error)) from error
         except module.Error:
             # Its message repeats what it could not read, which may hold the password.
             raise BadInput(
@@ -284,7 +302,7 @@ class PostgreSQL:
 
     def in_our_words(self, error: BaseException) -> FootnoteError:
         """Return the error that says what happened and what to do."""
-        return _in_our_words(error, self.address.place)
+        return in_our_words(error, self.address.place)
 
     def close(self) -> None:
         """Close the idle connections now and the borrowed ones when they come back."""
@@ -296,11 +314,28 @@ class PostgreSQL:
     def _session(self) -> dict[str, str]:
         return {"search_path": self.address.schema, **_SESSION}
 
+    def _check_path(self, raw: "psycopg.Connection") -> None:
+        """Raise Unavailable where a pooler keeps for itself which schema is ours: tables of others would be taken for it."""
+        try:
+            found = raw.execute("SHOW search_path").fetchone()
+        except BaseException:
+            raw.close()
+            raise
+        if found is None or found[0].strip('"') != self.address.schema:
+            raw.close()
+            raise Unavailable(
+                f"What stands before PostgreSQL at {self.address.place} does not pass on in which schema to look.",
+                "Name the server itself in FOOTNOTE_STORE; docs/scale.md says what a pooler must do.",
+            )
+
     def _away(self, why: str) -> Unavailable:
-        return Unavailable(
-            f"PostgreSQL at {self.address.place} does not answer ({why}).",
-            "Start it, or correct FOOTNOTE_STORE.",
+        # PgBouncer takes no options unless it is told to.
+        helps = (
+            "docs/scale.md says what a pooler must do."
+            if "startup parameter" in why
+            else "Start it, or correct FOOTNOTE_STORE."
         )
+        return Unavailable(f"PostgreSQL at {self.address.place} does not answer ({why}).", helps)
 
 
 def channel(address: Address) -> str:
@@ -316,44 +351,3 @@ def lock_key(address: Address) -> int:
 @lru_cache(maxsize=512)
 def _translated(sql: str) -> str:
     return sql.replace("%", "%%").replace("IN ({keys})", "= ANY (?)").replace("?", "%s")
-
-
-def psycopg_module() -> Any:  # Any: the module is imported only where it is wanted
-    """Return psycopg; raises Unavailable where it is not installed."""
-    try:
-        import psycopg
-    except ImportError as error:
-        raise Unavailable(
-            "An index in PostgreSQL needs the psycopg package.", pip_install("psycopg[binary]")
-        ) from error
-    return psycopg
-
-
-def _reason(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[-1].strip().removeprefix("connection failed: ")
-
-
-def _in_our_words(error: BaseException, place: str) -> FootnoteError:
-    errors = psycopg_module().errors
-    name = type(error).__name__
-    if isinstance(error, errors.DataError) and "NUL" in str(error):
-        return BadInput(
-            "A text of the index holds the character U+0000, which PostgreSQL cannot keep.",
-            "Ingest that document again: the character is replaced on the way in.",
-        )
-    if isinstance(error, errors.SerializationFailure | errors.DeadlockDetected | errors.LockNotAvailable):
-        return Busy("The index is locked by another process.", "Try again when it is done.")
-    if isinstance(error, errors.InsufficientPrivilege | errors.ReadOnlySqlTransaction):
-        return Unavailable(
-            f"PostgreSQL at {place} does not let this user do that ({name}).",
-            "Give the user of FOOTNOTE_STORE the right to create and change tables in the index's schema.",
-        )
-    if isinstance(error, errors.OperationalError | errors.InterfaceError):
-        return Unavailable(
-            f"PostgreSQL at {place} does not answer ({name}); the last generation still stands.",
-            "Start it, or correct FOOTNOTE_STORE.",
-        )
-    return StoreDamaged(
-        f"The index database fails ({name}: {_reason(error)}).", "Run `footnote index verify`."
-    )

@@ -7,7 +7,8 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from vectorstore.errors import FootnoteError
-from vectorstore.index.postgresql.database import PostgreSQL, channel, psycopg_module
+from vectorstore.index.postgresql.database import PostgreSQL, channel
+from vectorstore.index.postgresql.driver import psycopg_module
 
 if TYPE_CHECKING:
     import psycopg

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 REVISIONS = Path(__file__).parent / "migrations"
 
 
-def make_or_upgrade(connection: "PostgreSQLConnection", schema: str, space: Space | None) -> None:
+def make_or_upgrade(connection: "PostgreSQLConnection", space: Space | None) -> None:
     """Apply the revisions that are missing, and write the facts of a new index; all or nothing.
 
     Waits for whoever writes or upgrades just now; raises Busy when readers leave no gap for a change of their tables.
@@ -38,8 +38,7 @@ def make_or_upgrade(connection: "PostgreSQLConnection", schema: str, space: Spac
         bound.begin()
         # A change of a table waits for its readers, and all later readers for it.
         connection.run("SET LOCAL lock_timeout = '10s'")
-        if connection.one("SELECT 1 FROM pg_namespace WHERE nspname = ?", (schema,)) is None:
-            connection.run(f"CREATE SCHEMA {schema}")
+        connection.make_schema()
         config = Config()
         config.set_main_option("script_location", str(REVISIONS))
         config.attributes["connection"] = bound

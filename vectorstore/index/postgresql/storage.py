@@ -56,6 +56,11 @@ class PostgreSQLStorage:
             for table in self._tables(connection):
                 connection.run(f"VACUUM (ANALYZE) {table}")
 
+    def settle(self) -> None:
+        """Wait for readers of old states; raises Busy after ten seconds."""
+        with self._borrow() as connection:
+            _wait_for_readers(connection)
+
     def expunge(self) -> None:
         """Write tables, statistics and log anew; raises Busy where somebody still reads what was before."""
         with self._borrow() as connection:
@@ -98,7 +103,7 @@ class PostgreSQLStorage:
 
     def _tables(self, connection: Connection) -> list[str]:
         sql = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = ? ORDER BY tablename"
-        return [f'{self._schema}."{name}"' for (name,) in connection.rows(sql, (self._schema,))]
+        return [f'"{self._schema}"."{name}"' for (name,) in connection.rows(sql, (self._schema,))]
 
     def _elsewhere(self) -> str:
         days = self._retention_days
@@ -135,7 +140,7 @@ def _wait_for_readers(connection: Connection) -> None:
     sql = (
         "SELECT count(*) FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid()"
         " AND backend_type = 'client backend' AND datname = current_database()"
-        " AND age(backend_xmin) > age(CAST(CAST(? AS TEXT) AS XID))"
+        " AND age(backend_xmin) >= age(CAST(CAST(? AS TEXT) AS XID))"
     )
     while connection.rows(sql, (str(mark),))[0][0]:
         if time.monotonic() > until:

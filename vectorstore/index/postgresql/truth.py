@@ -12,6 +12,7 @@ from vectorstore.index.postgresql.listening import commits
 from vectorstore.index.postgresql.migrate import make_or_upgrade
 from vectorstore.index.postgresql.storage import PostgreSQLStorage
 from vectorstore.index.truth.database import Identity
+from vectorstore.index.truth.seal import read_meta
 from vectorstore.models.embed import Space
 
 
@@ -53,14 +54,16 @@ class PostgreSQLTruth(PostgreSQL):
 
     def upgrade(self) -> None:
         """Bring the tables to what this version makes; raises NotFound when there is no index."""
+        if create.read_kind(self, None, recall_target=1.0) is None:
+            raise NotFound("There is no index here yet.", "Run `footnote ingest PATH` first.")
         with self.borrowed(wait=True) as connection:
-            if create.facts(connection) is None:
-                raise NotFound("There is no index here yet.", "Run `footnote ingest PATH` first.")
-            make_or_upgrade(connection, self.address.schema, None)
+            # What a later version has made has all that this one needs, and steps that this one does not know.
+            if int(read_meta(connection)["schema"]) <= create.VERSION:
+                make_or_upgrade(connection, None)
 
     def _prepare(self, connection: PostgreSQLConnection, space: Space) -> None:
         if create.facts(connection) is None:
             # Whoever makes it is waited for: there is nothing else to write to.
             with self.borrowed(wait=True) as making:
-                make_or_upgrade(making, self.address.schema, space)
+                make_or_upgrade(making, space)
         create.adopt(connection, space)

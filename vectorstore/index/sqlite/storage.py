@@ -37,6 +37,10 @@ class SQLiteStorage:
         if row is not None and row[0]:
             raise Busy("A reader holds an old state of the index open.", "Run the command again in a moment.")
 
+    def settle(self) -> None:
+        """Empty the log, which no reader of an old state lets happen."""
+        self.shrink()
+
     def expunge(self) -> None:
         """Empty the log: what was deleted is overwritten already (`secure_delete`)."""
         self.shrink()

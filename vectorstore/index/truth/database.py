@@ -96,6 +96,9 @@ class Storage(Protocol):
     def shrink(self) -> None:
         """Give the space of purged rows back."""
 
+    def settle(self) -> None:
+        """Wait until nobody reads an old state, of which `expunge` would leave bytes; raises Busy."""
+
     def expunge(self) -> None:
         """Leave nothing of purged rows in files and logs; raises Busy where a reader stands in the way."""
 
