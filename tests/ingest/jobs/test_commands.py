@@ -50,6 +50,7 @@ def test_documents_go_through_the_queue_and_a_person_sees_and_steers_it(tmp_path
     [dead] = json.loads(footnote("jobs", "ls", "--json")[0])["jobs"]
     assert (dead["uri"], dead["state"], dead["reason"]) == ("handbook/empty.txt", "failed", "no_text")
     assert "no_text" in footnote("jobs", "show", str(dead["id"]))[0]
+    assert "handbook/empty.txt  [no_text]" in footnote("docs", "findings")[0]
     assert "1 without text" in footnote("ingest", "handbook")[0]
     assert "todo" in footnote("jobs", "retry", str(dead["id"]))[0]
     assert "cancelled" in footnote("jobs", "cancel", str(dead["id"]))[0]
