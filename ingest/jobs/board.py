@@ -109,6 +109,9 @@ class Board:
         """Let a job that failed or was cancelled wait again; raises NotFound, BadInput where that cannot be."""
         with self._database.connection() as connection, connection.transaction("UNLOCKED"):
             job = _job(connection, number)
+            if job.state not in ("failed", "cancelled"):
+                begun = {"todo": "waits already", "doing": "is being done"}.get(job.state, f"is {job.state}")
+                raise BadInput(f"Job {number} {begun}; there is nothing to try again.")
             wake(connection, job.tenant)
             sql = "SELECT 1 FROM jobs WHERE tenant = ? AND uri = ? AND state IN ('todo', 'doing') AND id <> ?"
             if connection.one(sql, (job.tenant, job.uri, number)):

@@ -141,6 +141,6 @@ def _anywhere(source: Source) -> Source:
 
 def counted(states: Mapping[str, int]) -> str:
     """Say how many jobs are in which state: `12 waiting, 3 being done, 1 failed`."""
-    words = {"todo": "waiting", "doing": "being done", "done": "done", "failed": "failed"}
-    told = [f"{states[state]:,} {word}" for state, word in words.items() if states.get(state)]
+    words = {"todo": "waiting", "doing": "being done"}
+    told = [f"{states[state]:,} {words.get(state, state)}" for state in STATES if states.get(state)]
     return ", ".join(told) or "no jobs"

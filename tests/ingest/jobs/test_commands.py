@@ -53,7 +53,10 @@ def test_documents_go_through_the_queue_and_a_person_sees_and_steers_it(tmp_path
     assert "handbook/empty.txt  [no_text]" in footnote("docs", "findings")[0]
     assert "1 without text" in footnote("ingest", "handbook")[0]
     assert "todo" in footnote("jobs", "retry", str(dead["id"]))[0]
+    with pytest.raises(BadInput, match="waits already"):
+        footnote("jobs", "retry", str(dead["id"]))
     assert "cancelled" in footnote("jobs", "cancel", str(dead["id"]))[0]
+    assert footnote("jobs", "ls")[1] == "1 done, 1 cancelled\n"
     with pytest.raises(BadInput, match="nothing to cancel"):
         footnote("jobs", "cancel", str(dead["id"]))
     assert footnote("docs", "ls")[0] == "handbook/leave.md  Leave\n"
