@@ -114,7 +114,7 @@ class Ingestion:
 
     def _carried_out(self, plan: Plan, *, wait: bool, progress: Listener) -> Report:
         self._ledger = update_ledger(self._state, self._keep)
-        if not plan.steps and not plan.removals:
+        if self._desk is None and not plan.steps and not plan.removals:
             report = plan.report()
             self._ledger = update_ledger(self._state, lambda ledger: remember(ledger, plan, report))
             return report

@@ -83,6 +83,15 @@ class Board:
                     future[uri] = digest
         return future
 
+    def under_way(self, tenant: str) -> dict[str, Queued]:
+        """Return uri → the newest job of each of a tenant's documents that waits or is being read."""
+        sql = (
+            "SELECT uri, id, state, reason, error FROM jobs"
+            " WHERE tenant = ? AND state IN ('todo', 'doing') ORDER BY id"
+        )
+        with self._database.connection() as connection:
+            return {str(row[0]): Queued(*row) for row in connection.rows(sql, (tenant,))}
+
     def waiting(self, tenant: str, uris: Sequence[str]) -> set[str]:
         """Return those addresses at which something is still to happen."""
         given = "(SELECT value FROM jsonb_array_elements_text(?::jsonb))"

@@ -180,11 +180,15 @@ class Desk:
     ) -> Report:
         """Hand a plan in and report what was queued; with `wait`, what became of it, and `progress` hears of that.
 
+        What was queued before counts as well: a document stands only when it is in the index.
         Raises QueueFull, which says how many documents are queued all the same.
         """
         started = time.monotonic()
         interrupted = False
-        handed: list[Queued] = []
+        before = self.board.under_way(recipe.tenant)
+        known = before.keys() & set(plan.standing)
+        plan.standing = [uri for uri in plan.standing if uri not in known]
+        handed = [before[uri] for uri in sorted(known)]
         try:
             self.hand_in(plan, recipe, again=again, wait=wait, handed=handed.append)
         except QueueFull as error:
@@ -202,7 +206,10 @@ class Desk:
         report.interrupted = interrupted
         steps = {step.source.uri: step for step in plan.steps}
         for each in handed:
-            _note(report, each, steps.get(each.uri))
+            if each.state == "done" and each.uri in known:
+                report.unchanged += 1
+            else:
+                _note(report, each, steps.get(each.uri))
         report.seconds = round(time.monotonic() - started, 3)
         return report
 
