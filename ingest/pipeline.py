@@ -173,20 +173,22 @@ def _readable(step: Step, own: Path) -> Path:
 
 
 def _readers_before(plan: Plan, store: Store, *, tenant: str) -> Mapping[str, Readers]:
-    """Return who may read the documents that a plan replaces, by the new address."""
+    """Return who may read the documents that a plan replaces, by the new address, or was to read them next."""
+    kept = {step.source.uri: step.kept for step in plan.steps if step.kept is not None}
     replaced = {
         step.moved_from or step.source.uri: step.source.uri for step in plan.steps if step.action != "add"
     }
     inside = [step.source for step in plan.steps if step.action == "add" and step.source.within is not None]
     if not replaced and not inside:
-        return {}
+        return kept
     # What lies beside a document inside another is looked for among all; else only what is replaced.
     where = () if inside else (Condition("uri", "in", tuple(replaced)),)
     with store.snapshot() as snapshot:
         found = snapshot.documents(scope=Scope(tenant, unrestricted=True), where=where)
         held = {each.uri: each for each in found}
     before = {new: readers_of(held[old]) for old, new in replaced.items() if old in held}
-    return before | {source.uri: known for source in inside if (known := _readers_around(source, held))}
+    around = {source.uri: known for source in inside if (known := _readers_around(source, held))}
+    return before | around | kept
 
 
 def _readers_around(source: Source, held: Mapping[str, Document]) -> Readers | None:

@@ -17,7 +17,7 @@ from ingest.report import Action, Failure, Finding, Report
 from ingest.sources.discover import Discovery, Source
 from ingest.sources.ledger import Ledger
 from ingest.sources.roots import content_digest
-from ingest.sources.rules import Attributes, Rule, attributes_from, encoding_of, ruled
+from ingest.sources.rules import Attributes, Readers, Rule, attributes_from, encoding_of, ruled
 from ingest.sources.shared import PastFailure
 from ingest.sources.side_cars import SideCars
 from vectorstore.errors import BadInput, FootnoteError
@@ -26,6 +26,8 @@ from vectorstore.types import both
 VERSIONS = (CHUNKER, "parse-6")
 """Both change whenever the same file would give another text or other chunks."""
 _SLASH = re.compile("/")
+_MAY_PASS = frozenset({"unreadable", "replaced", "cancelled"})
+"""Why a file was not taken in that says nothing of its content: it is tried again, though it has not changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class Step:
     """One document to read and write.
 
     `rules` is what its front matter overrides, `flags` (side-car, command line) what overrides it.
-    `moved_from` is the address that it replaces when the file has only moved.
+    `moved_from` is the address that it replaces when the file has only moved. `kept` is who was to read a version that
+    was replaced before it was read.
     """
 
     source: Source
@@ -60,6 +63,7 @@ class Step:
     rules: Attributes
     flags: Attributes
     moved_from: str = ""
+    kept: Readers | None = None
 
 
 @dataclass(slots=True)
@@ -156,6 +160,13 @@ def _step(
     rules, flags = _said(source, recipe=recipe, ledger=ledger, side_cars=side_cars)
     encoding_of(rules.under(flags))
     content = content_digest(source.path)
+    step = Step(source, "update" if source.uri in indexed else "add", content, rules, flags)
+    return replace(step, digest=digest_of(step, recipe))
+
+
+def digest_of(step: Step, recipe: Recipe) -> str:
+    """Return the digest of a step's document: of its file's bytes, and of all else here that decides its passages."""
+    source, rules, flags = step.source, step.rules, step.flags
     circumstances: tuple[object, ...] = (
         *(VERSIONS, recipe.chunk_tokens, recipe.chunk_overlap, _plain(rules), _plain(flags)),
         *([recipe.ocr] if recipe.ocr and _has_pictures(source.path) else []),
@@ -165,9 +176,7 @@ def _step(
         *([recipe.max_passages] if recipe.max_passages != MOST_PASSAGES else []),
     )
     around = hashlib.sha256(json.dumps(circumstances, sort_keys=True).encode()).hexdigest()
-    return Step(
-        source, "update" if source.uri in indexed else "add", f"{content[:40]}-{around[:16]}", rules, flags
-    )
+    return f"{content_of(step.digest)[:40]}-{around[:16]}"
 
 
 def _said(
@@ -268,7 +277,6 @@ def remember(ledger: Ledger, plan: Plan, report: Report) -> None:
     for each in (*report.failed, *report.without_text, *skipped):
         old = before.get(each.uri)
         digest = digests.get(each.uri, old.digest if old else "")
-        # what could not be opened may be readable tomorrow, without its content changing
-        known = PastFailure("" if each.reason == "unreadable" else digest, each.reason, each.message, now)
+        known = PastFailure("" if each.reason in _MAY_PASS else digest, each.reason, each.message, now)
         same = old is not None and replace(old, when=now) == known
         ledger.failures[each.uri] = old if old and same else known

@@ -114,19 +114,23 @@ class Ingestion:
 
     def _carried_out(self, plan: Plan, *, wait: bool, progress: Listener) -> Report:
         self._ledger = update_ledger(self._state, self._keep)
-        if not plan.steps and not plan.removals:
+        if self._desk is None and not plan.steps and not plan.removals:
             report = plan.report()
             self._ledger = update_ledger(self._state, lambda ledger: remember(ledger, plan, report))
             return report
-        report = self._handed_in(plan, wait=wait) or self._taken_in(plan, wait=wait, progress=progress)
+        report = self._handed_in(plan, wait=wait, progress=progress) or self._taken_in(
+            plan, wait=wait, progress=progress
+        )
         self._ledger = update_ledger(self._state, lambda ledger: remember(ledger, plan, report))
         return report
 
-    def _handed_in(self, plan: Plan, *, wait: bool) -> Report | None:
+    def _handed_in(self, plan: Plan, *, wait: bool, progress: Listener) -> Report | None:
         """Queue what is to be done, where there is a queue."""
         if self._desk is None:
             return None
-        return self._desk.take_in(plan, self._settings.recipe(), again=self._retry_failed, wait=wait)
+        return self._desk.take_in(
+            plan, self._settings.recipe(), again=self._retry_failed, wait=wait, progress=progress
+        )
 
     def _taken_in(self, plan: Plan, *, wait: bool, progress: Listener) -> Report:
         embedder = self._embedder

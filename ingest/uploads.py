@@ -307,7 +307,10 @@ class Uploads:
             elif queued.state != "todo":
                 told(queued.uri, failure_of(queued))
 
+        told_of = len(plan.failed)
         queued = desk.hand_in(plan, recipe, priority=UPLOADED, again=True)
+        for failure in plan.failed[told_of:]:
+            told(failure.uri, failure)
         for each in desk.follow(queued, seconds=desk.queue.settings.queue_wait_seconds, heard=heard):
             if each.state in ("todo", "doing"):
                 told(each.uri, "waiting")

@@ -260,9 +260,12 @@ def _report(seen: Inspection, twins: Sequence[Twin]) -> Iterator[str]:
 
 def _failures(tenant: str) -> dict[str, PastFailure]:
     """Return the files that could not be read, by uri; what a folder holds beside documents is none."""
-    if tenant != IngestSettings().tenant:
-        return {}
-    failures = load_ledger(open_state(StoreSettings())).failures
+    failures: dict[str, PastFailure] = {}
+    if tenant == IngestSettings().tenant:
+        failures |= load_ledger(open_state(StoreSettings())).failures
+    if (desk := open_desk(StoreSettings())) is not None:
+        with closing(desk):
+            failures |= desk.failures(tenant)
     return {uri: each for uri, each in failures.items() if each.reason != "skipped"}
 
 

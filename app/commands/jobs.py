@@ -99,21 +99,21 @@ def cancel(
 
 
 def _each(change: Callable[[int], Job], numbers: list[int], *, as_json: bool) -> None:
-    """Change jobs and list them; one that cannot be changed, or not any more, keeps none of the others from it."""
+    """Change jobs and tell of each at once, for there may be many; one that cannot be changed, or not any more, keeps none of the others from it."""
     changed: list[Job] = []
     refused: dict[int, FootnoteError] = {}
     for number in dict.fromkeys(numbers):
         try:
-            changed.append(change(number))
+            changed.append(job := change(number))
         except (BadInput, NotFound) as error:
             refused[number] = error
+        else:
+            if not as_json:
+                typer.echo(printable(f"{job.id}  {job.state}  {job.uri}"))
     if len(numbers) == len(refused) == 1:
         raise refused[numbers[0]]
     if as_json:
         typer.echo(printable_json([_shown(job) for job in changed]))
-    else:
-        for job in changed:
-            typer.echo(printable(f"{job.id}  {job.state}  {job.uri}"))
     for number, why in refused.items():
         typer.echo(printable(f"{number}  {why}"), err=True)
     if refused:

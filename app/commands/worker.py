@@ -3,14 +3,13 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from itertools import takewhile
 from types import FrameType
 from typing import Annotated
 
 import typer
 
-from ingest.jobs.events import Delivery
 from vectorstore.errors import BadInput
 
 
@@ -86,12 +85,12 @@ def events(
 ) -> None:
     """Read events of changed documents from a Redis stream and queue them for the workers, until it is stopped.
 
-    An event is a JSON object: {"uri": "https://…", "action": "put"}, or "remove"; tenant, readers and text may stand
-    in it. Without text the uri is fetched, from FOOTNOTE_URL_HOSTS only. Each is acknowledged when its job is there.
+    An event is a JSON object: {"uri": "https://…", "action": "put"}, or "remove"; tenant, readers (a list of groups;
+    without it the document keeps those it has, a new one is everyone's) and text may stand in it. Without text the uri is fetched, from FOOTNOTE_URL_HOSTS only. Each is acknowledged when its job is there.
     """
     from contextlib import closing
 
-    from ingest.jobs.events import Intake
+    from ingest.jobs.events import Intake, lasting
     from ingest.jobs.open import required_desk
     from ingest.jobs.redis_stream import RedisStream
     from ingest.jobs.settings import QueueSettings
@@ -119,14 +118,6 @@ def events(
     ):
         stop_on_signals(ended.set, seconds=set_here.queue_drain_seconds)
         intake = Intake(desk, store, settings, fetcher)
-        batches = takewhile(bool, _after_first(source.batches())) if once else source.batches()
+        batches = takewhile(bool, source.batches()) if once else lasting(source.batches, stop=ended.wait)
         taken = intake.run(batches, stop=ended.wait)
     typer.echo(f"{taken.queued:,} queued, {taken.unchanged:,} unchanged, {taken.refused:,} refused", err=True)
-
-
-def _after_first(batches: Iterator[Sequence[Delivery]]) -> Iterator[Sequence[Delivery]]:
-    """Pass over a first batch that is empty: it is what an earlier reader left."""
-    first = next(batches)
-    if first:
-        yield first
-    yield from batches

@@ -83,6 +83,15 @@ class Board:
                     future[uri] = digest
         return future
 
+    def under_way(self, tenant: str) -> dict[str, Queued]:
+        """Return uri → the newest job of each of a tenant's documents that waits or is being read."""
+        sql = (
+            "SELECT uri, id, state, reason, error FROM jobs"
+            " WHERE tenant = ? AND state IN ('todo', 'doing') ORDER BY id"
+        )
+        with self._database.connection() as connection:
+            return {str(row[0]): Queued(*row) for row in connection.rows(sql, (tenant,))}
+
     def waiting(self, tenant: str, uris: Sequence[str]) -> set[str]:
         """Return those addresses at which something is still to happen."""
         given = "(SELECT value FROM jsonb_array_elements_text(?::jsonb))"
@@ -96,7 +105,7 @@ class Board:
         """Return uri → why a tenant's documents could not be read: not tried again until they change."""
         sql = (
             "SELECT uri, digest, reason, error, extract(epoch FROM ended)::float8 FROM jobs"
-            " WHERE tenant = ? AND state = 'failed'"
+            " WHERE tenant = ? AND state = 'failed' ORDER BY id"
         )
         with self._database.connection() as connection:
             rows = connection.rows(sql, (tenant,))
@@ -109,10 +118,19 @@ class Board:
         """Let a job that failed or was cancelled wait again; raises NotFound, BadInput where that cannot be."""
         with self._database.connection() as connection, connection.transaction("UNLOCKED"):
             job = _job(connection, number)
+            if job.state not in ("failed", "cancelled"):
+                begun = {"todo": "waits already", "doing": "is being done"}.get(job.state, f"is {job.state}")
+                raise BadInput(f"Job {number} {begun}; there is nothing to try again.")
             wake(connection, job.tenant)
             sql = "SELECT 1 FROM jobs WHERE tenant = ? AND uri = ? AND state IN ('todo', 'doing') AND id <> ?"
             if connection.one(sql, (job.tenant, job.uri, number)):
                 raise BadInput("A newer version of this document waits or is being read.")
+            # What failed is replaced by a newer version, what was cancelled is not.
+            newer = "SELECT 1 FROM jobs WHERE tenant = ? AND uri = ? AND state = 'done' AND id > ?"
+            if job.state == "cancelled" and connection.one(newer, (job.tenant, job.uri, number)):
+                raise BadInput(
+                    "A newer version of this document has been read.", "Ingest the document again."
+                )
             changed = connection.rows(
                 "UPDATE jobs SET state = 'todo', attempts = 0, alone = true, not_before = clock_timestamp(),"
                 " ended = NULL, reason = '', error = '' WHERE id = ?"
@@ -144,18 +162,20 @@ class Board:
 
         Raises BadInput while a worker is at one of them.
         """
-        values = (tenant, json.dumps(list(uris)))
-        which = "tenant = ? AND uri IN (SELECT value FROM jsonb_array_elements_text(?::jsonb))"
+        given = json.dumps(list(uris))
+        # What moves away from such an address names it too.
+        which = "{} IN (SELECT value FROM jsonb_array_elements_text(?::jsonb))"
+        sql = f"DELETE FROM jobs WHERE tenant = ? AND ({which.format('uri')} OR {which.format('moved_from')})"
         with self._database.connection() as connection, connection.transaction("UNLOCKED"):
             wake(connection, tenant)
-            rows = connection.rows(f"DELETE FROM jobs WHERE {which} RETURNING state, file", values)
+            rows = connection.rows(f"{sql} RETURNING state, file", (tenant, given, given))
             if any(state == "doing" for state, _ in rows):
                 raise BadInput("A worker is reading one of these documents.", "Try again in a minute.")
             for _, file in rows:
                 if file:
                     drop(str(file))
 
-    def settled(self, *, most: int = 100) -> list[Job]:
+    def settled(self, *, most: int) -> list[Job]:
         """Return jobs that ended and whose file is kept still, though a minute has passed."""
         sql = (
             f"SELECT {COLUMNS} FROM jobs WHERE {_SETTLED} AND file <> ''"
@@ -164,11 +184,11 @@ class Board:
         with self._database.connection() as connection:
             return [job_of(row) for row in connection.rows(sql, (most,))]
 
-    def dropped(self, numbers: Sequence[int]) -> None:
-        """Note that the files of jobs are kept no more."""
-        sql = "UPDATE jobs SET file = '' WHERE id IN (SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb))"
+    def let_go(self, number: int) -> bool:
+        """Note that the file of a job is kept no more; say whether it may be dropped: not where it waits again."""
+        sql = "UPDATE jobs SET file = '' WHERE id = ? AND state NOT IN ('todo', 'doing') RETURNING id"
         with self._database.connection() as connection, connection.transaction("UNLOCKED"):
-            connection.run(sql, (json.dumps(list(numbers)),))
+            return bool(connection.rows(sql, (number,)))
 
     def unknown(self, files: Sequence[str]) -> list[str]:
         """Return those files that no job is for: who kept them died before it could queue one."""

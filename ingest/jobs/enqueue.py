@@ -7,11 +7,11 @@ from itertools import islice
 from typing import Final, TypeAlias
 
 from ingest.jobs.board import Board
-from ingest.jobs.incoming import Incoming
+from ingest.jobs.incoming import Incoming, no_room
 from ingest.jobs.job import Wanted, step_as_json
 from ingest.jobs.queue import Queue, Queued
 from ingest.plan import Plan, Recipe, Step
-from ingest.progress import unheard
+from ingest.progress import Listener, Progress, unheard
 from ingest.report import Failure, Report
 from ingest.sources.shared import PastFailure
 from vectorstore.errors import QueueFull, Unavailable
@@ -60,19 +60,19 @@ class Desk:
         """Queue what a plan says, in pieces; `handed` hears of each document.
 
         With `wait`, waits where the queue is full; else raises QueueFull, with the pieces before it queued. Every
-        file is kept before its job can be seen, and dropped where none came of it.
+        file is kept before its job can be seen, and dropped where none came of it. One that is gone meanwhile, or
+        cannot be read any more, is a failure of the plan.
         """
         wishes: Iterator[Step | Wanted] = iter(
             [*plan.steps, *(Wanted(uri, "remove") for uri in plan.removals)]
         )
         queued: list[Queued] = []
-        while piece := list(islice(wishes, _PIECE)):
-            wanted: list[Wanted] = []
+        while piece := list(islice(wishes, min(_PIECE, self.queue.settings.queue_limit))):
+            # Before any is kept: what lies there for long without a job is taken for nobody's.
+            self._find_room(sum(isinstance(each, Step) for each in piece), recipe.tenant, wait=wait)
+            wanted = self._all_kept(piece, recipe, failed=plan.failed)
             try:
-                for each in piece:
-                    wanted.append(each if isinstance(each, Wanted) else self._kept(each, recipe))
-                self.incoming.secure([each.file for each in wanted if each.file])
-                new = self._added(wanted, recipe.tenant, priority=priority, again=again, wait=wait)
+                new = self.queue.add(wanted, tenant=recipe.tenant, priority=priority, again=again)
             except Unavailable:
                 raise  # the jobs may be there all the same, and need their files
             except BaseException:
@@ -83,6 +83,29 @@ class Desk:
                 handed(one)
             queued += new
         return queued
+
+    def _all_kept(
+        self, piece: Sequence[Step | Wanted], recipe: Recipe, *, failed: list[Failure]
+    ) -> list[Wanted]:
+        """Keep the files of steps, all or none but for those that cannot be read; raises Unavailable without room."""
+        wanted: list[Wanted] = []
+        try:
+            for each in piece:
+                try:
+                    wanted.append(each if isinstance(each, Wanted) else self._kept(each, recipe))
+                except OSError as error:
+                    if full := no_room(error):
+                        self._drop(wanted)
+                        raise full from error
+                    uri = each.source.uri if isinstance(each, Step) else each.uri
+                    failed.append(Failure(uri, "unreadable", f"It cannot be read ({error.strerror})."))
+            self.incoming.secure([each.file for each in wanted if each.file])
+        except Unavailable:
+            raise  # where they are kept nothing can be dropped either, until somebody tidies
+        except BaseException:
+            self._drop(wanted)
+            raise
+        return wanted
 
     def _kept(self, step: Step, recipe: Recipe) -> Wanted:
         source = step.source
@@ -97,16 +120,14 @@ class Desk:
             size=source.path.stat().st_size,
         )
 
-    def _added(
-        self, wanted: Sequence[Wanted], tenant: str, *, priority: int, again: bool, wait: bool
-    ) -> list[Queued]:
+    def _find_room(self, more: int, tenant: str, *, wait: bool) -> None:
         while True:
             try:
-                return self.queue.add(wanted, tenant=tenant, priority=priority, again=again)
+                return self.queue.check_room(more, tenant)
             except QueueFull:
                 if not wait:
                     raise
-                time.sleep(_LAST_LOOK)
+            time.sleep(_LAST_LOOK)
 
     def _drop(self, wanted: Sequence[Wanted]) -> None:
         for each in wanted:
@@ -148,14 +169,26 @@ class Desk:
                 pause = min(pause * 1.5, _LAST_LOOK)
         return [last[each.id] for each in queued]
 
-    def take_in(self, plan: Plan, recipe: Recipe, *, again: bool = False, wait: bool = False) -> Report:
-        """Hand a plan in and report what was queued; with `wait`, what became of it.
+    def take_in(
+        self,
+        plan: Plan,
+        recipe: Recipe,
+        *,
+        again: bool = False,
+        wait: bool = False,
+        progress: Listener = unheard,
+    ) -> Report:
+        """Hand a plan in and report what was queued; with `wait`, what became of it, and `progress` hears of that.
 
+        What was queued before counts as well: a document stands only when it is in the index.
         Raises QueueFull, which says how many documents are queued all the same.
         """
         started = time.monotonic()
-        report = plan.report()
-        handed: list[Queued] = []
+        interrupted = False
+        before = self.board.under_way(recipe.tenant)
+        known = before.keys() & set(plan.standing)
+        plan.standing = [uri for uri in plan.standing if uri not in known]
+        handed = [before[uri] for uri in sorted(known)]
         try:
             self.hand_in(plan, recipe, again=again, wait=wait, handed=handed.append)
         except QueueFull as error:
@@ -163,17 +196,34 @@ class Desk:
                 error.what, f"{len(handed):,} of these documents are queued. {error.hint}"
             ) from error
         except KeyboardInterrupt:
-            report.interrupted = True
-        if wait and not report.interrupted:
+            interrupted = True
+        if wait and not interrupted:
             try:
-                handed = self.follow(handed)
+                handed = self.follow(handed, heard=_counting(len(handed), progress))
             except KeyboardInterrupt:
-                report.interrupted = True
+                interrupted = True
+        report = plan.report()
+        report.interrupted = interrupted
         steps = {step.source.uri: step for step in plan.steps}
         for each in handed:
-            _note(report, each, steps.get(each.uri))
+            if each.state == "done" and each.uri in known:
+                report.unchanged += 1
+            else:
+                _note(report, each, steps.get(each.uri))
         report.seconds = round(time.monotonic() - started, 3)
         return report
+
+
+def _counting(total: int, progress: Listener) -> Heard:
+    """Return what hears of jobs and tells how many of them have ended."""
+    ended = 0
+
+    def heard(queued: Queued) -> None:
+        nonlocal ended
+        ended += queued.state in _ENDED
+        progress(Progress(ended, ended, total, 0))
+
+    return heard
 
 
 def _note(report: Report, queued: Queued, step: Step | None) -> None:

@@ -15,24 +15,37 @@ the index already, and changes nothing.
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from ingest.jobs.enqueue import Desk
+from ingest.jobs.incoming import no_room
 from ingest.jobs.job import Wanted
+from ingest.parse.access import means_readers
 from ingest.plan import Plan, make_plan
+from ingest.progress import unheard
 from ingest.settings import IngestSettings
 from ingest.sources.discover import Discovery, Source
-from ingest.sources.fetch import Fetcher, Unfetchable
+from ingest.sources.elsewhere import written_down
+from ingest.sources.fetch import Fetched, Fetcher, Unfetchable
 from ingest.sources.ledger import Ledger
 from ingest.sources.roots import printable
 from ingest.sources.shared import Flags
-from vectorstore.errors import Busy, FootnoteError, Unavailable
+from vectorstore.errors import Busy, LostLease, Unavailable
 from vectorstore.store import Store
 
 _TRIES: Final = 3
@@ -47,15 +60,31 @@ Stop: TypeAlias = Callable[[float], bool]
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An event as it comes: its bytes, what acknowledges it, and how often it has come."""
+    """An event as it comes: its bytes, what acknowledges it, and how often it has come.
+
+    `hold` is called while it is worked on; it raises LostLease where another reader has taken over.
+    """
 
     body: bytes
     acknowledge: Callable[[], object]
     attempt: int = 1
+    hold: Callable[[], object] = unheard
+
+
+_Delivered: TypeAlias = tuple["Event", Delivery]
+
+
+def _plain(name: str) -> str:
+    if not name.strip() or not name.isprintable():
+        raise ValueError("a name is empty or not plain")
+    return name
+
+
+_Name: TypeAlias = Annotated[str, Field(max_length=200), AfterValidator(_plain)]
 
 
 class Event(BaseModel):
-    """What an event says."""
+    """What an event says. One that may have been meant to name readers, and does not, is none."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -64,10 +93,25 @@ class Event(BaseModel):
         Literal["put", "remove"],
         BeforeValidator(lambda said: _SYNONYMS.get(said, said) if isinstance(said, str) else said),
     ]
-    tenant: str | None = Field(default=None, min_length=1, max_length=200)
-    readers: frozenset[str] | None = None
+    tenant: _Name | None = None
+    readers: Annotated[frozenset[_Name], Field(min_length=1)] | None = None
+    """At least one: an empty list could mean nobody, and would be everyone."""
     text: str | None = None
     media_type: Literal["text/plain", "text/markdown", "text/html"] = "text/markdown"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_right(cls, said: object) -> object:
+        for key in said if isinstance(said, dict) else ():
+            if key not in cls.model_fields and means_readers(str(key)):
+                raise PydanticCustomError("readers", "{key} is not `readers`", {"key": str(key)[:60]})
+        return said
+
+    def after(self, earlier: "Event | None") -> "Event":
+        """Return this event with the readers of an earlier one that was not queued: silence must not open."""
+        if earlier is None or earlier.action != "put" or self.action != "put" or self.readers is not None:
+            return self
+        return self.model_copy(update={"readers": earlier.readers})
 
 
 @dataclass(slots=True)
@@ -84,6 +128,8 @@ class Intake:
 
     def __init__(self, desk: Desk, store: Store, settings: IngestSettings, fetcher: Fetcher) -> None:
         self.taken = Taken()
+        self._unread: dict[tuple[str, str], _Delivered] = {}
+        """What could not be fetched and is to come again, by tenant and address: what comes later is newer."""
         self._desk = desk
         self._store = store
         self._settings = settings
@@ -97,6 +143,9 @@ class Intake:
                 try:
                     self.take(batch)
                     break
+                except LostLease as error:
+                    _log.warning("%s", error)
+                    break
                 except (Busy, Unavailable) as error:
                     _log.warning("%s Trying again in %.0f s.", error, pause)
                     if stop(pause):
@@ -109,27 +158,45 @@ class Intake:
     def take(self, batch: Sequence[Delivery]) -> None:
         """Queue a batch and then acknowledge it; of several events of an address the last counts.
 
-        Raises Busy (QueueFull) and Unavailable with nothing acknowledged.
+        Raises Busy (QueueFull) and Unavailable with nothing acknowledged, LostLease with nothing queued.
         """
-        tenants: dict[str, dict[str, tuple[Event, Delivery]]] = {}
+        tenants: dict[str, dict[str, _Delivered]] = {}
         for delivery in batch:
             try:
                 event = Event.model_validate_json(delivery.body)
             except ValidationError as error:
-                where = ".".join(map(str, error.errors()[0]["loc"])) or "the whole"
-                _log.warning("An event was passed over: %s is not as it must be.", where)
+                _log.warning("An event was passed over: %s", _wrong(error))
                 self.taken.refused += 1
-            else:
-                tenant = event.tenant or self._settings.tenant
-                tenants.setdefault(tenant, {})[printable(event.uri)] = (event, delivery)
+                continue
+            tenant, uri = event.tenant or self._settings.tenant, printable(event.uri)
+            events = tenants.setdefault(tenant, {})
+            earlier = events.get(uri) or self._unread.get((tenant, uri))
+            events[uri] = event.after(earlier[0] if earlier else None), delivery
         unread: set[int] = set()
         for tenant, events in tenants.items():
-            unread |= self._queue(tenant, events)
+            unread |= self._queued(tenant, events)
         for delivery in batch:
             if id(delivery) not in unread:
                 delivery.acknowledge()
 
-    def _queue(self, tenant: str, events: dict[str, tuple[Event, Delivery]]) -> set[int]:
+    def _queued(self, tenant: str, events: dict[str, _Delivered]) -> set[int]:
+        """Queue the events of one tenant; one that breaks this is put aside, and holds up none of the others."""
+        try:
+            return self._queue(tenant, events)
+        except (Busy, Unavailable, LostLease):
+            raise
+        except Exception as error:  # the edge: what others send must not end the reader
+            if full := no_room(error):
+                raise full from error
+            if len(events) > 1:
+                return {each for uri, one in events.items() for each in self._queued(tenant, {uri: one})}
+            [(uri, (event, _))] = events.items()
+            _log.warning("An event was put aside.", exc_info=error)
+            told = f"Something unexpected went wrong ({type(error).__name__})."
+            self._put_aside(tenant, uri, event, told, reason="unexpected")
+            return set()
+
+    def _queue(self, tenant: str, events: dict[str, _Delivered]) -> set[int]:
         """Queue the events of one tenant; return those deliveries that are to come again."""
         recipe = self._settings.recipe(tenant)
         with tempfile.TemporaryDirectory(prefix="footnote-events-") as folder:
@@ -137,6 +204,7 @@ class Intake:
             removed: list[str] = []
             unread: set[int] = set()
             for number, (uri, (event, delivery)) in enumerate(events.items()):
+                delivery.hold()
                 if event.action == "remove":
                     removed.append(uri)
                     continue
@@ -146,13 +214,18 @@ class Intake:
                 except Unfetchable as error:
                     if delivery.attempt < _TRIES:
                         unread.add(id(delivery))
-                    else:
-                        self._put_aside(tenant, uri, event, error)
+                        self._unread[tenant, uri] = event, delivery
+                        continue
+                    self._put_aside(tenant, uri, event, str(error))
             with self._store.snapshot() as snapshot:
                 indexed = self._desk.indexed(tenant, snapshot.digests(tenant=tenant))
             plan = make_plan(found, indexed, recipe=recipe, ledger=Ledger(flags=flags))
             plan.removals = [uri for uri in removed if uri in indexed]
+            delivery.hold()
             queued = self._desk.hand_in(plan, recipe)
+        for uri, (_, delivery) in events.items():
+            if id(delivery) not in unread and (older := self._unread.pop((tenant, uri), None)):
+                older[1].acknowledge()  # or it would come after this
         for failure in plan.failed:
             self._desk.queue.put_aside(
                 Wanted(failure.uri, "add"), tenant=tenant, reason=failure.reason, error=failure.message
@@ -161,24 +234,49 @@ class Intake:
         return unread
 
     def _source(self, event: Event, uri: str, own: Path) -> Source:
-        own.mkdir()
         if event.text is None:
             fetched = self._fetcher.fetch(event.uri)
-            path, content = own / (fetched.name or "document"), fetched.content
         else:
             ending = {"text/plain": ".txt", "text/markdown": ".md", "text/html": ".html"}[event.media_type]
-            path, content = own / f"document{ending}", event.text.encode("utf-8", "replace")
-        path.write_bytes(content)
+            fetched = Fetched(event.text.encode("utf-8", "replace"), f"document{ending}")
+        path = written_down(own, fetched.name or "document", fetched.content, fetched.modified)
         return Source(uri, path, uri.partition("://")[2], named=True)
 
-    def _put_aside(self, tenant: str, uri: str, event: Event, error: FootnoteError) -> None:
+    def _put_aside(
+        self, tenant: str, uri: str, event: Event, why: str, *, reason: str = "unfetchable"
+    ) -> None:
         digest = sha256(event.model_dump_json().encode()).hexdigest()[:40]
-        self._desk.queue.put_aside(
-            Wanted(uri, "add", digest=digest), tenant=tenant, reason="unfetchable", error=str(error)
-        )
+        self._desk.queue.put_aside(Wanted(uri, "add", digest=digest), tenant=tenant, reason=reason, error=why)
         self.taken.refused += 1
 
     def _count(self, plan: Plan, *, new: int, of: int) -> None:
         self.taken.queued += new
         self.taken.refused += len(plan.failed)
         self.taken.unchanged += max(of - new - len(plan.failed), 0)
+
+
+def _wrong(error: ValidationError) -> str:
+    """Say what is wrong with an event, without what it holds."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    return printable(f"{where}: {first['msg']}." if where else f"{first['msg']}.")
+
+
+def lasting(
+    source: Callable[[], Iterator[Sequence[Delivery]]], *, stop: Stop
+) -> Iterator[Sequence[Delivery]]:
+    """Read a source that goes away and comes back; one that was never there raises Unavailable."""
+    pause = 0.0
+    while True:
+        try:
+            for batch in source():
+                pause = _PAUSE
+                yield batch
+            return
+        except Unavailable as error:
+            if not pause:
+                raise
+            _log.warning("%s Trying again in %.0f s.", error, pause)
+            if stop(pause):
+                return
+            pause = min(pause * 2, _LONGEST_PAUSE)

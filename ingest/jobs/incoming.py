@@ -1,20 +1,33 @@
 """The files of documents that wait: kept where every worker finds them, until their job has ended."""
 
+import errno
 import os
 import secrets
 import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
-from vectorstore.errors import NotFound
+from vectorstore.errors import NotFound, Unavailable
 from vectorstore.objects.store import Objects
 
 _FOLDER: Final = "incoming"
 _FEW: Final = 16
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE})
+
+
+def no_room(error: BaseException) -> Unavailable | None:
+    """Return what to say where this machine takes no files, whichever document it is about; None for other errors."""
+    if not isinstance(error, OSError) or error.errno not in _NO_ROOM:
+        return None
+    return Unavailable(
+        f"This machine cannot write files now ({error.strerror}).",
+        "Make room where FOOTNOTE_DATA_DIR and the folder for temporary files (TMPDIR) lie.",
+    )
 
 
 class Incoming(Protocol):
@@ -74,8 +87,8 @@ class IncomingFolder:
             shutil.copyfile(self._folder / name, into)
         except FileNotFoundError as error:
             raise NotFound(
-                f"The file of this document is not in {self._folder}.",
-                "Give all workers the same FOOTNOTE_DATA_DIR, or keep files in an object store.",
+                "The worker does not find the file of this document.",
+                "Give all workers the same FOOTNOTE_DATA_DIR, or set FOOTNOTE_OBJECTS.",
             ) from error
 
     def drop(self, name: str) -> None:
@@ -87,7 +100,13 @@ class IncomingFolder:
         if not self._folder.is_dir():
             return []
         until = time.time() - seconds
-        return [each.name for each in self._folder.iterdir() if each.stat().st_mtime < until]
+        found: list[str] = []
+        for each in self._folder.iterdir():
+            # Other workers drop files meanwhile.
+            with suppress(FileNotFoundError):
+                if each.stat().st_mtime < until:
+                    found.append(each.name)
+        return found
 
 
 class IncomingObjects:

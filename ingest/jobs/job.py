@@ -1,5 +1,6 @@
 """A job: one document that is to be read and written, or removed, and how far that is."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from pydantic import TypeAdapter
 from ingest.plan import Step
 from ingest.sources.discover import Source
 from ingest.sources.roots import printable
+from ingest.sources.rules import Readers
 from vectorstore.index.truth.database import Value
 
 State: TypeAlias = Literal["todo", "doing", "done", "failed", "cancelled", "replaced"]
@@ -88,17 +90,39 @@ def job_of(row: Sequence[Value | list[str]]) -> Job:
 
 
 _STEP: Final = TypeAdapter(Step)
+_LONGEST_NAME: Final = 60
+"""Letters at the end of a file's name, which no system finds too long."""
 
 
 def step_as_json(step: Step) -> str:
-    """Write a step down without what is true on one machine only: where its file lies."""
-    return _STEP.dump_json(replace(step, source=_anywhere(step.source))).decode()
+    """Write a step down without what is true on one machine only: where its file lies. Raises OSError."""
+    source = replace(_anywhere(step.source), modified=step.source.path.stat().st_mtime)
+    return _STEP.dump_json(replace(step, source=source)).decode()
 
 
 def step_of(job: Job, path: Path) -> Step:
-    """Return the step that a job stands for, with its file where it lies here."""
+    """Return the step that a job stands for, with its file where it lies here, as old as it was there."""
     step = _STEP.validate_json(job.step)
+    if step.source.modified is not None:
+        os.utime(path, (step.source.modified, step.source.modified))
     return replace(step, source=replace(step.source, path=path))
+
+
+def step_after(step: str, before: str) -> str:
+    """Return a step that also says who was to read the version whose job it replaces: silence must not open it.
+
+    Of a version that has been read the index tells that; this one never comes there.
+    """
+    if not step or not before:
+        return step
+    earlier = _STEP.validate_json(before)
+    operator = earlier.rules.under(earlier.flags).readers
+    kept = earlier.kept if operator is None else Readers(operator, by_operator=True)
+    if kept is None and earlier.source.readers is not None:
+        kept = Readers(earlier.source.readers)
+    if kept is None:
+        return step
+    return _STEP.dump_json(replace(_STEP.validate_json(step), kept=kept)).decode()
 
 
 def file_name(job: Job) -> str:
@@ -109,7 +133,7 @@ def file_name(job: Job) -> str:
 def _anywhere(source: Source) -> Source:
     return replace(
         source,
-        path=Path(printable(source.path.name)),
+        path=Path(printable(source.path.name)[-_LONGEST_NAME:]),
         relative=printable(source.relative),
         within=_anywhere(source.within) if source.within else None,
     )
@@ -117,6 +141,6 @@ def _anywhere(source: Source) -> Source:
 
 def counted(states: Mapping[str, int]) -> str:
     """Say how many jobs are in which state: `12 waiting, 3 being done, 1 failed`."""
-    words = {"todo": "waiting", "doing": "being done", "done": "done", "failed": "failed"}
-    told = [f"{states[state]:,} {word}" for state, word in words.items() if states.get(state)]
+    words = {"todo": "waiting", "doing": "being done"}
+    told = [f"{states[state]:,} {words.get(state, state)}" for state in STATES if states.get(state)]
     return ", ".join(told) or "no jobs"

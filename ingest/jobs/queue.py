@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from ingest.jobs.job import COLUMNS, Job, State, Wanted, job_of
+from ingest.jobs.job import COLUMNS, Job, State, Wanted, job_of, step_after
 from ingest.jobs.settings import QueueSettings
 from vectorstore.errors import LostLease, QueueFull
 from vectorstore.index.truth.database import Connection, Database, Value
@@ -55,9 +55,8 @@ class Queue:
         """Queue documents of a tenant, and say which job stands for each, in their order.
 
         A newer version takes the place of one that waits. The same version is not queued twice, nor `again` after it
-        has failed, unless that is said. Raises QueueFull with nothing queued when the tenant may have no more.
+        has failed, unless that is said. Whether there is room is not asked here: a removal is never refused.
         """
-        self.check_room(len(wanted), tenant)
         queued: list[Queued] = []
         for start in range(0, len(wanted), _PIECE):
             piece = wanted[start : start + _PIECE]
@@ -67,7 +66,9 @@ class Queue:
         return queued
 
     def check_room(self, more: int, tenant: str) -> None:
-        """Raise QueueFull where a tenant may not have so many more jobs waiting."""
+        """Raise QueueFull where a tenant may not have so many more jobs waiting; for none there is always room."""
+        if not more:
+            return
         most = self.settings.queue_limit
         sql = "SELECT count(*) FROM jobs WHERE tenant = ? AND state = 'todo'"
         with self._database.connection() as connection:
@@ -75,18 +76,22 @@ class Queue:
         waiting = int(row[0]) if row else 0
         if waiting + more > most:
             raise QueueFull(
-                f"{waiting:,} documents wait to be taken in, {more:,} more would be more than {most:,}.",
+                f"The queue is full: {waiting:,} of at most {most:,} documents wait, and there is no room for {more:,} more.",
                 "Try again when fewer wait (`footnote jobs ls`), start another `footnote worker`, or raise FOOTNOTE_QUEUE_LIMIT.",
             )
 
     def put_aside(self, wanted: Wanted, *, tenant: str, reason: str, error: str) -> None:
-        """Note for a person what cannot even be queued."""
+        """Note for a person what cannot even be queued, in place of what was noted of that document before."""
+        before = (
+            f"UPDATE jobs SET state = 'replaced', {_ENDED} WHERE tenant = ? AND uri = ? AND state = 'failed'"
+        )
         sql = (
             "INSERT INTO jobs (tenant, uri, action, digest, state, reason, error, ended)"
             " VALUES (?, ?, ?, ?, 'failed', ?, ?, clock_timestamp()) RETURNING id"
         )
         values = (tenant, wanted.uri, wanted.action, wanted.digest, reason, error)
         with self._database.connection() as connection, connection.transaction("UNLOCKED"):
+            connection.run(before, (tenant, wanted.uri))
             connection.rows(sql, values)
 
     def claim(self, worker: str, *, most: int) -> list[Job]:
@@ -137,18 +142,22 @@ class Queue:
             " not_before = clock_timestamp() + make_interval(secs => ?)"
             " WHERE id = ? AND worker = ? AND state = 'doing'"
         )
-        # PostgreSQL takes no NUL, and a message may quote a file.
-        told = error.replace("\0", "\ufffd")
-        self._back(sql, (reason, told, float(pause), job.id, worker), job)
+        self._back(sql, (reason, _storable(error), float(pause), job.id, worker), job)
 
-    def give_back(self, jobs: Sequence[Job], *, worker: str, alone: bool = False) -> None:
-        """Let others take jobs that were begun and not ended, as if they never had been begun."""
+    def give_back(self, jobs: Sequence[Job], *, worker: str, alone: bool = False, why: str = "") -> None:
+        """Let others take jobs that were begun and not ended, as if they never had been begun.
+
+        With `why`, what all documents need is down: after a while, and a person is told of it.
+        """
+        pause = self.settings.queue_retry_seconds if why else 0.0
         sql = (
-            f"UPDATE jobs SET {_BACK}, attempts = attempts - 1, alone = alone OR ?"
+            f"UPDATE jobs SET {_BACK}, attempts = attempts - 1, alone = alone OR ?, reason = ?, error = ?,"
+            " not_before = clock_timestamp() + make_interval(secs => ?)"
             " WHERE id = ? AND worker = ? AND state = 'doing'"
         )
+        reason = "unavailable" if why else ""
         for job in jobs:
-            self._back(sql, (alone, job.id, worker), job)
+            self._back(sql, (alone, reason, _storable(why), float(pause), job.id, worker), job)
 
     def _back(self, sql: str, values: Sequence[Value], job: Job) -> None:
         """Change a job that may wait again, unless a newer version waits: then that one stands for it."""
@@ -183,6 +192,11 @@ class Queue:
             for job, mates in lost:
                 _reap(connection, job, counts=mates <= 1, most_attempts=self.settings.queue_attempts)
         return len(lost)
+
+
+def _storable(message: str) -> str:
+    """Return a message without U+0000, which PostgreSQL does not take: it may quote a file."""
+    return message.replace("\0", "\ufffd")
 
 
 def wake(connection: Connection, tenant: str) -> None:
@@ -232,27 +246,29 @@ def _same(wanted: Wanted, known: Sequence[Job], *, again: bool) -> Job | None:
 def _inserted(
     connection: Connection, wanted: Sequence[Wanted], *, tenant: str, priority: int
 ) -> dict[str, int]:
-    """Insert jobs in the places of those that they replace; what was to move moves still."""
+    """Insert jobs in the places of those that they replace; what was to move moves still, what was closed stays so."""
     if not wanted:
         return {}
     gone = {each.uri for each in wanted} | {each.moved_from for each in wanted if each.moved_from}
-    replaced = {
-        str(uri): (int(place), str(moved_from))
-        for uri, place, moved_from in connection.rows(
-            f"UPDATE jobs SET state = 'replaced', {_ENDED} WHERE tenant = ? AND state IN ('todo', 'failed')"
-            " AND uri IN (SELECT value FROM jsonb_array_elements_text(?::jsonb))"
-            " RETURNING uri, coalesce(place, id), moved_from",
-            (tenant, json.dumps(sorted(gone))),
-        )
-    }
+    ended = connection.rows(
+        f"UPDATE jobs SET state = 'replaced', {_ENDED} WHERE tenant = ? AND state IN ('todo', 'failed')"
+        " AND uri IN (SELECT value FROM jsonb_array_elements_text(?::jsonb))"
+        " RETURNING id, uri, coalesce(place, id), moved_from, step",
+        (tenant, json.dumps(sorted(gone))),
+    )
+    replaced = {str(uri): (int(place), str(left), str(step)) for _, uri, place, left, step in sorted(ended)}
+    none = None, "", ""
     rows = []
     for each in wanted:
-        place, before = replaced.get(each.uri, (None, ""))
+        place, before, step = replaced.get(each.uri, none)
         # Where the address that it leaves was itself still to be reached, the one before that is left.
-        _, further = replaced.get(each.moved_from, (None, ""))
-        rows.append(
-            {**replace(each, moved_from=further or each.moved_from or before).as_row(), "place": place}
+        _, further, left = replaced.get(each.moved_from, none)
+        new = replace(
+            each,
+            moved_from=further or each.moved_from or before,
+            step=step_after(each.step, step or left),
         )
+        rows.append({**new.as_row(), "place": place})
     sql = (
         "INSERT INTO jobs (tenant, priority, uri, action, digest, moved_from, step, groups, file, size, place)"
         " SELECT ?::text, ?::int, uri, action, digest, moved_from, step, groups, file, size, place"

@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ingest.jobs.events import Delivery
-from vectorstore.errors import Unavailable, pip_install
+from vectorstore.errors import LostLease, Unavailable, pip_install
 
 _BATCH: Final = 100
 _WAIT_MS: Final = 1_000
@@ -23,7 +23,15 @@ _CONSUMER: Final = "footnote"
 class RedisStream:
     """A consumer group on one stream. Entries are acknowledged one by one and stay in the stream."""
 
-    def __init__(self, url: str, *, stream: str, group: str, again_ms: int = _AGAIN_MS) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        stream: str,
+        group: str,
+        again_ms: int = _AGAIN_MS,
+        turn_seconds: float = _TURN_SECONDS,
+    ) -> None:
         """Name what is read; raises Unavailable without the package. The password of `url` is never shown."""
         self._redis = _module()
         self._url = url
@@ -34,27 +42,28 @@ class RedisStream:
             url, protocol=2, socket_timeout=10.0, socket_connect_timeout=2.0, health_check_interval=10
         )
         turn = f"footnote:events:{stream}:{group}"
-        self._turn = self._client.lock(turn, timeout=_TURN_SECONDS, thread_local=False)
+        self._turn = self._client.lock(turn, timeout=turn_seconds, thread_local=False)
 
     def batches(self) -> Iterator[list[Delivery]]:
         """Yield what comes, in order; an empty batch when nothing did for a while. Raises Unavailable.
 
-        What an earlier reader left unacknowledged comes first.
+        What an earlier reader left unacknowledged comes first. Can be called again after it has raised.
         """
         self._make_group()
         looked = 0.0
         while True:
             with self._reached():
+                batch: list[Delivery] = []
                 if not self._has_turn():
-                    batch: list[Delivery] = []
+                    looked = 0.0
                     time.sleep(_WAIT_MS / 1_000)
                 elif not looked:
                     # The reader before is gone: nobody works on what it has begun.
                     looked = time.monotonic()
-                    batch = self._unacknowledged(idle_ms=0)
+                    batch = self._unacknowledged(idle_ms=0) or self._new()
                 elif time.monotonic() - looked >= self._again_ms / 1_000:
                     looked = time.monotonic()
-                    batch = self._unacknowledged(idle_ms=self._again_ms)
+                    batch = self._unacknowledged(idle_ms=self._again_ms) or self._new()
                 else:
                     batch = self._new()
             yield batch
@@ -71,6 +80,15 @@ class RedisStream:
             self._turn.reacquire()
             return True
         return bool(self._turn.acquire(blocking=False))
+
+    def _hold(self) -> None:
+        """Prolong the turn; raises LostLease where another reader has it: what comes after this is queued there."""
+        with self._reached():
+            if not self._turn.owned():
+                raise LostLease(
+                    "Another reader has taken over; what was begun of the stream here is left to it."
+                )
+            self._turn.reacquire()
 
     def _make_group(self) -> None:
         with self._reached():
@@ -107,7 +125,7 @@ class RedisStream:
             with self._reached():
                 self._client.xack(self._stream, self._group, number)
 
-        return Delivery(fields.get(named, b""), acknowledge, attempt)
+        return Delivery(fields.get(named, b""), acknowledge, attempt, self._hold)
 
     @contextmanager
     def _reached(self) -> Iterator[None]:

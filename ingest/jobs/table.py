@@ -2,6 +2,7 @@
 
 from vectorstore.index.truth.database import Connection
 
+# Addresses are hashed: a tree holds none of 3,000 bytes.
 TABLES = """
 CREATE TABLE jobs (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -28,10 +29,10 @@ CREATE TABLE jobs (
     created timestamptz NOT NULL DEFAULT now(),
     ended timestamptz
 );
-CREATE UNIQUE INDEX jobs_waiting ON jobs (tenant, uri) WHERE state = 'todo';
+ALTER TABLE jobs ADD CONSTRAINT jobs_waiting EXCLUDE USING hash ((tenant || E'\\n' || uri) WITH =) WHERE (state = 'todo');
 CREATE INDEX jobs_in_turn ON jobs (tenant, priority DESC, coalesce(place, id)) WHERE state = 'todo';
-CREATE INDEX jobs_of_uri ON jobs (tenant, uri) WHERE state IN ('todo', 'doing', 'failed');
-CREATE INDEX jobs_moving ON jobs (tenant, moved_from) WHERE state IN ('todo', 'doing') AND moved_from <> '';
+CREATE INDEX jobs_of_uri ON jobs USING hash (uri) WHERE state IN ('todo', 'doing', 'failed');
+CREATE INDEX jobs_moving ON jobs USING hash (moved_from) WHERE state IN ('todo', 'doing') AND moved_from <> '';
 CREATE INDEX jobs_leased ON jobs (lease) WHERE state = 'doing';
 CREATE INDEX jobs_ended ON jobs (ended) WHERE state IN ('done', 'cancelled', 'replaced');
 CREATE TABLE job_tenants (tenant text PRIMARY KEY, served timestamptz NOT NULL DEFAULT clock_timestamp());

@@ -9,18 +9,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Final, Literal
 
 from ingest.confined.pool import ParserPool
 from ingest.jobs.enqueue import Desk
+from ingest.jobs.incoming import no_room
 from ingest.jobs.job import Job, file_name, step_of
 from ingest.jobs.settings import QueueSettings
 from ingest.originals import open_originals
 from ingest.pipeline import BatchSize, ingest
-from ingest.plan import Plan
+from ingest.plan import Plan, Step, content_of, digest_of
 from ingest.report import Failure
 from ingest.settings import IngestSettings
 from ingest.sources.placed import UPLOAD, document_at
@@ -37,6 +38,8 @@ _AWAY, _AWAY_LONGEST = 1.0, 30.0
 _SAYS: Final = 60.0
 """Seconds between two lines on how a worker fares."""
 _TIDIES: Final = 300.0
+_AT_A_TIME: Final = 100
+"""Jobs whose files are dropped before the next batch."""
 _LEFT_BEHIND: Final = 3_600.0
 """Seconds after which a file without a job is taken for nobody's: its job comes right after it."""
 _MAY_PASS: Final = frozenset({"timeout", "out_of_memory", "crashed"})
@@ -83,6 +86,7 @@ class Worker:
         self._originals = open_originals(data_dir)
         self._twins = Twins(data_dir)
         self._say = say
+        self._has_told = False
         self._stop = threading.Event()
         self._at_hand: dict[int, Job] = {}
 
@@ -96,7 +100,8 @@ class Worker:
         What was begun and not ended is given back. Ctrl-C ends the batch at hand too.
         """
         tesseract = self._settings.tesseract()
-        last_said = last_tidied = time.monotonic()
+        last_said = time.monotonic()
+        tidy_at = last_said + _TIDIES
         idle, away = _IDLE, _AWAY
         with (
             ParserPool(self._settings.jobs(), self._settings.limits(), ocr=tesseract) as pool,
@@ -105,16 +110,15 @@ class Worker:
             while not self._stop.is_set() and (most is None or self.tally.ended < most):
                 try:
                     self._desk.queue.reap()
-                    if time.monotonic() - last_tidied >= _TIDIES:
-                        last_tidied = time.monotonic()
-                        self._tidy()
+                    if time.monotonic() >= tidy_at:
+                        tidy_at = time.monotonic() + (_TIDIES if self._tidy() else 0.0)
                     if time.monotonic() - last_said >= _SAYS:
                         last_said = time.monotonic()
                         self._say(self.health())
                     done = self._next_batch(pool, most)
                     away = _AWAY
-                except _NOT_ITS_FAULT as error:
-                    _log.warning("%s Trying again in %.0f s.", error, away)
+                except (*_NOT_ITS_FAULT, OSError) as error:
+                    _log.warning("%s Trying again in %.0f s.", no_room(error) or error, away)
                     self._stop.wait(away)
                     away = min(away * 2, _AWAY_LONGEST)
                     continue
@@ -152,10 +156,14 @@ class Worker:
             _log.warning(
                 "Documents were given to another worker meanwhile; nothing of them was written here."
             )
-        except _NOT_ITS_FAULT:
-            raise
         except Exception as error:  # noqa: BLE001 - the edge: another's document must not end the worker
-            self._blame(error)
+            down = error if isinstance(error, _NOT_ITS_FAULT) else no_room(error)
+            if down is None:
+                self._blame(error)
+                return True
+            # Should it be one document's fault all the same, it holds up none of the others.
+            self._give_back(alone=True, why=down.what)
+            raise down from error.__cause__
         finally:
             self._give_back()
         return True
@@ -165,12 +173,12 @@ class Worker:
         with tempfile.TemporaryDirectory(prefix="footnote-jobs-") as folder:
             readings = [job for job in self._not_done_yet(jobs, tenant) if job.action != "remove"]
             removals = [job for job in jobs if job.action == "remove"]
-            files = {job.id: path for job in readings if (path := self._fetched(job, Path(folder)))}
+            steps = {job.id: step for job in readings if (step := self._fetched(job, Path(folder)))}
             for groups, part in groupby(sorted(readings, key=_by_groups), key=lambda job: job.groups):
-                steps = {job.uri: step_of(job, files[job.id]) for job in part if job.id in files}
-                self._ingest(Plan(steps=list(steps.values())), tenant, groups, pool, files)
+                plan = Plan(steps=[steps[job.id] for job in part if job.id in steps])
+                self._ingest(plan, tenant, groups, pool)
             gone = [uri for job in removals for uri in (job.uri, job.moved_from) if uri]
-            self._ingest(Plan(removals=gone), tenant, None, pool, files)
+            self._ingest(Plan(removals=gone), tenant, None, pool)
             for job in removals:
                 self._originals.forget(tenant=tenant, uri=job.uri)
                 self._ended(job)
@@ -188,7 +196,7 @@ class Worker:
             self._ended(job)
         return [job for job in jobs if job not in there]
 
-    def _fetched(self, job: Job, folder: Path) -> Path | None:
+    def _fetched(self, job: Job, folder: Path) -> Step | None:
         """Write a job's file into a folder of its own, under its name: what it is called helps to read it."""
         own = folder / str(job.id)
         own.mkdir()
@@ -196,14 +204,36 @@ class Worker:
         try:
             self._desk.incoming.fetch(job.file, path)
         except (NotFound, OSError) as error:
-            # A full disk is this machine's: the next try may be another's.
+            if no_room(error):
+                raise
+            told = (
+                f"Its file cannot be read ({error.strerror})." if isinstance(error, OSError) else str(error)
+            )
             is_gone = isinstance(error, NotFound)
-            self._failed(job, Failure(job.uri, "unreadable", str(error)), final=is_gone)
+            self._failed(job, Failure(job.uri, "unreadable", told), final=is_gone)
             return None
+        step = self._as_read_here(step_of(job, path), job.tenant)
         if self._originals.are_shared and job.uri.startswith(f"{UPLOAD}/"):
             # Before its document is published, which would promise what is not there.
-            self._originals.keep(job.tenant, job.uri, job.digest, path)
-        return path
+            self._originals.keep(job.tenant, job.uri, step.digest, path)
+        return step
+
+    def _as_read_here(self, step: Step, tenant: str) -> Step:
+        """Return a step under the digest of what this worker makes of the file, which the next ingest compares.
+
+        Who queued it may have other settings, or another release. Where only workers read by OCR, that is meant so.
+        """
+        recipe = self._settings.recipe(tenant)
+        here = digest_of(step, recipe)
+        if step.digest in {here, digest_of(step, replace(recipe, ocr=""))}:
+            return step
+        if not self._has_told:
+            self._has_told = True
+            _log.warning(
+                "Documents were queued under other settings of ingestion than this worker's, or by another "
+                "release: give all processes the same (`footnote config show`). They are read as set here."
+            )
+        return replace(step, digest=here)
 
     def _ingest(
         self,
@@ -211,11 +241,11 @@ class Worker:
         tenant: str,
         groups: tuple[str, ...] | None,
         pool: ParserPool,
-        files: dict[int, Path],
     ) -> None:
         if not plan.steps and not plan.removals:
             return
         by_uri = {job.uri: job for job in self._at_hand.values()}
+        files = {step.source.uri: step.source.path for step in plan.steps}
 
         def finish(connection: Transaction, uris: Sequence[str]) -> None:
             ids = [by_uri[uri].id for uri in uris if uri in by_uri]
@@ -225,7 +255,7 @@ class Worker:
             if isinstance(what, Failure):
                 self._failed(by_uri[uri], what)
             elif what == "written":
-                self._written(by_uri[uri], files[by_uri[uri].id])
+                self._written(by_uri[uri], files[uri])
 
         settings = self._settings
         report = ingest(
@@ -252,7 +282,7 @@ class Worker:
     def _keep_original(self, job: Job, file: Path) -> None:
         with self._store.snapshot() as snapshot:
             document = document_at(snapshot, job.uri, job.tenant)
-        if document is not None and document.digest == job.digest:
+        if document is not None and content_of(document.digest) == content_of(job.digest):
             try:
                 if not self._originals.are_kept(document):
                     self._originals.keep(document.tenant, document.uri, document.digest, file)
@@ -269,9 +299,8 @@ class Worker:
         self._drop(job)
 
     def _drop(self, job: Job) -> None:
-        if job.file:
+        if job.file and self._desk.board.let_go(job.id):
             self._desk.incoming.drop(job.file)
-            self._desk.board.dropped([job.id])
 
     def _failed(self, job: Job, failure: Failure, *, final: bool | None = None) -> None:
         is_final = failure.reason not in _MAY_PASS if final is None else final
@@ -280,6 +309,8 @@ class Worker:
         )
         if self._at_hand.pop(job.id, None) is not None:
             self.tally.failed += 1
+        if failure.reason == "skipped":
+            self._drop(job)  # no document, which nobody tries again
 
     def _blame(self, error: Exception) -> None:
         """Have a document that breaks the worker tried again; of several, each is tried alone."""
@@ -295,10 +326,10 @@ class Worker:
         for job in list(self._at_hand.values()):
             self._failed(job, Failure(job.uri, "unexpected", told), final=False)
 
-    def _give_back(self, *, alone: bool = False) -> None:
+    def _give_back(self, *, alone: bool = False, why: str = "") -> None:
         left, self._at_hand = list(self._at_hand.values()), {}
         try:
-            self._desk.queue.give_back(left, worker=self.name, alone=alone)
+            self._desk.queue.give_back(left, worker=self.name, alone=alone, why=why)
             self.tally.given_back += len(left)
         except _NOT_ITS_FAULT as error:
             # Without the database nobody can be told: the lease runs out.
@@ -326,14 +357,18 @@ class Worker:
             thread.join(1.0)
             self._twins.save()
 
-    def _tidy(self) -> None:
-        """Drop what is kept of jobs whose worker died before it could, and forget old ones."""
-        for job in self._desk.board.settled():
+    def _tidy(self) -> bool:
+        """Drop what is kept of jobs that were replaced, or whose worker died, and forget old ones; say whether all is."""
+        settled = self._desk.board.settled(most=_AT_A_TIME)
+        for job in settled:
             self._settle(job)
+        if len(settled) == _AT_A_TIME:
+            return False
         if left := self._desk.incoming.old(seconds=_LEFT_BEHIND):
             for name in self._desk.board.unknown(left):
                 self._desk.incoming.drop(name)
         self._desk.board.prune(days=self._queue_settings.queue_keep_days)
+        return True
 
     def _settle(self, job: Job) -> None:
         if job.state == "done" and job.uri.startswith(f"{UPLOAD}/") and job.action != "remove":

@@ -24,6 +24,7 @@ class Source:
     is not supported. `known_as` is another address that a rule may mean it by. `readers` are those that a plug-in's
     source names: within what the operator allows, as a document's own. `within` is the file that holds it, which
     nobody else than its own readers may read it through; `opened` says that what a file holds are sources as well.
+    `modified` is when the file was last changed, in seconds since 1970, where `path` is to be a copy of it.
     """
 
     uri: str
@@ -34,6 +35,7 @@ class Source:
     readers: frozenset[str] | None = None
     within: "Source | None" = None
     opened: bool = False
+    modified: float | None = None
 
 
 class Filters:

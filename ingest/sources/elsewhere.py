@@ -68,7 +68,7 @@ def fetched_sources(file: Path, fetcher: Fetcher) -> Iterator[FetchedSources]:
             except Unfetchable as error:
                 found.failed[printable(url)] = str(error)
                 continue
-            path = _kept(Path(folder) / str(number), fetched.name, fetched.content, fetched.modified)
+            path = written_down(Path(folder) / str(number), fetched.name, fetched.content, fetched.modified)
             found.sources.append(Source(printable(url), path, fetched.name, named=True))
         yield found
 
@@ -130,7 +130,7 @@ def _taken(document: object, prefix: str, own: Path, *, max_bytes: int) -> Sourc
     )
     if len(content) > max_bytes:
         raise BadInput(f"The document is larger than {max_bytes // 1_000_000} MB.", "Split it.")
-    path = _kept(own, name, content, modified)
+    path = written_down(own, name, content, modified)
     given = None if readers is None else frozenset(each.strip() for each in readers)
     return Source(prefix + printable(uri), path, printable(uri), readers=given)
 
@@ -149,7 +149,8 @@ def _content(path: object, most: int) -> bytes:
         return file.read(most + 1)
 
 
-def _kept(own: Path, name: str, content: bytes, modified: datetime | None) -> Path:
+def written_down(own: Path, name: str, content: bytes, modified: datetime | None) -> Path:
+    """Write a document into a new folder of its own, as old as it is."""
     own.mkdir()
     path = own / name
     path.write_bytes(content)

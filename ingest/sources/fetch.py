@@ -75,6 +75,8 @@ Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 3
 _LONGEST_URL: Final = 2_000
+_LONGEST_NAME: Final = 60
+"""Letters of a name: with an ending that no system finds too long, whatever their alphabet."""
 _BLOCK: Final = 1 << 16
 _PRIVILEGED: Final = 1_024
 _KINDS: Final = ("text/", "application/", "message/rfc822")
@@ -229,7 +231,8 @@ def _cut(connection: socket.socket) -> None:
 
 def _name(parts: SplitResult, kind: str) -> str:
     """Name the file after the last part of the path; a page without an ending is named as one."""
-    name = "".join(each for each in parts.path.rpartition("/")[2] if each.isalnum() or each in "-_.")[-100:]
+    name = "".join(each for each in parts.path.rpartition("/")[2] if each.isalnum() or each in "-_.")
+    name = name[-_LONGEST_NAME:]
     if "." not in name.strip("."):
         endings = {"text/html": ".html", "application/xhtml+xml": ".html", "text/markdown": ".md"}
         name = (name.strip(".") or "index") + endings.get(kind, "")

@@ -16,7 +16,7 @@ from ingest.extract import Extract, ParseFailure
 from ingest.pipeline import BatchSize, ParseAll, ingest
 from ingest.plan import Plan, Recipe, make_plan, remember
 from ingest.progress import Progress, unheard
-from ingest.report import Report
+from ingest.report import Failure, Report
 from ingest.sources.discover import Filters, discover
 from ingest.sources.ledger import Ledger
 from ingest.sources.roots import Roots
@@ -122,6 +122,16 @@ def test_documents_go_in_with_their_structure(desk: Desk) -> None:
     assert (leave.title, leave.media_type) == ("Leave", "text/markdown")
     with desk.store.snapshot() as snapshot:
         assert [chunk.headings for chunk in snapshot.chunks(leave.id)] == [("Leave",), ("Leave", "Sick")]
+
+
+def test_what_was_taken_out_of_a_queue_is_tried_again_as_it_is(desk: Desk) -> None:
+    desk.write(a_md="# A\n\nText.", b_md="# B\n\nText.", c_md="# C\n\nText.")
+    plan = desk.plan()
+    report = plan.report()
+    for name, reason in (("a", "cancelled"), ("b", "replaced"), ("c", "crashed")):
+        report.note_failure(Failure(f"docs/{name}.md", reason, "It was not read."))
+    remember(desk.ledger, plan, report)
+    assert [step.source.uri for step in desk.plan().steps] == ["docs/a.md", "docs/b.md"]
 
 
 def test_second_run_changes_nothing(desk: Desk) -> None:

@@ -17,10 +17,11 @@ from ingest.jobs.queue import Queue
 from ingest.jobs.settings import QueueSettings
 from ingest.jobs.table import prepare
 from ingest.jobs.worker import Worker
-from ingest.plan import make_plan
+from ingest.plan import Plan, Recipe, make_plan
 from ingest.settings import IngestSettings
 from ingest.sources.discover import Discovery, Source
 from ingest.sources.ledger import Ledger
+from ingest.sources.shared import Flags
 from tests.fakes.word_embedder import WordEmbedder
 from vectorstore.index.store import IndexStore
 from vectorstore.index.truth.database import Database
@@ -60,7 +61,7 @@ class Place:
             self.desk,
             self.store(embedder),
             embedder,
-            settings=IngestSettings(ingest_jobs=1, chunk_tokens=32, **settings),
+            settings=IngestSettings(**{"ingest_jobs": 1, "chunk_tokens": 32, **settings}),
             queue_settings=self.settings,
             data_dir=self.folder / "data",
         )
@@ -69,8 +70,30 @@ class Place:
         self.stores.append(open_store(self.stored, embedder))
         return self.stores[-1]
 
-    def hand_in(self, files: dict[str, str], *, tenant: str = "default", **more: Any) -> list[Any]:
+    def hand_in(
+        self,
+        files: dict[str, str],
+        *,
+        tenant: str = "default",
+        readers: frozenset[str] | None = None,
+        named: bool = True,
+        when: float | None = None,
+        **more: Any,
+    ) -> list[Any]:
         """Hand in files by their address, whatever stands there already."""
+        plan, recipe = self.plan(files, tenant=tenant, readers=readers, named=named, when=when)
+        return self.desk.hand_in(plan, recipe, **more)
+
+    def plan(
+        self,
+        files: dict[str, str],
+        *,
+        tenant: str = "default",
+        readers: frozenset[str] | None = None,
+        named: bool = True,
+        when: float | None = None,
+    ) -> tuple[Plan, Recipe]:
+        """Write files and plan them, for these readers, as old as is said."""
         found = Discovery()
         for number, (uri, text) in enumerate(files.items()):
             path = (
@@ -78,10 +101,12 @@ class Place:
             )
             path.parent.mkdir(parents=True)
             path.write_text(text)
-            found.add(Source(uri, path, uri, named=True))
+            if when is not None:
+                os.utime(path, (when, when))
+            found.add(Source(uri, path, uri, named=named))
         recipe = IngestSettings(chunk_tokens=32).recipe(tenant)
-        plan = make_plan(found, {}, recipe=recipe, ledger=Ledger())
-        return self.desk.hand_in(plan, recipe, **more)
+        flags = dict.fromkeys(files, Flags(readers))
+        return make_plan(found, {}, recipe=recipe, ledger=Ledger(flags=flags)), recipe
 
     @property
     def given(self) -> Path:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from ingest.jobs.job import Wanted
+from ingest.jobs.queue import Queued
 from tests.ingest.jobs.desk import Place, place, wanted
 from tests.postgresql import needs_postgresql
-from vectorstore.errors import BadInput, LostLease, NotFound, QueueFull
+from vectorstore.errors import BadInput, FootnoteError, LostLease, NotFound, QueueFull
 
 pytestmark = needs_postgresql
 
@@ -186,11 +187,70 @@ def test_a_lease_is_kept_while_it_is_renewed(here: Place) -> None:
 
 def test_a_tenant_may_have_so_many_waiting_and_no_more(postgresql_url: str, tmp_path: Path) -> None:
     with place(postgresql_url, tmp_path, queue_limit=3) as here:
-        here.queue.add(wanted("a", "b"), tenant="t")
-        with pytest.raises(QueueFull, match="2 documents wait"):
-            here.queue.add(wanted("c", "d"), tenant="t")
-        here.queue.add(wanted("c", "d"), tenant="other")
-        assert here.states() == {"a": "todo", "b": "todo", "c": "todo", "d": "todo"}
+        here.hand_in({"a.md": "A.", "b.md": "B."}, tenant="t")
+        with pytest.raises(QueueFull, match="2 of at most 3 documents wait"):
+            here.hand_in({"c.md": "C.", "d.md": "D."}, tenant="t")
+        here.hand_in({"e.md": "E.", "f.md": "F."}, tenant="other")
+        assert here.states() == dict.fromkeys(["a.md", "b.md", "e.md", "f.md"], "todo")
+        assert len(list((tmp_path / "data" / "incoming").iterdir())) == 4
+
+
+def test_a_full_queue_refuses_no_removal(postgresql_url: str, tmp_path: Path) -> None:
+    with place(postgresql_url, tmp_path, queue_limit=1) as here:
+        here.hand_in({"a.md": "A."}, tenant="t")
+        here.desk.remove("t", ["old.md"])
+        assert here.states() == {"a.md": "todo", "old.md": "todo"}
+
+
+def test_who_waits_for_room_gets_in_what_is_more_than_there_ever_is(
+    postgresql_url: str, tmp_path: Path
+) -> None:
+    with place(postgresql_url, tmp_path, queue_limit=2) as here:
+        taken: list[str] = []
+
+        def handed(one: Queued) -> None:
+            taken.extend(uris(here.queue.claim("w", most=8)))
+
+        here.hand_in({f"{n}.md": f"{n}." for n in range(5)}, wait=True, handed=handed)
+        assert sorted(taken) == [f"{n}.md" for n in range(5)]
+
+
+def test_an_address_may_be_longer_than_a_tree_of_the_database_holds(here: Place) -> None:
+    long = "docs/" + "".join(chr(0x4E00 + n * 7 % 20_000) for n in range(1_500))
+    here.queue.add(wanted(long), tenant="t")
+    here.queue.add(wanted(long, digest="d2"), tenant="t")
+    here.queue.put_aside(Wanted(f"{long}/x", "add"), tenant="t", reason="unfetchable", error="Away.")
+    [job] = here.queue.claim("w", most=8)
+    assert (job.uri, job.digest) == (long, "d2")
+    with pytest.raises(FootnoteError):  # one waits for each address of a tenant, whoever asks for it
+        here.run("INSERT INTO jobs (tenant, uri, action) VALUES ('t', 'b', 'add'), ('t', 'b', 'add')")
+
+
+def test_what_cannot_be_queued_is_noted_once_for_each_address(here: Place) -> None:
+    for _ in range(3):
+        here.queue.put_aside(Wanted("a", "add"), tenant="t", reason="unfetchable", error="Away.")
+    assert len(here.board.jobs(states=["failed"])) == 1
+
+
+def test_an_older_version_that_was_cancelled_does_not_come_back_over_a_newer_one(here: Place) -> None:
+    [old] = here.queue.add(wanted("a"), tenant="t")
+    here.board.cancel(old.id)
+    here.queue.add(wanted("a", digest="d2"), tenant="t")
+    [new] = here.queue.claim("w", most=8)
+    here.queue.done([new.id], worker="w")
+    with pytest.raises(BadInput, match="A newer version"):
+        here.board.retry(old.id)
+
+
+def test_the_file_of_a_job_that_waits_again_is_not_let_go(here: Place) -> None:
+    [job] = here.hand_in({"a.md": "A."})
+    here.board.cancel(job.id)
+    here.board.retry(job.id)
+    assert not here.board.let_go(job.id)
+    here.board.cancel(job.id)
+    assert here.board.let_go(job.id)
+    with pytest.raises(BadInput, match="nothing is kept of it"):
+        here.board.retry(job.id)
 
 
 def test_cancelling_ends_what_waits_and_what_a_worker_is_at(here: Place) -> None:
@@ -235,3 +295,9 @@ def test_nothing_is_left_of_jobs_whose_documents_are_erased(here: Place) -> None
     with pytest.raises(BadInput, match="A worker is reading"):
         here.desk.forget("t", ["secret.md"])
     assert here.states() == {"secret.md": "doing"}
+
+
+def test_nothing_is_left_of_an_erased_address_that_a_document_moved_away_from(here: Place) -> None:
+    here.queue.add([Wanted("new.md", "move", digest="d1", moved_from="secret.md")], tenant="t")
+    here.desk.forget("t", ["secret.md"])
+    assert here.rows("SELECT * FROM jobs") == []

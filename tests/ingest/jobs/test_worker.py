@@ -1,6 +1,5 @@
 """Workers: documents go in once, whatever becomes of who reads them."""
 
-import errno
 import os
 import random
 import signal
@@ -12,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from ingest.jobs.incoming import IncomingFolder
 from ingest.jobs.job import Wanted
 from tests.fakes.word_embedder import WordEmbedder
 from tests.ingest.jobs.desk import Place, place
@@ -159,21 +157,6 @@ def test_an_interrupted_worker_gives_back_what_has_not_ended_and_begins_nothing(
     tally = here.worker(Interrupted()).run(once=True)
     assert (tally.done, tally.given_back) == (0, 2)
     assert here.texts() == {"old.md": "Old."}
-
-
-def test_a_full_disk_of_a_worker_puts_nothing_aside(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    here.hand_in({"a.md": "Alpha."})
-    fetch = IncomingFolder.fetch
-    full = [OSError(errno.ENOSPC, "No space left on device")]
-
-    def fetched(self: IncomingFolder, name: str, into: Path) -> None:
-        if full:
-            raise full.pop()
-        fetch(self, name, into)
-
-    monkeypatch.setattr(IncomingFolder, "fetch", fetched)
-    here.worker().run(once=True)
-    assert here.texts() == {"a.md": "Alpha."}
 
 
 def test_a_worker_that_is_told_to_stop_finishes_what_it_began(here: Place) -> None:
