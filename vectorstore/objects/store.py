@@ -139,10 +139,9 @@ class Objects:
         """Delete the object of this key and all below it, in a bucket that keeps versions all those; say how many."""
         import obstore
 
-        if self.versions is not None and self.versions.kept:
-            with self._told():
-                return self.versions.delete(self._below + prefix)
         keys = [each.key for each in self.list(prefix)]
+        if self.versions is not None and self.versions.are_kept():
+            return self.versions.delete(self._below + prefix)
         keys += [prefix] if self.size(prefix) is not None else []
         if keys:
             # one that somebody else has deleted meanwhile is gone, which was wanted
@@ -166,14 +165,16 @@ class Objects:
         parts = urlsplit(self.url)
         if parts.scheme != "s3":
             return None
-        return Versions(parts.netloc, seconds=self._seconds)
+        return Versions(parts.netloc, seconds=self._seconds, retries=self._retries)
 
     @property
     def keeps_versions(self) -> bool | None:
         """Whether what is deleted or replaced stays as an older version; None where that cannot be told."""
         if self._local:
             return False
-        return None if self.versions is None else self.versions.kept
+        with suppress(Unavailable):
+            return None if self.versions is None else self.versions.are_kept()
+        return None
 
     @property
     def _local(self) -> bool:
@@ -181,7 +182,7 @@ class Objects:
 
     @property
     def _below(self) -> str:
-        path = urlsplit(self.url).path.strip("/")
+        path = unquote(urlsplit(self.url).path).strip("/")
         return f"{path}/" if path else ""
 
     def _opened(self) -> "ObjectStore":
