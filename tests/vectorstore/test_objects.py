@@ -286,6 +286,18 @@ def test_versions_are_found_below_any_prefix(bucket: Bucket, prefix: str) -> Non
     assert objects.read("mine/1") is None
 
 
+def test_in_a_folder_what_was_half_written_is_deleted_too(tmp_path: Path) -> None:
+    objects = storage(f"file://{tmp_path}/objects")
+    for key in ("mine/1", "mine/2", "mineral"):
+        objects.put(key, b"secret")
+        # As the library leaves it where the process is killed.
+        (tmp_path / "objects" / f"{key}#1").write_bytes(b"secr")
+    assert objects.delete("mine/1") == 1
+    assert sorted(path.name for path in (tmp_path / "objects/mine").iterdir()) == ["2", "2#1"]
+    assert objects.delete("mine") == 1
+    assert sorted(path.name for path in (tmp_path / "objects").iterdir()) == ["mineral", "mineral#1"]
+
+
 def test_a_folder_is_its_owners_alone(tmp_path: Path) -> None:
     storage(f"file://{tmp_path}/deep/objects").put("a", b"secret")
     assert stat.S_IMODE((tmp_path / "deep/objects").stat().st_mode) == 0o700

@@ -2,11 +2,13 @@
 
 import re
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -147,7 +149,16 @@ class Objects:
             # one that somebody else has deleted meanwhile is gone, which was wanted
             with suppress(FileNotFoundError), self._told(but=(FileNotFoundError,) if self._local else ()):
                 obstore.delete(self._store, keys)
+        if self._local:
+            self._delete_half_written(prefix)
         return len(keys)
+
+    def _delete_half_written(self, prefix: str) -> None:
+        """Delete what a process that died was writing to a folder: the library writes `key#1` first, and never lists it."""
+        below = self._folder / prefix
+        shutil.rmtree(below, ignore_errors=True)
+        for left in below.parent.glob(f"{escape(below.name)}#*"):
+            left.unlink(missing_ok=True)
 
     def try_out(self) -> None:
         """Put an object, get and delete it; raises Unavailable for what does not work."""
@@ -181,6 +192,10 @@ class Objects:
         return self.url.startswith("file:")
 
     @property
+    def _folder(self) -> Path:
+        return Path(unquote(urlsplit(self.url).path))
+
+    @property
     def _below(self) -> str:
         path = unquote(urlsplit(self.url).path).strip("/")
         return f"{path}/" if path else ""
@@ -189,7 +204,7 @@ class Objects:
         from obstore.store import LocalStore, from_url
 
         if self._local:
-            folder = Path(unquote(urlsplit(self.url).path))
+            folder = self._folder
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
