@@ -1,6 +1,9 @@
 """Search inside PostgreSQL finds what search in a replica's own files finds, with the same scores, and keeps no more."""
 
+import secrets
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -232,6 +235,24 @@ def test_the_graph_finds_full_lists_whatever_is_allowed(
     mine, own = (ranked(each, "word3 word11", scope, ())[0] for each in (store, local))
     assert len(mine[0]) == min(20, -(-500 // share))
     assert len(set(mine[0]) & set(own[0])) >= 0.98 * len(own[0])
+
+
+def test_a_user_who_may_make_no_extension_is_told_what_is_missing(
+    postgresql_server: Server, tmp_path: Path
+) -> None:
+    import psycopg
+
+    url, name = postgresql_server.database(), f"weak_{secrets.token_hex(4)}"
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'weak'")  # type: ignore[arg-type]
+        owner.execute(f"CREATE SCHEMA footnote AUTHORIZATION {name}")  # type: ignore[arg-type]
+    address = f"postgresql://{name}:weak@127.0.0.1:{postgresql_server.port}/{url.rpartition('/')[2]}"
+    settings = StoreSettings(data_dir=tmp_path, store=SecretStr(address), search="database")
+    with (
+        closing(open_store(settings, SPACE)) as store,
+        pytest.raises(Unavailable, match="lacks the extension"),
+    ):
+        commit(store, [(1, "acme", frozenset(), "", "The kestrel nests.")])
 
 
 def test_search_in_the_database_needs_one_and_its_extension(
