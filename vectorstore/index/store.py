@@ -16,12 +16,14 @@ from vectorstore.index.empty import EmptySnapshot
 from vectorstore.index.following import Following
 from vectorstore.index.maintenance.erasure import finish_erasure, is_under_way
 from vectorstore.index.opened import Opened, Superseded, WithinDatabase, not_kept
+from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Kind, Outside
 from vectorstore.index.publishing import Publishing
 from vectorstore.index.snapshot import IndexSnapshot
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection, Database
 from vectorstore.models.embed import Space
+from vectorstore.objects import cache
 from vectorstore.refine import Refine, Rerank
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Lag
@@ -131,6 +133,8 @@ class IndexStore:
 
     def follow(self) -> None:
         """Keep up with what others commit, from now until `close`; returns at once."""
+        if self._within is not None:
+            projections.discard_where_none_belongs(self.folder)
         if self.database.follows and self._following is None:
             self._following = Following(self._catch_up, self.database.commits)
 
@@ -248,10 +252,11 @@ class IndexStore:
             if self._opened is not None and self._opened.identity == identity:
                 return self._opened
             self._opened = None
-            # What an erasure has taken away is not read on.
+            # What an erasure has taken away is not read on, and of no file either.
             self._read.clear()
             if identity is None:
                 return None
+            cache.keep_to(self.folder, " ".join(map(str, identity)))
             kind = create.read_kind(self.database, self._space, recall_target=self._settings.recall_target)
             if kind is not None:
                 if self._outside is not None:
