@@ -67,6 +67,8 @@ class IndexStore:
         self._read: deque[tuple[Opened, Pinned, IndexSnapshot]] = deque(maxlen=KEPT_CATALOGS)
         """What was read lately: what is read on while the database is away."""
         self._following: Following | None = None
+        self._caught_up: Opened | None = None
+        """The one that was last caught up with; what was opened anew since, after a purge, is still to be read."""
         try:
             self.opened()
         except FootnoteError:
@@ -140,14 +142,21 @@ class IndexStore:
 
     def lag(self) -> Lag:
         """Return how far this replica is behind the truth; of a store that does not follow, that it is not."""
-        return self._following.lag() if self._following else Lag()
+        if self._following is None:
+            return Lag()
+        found = self._following.lag()
+        return found if self._caught_up is self._opened else replace(found, behind=None)
 
     def _catch_up(self) -> int:
         """Read what a search in the newest generation needs; return how many generations it is still behind."""
         for _ in range(_SUPERSEDED):
             opened = self.opened()
             if opened is None:
+                self._caught_up = None
                 return 0
+            if self._caught_up is not opened:
+                # Before it takes long: whoever erases meanwhile then waits for this replica too.
+                self._acknowledge()
             with suppress(Superseded):
                 newest, _ = opened.pin(None, ready=False)
                 if newest.chunks and opened.within is None:
@@ -156,6 +165,7 @@ class IndexStore:
                 opened.catalog(pinned)
                 self._note(opened, pinned, self._reading(opened, info, pinned))
                 self._acknowledge()
+                self._caught_up = opened
                 return pinned[1] - info.number
             with self._lock:
                 self._opened = None if self._opened is opened else self._opened
