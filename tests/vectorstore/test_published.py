@@ -433,6 +433,24 @@ def test_what_a_killed_process_left_of_publishing_or_taking_goes_with_the_next_c
     assert not left.parent.exists()
 
 
+def test_what_a_build_that_broke_off_left_is_gone_before_the_next_needs_its_room(
+    tmp_path: Path, open_at: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / "one" / "dense-000009-00dead"
+    left.mkdir(parents=True)
+    extend = projections.extend_dense
+
+    def with_room(*asked, **more):  # type: ignore[no-untyped-def]
+        assert not left.exists()
+        return extend(*asked, **more)
+
+    monkeypatch.setattr(projections, "extend_dense", with_room)
+    store = open_at("one", at=None)
+    commit(store, *documents(0, 5))
+    assert searched(store) == ["default/3.md"]
+    assert list((tmp_path / "one").glob("dense-*")) != []
+
+
 def test_versions_that_write_other_files_claim_apart(open_at: Open, objects: Objects) -> None:
     store = open_at("one", at=None)
     commit(store, *documents(0, 3))
