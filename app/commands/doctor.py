@@ -261,8 +261,7 @@ def _objects() -> Finding:
     started = time.perf_counter()
     objects.try_out()
     took = f"{objects.url} put, gave back and deleted in {time.perf_counter() - started:.1f} s"
-    keeps = objects.keeps_versions
-    if keeps is None:
+    if (keeps := objects.keeps_versions) is None:
         said = f"{took}; whether it keeps older versions cannot be asked."
         return Finding(
             "Object storage",
