@@ -261,7 +261,7 @@ def _objects() -> Finding:
     started = time.perf_counter()
     objects.try_out()
     took = f"{objects.url} put, gave back and deleted in {time.perf_counter() - started:.1f} s"
-    if objects.keeps_versions is None:
+    if (keeps := objects.keeps_versions) is None:
         said = f"{took}; whether it keeps older versions cannot be asked."
         return Finding(
             "Object storage",
@@ -269,7 +269,7 @@ def _objects() -> Finding:
             said,
             "Have a rule of the bucket delete those: erased text may be in them.",
         )
-    versions = "; older versions are deleted too" if objects.keeps_versions else ""
+    versions = "; older versions are deleted too" if keeps else ""
     return Finding("Object storage", "ok", f"{took}{versions}")
 
 

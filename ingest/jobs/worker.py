@@ -177,10 +177,12 @@ class Worker:
             for groups, part in groupby(sorted(readings, key=_by_groups), key=lambda job: job.groups):
                 plan = Plan(steps=[steps[job.id] for job in part if job.id in steps])
                 self._ingest(plan, tenant, groups, pool)
+            for job in removals:
+                # Before the commit: where its file cannot be deleted, the document stays, and is tried again.
+                self._originals.forget(tenant=tenant, uri=job.uri)
             gone = [uri for job in removals for uri in (job.uri, job.moved_from) if uri]
             self._ingest(Plan(removals=gone), tenant, None, pool)
             for job in removals:
-                self._originals.forget(tenant=tenant, uri=job.uri)
                 self._ended(job)
 
     def _not_done_yet(self, jobs: Sequence[Job], tenant: str) -> list[Job]:

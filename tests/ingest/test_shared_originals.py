@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -184,6 +185,33 @@ def test_copies_take_no_more_room_than_is_set(bucket: Bucket, tmp_path: Path) ->
             time.sleep(0.01)
         held = [path.stat().st_size for path in (desk.data / "fetched").iterdir()]
         assert held == [80_000] * 3
+
+
+def test_room_is_not_made_under_whoever_fetches_just_now(desk: Desk, tmp_path: Path) -> None:
+    first, second = (desk.send(name, LEAVE + name.encode()).document for name in ("a.md", "b.md"))
+    assert first is not None
+    assert second is not None
+    small = Originals(tmp_path / "small", desk.objects, room=1)
+    get, found = Objects.get, []
+
+    def another_meanwhile(self: Objects, key: str, into: BinaryIO) -> int | None:
+        size = get(self, key, into)
+        into.flush()
+        if not found:
+            found.append(key)
+            assert small.of(second) is not None
+        return size
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Objects, "get", another_meanwhile)
+        copy = small.of(first)
+    assert copy is not None
+    assert copy.read_bytes() == LEAVE + b"a.md"
+    left = tmp_path / "small" / "fetched" / ".left"
+    left.write_bytes(b"half of one")
+    os.utime(left, (0, 0))
+    assert small.of(second) is not None
+    assert not left.exists()
 
 
 def test_a_sweep_leaves_what_is_just_being_taken_in(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

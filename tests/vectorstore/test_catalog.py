@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.vectorstore.sample import OPERATOR, SPACE, put, sample
-from vectorstore.errors import BadInput
+from vectorstore.errors import BadInput, Unavailable
 from vectorstore.index.catalog import catalog as catalogs
 from vectorstore.index.catalog.circles import Circles
 from vectorstore.index.catalog.field import Field, field_of, packed
@@ -26,13 +26,14 @@ from vectorstore.index.catalog.table import Change, table_of
 from vectorstore.index.catalog.titles import title_as, told_apart
 from vectorstore.index.conditions import admits, check, moment_of
 from vectorstore.index.sqlite.database import SQLiteConnection
+from vectorstore.index.truth import outline
 from vectorstore.index.truth.outline import Outline
 from vectorstore.index.truth.records import readers_row
 from vectorstore.language.words import name_words, with_name
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
-from vectorstore.types import Condition, Document, DocumentId, MetadataValue, Scope, Where
+from vectorstore.types import Condition, Document, DocumentId, Generation, MetadataValue, Scope, Where
 
 QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
 
@@ -367,3 +368,37 @@ def test_a_time_that_is_none_is_refused_whatever_documents_there_are(many: Store
     where = (Condition("modified", "eq", ("some time in March",)),)
     with many.snapshot() as snapshot, pytest.raises(BadInput, match="is not a time"):
         list(snapshot.documents(scope=OPERATOR, where=where))
+
+
+def test_a_reading_that_broke_off_changes_nothing_about_who_reads_what(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hr, staff = Scope(groups=frozenset({"hr"})), Scope(groups=frozenset({"staff"}))
+
+    def mine(store: Store, scope: Scope, at: Generation | None = None) -> list[str]:
+        with store.snapshot(at) as snapshot:
+            return [each.uri for each in snapshot.documents(scope=scope)]
+
+    def breaks_off(*asked: Any) -> Iterator[Outline]:
+        yield from islice(outlines(*asked), 1)
+        raise Unavailable("The database went away.", "Try again.")
+
+    outlines = outline.outlines
+    with opened(tmp_path) as store:
+        with store.draft() as draft:
+            put(draft, sample("plan.md", "A plan.", readers=frozenset({"staff"})))
+        with store.draft() as draft:
+            draft.remove(tenant="default", uri="plan.md")
+            for number in range(1_001):
+                put(draft, sample(f"{number}.md", "Pay.", readers=frozenset({"hr"})))
+        assert len(mine(store, hr)) == 1_001
+        monkeypatch.setattr(outline, "outlines", breaks_off)
+        with pytest.raises(Unavailable):
+            mine(store, OPERATOR, Generation(1))
+        monkeypatch.setattr(outline, "outlines", outlines)
+        with store.draft() as draft:
+            put(draft, sample("open.md", "For all."))
+        assert len(mine(store, hr)) == 1_002
+        assert mine(store, staff) == ["open.md"]
+        with store.snapshot() as snapshot:
+            assert snapshot.count(scope=staff) == 1

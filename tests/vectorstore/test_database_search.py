@@ -1,6 +1,9 @@
 """Search inside PostgreSQL finds what search in a replica's own files finds, with the same scores, and keeps no more."""
 
+import secrets
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +23,7 @@ from vectorstore.index.postgresql.search.words import StoredWords
 from vectorstore.index.projection.word_index import WordSearch
 from vectorstore.index.snapshot import IndexSnapshot
 from vectorstore.index.store import IndexStore
-from vectorstore.open import open_store
+from vectorstore.open import open_store, open_upkeep
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Condition, MetadataValue, Scope, Where
 
@@ -149,6 +152,35 @@ def test_a_replica_keeps_no_file(reopen: Reopen, tmp_path: Path) -> None:
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+def test_a_machine_that_searched_in_files_before_lets_go_of_them_and_of_what_was_erased(
+    postgresql_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOOTNOTE_OBJECTS", f"file://{tmp_path}/objects")
+    address = SecretStr(postgresql_server.schema())
+    local = StoreSettings(data_dir=tmp_path / "one", store=address)
+    within = local.model_copy(update={"search": "database"})
+    with closing(open_store(local, SPACE)) as store:
+        commit(store, [(n, "acme", frozenset(), "", f"The kestrel nests {n} times.") for n in range(3)])
+        with store.snapshot() as snapshot:
+            assert find(snapshot, "kestrel", scope=Scope("acme"))
+    assert (local.data_dir / "dense.json").exists()
+    copies = local.data_dir / "fetched"
+    copies.mkdir()
+    with closing(open_store(within, SPACE)) as store, closing(open_upkeep(within)) as upkeep:
+        (copies / "originals_x_y").write_text("a copy of an upload")
+        with pytest.raises(BadInput, match="only where they search in files of their own"):
+            upkeep.publish()
+        store.follow()
+        assert not [*local.data_dir.glob("dense*"), *local.data_dir.glob("lexical*")]
+        certificate = upkeep.erase(["1.md"], tenant="acme")
+        assert certificate.left == ()
+        until = time.monotonic() + 20
+        while not upkeep.certificates()[-1].complete and time.monotonic() < until:
+            time.sleep(0.1)
+        assert upkeep.certificates()[-1].complete
+        assert list(copies.iterdir()) == []
+
+
 def test_an_index_that_was_made_without_is_searched_at_once(reopen: Reopen) -> None:
     commit(reopen(within=False), [(1, "acme", frozenset(), "", "The kestrel nests.")])
     store = reopen(within=True)
@@ -232,6 +264,24 @@ def test_the_graph_finds_full_lists_whatever_is_allowed(
     mine, own = (ranked(each, "word3 word11", scope, ())[0] for each in (store, local))
     assert len(mine[0]) == min(20, -(-500 // share))
     assert len(set(mine[0]) & set(own[0])) >= 0.98 * len(own[0])
+
+
+def test_a_user_who_may_make_no_extension_is_told_what_is_missing(
+    postgresql_server: Server, tmp_path: Path
+) -> None:
+    import psycopg
+
+    url, name = postgresql_server.database(), f"weak_{secrets.token_hex(4)}"
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'weak'")  # type: ignore[arg-type]
+        owner.execute(f"CREATE SCHEMA footnote AUTHORIZATION {name}")  # type: ignore[arg-type]
+    address = f"postgresql://{name}:weak@127.0.0.1:{postgresql_server.port}/{url.rpartition('/')[2]}"
+    settings = StoreSettings(data_dir=tmp_path, store=SecretStr(address), search="database")
+    with (
+        closing(open_store(settings, SPACE)) as store,
+        pytest.raises(Unavailable, match="lacks the extension"),
+    ):
+        commit(store, [(1, "acme", frozenset(), "", "The kestrel nests.")])
 
 
 def test_search_in_the_database_needs_one_and_its_extension(

@@ -6,6 +6,7 @@ import stat
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from tests.objects import SECRET, Bucket, bucket, s3_port, storage  # noqa: F401
 from vectorstore.errors import BadInput, Unavailable
 from vectorstore.objects.settings import ObjectSettings
 from vectorstore.objects.store import PIECE, Objects, is_address, object_at, open_objects
+from vectorstore.objects.versions import Versions, _Passing
 
 pytest.importorskip("obstore", reason="the extra [objects] is not installed")
 
@@ -234,6 +236,66 @@ def test_versions_from_before_a_bucket_stopped_keeping_them_go_too(bucket: Bucke
     assert objects.keeps_versions is True
     assert objects.delete("old") == 2
     assert list(bucket.versions._listed("footnote")) == []
+
+
+def test_a_bucket_that_could_not_be_asked_for_a_moment_is_asked_again(
+    bucket: Bucket,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bucket.versions.keep(versioned=True)
+    objects = opened(bucket, retries=1)
+    for content in (b"one", b"two"):
+        objects.put("mine", content)
+    once, failures = Versions._once, 1
+
+    def failing(self: Versions, *asked: Any) -> bytes:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise _Passing("The bucket answered 503.")
+        return once(self, *asked)
+
+    monkeypatch.setattr(Versions, "_once", failing)
+    assert objects.keeps_versions is True
+    failures = 4
+    assert objects.keeps_versions is None
+    with pytest.raises(Unavailable):
+        objects.delete("mine")
+    assert objects.read("mine") == b"two"
+    assert objects.delete("mine") == 2
+
+
+def test_a_bucket_that_is_told_to_keep_versions_meanwhile_is_asked_anew(bucket: Bucket) -> None:  # noqa: F811
+    objects = opened(bucket)
+    objects.put("other", b"one")
+    assert objects.delete("other") == 1
+    bucket.versions.keep(versioned=True)
+    for content in (b"one", b"two"):
+        objects.put("mine", content)
+    assert objects.delete("mine") == 2
+
+
+@pytest.mark.parametrize("prefix", ["deep/er", "with%20space", "fußnote"])
+def test_versions_are_found_below_any_prefix(bucket: Bucket, prefix: str) -> None:  # noqa: F811
+    bucket.versions.keep(versioned=True)
+    objects = storage(f"s3://{bucket.name}/{prefix}")
+    for content in (b"one", b"two"):
+        objects.put("mine/1", content)
+    assert [each.key for each in objects.list("mine")] == ["mine/1"]
+    assert objects.delete("mine") == 2
+    assert objects.read("mine/1") is None
+
+
+def test_in_a_folder_what_was_half_written_is_deleted_too(tmp_path: Path) -> None:
+    objects = storage(f"file://{tmp_path}/objects")
+    for key in ("mine/1", "mine/2", "mineral"):
+        objects.put(key, b"secret")
+        # As the library leaves it where the process is killed.
+        (tmp_path / "objects" / f"{key}#1").write_bytes(b"secr")
+    assert objects.delete("mine/1") == 1
+    assert sorted(path.name for path in (tmp_path / "objects/mine").iterdir()) == ["2", "2#1"]
+    assert objects.delete("mine") == 1
+    assert sorted(path.name for path in (tmp_path / "objects").iterdir()) == ["mineral", "mineral#1"]
 
 
 def test_a_folder_is_its_owners_alone(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -399,6 +400,70 @@ def test_what_was_erased_while_it_was_published_does_not_come_back(
         IndexUpkeep(store).publish()
     assert objects.list("projections") == []
     assert list((tmp_path / "one").glob(".published-*")) == []
+
+
+def test_an_erasure_in_the_same_folder_ends_what_is_being_published(
+    tmp_path: Path, open_at: Open, objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_at("one", every=0)
+    commit(store, *documents(0, 20))
+    upload, certificates = published.Staged.publish, []
+
+    def erased_meanwhile(self, at, kind):  # type: ignore[no-untyped-def]
+        certificates.append(IndexUpkeep(open_at("one", every=0)).erase(["default/3.md"]))
+        return upload(self, at, kind)
+
+    monkeypatch.setattr(published.Staged, "publish", erased_meanwhile)
+    with pytest.raises(Unavailable, match="made anew while"):
+        IndexUpkeep(store).publish()
+    assert certificates[0].complete
+    assert certificates[0].left == ()
+    assert objects.list("projections") == []
+
+
+def test_what_a_killed_process_left_of_publishing_or_taking_goes_with_the_next_commit(
+    tmp_path: Path, open_at: Open
+) -> None:
+    store = open_at("one")
+    commit(store, *documents(0, 3))
+    left = tmp_path / "one" / ".published-00000000" / "dense"
+    left.mkdir(parents=True)
+    (left / "vectors.f16").write_bytes(b"erased long ago")
+    commit(store, *documents(3, 4))
+    assert not left.parent.exists()
+
+
+def test_what_a_build_that_broke_off_left_is_gone_before_the_next_needs_its_room(
+    tmp_path: Path, open_at: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / "one" / "dense-000009-00dead"
+    left.mkdir(parents=True)
+    extend = projections.extend_dense
+
+    def with_room(*asked, **more):  # type: ignore[no-untyped-def]
+        assert not left.exists()
+        return extend(*asked, **more)
+
+    monkeypatch.setattr(projections, "extend_dense", with_room)
+    store = open_at("one", at=None)
+    commit(store, *documents(0, 5))
+    assert searched(store) == ["default/3.md"]
+    assert list((tmp_path / "one").glob("dense-*")) != []
+
+
+def test_versions_that_write_other_files_claim_apart(open_at: Open, objects: Objects) -> None:
+    store = open_at("one", at=None)
+    commit(store, *documents(0, 3))
+    opened = store.opened()
+    assert opened is not None
+    with opened.database.connection() as connection:
+        covered = projections.coverage(connection, opened.kind)
+    other = replace(opened.kind, fingerprint="another")
+    assert [published.claimed(objects, covered, kind) for kind in (opened.kind, other, opened.kind)] == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_copies_of_originals_go_when_an_erasure_elsewhere_is_noticed(tmp_path: Path, open_at: Open) -> None:

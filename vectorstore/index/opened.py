@@ -153,19 +153,26 @@ class Opened:
 
     def projections(self, generation: Generation) -> Projections:
         """Return projections that hold a generation's chunks, made or caught up now if need be."""
-        current, known = self._projections, self._last_chunks.get(generation)
-        if current is not None and known is not None and current.covered.last_chunk >= known:
+        needed = self._last_chunks.get(generation)
+        if needed is None:
+            with self.database.connection() as connection:
+                needed = self._last_chunks[generation] = truth.last_chunk(connection, generation) or 0
+        if (current := self._reaching(needed)) is not None:
+            return current
+        # Whoever makes them just now is waited for without a connection: many would leave none for anybody else.
+        with self._loading:
+            current = self._reaching(needed)
+        if current is not None:
             return current
         with self.database.connection() as connection:
-            needed = truth.last_chunk(connection, generation) or 0
-            self._last_chunks[generation] = needed
-            current = self._projections
-            if current is not None and current.covered.last_chunk >= needed:
-                return current
             current = self._refresh(connection, blocking=True)
             if current is None or current.covered.last_chunk < needed:
                 current = self._make(connection, wait=True, last=current)
             return current
+
+    def _reaching(self, last_chunk: int) -> Projections | None:
+        current = self._projections
+        return current if current is not None and current.covered.last_chunk >= last_chunk else None
 
     def _reload(self) -> Projections:
         with self.database.connection() as connection:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Final
@@ -10,12 +10,11 @@ from typing import Final
 from vectorstore.errors import Busy, FootnoteError, Unavailable
 from vectorstore.index.projection import projections, published
 from vectorstore.index.projection.manifest import read_manifest
-from vectorstore.index.projection.projections import Kind
+from vectorstore.index.projection.projections import STAGED, Kind
 from vectorstore.index.projection.published import Publication, Staged
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection, Database
 from vectorstore.index.truth.files import writer_lock
-from vectorstore.objects import cache
 from vectorstore.objects.settings import ObjectSettings
 from vectorstore.objects.store import Objects, open_objects
 from vectorstore.types import Generation
@@ -48,7 +47,7 @@ class Publishing:
 
         Object storage that fails costs a warning: the projections are made from the truth then.
         """
-        self._forget_what_was_erased(folder, connection)
+        _let_go(folder, connection)
         if self._every:
             try:
                 taken = published.take(self.objects, folder, connection, kind, least=self._every)
@@ -67,7 +66,7 @@ class Publishing:
                 database.connection() as connection,
             ):
                 held.enter_context(writer_lock(folder / _LOCK, wait=wait))
-                published.sweep_staged(folder)
+                projections.sweep_staged(folder)
                 projections.catch_up(folder, connection, kind)
                 staged = Staged(folder, connection, kind)
             held.callback(staged.discard)
@@ -110,7 +109,6 @@ class Publishing:
             with ExitStack() as held:
                 try:
                     held.enter_context(writer_lock(folder / _LOCK))
-                    published.sweep_staged(folder)
                     staged = Staged(folder, connection, kind)
                 except Busy:
                     return
@@ -131,7 +129,7 @@ class Publishing:
                     newest = next(iter(published.listed(self.objects, connection, kind)), None)
                     due = self._is_due(connection, newest)
                 self._newest = newest
-                if due and published.claimed(self.objects, staged.covered):
+                if due and published.claimed(self.objects, staged.covered, kind):
                     self._published(staged, database, kind)
             except (OSError, FootnoteError) as error:
                 self._not_before = time.monotonic() + _PAUSE
@@ -159,11 +157,15 @@ class Publishing:
             return True
         return last - newest.last_chunk >= max(self._every, last // _SHARE)
 
-    def _forget_what_was_erased(self, folder: Path, connection: Connection) -> None:
-        """Delete fetched originals when rows have been purged since the projections were made: theirs may be among them."""
-        manifest = read_manifest(folder / "dense.json")
-        if manifest is not None and manifest.covered.epoch != truth.head(connection).epoch:
-            cache.clear(folder)
+
+def _let_go(folder: Path, connection: Connection) -> None:
+    """Delete files on their way that a process which died has left, and all that are from before a purge."""
+    manifest = read_manifest(folder / "dense.json")
+    if manifest is not None and manifest.covered.epoch != truth.head(connection).epoch:
+        projections.discard(folder)
+    elif any(folder.glob(f"{STAGED}*")):
+        with suppress(Busy), writer_lock(folder / _LOCK):
+            projections.sweep_staged(folder)
 
 
 def open_publishing(settings: ObjectSettings | None = None) -> Publishing | None:

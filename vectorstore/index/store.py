@@ -16,12 +16,14 @@ from vectorstore.index.empty import EmptySnapshot
 from vectorstore.index.following import Following
 from vectorstore.index.maintenance.erasure import finish_erasure, is_under_way
 from vectorstore.index.opened import Opened, Superseded, WithinDatabase, not_kept
+from vectorstore.index.projection import projections
 from vectorstore.index.projection.projections import Kind, Outside
 from vectorstore.index.publishing import Publishing
 from vectorstore.index.snapshot import IndexSnapshot
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection, Database, Identity
 from vectorstore.models.embed import Space
+from vectorstore.objects import cache
 from vectorstore.refine import Refine, Rerank
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Lag
@@ -65,6 +67,8 @@ class IndexStore:
         self._read: deque[tuple[Opened, Pinned, IndexSnapshot]] = deque(maxlen=KEPT_CATALOGS)
         """What was read lately: what is read on while the database is away."""
         self._following: Following | None = None
+        self._caught_up: Opened | None = None
+        """The one that was last caught up with; what was opened anew since, after a purge, is still to be read."""
         try:
             self.opened()
         except FootnoteError:
@@ -131,19 +135,28 @@ class IndexStore:
 
     def follow(self) -> None:
         """Keep up with what others commit, from now until `close`; returns at once."""
+        if self._within is not None:
+            projections.discard_where_none_belongs(self.folder)
         if self.database.follows and self._following is None:
             self._following = Following(self._catch_up, self.database.commits)
 
     def lag(self) -> Lag:
         """Return how far this replica is behind the truth; of a store that does not follow, that it is not."""
-        return self._following.lag() if self._following else Lag()
+        if self._following is None:
+            return Lag()
+        found = self._following.lag()
+        return found if self._caught_up is self._opened else replace(found, behind=None)
 
     def _catch_up(self) -> int:
         """Read what a search in the newest generation needs; return how many generations it is still behind."""
         for _ in range(_SUPERSEDED):
             opened = self.opened()
             if opened is None:
+                self._caught_up = None
                 return 0
+            if self._caught_up is not opened:
+                # Before it takes long: whoever erases meanwhile then waits for this replica too.
+                self._acknowledge()
             with suppress(Superseded):
                 newest, _ = opened.pin(None, ready=False)
                 if newest.chunks and opened.within is None:
@@ -152,6 +165,7 @@ class IndexStore:
                 opened.catalog(pinned)
                 self._note(opened, pinned, self._reading(opened, info, pinned))
                 self._acknowledge()
+                self._caught_up = opened
                 return pinned[1] - info.number
             with self._lock:
                 self._opened = None if self._opened is opened else self._opened
@@ -257,10 +271,11 @@ class IndexStore:
             if current := self._still(identity):
                 return current
             self._opened = None
-            # What an erasure has taken away is not read on.
+            # What an erasure has taken away is not read on, and of no file either.
             self._read.clear()
             if identity is None:
                 return None
+            cache.keep_to(self.folder, " ".join(map(str, identity)))
             kind = create.read_kind(self.database, self._space, recall_target=self._settings.recall_target)
             if kind is not None:
                 if self._outside is not None:

@@ -207,12 +207,17 @@ class IndexUpkeep:
     def publish(self, *, wait: bool = False) -> tuple[Generation, int]:
         """Publish the projections for other replicas to take; return their generation and size in bytes.
 
-        Raises BadInput without object storage, NotFound for no index, Busy, Unavailable.
+        Raises BadInput without object storage, or where nobody would take them, NotFound for no index, Busy, Unavailable.
         """
         publishing = self.store.publishing
         if publishing is None:
             raise BadInput("There is no object storage to publish to.", "Set FOOTNOTE_OBJECTS.")
         opened = self._opened()
+        if opened.within is not None or opened.kind.outside is not None:
+            raise BadInput(
+                "Replicas take published search indexes only where they search in files of their own.",
+                "Leave out FOOTNOTE_SEARCH.",
+            )
         done = publishing.publish(self._folder, opened.database, opened.kind, wait=wait)
         return Generation(done.generation), done.size
 

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,10 @@ from vectorstore.objects.store import Objects
 
 FOLDER: Final = "fetched"
 """In the data folder. Nothing in it must last."""
+_OF: Final = "fetched.of"
+"""The file beside it that says of which state of the index the copies are."""
+_LEFT: Final = 3_600.0
+"""Seconds after which what is half fetched was left by a process that died."""
 
 
 class Fetched:
@@ -63,7 +68,9 @@ class Fetched:
         for path in self._folder.glob("*"):
             with suppress(OSError):
                 found = path.stat()
-                held.append((found.st_mtime_ns, found.st_size, path))
+                # Not taken away under whoever fetches it just now.
+                if not path.name.startswith(".") or found.st_mtime < time.time() - _LEFT:
+                    held.append((found.st_mtime_ns, found.st_size, path))
         left = self._most
         for _, size, path in sorted(held, reverse=True):
             left -= size
@@ -72,10 +79,17 @@ class Fetched:
                 path.unlink(missing_ok=True)
 
 
-def clear(folder: Path) -> None:
-    """Delete all copies in a data folder: what has been erased elsewhere may be among them."""
-    for path in (folder / FOLDER).glob("*"):
+def keep_to(folder: Path, index: str) -> None:
+    """Delete all copies in a data folder but those of this state of the index: what was purged elsewhere may be among them."""
+    copies, of = folder / FOLDER, folder / _OF
+    if not copies.is_dir() or (of.is_file() and of.read_bytes() == index.encode()):
+        return
+    for path in copies.glob("*"):
         path.unlink(missing_ok=True)
+    # On a full disk the next ones are deleted once more.
+    with suppress(OSError):
+        of.touch(mode=0o600)
+        of.write_bytes(index.encode())
 
 
 def _name(key: str) -> str:

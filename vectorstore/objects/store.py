@@ -2,11 +2,13 @@
 
 import re
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -139,16 +141,24 @@ class Objects:
         """Delete the object of this key and all below it, in a bucket that keeps versions all those; say how many."""
         import obstore
 
-        if self.versions is not None and self.versions.kept:
-            with self._told():
-                return self.versions.delete(self._below + prefix)
         keys = [each.key for each in self.list(prefix)]
+        if self.versions is not None and self.versions.are_kept():
+            return self.versions.delete(self._below + prefix)
         keys += [prefix] if self.size(prefix) is not None else []
         if keys:
             # one that somebody else has deleted meanwhile is gone, which was wanted
             with suppress(FileNotFoundError), self._told(but=(FileNotFoundError,) if self._local else ()):
                 obstore.delete(self._store, keys)
+        if self._local:
+            self._delete_half_written(prefix)
         return len(keys)
+
+    def _delete_half_written(self, prefix: str) -> None:
+        """Delete what a process that died was writing to a folder: the library writes `key#1` first, and never lists it."""
+        below = self._folder / prefix
+        shutil.rmtree(below, ignore_errors=True)
+        for left in below.parent.glob(f"{escape(below.name)}#*"):
+            left.unlink(missing_ok=True)
 
     def try_out(self) -> None:
         """Put an object, get and delete it; raises Unavailable for what does not work."""
@@ -166,29 +176,35 @@ class Objects:
         parts = urlsplit(self.url)
         if parts.scheme != "s3":
             return None
-        return Versions(parts.netloc, seconds=self._seconds)
+        return Versions(parts.netloc, seconds=self._seconds, retries=self._retries)
 
     @property
     def keeps_versions(self) -> bool | None:
         """Whether what is deleted or replaced stays as an older version; None where that cannot be told."""
         if self._local:
             return False
-        return None if self.versions is None else self.versions.kept
+        with suppress(Unavailable):
+            return None if self.versions is None else self.versions.are_kept()
+        return None
 
     @property
     def _local(self) -> bool:
         return self.url.startswith("file:")
 
     @property
+    def _folder(self) -> Path:
+        return Path(unquote(urlsplit(self.url).path))
+
+    @property
     def _below(self) -> str:
-        path = urlsplit(self.url).path.strip("/")
+        path = unquote(urlsplit(self.url).path).strip("/")
         return f"{path}/" if path else ""
 
     def _opened(self) -> "ObjectStore":
         from obstore.store import LocalStore, from_url
 
         if self._local:
-            folder = Path(unquote(urlsplit(self.url).path))
+            folder = self._folder
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:

@@ -7,10 +7,12 @@ four requests are signed here (AWS Signature Version 4), with the credentials in
 import hashlib
 import hmac
 import os
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cached_property
+from http.client import HTTPException
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
@@ -22,6 +24,10 @@ _AT_ONCE: Final = 8
 _MOST: Final = 16 << 20
 """Bytes of an answer; a thousand versions take less than one."""
 _EMPTY: Final = hashlib.sha256(b"").hexdigest()
+_PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
+"""Answers of a server that may give another one in a moment."""
+_PAUSE: Final = 0.1
+"""Seconds before a request is repeated for the first time."""
 
 
 def endpoint() -> str:
@@ -30,29 +36,32 @@ def endpoint() -> str:
     return next(filter(None, named), "").rstrip("/")
 
 
+class _Refused(Unavailable):
+    """The bucket answers, and never that."""
+
+
+class _Passing(Unavailable):
+    """The bucket did not answer, and may the next time."""
+
+
 class Versions:
     """The versions that one bucket keeps. Safe to use from several threads."""
 
-    def __init__(self, bucket: str, *, seconds: float) -> None:
+    def __init__(self, bucket: str, *, seconds: float, retries: int = 0) -> None:
         self._bucket = bucket
         self._seconds = seconds
+        self._retries = retries
 
-    @property
-    def kept(self) -> bool | None:
-        """Whether the bucket keeps older versions, None where that cannot be asked."""
-        if self._status is None:
-            return None
-        return bool(self._status)
+    def are_kept(self) -> bool | None:
+        """Say whether the bucket keeps older versions, or did; None without credentials in the environment, or the right to ask.
 
-    @cached_property
-    def _status(self) -> str | None:
-        """Return "", Enabled or Suspended; None without credentials in the environment, or the right to ask."""
+        Raises Unavailable where it does not answer: whoever took that for a no would hide an object and leave its bytes.
+        """
         if _credentials() is None:
             return None
-        try:
-            return _first(self._read({"versioning": ""}), "Status")
-        except Unavailable:
-            return None
+        with suppress(_Refused):
+            return bool(_first(self._read({"versioning": ""}), "Status"))
+        return None
 
     def delete(self, prefix: str) -> int:
         """Delete all versions of the object of this key, and of all below it; return how many.
@@ -75,7 +84,6 @@ class Versions:
         state = "Enabled" if versioned else "Suspended"
         body = f"<VersioningConfiguration><Status>{state}</Status></VersioningConfiguration>"
         self._ask("PUT", "", {"versioning": ""}, body.encode())
-        self.__dict__.pop("_status", None)
 
     def _listed(self, prefix: str) -> Iterator[tuple[str, str, bool]]:
         """Yield key, version, and whether it is one that hides the object."""
@@ -107,6 +115,13 @@ class Versions:
             ) from None
 
     def _ask(self, method: str, key: str, query: Mapping[str, str], body: bytes = b"") -> bytes:
+        for tried in range(self._retries):
+            with suppress(_Passing):
+                return self._once(method, key, query, body)
+            time.sleep(_PAUSE * 2**tried)
+        return self._once(method, key, query, body)
+
+    def _once(self, method: str, key: str, query: Mapping[str, str], body: bytes) -> bytes:
         address = f"{self._address}/{quote(key)}" if key else self._address
         asked = "&".join(
             f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in sorted(query.items())
@@ -117,18 +132,20 @@ class Versions:
         try:
             with urlopen(request, timeout=self._seconds) as answer:  # noqa: S310 - http and https alone, see _address
                 content: bytes = answer.read(_MOST)
+                if answer.length:
+                    raise ConnectionError
                 return content
         except HTTPError as error:
             error.close()
             if method == "DELETE" and error.code == 404:
                 return b""
-            raise Unavailable(
+            raise (_Passing if error.code in _PASSING else _Refused)(
                 f"The bucket {self._bucket!r} answered {error.code} when asked for versions of objects.",
                 "Allow s3:GetBucketVersioning, s3:ListBucketVersions and s3:DeleteObjectVersion there.",
             ) from None
-        except (URLError, OSError) as error:
+        except (URLError, OSError, HTTPException) as error:
             why = getattr(error, "reason", error)
-            raise Unavailable(
+            raise _Passing(
                 f"The bucket {self._bucket!r} cannot be asked for versions of objects ({type(why).__name__}).",
                 "Try again later.",
             ) from None

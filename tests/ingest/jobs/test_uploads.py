@@ -13,13 +13,14 @@ import httpx
 import pytest
 
 from ingest.jobs.queue import Queue
-from ingest.originals import original_of
+from ingest.originals import Originals, original_of
 from ingest.settings import IngestSettings
 from ingest.uploads import Uploads
 from tests.app.edge import serve, service
 from tests.fakes.word_embedder import WordEmbedder
 from tests.ingest.jobs.desk import Place, place
 from tests.postgresql import needs_postgresql
+from vectorstore.errors import Unavailable
 from vectorstore.types import Scope
 
 pytestmark = needs_postgresql
@@ -88,6 +89,28 @@ def test_an_upload_is_read_by_a_worker_and_removed_by_one(here: Place) -> None:
         assert httpx.delete(f"{url}/v1/documents/{changed['id']}", timeout=90).status_code == 204
         assert here.texts() == {}
         assert original_of(document, data_dir=here.folder / "data") is None
+
+
+def test_a_document_whose_file_cannot_be_deleted_stays_until_it_can(
+    here: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget, there = Originals.forget, []
+
+    def away_at_first(self: Originals, **which: Any) -> None:
+        there.append(here.texts())
+        if len(there) == 1:
+            raise Unavailable("The object storage cannot be reached.", "Try again later.")
+        forget(self, **which)
+
+    with service_of(here, wait_seconds=0.2) as url:
+        send(url, ("leave.md", b"# Leave"))
+        here.worker().run(once=True)
+        [document] = shown(send(url, ("leave.md", b"# Leave")))
+        assert httpx.delete(f"{url}/v1/documents/{document['id']}", timeout=90).status_code == 202
+        monkeypatch.setattr(Originals, "forget", away_at_first)
+        here.worker().run(once=True)
+    assert [list(each) for each in there] == [["upload/leave.md"]] * 2
+    assert here.texts() == {}
 
 
 def test_a_stream_tells_of_each_file_on_its_way(here: Place) -> None:

@@ -16,9 +16,14 @@ from tests.vectorstore.sample import OPERATOR, Space, find, put, sample, uris
 from vectorstore.errors import Busy, EmbedderMismatch, Unavailable
 from vectorstore.index import create
 from vectorstore.index.following import Following
+from vectorstore.index.postgresql import database as pool
+from vectorstore.index.postgresql.replicas import replica_name
+from vectorstore.index.projection import projections
 from vectorstore.index.store import IndexStore
 from vectorstore.index.truth import read
 from vectorstore.index.truth.database import Connection
+from vectorstore.index.truth.seal import next_epoch
+from vectorstore.index.upkeep import IndexUpkeep
 from vectorstore.open import open_store, open_upkeep
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Lag
@@ -171,6 +176,62 @@ def test_a_listening_connection_that_is_cut_is_made_anew(replica: Replica, postg
         assert database.execute(cut).fetchall()
     commit(one, "b.md", "Another fox.")
     wait_for(lambda: two._opened is not None and two._opened._projections.covered.generation == 2)  # type: ignore[union-attr]
+
+
+def test_a_replica_that_reads_for_the_first_time_is_waited_for_by_an_erasure(
+    replica: Replica, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = replica("one", postgresql_url), replica("two", postgresql_url)
+    commit(one, "a.md", "The fox.")
+    begun, go_on, extend = threading.Event(), threading.Event(), projections.extend_dense
+
+    def slow(parent, *asked, **more):  # type: ignore[no-untyped-def]
+        if parent == two.folder:
+            begun.set()
+            assert go_on.wait(30)
+        return extend(parent, *asked, **more)
+
+    monkeypatch.setattr(projections, "extend_dense", slow)
+    two.follow()
+    assert begun.wait(30)
+    certificate = IndexUpkeep(one).erase(["a.md"])
+    assert certificate.outstanding == (replica_name(two.folder),)
+    go_on.set()
+    wait_for(lambda: not IndexUpkeep(one).certificates()[-1].outstanding)
+
+
+def test_a_replica_that_makes_its_search_index_anew_says_so_and_leaves_connections_to_others(
+    replica: Replica, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_MOST", 4)
+    monkeypatch.setattr(pool, "_PATIENCE", 3.0)
+    one, two = replica("one", postgresql_url), replica("two", postgresql_url)
+    commit(one, "a.md", "The fox.")
+    two.follow()
+    wait_for(lambda: two.lag() == Lag(0))
+    go_on, extend = threading.Event(), projections.extend_dense
+
+    def slow(*asked, **more):  # type: ignore[no-untyped-def]
+        assert go_on.wait(30)
+        return extend(*asked, **more)
+
+    monkeypatch.setattr(projections, "extend_dense", slow)
+    with one.database.writer(wait=True) as connection, connection.transaction():
+        next_epoch(connection)
+    wait_for(lambda: two.lag().behind is None)
+    found: list[set[str]] = []
+    asking = [threading.Thread(target=lambda: found.append(find_uris(two))) for _ in range(6)]
+    for each in asking:
+        each.start()
+    time.sleep(0.5)
+    with two.database.connection() as connection:
+        assert connection.one("SELECT 1") == (1,)
+    assert found == []
+    go_on.set()
+    for each in asking:
+        each.join()
+    assert found == [{"a.md"}] * 6
+    wait_for(lambda: two.lag() == Lag(0))
 
 
 def wait_for(holds, seconds: float = 30.0) -> None:  # type: ignore[no-untyped-def]

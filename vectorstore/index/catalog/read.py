@@ -33,6 +33,7 @@ class _Last:
     """What was read last: the next catalog is made of it, whichever generation that is of."""
 
     generation: Generation
+    circles: Circles
     table: Table
     today: Numbers
     told: Told
@@ -44,7 +45,6 @@ class Catalogs:
     def __init__(self, database: Database) -> None:
         self._documents = Documents(database)
         self._fields = Fields(database)
-        self._circles = Circles()
         self._kept: OrderedDict[Pinned, Catalog] = OrderedDict()
         self._last: _Last | None = None
         self._lock = Lock()
@@ -73,28 +73,25 @@ class Catalogs:
             connection.transaction("DEFERRED"),
         ):
             made = self._derived(connection, generation)
-            table, change = made or (self._whole(connection, generation), None)
-            today = self._today(connection, table, generation, newest)
+            # Of a reading that breaks off nothing stays: what was read last goes with its own circles.
+            circles = self._last.circles if made and self._last else Circles()
+            table, change = made or (table_of(outline.outlines(connection, generation), circles), None)
+            today = _today(connection, table, circles, generation, newest)
             if change is not None and self._last is not None:
                 first = self._last.generation
                 self._fields.carry(connection, first, generation, rows=table.rows, change=change)
-        told = self._told(table, today, change)
-        self._last = _Last(generation, table, today, told)
+        told = self._told(table, today, circles, change)
+        self._last = _Last(generation, circles, table, today, told)
         return Catalog(
             generation,
             rows=table.rows,
             own=table.circles,
             today=today,
             told=told,
-            circles=self._circles,
+            circles=circles,
             documents=self._documents,
             fields=self._fields,
         )
-
-    def _whole(self, connection: Connection, generation: Generation) -> Table:
-        # What no document has any more is forgotten at this chance.
-        self._circles = Circles()
-        return table_of(outline.outlines(connection, generation), self._circles)
 
     def _derived(self, connection: Connection, generation: Generation) -> tuple[Table, Change] | None:
         """Return the table made of the last one, or None where that is not known to be right, or pays."""
@@ -105,51 +102,18 @@ class Catalogs:
             return None
         rows = last.table.rows
         differing = outline.changed_rows(connection, last.generation, generation)
-        if len(differing) > max(len(rows) // 2, 1_000) or self._outgrown(last.table):
+        if len(differing) > max(len(rows) // 2, 1_000) or _outgrown(last):
             return None
         stands = outline.standing(connection, differing, generation)
         apart = np.array(differing, np.int64)
         held, now = np.isin(apart, rows), np.isin(apart, list(stands))
         fresh = outline.outlines_at(connection, apart[now & ~held].tolist())
-        table, change = changed(last.table, gone=apart[held & ~now], fresh=table_of(fresh, self._circles))
+        table, change = changed(last.table, gone=apart[held & ~now], fresh=table_of(fresh, last.circles))
         return (table, change) if len(table.rows) == info.documents else None
 
-    def _outgrown(self, table: Table) -> bool:
-        """Say whether most circles are nobody's any more."""
-        return len(self._circles) > 10_000 + 2 * int(np.count_nonzero(np.bincount(table.circles)))
-
-    def _today(
-        self, connection: Connection, table: Table, generation: Generation, newest: Generation
-    ) -> Numbers:
-        """Return the circles of those who may read today; nobody's where a document is gone."""
-        if generation == newest:
-            return table.circles
-        differing = outline.changed_rows(connection, generation, newest)
-        stands = outline.standing(connection, differing, newest)
-        gone = np.array([row for row in differing if row not in stands], np.int64)
-        gone = gone[np.isin(gone, table.rows)]
-        today = table.circles.copy()
-        for start in range(0, len(gone), _RULED_AT_ONCE):
-            rows = gone[start : start + _RULED_AT_ONCE]
-            today[np.searchsorted(table.rows, rows)] = self._ruled(connection, table, rows)
-        return today
-
-    def _ruled(self, connection: Connection, table: Table, rows: Rows) -> list[int]:
-        found = rulings(connection, rows.tolist())
-        places = np.searchsorted(table.rows, rows).tolist()
-        numbers = []
-        for row, place in zip(rows.tolist(), places, strict=True):
-            ruling = found.get(row)
-            tenant, _ = self._circles.of(int(table.circles[place]))
-            stands = ruling is not None and ruling.stands
-            numbers.append(
-                self._circles.number(tenant, readers_row(ruling.readers)) if ruling and stands else NOBODY_S
-            )
-        return numbers
-
-    def _told(self, table: Table, today: Numbers, change: Change | None) -> Told:
+    def _told(self, table: Table, today: Numbers, circles: Circles, change: Change | None) -> Told:
         """Say how titles are told apart: anew only of those that are nearly the same as one that has come or gone."""
-        everyones = self._circles.everyones()
+        everyones = circles.everyones()
         last = self._last
         if change is None or last is None:
             return told_apart(today, everyones[today], table.hashes)
@@ -165,6 +129,40 @@ class Catalogs:
         hashes = tuple(each[again] for each in table.hashes)
         told[again] = told_apart(today[again], everyones[today[again]], hashes)  # type: ignore[arg-type]
         return told
+
+
+def _outgrown(last: _Last) -> bool:
+    """Say whether most circles are nobody's any more."""
+    return len(last.circles) > 10_000 + 2 * int(np.count_nonzero(np.bincount(last.table.circles)))
+
+
+def _today(
+    connection: Connection, table: Table, circles: Circles, generation: Generation, newest: Generation
+) -> Numbers:
+    """Return the circles of those who may read today; nobody's where a document is gone."""
+    if generation == newest:
+        return table.circles
+    differing = outline.changed_rows(connection, generation, newest)
+    stands = outline.standing(connection, differing, newest)
+    gone = np.array([row for row in differing if row not in stands], np.int64)
+    gone = gone[np.isin(gone, table.rows)]
+    today = table.circles.copy()
+    for start in range(0, len(gone), _RULED_AT_ONCE):
+        rows = gone[start : start + _RULED_AT_ONCE]
+        today[np.searchsorted(table.rows, rows)] = _ruled(connection, table, circles, rows)
+    return today
+
+
+def _ruled(connection: Connection, table: Table, circles: Circles, rows: Rows) -> list[int]:
+    found = rulings(connection, rows.tolist())
+    places = np.searchsorted(table.rows, rows).tolist()
+    numbers = []
+    for row, place in zip(rows.tolist(), places, strict=True):
+        ruling = found.get(row)
+        tenant, _ = circles.of(int(table.circles[place]))
+        stands = ruling is not None and ruling.stands
+        numbers.append(circles.number(tenant, readers_row(ruling.readers)) if ruling and stands else NOBODY_S)
+    return numbers
 
 
 def _among(values: Hashes, few: Hashes) -> npt.NDArray[np.bool_]:

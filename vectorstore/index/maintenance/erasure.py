@@ -190,6 +190,7 @@ def finish_erasure(folder: Path, database: Database, connection: Connection, kin
     if database.searched:
         with connection.transaction():
             connection.derive()
+        projections.discard_where_none_belongs(folder)
     else:
         with projections.folder_lock(folder, follows=database.follows):
             projections.make_anew(folder, connection, kind)

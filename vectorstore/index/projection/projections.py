@@ -1,11 +1,13 @@
 """Both projections, held to the truth: loaded when they are sound, caught up when behind, else rebuilt."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from shutil import rmtree
+from typing import Final, Protocol, TypeAlias
 
+from vectorstore.errors import Busy
 from vectorstore.index.projection.dense import Dense, Nearest
 from vectorstore.index.projection.dense_files import DenseBatch, extend_dense, load_dense, of_this_format
 from vectorstore.index.projection.lexical_files import (
@@ -30,6 +32,8 @@ from vectorstore.index.truth.database import Connection
 from vectorstore.index.truth.files import writer_lock
 
 _BATCH = 20_000
+STAGED: Final = ".published-"
+"""What the folders are called in which files of projections lie that are being published or taken."""
 
 
 Indexes: TypeAlias = tuple[Nearest, WordSearch | None]
@@ -128,6 +132,9 @@ def _catch_up_dense(folder: Path, connection: Connection, kind: Kind, wanted: Co
     manifest = usable(folder, "dense", connection, kind)
     if manifest is None or manifest.covered.last_chunk < wanted.last_chunk:
         manifest = manifest if _sound(folder, manifest) else None
+        if manifest is None:
+            # First: what one that broke off has left may be what the disk is full of.
+            sweep(folder, "dense", keep=set())
         start = manifest.covered.last_chunk if manifest else 0
         inside = batches_of(connection, start, wanted.last_chunk, kind.dimension)
         batches = inside if kind.outside is None else iter(())
@@ -159,10 +166,25 @@ def _catch_up_lexical(folder: Path, connection: Connection, kind: Kind, wanted: 
 
 
 def discard(folder: Path) -> None:
-    """Forget both projections; the next catch-up rebuilds them from the truth."""
+    """Forget both projections, also what is just being published of them; the next catch-up rebuilds them from the truth."""
     for name in ("dense", "lexical"):
         (folder / f"{name}.json").unlink(missing_ok=True)
         sweep(folder, name, keep=set())
+    sweep_staged(folder)
+
+
+def discard_where_none_belongs(folder: Path) -> None:
+    """Forget projections from before this machine searched elsewhere: no erasure would reach them."""
+    if any(any(folder.glob(f"{name}*")) for name in ("dense", "lexical", STAGED)):
+        # Who writes to them now searches here after all.
+        with suppress(Busy), writer_lock(folder / "index.lock", following=True):
+            discard(folder)
+
+
+def sweep_staged(folder: Path) -> None:
+    """Delete files on their way; whoever still publishes them gives up. The caller holds the folder, so that nobody takes any."""
+    for left in folder.glob(f"{STAGED}*"):
+        rmtree(left, ignore_errors=True)
 
 
 def discard_damaged(folder: Path, connection: Connection, kind: Kind) -> list[str]:

@@ -36,7 +36,7 @@ from vectorstore.index.projection.manifest import (
     write_manifest,
     written_as,
 )
-from vectorstore.index.projection.projections import Kind, coverage, mark_of, usable
+from vectorstore.index.projection.projections import STAGED, Kind, coverage, mark_of, usable
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection
 from vectorstore.index.truth.files import private_folder, sync_folder
@@ -59,10 +59,9 @@ _GIVEN_UP: Final = timedelta(minutes=30)
 """After which a claim counts no more."""
 _ABANDONED: Final = timedelta(days=1)
 """After which what was left half-way, or is of another version of Footnote, is deleted."""
-_DAMAGED: Final = "it is damaged, or was not made by this index"
+_DAMAGED: Final = "it is damaged, is being deleted, or was not made by this index"
 _SAFE: Final = re.compile(r"(?:lexical-[0-9a-f]{24}-\d{6,12}-[0-9a-f]{6}/)?[A-Za-z0-9][A-Za-z0-9._-]{0,80}")
 """Names of files as this version writes them; no other is ever written to."""
-_STAGED: Final = ".published-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ class Staged:
         self.dense = dense
         self.lexical = lexical
         self._salt = read_meta(connection)["salt"]
-        self.folder = private_folder(folder / f"{_STAGED}{secrets.token_hex(4)}")
+        self.folder = private_folder(folder / f"{STAGED}{secrets.token_hex(4)}")
         try:
             for manifest in (dense, lexical):
                 for name in manifest.files:
@@ -159,10 +158,15 @@ class Staged:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _part(self, objects: Objects, prefix: str, files: Sequence[_File], number: int) -> str:
-        content = b"".join(
-            _read(self.folder / each.kind / each.name, place, count)
-            for each, place, count in _pieces(files, number)
-        )
+        try:
+            content = b"".join(
+                _read(self.folder / each.kind / each.name, place, count)
+                for each, place, count in _pieces(files, number)
+            )
+        except FileNotFoundError as error:
+            raise Unavailable(
+                "The search index was made anew while it was published.", "Publish again."
+            ) from error
         objects.put(f"{prefix}/{number:06d}", content)
         return hashlib.sha256(content).hexdigest()
 
@@ -190,7 +194,7 @@ def take(
         if why == _DAMAGED:
             # It serves nobody, and keeps others from publishing a sound one.
             objects.delete(publication.prefix)
-            objects.delete(_claims(kind.index, truth.head(connection).epoch))
+            objects.delete(_claims(kind, truth.head(connection).epoch))
     return None
 
 
@@ -208,9 +212,9 @@ def forget(objects: Objects, *, but: tuple[str, int] | None = None) -> int:
     return sum(objects.delete(epoch) for epoch in epochs)
 
 
-def claimed(objects: Objects, covered: Covered) -> bool:
+def claimed(objects: Objects, covered: Covered, kind: Kind) -> bool:
     """Say whether it is ours to publish this state: of several replicas that caught up alike, one does."""
-    claims = _claims(covered.index, covered.epoch)
+    claims = _claims(kind, covered.epoch)
     key = f"{claims}/{covered.generation:012d}"
     if objects.put_new(key, b""):
         return True
@@ -237,12 +241,6 @@ def tidy(objects: Objects, connection: Connection, kind: Kind) -> None:
             objects.delete(prefix)
 
 
-def sweep_staged(folder: Path) -> None:
-    """Delete what a process that died has left of publishing or taking; the caller is the only one who does either."""
-    for left in folder.glob(f"{_STAGED}*"):
-        shutil.rmtree(left, ignore_errors=True)
-
-
 def _taken(
     objects: Objects, publication: Publication, folder: Path, connection: Connection, kind: Kind
 ) -> str:
@@ -252,7 +250,7 @@ def _taken(
         return read
     (dense, lexical), digests = read
     files = _row([dense, lexical])
-    staged = private_folder(folder / f"{_STAGED}{secrets.token_hex(4)}")
+    staged = private_folder(folder / f"{STAGED}{secrets.token_hex(4)}")
     try:
         for each in files:
             path = private_folder((staged / each.kind / each.name).parent) / Path(each.name).name
@@ -263,6 +261,7 @@ def _taken(
                 range(len(digests)),
             )
             if not all(parts):
+                threads.shutdown(wait=False, cancel_futures=True)
                 return _DAMAGED
         if damaged_files(staged / "dense", dense) or damaged_files(staged / "lexical", lexical):
             return _DAMAGED
@@ -385,8 +384,8 @@ def _epoch(index: str, epoch: int) -> str:
     return f"{index}/{epoch:08d}"
 
 
-def _claims(index: str, epoch: int) -> str:
-    return f"{FOLDER}/{_epoch(index, epoch)}/claims"
+def _claims(kind: Kind, epoch: int) -> str:
+    return f"{_space(kind, epoch)}/claims"
 
 
 def _space(kind: Kind, epoch: int) -> str:

@@ -137,7 +137,13 @@ def require_extension(connection: Connection) -> str:
                 "This PostgreSQL does not have the extension pgvector.",
                 "Install pgvector 0.8.4 or newer on the server, or set FOOTNOTE_SEARCH=local.",
             )
-        connection.run("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
+        try:
+            connection.run("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
+        except Unavailable as error:
+            raise Unavailable(
+                "The database lacks the extension pgvector, which this user may not make in it.",
+                "Have its owner run `CREATE EXTENSION vector`, or set FOOTNOTE_SEARCH=local.",
+            ) from error
         found = _extension(connection)
     schema, version = found or ("public", "0")
     if tuple(map(int, _NUMBER.findall(version)[:3])) < _OLDEST:
