@@ -35,6 +35,11 @@ class Output:
             if not self.quiet:
                 self._details(report)
             typer.echo(report.summary())
+            if report.queued and not self.quiet:
+                typer.echo(
+                    "`footnote worker` reads what is queued; `footnote jobs ls` shows how far it is.",
+                    err=True,
+                )
         for line in filter(None, beyond(report.languages, embedder)):
             typer.echo(printable(line), err=True)
 

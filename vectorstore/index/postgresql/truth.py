@@ -12,6 +12,7 @@ from vectorstore.index.postgresql.listening import commits
 from vectorstore.index.postgresql.migrate import make_or_upgrade
 from vectorstore.index.postgresql.storage import PostgreSQLStorage
 from vectorstore.index.truth.database import Identity
+from vectorstore.index.truth.seal import read_meta
 from vectorstore.models.embed import Space
 
 
@@ -55,7 +56,11 @@ class PostgreSQLTruth(PostgreSQL):
         """Bring the tables to what this version makes; raises NotFound when there is no index."""
         with self.borrowed(wait=True) as connection:
             if create.facts(connection) is None:
-                raise NotFound("There is no index here yet.", "Run `footnote ingest PATH` first.")
+                raise NotFound(
+                    f"There is no index in {self.place!r} yet.",
+                    "Run `footnote ingest PATH`, or `footnote index move`, first.",
+                )
+            create.check_layout(read_meta(connection), place=self.place)
             make_or_upgrade(connection, self.address.schema, None)
 
     def _prepare(self, connection: PostgreSQLConnection, space: Space) -> None:
