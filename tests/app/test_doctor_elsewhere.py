@@ -15,6 +15,8 @@ from tests.postgresql import Server, free_port, needs_postgresql
 from tests.vectorstore.sample import SPACE
 from vectorstore.errors import Unavailable
 from vectorstore.index.create import MOVING
+from vectorstore.index.postgresql.address import read_address
+from vectorstore.index.postgresql.database import PostgreSQL
 from vectorstore.index.postgresql.search.tables import lacking
 from vectorstore.models.embed import Space
 from vectorstore.objects.settings import ObjectSettings
@@ -124,6 +126,15 @@ def test_upkeep_names_the_database_that_holds_no_index(stored: StoreSettings) ->
     with pytest.raises(Exception, match=r"no index in 'postgresql://.*correct FOOTNOTE_STORE"):
         upkeep.info()
     upkeep.close()
+
+
+def test_a_pooler_that_drops_the_schema_is_named() -> None:
+    pytest.importorskip("psycopg")
+    database = PostgreSQL(read_address("postgresql://ann:secret@pool/footnote"))
+    told = database._away("FATAL: unsupported startup parameter: options")
+    assert "pooler" in told.what
+    assert "server itself" in told.hint
+    assert "secret" not in str(told)
 
 
 def test_the_doctor_asks_redis_and_milvus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

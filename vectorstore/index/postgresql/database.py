@@ -297,6 +297,11 @@ class PostgreSQL:
         return {"search_path": self.address.schema, **_SESSION}
 
     def _away(self, why: str) -> Unavailable:
+        if "unsupported startup parameter" in why:
+            return Unavailable(
+                f"A pooler before PostgreSQL at {self.address.place} does not take what names the schema ({why}).",
+                "Give FOOTNOTE_STORE the address of the server itself: every process keeps its connections.",
+            )
         return Unavailable(
             f"PostgreSQL at {self.address.place} does not answer ({why}).",
             "Start it, or correct FOOTNOTE_STORE.",
@@ -355,5 +360,6 @@ def _in_our_words(error: BaseException, place: str) -> FootnoteError:
             "Start it, or correct FOOTNOTE_STORE.",
         )
     return StoreDamaged(
-        f"The index database fails ({name}: {_reason(error)}).", "Run `footnote index verify`."
+        f"The index database fails ({name}: {str(error).partition(chr(10))[0]}).",
+        "Run `footnote index verify`.",
     )

@@ -146,8 +146,8 @@ def require_extension(connection: Connection) -> str:
 
 def lacking(connection: Connection) -> Unavailable | None:
     """Return why pgvector cannot be used here, None where it is there or can be made; changes nothing."""
-    found = _extension(connection)
-    if found is None:
+    _, version = _extension(connection) or ("", "")
+    if not version:
         offered = connection.one(
             "SELECT v.version, u.rolsuper OR (NOT v.superuser OR v.trusted)"
             " AND has_database_privilege(current_database(), 'CREATE')"
@@ -165,7 +165,7 @@ def lacking(connection: Connection) -> Unavailable | None:
                 "The database has no extension pgvector, and this user may not make it.",
                 "Have an administrator run `CREATE EXTENSION vector` in the database, or set FOOTNOTE_SEARCH=local.",
             )
-    version = str(found[1] if found else offered[0])
+        version = str(offered[0])
     if tuple(map(int, _NUMBER.findall(version)[:3])) < _OLDEST:
         return Unavailable(
             f"The database has pgvector {version}; search in it needs {'.'.join(map(str, _OLDEST))} or newer.",
