@@ -91,48 +91,66 @@ class Originals:
 
     def forget(self, *, tenant: str, uri: str, but: Document | None = None) -> None:
         """Delete what was kept of a document's versions, `but` one; raises Unavailable."""
+        place = _place(tenant, uri)
         if self._objects is not None and self._fetched is not None:
-            place = f"{_FOLDER}/{_place(tenant, uri)}"
+            above = f"{_FOLDER}/{place}"
             if but is None:
-                self._objects.delete(place)
-                self._fetched.drop(place)
-                return
-            keep_key = _key(but.tenant, but.uri, but.digest)
-            for each in self._objects.list(place):
-                if each.key != keep_key:
-                    self._drop(each.key)
-            return
+                self._objects.delete(above)
+                self._fetched.drop(above)
+            else:
+                keep_key = _key(but.tenant, but.uri, but.digest)
+                for each in self._objects.list(above):
+                    if each.key != keep_key:
+                        self._drop(each.key)
+        # Also where there is object storage: uploads of before it was set lie here.
         keep = self._kept(but) if but else None
-        for path in (self._data_dir / _FOLDER).glob(f"{_place(tenant, uri)}-*"):
+        for path in (self._data_dir / _FOLDER).glob(f"{place}-*"):
             if path != keep:
                 path.unlink(missing_ok=True)
+
+    def share(self, held: Callable[[], Iterable[tuple[str, str, str]]]) -> int:
+        """Put into object storage what lies in the data folder alone; return how many files. Raises Unavailable.
+
+        `held` names what generations show, as for `sweep`.
+        """
+        objects = self._objects
+        if objects is None or not (self._data_dir / _FOLDER).is_dir():
+            return 0
+        shared = 0
+        for each in held():
+            path = self._data_dir / _FOLDER / _name(*each)
+            if path.is_file() and objects.size(_key(*each)) is None:
+                objects.put(_key(*each), path)
+                shared += 1
+        return shared
 
     def sweep(self, held: Callable[[], Iterable[tuple[str, str, str]]]) -> int:
         """Delete what was kept of documents that no generation shows any more; return how many files.
 
         `held` names those that one does: tenant, uri and digest of each. Raises Unavailable.
         """
-        if self._objects is not None:
-            ripe = datetime.now(UTC) - _UNDER_WAY
-            kept = [each.key for each in self._objects.list(_FOLDER) if each.modified < ripe]
-            named = {_key(*each) for each in held()} if kept else set()
-            left = [key for key in kept if key not in named]
-            for key in left:
-                self._drop(key)
-            return len(left)
-        # Listed first: a document is in the index before its file is kept, so none of these is still to come.
-        found = [path for path in (self._data_dir / _FOLDER).glob("*") if not path.name.startswith(".")]
-        wanted = {_name(tenant, uri, digest) for tenant, uri, digest in held()} if found else set()
-        gone = [path for path in found if path.name not in wanted]
+        ripe = datetime.now(UTC) - _UNDER_WAY
+        kept = self._objects.list(_FOLDER) if self._objects is not None else []
+        keys = [each.key for each in kept if each.modified < ripe]
+        # Listed first: a document is in the index before its file is kept here, so none of these is still to come.
+        paths = [path for path in (self._data_dir / _FOLDER).glob("*") if not path.name.startswith(".")]
+        shown = list(held()) if keys or paths else []
+        left = sorted(set(keys) - {_key(*each) for each in shown})
+        for key in left:
+            self._drop(key)
+        names = {_name(*each) for each in shown}
+        gone = [path for path in paths if path.name not in names]
         for path in gone:
             path.unlink(missing_ok=True)
-        return len(gone)
+        return len(left) + len(gone)
 
     def _upload(self, document: Document) -> Path | None:
         if self._fetched is not None:
             key = _key(document.tenant, document.uri, document.digest)
             try:
-                return self._fetched.copy(key, sound=lambda path: self._is_content(path, document.digest))
+                found = self._fetched.copy(key, sound=lambda path: self._is_content(path, document.digest))
+                if found is not None:
+                    return found
             except Unavailable as error:
                 # Whoever looks at a document need not know where its file lies.
                 _log.warning("The file of document %s could not be fetched: %s", document.id, error)

@@ -317,6 +317,9 @@ class Uploads:
 
     def _kept(self, source: Source, status: Taken, *, tenant: str) -> Uploaded:
         """Look at what is in the index now, and keep the file that it was read from."""
+        if self._desk is not None:
+            # A worker has committed it, and this replica may be on its way there.
+            self._store.catch_up()
         with self._store.snapshot() as after:
             new = document_at(after, source.uri, tenant)
             chunks = len(after.chunks(new.id)) if new else 0

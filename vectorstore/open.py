@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
@@ -22,6 +23,9 @@ from vectorstore.models.embed import Embedder, Space
 from vectorstore.refine import Rerank
 from vectorstore.settings import DEFAULT_EMBEDDER, StoreSettings
 from vectorstore.upkeep import Upkeep
+
+if TYPE_CHECKING:
+    from vectorstore.index.milvus.client import Milvus
 
 _OPENAI = "https://api.openai.com/v1"
 
@@ -91,7 +95,7 @@ def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank |
             space,
             database=database,
             within=within,
-            outside=_milvus(settings, database) if settings.search == "milvus" else None,
+            outside=_in_milvus(settings, database) if settings.search == "milvus" else None,
             rerank=rerank,
             publishing=open_publishing(),
         )
@@ -100,10 +104,9 @@ def open_store(settings: StoreSettings, space: Space | None, *, rerank: Rerank |
         raise
 
 
-def _milvus(settings: StoreSettings, database: Database) -> Callable[[Kind], Outside]:
-    """Return what opens an index's vectors in Milvus; raises BadInput for an address that is none."""
+def open_milvus(settings: StoreSettings) -> "Milvus":
+    """Return the Milvus server that the settings name, not asked yet; raises BadInput for an address that is none."""
     from vectorstore.index.milvus.client import Milvus
-    from vectorstore.index.milvus.vectors import MilvusVectors
 
     address = settings.milvus
     if not address.startswith(("http://", "https://")) and not address.endswith(".db"):
@@ -116,7 +119,14 @@ def _milvus(settings: StoreSettings, database: Database) -> Callable[[Kind], Out
             "FOOTNOTE_MILVUS holds a user or a password.",
             "Put them into FOOTNOTE_MILVUS_TOKEN, as user:password.",
         )
-    milvus = Milvus(address, settings.milvus_token.get_secret_value())
+    return Milvus(address, settings.milvus_token.get_secret_value())
+
+
+def _in_milvus(settings: StoreSettings, database: Database) -> Callable[[Kind], Outside]:
+    """Return what opens an index's vectors in Milvus."""
+    from vectorstore.index.milvus.vectors import MilvusVectors
+
+    milvus = open_milvus(settings)
     return lambda kind: MilvusVectors(milvus, database, kind)
 
 

@@ -97,8 +97,8 @@ class StoreSettings(FootnoteSettings):
     store_away_seconds: float = Field(
         default=60.0,
         ge=0.0,
-        description="For how long the database of FOOTNOTE_STORE may be away before /readyz says 503; answers go on "
-        "meanwhile, from what was read before.",
+        description="For how long the database of FOOTNOTE_STORE may be away before /readyz says 503; with "
+        "FOOTNOTE_AUDIT=off answers go on meanwhile, from what was read before.",
     )
     cache_dir: Path | None = Field(
         default=None,

@@ -156,6 +156,9 @@ class Store(Protocol):
     def follow(self) -> None:
         """Keep up with what others commit, from now until `close`; returns at once."""
 
+    def catch_up(self) -> None:
+        """Read what others have committed by now, so that the next snapshot shows it; at best, and without an error."""
+
     def lag(self) -> Lag:
         """Return how far this replica is behind; of a store that nobody else commits to, that it is not."""
 

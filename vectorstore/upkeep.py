@@ -135,12 +135,12 @@ class Upkeep(Protocol):
         *,
         tenant: str = DEFAULT_TENANT,
         wait: bool = False,
-        also: Callable[[], None] = lambda: None,
+        also: Callable[[], Sequence[str]] = tuple,
     ) -> Certificate:
         """Erase documents from all generations and files, and search all files for what might be left.
 
-        `also` deletes what others keep of them; it is called only once nothing stands in the way. Raises NotFound for
-        a uri that never was.
+        `also` deletes what others keep of them, and returns what of that is out of its reach, a sentence each; it is
+        called only once nothing stands in the way. Raises NotFound for a uri that never was.
         """
 
     def certificates(self) -> list[Certificate]:

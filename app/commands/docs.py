@@ -17,6 +17,7 @@ from ingest.originals import Originals, forget_uris, open_originals
 from ingest.report import Inspection, findings_of, inspect
 from ingest.settings import IngestSettings
 from ingest.sources.ledger import load_ledger
+from ingest.sources.placed import UPLOAD
 from ingest.sources.shared import PastFailure
 from ingest.twins import Twin, Twins
 from vectorstore.errors import NotFound
@@ -30,6 +31,11 @@ app = typer.Typer(no_args_is_help=True)
 
 _REPLICAS_ANSWER = 15.0
 """Seconds to wait for replicas after an erasure: they look every two."""
+
+_ON_OTHERS = (
+    "Uploaded files lie with the machine that took them (FOOTNOTE_OBJECTS is not set): the folders of other machines were "
+    "not searched; what is left in their originals/ goes with `footnote index compact` there."
+)
 
 Tenant = Annotated[str, typer.Option(help="Whose documents.")]
 At = Annotated[int | None, typer.Option(help="Look at an earlier generation.")]
@@ -164,10 +170,13 @@ def erase(
     if not yes:
         typer.confirm(f"Erase {documents(len(uris))} for good, from all generations?", abort=True, err=True)
 
-    def forget() -> None:
+    def forget() -> Sequence[str]:
+        originals = _originals()
         for uri in uris:
-            _originals().forget(tenant=tenant, uri=uri)
+            originals.forget(tenant=tenant, uri=uri)
         forget_uris(open_state(StoreSettings()), uris)
+        alone = originals.are_shared or not StoreSettings().store.get_secret_value()
+        return () if alone or not any(uri.startswith(f"{UPLOAD}/") for uri in uris) else (_ON_OTHERS,)
 
     if (desk := open_desk(StoreSettings())) is not None:
         # Nothing that waits may bring it back.

@@ -9,17 +9,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from importlib.metadata import PackageNotFoundError, distribution, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app import __version__
+from app.commands import elsewhere
 from app.commands.exit_codes import FINDINGS
+from app.commands.finding import Finding
 from vectorstore.errors import FootnoteError
 
 if TYPE_CHECKING:
@@ -42,22 +43,12 @@ _MARKS = {"ok": "✓", "note": "·", "wrong": "✗"}
 _COLOURS = {"ok": "green", "note": "blue", "wrong": "red"}
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One check's outcome."""
-
-    about: str
-    state: Literal["ok", "note", "wrong"]
-    says: str
-    do: str = ""
-
-
 Security = Annotated[bool, typer.Option("--security", help="Say instead what is open, to whom, and why.")]
 
 
 def doctor(*, security: Security = False) -> None:
-    """Check the model, the index, the language model, the tokenizer and the versions."""
-    findings = _open() if security else examine()
+    """Check the model, the index, the language model, the versions, and every server that is set."""
+    findings = list(_open()) if security else examine()
     for finding in findings:
         typer.secho(f"{_MARKS[finding.state]} ", fg=_COLOURS[finding.state], nl=False)
         typer.echo(f"{finding.about}: {finding.says}")
@@ -67,11 +58,11 @@ def doctor(*, security: Security = False) -> None:
         raise typer.Exit(FINDINGS)
 
 
-def _open() -> list[Finding]:
+def _open() -> Iterator[Finding]:
     from app.commands.security import openings
     from app.settings import Settings
 
-    return [Finding(*each) for each in openings(Settings())]
+    return openings(Settings())
 
 
 def examine() -> list[Finding]:
@@ -81,12 +72,9 @@ def examine() -> list[Finding]:
     findings.append(_attempt("Settings", _settings))
     if findings[-1].state == "wrong":
         return findings  # every other check reads them
-    findings += [
-        _attempt("Data folder", _data_dir),
-        _attempt("Database", _database),
-        _attempt("Object storage", _objects),
-        _attempt("OCR", _ocr),
-    ]
+    findings.append(_attempt("Data folder", _data_dir))
+    findings += [_attempt(about, check) for about, check in elsewhere.checks()]
+    findings.append(_attempt("OCR", _ocr))
     embedder: list[Embedder] = []
     findings.append(_attempt("Embedder", lambda: _embedder(embedder)))
     if embedder:
@@ -238,39 +226,6 @@ def _data_dir() -> Finding:
             "Set FOOTNOTE_DATA_DIR to a folder of yours.",
         )
     return Finding("Data folder", "ok", str(folder))
-
-
-def _database() -> Finding:
-    from vectorstore.settings import StoreSettings
-
-    settings = StoreSettings()
-    if not settings.store.get_secret_value():
-        return Finding("Database", "ok", "a file in the data folder.")
-    from vectorstore.index.postgresql.examine import examine as examine_server
-
-    found = examine_server(settings)
-    return Finding("Database", found.state, found.says, found.do)
-
-
-def _objects() -> Finding:
-    from vectorstore.objects.store import open_objects
-
-    objects = open_objects()
-    if objects is None:
-        return Finding("Object storage", "ok", "none; uploaded files lie in the data folder.")
-    started = time.perf_counter()
-    objects.try_out()
-    took = f"{objects.url} put, gave back and deleted in {time.perf_counter() - started:.1f} s"
-    if (keeps := objects.keeps_versions) is None:
-        said = f"{took}; whether it keeps older versions cannot be asked."
-        return Finding(
-            "Object storage",
-            "note",
-            said,
-            "Have a rule of the bucket delete those: erased text may be in them.",
-        )
-    versions = "; older versions are deleted too" if keeps else ""
-    return Finding("Object storage", "ok", f"{took}{versions}")
 
 
 def _embedder(found: "list[Embedder]") -> Finding:

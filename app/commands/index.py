@@ -43,8 +43,17 @@ app = typer.Typer(no_args_is_help=True)
 
 _IN_A_BACKUP = (
     "It holds the documents of every kept generation (text, passages, vectors, readers), but not API keys, conversations "
-    "and feedback, uploaded files as they came, or what ingest remembers of folders and flags; for those, copy "
-    "keys.json, records.db, originals/ and ingest.json too."
+    "and feedback, the audit log, uploaded files as they came, or what ingest remembers of folders and flags; for those, "
+)
+_BESIDE_A_FOLDER = "copy keys.json, records.db, audit/, originals/ and ingest.json too."
+_BESIDE_A_DATABASE = (
+    "take a pg_dump of the database, and copy what FOOTNOTE_OBJECTS holds under originals/ too."
+)
+
+_AFTER_A_MOVE = (
+    "What it was moved from is as it was: whoever still writes there writes to what nobody reads any more. Delete it once "
+    "you are sure, or an erasure does not reach it. API keys, holds, conversations, the audit log and what ingest remembers "
+    "stay where they were: docs/scale.md says what to do about each."
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -205,7 +214,8 @@ def backup(
             upkeep.back_up(Path(file))
             size = Path(file).stat().st_size
     typer.echo(f"{done} {file} ({size / 1e6:,.1f} MB).", err=True)
-    typer.echo(_IN_A_BACKUP, err=True)
+    in_database = StoreSettings().store.get_secret_value()
+    typer.echo(_IN_A_BACKUP + (_BESIDE_A_DATABASE if in_database else _BESIDE_A_FOLDER), err=True)
 
 
 @contextmanager
@@ -289,11 +299,14 @@ def move(
         f"{done.chunks:,} chunks, every value as its seal says.",
         err=True,
     )
-    typer.echo(
-        "What it was moved from is as it was; delete it once you are sure, or an erasure finds its bytes there. API keys, conversations, uploaded files and what ingest remembers stay "
-        "where they are.",
-        err=True,
-    )
+    originals = open_originals(StoreSettings().data_dir)
+    if originals.are_shared:
+        with maintenance() as upkeep:
+            shared = originals.share(upkeep.held)
+        if shared:
+            files = "1 uploaded file" if shared == 1 else f"{shared:,} uploaded files"
+            typer.echo(f"Put {files} into object storage.", err=True)
+    typer.echo(_AFTER_A_MOVE, err=True)
 
 
 @app.command()

@@ -76,12 +76,16 @@ def reached(url: str) -> Generator[None]:
     try:
         yield
     except (_module().RedisError, OSError) as error:
-        place = urlsplit(url)
         raise Unavailable(
-            f"Redis at {place.hostname}:{place.port or 6379}, where answers are shared between replicas, "
-            f"does not answer ({type(error).__name__}).",
-            "Start it, or correct FOOTNOTE_RUNS_URL.",
+            f"Redis at {place_of(url)}, which replicas share, does not answer ({type(error).__name__}).",
+            "Start it, or correct FOOTNOTE_RUNS_URL or FOOTNOTE_BUDGETS_URL.",
         ) from error
+
+
+def place_of(url: str) -> str:
+    """Return where a Redis is, without its password."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
 
 
 def _module() -> Any:  # Any: the module is imported only where it is wanted

@@ -191,5 +191,9 @@ def failed_by(error: FootnoteError) -> Failed:
 
 def report(what: str, error: Exception) -> None:
     """Log where it broke. Never the error's own words: they may quote a question or a document."""
+    if isinstance(error, Busy | Unavailable):
+        # It broke on another machine, which the log tells of in words of its own.
+        _log.error("%s: what it needs is away or busy (%s).", what, type(error).__name__)
+        return
     frames = "".join(traceback.format_tb(error.__traceback__))
     _log.error("%s: %s\n%s", what, type(error).__name__, frames)

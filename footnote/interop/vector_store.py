@@ -150,6 +150,9 @@ class VectorStoreReader:
     def follow(self) -> None:
         """Do nothing: each question is asked of the store as it is then."""
 
+    def catch_up(self) -> None:
+        """Do nothing, as above."""
+
     def lag(self) -> Lag:
         """Return that nothing here is behind."""
         return Lag()

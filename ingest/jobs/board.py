@@ -67,6 +67,17 @@ class Board:
         ages = [float(age) for state, _, age in rows if state in ("todo", "doing")]
         return Counts({str(state): int(count) for state, count, _ in rows}, max(ages, default=0.0))
 
+    def unattended_seconds(self) -> float:
+        """Return for how long the oldest job that may begin has waited, while no worker is at any; 0 else."""
+        sql = (
+            "SELECT extract(epoch FROM clock_timestamp() - min(greatest(created, not_before)))::float8 FROM jobs"
+            " WHERE state = 'todo' AND not_before <= clock_timestamp()"
+            " AND NOT EXISTS (SELECT 1 FROM jobs WHERE state = 'doing' AND lease > clock_timestamp())"
+        )
+        with self._database.connection() as connection:
+            row = connection.one(sql)
+        return float(row[0] or 0) if row else 0.0
+
     def pending(self, tenant: str, known: Mapping[str, str]) -> dict[str, str]:
         """Return uri → digest as the index will hold it when all that waits is done; `known` is what it holds now."""
         sql = (

@@ -8,7 +8,8 @@ import typer
 from typer.testing import CliRunner
 
 from app.commands import docs, index
-from app.commands.doctor import _attempt, _objects
+from app.commands.doctor import _attempt
+from app.commands.elsewhere import _objects
 from app.http.routes.uploads import _problem
 from ingest.report import Failure
 from ingest.uploads import NOT_KEPT

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from app.events import Cancelled, Done, Event, Failed, Started, Status, Text
 from app.problems import TooMany
 from app.question import Question
-from app.runs.run import Run
+from app.runs.run import Run, report
 from app.runs.runs import Runs
 from app.settings import RunSettings
 from tests.app.boards import Boards, begun, boards, read
@@ -122,6 +122,21 @@ def test_a_turn_that_breaks_ends_as_failed_with_the_run_and_without_the_question
         boards.together(test)
     assert "ValueError" in caplog.text
     assert QUESTION.text not in caplog.text
+
+
+def test_what_is_away_is_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    for error in (
+        Unavailable("The database is away; who asked what stays unsaid."),
+        ValueError("a question"),
+    ):
+        try:
+            raise error
+        except (Unavailable, ValueError) as raised:
+            report("Recording run run_1 failed", raised)
+    away, broken = (record.getMessage() for record in caplog.records)
+    assert away == "Recording run run_1 failed: what it needs is away or busy (Unavailable)."
+    assert "test_runs.py" in broken
+    assert "question" not in broken
 
 
 def test_a_turn_that_just_stops_is_not_taken_for_a_finished_one(boards: Boards) -> None:

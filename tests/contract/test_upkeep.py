@@ -250,7 +250,7 @@ def test_erasing_what_never_was_changes_nothing(index: Index) -> None:
     commit(index, secret(1))
     asked = []
     with pytest.raises(NotFound):
-        index.upkeep.erase([secret(1).document.uri, "nowhere.md"], also=lambda: asked.append(1))
+        index.upkeep.erase([secret(1).document.uri, "nowhere.md"], also=lambda: [f"{asked.append(1)}"])
     assert not asked
     assert index.store.generations()[-1].documents == 1
 

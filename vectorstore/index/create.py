@@ -59,8 +59,10 @@ def facts(connection: Connection) -> Identity | None:
     return tuple(meta.get(name, "") for name in names) if meta else None
 
 
-def check_layout(meta: Mapping[str, str]) -> None:
-    """Raise StoreDamaged where this version and the layout of the index do not fit."""
+def check_layout(meta: Mapping[str, str], *, place: str) -> None:
+    """Raise StoreDamaged where this version and the layout of the index do not fit, Unavailable for half an index."""
+    if meta.get("schema") == MOVING:
+        raise half_moved(place)
     made, serves = _layout(meta)
     if made < OLDEST:
         raise StoreDamaged(
@@ -111,9 +113,7 @@ def read_kind(database: Database, space: Space | None, *, recall_target: float) 
         if facts(connection) is None:
             return None
         meta = read_meta(connection)
-        if meta.get("schema") == MOVING:
-            raise half_moved(database.place)
-        check_layout(meta)
+        check_layout(meta, place=database.place)
         kind = Kind(meta["index"], meta["fingerprint"], int(meta["dimension"]), recall_target)
         if space is None or space.fingerprint == kind.fingerprint:
             return kind

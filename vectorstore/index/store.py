@@ -140,6 +140,11 @@ class IndexStore:
         if self.database.follows and self._following is None:
             self._following = Following(self._catch_up, self.database.commits)
 
+    def catch_up(self) -> None:
+        """Wait until a search here finds what is committed; where that fails, the next search tries again."""
+        with suppress(FootnoteError, OSError):
+            self._catch_up()
+
     def lag(self) -> Lag:
         """Return how far this replica is behind the truth; of a store that does not follow, that it is not."""
         if self._following is None:
@@ -320,8 +325,7 @@ class IndexStore:
         if self.database.follows:
             if self._following is not None:
                 # Who searches here finds what was put in here, as in a folder.
-                with suppress(FootnoteError, OSError):
-                    self._catch_up()
+                self.catch_up()
             return
         try:
             opened.catch_up(connection)

@@ -146,18 +146,18 @@ class IndexUpkeep:
         *,
         tenant: str = DEFAULT_TENANT,
         wait: bool = False,
-        also: Callable[[], None] = lambda: None,
+        also: Callable[[], Sequence[str]] = tuple,
     ) -> Certificate:
         """Erase documents from all generations and files, and search all files for what might be left.
 
-        `also` deletes what others keep of them; it is called only once nothing stands in the way.
+        `also` deletes what others keep of them; what it returns could not be searched.
         """
         with self._writing(wait) as (opened, connection):
             # Whoever reads an old state would keep bytes of it: nothing is begun before that ends.
             opened.database.storage.settle()
             with connection.transaction():
                 erased = erasure.erase(connection, tenant=tenant, uris=uris, dimension=opened.kind.dimension)
-                also()
+                unreached = also()
                 # Before the commit: where the object storage is away, nothing is erased, and all can be tried again.
                 published = self.store.publishing.forget() if self.store.publishing else None
             unfinished = ""
@@ -166,7 +166,7 @@ class IndexUpkeep:
             except (Busy, Unavailable) as error:
                 # It is erased all the same, and cannot be asked for again.
                 unfinished = error.what
-            certificate = self._certify(opened, connection, erased, published)
+            certificate = self._certify(opened, connection, erased, published, unreached)
             if unfinished:
                 certificate = replace(
                     certificate,
@@ -245,7 +245,12 @@ class IndexUpkeep:
         self.store.close()
 
     def _certify(
-        self, opened: Opened, connection: Connection, erased: Erased, published: int | None
+        self,
+        opened: Opened,
+        connection: Connection,
+        erased: Erased,
+        published: int | None,
+        unreached: Sequence[str],
     ) -> Certificate:
         """Search every file in reach for what was erased, and delete what was published meanwhile."""
         storage = opened.database.storage
@@ -254,7 +259,7 @@ class IndexUpkeep:
         elsewhere = storage.search(erased.needles)
         found = {str(path.relative_to(self._folder)): needles for path, needles in here.items()}
         found |= elsewhere.holding
-        unsearched = list(elsewhere.unsearched)
+        unsearched = [*elsewhere.unsearched, *unreached]
         if (outside := opened.kind.outside) is not None:
             unsearched.append(
                 f"Milvus at {outside.place} was given a new collection and told to drop the old one; when its own "
@@ -313,9 +318,11 @@ class IndexUpkeep:
     def _opened(self) -> Opened:
         opened = self.store.opened()
         if opened is None:
+            database = self.store.database
+            where = "FOOTNOTE_STORE" if database.follows else "FOOTNOTE_DATA_DIR"
             raise NotFound(
-                f"There is no index in {str(self._folder)!r}.",
-                "Run `footnote ingest PATH`, or set FOOTNOTE_DATA_DIR.",
+                f"There is no index in {database.place!r}.",
+                f"Run `footnote ingest PATH`, or correct {where}.",
             )
         return opened
 

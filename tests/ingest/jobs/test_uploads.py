@@ -3,6 +3,7 @@
 import io
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ from tests.fakes.word_embedder import WordEmbedder
 from tests.ingest.jobs.desk import Place, place
 from tests.postgresql import needs_postgresql
 from vectorstore.errors import Unavailable
+from vectorstore.index.projection import projections
 from vectorstore.types import Scope
 
 pytestmark = needs_postgresql
@@ -69,6 +71,26 @@ def send(url: str, *files: tuple[str, bytes], **headers: str) -> httpx.Response:
 def shown(answer: httpx.Response) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = answer.json()["documents"]
     return found
+
+
+def test_an_answer_names_what_a_worker_has_put_there_while_the_replica_catches_up(
+    here: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = projections.load
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        time.sleep(0.2)
+        return load(*arguments, **named)
+
+    monkeypatch.setattr(projections, "load", slow)
+    with service_of(here) as url, working(here):
+        here.stores[0].follow()
+        seen = [
+            shown(send(url, ("leave.md", f"# Leave\n\n{days} days.".encode())))[0]
+            for days in (24, 25, 26, 27)
+        ]
+    assert [each["status"] for each in seen] == ["added", "changed", "changed", "changed"]
+    assert len({each["id"] for each in seen} - {None}) == 4
 
 
 def test_an_upload_is_read_by_a_worker_and_removed_by_one(here: Place) -> None:

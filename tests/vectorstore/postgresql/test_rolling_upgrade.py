@@ -19,7 +19,7 @@ from tests.vectorstore.postgresql.conftest import Replica
 from tests.vectorstore.postgresql.test_kill import Load
 from tests.vectorstore.postgresql.test_replicas import commit, plain
 from tests.vectorstore.sample import find
-from vectorstore.errors import StoreDamaged
+from vectorstore.errors import BadInput, StoreDamaged
 from vectorstore.index import create
 
 pytestmark = needs_postgresql
@@ -122,6 +122,18 @@ def test_a_version_that_may_no_longer_is_told_so_in_one_sentence(
             use(),
         ):
             pass
+
+
+def test_an_older_version_leaves_the_tables_of_a_newer_one(replica: Replica, postgresql_url: str) -> None:
+    store = replica("one", postgresql_url)
+    with store.draft():
+        pass
+    with plain(postgresql_url) as database:
+        database.execute("UPDATE migrations SET version_num = '9999'")
+    with pytest.raises(BadInput, match="made by a newer version of Footnote"):
+        store.database.upgrade()
+    with store.snapshot() as snapshot:
+        assert snapshot.info().number == 0
 
 
 def test_what_an_upgrade_cannot_finish_it_leaves_undone(

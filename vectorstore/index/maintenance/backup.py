@@ -189,7 +189,7 @@ def _prepare(copy: Connection, index: Connection) -> int:
         erasure.keep_certificate(copy, each)
     with copy.transaction():
         there = read_meta(copy)
-        check_layout(there)
+        check_layout(there, place="the backup")
         epoch = max(int(here.get("epoch", "0")), int(there["epoch"])) + 1
         # The salt must be the one that the tombstones were made with.
         if stones and here["salt"] != there["salt"]:

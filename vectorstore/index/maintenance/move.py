@@ -51,7 +51,10 @@ def move(
     StoreDamaged (a value does not match its seal: the target is no index then).
     """
     if source.identity() is None:
-        raise NotFound(f"There is no index in {source.place!r}.", "Run `footnote ingest PATH` first.")
+        raise NotFound(
+            f"There is no index in {source.place!r} to move.",
+            "Correct FOOTNOTE_DATA_DIR, or FOOTNOTE_STORE where --to is a folder.",
+        )
     with source.writer(wait=wait) as rows, rows.transaction():
         facts = read_meta(rows)
         if facts.get("schema") == create.MOVING:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vectorstore.errors import BadInput
 from vectorstore.index import create
 from vectorstore.models.embed import Space
 
@@ -52,8 +53,15 @@ def make_or_upgrade(connection: "PostgreSQLConnection", space: Space | None) -> 
 @contextmanager
 def _in_our_words(connection: "PostgreSQLConnection") -> Iterator[None]:
     import sqlalchemy as sql
+    from alembic.util import CommandError
 
     try:
         yield
     except sql.exc.DBAPIError as error:
         raise connection.in_our_words(error.orig or error) from error
+    except CommandError as error:
+        # A revision that is none of ours: a later release's.
+        raise BadInput(
+            "The tables were made by a newer version of Footnote than this one.",
+            "Run `footnote index upgrade` of that version; until then nothing has to be done.",
+        ) from error

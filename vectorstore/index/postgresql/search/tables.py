@@ -130,13 +130,10 @@ def require_extension(connection: Connection) -> str:
 
     Returns the search path that does it, for other transactions.
     """
+    if problem := lacking(connection):
+        raise problem
     found = _extension(connection)
     if found is None:
-        if connection.one("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'") is None:
-            raise Unavailable(
-                "This PostgreSQL does not have the extension pgvector.",
-                "Install pgvector 0.8.4 or newer on the server, or set FOOTNOTE_SEARCH=local.",
-            )
         try:
             connection.run("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
         except Unavailable as error:
@@ -145,17 +142,42 @@ def require_extension(connection: Connection) -> str:
                 "Have its owner run `CREATE EXTENSION vector`, or set FOOTNOTE_SEARCH=local.",
             ) from error
         found = _extension(connection)
-    schema, version = found or ("public", "0")
-    if tuple(map(int, _NUMBER.findall(version)[:3])) < _OLDEST:
-        raise Unavailable(
-            f"The database has pgvector {version}; search in it needs {'.'.join(map(str, _OLDEST))} or newer.",
-            "Run `ALTER EXTENSION vector UPDATE`, or set FOOTNOTE_SEARCH=local.",
-        )
+    schema, _ = found or ("public", "")
     path = connection.rows(
         "SELECT set_config('search_path', quote_ident(current_schema()) || ', ' || quote_ident(?), true)",
         (schema,),
     )
     return str(path[0][0])
+
+
+def lacking(connection: Connection) -> Unavailable | None:
+    """Return why pgvector cannot be used here, None where it is there or can be made; changes nothing."""
+    _, version = _extension(connection) or ("", "")
+    if not version:
+        offered = connection.one(
+            "SELECT v.version, u.rolsuper OR (NOT v.superuser OR v.trusted)"
+            " AND has_database_privilege(current_database(), 'CREATE')"
+            " FROM pg_available_extensions a JOIN pg_available_extension_versions v"
+            " ON v.name = a.name AND v.version = a.default_version, pg_roles u"
+            " WHERE a.name = 'vector' AND u.rolname = current_user"
+        )
+        if offered is None:
+            return Unavailable(
+                "This PostgreSQL does not have the extension pgvector.",
+                "Install pgvector 0.8.4 or newer on the server, or set FOOTNOTE_SEARCH=local.",
+            )
+        if not offered[1]:
+            return Unavailable(
+                "The database has no extension pgvector, and this user may not make it.",
+                "Have an administrator run `CREATE EXTENSION vector` in the database, or set FOOTNOTE_SEARCH=local.",
+            )
+        version = str(offered[0])
+    if tuple(map(int, _NUMBER.findall(version)[:3])) < _OLDEST:
+        return Unavailable(
+            f"The database has pgvector {version}; search in it needs {'.'.join(map(str, _OLDEST))} or newer.",
+            "Run `ALTER EXTENSION vector UPDATE`, or set FOOTNOTE_SEARCH=local.",
+        )
+    return None
 
 
 def listed(numbers: Iterable[int]) -> str:
