@@ -302,10 +302,8 @@ class Uploads:
         def heard(queued: Queued) -> None:
             if queued.state == "doing":
                 reading(queued.uri)
-            elif queued.state == "done":
-                told(queued.uri, "written")
             elif queued.state != "todo":
-                told(queued.uri, failure_of(queued))
+                told(queued.uri, "written" if queued.state == "done" else failure_of(queued))
 
         told_of = len(plan.failed)
         queued = desk.hand_in(plan, recipe, priority=UPLOADED, again=True)
@@ -317,8 +315,7 @@ class Uploads:
 
     def _kept(self, source: Source, status: Taken, *, tenant: str) -> Uploaded:
         """Look at what is in the index now, and keep the file that it was read from."""
-        if self._desk is not None:
-            # A worker has committed it, and this replica may be on its way there.
+        if self._desk is not None:  # a worker has committed it, and this replica may be on its way there
             self._store.catch_up()
         with self._store.snapshot() as after:
             new = document_at(after, source.uri, tenant)
