@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -44,7 +44,7 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def engines() -> Iterator[None]:
     """One engine for each graph: to compile one takes a second, and hundreds of tests want the same."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoder, "open_engine", cache(encoder.open_engine))
+        patch.setattr(encoder, "open_engine", lru_cache(maxsize=2)(encoder.open_engine))
         yield
 
 

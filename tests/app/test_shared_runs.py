@@ -209,7 +209,8 @@ def test_a_redis_that_is_not_there_is_said_in_one_sentence() -> None:
     with pytest.raises(Unavailable) as said:
         check_board(f"redis://anna:secret@127.0.0.1:{free_port()}/0")
     assert re.fullmatch(
-        r"Redis at 127.0.0.1:\d+, where .* does not answer \(ConnectionError\)\.", said.value.what
+        r"Redis at 127.0.0.1:\d+, which replicas share, does not answer \(ConnectionError\)\.",
+        said.value.what,
     )
     assert "secret" not in str(said.value)
 

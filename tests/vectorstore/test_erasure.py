@@ -179,10 +179,11 @@ def test_what_a_reader_keeps_who_came_later_is_certified_and_the_next_writer_fin
     with closing(fill(settings, private)) as store, closing(open_upkeep(settings)) as upkeep:
         with ExitStack() as reading:
 
-            def read() -> None:
+            def read() -> list[str]:
                 reader = reading.enter_context(store.database.connection())
                 reading.enter_context(reader.transaction("DEFERRED"))
                 assert reader.rows("SELECT count(*) FROM documents")
+                return []
 
             certificate = upkeep.erase([each.document.uri for each in private[:3]], also=read)
             assert settings.store.get_secret_value().rpartition("@")[2] in certificate.left[-1]

@@ -329,13 +329,15 @@ class PostgreSQL:
             )
 
     def _away(self, why: str) -> Unavailable:
-        # PgBouncer takes no options unless it is told to.
-        helps = (
-            "docs/scale.md says what a pooler must do."
-            if "startup parameter" in why
-            else "Start it, or correct FOOTNOTE_STORE."
+        if "startup parameter" in why:  # PgBouncer takes no options unless it is told to
+            return Unavailable(
+                f"A pooler before PostgreSQL at {self.address.place} does not take what names the schema ({why}).",
+                "Name the server itself in FOOTNOTE_STORE; docs/scale.md says what a pooler must do.",
+            )
+        return Unavailable(
+            f"PostgreSQL at {self.address.place} does not answer ({why}).",
+            "Start it, or correct FOOTNOTE_STORE.",
         )
-        return Unavailable(f"PostgreSQL at {self.address.place} does not answer ({why}).", helps)
 
 
 def channel(address: Address) -> str:

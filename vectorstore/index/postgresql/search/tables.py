@@ -134,13 +134,7 @@ def require_extension(connection: Connection) -> str:
         raise problem
     found = _extension(connection)
     if found is None:
-        try:
-            connection.run("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
-        except Unavailable as error:
-            raise Unavailable(
-                "The database lacks the extension pgvector, which this user may not make in it.",
-                "Have its owner run `CREATE EXTENSION vector`, or set FOOTNOTE_SEARCH=local.",
-            ) from error
+        connection.run("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
         found = _extension(connection)
     schema, _ = found or ("public", "")
     path = connection.rows(
