@@ -3,18 +3,18 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import vectorstore
 from tests.postgresql import needs_postgresql
+from tests.test_distribution import ROOT, build
 from tests.vectorstore.postgresql.conftest import Replica
 from tests.vectorstore.postgresql.test_kill import Load
 from tests.vectorstore.postgresql.test_replicas import commit, plain
@@ -24,12 +24,11 @@ from vectorstore.index import create
 
 pytestmark = needs_postgresql
 
-ROOT = Path(__file__).parents[3]
-
 
 def version(folder: Path, *, number: int, serves: int, statements: list[str]) -> Path:
-    """Make a later version: this one with further revisions and other numbers."""
-    shutil.copytree(Path(vectorstore.__file__).parent, folder / "vectorstore")
+    """Make a later version: what this one's wheel installs, with further revisions and other numbers."""
+    with zipfile.ZipFile(build(ROOT, folder.with_name("wheel"))) as wheel:
+        wheel.extractall(folder)
     path = folder / "vectorstore/index/create.py"
     text = re.sub(r"^VERSION = \d+", f"VERSION = {number}", path.read_text(), flags=re.M)
     path.write_text(re.sub(r"^SERVES = \d+", f"SERVES = {serves}", text, flags=re.M))
