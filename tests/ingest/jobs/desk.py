@@ -177,3 +177,9 @@ def place(url: str, folder: Path, **settings: Any) -> Iterator[Place]:
 def wanted(*uris: str, digest: str = "d1") -> list[Wanted]:
     """Return wishes that no worker is to carry out."""
     return [Wanted(uri, "add", digest=digest, file="kept") for uri in uris]
+
+
+def incoming(here: Place) -> list[str]:
+    """Return the names of the files that wait for a worker."""
+    folder = here.folder / "data" / "incoming"
+    return sorted(each.name for each in folder.iterdir()) if folder.exists() else []

@@ -13,7 +13,7 @@ import pytest
 
 from ingest.jobs.job import Wanted
 from tests.fakes.word_embedder import WordEmbedder
-from tests.ingest.jobs.desk import Place, place
+from tests.ingest.jobs.desk import Place, incoming, place
 from tests.postgresql import needs_postgresql
 from vectorstore.errors import Unavailable
 from vectorstore.types import Vectors
@@ -25,11 +25,6 @@ pytestmark = needs_postgresql
 def here(postgresql_url: str, tmp_path: Path) -> Iterator[Place]:
     with place(postgresql_url, tmp_path) as opened:
         yield opened
-
-
-def incoming(here: Place) -> list[str]:
-    folder = here.folder / "data" / "incoming"
-    return sorted(each.name for each in folder.iterdir()) if folder.exists() else []
 
 
 def test_what_is_handed_in_is_in_the_index_when_a_worker_has_been(here: Place) -> None:

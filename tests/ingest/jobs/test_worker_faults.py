@@ -9,7 +9,7 @@ import pytest
 from ingest.jobs.incoming import IncomingFolder
 from ingest.plan import content_of
 from tests.fakes.word_embedder import WordEmbedder
-from tests.ingest.jobs.desk import Place, place
+from tests.ingest.jobs.desk import Place, incoming, place
 from tests.postgresql import needs_postgresql
 from vectorstore.errors import Unavailable
 from vectorstore.types import Document, Scope, Vectors
@@ -21,11 +21,6 @@ pytestmark = needs_postgresql
 def here(postgresql_url: str, tmp_path: Path) -> Iterator[Place]:
     with place(postgresql_url, tmp_path) as opened:
         yield opened
-
-
-def incoming(here: Place) -> list[str]:
-    folder = here.folder / "data" / "incoming"
-    return sorted(each.name for each in folder.iterdir()) if folder.exists() else []
 
 
 def only(here: Place) -> Document:
