@@ -316,6 +316,7 @@ class FootnoteChat extends HTMLElement {
   }
 
   #view(exchange: Exchange): TurnView {
+    let rated: Promise<unknown> = Promise.resolve();
     const view = new TurnView(exchange, this.#words, this.#card, {
       ask: (question) => this.ask(question),
       again: () => {
@@ -332,7 +333,9 @@ class FootnoteChat extends HTMLElement {
       rate: async (rating, reason) => {
         const send = () => rate(this.#connection, exchange.answer.run, rating, reason);
         // The service writes its record just after the answer's last word.
-        await send().catch(() => new Promise((done) => setTimeout(done, 900)).then(send));
+        const sent = () => send().catch(() => new Promise((done) => setTimeout(done, 900)).then(send));
+        // A thumb that comes late would take the place of its reason.
+        await (rated = rated.then(sent, sent));
         this.#tell("feedback", { run: exchange.answer.run, rating, reason });
         this.#save();
       },
