@@ -17,8 +17,10 @@ from app.people.people import People
 from app.question import Question
 from app.reader.answerable import read_passages
 from app.reader.extractive import EXTRACTIVE
+from app.runs.measured import measured
 from app.runs.records import Records, records_url
 from app.runs.run import Run
+from app.runs.runs import OnEnd
 from app.service import Health, Service
 from app.settings import AnswerSettings, ModelSettings, Settings
 from app.support import ground
@@ -206,9 +208,6 @@ def build_service(parts: Parts, settings: Settings) -> Service:
     originals = open_originals(data_dir, settings.objects)
     records = Records(records_url(settings.records.records_url, state))
 
-    async def record(run: Run, events: Sequence[Event]) -> None:
-        await asyncio.to_thread(records.add, run.id, run.question, run.owner, events)
-
     return Service(
         turn=parts.turn.answer,
         search=search,
@@ -217,7 +216,7 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         health=health,
         version=__version__,
         model_name="footnote",
-        on_end=record,
+        on_end=_recording(records, parts.retriever.embedder),
         embedder=parts.embedder,
         on_close=parts.disconnect,
         records=records,
@@ -238,3 +237,27 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         settings=settings,
         starters=Starters(parts.retriever, Suggesting(parts.turn.read)),
     )
+
+
+def _recording(records: Records, embedder: Embedder) -> OnEnd:
+    """Return what keeps a run that has ended, with its figures."""
+
+    async def record(run: Run, events: Sequence[Event]) -> None:
+        figures = measured(run)
+
+        def add() -> None:
+            # What was searched was embedded for it, and is remembered.
+            vector = embedder.embed_query(figures.condensed) if figures.condensed else None
+            records.add(
+                run.id,
+                run.question,
+                run.owner,
+                events,
+                figures=figures,
+                vector=vector,
+                embedder=embedder.fingerprint,
+            )
+
+        await asyncio.to_thread(add)
+
+    return record

@@ -36,6 +36,8 @@ class Question:
     at: Generation | None = None
     cites_only: bool = False
     """Whether the asker sees of the documents only what the answer cites: no titles, and no passages beside."""
+    variant: str = ""
+    """By which variant it is answered, where several are tried; empty: as the settings say."""
 
     def __post_init__(self) -> None:
         """Leave no half characters."""

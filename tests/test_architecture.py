@@ -77,6 +77,7 @@ def test_only_records_and_migrations_speak_sqlalchemy() -> None:
         "app/runs/records.py",
         "app/runs/record_tables.py",
         "app/runs/0001_records.py",
+        "app/runs/0002_measures.py",
         "vectorstore/index/postgresql/migrate.py",
     }
 

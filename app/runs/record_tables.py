@@ -4,17 +4,22 @@ Revisions only add (a column that may be empty, a table, an index), so that two 
 one replaces the other. A database at a revision that this release does not know is a newer one's, and served.
 """
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import sqlalchemy as sql
 
+from app.runs.measured import Measured
 from vectorstore.index.postgresql.address import Address
 from vectorstore.index.postgresql.database import PostgreSQL
+from vectorstore.types import Vector
 
-NEWEST: Final = "0001"
+NEWEST: Final = "0002"
 """The newest revision in `revisions/`."""
+_BUSY_MILLISECONDS: Final = 5_000
 _VERSION: Final = "alembic_version"
 _ALONE: Final = sql.text("SELECT pg_advisory_xact_lock(hashtextextended('footnote records', 0))")
 """Of several that come at once, one makes the tables."""
@@ -46,6 +51,26 @@ explained: Final = sql.Table(
     sql.Column("run", sql.String(64), sql.ForeignKey("runs.id"), primary_key=True),
     sql.Column("told", sql.LargeBinary, nullable=False),
 )
+measures: Final = sql.Table(
+    "measures",
+    _TABLES,
+    sql.Column("run", sql.String(64), sql.ForeignKey("runs.id"), primary_key=True),
+    sql.Column("variant", sql.String(64), nullable=False),
+    sql.Column("prompt", sql.String(64), nullable=False),
+    sql.Column("generation", sql.BigInteger, nullable=False),
+    sql.Column("probability", sql.Float),
+    sql.Column("sentences", sql.Integer, nullable=False),
+    sql.Column("supported", sql.Integer, nullable=False),
+    sql.Column("first_ms", sql.Float),
+    sql.Column("total_ms", sql.Float, nullable=False),
+    sql.Column("input_tokens", sql.Integer, nullable=False),
+    sql.Column("output_tokens", sql.Integer, nullable=False),
+    sql.Column("groups", sql.Text, nullable=False),
+    sql.Column("embedder", sql.String(200), nullable=False),
+    sql.Column("vector", sql.LargeBinary),
+)
+"""The figures of a run. `vector` is its question as searched, in half precision, by the embedder of that fingerprint;
+it counts as personal data, as the rest does, and goes with the run. `groups` is a JSON list."""
 
 
 def engine_within(address: Address) -> tuple[sql.Engine, str]:
@@ -76,6 +101,21 @@ def engine_within(address: Address) -> tuple[sql.Engine, str]:
 def schema_of(address: Address) -> str:
     """Return the schema of the records beside that of an index."""
     return f"{address.schema}_records"
+
+
+def durable(connection: sql.engine.interfaces.DBAPIConnection, _: object) -> None:
+    """Have SQLite keep what was written through a crash, and wait for other processes."""
+    cursor = connection.cursor()
+    # A run's explanation has 2 to 3 kB: of pages of the usual 4 kB, each would hold one.
+    for pragma in (
+        "page_size=8192",
+        "journal_mode=WAL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        f"busy_timeout={_BUSY_MILLISECONDS}",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
 
 
 def bring_up_to_date(engine: sql.Engine) -> None:
@@ -115,3 +155,23 @@ def _apply(connection: sql.Connection) -> None:
         environment.configure(connection=connection)
         with environment.begin_transaction():
             environment.run_migrations()
+
+
+def row_of(run: str, figures: Measured, vector: Vector | None, embedder: str) -> dict[str, object]:
+    """Return the row of `measures` for a run."""
+    names = (column.name for column in measures.c)
+    return {name: getattr(figures, name) for name in names if hasattr(figures, name)} | {
+        "run": run,
+        "groups": json.dumps(figures.groups),
+        "embedder": embedder,
+        "vector": None if vector is None else vector.astype("<f2").tobytes(),
+    }
+
+
+def shown(row: sql.Row[Any]) -> dict[str, object] | None:  # Any: a row of several tables
+    """Return a run's figures from such a row as plain JSON, None where there are none."""
+    if row.total_ms is None:
+        return None
+    shown = {name: getattr(row, name) for name in measures.c.keys() if name != "run"}  # noqa: SIM118 - of columns, not names
+    vector = [] if row.vector is None else np.frombuffer(row.vector, "<f2").astype(float).round(4).tolist()
+    return shown | {"groups": json.loads(row.groups), "vector": vector}

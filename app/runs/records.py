@@ -21,16 +21,28 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.events import Done, Event, Failed, Outcome, Started, Text
 from app.question import Message, Question
-from app.runs.record_tables import bring_up_to_date, engine_within, explained, feedback, runs, schema_of
+from app.runs.measured import Measured
+from app.runs.record_tables import (
+    bring_up_to_date,
+    durable,
+    engine_within,
+    explained,
+    feedback,
+    measures,
+    row_of,
+    runs,
+    schema_of,
+    shown,
+)
 from app.turn.explanation import Explanation, drawn_from, explanation
 from vectorstore.errors import BadInput, NotFound, Unavailable
 from vectorstore.index.postgresql.address import Address
 from vectorstore.state.cell import State
 from vectorstore.state.files import private, state_of
+from vectorstore.types import Vector
 
 Rating: TypeAlias = Literal["up", "down"]
 
-_BUSY_MILLISECONDS: Final = 5_000
 _LONGEST_MODEL: Final = 200
 _DONE: Final = (*get_args(Outcome), "done")
 """The outcomes of a run that came to its end; records made before there were three say `done`."""
@@ -80,7 +92,7 @@ class Records:
                 self._engine, self.place = engine_within(place)
                 self._schema = schema_of(place)
             if self._engine.dialect.name == "sqlite":
-                sql.event.listen(self._engine, "connect", _durable)
+                sql.event.listen(self._engine, "connect", durable)
             bring_up_to_date(self._engine)
         except SQLAlchemyError as error:
             raise Unavailable(
@@ -91,8 +103,21 @@ class Records:
         with suppress(Unavailable):  # whoever reads it just now, the next deletion or sweep finishes
             self._blank()
 
-    def add(self, run: str, question: Question, owner: str, events: Sequence[Event]) -> None:
-        """Keep one finished run, with why it answered as it did."""
+    def add(
+        self,
+        run: str,
+        question: Question,
+        owner: str,
+        events: Sequence[Event],
+        *,
+        figures: Measured | None = None,
+        vector: Vector | None = None,
+        embedder: str = "",
+    ) -> None:
+        """Keep one finished run, with why it answered as it did, and its figures.
+
+        `vector` is its question as the embedder of that fingerprint has it, of shape (d,).
+        """
         row: dict[str, object] = {"outcome": "cancelled", "refused": False, "model": ""}
         answer: list[str] = []
         for event in events:
@@ -113,6 +138,8 @@ class Records:
             )
             told = _packed(explanation(run, question, events).model_dump(mode="json"))
             connection.execute(explained.insert(), {"run": run, "told": told})
+            if figures is not None:
+                connection.execute(measures.insert(), row_of(run, figures, vector, embedder))
 
     def explanation(self, run: str, *, owner: str) -> Explanation:
         """Return why a finished run answered as it did; raises NotFound for one that is not this owner's."""
@@ -213,14 +240,15 @@ class Records:
     def all(self, owner: str) -> Iterator[dict[str, object]]:
         """Yield all that is kept of an owner's runs as plain JSON, oldest first."""
         told = (explained.c.told, feedback.c.rating, feedback.c.reason)
-        kept = runs.outerjoin(explained).outerjoin(feedback)
-        query = sql.select(runs, *told).select_from(kept).where(runs.c.owner == owner)
+        kept = runs.outerjoin(explained).outerjoin(feedback).outerjoin(measures)
+        query = sql.select(runs, measures, *told).select_from(kept).where(runs.c.owner == owner)
         with self._engine.connect() as connection:
             for row in connection.execute(query.order_by(runs.c.created)):
                 names = (column.name for column in runs.c if column.name != "owner")
                 yield {name: getattr(row, name) for name in names} | {
                     "created": _utc(row.created).isoformat(),
                     "feedback": {"rating": row.rating, "reason": row.reason} if row.rating else None,
+                    "figures": shown(row),
                     "explanation": json.loads(zlib.decompress(row.told)) if row.told else None,
                 }
 
@@ -243,7 +271,11 @@ class Records:
 
     def tables(self) -> list[str]:
         """Return the tables in the database of the index, each with its schema; of a database of their own, none."""
-        return [f"{self._schema}.{each.name}" for each in (feedback, explained, runs)] if self._schema else []
+        return (
+            [f"{self._schema}.{each.name}" for each in (feedback, explained, measures, runs)]
+            if self._schema
+            else []
+        )
 
     def files(self) -> list[Path]:
         """Return the files that SQLite keeps them in; of another database, none."""
@@ -261,7 +293,7 @@ class Records:
     def _erase(self, *which: sql.ColumnElement[bool]) -> int:
         gone = sql.select(runs.c.id).where(*which)
         with self._engine.begin() as connection:
-            for kept in (feedback, explained):
+            for kept in (feedback, explained, measures):
                 connection.execute(kept.delete().where(kept.c.run.in_(gone)))
             count = connection.execute(runs.delete().where(*which)).rowcount
             if count:
@@ -324,20 +356,6 @@ def _in_our_words(context: sql.engine.ExceptionContext) -> None:
     raise Unavailable(
         "The records cannot be read or written now.", "Try again in a moment."
     ) from context.original_exception
-
-
-def _durable(connection: sql.engine.interfaces.DBAPIConnection, _: object) -> None:
-    cursor = connection.cursor()
-    # A run's explanation has 2 to 3 kB: of pages of the usual 4 kB, each would hold one.
-    for pragma in (
-        "page_size=8192",
-        "journal_mode=WAL",
-        "foreign_keys=ON",
-        "secure_delete=ON",
-        f"busy_timeout={_BUSY_MILLISECONDS}",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
 
 
 def _to_be_blanked(connection: sql.Connection) -> None:

@@ -45,6 +45,8 @@ class Run:
 
     def __post_init__(self) -> None:
         """Begin without events or readers."""
+        self.begun = time.monotonic()
+        self.first_text_at: float | None = None
         self.ended_at: float | None = None
         self.stop_reason: Reason | None = None
         self.readers = 0
@@ -115,6 +117,8 @@ class Run:
         self._events.append(event)
         match event:
             case Text(delta):
+                if self.first_text_at is None:
+                    self.first_text_at = time.monotonic()
                 self.answer_size += len(delta)
                 self.size += len(delta)
             case Sources(passages):
