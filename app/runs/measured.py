@@ -36,6 +36,7 @@ class Measured:
     first_ms: float | None = None
     total_ms: float = 0.0
     stages: Mapping[str, float] = field(default_factory=dict)
+    tenant: str = ""
     groups: tuple[str, ...] = ()
 
 
@@ -78,5 +79,6 @@ def measured(run: Run) -> Measured:
         first_ms=None if first is None else (first - run.begun) * 1_000,
         total_ms=0.0 if last is None else (last - run.begun) * 1_000,
         stages=stages,
+        tenant=run.question.scope.tenant,
         groups=tuple(sorted(run.question.scope.groups)),
     )

@@ -5,6 +5,7 @@ one replaces the other. A database at a revision that this release does not know
 """
 
 import json
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,7 @@ import numpy as np
 import sqlalchemy as sql
 
 from app.runs.measured import Measured
+from app.turn.explanation import Explanation
 from vectorstore.index.postgresql.address import Address
 from vectorstore.index.postgresql.database import PostgreSQL
 from vectorstore.types import Vector
@@ -65,6 +67,7 @@ measures: Final = sql.Table(
     sql.Column("total_ms", sql.Float, nullable=False),
     sql.Column("input_tokens", sql.Integer, nullable=False),
     sql.Column("output_tokens", sql.Integer, nullable=False),
+    sql.Column("tenant", sql.Text, nullable=False),
     sql.Column("groups", sql.Text, nullable=False),
     sql.Column("embedder", sql.String(200), nullable=False),
     sql.Column("vector", sql.LargeBinary),
@@ -175,3 +178,19 @@ def shown(row: sql.Row[Any]) -> dict[str, object] | None:  # Any: a row of sever
     shown = {name: getattr(row, name) for name in measures.c.keys() if name != "run"}  # noqa: SIM118 - of columns, not names
     vector = [] if row.vector is None else np.frombuffer(row.vector, "<f2").astype(float).round(4).tolist()
     return shown | {"groups": json.loads(row.groups), "vector": vector}
+
+
+def packed(told: Explanation) -> bytes:
+    """Return an explanation as `explained` keeps it."""
+    return zlib.compress(json.dumps(told.model_dump(mode="json"), separators=(",", ":")).encode(), 9)
+
+
+def plain(told: bytes) -> dict[str, Any]:  # Any: JSON
+    """Return a kept explanation as JSON."""
+    found: dict[str, Any] = json.loads(zlib.decompress(told))
+    return found
+
+
+def unpacked(told: bytes) -> Explanation:
+    """Return a kept explanation."""
+    return Explanation.model_validate(plain(told))

@@ -7,20 +7,19 @@ yet; after a kill on the way, the next to open the file finishes. Of PostgreSQL 
 person is erased (`app/people`): there it holds up everybody.
 """
 
-import json
-import zlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias
 
 import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.events import Done, Event, Failed, Outcome, Started, Text
+from app.events import Done, Event, Failed, Started, Text
 from app.question import Message, Question
+from app.runs.live import DONE, LiveRun, Nearest, Words, live_runs, nearest_of, words_of
 from app.runs.measured import Measured
 from app.runs.record_tables import (
     bring_up_to_date,
@@ -29,10 +28,13 @@ from app.runs.record_tables import (
     explained,
     feedback,
     measures,
+    packed,
+    plain,
     row_of,
     runs,
     schema_of,
     shown,
+    unpacked,
 )
 from app.turn.explanation import Explanation, drawn_from, explanation
 from vectorstore.errors import BadInput, NotFound, Unavailable
@@ -44,8 +46,6 @@ from vectorstore.types import Vector
 Rating: TypeAlias = Literal["up", "down"]
 
 _LONGEST_MODEL: Final = 200
-_DONE: Final = (*get_args(Outcome), "done")
-"""The outcomes of a run that came to its end; records made before there were three say `done`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class Records:
             connection.execute(
                 runs.insert(), row | {"question": _kept(question.text), "answer": _kept("".join(answer))}
             )
-            told = _packed(explanation(run, question, events).model_dump(mode="json"))
+            told = packed(explanation(run, question, events))
             connection.execute(explained.insert(), {"run": run, "told": told})
             if figures is not None:
                 connection.execute(measures.insert(), row_of(run, figures, vector, embedder))
@@ -148,7 +148,7 @@ class Records:
             found = connection.execute(query).first()
         if found is None:
             raise unknown_run(run)
-        return _unpacked(found.told)
+        return unpacked(found.told)
 
     def history(self, conversation: str, *, owner: str, turns: int = 6) -> tuple[Message, ...]:
         """Return the last turns of a conversation that came to their end, oldest first.
@@ -157,7 +157,7 @@ class Records:
         """
         return tuple(
             message
-            for turn in self.turns(conversation, owner=owner, limit=turns, outcomes=_DONE)
+            for turn in self.turns(conversation, owner=owner, limit=turns, outcomes=DONE)
             for message in (
                 Message("user", turn.question),
                 Message("assistant", turn.answer, drawn_from(turn.told)),
@@ -203,7 +203,7 @@ class Records:
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
         return [
-            Turn(row.id, _utc(row.created), row.question, row.answer, row.outcome, _unpacked(row.told))
+            Turn(row.id, _utc(row.created), row.question, row.answer, row.outcome, unpacked(row.told))
             for row in reversed(rows)
         ]
 
@@ -224,6 +224,21 @@ class Records:
         query = sql.select(*columns).order_by(feedback.c.created)
         with self._engine.connect() as connection:
             return [(row.run, row.rating, row.reason) for row in connection.execute(query)]
+
+    def live(self, since: datetime, until: datetime) -> Iterator[LiveRun]:
+        """Yield the figures of what anybody of any tenant asked in [since, until), without a word, oldest first."""
+        with self._engine.connect() as connection:
+            yield from live_runs(connection, since, until)
+
+    def words(self, wanted: Collection[str]) -> dict[str, Words]:
+        """Return the words of runs by their ids: for an operator who has said that texts may be read."""
+        with self._engine.connect() as connection:
+            return words_of(connection, wanted)
+
+    def nearest(self, wanted: Collection[str]) -> dict[str, tuple[Nearest, ...]]:
+        """Return where the best passages stood that the search gave for runs, by their ids."""
+        with self._engine.connect() as connection:
+            return nearest_of(connection, wanted)
 
     def owners(self) -> set[str]:
         """Return whose runs are kept."""
@@ -249,7 +264,7 @@ class Records:
                     "created": _utc(row.created).isoformat(),
                     "feedback": {"rating": row.rating, "reason": row.reason} if row.rating else None,
                     "figures": shown(row),
-                    "explanation": json.loads(zlib.decompress(row.told)) if row.told else None,
+                    "explanation": plain(row.told) if row.told else None,
                 }
 
     def forget(self, conversation: str, *, owner: str) -> int:
@@ -271,11 +286,8 @@ class Records:
 
     def tables(self) -> list[str]:
         """Return the tables in the database of the index, each with its schema; of a database of their own, none."""
-        return (
-            [f"{self._schema}.{each.name}" for each in (feedback, explained, measures, runs)]
-            if self._schema
-            else []
-        )
+        names = (feedback, explained, measures, runs) if self._schema else ()
+        return [f"{self._schema}.{each.name}" for each in names]
 
     def files(self) -> list[Path]:
         """Return the files that SQLite keeps them in; of another database, none."""
@@ -370,14 +382,6 @@ def _left() -> Unavailable:
         "or the disk is full.",
         "Delete it again in a moment.",
     )
-
-
-def _packed(told: object) -> bytes:
-    return zlib.compress(json.dumps(told, separators=(",", ":")).encode(), 9)
-
-
-def _unpacked(told: bytes) -> Explanation:
-    return Explanation.model_validate(json.loads(zlib.decompress(told)))
 
 
 def _kept(text: str) -> str:

@@ -22,6 +22,7 @@ def upgrade() -> None:
         sql.Column("total_ms", sql.Float, nullable=False),
         sql.Column("input_tokens", sql.Integer, nullable=False),
         sql.Column("output_tokens", sql.Integer, nullable=False),
+        sql.Column("tenant", sql.Text, nullable=False),
         sql.Column("groups", sql.Text, nullable=False),
         sql.Column("embedder", sql.String(200), nullable=False),
         sql.Column("vector", sql.LargeBinary),
