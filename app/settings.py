@@ -297,6 +297,32 @@ class EvaluationSettings(FootnoteSettings):
     )
 
 
+class MonitorSettings(FootnoteSettings):
+    """What `footnote monitor` looks at, and when it raises an alarm."""
+
+    monitor_days: int = Field(
+        default=7,
+        ge=1,
+        le=366,
+        description="Days of questions that are looked at, and that one line of the history has.",
+    )
+    monitor_least: int = Field(
+        default=3,
+        ge=3,
+        description="People, or conversations where nobody says who asks, that a topic is shown from.",
+    )
+    monitor_texts: bool = Field(
+        default=False,
+        description="Name topics by words of the questions that as many people used; else by the nearest headings alone.",
+    )
+    monitor_alarm: float = Field(
+        default=0.03,
+        gt=0,
+        le=0.2,
+        description="Share of windows without any change in which a kind of finding may raise an alarm.",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, a class a concern; what is not given comes from the environment."""
@@ -315,3 +341,4 @@ class Settings:
     answer: AnswerSettings = field(default_factory=AnswerSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+    monitor: MonitorSettings = field(default_factory=MonitorSettings)

@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import (
     AliasChoices,
@@ -19,8 +19,12 @@ from pydantic import (
 
 from vectorstore.errors import BadInput, NotFound
 from vectorstore.text_file import numbered_lines, read_text
+from vectorstore.types import DEFAULT_TENANT
 
 Read = TypeVar("Read")
+
+HARVESTED: Final = "harvested"
+"""The tag of cases that people asked: they are asked again only when somebody has reviewed them."""
 
 
 def load_quarantine(path: Path, *, known: Collection[str]) -> dict[str, str]:
@@ -69,8 +73,18 @@ class Turn(_Strict):
     text: str = Field(validation_alias=AliasChoices("text", "content"))
 
 
+class Sight(_Strict):
+    """Whose documents answer a case: a tenant's, those for everybody and those for these groups, and no others."""
+
+    tenant: Annotated[str, Field(min_length=1)] = DEFAULT_TENANT
+    groups: tuple[str, ...] = ()
+
+
 class Case(_Strict):
-    """One question. Only `id` and `question` are required; what is missing makes its metrics not applicable."""
+    """One question. Only `id` and `question` are required; what is missing makes its metrics not applicable.
+
+    Without a `scope` it is asked over all documents. `note` is for whoever reviews it, and never scored.
+    """
 
     id: Annotated[str, Field(min_length=1)]
     question: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -85,6 +99,8 @@ class Case(_Strict):
     group: str = ""
     critical: bool = False
     reviewed: bool = False
+    scope: Sight | None = None
+    note: str = ""
 
     @field_validator("must_include", "must_not_include")
     @classmethod

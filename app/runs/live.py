@@ -18,7 +18,7 @@ Ended: TypeAlias = Literal["answered", "unsure", "refused", "failed", "cancelled
 DONE: Final = (*get_args(Outcome), "done")
 """The outcomes of a run that came to its end; records made before there were three say `done`."""
 _AT_ONCE: Final = 500
-"""Ids in one statement: every engine takes so many."""
+"""Ids in one statement, rows in memory: every engine takes so many."""
 _BEST: Final = 3
 _TURNS: Final = 6
 """Earlier questions that a conversation's next one is read with."""
@@ -85,7 +85,7 @@ def live_runs(connection: sql.Connection, since: datetime, until: datetime) -> I
         .where(runs.c.created >= since, runs.c.created < until)
         .order_by(runs.c.created, runs.c.id)
     )
-    for row in connection.execute(query):
+    for row in connection.execution_options(yield_per=_AT_ONCE).execute(query):
         yield _live(row)
 
 

@@ -7,7 +7,7 @@ yet; after a kill on the way, the next to open the file finishes. Of PostgreSQL 
 person is erased (`app/people`): there it holds up everybody.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -225,7 +225,7 @@ class Records:
         with self._engine.connect() as connection:
             return [(row.run, row.rating, row.reason) for row in connection.execute(query)]
 
-    def live(self, since: datetime, until: datetime) -> Iterator[LiveRun]:
+    def live(self, since: datetime, until: datetime) -> Generator[LiveRun]:
         """Yield the figures of what anybody of any tenant asked in [since, until), without a word, oldest first."""
         with self._engine.connect() as connection:
             yield from live_runs(connection, since, until)

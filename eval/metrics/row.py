@@ -153,7 +153,8 @@ def make_row(case: Case, outcomes: list[Outcome], scores: list[Mapping[str, Scor
 
 def case_digest(case: Case) -> str:
     """Return a hash that changes whenever the question, or what is expected of its answer, does."""
-    said = case.model_dump_json(exclude={"critical", "reviewed", "tags", "group"})
+    aside = {"critical", "reviewed", "tags", "group", "note"} | ({"scope"} if case.scope is None else set())
+    said = case.model_dump_json(exclude=aside)
     return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 

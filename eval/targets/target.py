@@ -163,7 +163,7 @@ class _Heard:
 
 async def _answered(case: Case, parts: Parts, top_k: int, at: Generation | None) -> Outcome:
     history = tuple(Message(turn.role, turn.text) for turn in case.history)
-    question = Question(case.question, _SCOPE, history=history, top_k=top_k, at=at)
+    question = Question(case.question, _scope(case), history=history, top_k=top_k, at=at)
     heard = _Heard()
     async with aclosing(parts.turn.answer(question, f"run_eval_{case.id}")) as events:
         async for event in events:
@@ -183,6 +183,11 @@ async def _answered(case: Case, parts: Parts, top_k: int, at: Generation | None)
         output_tokens=heard.tokens[1],
         error=heard.error,
     )
+
+
+def _scope(case: Case) -> Scope:
+    """Return what a case may see: where it names a scope, no more than that."""
+    return Scope(case.scope.tenant, frozenset(case.scope.groups)) if case.scope else _SCOPE
 
 
 def _verbatim(citations: Sequence[Citation], parts: Parts, at: Generation | None) -> tuple[bool, ...]:
