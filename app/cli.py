@@ -41,6 +41,9 @@ COMMANDS: Final[dict[str, Entry]] = {
     ),
     "mcp": Entry("app.commands.serve:mcp", "Offer the documents to a desktop assistant over MCP."),
     "eval": Entry("eval.commands:app", "Score answers against a set of questions."),
+    "monitor": Entry(
+        "eval.commands.monitor:monitor_command", "Say what stands out in what people asked lately."
+    ),
     "doctor": Entry("app.commands.doctor:doctor", "Check the installation and say what to do."),
     "config": Entry("app.commands.config:config_app", "Show the settings and where each comes from."),
 }

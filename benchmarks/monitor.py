@@ -20,8 +20,8 @@ import numpy as np
 from app.settings import MonitorSettings
 from benchmarks.kept_vectors import KeptVectors
 from eval.live.drift import Questions, drift
-from eval.live.topics import groups
 from eval.live.shares import wilson
+from eval.live.topics import groups
 from vectorstore.settings import DEFAULT_EMBEDDER
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -72,29 +72,29 @@ def some(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return [every[at] for at in sorted(np.random.default_rng(1).permutation(len(every))[:SQUAD_MOST])]
 
 
-def selqa() -> Iterator[tuple[str, str]]:
+def selqa(data: Path) -> Iterator[tuple[str, str]]:
     seen = set()
     for part in ("dev", "test"):
-        for row in json.loads((DATA / f"selqa/selqa-ass-{part}.json").read_text()):
+        for row in json.loads((data / f"selqa/selqa-ass-{part}.json").read_text()):
             if row["question"] not in seen:
                 seen.add(row["question"])
                 yield row["question"], f"{row['topic']}/{row['article']}/{row['section']}"
 
 
-def mtrag(name: str) -> Iterator[tuple[str, str]]:
-    for line in (DATA / f"mtrag/{name}/{name}_rewrite.jsonl").read_text().splitlines():
+def mtrag(data: Path, name: str) -> Iterator[tuple[str, str]]:
+    for line in (data / f"mtrag/{name}/{name}_rewrite.jsonl").read_text().splitlines():
         row = json.loads(line)
         yield row["text"].replace("|user|:", "").strip(), row["_id"].split("<::>")[0]
 
 
-def scifact() -> Iterator[tuple[str, str]]:
-    for line in (DATA / "scifact/queries.jsonl").read_text().splitlines():
+def scifact(data: Path) -> Iterator[tuple[str, str]]:
+    for line in (data / "scifact/queries.jsonl").read_text().splitlines():
         row = json.loads(line)
         yield row["text"], row["_id"]
 
 
-def sec10q() -> Iterator[tuple[str, str]]:
-    with (DATA / "sec10q/qna_data.csv").open(encoding="utf-8-sig") as file:
+def sec10q(data: Path) -> Iterator[tuple[str, str]]:
+    with (data / "sec10q/qna_data.csv").open(encoding="utf-8-sig") as file:
         for place, row in enumerate(csv.DictReader(file)):
             yield row["Question"], str(place)
 
@@ -136,7 +136,7 @@ def planted(name: str, usual: Pool, other: Pool, repeats: int) -> None:
         everything = both(refused, usual.asked(WEEK - REFUSED, random, "a"))
         said = drift(everything, reference)
         new = (said.strangeness > said.usual)[:REFUSED].tolist()
-        for topic in groups(refused.vectors, refused.units, new, everything.vectors, least=3)[:3]:
+        for topic in groups(refused.vectors, refused.units, new, everything.vectors[REFUSED:], least=3)[:3]:
             of_it = sum(place >= REFUSED - PLANTED for place in topic.places)
             if of_it >= PLANTED / 2 and of_it >= len(topic.places) / 2:
                 found += 1
@@ -153,15 +153,17 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--work", type=Path, required=True, help="Folder for vectors.")
+    parser.add_argument("--data", type=Path, default=DATA, help="The data sets.")
     parser.add_argument("--choose", action="store_true", help="The sets that were chosen on.")
     parser.add_argument("--still", type=int, default=1_000, help="Weeks without a change.")
     parser.add_argument("--changed", type=int, default=200, help="Weeks with one.")
     options = parser.parse_args()
     alpha = MonitorSettings().monitor_alarm
+    data = options.data
     embedder = KeptVectors(options.work, DEFAULT_EMBEDDER)
     if options.choose:
-        policies = pool(some(squad(DATA / "policyqa/dev.json")), embedder)
-        pairs = {"PolicyQA + SelQA": (policies, pool(selqa(), embedder))}
+        policies = pool(some(squad(data / "policyqa/dev.json")), embedder)
+        pairs = {"PolicyQA + SelQA": (policies, pool(selqa(data), embedder))}
         quiz = pairs["PolicyQA + SelQA"][1]
         pairs["SelQA + PolicyQA"] = (quiz, policies)
         pairs |= {
@@ -169,9 +171,9 @@ def main() -> None:
             for topic in ("FOOD", "MOVIES", "SPORT")
         }
     else:
-        wiki = pool(some(squad(DATA / "squad2/dev-v2.0.json")), embedder)
-        science, finance = pool(scifact(), embedder), pool(mtrag("fiqa"), embedder)
-        filings, web = pool(sec10q(), embedder), pool(mtrag("clapnq"), embedder)
+        wiki = pool(some(squad(data / "squad2/dev-v2.0.json")), embedder)
+        science, finance = pool(scifact(data), embedder), pool(mtrag(data, "fiqa"), embedder)
+        filings, web = pool(sec10q(data), embedder), pool(mtrag(data, "clapnq"), embedder)
         pairs = {
             "SQuAD + FiQA": (wiki, finance), "SQuAD + CLAPnq": (wiki, web), "SQuAD + SEC 10-Q": (wiki, filings),
             "SciFact + FiQA": (science, finance), "SciFact + SQuAD": (science, wiki),

@@ -19,6 +19,7 @@ from eval.metrics.scorers import PluggedMetrics, scores_of, versions
 from eval.metrics.summary import Mean, summarise
 from eval.targets.target import Target
 from vectorstore.models.embed import Embedder
+from vectorstore.types import DEFAULT_TENANT
 
 
 def system(outcomes: Sequence[Outcome], prices: Prices | None = None) -> dict[str, float]:
@@ -162,6 +163,8 @@ def _missing(cases: Sequence[Case], found: frozenset[str] | None) -> dict[str, t
         return {}
     needed: dict[str, list[str]] = {}
     for case in cases:
+        if case.scope is not None and case.scope.tenant != DEFAULT_TENANT:
+            continue  # the target tells of the documents of the default tenant alone
         for doc in dict.fromkeys(evidence.doc for evidence in case.evidence):
             if not any(uri == doc or uri.endswith(f"/{doc}") for uri in found):
                 needed.setdefault(doc, []).append(case.id)

@@ -64,6 +64,7 @@ class Words:
 
     question: str
     alone: str
+    answer: str
     reason: str
     history: tuple[tuple[Literal["user", "assistant"], str], ...]
 
@@ -106,7 +107,9 @@ def words_of(connection: sql.Connection, wanted: Collection[str]) -> dict[str, W
             earlier = before.setdefault((row.owner, row.conversation), [])
             if row.id in wanted:
                 alone = str(plain(row.told).get("condensed") or row.question) if row.told else row.question
-                found[row.id] = Words(row.question, alone, row.reason or "", tuple(earlier[-2 * _TURNS :]))
+                found[row.id] = Words(
+                    row.question, alone, row.answer, row.reason or "", tuple(earlier[-2 * _TURNS :])
+                )
             if row.outcome in DONE:
                 earlier += [("user", row.question), ("assistant", row.answer)]
     return found

@@ -5,6 +5,7 @@ import typer
 from eval.commands.calibrate import calibrate
 from eval.commands.compare import compare
 from eval.commands.generate import generate, review
+from eval.commands.harvest import harvest
 from eval.commands.run import run
 
 app = typer.Typer(no_args_is_help=True)
@@ -24,3 +25,4 @@ app.command(epilog=EXIT_CODES)(compare)
 app.command(epilog=EXIT_CODES)(calibrate)
 app.command(epilog=EXIT_CODES)(generate)
 app.command(epilog=EXIT_CODES)(review)
+app.command(epilog=EXIT_CODES)(harvest)

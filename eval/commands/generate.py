@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 import typer
 from typer import Option
 
-from eval.cases import Case, load_cases
+from eval.cases import HARVESTED, Case, load_cases
 from eval.commands import options
 from eval.generation import Text, offline
 from vectorstore.errors import BadInput
+from vectorstore.printable import printable
 
 
 def generate(
@@ -127,7 +128,11 @@ def review(
 
 def _show(case: Case, place: str) -> None:
     typer.echo(f"\n[{place}] {case.id}  {', '.join(case.tags)}")
-    typer.echo(f"  Question  {case.question}")
+    for turn in case.history:
+        typer.echo(f"  {turn.role.capitalize():9} {printable(turn.text)}")
+    typer.echo(f"  Question  {printable(case.question)}")
+    if case.note:
+        typer.echo(f"  Note      {printable(case.note)}")
     typer.echo(
         f"  Answer    {case.reference or ('(not in the documents)' if not case.answerable else '(open)')}"
     )
@@ -139,6 +144,8 @@ def _decided(shown: Case) -> Case | Literal["reject", "quit", "skip"]:
     while True:
         key = typer.prompt(_KEYS, default="s", show_default=False).strip().lower()[:1]
         match key:
+            case "a" if HARVESTED in shown.tags:
+                return _edited(shown)  # what the documents say to it, nobody has said yet
             case "a":
                 return shown.model_copy(update={"reviewed": True})
             case "e":

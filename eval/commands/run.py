@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.settings import EvaluationSettings
-from eval.cases import Case, load_cases, load_quarantine
+from eval.cases import HARVESTED, Case, load_cases, load_quarantine
 from eval.commands import options
 from eval.commands.configuration import Configuration
 from eval.commands.options import JudgeOptions, check_gates, check_metrics, judging, parse_prices
@@ -29,9 +30,10 @@ from eval.targets.over_http import over_http
 from eval.targets.recorded import load_answers
 from eval.targets.target import Target
 from ingest.sample import HANDBOOK
-from vectorstore.errors import BadInput
+from vectorstore.errors import BadInput, FootnoteError
 from vectorstore.models.embed import Embedder
 from vectorstore.settings import StoreSettings
+from vectorstore.state.open import open_state
 from vectorstore.text_file import numbered_lines, read_text
 
 _SIGNS = {
@@ -210,17 +212,39 @@ def run(
     settings = [*(set_ or []), *([] if top_k is None else [f"top_k={top_k}"])]
     docs = HANDBOOK if sample else docs
     elsewhere = chosen(answers=answers, url=url, model=url_model)
+    _check_scopes(cases, url)
     with judging(judges) as judged_by:
-        found = _evaluated(cases, settings, docs, repeat, elsewhere, judged_by, data, price)
+        found = _evaluated(cases, settings, docs, repeat, elsewhere, judged_by, data, price, is_whole=not tag)
     conclusion = concluded(found, gates, before)
     finish(found, conclusion, out, mlflow=mlflow)
     _update_baseline(found, conclusion, gates)
     leave(conclusion, exit_zero=exit_zero)
 
 
+def _check_scopes(cases: Sequence[Case], url: str) -> None:
+    """Raise BadInput for a case that belongs to a scope, where a service would answer it in its key's."""
+    scoped = [case.id for case in cases if case.scope is not None]
+    if url and scoped:
+        raise BadInput(
+            f"{len(scoped)} cases belong to the scope in which they were asked ({scoped[0]} among them), and --url asks in "
+            "that of its key.",
+            "Ask without --url, on the machine of the index; or take `scope` out of those that anybody may read.",
+        )
+
+
 def select(cases: list[Case], tags: Sequence[str]) -> list[Case]:
-    """Return the cases with one of the tags; exits 5 when there is none."""
-    chosen = [case for case in cases if not tags or set(tags) & set(case.tags)]
+    """Return the cases with one of the tags; exits 5 when there is none.
+
+    What was harvested is asked again only when somebody has read it.
+    """
+    tagged = [case for case in cases if not tags or set(tags) & set(case.tags)]
+    chosen = [case for case in tagged if case.reviewed or HARVESTED not in case.tags]
+    if waiting := len(tagged) - len(chosen):
+        typer.echo(
+            f"Not asked: {waiting} harvested question{'' if waiting == 1 else 's'} that nobody has reviewed. Run "
+            "`footnote eval review --data FILE` first.",
+            err=True,
+        )
     if not chosen:
         typer.echo("No case was selected, so nothing was scored.", err=True)
         raise typer.Exit(Exit.NO_CASES)
@@ -283,6 +307,8 @@ def _evaluated(
     judge: Judge | None,
     data: Path,
     price: str,
+    *,
+    is_whole: bool,
 ) -> Evaluation:
     from eval.commands.configuration import opened, parse_configuration, ruler_of
 
@@ -296,7 +322,21 @@ def _evaluated(
         if any(evidence.quote for case in cases for evidence in case.evidence):
             check_quotes(cases, target.texts(), data)
         ruler = ruler_of(configuration, target)
-        return evaluate(cases, target, embedder=target.parts.embedder, ruler=ruler, **asked)
+        found = evaluate(cases, target, embedder=target.parts.embedder, ruler=ruler, **asked)
+        if docs is None and is_whole:
+            _keep_reference(cases, target.parts.embedder, data)
+        return found
+
+
+def _keep_reference(cases: Sequence[Case], embedder: Embedder, data: Path) -> None:
+    """Keep the questions for `footnote monitor`, which holds live ones against them."""
+    from eval.live.reference import cases_of, keep
+
+    try:
+        asked = cases_of(cases, embedder, name=data.name, made=datetime.now(UTC))
+        keep(open_state(StoreSettings()), evaluation=asked)
+    except (FootnoteError, OSError) as error:
+        typer.echo(f"The questions were not kept for `footnote monitor`: {error}", err=True)
 
 
 def _thresholds(flags: list[str], path: Path | None, *, sample: bool) -> list[Threshold]:

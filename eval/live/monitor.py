@@ -40,8 +40,8 @@ _CELL: Final = "monitor.json"
 class Topic:
     """What several people asked. `near` are headings close to it, which need not answer it; `words` are theirs.
 
-    `new` is the share of the questions that are unlike the reference; `unanswered` that of all questions about as
-    near to this topic which had no sure answer.
+    `new` is the share of its questions that are unlike the reference. Of all questions about it, `share` is the part
+    that is in it: that had no sure answer, or that is unlike the reference where those are grouped.
     """
 
     near: tuple[str, ...]
@@ -51,7 +51,7 @@ class Topic:
     refused: int
     unsure: int
     new: float
-    unanswered: float
+    share: float
 
     @property
     def is_new(self) -> bool:
@@ -175,7 +175,7 @@ class _Looked:
             self.questions.vectors[rows],
             [self.questions.units[row] for row in rows],
             [bool(self.new[row]) for row in rows],
-            self.questions.vectors,
+            self.questions.vectors[[row for row, wanted in enumerate(chosen) if not wanted]],
             least=self.least,
         )
         return tuple(self._topic([rows[place] for place in group.places], group) for group in found[:_TOPICS])
@@ -191,7 +191,7 @@ class _Looked:
             refused=outcomes["refused"],
             unsure=outcomes["unsure"],
             new=group.new,
-            unanswered=group.unanswered,
+            share=group.share,
         )
 
     def _near(self, runs: Sequence[LiveRun]) -> tuple[str, ...]:

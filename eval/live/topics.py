@@ -26,47 +26,50 @@ MOST: Final = 1_500
 class Group:
     """Questions about one thing, by their places among those that were grouped, the most typical first.
 
-    `people` is how many units asked; `new` the share of the questions that lie farther from the reference than from
-    their own window; `unanswered` the share that had no sure answer, of all questions that are as near as these.
+    `people` is how many units asked; `new` the share of its questions that are unlike the reference. Of all questions of
+    the window about it (as near to it as its own middle one), `share` is the part that was grouped and not answered.
     """
 
     places: tuple[int, ...]
     people: int
     new: float
-    unanswered: float
+    share: float
 
     @property
     def weight(self) -> float:
-        """What groups are ranked by: the people, half of them for what is not new, and of these what went unanswered."""
-        return self.people * self.unanswered * (1 + self.new) / 2
+        """What groups are ranked by: how many asked, how much of it went unanswered, and twice as much where it is new."""
+        return self.people * self.share * (1 + self.new) / 2
 
 
 def groups(
-    vectors: Vectors, units: Sequence[str], new: Sequence[bool], everything: Vectors, *, least: int
+    vectors: Vectors, units: Sequence[str], new: Sequence[bool], answered: Vectors, *, least: int
 ) -> list[Group]:
     """Group questions without an answer, of shape (n, d), the heaviest group first.
 
-    `everything` are all questions of the window, these among them, of shape (m, d). A group of fewer than `least`
-    units is left out: it would be about somebody.
+    `answered` are the other questions of the window, of shape (m, d). A group of fewer than `least` units is left
+    out: it would be about somebody.
     """
     if len(units) < least:
         return []
     vectors, units, new = vectors[-MOST:], units[-MOST:], new[-MOST:]
-    centre = everything.mean(axis=0)
-    own, others = _unit(vectors - centre), _unit(everything - centre)
+    centre = np.concatenate([vectors, answered]).mean(axis=0)
+    own, others = _unit(vectors - centre), _unit(answered - centre)
     found = []
     for places in linked(own @ own.T):
         people = len({units[place] for place in places})
         if people < least:
             continue
-        middle = own[places].mean(axis=0)
-        near = own[places] @ middle
-        ordered = [places[at] for at in np.argsort(-near, kind="stable")]
-        # of what lies as near to the middle as the middle one of these
-        within = int(np.count_nonzero(others @ middle >= np.median(near)))
-        inside = int(np.count_nonzero(own @ middle >= np.median(near)))
-        share = float(np.mean([new[place] for place in places]))
-        found.append(Group(tuple(ordered), people, share, inside / max(within, inside, 1)))
+        whole = own[places].sum(axis=0)
+        near = own @ whole / len(places)
+        near[places] = (own[places] @ whole - 1) / (len(places) - 1)
+        reach = np.median(near[places])
+        inside, outside = (
+            np.count_nonzero(near >= reach),
+            np.count_nonzero(others @ whole / len(places) >= reach),
+        )
+        ordered = sorted(places, key=lambda place: (-float(near[place]), place))
+        fresh = float(np.mean([new[place] for place in places]))
+        found.append(Group(tuple(ordered), people, fresh, inside / (inside + outside)))
     return sorted(found, key=lambda group: (-group.weight, group.places))
 
 

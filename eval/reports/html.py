@@ -41,18 +41,27 @@ _MEANS = {
 
 def html(found: Evaluation, conclusion: Conclusion) -> str:
     """Return the whole page."""
-    style, script = ((_PAGE / f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
-    page = (
+    main = (
+        f"{_head(found, conclusion)}{_metrics(found, conclusion.comparison)}{_differences(conclusion.comparison)}"
+        f"{_cases(found, conclusion.comparison)}<footer>{_running(found)}<p>{escape(LIMITS)}</p>{_fingerprint(found)}</footer>"
+    )
+    script = (_PAGE / "report.js").read_text(encoding="utf-8")
+    return page(f"Evaluation: {conclusion.headline}", main, script=script)
+
+
+def page(title: str, main: str, *, script: str = "") -> str:
+    """Return a page of its own around HTML that is made inert already."""
+    style = (_PAGE / "report.css").read_text(encoding="utf-8")
+    scripts = f" script-src {_hash(script)};" if script else ""
+    policy = f"default-src 'none'; style-src {_hash(style)};{scripts} base-uri 'none'; form-action 'none'"
+    made = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
-        f"<title>Evaluation: {escape(conclusion.headline)}</title><style>{style}</style></head><body><main>"
-        f"{_head(found, conclusion)}{_metrics(found, conclusion.comparison)}{_differences(conclusion.comparison)}"
-        f"{_cases(found, conclusion.comparison)}<footer>{_running(found)}<p>{escape(LIMITS)}</p>{_fingerprint(found)}</footer>"
-        f"</main><script>{script}</script></body></html>\n"
+        f"<title>{escape(title)}</title><style>{style}</style></head><body><main>{main}"
+        f"</main>{f'<script>{script}</script>' if script else ''}</body></html>\n"
     )
-    return page.replace("\0", "\ufffd")
+    return made.replace("\0", "\ufffd")
 
 
 def _head(found: Evaluation, conclusion: Conclusion) -> str:
