@@ -42,14 +42,18 @@ class Pool:
     def only(self, article: str) -> "Pool":
         return Pool(self.vectors, {k: v for k, v in self.about.items() if k.startswith(article)})
 
-    def asked(self, many: int, random: np.random.Generator, prefix: str) -> Questions:
-        """Return so many questions, in conversations of one to five about one thing."""
+    @property
+    def longest(self) -> int:
+        return max(map(len, self.about.values()))
+
+    def asked(self, many: int, random: np.random.Generator, prefix: str, *, longest: int = 5) -> Questions:
+        """Return so many questions, in conversations of one to five (or `longest`) about one thing."""
         names = list(self.about)
         rows: list[int] = []
         units: list[str] = []
         while len(rows) < many:
             held = self.about[names[random.integers(len(names))]]
-            size = min(int(random.geometric(0.5)), 5, len(held), many - len(rows))
+            size = min(int(random.geometric(0.5)), 5, longest, len(held), many - len(rows))
             unit = f"{prefix}{len(units)}"
             rows += [held[at] for at in random.permutation(len(held))[:size]]
             units += [unit] * size
@@ -109,42 +113,81 @@ def pool(rows: Iterable[tuple[str, str]], embedder: KeptVectors) -> Pool:
     return Pool(np.stack(vectors), about)
 
 
-def weeks(name: str, usual: Pool, other: Pool | None, repeats: int, alpha: float) -> None:
-    """Print in how many weeks drift was found."""
+def weeks(usual: Pool, other: Pool | None, repeats: int) -> int:
+    """Return in how many weeks drift was found."""
     found = 0
     for repeat in range(repeats):
         random = np.random.default_rng(repeat)
         reference = usual.asked(WEEK, random, "r")
         now = usual.asked(WEEK if other is None else WEEK - FIFTH, random, "n")
         if other is not None:
-            now = both(now, other.asked(FIFTH, random, "o"))
+            now = both(now, other.asked(FIFTH, random, "o", longest=usual.longest))
         p = drift(now, reference).p
-        found += p is not None and p <= alpha
-    low, high = wilson(found / repeats, repeats)
-    print(
-        f"{name:48} {found:4} of {repeats} weeks: {found / repeats:.3f} ({low:.3f} – {high:.3f})", flush=True
-    )
+        found += p is not None and p <= MonitorSettings().monitor_alarm
+    return found
 
 
-def planted(name: str, usual: Pool, other: Pool, repeats: int) -> None:
-    """Print how often questions of another corpus, among those refused, are one of the first three topics."""
+def planted(usual: Pool, other: Pool, repeats: int) -> int:
+    """Return how often questions of another corpus, among those refused, are one of the first three topics."""
     found = 0
     for repeat in range(repeats):
         random = np.random.default_rng(repeat)
         reference = usual.asked(WEEK, random, "r")
-        refused = both(usual.asked(REFUSED - PLANTED, random, "n"), other.asked(PLANTED, random, "o"))
-        everything = both(refused, usual.asked(WEEK - REFUSED, random, "a"))
-        said = drift(everything, reference)
+        refused = both(
+            usual.asked(REFUSED - PLANTED, random, "n", longest=1),
+            other.asked(PLANTED, random, "o", longest=1),
+        )
+        answered = usual.asked(WEEK - REFUSED, random, "a")
+        said = drift(both(refused, answered), reference)
         new = (said.strangeness > said.usual)[:REFUSED].tolist()
-        for topic in groups(refused.vectors, refused.units, new, everything.vectors[REFUSED:], least=3)[:3]:
+        for topic in groups(refused.vectors, refused.units, new, answered.vectors, least=3)[:3]:
             of_it = sum(place >= REFUSED - PLANTED for place in topic.places)
             if of_it >= PLANTED / 2 and of_it >= len(topic.places) / 2:
                 found += 1
                 break
-    low, high = wilson(found / repeats, repeats)
-    print(
-        f"{name:48} {found:4} of {repeats} weeks: {found / repeats:.3f} ({low:.3f} – {high:.3f})", flush=True
-    )
+    return found
+
+
+def chosen_on(data: Path, embedder: KeptVectors) -> dict[str, tuple[Pool, Pool]]:
+    policies, quiz = pool(some(squad(data / "policyqa/dev.json")), embedder), pool(selqa(data), embedder)
+    pairs = {"PolicyQA + SelQA": (policies, quiz), "SelQA + PolicyQA": (quiz, policies)}
+    return pairs | {
+        f"SelQA + its {topic}": (quiz.without(topic), quiz.only(topic))
+        for topic in ("FOOD", "MOVIES", "SPORT")
+    }
+
+
+def reported_on(data: Path, embedder: KeptVectors) -> dict[str, tuple[Pool, Pool]]:
+    wiki = pool(some(squad(data / "squad2/dev-v2.0.json")), embedder)
+    science, finance = pool(scifact(data), embedder), pool(mtrag(data, "fiqa"), embedder)
+    filings, web = pool(sec10q(data), embedder), pool(mtrag(data, "clapnq"), embedder)
+    pairs = {
+        "SQuAD + FiQA": (wiki, finance), "SQuAD + CLAPnq": (wiki, web), "SQuAD + SEC 10-Q": (wiki, filings),
+        "SciFact + FiQA": (science, finance), "SciFact + SQuAD": (science, wiki),
+    }  # fmt: skip
+    return pairs | {
+        f"SQuAD + its {article}": (wiki.without(article), wiki.only(article))
+        for article in ("Steam_engine", "European_Union_law", "Warsaw", "Immune_system")
+    }
+
+
+def measured(pairs: dict[str, tuple[Pool, Pool]], *, still: int, changed: int) -> dict[str, tuple[int, int]]:
+    """Print, and return by what was simulated, in how many of how many weeks something was found."""
+    found: dict[str, tuple[int, int]] = {}
+
+    def told(name: str, hits: int, of: int) -> None:
+        low, high = wilson(hits / of, of)
+        found[name] = hits, of
+        print(f"{name:50} {hits:4} of {of} weeks: {hits / of:.3f} ({low:.3f} – {high:.3f})", flush=True)
+
+    for name, (usual, other) in pairs.items():
+        told(f"a fifth is new: {name}", weeks(usual, other, changed), changed)
+    for name, (usual, other) in pairs.items():
+        told(f"{PLANTED} of {REFUSED} refused are planted: {name}", planted(usual, other, changed), changed)
+    for name in dict.fromkeys(name.partition(" + ")[0] for name in pairs):
+        usual = next(pair[0] for each, pair in pairs.items() if each.startswith(f"{name} + "))
+        told(f"nothing changed: {name}", weeks(usual, None, still), still)
+    return found
 
 
 def main() -> None:
@@ -158,42 +201,11 @@ def main() -> None:
     parser.add_argument("--still", type=int, default=1_000, help="Weeks without a change.")
     parser.add_argument("--changed", type=int, default=200, help="Weeks with one.")
     options = parser.parse_args()
-    alpha = MonitorSettings().monitor_alarm
-    data = options.data
     embedder = KeptVectors(options.work, DEFAULT_EMBEDDER)
-    if options.choose:
-        policies = pool(some(squad(data / "policyqa/dev.json")), embedder)
-        pairs = {"PolicyQA + SelQA": (policies, pool(selqa(data), embedder))}
-        quiz = pairs["PolicyQA + SelQA"][1]
-        pairs["SelQA + PolicyQA"] = (quiz, policies)
-        pairs |= {
-            f"SelQA + its {topic}": (quiz.without(topic), quiz.only(topic))
-            for topic in ("FOOD", "MOVIES", "SPORT")
-        }
-    else:
-        wiki = pool(some(squad(data / "squad2/dev-v2.0.json")), embedder)
-        science, finance = pool(scifact(data), embedder), pool(mtrag(data, "fiqa"), embedder)
-        filings, web = pool(sec10q(data), embedder), pool(mtrag(data, "clapnq"), embedder)
-        pairs = {
-            "SQuAD + FiQA": (wiki, finance), "SQuAD + CLAPnq": (wiki, web), "SQuAD + SEC 10-Q": (wiki, filings),
-            "SciFact + FiQA": (science, finance), "SciFact + SQuAD": (science, wiki),
-        }  # fmt: skip
-        pairs |= {
-            f"SQuAD + its {article}": (wiki.without(article), wiki.only(article))
-            for article in ("Steam_engine", "European_Union_law", "Warsaw", "Immune_system")
-        }
+    pairs = (chosen_on if options.choose else reported_on)(options.data, embedder)
     embedder.save()
-    print(f"Drift at {alpha:g}; 95 % intervals.")
-    for name in dict.fromkeys(name.partition(" + ")[0] for name in pairs):
-        usual = next(pair[0] for each, pair in pairs.items() if each.startswith(f"{name} + "))
-        weeks(f"{name}, nothing changed", usual, None, options.still, alpha)
-    for name, (usual, other) in pairs.items():
-        weeks(f"a fifth is new: {name}", usual, other, options.changed, alpha)
-    print(
-        f"{PLANTED} of {REFUSED} refused questions are planted: among the first three topics, mostly theirs."
-    )
-    for name, (usual, other) in pairs.items():
-        planted(name, usual, other, options.changed)
+    print(f"Alarm from p = {MonitorSettings().monitor_alarm:g} down; 95 % intervals.")
+    measured(pairs, still=options.still, changed=options.changed)
 
 
 if __name__ == "__main__":

@@ -86,8 +86,9 @@ def live_runs(connection: sql.Connection, since: datetime, until: datetime) -> I
         .where(runs.c.created >= since, runs.c.created < until)
         .order_by(runs.c.created, runs.c.id)
     )
-    for row in connection.execution_options(yield_per=_AT_ONCE).execute(query):
-        yield _live(row)
+    with connection.execution_options(yield_per=_AT_ONCE).execute(query) as found:
+        for row in found:
+            yield _live(row)
 
 
 def words_of(connection: sql.Connection, wanted: Collection[str]) -> dict[str, Words]:

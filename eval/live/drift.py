@@ -3,8 +3,8 @@
 The statistic is the unbiased squared maximum mean discrepancy of Gretton et al. (2012), A Kernel Two-Sample Test,
 JMLR 13, equation 3. A unit (a person, a conversation, a group of cases) is one observation, whose kernel with
 another is the mean of the kernels of their questions (kernel mean embeddings of sets: Muandet et al. 2012, Learning
-from Distributions via Support Measure Machines, NIPS), so that neither a long conversation counts for many nor
-questions that depend on each other for independent ones. Units are exchangeable where nothing has changed; the share
+from Distributions via Support Measure Machines, NIPS), and which weighs the square root of their number: between one
+for all of them and one each, what they are worth together. Units are exchangeable where nothing has changed; the share
 of their permutations that reach what was found, itself among them, is then a p-value that is at or below alpha in at
 most alpha of all windows, whatever the kernel (Phipson & Smyth 2010).
 """
@@ -74,17 +74,21 @@ def drift(now: Questions, reference: Questions, *, permutations: int = PERMUTATI
     weights[:m, : len(first.units)] = members[0]
     weights[m:, len(first.units) :] = members[1]
     kernel = np.asarray(weights @ _kernel(pooled, pooled, spread) @ weights.T, np.float32)
-    p = _chance(kernel, m, permutations, random)
+    sizes = np.concatenate([1 / (part**2).sum(axis=1) for part in members])
+    p = _chance(kernel, np.sqrt(sizes), m, permutations, random)
     usual = _witness(second, second, first, members[::-1], spread)
     return Drift(p, counts, _witness(now, first, second, members, spread), float(np.quantile(usual, 0.95)))
 
 
-def _chance(kernel: Floats, m: int, permutations: int, random: np.random.Generator) -> float:
-    """Return the share of permutations of units whose discrepancy reaches the found one's; shape (m + n, m + n)."""
+def _chance(kernel: Floats, weights: Floats, m: int, permutations: int, random: np.random.Generator) -> float:
+    """Return the share of permutations of units, with their weights, whose discrepancy reaches the found one's.
+
+    `kernel` has the shape (m + n, m + n), `weights` (m + n,).
+    """
     total = len(kernel)
-    n = total - m
-    kernel = kernel.copy()
+    kernel = kernel * np.outer(weights, weights)
     np.fill_diagonal(kernel, 0)
+    every, squared = float(weights.sum()), float((weights**2).sum())
     row = kernel.sum(axis=1)
     whole = float(row.sum())
     found: list[Floats] = []
@@ -97,7 +101,10 @@ def _chance(kernel: Floats, m: int, permutations: int, random: np.random.Generat
         inside = ((chosen @ kernel) * chosen).sum(axis=1)
         across = chosen @ row - inside
         outside = whole - inside - 2 * across
-        found.append(inside / (m * (m - 1)) + outside / (n * (n - 1)) - 2 * across / (m * n))
+        own, twice = chosen @ weights, chosen @ weights**2
+        rest = every - own
+        pairs, others = own**2 - twice, rest**2 - (squared - twice)
+        found.append(inside / pairs + outside / others - 2 * across / (own * rest))
     statistics = np.concatenate(found)
     return float(np.mean(statistics >= statistics[0] - 1e-7))
 
