@@ -13,7 +13,7 @@ from app.events import Cancelled, Done, Event, Failed, Terminal, Text
 from app.problems import TooMany
 from app.question import Question
 from app.runs.places import Places
-from app.runs.run import Dialect, Reason, Run, Settle, failed_by, only_cited, report
+from app.runs.run import Dialect, Reason, Run, Settle, failed_by, only_cited, report, settled
 from app.settings import RunSettings
 from vectorstore.errors import Busy, FootnoteError, NotFound, Unavailable
 
@@ -357,7 +357,7 @@ class Runs:
                 "model_unavailable", "Too many questions are being answered. Ask again in a moment."
             )
         finally:
-            await _settled(run)
+            await settled(run)
 
     async def _unbroken(self, run: Run) -> Terminal:
         """Consume the turn and return its terminal event; a broken turn is a failed one."""
@@ -390,13 +390,3 @@ class Runs:
         self._end(run, Cancelled(run.stop_reason or "shutdown"))
         self._tasks.pop(run, None)
         self._drop_grace(run)
-
-
-async def _settled(run: Run) -> None:
-    """Settle a run once; what fails there harms no answer."""
-    settle, run.settle = run.settle, None
-    if settle is not None:
-        try:
-            await settle(run)
-        except Exception as error:  # noqa: BLE001 - the run's edge
-            report(f"Settling run {run.id} failed", error)

@@ -2,21 +2,26 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.events import Done, Event, Explained, Failed, Sources, Started, Text, Timing, Usage
+from app.people.people import People
 from app.question import Message, Question
+from app.runs.records import Records, records_url
 from app.settings import CacheSettings
 from app.turn.cache import CACHED, AnswerCache, essence
-from tests.app.edge import PASSAGES
+from tests.app.edge import PASSAGES, serve, service
 from vectorstore.types import Generation, Scope
 
 
@@ -79,6 +84,77 @@ def ask(of: AnswerCache, question: Question, run: str = "run_1") -> list[Event]:
 
 def answer(events: list[Event]) -> str:
     return "".join(event.delta for event in events if isinstance(event, Text))
+
+
+def first_and_again(url: str, text: str, **given: object) -> list[str]:
+    """Ask twice over HTTP, and return the stages that each answer took."""
+    stages = []
+    for _ in range(2):
+        run = httpx.post(f"{url}/v1/chat", json={"message": text} | given).headers["x-run-id"]
+        told = httpx.get(f"{url}/v1/runs/{run}").json()
+        stages.append(" ".join(each["stage"] for each in told["timings"]))
+    return stages
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, AnswerCache, Path]]:
+    """A service with people's records over a cache, its address and its data folder."""
+    folder = tmp_path_factory.mktemp("cached")
+    turn = Named(Truth())
+    of = cache(turn)
+    records = Records(records_url("", folder))
+    base = service(of.answer, records=records)  # type: ignore[arg-type]
+    with serve(replace(base, forget_answers=of.clear, people=People(records, folder))) as served:
+        yield served.url, of, folder
+    records.close()
+
+
+def test_asked_again_it_is_given_again_unless_it_is_wanted_fresh(kept: tuple[str, AnswerCache, Path]) -> None:
+    url, _, _ = kept
+    assert first_and_again(url, "How much leave?") == ["retrieving", CACHED]
+    assert first_and_again(url, "How much leave?", fresh=True) == ["retrieving", "retrieving"]
+
+
+def test_who_forgets_a_conversation_leaves_nothing_in_it(kept: tuple[str, AnswerCache, Path]) -> None:
+    url, of, _ = kept
+    httpx.post(f"{url}/v1/chat", json={"message": "What of sick pay?", "conversation": "c9"})
+    assert len(of)
+    assert httpx.delete(f"{url}/v1/conversations/c9").status_code == 200
+    assert len(of) == 0
+
+
+def test_an_erasure_by_a_command_reaches_it(kept: tuple[str, AnswerCache, Path]) -> None:
+    url, of, folder = kept
+    httpx.post(f"{url}/v1/chat", json={"message": "What of parental leave?"})
+    assert len(of)
+    # As `footnote people erase` does beside a service that runs.
+    People(Records(records_url("", folder)), folder).note("local", by="test")
+    by = time.monotonic() + 20
+    while len(of) and time.monotonic() < by:
+        time.sleep(0.05)
+    assert len(of) == 0
+
+
+def test_a_browser_that_has_a_file_is_told_so(kept: tuple[str, AnswerCache, Path]) -> None:
+    url, _, _ = kept
+    with httpx.Client(base_url=url) as browser:
+        widget = browser.get("/widget.js")
+        tag = widget.headers["etag"]
+        assert "max-age=3600" in widget.headers["cache-control"]
+        named = browser.get("/widget.js", params={"v": tag.strip('"')})
+        assert "immutable" in named.headers["cache-control"]
+        assert "immutable" not in browser.get("/widget.js?v=another").headers["cache-control"]
+        for shown in (tag, f'W/{tag}, "another"', "*"):
+            again = browser.get("/widget.js", headers={"if-none-match": shown})
+            assert (again.status_code, again.content) == (304, b"")
+            assert again.headers["etag"] == tag
+            assert again.headers["cross-origin-resource-policy"] == "cross-origin"
+        assert browser.get("/widget.js", headers={"if-none-match": '"another"'}).content == widget.content
+        page = browser.get("/page.js")
+        assert page.headers["cache-control"] == "no-cache"
+        home = browser.get("/", headers={"if-none-match": browser.get("/").headers["etag"]})
+        assert home.status_code == 304
+        assert "content-security-policy" in home.headers
 
 
 LEAVE = Question("How much leave do I get?", Scope(groups=frozenset({"hr"})), conversation="c1", top_k=6)
