@@ -108,7 +108,9 @@ def test_the_house_gets_no_more_rooms(house: House) -> None:
     parsers = sum(path.startswith("ingest/parse/") for path in house.lines)
     people = sum(path.startswith(("app/identity/", "app/audit/", "app/people/")) for path in house.lines)
     operating = sum(
-        path.startswith(("vectorstore/telemetry/", "app/telemetry/", "app/variants/", "app/backup/", "eval/live/"))
+        path.startswith(
+            ("vectorstore/telemetry/", "app/telemetry/", "app/variants/", "app/backup/", "eval/live/")
+        )
         for path in house.lines
     )
     jobs = sum(path.startswith("ingest/jobs/") for path in house.lines)
