@@ -138,8 +138,7 @@ def planted(usual: Pool, other: Pool, repeats: int) -> int:
             other.asked(PLANTED, random, "o", longest=1),
         )
         answered = usual.asked(WEEK - REFUSED, random, "a")
-        said = drift(both(refused, answered), reference)
-        new = (said.strangeness > said.usual)[:REFUSED].tolist()
+        new = drift(refused, reference, permutations=1).new.tolist()
         for topic in groups(refused.vectors, refused.units, new, answered.vectors, least=3)[:3]:
             of_it = sum(place >= REFUSED - PLANTED for place in topic.places)
             if of_it >= PLANTED / 2 and of_it >= len(topic.places) / 2:

@@ -27,6 +27,7 @@ MOST: Final = 1_500
 """Units of one window that are looked at; of more, so many are drawn. The kernel of two such windows takes 36 MB."""
 _SAMPLE: Final = 1_000
 """Questions by which the kernel's width is measured."""
+OUTLYING: Final = 0.05
 _AT_ONCE: Final = 500
 _SEED: Final = 20_261_130
 
@@ -48,15 +49,14 @@ class Questions:
 class Drift:
     """What the test says. `p` is None where a window has fewer than FEWEST units, so many as `units` says.
 
-    `strangeness` has for each question of now how much farther it lies from the reference than from its own window
-    (the witness function of the same paper, section 2.3): what is new stands out by it. `usual` is what 95 % of the
-    reference's questions stay below when they are held against this window in the same way.
+    `new` has for each question of now whether it is unlike all of the reference: its nearest question there is
+    farther than those of 95 % of the reference's own are, their own units left out (an outlier by its nearest
+    neighbour: Ramaswamy, Rastogi & Shim 2000, SIGMOD).
     """
 
     p: float | None
     units: tuple[int, int]
-    strangeness: Floats
-    usual: float = 0.0
+    new: npt.NDArray[np.bool_]
 
 
 def drift(now: Questions, reference: Questions, *, permutations: int = PERMUTATIONS) -> Drift:
@@ -64,7 +64,7 @@ def drift(now: Questions, reference: Questions, *, permutations: int = PERMUTATI
     random = np.random.default_rng(_SEED)
     counts = (now.count, reference.count)
     if min(counts) < FEWEST:
-        return Drift(None, counts, np.zeros(len(now.units), np.float32))
+        return Drift(None, counts, np.zeros(len(now.units), np.bool_))
     first, second = _drawn(now, random), _drawn(reference, random)
     spread = _spread(first.vectors, second.vectors, random)
     members = _together(first), _together(second)
@@ -76,8 +76,7 @@ def drift(now: Questions, reference: Questions, *, permutations: int = PERMUTATI
     kernel = np.asarray(weights @ _kernel(pooled, pooled, spread) @ weights.T, np.float32)
     sizes = np.concatenate([1 / (part**2).sum(axis=1) for part in members])
     p = _chance(kernel, np.sqrt(sizes), m, permutations, random)
-    usual = _witness(second, second, first, members[::-1], spread)
-    return Drift(p, counts, _witness(now, first, second, members, spread), float(np.quantile(usual, 0.95)))
+    return Drift(p, counts, _unlike(now, second))
 
 
 def _chance(kernel: Floats, weights: Floats, m: int, permutations: int, random: np.random.Generator) -> float:
@@ -109,20 +108,12 @@ def _chance(kernel: Floats, weights: Floats, m: int, permutations: int, random: 
     return float(np.mean(statistics >= statistics[0] - 1e-7))
 
 
-def _witness(
-    now: Questions, first: Questions, second: Questions, members: tuple[Floats, Floats], spread: float
-) -> Floats:
-    """Return for each question how much nearer it lies to its own window than to the other, its own unit left out."""
-    names = list(dict.fromkeys(first.units))
-    place = {name: number for number, name in enumerate(names)}
-    to_first = _kernel(now.vectors, first.vectors, spread) @ members[0].T
-    own = np.array([place.get(unit, -1) for unit in now.units])
-    kept = np.flatnonzero(own >= 0)
-    total = to_first.sum(axis=1)
-    total[kept] -= to_first[kept, own[kept]]
-    counted = np.where(own >= 0, len(names) - 1, len(names))
-    to_second = _kernel(now.vectors, second.vectors, spread) @ members[1].T
-    return np.asarray(total / counted - to_second.mean(axis=1), np.float32)
+def _unlike(now: Questions, reference: Questions) -> npt.NDArray[np.bool_]:
+    units = np.array(reference.units)
+    own = reference.vectors @ reference.vectors.T
+    own[units[:, None] == units] = -1
+    bound = np.quantile(own.max(axis=1), OUTLYING)
+    return np.asarray((now.vectors @ reference.vectors.T).max(axis=1) < bound)
 
 
 def _drawn(questions: Questions, random: np.random.Generator) -> Questions:

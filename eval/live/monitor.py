@@ -5,6 +5,7 @@ may be shown, kept and sent.
 """
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from app.runs.live import LiveRun, Nearest
 from app.settings import MonitorSettings
-from eval.live.drift import FEWEST, Questions, drift
+from eval.live.drift import FEWEST, OUTLYING, Questions, drift
 from eval.live.reference import Between, Kept, find, questions_of
 from eval.live.shares import FEWEST_PEOPLE, Difference, Line, differences, line
 from eval.live.topics import Group, groups
@@ -29,8 +30,7 @@ AS_SET: Final = "(as the settings say)"
 _UNANSWERED: Final = frozenset({"refused", "unsure"})
 _WINDOWS: Final = 8
 _TOPICS: Final = 10
-_NEW: Final = 0.5
-"""The share of a topic's questions that are unlike the reference from which on the topic is new."""
+_MOST_OF_IT: Final = 0.5
 _HEADINGS: Final = 2
 _WORDS: Final = 5
 _CELL: Final = "monitor.json"
@@ -40,7 +40,8 @@ _CELL: Final = "monitor.json"
 class Topic:
     """What several people asked. `near` are headings close to it, which need not answer it; `words` are theirs.
 
-    `new` is the share of its questions that are unlike the reference. Of all questions about it, `share` is the part
+    `new` is the share of its questions that are unlike the reference; where it `is_new`, that is most of them, and more
+    than chance makes of the window's share of such questions, with all topics counted (binomial over people). Of all questions about it, `share` is the part
     that is in it: that had no sure answer, or that is unlike the reference where those are grouped.
     """
 
@@ -52,11 +53,7 @@ class Topic:
     unsure: int
     new: float
     share: float
-
-    @property
-    def is_new(self) -> bool:
-        """Say whether most of it is unlike the reference."""
-        return self.new >= _NEW
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +70,7 @@ class Found:
     now: Line
     embedder: str
     reference: str
+    is_live: bool
     p: float | None
     units: tuple[int, int]
     strange: tuple[Topic, ...]
@@ -124,9 +122,7 @@ def monitor(
     questions = questions_of(read_by, embedder)
     tested = drift(questions, held.questions or Questions(questions.vectors[:0], ()))
     drifted = tested.p is not None and tested.p <= alarm
-    looked_at = _Looked(
-        read_by, questions, tested.strangeness > tested.usual, sources, settings.monitor_least
-    )
+    looked_at = _Looked(read_by, questions, tested.new, sources, settings.monitor_least, alarm)
     unanswered = looked_at.topics([run.outcome in _UNANSWERED for run in read_by])
     before = [run for run in live if run.asked < since]
     changed = [each for each in differences({"this window": (now, before)}, alpha=alarm) if each.is_worse]
@@ -139,6 +135,7 @@ def monitor(
         now=line("this window", now),
         embedder=embedder,
         reference=held.says,
+        is_live=held.is_live,
         p=tested.p,
         units=tested.units,
         strange=looked_at.topics(looked_at.new.tolist()) if drifted else (),
@@ -167,6 +164,7 @@ class _Looked:
     new: npt.NDArray[np.bool_]
     sources: Sources
     least: int
+    alarm: float
 
     def topics(self, chosen: Sequence[bool]) -> tuple[Topic, ...]:
         """Group the chosen questions, the weightiest topic first."""
@@ -178,9 +176,12 @@ class _Looked:
             self.questions.vectors[[row for row, wanted in enumerate(chosen) if not wanted]],
             least=self.least,
         )
-        return tuple(self._topic([rows[place] for place in group.places], group) for group in found[:_TOPICS])
+        return tuple(
+            self._topic([rows[place] for place in group.places], group, len(found))
+            for group in found[:_TOPICS]
+        )
 
-    def _topic(self, rows: Sequence[int], group: Group) -> Topic:
+    def _topic(self, rows: Sequence[int], group: Group, among: int) -> Topic:
         runs = [self.runs[row] for row in rows]
         outcomes = Counter(run.outcome for run in runs)
         return Topic(
@@ -191,7 +192,17 @@ class _Looked:
             refused=outcomes["refused"],
             unsure=outcomes["unsure"],
             new=group.new,
+            is_new=group.new >= _MOST_OF_IT and self._chance(group) * among <= self.alarm,
             share=group.share,
+        )
+
+    def _chance(self, group: Group) -> float:
+        """Return how often as many of so many people would ask what is new, as the whole window does."""
+        usual = max(float(self.new.mean()), OUTLYING)
+        found = int(group.new * group.people)
+        return sum(
+            math.comb(group.people, k) * usual**k * (1 - usual) ** (group.people - k)
+            for k in range(found, group.people + 1)
         )
 
     def _near(self, runs: Sequence[LiveRun]) -> tuple[str, ...]:
@@ -229,7 +240,7 @@ def _history(live: Sequence[LiveRun], until: datetime, window: timedelta) -> tup
         end = until - place * window
         runs = [run for run in live if end - window <= run.asked < end]
         if runs:
-            lines.append(line(f"to {end:%Y-%m-%d}", runs))
+            lines.append(line(f"{end - window:%Y-%m-%d} – {end:%m-%d}", runs))
     return tuple(lines)
 
 

@@ -13,6 +13,10 @@ from eval.reports.html import page
 from vectorstore.printable import printable
 
 NEAR = "A heading names what lies near a topic in the documents, not its answer."
+_WRITTEN = (
+    " An evaluation's questions are written, not asked: where this is said each time, add what people ask (`footnote "
+    "eval harvest`), or hold questions against these days from now on (`footnote monitor --set-reference window`)."
+)
 _COLUMNS = ("questions", "people", *(kind.name for kind in KINDS), "first word", "whole answer")
 
 
@@ -27,10 +31,9 @@ def headline(found: Found) -> str:
 def findings(found: Found) -> Iterator[str]:
     """Yield a sentence for each finding, and what to do."""
     if found.alarms["drift"]:
-        yield (
-            f"What people ask is not what was looked at before (p = {found.p:.4f}, held against {found.reference}). "
-            + ("What is new: " + "; ".join(map(_about, found.strange[:3])) + "." if found.strange else "")
-        )
+        new = "; ".join(map(_about, found.strange[:3]))
+        said = f" What is new: {new}." if new else ""
+        yield f"People ask other things than the reference holds (p = {found.p:.4f}).{said}{'' if found.is_live else _WRITTEN}"
     for topic in found.topics:
         if topic.is_new:
             yield f"New, and without a sure answer: {_about(topic)}. Add a document, or say where else to ask."
@@ -72,7 +75,7 @@ def html(found: Found) -> str:
     told = f'<section class="causes bad"><h3>What to look at</h3><ol>{said}</ol></section>' if said else ""
     rows = "".join(
         f"<tr><td>{number}. {_h(_name(topic))}<small>{_h(_more(topic))}</small></td><td>{topic.people}</td>"
-        f"<td>{topic.questions}</td><td>{topic.refused}</td><td>{topic.unsure}</td><td>{topic.new:.0%}</td></tr>"
+        f"<td>{topic.questions}</td><td>{topic.refused}</td><td>{topic.unsure}</td><td>{100 * topic.new:.0f} %</td></tr>"
         for number, topic in enumerate(found.topics, start=1)
     )
     topics = (
@@ -131,7 +134,7 @@ def _chance(found: Found) -> str:
     return (
         ""
         if found.p is None
-        else f" (p = {found.p:.4f}, {found.units[0]} people or conversations against {found.units[1]})"
+        else f" (p = {found.p:.4f}; {found.units[0]} people or conversations against {found.units[1]})"
     )
 
 
@@ -153,8 +156,8 @@ def _name(topic: Topic) -> str:
 
 def _more(topic: Topic) -> str:
     return (
-        f"{topic.refused} refused, {topic.unsure} unsure; {topic.new:.0%} unlike the reference; of all questions as near "
-        f"to this {topic.share:.0%} had no sure answer."
+        f"{topic.refused} refused, {topic.unsure} unsure. Of the questions about this {100 * topic.share:.0f} % had no sure "
+        f"answer, and {100 * topic.new:.0f} % are unlike all of the reference."
     )
 
 

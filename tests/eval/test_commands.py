@@ -161,3 +161,29 @@ def test_settings_are_read_by_name_and_typos_get_a_hint() -> None:
         parse_configuration("A", ["chunk_token=5"])
     with pytest.raises(BadInput, match="does not fit"):
         Configuration("A", {"chunk_tokens": "0"}).settings(IngestSettings)
+
+
+HARVESTED = {
+    "question": QUESTION["question"],
+    "must_include": ["25 days"],
+    "tags": ["harvested", "refused"],
+    "scope": {"tenant": "default", "groups": []},
+    "note": "Answered as not in the documents.",
+}
+
+
+def test_harvested_cases_are_asked_when_somebody_has_read_them_and_in_their_own_scope(run: Run) -> None:
+    write_cases(HARVESTED | {"id": "unread"})
+    waiting = run("run", "--data", "cases.jsonl", "--docs", "docs")
+    assert code(waiting) == Exit.NO_CASES
+    assert "Not asked: 1 harvested question that nobody has reviewed" in waiting.stderr
+    elsewhere = HARVESTED | {"id": "elsewhere", "scope": {"tenant": "other"}, "reviewed": True}
+    write_cases(HARVESTED | {"id": "read", "reviewed": True}, elsewhere, HARVESTED | {"id": "unread"})
+    assert code(run("run", "--data", "cases.jsonl", "--docs", "docs", "--out", "out")) == Exit.PASSED
+    rows = {row["id"]: row for row in map(json.loads, Path("out/cases.jsonl").read_text().splitlines())}
+    assert rows.keys() == {"read", "elsewhere"}
+    assert "25 days" in rows["read"]["answer"]
+    assert rows["elsewhere"]["passages"] == []
+    refused = run("run", "--data", "cases.jsonl", "--url", "http://127.0.0.1:9")
+    assert code(refused) == Exit.USAGE
+    assert "scope" in str(refused.exception)

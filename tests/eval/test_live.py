@@ -60,8 +60,8 @@ def test_a_new_topic_is_found_and_its_questions_stand_out() -> None:
     )
     assert found.p is not None
     assert found.p <= 0.03
-    assert np.mean(found.strangeness[: len(old.units)] > found.usual) < 0.2
-    assert np.mean(found.strangeness[len(old.units) :] > found.usual) > 0.9
+    assert np.mean(found.new[: len(old.units)]) < 0.2
+    assert np.mean(found.new[len(old.units) :]) > 0.9
 
 
 def test_with_few_people_nothing_is_tested() -> None:
@@ -69,7 +69,7 @@ def test_with_few_people_nothing_is_tested() -> None:
     few = week([0], random, "n", conversations=FEWEST - 1)
     found = drift(few, week([1], random, "b"))
     assert (found.p, found.units) == (None, (FEWEST - 1, 60))
-    assert len(found.strangeness) == len(few.units)
+    assert len(found.new) == len(few.units)
 
 
 def test_a_planted_topic_comes_first_and_one_that_few_people_asked_about_is_not_shown() -> None:
