@@ -211,8 +211,8 @@ def run(
     _check_gates(cases, gates, judges)
     settings = [*(set_ or []), *([] if top_k is None else [f"top_k={top_k}"])]
     docs = HANDBOOK if sample else docs
-    elsewhere = chosen(answers=answers, url=url, model=url_model)
     _check_scopes(cases, url)
+    elsewhere = chosen(answers=answers, url=url, model=url_model)
     with judging(judges) as judged_by:
         found = _evaluated(cases, settings, docs, repeat, elsewhere, judged_by, data, price, is_whole=not tag)
     conclusion = concluded(found, gates, before)
