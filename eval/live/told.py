@@ -73,18 +73,12 @@ def html(found: Found) -> str:
     kind, mark = ("failed", "✗") if found.has_alarms else ("passed", "✓")
     said = "".join(f"<li>{_h(sentence)}</li>" for sentence in findings(found))
     told = f'<section class="causes bad"><h3>What to look at</h3><ol>{said}</ol></section>' if said else ""
-    rows = "".join(
-        f"<tr><td>{number}. {_h(_name(topic))}<small>{_h(_more(topic))}</small></td><td>{topic.people}</td>"
-        f"<td>{topic.questions}</td><td>{topic.refused}</td><td>{topic.unsure}</td><td>{100 * topic.new:.0f} %</td></tr>"
-        for number, topic in enumerate(found.topics, start=1)
+    listed = "".join(
+        f"<li>{_h(_about(topic))}<br><small>{_h(_more(topic))}</small></li>" for topic in found.topics
     )
     topics = (
-        "<h2>What people ask and the documents do not say</h2>"
-        + (
-            '<div class="scroll"><table><thead><tr><th>near</th><th>people</th><th>questions</th><th>refused</th>'
-            f'<th>unsure</th><th>unlike the reference</th></tr></thead><tbody>{rows}</tbody></table></div><p class="soft">{NEAR}</p>'
-        )
-        if rows
+        f'<h2>What people ask and the documents do not say</h2><ol>{listed}</ol><p class="soft">{NEAR}</p>'
+        if listed
         else ""
     )
     heads = "".join(f"<th>{name}</th>" for name in ("", *_COLUMNS))
@@ -102,7 +96,7 @@ def html(found: Found) -> str:
     return page(
         f"Monitoring: {headline(found)}",
         f'<p class="eyebrow">Footnote monitoring</p><h1><span class="{kind}">{mark}</span> {_h(headline(found))}</h1>'
-        f"{told}<p>Held against {_h(found.reference)}{_h(_chance(found))}.</p>{topics}{tables}"
+        f"{told}<h3>Held against</h3><p>{_h(found.reference)}{_h(_chance(found))}.</p>{topics}{tables}"
         f"<footer><ul class=notes>{kinds}<li>In parentheses the 95 % interval; questions of one person count together.</li>{notes}</ul></footer>",
     )
 
