@@ -347,12 +347,12 @@ def test_doctor_says_what_the_support_checker_lacks(ingested: Path) -> None:
 
 
 def test_a_path_of_the_wrong_kind_is_named_without_a_word_of_python(ingested: Path) -> None:
-    done = footnote(ingested, "index", "backup", "docs")
+    done = footnote(ingested, "backup", "docs")
     assert done.returncode == 2
-    assert "is a directory" in done.stderr
+    assert "holds something else than backups" in done.stderr
     (ingested / "taken").write_text("a file")
-    done = footnote(ingested, "index", "backup", "taken/index.backup")
-    assert done.returncode == 2
+    done = footnote(ingested, "backup", "taken/backups")
+    assert done.returncode == 3
     assert "Error: " in done.stderr
     assert "taken" in done.stderr
     assert "unexpected" not in done.stderr

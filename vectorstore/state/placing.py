@@ -60,7 +60,8 @@ def put_in_place(folder: Path, *, aside: str = "") -> None:
     new, ready = folder / _ROOM / "new", folder / _ROOM / "ready"
     plan = {"aside": aside, "old": content_of(folder) if aside else []}
     (new / _PLAN).write_text(json.dumps(plan))
-    os.sync()
+    for path in (*new.rglob("*"), new):
+        _sync(path)
     new.rename(ready)
     _sync(folder / _ROOM)
     _move(folder)
@@ -119,8 +120,8 @@ def _locked(folder: Path, *, wait: bool) -> Iterator[None]:
         os.close(lock)
 
 
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
