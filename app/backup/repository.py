@@ -132,7 +132,7 @@ class Repository:
     ) -> Manifest:
         """Write the manifest of a backup, of which all blobs are there: from now on it is one."""
         now = datetime.now(UTC)
-        name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        name = f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03d}{secrets.token_hex(2)}"
         made = Manifest(name, now.isoformat(timespec="seconds"), __version__, engine, tables, facts, settings)
         body = asdict(made)
         self.place.put(f"{_BACKUPS}/{name}.json", json.dumps({**body, "seal": _seal(body)}).encode())
