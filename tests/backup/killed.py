@@ -92,9 +92,9 @@ def restores(folder: Path, count: int, chance: random.Random, url: str) -> None:
     def note(settings: StoreSettings, name: str) -> None:
         (folder / name).write_text(json.dumps(told(settings), default=str))
 
-    forked(lambda: note(source, "new"))
+    forked(lambda: note(source, "source.json"))
     if not url:
-        forked(lambda: note(StoreSettings(data_dir=folder / "live"), "old"))
+        forked(lambda: note(StoreSettings(data_dir=folder / "live"), "live.json"))
     seconds = 0.0
     for number in range(-2, count):
         replaces = bool(number % 2) and not url
@@ -108,7 +108,8 @@ def restores(folder: Path, count: int, chance: random.Random, url: str) -> None:
             kill_after=None if number < 0 else chance.uniform(0, seconds),
         )
         seconds = seconds or time.monotonic() - started
-        forked(lambda target=target: is_whole(folder, target))  # type: ignore[misc]
+        before = "live" if replaces else ""
+        forked(lambda target=target, before=before: is_whole(folder, target, before))  # type: ignore[misc]
         if number >= 0:
             say((folder / "state").read_text())
     # who comes after a kill restores as if nothing had been
@@ -116,16 +117,15 @@ def restores(folder: Path, count: int, chance: random.Random, url: str) -> None:
         forked(lambda: restore(target, folder / "b", replaces=replaces))
 
 
-def is_whole(folder: Path, target: StoreSettings) -> None:
+def is_whole(folder: Path, target: StoreSettings, before: str) -> None:
     """Write down which of the two states stands; anything else is an error."""
     url = target.store.get_secret_value()
     placing.settle(target.data_dir)
     holds = content_of_schema(PostgreSQL(read_address(url))) if url else placing.content_of(target.data_dir)
     found = json.dumps(told(target), default=str) if holds else ""
-    kept = {name: (folder / name).read_text() for name in ("old", "new") if (folder / name).exists()}
-    states = [name for name, content in {"old": "", **kept}.items() if content == found]
-    assert len(states) == 1, (holds, found)
-    (folder / "state").write_text(states[0])
+    old = (folder / f"{before}.json").read_text() if before else ""
+    assert found in {old, (folder / "source.json").read_text()}, holds
+    (folder / "state").write_text("old" if found == old else "new")
 
 
 if __name__ == "__main__":
