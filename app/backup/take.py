@@ -20,6 +20,7 @@ from app.backup.rows import SPAN, keep_rows, rows_in
 from app.configuration import masked
 from app.configuration import settings as all_settings
 from app.people.ledger import Ledger
+from app.people.people import BACKUP
 from app.runs.record_tables import every_row, opened
 from app.runs.records import records_url
 from app.settings import Settings
@@ -40,8 +41,6 @@ Tables: TypeAlias = dict[str, list[Blob]]
 _Original: TypeAlias = tuple[str, str, str]
 FILES: Final = ("cache/sketches.npz",)
 """Files of this machine that would cost a new ingest, not of the index: which documents are nearly the same."""
-DONE: Final = "backup.json"
-"""The cell that says when the last backup was completed, and where it lies."""
 
 
 def take(settings: Settings, repository: Repository) -> Manifest:
@@ -64,7 +63,7 @@ def take(settings: Settings, repository: Repository) -> Manifest:
         erased.note(repository.place, stones)
         engine = "folder" if state.database is None else "postgresql"
         made = repository.add(engine, tables, {**facts, "lost_originals": lost}, _settings())
-    with state.cell(DONE).changing() as change:
+    with state.cell(BACKUP).changing() as change:
         change.content = json.dumps({"completed": int(time.time()), "where": repository.place.name}).encode()
     return made
 

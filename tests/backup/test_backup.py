@@ -17,9 +17,8 @@ from app.backup.place import Folder
 from app.backup.repository import Repository
 from app.backup.take import note_erased
 from app.commands import backup as commands
-from app.settings import RecordSettings, Settings
 from tests.backup.world import ANN, BOB, ask, erase, fill, index, log, people, told
-from tests.backups import back_up, restore
+from tests.backups import back_up, restore, settings_of
 from tests.postgresql import Server, needs_postgresql
 from tests.vectorstore.sample import SPACE, put, sample
 from vectorstore.errors import BadInput, Busy, NotFound, StoreDamaged
@@ -54,10 +53,6 @@ def run(*arguments: str, code: int = 0) -> str:
     done = CliRunner().invoke(commands.app, list(arguments), catch_exceptions=False)
     assert done.exit_code == code, done.output
     return done.output
-
-
-def settings_of(store: StoreSettings) -> Settings:
-    return Settings(store=store, records=RecordSettings(records_url=""))
 
 
 def test_everything_comes_back_on_an_empty_machine(make: Make, tmp_path: Path) -> None:
