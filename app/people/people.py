@@ -56,8 +56,8 @@ def in_backups(state: State) -> tuple[str, ...]:
     if (found := last_backup(state)) is None:
         return ()
     return (
-        f"Backups in {found[1]} that were made before hold it until `footnote backups prune --erased`; what was restored "
-        "from them would be rid of it.",
+        f"Backups in {found[1]} that were made before hold it until `footnote backups prune --erased`; no restore brings it "
+        "back once the next backup, or `footnote backups erased`, has noted it there.",
     )
 
 
