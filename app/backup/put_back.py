@@ -7,7 +7,7 @@ Killed at any moment, what was there is there, or all of the backup is. Where co
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from app.backup import beside, erased
 from app.backup.erased import Erased
 from app.backup.repository import Blob, Manifest, Repository
 from app.backup.rows import rows_in
-from app.backup.take import FILES
+from app.backup.take import FILES, columns
 from app.people.ledger import Book, Ledger
 from app.people.serving import is_served
 from app.runs.record_tables import KEPT, holds_any, opened, replacing, runs
@@ -79,6 +79,7 @@ def put_back(
     `accept_readers`; Busy where something writes there or a service runs.
     """
     made = Restored(repository.manifest(name))
+    _check_known(made.manifest)
     with _target(settings, replaces=replaces) as target, ExitStack() as stack:
         known = (
             _known(settings, repository, stack, accept_readers=accept_readers)
@@ -99,6 +100,20 @@ def put_back(
             made.aside = target.put_in_place()
         target.finish(made)
     return made
+
+
+def _check_known(manifest: Manifest) -> None:
+    """Raise BadInput where a backup holds a table or a column that this version does not know: it would be lost."""
+    known = columns()
+    tables = {*known, *beside.TABLES, "cells", "originals", "files"}
+    more = sorted(manifest.tables.keys() - tables)
+    for table, names in manifest.facts["columns"].items():
+        more += [f"{table}.{name}" for name in names if name not in known.get(table, ())]
+    if more:
+        raise BadInput(
+            f"The backup {manifest.id} holds what this version of Footnote does not know ({more[0]}).",
+            f"Restore it with version {manifest.version} or a newer one.",
+        )
 
 
 @contextmanager
@@ -239,7 +254,9 @@ def _put_index(staged: Settings, repository: Repository, made: Restored, known: 
             if not database.follows:
                 connection.rows("PRAGMA synchronous = OFF")  # all of it is synced before it counts
             backup.begin(connection)
-            for name, table in backup.TABLES.items():
+            for name, values in _as_taken(made.manifest).items():
+                table = backup.TABLES[name]
+                table = replace(table, values=tuple(values[len(table.key) :]))
                 for rows in rows_in(repository, tables.get(f"index.{name}", ())):
                     backup.add(connection, table, [tuple(row) for row in rows])
             made.erased = backup.finish(
@@ -250,6 +267,12 @@ def _put_index(staged: Settings, repository: Repository, made: Restored, known: 
             )
         if not database.follows:
             _search_anew(staged, database)
+
+
+def _as_taken(manifest: Manifest) -> dict[str, list[str]]:
+    """Return the columns that the index's tables had when the backup was taken, by table: later ones may be empty."""
+    taken = manifest.facts["columns"]
+    return {name: taken[f"index.{name}"] for name in backup.TABLES if f"index.{name}" in taken}
 
 
 def _search_anew(settings: Settings, database: Database) -> None:
@@ -335,7 +358,9 @@ def _put_files(staged: Settings, state: State, repository: Repository, made: Res
 
 
 @contextmanager
-def _records(staged: Settings, state: State) -> Iterator[Callable[[str, Sequence[Any]], None]]:  # Any: rows
+def _records(
+    staged: Settings, state: State
+) -> Iterator[Callable[[str, Sequence[Mapping[str, Any]]], None]]:  # Any: rows
     engine, _ = opened(records_url(staged.records.records_url, state))
     try:
         with replacing(engine) as add:
@@ -345,15 +370,21 @@ def _records(staged: Settings, state: State) -> Iterator[Callable[[str, Sequence
 
 
 def _put_records(
-    add: Callable[[str, Sequence[Any]], None], repository: Repository, made: Restored, since: Erased
+    add: Callable[[str, Sequence[Mapping[str, Any]]], None],
+    repository: Repository,
+    made: Restored,
+    since: Erased,
 ) -> None:
     """Put conversations back, but for those of people who were erased since."""
-    owner, gone = runs.c.keys().index("owner"), set[str]()
+    taken, gone = made.manifest.facts["columns"], set[str]()
+    owner = taken["records.runs"].index("owner")
     for table in KEPT:
         for rows in rows_in(repository, made.manifest.tables.get(f"records.{table.name}", ())):
             if table is runs:
                 gone.update(values[0] for at, *values in rows if since.is_gone(values[owner], at))
-            add(table.name, [values for _, *values in rows if values[0] not in gone])
+            names = taken[f"records.{table.name}"]
+            kept = (values for _, *values in rows if values[0] not in gone)
+            add(table.name, [dict(zip(names, values, strict=True)) for values in kept])
     made.answers_erased = len(gone)
 
 

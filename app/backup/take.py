@@ -15,13 +15,14 @@ from typing import Any, Final, TypeAlias
 
 from app.backup import beside, erased
 from app.backup.erased import Erased
+from app.backup.place import Folder
 from app.backup.repository import PIECE, Blob, Manifest, Repository
 from app.backup.rows import SPAN, keep_rows, rows_in
 from app.configuration import masked
 from app.configuration import settings as all_settings
 from app.people.ledger import Ledger
 from app.people.people import BACKUP
-from app.runs.record_tables import every_row, opened
+from app.runs.record_tables import KEPT, every_row, opened
 from app.runs.records import records_url
 from app.settings import Settings
 from ingest.originals import Originals, open_originals
@@ -35,6 +36,7 @@ from vectorstore.index.truth.database import Connection
 from vectorstore.index.truth.seal import read_meta
 from vectorstore.open import open_database
 from vectorstore.state.cell import State
+from vectorstore.state.files import private
 from vectorstore.state.open import open_state
 
 Tables: TypeAlias = dict[str, list[Blob]]
@@ -62,10 +64,17 @@ def take(settings: Settings, repository: Repository) -> Manifest:
         stones.add(erased.of_people(Ledger(state).read()))
         erased.note(repository.place, stones)
         engine = "folder" if state.database is None else "postgresql"
-        made = repository.add(engine, tables, {**facts, "lost_originals": lost}, _settings())
+        facts |= {"lost_originals": lost, "columns": columns()}
+        made = repository.add(engine, tables, facts, _settings())
     with state.cell(BACKUP).changing() as change:
         change.content = json.dumps({"completed": int(time.time()), "where": repository.place.name}).encode()
     return made
+
+
+def columns() -> dict[str, list[str]]:
+    """Return the columns of the index's and the records' tables, as this version has them."""
+    found = {f"index.{name}": list(table.columns) for name, table in backup.TABLES.items()}
+    return found | {f"records.{table.name}": table.c.keys() for table in KEPT}
 
 
 def note_erased(settings: Settings, repository: Repository) -> None:
@@ -83,7 +92,7 @@ def note_erased(settings: Settings, repository: Repository) -> None:
 
 def _check_apart(repository: Repository, data_dir: Path) -> None:
     """Raise BadInput for backups in the data folder: they would go with it, and erasures would search them in vain."""
-    if data_dir.resolve() in (
+    if isinstance(repository.place, Folder) and data_dir.resolve() in (
         Path(repository.place.name).resolve(),
         *Path(repository.place.name).resolve().parents,
     ):
@@ -147,6 +156,7 @@ def _originals(
 ) -> tuple[list[Blob], int]:
     """Keep uploaded files as they came; return how many of them were gone."""
     originals = open_originals(settings.store.data_dir, settings.objects)
+    private(settings.store.data_dir)
     known = _known(repository)
     rows, lost = list[Sequence[Any]](), 0
     for each in uploads:

@@ -231,8 +231,12 @@ def _opened(destination: str) -> "tuple[Repository, Settings]":
 
 def _dirty(repository: "Repository") -> list[str]:
     from app.backup.keeping import holding_erased
+    from vectorstore.errors import FootnoteError
 
-    return holding_erased(repository)
+    try:
+        return holding_erased(repository)
+    except FootnoteError:  # pruned meanwhile, or away: what was to be done is done
+        return []
 
 
 def _still(count: int, place: str) -> str:

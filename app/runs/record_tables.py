@@ -5,7 +5,7 @@ one replaces the other. A database at a revision that this release does not know
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -220,8 +220,10 @@ def every_row(engine: sql.Engine) -> Iterator[tuple[str, datetime, Sequence[Any]
 
 
 @contextmanager
-def replacing(engine: sql.Engine) -> Iterator[Callable[[str, Sequence[Any]], None]]:  # Any: rows
-    """Give what adds rows of a table in the place of all that is there, in one transaction."""
+def replacing(
+    engine: sql.Engine,
+) -> Iterator[Callable[[str, Sequence[Mapping[str, Any]]], None]]:  # Any: a column's
+    """Give what adds rows, by column, to a table in the place of all that is there, in one transaction."""
     with engine.begin() as connection:
         for table in reversed(KEPT):
             connection.execute(table.delete())
@@ -235,13 +237,11 @@ def holds_any(engine: sql.Engine) -> bool:
 
 
 def _add_rows(
-    connection: sql.Connection, name: str, rows: Sequence[Sequence[Any]]
-) -> None:  # Any: values of columns
-    """Insert rows that `every_row` gave."""
-    table = next(each for each in KEPT if each.name == name)
-    names = table.c.keys()
+    connection: sql.Connection, name: str, rows: Sequence[Mapping[str, Any]]
+) -> None:  # Any: a column's
     if rows:
-        connection.execute(table.insert(), [dict(zip(names, row, strict=True)) for row in rows])
+        table = next(each for each in KEPT if each.name == name)
+        connection.execute(table.insert(), list(rows))
 
 
 def row_of(run: str, figures: Measured, vector: Vector | None, embedder: str) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Everything into a backup and back, between folders and databases, and what was erased meanwhile stays away."""
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -11,7 +12,7 @@ from typing import TypeAlias
 import pytest
 from typer.testing import CliRunner
 
-from app.backup import erased
+from app.backup import beside, erased
 from app.backup.keeping import holding_erased, problems, prune
 from app.backup.place import Folder
 from app.backup.repository import Repository
@@ -236,6 +237,29 @@ def test_what_is_no_backup_or_a_newer_one_is_refused(filled: StoreSettings, tmp_
     with pytest.raises(BadInput, match="knows 1"):
         restore(fresh, tmp_path / "b")
     assert not fresh.data_dir.exists() or not any(fresh.data_dir.glob("[!.]*"))
+
+
+def test_a_backup_with_what_this_version_does_not_know_is_refused(
+    filled: StoreSettings, tmp_path: Path
+) -> None:
+    repository = Repository(Folder(tmp_path / "b"))
+    made = back_up(filled, tmp_path / "b")
+    columns = {**made.facts["columns"], "records.runs": [*made.facts["columns"]["records.runs"], "mood"]}
+    for tables, facts in (
+        ({**made.tables, "records.dreams": []}, made.facts),
+        (made.tables, {**made.facts, "columns": columns}),
+    ):
+        repository.add("folder", tables, facts, {})
+        with pytest.raises(BadInput, match="does not know"):
+            restore(StoreSettings(data_dir=tmp_path / "fresh"), tmp_path / "b", replaces=False)
+
+
+def test_every_cell_has_a_name_by_which_it_is_found() -> None:
+    named = set()
+    for path in Path(__file__).parents[2].joinpath("app").rglob("*.py"):
+        named |= set(re.findall(r"\.(?:cell|beside)\(\"([^\"]+)\"\)", path.read_text(encoding="utf-8")))
+    assert len(named) > 3
+    assert {Path(name).suffix for name in named} <= beside._SUFFIXES
 
 
 def test_a_newer_versions_data_folder_is_refused(filled: StoreSettings) -> None:

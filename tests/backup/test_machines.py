@@ -1,6 +1,7 @@
 """A service is backed up while it runs, its machine is lost, and another one takes its place: real processes, real stores."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tests.objects import Bucket, bucket, s3_port  # noqa: F401 - fixtures
 from tests.postgresql import Server, needs_postgresql
 from tests.test_command_line import footnote, served, write_documents
 
+_LINK = re.compile(r"http://127[^\"]*")
 QUESTION = "How many days of annual leave do full-time staff get?"
 
 
@@ -39,7 +41,8 @@ def answered(address: str, secret: str) -> dict[str, Any]:
     ) as client:
         listed = client.get("/v1/conversations").raise_for_status().json()
         read = [
-            client.get(f"/v1/conversations/{each['id']}").raise_for_status().json()
+            # links name the address that the service has this time, and are signed for a while
+            json.loads(_LINK.sub("", client.get(f"/v1/conversations/{each['id']}").raise_for_status().text))
             for each in listed["conversations"]
         ]
         body = {"model": "footnote", "messages": [{"role": "user", "content": QUESTION}], "stream": False}
