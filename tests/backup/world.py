@@ -130,7 +130,6 @@ def told(settings: StoreSettings, secret: str = "") -> dict[str, object]:
     keys = Keys(state.cell("keys.json"))
     if secret:
         found["lets in"] = lets_in(keys, secret)
-        found["used"] = [str(keys.last_use(each.id))[:16] for each in keys.all()]
     with people(settings) as kept_of:
         book = kept_of.ledger.read()
         found["holds"] = [(each.name, each.reason) for each in book.holds.values()]
@@ -144,6 +143,12 @@ def told(settings: StoreSettings, secret: str = "") -> dict[str, object]:
     if found["log"]:
         found["log is sound"] = verify(below).sound
     return found
+
+
+def used(settings: StoreSettings) -> list[object]:
+    """When each key was used last, to the minute."""
+    keys = Keys(open_state(settings).cell("keys.json"))
+    return [str(keys.last_use(each.id))[:16] for each in keys.all()]
 
 
 def lets_in(keys: Keys, secret: str) -> bool:
