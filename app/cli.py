@@ -52,12 +52,12 @@ UNTOLD: Final = frozenset(
     {
         "config show", "doctor", "serve", "demo", "mcp", "keys ls", "audit verify", "audit head",
         "index info", "index verify", "index generations", "index diff", "restore", "backups ls", "backups verify",
-        "backups drill",
+        "backups drill", "index backup", "index restore",
     }
 )  # fmt: skip
 """Commands that the audit log says nothing of: they show nothing of documents or people, or write of themselves.
 
-`restore` does so when the log is back that it is to be written in."""
+`restore` does so when the log is back that it is to be written in; the two of `index` only say where they went."""
 
 _TELL_OF_SETTINGS: Final = {"config", "doctor"}
 """They say themselves which setting is wrong, beside all others."""
