@@ -16,19 +16,33 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
+from typing import IO
 
 ROOT = Path(__file__).parents[1]
+SHARED = ("FOOTNOTE_CACHE_DIR", "FOOTNOTE_EMBEDDER", "FOOTNOTE_INGEST_JOBS")
+"""Settings of the test run, which the processes that tests start get too."""
 _FORKS = multiprocessing.get_context("forkserver")
 
 
 class Process:
-    """`footnote` with some arguments, as `subprocess.Popen` would start it with a pipe for either stream."""
+    """`footnote` with some arguments, as `subprocess.Popen` would start it, with a pipe where no file is given."""
 
-    def __init__(self, folder: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        output: IO[str] | None = None,
+        errors: IO[str] | None = None,
+    ) -> None:
         said, saying = os.pipe()
         told, telling = os.pipe()
         self.stdout = os.fdopen(said, encoding="utf-8")
         self.stderr = os.fdopen(told, encoding="utf-8")
+        for file, pipe in ((output, saying), (errors, telling)):
+            if file is not None:
+                os.dup2(file.fileno(), pipe)
         nothing = os.open(os.devnull, os.O_RDONLY)
         self._process = _started(folder, arguments, environment, [nothing, saying, telling])
         assert self._process.pid is not None
@@ -45,17 +59,17 @@ class Process:
         if self._process.exitcode is None:
             os.kill(self.pid, number)
 
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
     def wait(self, timeout: float | None = None) -> int:
         self._process.join(timeout)
         if (code := self._process.exitcode) is None:
             raise TimeoutExpired("footnote", timeout or 0)
         return code
-
-    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
-        """Read one stream, then the other: only for what says little on the second."""
-        output, talk = self.stdout.read(), self.stderr.read()
-        self.wait(timeout)
-        return output, talk
 
     def close(self) -> None:
         """Kill it if it still runs."""
@@ -134,9 +148,9 @@ def _footnote(
     for number, stream in enumerate(streams):
         os.dup2(stream.fileno(), number)
         stream.close()
-    sys.stdin = open(0, encoding="utf-8", closefd=False)
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
-    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)
+    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False, buffering=1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["footnote", *arguments]
     # As the interpreter does with the variable when it starts.

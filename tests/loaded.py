@@ -5,7 +5,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 import app.build
-import app.http.server
+import app.http.server  # noqa: F401 - the service's own imports
 from app.cli import COMMANDS, load
 from vectorstore.models import encoder
 from vectorstore.open import open_embedder

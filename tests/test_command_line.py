@@ -19,6 +19,7 @@ from app.configuration import check, settings
 from tests import forked
 from tests.fakes.handbook import write_documents
 from tests.fakes.scripted_model import scripted_model
+from tests.forked import SHARED
 from tests.vectorstore.sample import Space
 from vectorstore.errors import BadInput
 from vectorstore.settings import DEFAULT_EMBEDDER, StoreSettings
@@ -46,11 +47,7 @@ def new_process(folder: Path, *arguments: str, **environment: str) -> subprocess
 
 
 def environment_of(**more: str) -> dict[str, str]:
-    kept = {
-        name: os.environ[name]
-        for name in ("PATH", "HOME", "PYTHONPATH", "FOOTNOTE_CACHE_DIR", "FOOTNOTE_EMBEDDER")
-        if name in os.environ
-    }
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH", *SHARED) if name in os.environ}
     return kept | {"NO_COLOR": "1"} | more
 
 

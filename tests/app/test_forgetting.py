@@ -27,11 +27,12 @@ from app.runs.records import Records, records_url
 from app.runs.runs import MemoryBoard, Runs
 from app.settings import RunSettings
 from app.turn.explanation import explanation
+from tests import forked
 from tests.app.edge import Served, serve, service
 from tests.app.test_api_shutdown import free_port, wait_until_ready
 from tests.fakes.handbook import small_handbook
 from tests.fakes.redis_server import RedisServer, redis_server
-from tests.test_command_line import FOOTNOTE, environment_of, footnote
+from tests.test_command_line import environment_of, footnote
 from vectorstore.errors import NotFound, Unavailable
 from vectorstore.types import ChunkId, DocumentId, Generation, Scope, Stage
 
@@ -585,8 +586,8 @@ def test_a_service_that_is_killed_once_a_deletion_is_acknowledged_has_left_nothi
         pass
     log = tmp_path / "service.log"
     with log.open("w") as written:
-        process = subprocess.Popen(
-            [FOOTNOTE, "serve"], cwd=tmp_path, env=environment_of(PORT="0"), stderr=written, stdout=written
+        process = forked.Process(
+            tmp_path, ["serve"], environment_of(PORT="0"), output=written, errors=written
         )
         try:
             deadline = time.monotonic() + 60
@@ -603,8 +604,7 @@ def test_a_service_that_is_killed_once_a_deletion_is_acknowledged_has_left_nothi
             assert left_of(WORDS, tmp_path) != []
             assert httpx.delete(f"{url}/v1/conversations/chat1", timeout=30).json() == {"runs": 6}
         finally:
-            process.kill()
-            process.wait(10)
+            process.close()
     assert left_of(WORDS, tmp_path) == []
     with opened(tmp_path / "data") as records, pytest.raises(NotFound):
         records.explanation(answer.headers["x-run-id"], owner="local")
