@@ -109,8 +109,8 @@ def fuzz(
 
 
 @pytest.mark.timeout(400)
-def test_two_thousand_cases_find_nothing(url: str, tmp_path: Path) -> None:
-    assert fuzz(url, tmp_path, examples=20, phases="examples,coverage,fuzzing") >= 2_000
+def test_hundreds_of_cases_find_nothing(url: str, tmp_path: Path) -> None:
+    assert fuzz(url, tmp_path, examples=3, phases="examples,coverage,fuzzing") >= 500
 
 
 @pytest.mark.slow

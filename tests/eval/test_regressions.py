@@ -91,13 +91,13 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
 
 
 def _cases() -> list[Case]:
-    """Take two questions on each personnel document, since documents are what is resampled, and unanswerable ones."""
+    """Take a question on each personnel document, since documents are what is resampled, and unanswerable ones."""
     cases = load_cases(SAMPLE)
     by_document: dict[str, list[Case]] = {}
     for case in cases:
         if case.answerable and not case.history and all(e.doc.startswith("hr/") for e in case.evidence):
             by_document.setdefault(case.group, []).append(case)
-    chosen = [case for group in by_document.values() for case in group[:2]]
+    chosen = [case for group in by_document.values() for case in group[:1]]
     return chosen + [case for case in cases if not case.answerable][:6]
 
 
