@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -25,38 +25,22 @@ _FORKS = multiprocessing.get_context("forkserver")
 
 
 class Process:
-    """`footnote` with some arguments, as `subprocess.Popen` would start it, with a pipe where no file is given."""
+    """One of them that goes on, with what of `subprocess.Popen` the tests use."""
 
-    def __init__(
-        self,
-        folder: Path,
-        arguments: Sequence[str],
-        environment: Mapping[str, str],
-        *,
-        output: IO[str] | None = None,
-        errors: IO[str] | None = None,
-    ) -> None:
-        said, saying = os.pipe()
-        told, telling = os.pipe()
-        self.stdout = os.fdopen(said, encoding="utf-8")
-        self.stderr = os.fdopen(told, encoding="utf-8")
-        for file, pipe in ((output, saying), (errors, telling)):
-            if file is not None:
-                os.dup2(file.fileno(), pipe)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        self._process = _started(folder, arguments, environment, [nothing, saying, telling])
-        assert self._process.pid is not None
-        self.pid = self._process.pid
+    def __init__(self, running: ForkServerProcess, stdout: IO[str] | None, stderr: IO[str] | None) -> None:
+        self._running = running
+        self.pid = running.pid or 0
+        self.stdout, self.stderr = stdout, stderr
 
     @property
     def returncode(self) -> int | None:
-        return self._process.exitcode
+        return self._running.exitcode
 
     def poll(self) -> int | None:
-        return self._process.exitcode
+        return self._running.exitcode
 
     def send_signal(self, number: int) -> None:
-        if self._process.exitcode is None:
+        if self._running.exitcode is None:
             os.kill(self.pid, number)
 
     def terminate(self) -> None:
@@ -66,18 +50,46 @@ class Process:
         self.send_signal(signal.SIGKILL)
 
     def wait(self, timeout: float | None = None) -> int:
-        self._process.join(timeout)
-        if (code := self._process.exitcode) is None:
+        self._running.join(timeout)
+        if (code := self._running.exitcode) is None:
             raise TimeoutExpired("footnote", timeout or 0)
         return code
 
     def close(self) -> None:
         """Kill it if it still runs."""
-        self._process.kill()
-        self._process.join()
-        self._process.close()
-        self.stdout.close()
-        self.stderr.close()
+        self._running.kill()
+        self._running.join()
+        for each in (self.stdout, self.stderr):
+            if each is not None:
+                each.close()
+
+
+def start(
+    folder: Path,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    output: IO[str] | None = None,
+    errors: IO[str] | None = None,
+) -> Process:
+    """Start `footnote` with the arguments; what it says goes to the files, or to pipes where none is given."""
+    ours: list[IO[str] | None] = []
+    streams = [os.open(os.devnull, os.O_RDONLY)]
+    for file in (output, errors):
+        if file is not None:
+            ours.append(None)
+            streams.append(os.dup(file.fileno()))
+        else:
+            here, there = os.pipe()
+            ours.append(os.fdopen(here, encoding="utf-8"))
+            streams.append(there)
+    return Process(_started(_footnote, arguments, streams, folder, environment), *ours)
+
+
+def script(code: str, *arguments: str) -> Process:
+    """Run Python code in the checkout, as `python -c` would; it may start no process by `multiprocessing`."""
+    streams = [os.open(os.devnull, os.O_RDONLY), os.dup(1), os.dup(2)]
+    return Process(_started(_python, [code, *arguments], streams, ROOT, os.environ), None, None)
 
 
 def run(
@@ -96,9 +108,8 @@ def run(
     ):
         given.write((stdin or "").encode())
         given.seek(0)
-        process = _started(
-            folder, arguments, environment, [os.dup(each.fileno()) for each in (given, said, told)]
-        )
+        streams = [os.dup(each.fileno()) for each in (given, said, told)]
+        process = _started(_footnote, arguments, streams, folder, environment)
         process.join(timeout)
         if (code := process.exitcode) is None:
             process.kill()
@@ -111,12 +122,16 @@ def run(
 
 
 def _started(
-    folder: Path, arguments: Sequence[str], environment: Mapping[str, str], streams: Sequence[int]
+    main: Callable[[], None],
+    arguments: Sequence[str],
+    streams: Sequence[int],
+    folder: Path,
+    environment: Mapping[str, str],
 ) -> ForkServerProcess:
     """Start a process that takes the three streams over."""
     handed = [Connection(each) for each in streams]
-    target = str(folder), list(arguments), dict(environment), handed
-    process = _FORKS.Process(target=_footnote, args=target, daemon=True)
+    told = main, list(arguments), handed, str(folder), dict(environment)
+    process = _FORKS.Process(target=_become, args=told, daemon=True)
     _ensure_loaded()
     process.start()
     for each in handed:
@@ -139,8 +154,12 @@ def _ensure_loaded() -> None:
             os.environ["PYTHONPATH"] = before
 
 
-def _footnote(
-    folder: str, arguments: list[str], environment: dict[str, str], streams: list[Connection]
+def _become(
+    main: Callable[[], None],
+    arguments: list[str],
+    streams: list[Connection],
+    folder: str,
+    environment: dict[str, str],
 ) -> None:
     os.chdir(folder)
     os.environ.clear()
@@ -155,9 +174,18 @@ def _footnote(
     sys.argv = ["footnote", *arguments]
     # As the interpreter does with the variable when it starts.
     sys.path[:0] = [each for each in environment.get("PYTHONPATH", "").split(os.pathsep) if each]
-    from app.cli import main
-
     try:
         main()
     finally:
         atexit._run_exitfuncs()
+
+
+def _footnote() -> None:
+    from app.cli import main
+
+    main()
+
+
+def _python() -> None:
+    code = sys.argv.pop(1)
+    exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})

@@ -65,7 +65,7 @@ def ingested(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def served(folder: Path, **environment: str) -> Iterator[str]:
     """Run `footnote serve` on a free port and yield its address once it is ready."""
-    process = forked.Process(folder, ["serve"], environment_of(PORT="0", **environment))
+    process = forked.start(folder, ["serve"], environment_of(PORT="0", **environment))
     try:
         line = next((text for text in process.stderr if "http://" in text), "")
         address = line.split()[-1]

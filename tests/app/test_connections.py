@@ -16,6 +16,7 @@ from typing import TypeAlias
 import httpx
 import pytest
 
+from tests import forked
 from tests.app.edge import ANSWER
 from tests.app.test_api_shutdown import free_port, wait_until_ready
 
@@ -61,7 +62,7 @@ BEGINNINGS = (
 )
 
 
-Running: TypeAlias = "tuple[int, subprocess.Popen[bytes]]"
+Running: TypeAlias = "tuple[int, subprocess.Popen[bytes] | forked.Process]"
 
 
 @contextmanager
@@ -75,7 +76,11 @@ def server(
 ) -> Iterator[Running]:
     port = free_port()
     arguments = [kind, *map(str, (port, seconds, unfinished, descriptors))]
-    process = subprocess.Popen([sys.executable, "-c", script, *arguments], cwd=ROOT)
+    process: subprocess.Popen[bytes] | forked.Process
+    if kind == "granian":
+        process = subprocess.Popen([sys.executable, "-c", script, *arguments], cwd=ROOT)
+    else:
+        process = forked.script(script, *arguments)
     try:
         wait_until_ready(f"http://127.0.0.1:{port}")
         yield port, process

@@ -7,7 +7,6 @@ import re
 import signal
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
@@ -211,8 +210,8 @@ from app.runs.records import Records, records_url
 time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
 Records(records_url("", Path(sys.argv[1]))).close()
 """
-    arguments = [sys.executable, "-c", program, str(folder), str(time.time() + 3.0)]
-    opening = [subprocess.Popen(arguments, cwd=ROOT) for _ in range(4)]
+    at_once = str(time.time() + 1.0)
+    opening = [forked.script(program, str(folder), at_once) for _ in range(4)]
     assert [process.wait(60) for process in opening] == [0, 0, 0, 0]
 
 
@@ -464,7 +463,7 @@ class Replicas:
     redis: RedisServer
     folder: Path
     urls: tuple[str, str]
-    processes: tuple[subprocess.Popen[bytes], ...]
+    processes: tuple[forked.Process, ...]
 
 
 @pytest.fixture(scope="module")
@@ -473,10 +472,7 @@ def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
     with redis_server(tmp_path_factory.mktemp("redis")) as redis:
         ports = (free_port(), free_port())
         urls = (f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}")
-        processes = tuple(
-            subprocess.Popen([sys.executable, "-c", SERVE, str(port), redis.url, str(folder)], cwd=ROOT)
-            for port in ports
-        )
+        processes = tuple(forked.script(SERVE, str(port), redis.url, str(folder)) for port in ports)
         try:
             for url in urls:
                 wait_until_ready(url)
@@ -586,9 +582,7 @@ def test_a_service_that_is_killed_once_a_deletion_is_acknowledged_has_left_nothi
         pass
     log = tmp_path / "service.log"
     with log.open("w") as written:
-        process = forked.Process(
-            tmp_path, ["serve"], environment_of(PORT="0"), output=written, errors=written
-        )
+        process = forked.start(tmp_path, ["serve"], environment_of(PORT="0"), output=written, errors=written)
         try:
             deadline = time.monotonic() + 60
             while "http://" not in log.read_text():

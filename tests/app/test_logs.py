@@ -88,7 +88,7 @@ def logging_service(folder: Path, **environment: str) -> Iterator[tuple[str, Pat
     log = folder / "service.log"
     with log.open("w") as written:
         named = environment_of(PORT="0", COLUMNS="1000", **environment)
-        process = forked.Process(folder, ["serve"], named, output=written, errors=written)
+        process = forked.start(folder, ["serve"], named, output=written, errors=written)
         try:
             deadline = time.monotonic() + 60
             while "http://" not in log.read_text():

@@ -42,7 +42,7 @@ def running(folder: Path, *, log: Path | None = None, **settings: str) -> Iterat
     """Run `footnote serve` in the folder until the block ends; give a client of it. What it says goes to `log`."""
     said = log or folder / "log"
     with said.open("w") as output:
-        process = forked.Process(folder, ["serve"], environment_of(PORT="0", **settings), errors=output)
+        process = forked.start(folder, ["serve"], environment_of(PORT="0", **settings), errors=output)
     try:
         with httpx.Client(base_url=_address(process, said), timeout=30) as client:
             wait_until_ready(str(client.base_url).rstrip("/"))
