@@ -86,10 +86,12 @@ def start(
     return Process(_started(_footnote, arguments, streams, folder, environment), *ours)
 
 
-def script(code: str, *arguments: str) -> Process:
+def script(
+    code: str, *arguments: str, environment: Mapping[str, str] = os.environ, errors: IO[bytes] | None = None
+) -> Process:
     """Run Python code in the checkout, as `python -c` would; it may start no process by `multiprocessing`."""
-    streams = [os.open(os.devnull, os.O_RDONLY), os.dup(1), os.dup(2)]
-    return Process(_started(_python, [code, *arguments], streams, ROOT, os.environ), None, None)
+    streams = [os.open(os.devnull, os.O_RDONLY), os.dup(1), os.dup(errors.fileno() if errors else 2)]
+    return Process(_started(_python, [code, *arguments], streams, ROOT, environment), None, None)
 
 
 def run(
