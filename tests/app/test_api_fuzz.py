@@ -111,7 +111,7 @@ def fuzz(
 
 @pytest.mark.timeout(400)
 def test_hundreds_of_cases_find_nothing(url: str, tmp_path: Path) -> None:
-    assert fuzz(url, tmp_path, examples=3, phases="examples,coverage,fuzzing") >= 500
+    assert fuzz(url, tmp_path, examples=8, phases="examples,fuzzing") >= 150
 
 
 @pytest.mark.slow

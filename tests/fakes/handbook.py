@@ -57,7 +57,7 @@ def small_handbook(folder: Path, **answers: Any) -> Iterator[Parts]:
     stored = StoreSettings(data_dir=folder / "data")
     write_documents(folder)
     made = _ingested()
-    shutil.copytree(made / "data", folder / "data")
+    shutil.copytree(made / "data", folder / "data", dirs_exist_ok=True)
     kept = folder / "data" / "ingest.json"
     kept.write_text(kept.read_text(encoding="utf-8").replace(str(made), str(folder)), encoding="utf-8")
     parts = build(Settings(store=stored, answer=AnswerSettings(**answers), model=ModelSettings(**answers)))

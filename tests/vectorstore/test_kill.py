@@ -79,7 +79,7 @@ def kills(folder: Path, open_index: OpenStore, count: int, *, seed: int = 0) -> 
 
 
 def test_killed_writer_loses_nothing_that_was_acknowledged(folder: Path, open_index: OpenStore) -> None:
-    kills(folder, open_index, 3)
+    kills(folder, open_index, 6)
 
 
 @pytest.mark.slow

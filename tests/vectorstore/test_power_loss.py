@@ -81,7 +81,7 @@ def test_power_may_fail_at_any_moment(
     history: list[Step], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vectorstore.index.projection.codes.CODED_FROM", 10)
-    lose_power(history, tmp_path, states=6, seed=1)
+    lose_power(history, tmp_path, states=15, seed=1)
 
 
 @pytest.mark.slow
