@@ -134,14 +134,14 @@ def _started(
     handed = [Connection(each) for each in streams]
     told = main, list(arguments), handed, str(folder), dict(environment)
     process = _FORKS.Process(target=_become, args=told, daemon=True)
-    _ensure_loaded()
+    ensure_loaded()
     process.start()
     for each in handed:
         each.close()
     return process
 
 
-def _ensure_loaded() -> None:
+def ensure_loaded() -> None:
     """Have the process run that the others are forked from; it finds the tests wherever this one stands now."""
     with_root = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     before = os.environ.get("PYTHONPATH")
