@@ -179,7 +179,7 @@ def test_a_document_that_is_gone_is_named(workshop: Workshop, opened: Callable[.
 
 def test_a_broken_prompt_is_named(workshop: Workshop, tmp_path: Path, opened: Callable[..., Parts]) -> None:
     (tmp_path / "answer.md").write_text("---\nversion: 2\n---\nBe friendly. ${delimiter}\n")
-    cases = [case for case in workshop.cases if case.answerable][::2]
+    cases = [case for case in workshop.cases if case.answerable]
     with serving(Starlette(routes=[Route("/v1/chat/completions", obedient, methods=["POST"])])) as address:
         # Else quotes would take the place of what the sources do not support, and nothing would be broken.
         model = {"llm_base_url": f"{address}/v1", "llm_model": "obedient", "unsupported": "mark"}
