@@ -63,9 +63,16 @@ def ingested(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def served(folder: Path, **environment: str) -> Iterator[str]:
-    """Run `footnote serve` on a free port and yield its address once it is ready."""
-    process = forked.start(folder, ["serve"], environment_of(PORT="0", **environment))
+def served(folder: Path, *, new: bool = False, **environment: str) -> Iterator[str]:
+    """Run `footnote serve` on a free port, forked or as a shell does; yield its address once it is ready."""
+    settings = environment_of(PORT="0", **environment)
+    process: subprocess.Popen[str] | forked.Process
+    if new:
+        command = [FOOTNOTE, "serve"]
+        process = subprocess.Popen(command, cwd=folder, env=settings, stderr=subprocess.PIPE, text=True)
+    else:
+        process = forked.start(folder, ["serve"], settings)
+    assert process.stderr is not None
     try:
         line = next((text for text in process.stderr if "http://" in text), "")
         address = line.split()[-1]
@@ -74,7 +81,9 @@ def served(folder: Path, **environment: str) -> Iterator[str]:
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=40) in {0, -signal.SIGTERM}
-        process.close()
+        process.stderr.close()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def wait_until_ready(address: str) -> None:

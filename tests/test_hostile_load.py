@@ -50,7 +50,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         (docs / name).write_text(text, encoding="utf-8")
     done = footnote(folder, "ingest", "docs", "--json")
     assert len(json.loads(done.stdout)["added"]) == 4, done.stderr
-    with served(folder) as running:
+    with served(folder, new=True) as running:
         yield running
 
 
