@@ -104,7 +104,8 @@ def test_the_house_gets_no_more_rooms(house: House) -> None:
     Documents that wait for workers on other machines have a room too.
     Search goes on in files, in PostgreSQL or in Milvus, and LangChain has a door. An index moves between engines and is
     erased from both, with replicas that say so: ten files.
-    What an operator sees, tries and saves has rooms of its own: telemetry, variants, backup, and what is live.
+    What an operator sees, tries and saves has rooms of its own: telemetry, variants, backup, and what is live; its two
+    commands, and what reads live runs from the records, lie where such things lie.
     """
     parsers = sum(path.startswith("ingest/parse/") for path in house.lines)
     people = sum(path.startswith(("app/identity/", "app/audit/", "app/people/")) for path in house.lines)
@@ -119,7 +120,7 @@ def test_the_house_gets_no_more_rooms(house: House) -> None:
     assert jobs <= 12
     assert people <= 24
     assert operating <= 30
-    assert len(house.lines) - parsers - people - jobs - operating <= 330
+    assert len(house.lines) - parsers - people - jobs - operating <= 332
 
 
 @pytest.mark.parametrize(("package", "most"), [("app", 14), ("ingest", 18), ("vectorstore", 14), ("eval", 6)])
