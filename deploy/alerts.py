@@ -125,6 +125,9 @@ def _shared(metric: Metric, matchers: str = "", window: str = "") -> str:
     return f"max by (job) (max_over_time({of(metric, matchers)}[{over}]{' ' + offset if offset else ''}))"
 
 
+_ANSWERS: Final = f"max by (job) ({of(names.RUNS_LIMIT)}) > 0"
+"""Jobs of processes that answer questions; a worker's never is ready for one."""
+
 SERVICE: Final = (
     Alert(
         "FootnoteDown",
@@ -137,7 +140,7 @@ SERVICE: Final = (
     ),
     Alert(
         "FootnoteNotReady",
-        f"max by (job) ({of(names.READY)}) == 0",
+        f"max by (job) ({of(names.READY)}) == 0 and {_ANSWERS}",
         # The first start reads the index and compiles the embedder's graphs, which takes minutes on a small machine.
         "5m",
         "page",
@@ -146,7 +149,7 @@ SERVICE: Final = (
     ),
     Alert(
         "FootnoteReplicaOut",
-        f"up{{{JOBS}}} == 0 or {of(names.READY)} == 0",
+        f"up{{{JOBS}}} == 0 or ({of(names.READY)} == 0 and {of(names.RUNS_LIMIT)} > 0)",
         # A rollout or a new search index is over by then; the other replicas answer meanwhile.
         "15m",
         "ticket",
@@ -217,6 +220,15 @@ SERVICE: Final = (
         "One caller asks far more than meant, or the budget is too small.",
     ),
     Alert(
+        "FootnoteOverloaded",
+        f"min_over_time({of(names.LOOP_LAG)}[10m]) > 1",
+        # Every stream of the process stutters by that; a second is where reading along stops.
+        "0s",
+        "ticket",
+        "{{ $labels.instance }} comes to everything {{ $value | humanizeDuration }} late",
+        "The machine has no processor to spare, or something holds the event loop.",
+    ),
+    Alert(
         "FootnoteFilesOpen",
         f"process_open_fds{{{JOBS}}} / process_max_fds{{{JOBS}}} > 0.8",
         # Each stream is an open file; at the limit no connection is taken any more.
@@ -284,7 +296,7 @@ UPKEEP: Final = (
         "FootnoteIngestFails",
         # One broken file is somebody's broken file. Three at a time are a cause: a password, a parser, a converter, a
         # full disk. A twentieth of all documents is a gap that answers show.
-        f"{_shared(names.INGEST_FAILURES)} - max by (job) (min_over_time({of(names.INGEST_FAILURES)}[6h])) >= 3"
+        f"{_shared(names.INGEST_FAILURES)} - {_shared(names.INGEST_FAILURES, window='1h offset 1h')} >= 3"
         f" or ({_shared(names.INGEST_FAILURES)} >= 3 and {_shared(names.INGEST_FAILURES)}"
         f" > 0.05 * ({_shared(names.INGEST_FAILURES)} + {_shared(names.DOCUMENTS)}))",
         "1m",
@@ -319,6 +331,15 @@ UPKEEP: Final = (
         "ticket",
         "The disk of {{ $labels.instance }} is nearly full, or will be within a day",
         "Make room or a larger disk before the next large ingest.",
+    ),
+    Alert(
+        "FootnoteFiguresOld",
+        f"time() - ({of(names.KNOWN)} != 0) > 600",
+        # They are looked at every few seconds; the other alerts of this group rest on them.
+        "1m",
+        "ticket",
+        "{{ $labels.instance }} last read index and queue {{ $value | humanizeDuration }} ago",
+        "What it tells of documents, queue, backups and monitoring is as old; most often the database is away.",
     ),
     Alert(
         "FootnoteAuditUnwritten",

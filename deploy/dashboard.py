@@ -98,11 +98,11 @@ TRAFFIC: Final = (
     Panel("Requests by route", "Requests a second, by route.", "reqps",
           ((_rate(names.REQUESTS, "route"), "{{route}}"),), stacked=True),
     Panel("Time to respond, p95", names.REQUEST_SECONDS.help, "s",
-          ((_quantile(0.95, names.REQUEST_SECONDS, "kind"), "{{kind}}"),)),
+          ((_quantile(0.95, names.REQUEST_SECONDS, "area"), "{{area}}"),)),
     Panel("Answers by outcome", "Answers a minute, by how they ended.", "none",
           ((f"60 * {_rate(names.RUNS, 'outcome')}", "{{outcome}}"),), stacked=True),
-    Panel("Wrong keys", "Wrong keys and tokens a minute.", "none",
-          ((f"60 * {_rate(names.WRONG_KEYS)}", "wrong keys"),)),
+    Panel("Wrong keys", "Requests a minute that showed a key, token, header or link that lets nobody in, by which it was.", "none",
+          ((f"60 * {_rate(names.WRONG_KEYS, 'door')}", "{{door}}"),)),
     Panel("Refused by budgets", "Requests a minute that were refused with 429, by what was used up.", "none",
           ((f"60 * {_rate(names.BUDGET_REFUSALS, 'budget')}", "{{budget}}"),), stacked=True),
 )  # fmt: skip
@@ -157,7 +157,7 @@ INDEX: Final = (
     Panel("Documents and chunks", "What is in the index.", "short",
           ((_once(names.DOCUMENTS), "documents"), (_once(names.CHUNKS), "chunks")), width=6),
     Panel("Failures of ingest", names.INGEST_FAILURES.help, "none", ((_once(names.INGEST_FAILURES), "failures"),), width=6),
-    Panel("Newest document", "How long ago a document was last taken in.", "s", ((_age(names.NEWEST), "age"),), "stat", 6),
+    Panel("Last change", "How long ago a document was last taken in or out.", "s", ((_age(names.CHANGED), "age"),), "stat", 6),
     Panel("Last backup", "How long ago the last backup was complete; nothing: never.", "s",
           ((_age(names.BACKUP), "age"),), "stat", 6, ((86_400 * 1.5, _YELLOW), (86_400 * 2, _RED))),
     Panel("Last monitoring", "How long ago questions were last monitored; nothing: never.", "s",
@@ -186,7 +186,10 @@ PROCESS: Final = (
     Panel("Open files", "Open files and connections, as a share of how many there may be.", "percentunit",
           ((f"process_open_fds{_PROCESS} / process_max_fds{_PROCESS}", "{{instance}}"),), width=6, most=1),
     Panel("Running for", "Time since the process began.", "s",
-          ((f"time() - process_start_time_seconds{_PROCESS}", "{{instance}}"),), width=24),
+          ((f"time() - process_start_time_seconds{_PROCESS}", "{{instance}}"),)),
+    Panel("Event loop", names.LOOP_LAG.help, "s", ((_of(names.LOOP_LAG), "{{instance}}"),)),
+    Panel("Age of these figures", "How long ago index, queue and disk were last looked at.", "s",
+          ((f"time() - ({_of(names.KNOWN)} > 0)", "{{instance}}"),)),
 )  # fmt: skip
 
 ROWS: Final = (

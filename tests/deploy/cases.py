@@ -6,7 +6,7 @@ A series is written as promtool reads it: `0+5x60` begins at 0 and grows by 5 si
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-UP = {"up": "1x240", "footnote_ready": "1x240"}
+UP = {"up": "1x240", "footnote_ready": "1x240", "footnote_runs_limit": "64x240"}
 DAY = 86_400
 LONG = {"up": "1x300", "footnote_ready": "1x300", "footnote_documents": "50x300"}
 
@@ -55,11 +55,12 @@ CASES = (
     Case("one of two is gone for twenty minutes", two("up", "1x60", "1x40 0x20"), ("FootnoteReplicaOut",)),
     Case("a restart of a minute", {"up": "1x58 0x1 1x1"}),
     # FootnoteNotReady
-    Case("no replica is ready", {"up": "1x60", **two("footnote_ready", "1x50 0x10", "1x50 0x10")}, ("FootnoteNotReady",)),
-    Case("one of two is not ready for ten minutes", {"up": "1x60", **two("footnote_ready", "1x60", "1x50 0x10")}),
-    Case("one of two is not ready for twenty minutes", {"up": "1x60", **two("footnote_ready", "1x60", "1x40 0x20")},
+    Case("no replica is ready", {"up": "1x60", **two("footnote_runs_limit", "64x60", "64x60"), **two("footnote_ready", "1x50 0x10", "1x50 0x10")}, ("FootnoteNotReady",)),
+    Case("one of two is not ready for ten minutes", {"up": "1x60", **two("footnote_runs_limit", "64x60", "64x60"), **two("footnote_ready", "1x60", "1x50 0x10")}),
+    Case("one of two is not ready for twenty minutes", {"up": "1x60", **two("footnote_runs_limit", "64x60", "64x60"), **two("footnote_ready", "1x60", "1x40 0x20")},
          ("FootnoteReplicaOut",)),
     Case("the index is read for three minutes after a start", {"up": "1x60", "footnote_ready": "0x3 1x57"}, minutes=3),
+    Case("a worker answers no questions", {"up": "1x60", "footnote_ready": "0x60", "footnote_runs_limit": "0x60"}),
     # FootnoteAnswersFail
     Case("the model is down", {**UP, runs("answered"): "0+10x50 500x10", runs("failed"): "0x50 1+3x10"}, ("FootnoteAnswersFail",)),
     Case("one of two fails", {**UP, runs("answered"): "0x58 1x2", runs("failed"): "0x58 1x2"}),
@@ -102,6 +103,9 @@ CASES = (
          ("FootnoteBudgetsUsedUp",)),
     Case("one in a hundred", {**UP, REQUESTS + '{status="2xx"}': "0+99x60", 'footnote_budget_refusals_total{budget="tokens"}': "0+1x60"}),
     Case("three of five", {**UP, REQUESTS + '{status="2xx"}': "0x58 5x2", 'footnote_budget_refusals_total{budget="tokens"}': "0x58 3x2"}),
+    # FootnoteOverloaded
+    Case("the event loop is late all the time", {**UP, "footnote_event_loop_lag_seconds": "0.1x40 2x20"}, ("FootnoteOverloaded",)),
+    Case("it is late now and then", {**UP, "footnote_event_loop_lag_seconds": "2x4 0.1x1 3x8 0.1x1 2x8 0.1x38"}, minutes=22),
     # FootnoteFilesOpen
     Case("many files are open", {**UP, "process_open_fds": "900x60", "process_max_fds": "1024x60"}, ("FootnoteFilesOpen",)),
     Case("half of them are", {**UP, "process_open_fds": "512x60", "process_max_fds": "1024x60"}),
@@ -138,8 +142,11 @@ CASES = (
     Case("a few wait for minutes", {**UP, "footnote_oldest_job_seconds": "0+10x60", TODO: "5x60"}),
     # FootnoteIngestFails
     Case("ten files fail at a time, told by both replicas",
-         {**UP, **two("footnote_ingest_failures", "2x50 12x10", "2x50 12x10"), "footnote_documents": "9000x60"}, ("FootnoteIngestFails",)),
-    Case("one more file is broken", {**UP, "footnote_ingest_failures": "7x50 8x10", "footnote_documents": "9000x60"}),
+         {**UP, **two("footnote_ingest_failures", "2x30 12x3", "2x30 12x3"), "footnote_documents": "9000x33"}, ("FootnoteIngestFails",),
+         minutes=165, every="5m"),
+    Case("one more file is broken", {**UP, "footnote_ingest_failures": "7x30 8x3", "footnote_documents": "9000x33"}, minutes=165, every="5m"),
+    Case("the only replica began anew an hour ago, and told of none before it had looked",
+         {**UP, "footnote_ingest_failures": "7x20 0x1 7x12", "footnote_documents": "9000x33"}, minutes=165, every="5m"),
     Case("a fifth of all failed long ago", {**UP, "footnote_ingest_failures": "20x60", "footnote_documents": "80x60"}, ("FootnoteIngestFails",)),
     Case("one of two files", {**UP, "footnote_ingest_failures": "1x60", "footnote_documents": "1x60"}),
     Case("a second replica begins", {**UP, **two("footnote_ingest_failures", "7x60", "_x50 7x10"), "footnote_documents": "9000x60"}),
@@ -155,6 +162,10 @@ CASES = (
     # FootnoteAuditUnwritten
     Case("the audit log cannot be written", {**UP, **two("footnote_audit_trouble", "0x60", "0x50 1x10")}, ("FootnoteAuditUnwritten",)),
     Case("it can", {**UP, "footnote_audit_trouble": "0x60"}),
+    # FootnoteFiguresOld
+    Case("the database is away", {**UP, "footnote_known_timestamp_seconds": "60+60x40 2460x20"}, ("FootnoteFiguresOld",)),
+    Case("figures are looked at", {**UP, "footnote_known_timestamp_seconds": "50+60x60"}),
+    Case("nothing was looked at yet", {**UP, "footnote_known_timestamp_seconds": "0x60"}),
     # FootnoteBackupOld
     Case("the last backup is three days old", {**LONG, "footnote_backup_timestamp_seconds": f"{-3 * DAY}x300"},
          ("FootnoteBackupOld",), minutes=3_000, every="10m"),

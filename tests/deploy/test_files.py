@@ -39,7 +39,9 @@ def made() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def rules(made: dict[str, str]) -> list[dict[str, Any]]:
-    return [rule for group in yaml.safe_load(made["prometheus/rules.yml"])["groups"] for rule in group["rules"]]
+    return [
+        rule for group in yaml.safe_load(made["prometheus/rules.yml"])["groups"] for rule in group["rules"]
+    ]
 
 
 @pytest.fixture(scope="module")
