@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from app.build import Parts
     from app.settings import ServeSettings, Settings
     from vectorstore.settings import StoreSettings
+    from vectorstore.telemetry.settings import TelemetrySettings
 
 
 _BACKLOG = 2_048
@@ -44,6 +45,7 @@ def serve(
 
         check_board(url)
     listener = listen(settings.serve, settings.store, settings.identity)
+    show_metrics(settings.telemetry)
     # The first question need not wait for the detector.
     Thread(target=language, args=("Ready.",), daemon=True).start()
     run(build(settings), settings, listener)
@@ -80,6 +82,17 @@ def listen(
             "Choose another port with --port or PORT, or stop what uses it.",
         ) from error
     return listener
+
+
+def show_metrics(settings: "TelemetrySettings") -> None:
+    """Begin to count, and answer /metrics on a port of its own, where that is set; raises BadInput where it cannot be."""
+    if settings.counts:
+        from vectorstore.telemetry import metrics
+
+        registry = metrics.start()
+        if settings.metrics_port is not None:
+            port = registry.listen(settings.metrics_host, settings.metrics_port).port
+            typer.echo(f"Metrics are at http://{settings.metrics_host}:{port}/metrics", err=True)
 
 
 def run(parts: "Parts", settings: "Settings", listener: socket.socket) -> None:

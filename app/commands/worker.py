@@ -26,15 +26,21 @@ def worker(
     """
     from contextlib import closing
 
+    from app import __version__
+    from app.commands.serve import show_metrics
+    from app.telemetry.gauges import Stock
     from ingest.jobs.open import required_desk
     from ingest.jobs.settings import QueueSettings
     from ingest.jobs.worker import Worker
     from ingest.settings import IngestSettings
     from vectorstore.open import open_configured_embedder, open_store
     from vectorstore.settings import StoreSettings
+    from vectorstore.state.open import open_state
+    from vectorstore.telemetry.settings import TelemetrySettings
 
-    stored, queue_settings = StoreSettings(), QueueSettings()
+    stored, queue_settings, telemetry = StoreSettings(), QueueSettings(), TelemetrySettings()
     desk = required_desk(stored)
+    show_metrics(telemetry)
     embedder = open_configured_embedder(stored)
 
     def say(line: str) -> None:
@@ -51,6 +57,8 @@ def worker(
             data_dir=stored.data_dir,
             say=say,
         )
+        if telemetry.counts:
+            Stock(store, open_state(stored), desk).tell(__version__)
         stop_on_signals(working.stop, seconds=queue_settings.queue_drain_seconds)
         say(working.health())
         working.run(once=once, most=most)

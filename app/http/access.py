@@ -21,6 +21,7 @@ from app.audit.audit import note
 from app.http.budgets import WRONG_KEY, Budgets
 from app.identity.grant import LOCAL, Grant, Right
 from app.identity.identity import GROUPS_HEADER, USER_HEADER, Shown, acting
+from app.identity.tokens import PREFIX
 from app.people.people import People
 from app.problems import TooMany, Unauthenticated
 from app.question import Message, Question
@@ -29,6 +30,8 @@ from app.runs.runs import Runs
 from app.service import Service
 from app.turn.explanation import drawn_from, explanation
 from vectorstore.errors import BadInput, NotAllowed, NotFound
+from vectorstore.telemetry.metrics import count
+from vectorstore.telemetry.names import BUDGET_REFUSALS, WRONG_KEYS
 from vectorstore.types import DocumentId
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -72,6 +75,8 @@ async def grant(request: Request, service: ServiceIn) -> Grant:
     try:
         granted = await service.identity.grant(visible)
     except NotAllowed as error:
+        if door := door_of(visible, service):
+            count(WRONG_KEYS, door=door)
         await budgets.admit_address(getattr(request.state, "address", ""), cost=WRONG_KEY)
         raise Unauthenticated(error.what, error.hint) from error
     if granted is None:
@@ -84,6 +89,19 @@ async def grant(request: Request, service: ServiceIn) -> Grant:
     note(grant=granted)
     await budgets.admit(granted, request.headers)
     return granted
+
+
+def door_of(visible: Shown, service: Service) -> str:
+    """Name the way in at which what is shown lets nobody in; empty where nothing is shown."""
+    of_proxy = (service.settings.identity.proxy_user_header, service.settings.identity.proxy_groups_header)
+    if any(name and name in visible.headers for name in of_proxy):
+        return "proxy"
+    if not visible.bearer:
+        return ""
+    if visible.bearer.startswith(PREFIX):
+        return "token"
+    is_provider = service.identity.provider is not None and not visible.bearer.startswith("fn_")
+    return "provider" if is_provider else "key"
 
 
 def _referring(request: Request) -> str:
@@ -203,6 +221,11 @@ async def may_operate(granted: Annotated[Grant, Depends(grant)]) -> Grant:
     return _demand("operate", granted)
 
 
+async def may_measure(granted: Annotated[Grant, Depends(grant)]) -> Grant:
+    """Demand the right to read the metrics, which who operates the service has."""
+    return granted if "operate" in granted.rights else _demand("metrics", granted)
+
+
 ChatGrant = Annotated[Grant, Depends(may_chat)]
 ActGrant = Annotated[Grant, Depends(may_act)]
 ExplainGrant = Annotated[Grant, Depends(may_explain)]
@@ -211,6 +234,7 @@ SearchGrant = Annotated[Grant, Depends(may_search)]
 DocumentsGrant = Annotated[Grant, Depends(may_read)]
 WriteGrant = Annotated[Grant, Depends(may_write)]
 OperatorGrant = Annotated[Grant, Depends(may_operate)]
+MetricsGrant = Annotated[Grant, Depends(may_measure)]
 
 
 _WAITING = 4
@@ -230,6 +254,7 @@ class AtOnce:
         """Wait for a place and hold it; raises TooMany when as many wait as may."""
         held = self._held.get(caller, 0)
         if held >= self._running * (1 + _WAITING):
+            count(BUDGET_REFUSALS, budget="searches")
             raise TooMany(
                 f"You have {held:,} searches running or waiting.",
                 "Send the next when some have been answered.",
@@ -281,7 +306,9 @@ async def begin(
             dialect=dialect,
             settle=hold.settle,
         )
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, TooMany):
+            count(BUDGET_REFUSALS, budget="answers")
         await hold.end(0)
         raise
 

@@ -38,6 +38,8 @@ from app.runs.redis_board import RedisBoard
 from app.runs.run import Run
 from app.runs.runs import MemoryBoard, Runs
 from app.service import Health, Service
+from app.telemetry.counted import counting
+from app.telemetry.gauges import Gauges
 
 __all__ = ["Health", "Service", "create_app"]
 
@@ -69,13 +71,16 @@ def create_app(service: Service) -> FastAPI:
 
     mcp = McpRoute(service) if settings.client.mcp and find_spec("mcp") else None
     runs = _runs(service)
+    runs.observe = counting(settings.telemetry)
     budgets = Budgets(settings)
+    gauges = Gauges(service, runs) if settings.telemetry.counts else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         people = service.people
         async with (
             mcp.running() if mcp else nullcontext(),
+            gauges.kept() if gauges else nullcontext(),
             kept(service.audit, held=people.holds_anybody if people else lambda: False),
         ):
             await runs.board.open()
@@ -111,6 +116,8 @@ def create_app(service: Service) -> FastAPI:
         application.include_router(router)
     if service.uploads is not None:
         application.include_router(uploads.router)
+    if settings.telemetry.metrics:
+        application.include_router(health.metrics_router)
     errors.install(application)
     _guard(application, service)
     return application

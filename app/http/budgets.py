@@ -25,6 +25,8 @@ from app.problems import TooMany
 from app.runs.redis_format import client_of, reached
 from app.runs.run import Run
 from vectorstore.errors import Unavailable
+from vectorstore.telemetry.metrics import count
+from vectorstore.telemetry.names import BUDGET_REFUSALS
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -82,7 +84,7 @@ class Budgets:
         self._running: Counter[str] = Counter()
         self._owed: Counter[str] = Counter()
         """Tokens that could not be counted while Redis was away."""
-        self._refused: dict[object, tuple[float, str]] = {}
+        self._refused: dict[object, tuple[float, str, str]] = {}
 
     async def close(self) -> None:
         """End what counting has begun."""
@@ -110,7 +112,7 @@ class Budgets:
         for account in self.accounts(grant):
             if account.requests and (wait := await self._counts.take(account.name, account.requests)):
                 what = f"{account.whose} sent {account.requests:,} requests within a minute."
-                raise self._refusal(_shown(headers), what, wait)
+                raise self._refusal(_shown(headers), what, wait, budget="requests")
 
     async def admit_address(self, address: str, *, cost: int = 1) -> None:
         """Count a request of an address, where that is limited; raises TooMany."""
@@ -120,15 +122,16 @@ class Budgets:
             and address
             and (wait := await self._counts.take(f"address:{address}", most, min(cost, most)))
         ):
-            raise self._refusal(address, "Too many requests come from your address.", wait)
+            raise self._refusal(address, "Too many requests come from your address.", wait, budget="address")
 
     def just_refused(self, address: str, headers: Mapping[str, str]) -> TooMany | None:
         """Say again why an address or a caller was refused, as long as it holds: nothing is looked up for that."""
         if not self._refused:
             return None
         for shown in (address, _shown(headers)):
-            until, what = self._refused.get(shown, (0.0, ""))
+            until, what, budget = self._refused.get(shown, (0.0, "", ""))
             if until > (now := time.monotonic()):
+                count(BUDGET_REFUSALS, budget=budget)
                 return _too_many(what, until - now)
         return None
 
@@ -142,6 +145,7 @@ class Budgets:
         for account in accounts:
             if account.runs and self._running[account.name] >= account.runs:
                 what = f"{account.whose} {account.runs:,} questions being answered."
+                count(BUDGET_REFUSALS, budget="answers")
                 raise TooMany(what, "Ask again when one of them is.")
         self._running.update(account.name for account in accounts)
         charged = 0
@@ -183,6 +187,7 @@ class Budgets:
                 "What was used today cannot be counted now.", "Ask again in a moment."
             ) from error
         await self._settle(account.name, -self._expected)
+        count(BUDGET_REFUSALS, budget="tokens")
         raise _too_many(f"{account.whose} used {account.tokens:,} tokens in a day.", wait)
 
     async def _settle(self, name: str, tokens: int) -> None:
@@ -199,11 +204,12 @@ class Budgets:
             self._owed[name] += owed
             raise
 
-    def _refusal(self, shown: object, what: str, seconds: float) -> TooMany:
+    def _refusal(self, shown: object, what: str, seconds: float, *, budget: str) -> TooMany:
+        count(BUDGET_REFUSALS, budget=budget)
         if shown is not None:
             if len(self._refused) >= _MOST_REMEMBERED:
                 self._refused.clear()
-            self._refused[shown] = (time.monotonic() + seconds, what)
+            self._refused[shown] = (time.monotonic() + seconds, what, budget)
         return _too_many(what, seconds)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import re
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Final
 
@@ -19,6 +20,7 @@ from app.http.budgets import Budgets
 from app.http.errors import MCP, response_to
 from app.problems import Problem, TooMany, problem_of
 from app.runs.run import report
+from app.telemetry.counted import count_request
 from vectorstore.errors import FootnoteError
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
@@ -30,6 +32,7 @@ _SECURITY: Final[tuple[tuple[str, str], ...]] = (
 )
 _FREE: Final = frozenset({"/healthz", "/readyz", "/version"})
 """What is asked on behalf of nobody, however often."""
+METRICS: Final = "/metrics"
 _ONLY_TLS: Final = "max-age=31536000"
 _BYTES_PER_SECOND: Final = 500
 """A body that comes more slowly than this on the whole is held back on purpose."""
@@ -40,6 +43,8 @@ _UNTOLD: Final = frozenset(
     }
 )  # fmt: skip
 """Paths whose answers are the same whoever asks, whatever documents there are."""
+_LEFT: Final = 499
+"""What stands for the status where the client left before there was one, as with nginx."""
 _ID: Final = re.compile(r"(?:doc|run|resp)_[0-9A-Za-z]{1,64}")
 
 
@@ -64,12 +69,12 @@ class FrontDoor:
         )
         identity = given if _REQUEST_ID.match(given) else f"req_{secrets.token_hex(12)}"
         scope.setdefault("state", {})["request_id"] = identity
-        has_begun = False
+        has_begun, began, status, first = False, time.perf_counter(), _LEFT, 0.0
 
         async def with_headers(message: Message) -> None:
-            nonlocal has_begun
+            nonlocal has_begun, status, first
             if message["type"] == "http.response.start":
-                has_begun = True
+                has_begun, status, first = True, message["status"], time.perf_counter() - began
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = identity
                 for name, value in _SECURITY:
@@ -78,17 +83,19 @@ class FrontDoor:
                     headers.setdefault("Strict-Transport-Security", _ONLY_TLS)
             await send(message)
 
-        if not _names_a_host(scope):
-            problem = Problem(400, "bad_host", "The Host header names no host. Send one, as `name:port`.")
-            await response_to(problem, scope["path"])(scope, receive, with_headers)
-            return
         try:
-            await self._app(scope, receive, with_headers)
+            if _names_a_host(scope):
+                await self._app(scope, receive, with_headers)
+            else:
+                problem = Problem(400, "bad_host", "The Host header names no host. Send one, as `name:port`.")
+                await response_to(problem, scope["path"])(scope, receive, with_headers)
         except Exception as error:  # noqa: BLE001 - the request's edge; a server would log the error's words
             report(f"Request {identity} broke", error)
             if not has_begun:
                 problem = Problem(500, "internal", f"Something went wrong on our side (request {identity}).")
                 await response_to(problem, scope["path"])(scope, receive, with_headers)
+        finally:
+            count_request(route_of(scope), status, first or time.perf_counter() - began)
 
 
 class Bodies:
@@ -210,6 +217,17 @@ def template(scope: Scope) -> str | None:
     if not route.include_in_schema or route.path in _UNTOLD:
         return None
     return f"{scope['method']} {route.path_format}"
+
+
+def route_of(scope: Scope) -> str:
+    """Name the route that answers a request, of those that there are; `pages` are all files and pages."""
+    route = scope.get("route")
+    if isinstance(route, APIRoute):
+        is_page = not route.include_in_schema and route.path != METRICS
+        return "pages" if is_page else f"{scope['method']} {route.path_format}"
+    if "endpoint" not in scope:
+        return "unknown"
+    return f"{scope['method']} {MCP}" if scope["path"] == MCP else "pages"
 
 
 class Toll:

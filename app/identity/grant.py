@@ -9,18 +9,19 @@ from typing import Final, Literal, TypeAlias
 from vectorstore.errors import BadInput, NotAllowed
 from vectorstore.types import USER, Scope
 
-Right: TypeAlias = Literal["chat", "search", "documents", "write", "act", "operate"]
+Right: TypeAlias = Literal["chat", "search", "documents", "write", "act", "operate", "metrics"]
 """`act` lets a key name the user it asks for; `operate` shows who may read what, and asks as somebody else."""
 READING: Final[tuple[Right, ...]] = ("chat", "search", "documents")
 """What a key may do unless it says otherwise: it changes nothing."""
-RIGHTS: Final[tuple[Right, ...]] = (*READING, "write", "act", "operate")
+RIGHTS: Final[tuple[Right, ...]] = (*READING, "write", "act", "operate", "metrics")
 
-Kind: TypeAlias = Literal["operator", "server", "page", "ingest"]
+Kind: TypeAlias = Literal["operator", "server", "page", "ingest", "metrics"]
 RIGHTS_OF: Final[dict[Kind, tuple[Right, ...]]] = {
     "operator": (*READING, "write", "operate"),
     "server": (*READING, "act"),
     "page": ("chat",),
     "ingest": ("search", "documents", "write"),
+    "metrics": ("metrics",),
 }
 
 
@@ -51,7 +52,7 @@ class Grant:
         return bool(self.origins)
 
 
-LOCAL: Final = Grant("local", Scope(), frozenset((*READING, "write")))
+LOCAL: Final = Grant("local", Scope(), frozenset((*READING, "write", "metrics")))
 """What this machine itself may do where no key was ever made."""
 
 

@@ -1,0 +1,72 @@
+"""What is counted of requests and answers."""
+
+from collections.abc import Callable
+from typing import Final
+
+from app.runs.measured import Measured, measured
+from app.runs.run import Run, report
+from vectorstore.telemetry import names
+from vectorstore.telemetry.metrics import count, observe
+from vectorstore.telemetry.settings import TelemetrySettings
+
+_AREAS: Final = {
+    "/v1/chat": "answer", "/v1/chat/completions": "answer", "/v1/responses": "answer", "/api/chat": "answer",
+    "/agui": "answer", "/v1/search": "search", "/v1/embeddings": "search", "/mcp": "search",
+}  # fmt: skip
+
+
+def count_request(route: str, status: int, seconds: float) -> None:
+    """Count a request; `route` is its method and the template of its path, `seconds` until its response began."""
+    count(names.REQUESTS, route=route, status=f"{status // 100}xx")
+    path = route.partition(" ")[2]
+    area = _AREAS.get(path, "documents" if path.startswith("/v1/documents") else "other")
+    observe(names.REQUEST_SECONDS, seconds, area=area)
+
+
+def counting(settings: TelemetrySettings) -> Callable[[Run], None]:
+    """Return what is told of each run that is over."""
+
+    def over(run: Run) -> None:
+        try:
+            count_answer(measured(run), settings)
+        except Exception as error:  # noqa: BLE001 - the run's edge: what cannot be counted harms no answer
+            report(f"Run {run.id} could not be counted", error)
+
+    return over
+
+
+def count_answer(figures: Measured, settings: TelemetrySettings) -> None:
+    """Count a run that has ended."""
+    count(names.RUNS, outcome=figures.outcome, variant=figures.variant or names.SETTINGS)
+    if figures.code:
+        count(names.MODEL_FAILURES, code=figures.code)
+    if figures.first_ms is not None:
+        observe(names.FIRST_TEXT, figures.first_ms / 1_000)
+    observe(names.RUN_SECONDS, figures.total_ms / 1_000)
+    for stage, ms in figures.stages.items():
+        if stage in names.VALUES["stage"]:
+            observe(names.STAGE_SECONDS, ms / 1_000, stage=stage)
+    if figures.probability is not None:
+        observe(names.CONFIDENCE, figures.probability)
+    if figures.condensed:
+        if figures.found:
+            observe(names.BEST_SCORE, figures.best)
+        else:
+            count(names.EMPTY)
+    count(names.SENTENCES, figures.supported, verdict="supported")
+    count(names.SENTENCES, figures.sentences - figures.supported, verdict="unsupported")
+    count(names.MODEL_TOKENS, figures.input_tokens, direction="input")
+    count(names.MODEL_TOKENS, figures.output_tokens, direction="output")
+    count(
+        names.MODEL_COST,
+        (
+            figures.input_tokens * settings.price_input_tokens
+            + figures.output_tokens * settings.price_output_tokens
+        )
+        / 1e6,
+    )
+
+
+def count_rating(rating: str, variant: str) -> None:
+    """Count what somebody thinks of an answer."""
+    count(names.RATINGS, rating=rating, variant=variant or names.SETTINGS)
