@@ -17,7 +17,7 @@ _SHARE: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 VALUES: Final[Mapping[str, tuple[str, ...]]] = {
     "status": ("2xx", "3xx", "4xx", "5xx"),
     "area": ("answer", "search", "documents", "other"),
-    "door": ("key", "token", "provider", "proxy", "link"),
+    "door": ("key", "token", "provider", "proxy", "link", "expired"),
     "budget": ("requests", "address", "tokens", "answers", "searches"),
     "outcome": ("answered", "unsure", "refused", "failed", "cancelled"),
     "stage": ("understanding", "retrieving", "packing", "deciding", "writing"),
