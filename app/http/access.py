@@ -75,7 +75,7 @@ async def grant(request: Request, service: ServiceIn) -> Grant:
         granted = await service.identity.grant(visible)
     except NotAllowed as error:
         address = getattr(request.state, "address", "")
-        door = "expired" if error.what == EXPIRED else door_of(visible, service)
+        door = "" if error.what == EXPIRED else door_of(visible, service)
         shown_address = address if service.settings.telemetry.log_addresses else ""
         wrong_key(door, bearer=visible.bearer, address=shown_address)
         await budgets.admit_address(address, cost=WRONG_KEY)

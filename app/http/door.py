@@ -244,7 +244,7 @@ def route_of(scope: Scope) -> str:
         return f"POST {MCP}" if is_mcp else "pages" if "endpoint" in scope else "unknown"
     if not route.include_in_schema and route.path != METRICS:
         return "pages"
-    return f"{scope['method']} {route.path_format}" if scope["method"] in route.methods else "unknown"
+    return f"{scope['method']} {route.path_format}" if scope["method"] in (route.methods or ()) else "unknown"
 
 
 class Toll:

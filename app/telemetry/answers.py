@@ -50,7 +50,7 @@ def count_answer(figures: Measured, settings: TelemetrySettings) -> None:
     """Count a run that has ended."""
     count(names.RUNS, outcome=figures.outcome, variant=figures.variant or names.SETTINGS)
     if figures.code:
-        count(names.MODEL_FAILURES, code=figures.code)
+        count(names.RUN_FAILURES, code=figures.code)
     if figures.first_ms is not None:
         observe(names.FIRST_TEXT, figures.first_ms / 1_000)
     observe(names.RUN_SECONDS, figures.total_ms / 1_000)

@@ -54,13 +54,11 @@ def request_ended(
 def wrong_key(door: str, *, bearer: str, address: str) -> None:
     """Count and log that somebody showed what lets nobody in; of a key no more is told than how its id begins.
 
-    No `door` is somebody who showed nothing. A token that has expired is counted, and is nothing to tell of.
+    No `door` is somebody who showed nothing.
     """
     if not door:
         return
     count(names.WRONG_KEYS, door=door)
-    if door == "expired":
-        return
     found = _KEY.match(bearer)
     begins = f"{found[1]}..." if found else ""
     tell(
