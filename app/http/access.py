@@ -19,7 +19,7 @@ from starlette.datastructures import Headers
 from app.access_settings import Network
 from app.audit.audit import note
 from app.http.budgets import WRONG_KEY, Budgets
-from app.identity.grant import LOCAL, Grant, Right
+from app.identity.grant import EXPIRED, LOCAL, Grant, Right
 from app.identity.identity import GROUPS_HEADER, USER_HEADER, Shown, acting
 from app.identity.tokens import PREFIX
 from app.people.people import People
@@ -28,10 +28,9 @@ from app.question import Message, Question
 from app.runs.run import Dialect, Run
 from app.runs.runs import Runs
 from app.service import Service
+from app.telemetry.requests import over_budget, wrong_key
 from app.turn.explanation import drawn_from, explanation
 from vectorstore.errors import BadInput, NotAllowed, NotFound
-from vectorstore.telemetry.metrics import count
-from vectorstore.telemetry.names import BUDGET_REFUSALS, WRONG_KEYS
 from vectorstore.types import DocumentId
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -75,14 +74,17 @@ async def grant(request: Request, service: ServiceIn) -> Grant:
     try:
         granted = await service.identity.grant(visible)
     except NotAllowed as error:
-        if door := door_of(visible, service):
-            count(WRONG_KEYS, door=door)
-        await budgets.admit_address(getattr(request.state, "address", ""), cost=WRONG_KEY)
+        address = getattr(request.state, "address", "")
+        door = "" if error.what == EXPIRED else door_of(visible, service)
+        shown_address = address if service.settings.telemetry.log_addresses else ""
+        wrong_key(door, bearer=visible.bearer, address=shown_address)
+        await budgets.admit_address(address, cost=WRONG_KEY)
         raise Unauthenticated(error.what, error.hint) from error
     if granted is None:
         _refuse_strangers(request, service)
         granted = LOCAL
     note(grant=granted)
+    request.state.key = granted.key
     if granted.origins and (visible.origin or _referring(request)) not in granted.origins:
         raise NotAllowed("This key is for other pages.", "Ask from a page of an origin that it was made for.")
     granted = acting(granted, request.headers)
@@ -254,7 +256,7 @@ class AtOnce:
         """Wait for a place and hold it; raises TooMany when as many wait as may."""
         held = self._held.get(caller, 0)
         if held >= self._running * (1 + _WAITING):
-            count(BUDGET_REFUSALS, budget="searches")
+            over_budget("searches")
             raise TooMany(
                 f"You have {held:,} searches running or waiting.",
                 "Send the next when some have been answered.",
@@ -308,7 +310,7 @@ async def begin(
         )
     except BaseException as error:
         if isinstance(error, TooMany):
-            count(BUDGET_REFUSALS, budget="answers")
+            over_budget("answers", key=grant.key)
         await hold.end(0)
         raise
 

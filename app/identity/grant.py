@@ -52,6 +52,8 @@ class Grant:
         return bool(self.origins)
 
 
+EXPIRED: Final = "The token has expired."
+"""Said of tokens that were good: nobody has tried anything."""
 LOCAL: Final = Grant("local", Scope(), frozenset((*READING, "write", "metrics")))
 """What this machine itself may do where no key was ever made."""
 

@@ -83,6 +83,7 @@ BUDGET_REFUSALS: Final = _counter(
 )
 
 RUNS: Final = _counter("footnote_runs", "Answers by how they ended and by variant.", "outcome", "variant")
+RUN_FAILURES: Final = _counter("footnote_run_failures", "Answers that failed, by code.", "code")
 FIRST_TEXT: Final = _histogram(
     "footnote_first_text_seconds", "Time from a question to the first word of its answer.", _WAIT
 )
@@ -108,7 +109,11 @@ SENTENCES: Final = _counter(
 )
 RATINGS: Final = _counter("footnote_ratings", "Ratings that people gave.", "rating", "variant")
 
-MODEL_FAILURES: Final = _counter("footnote_model_failures", "Answers that failed, by code.", "code")
+MODEL_FAILURES: Final = _counter(
+    "footnote_model_failures",
+    "Attempts of the language model to write that failed, by code, those too that documents were quoted instead of.",
+    "code",
+)
 MODEL_TOKENS: Final = _counter(
     "footnote_model_tokens", "Tokens that the language model read and wrote.", "direction"
 )

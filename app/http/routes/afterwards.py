@@ -14,7 +14,7 @@ from app.http.examples import problems
 from app.question import Question
 from app.runs.records import Rating, unknown_run
 from app.service import Service
-from app.telemetry.counted import count_rating
+from app.telemetry.answers import count_rating
 from app.turn.explanation import Explanation, RunExplained, drawn_from, explanation
 from vectorstore.errors import NotFound
 from vectorstore.types import ChunkId, Document, DocumentId, Generation, Scope, Span, Stage

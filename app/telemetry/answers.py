@@ -1,26 +1,16 @@
-"""What is counted of requests and answers."""
+"""What is counted and logged of answers that are over."""
 
+import logging
 from collections.abc import Callable
-from typing import Final
 
 from app.runs.measured import Measured, measured
 from app.runs.run import Run, report
 from vectorstore.telemetry import names
+from vectorstore.telemetry.logs import tell
 from vectorstore.telemetry.metrics import count, observe
 from vectorstore.telemetry.settings import TelemetrySettings
 
-_AREAS: Final = {
-    "/v1/chat": "answer", "/v1/chat/completions": "answer", "/v1/responses": "answer", "/api/chat": "answer",
-    "/agui": "answer", "/v1/search": "search", "/v1/embeddings": "search", "/mcp": "search",
-}  # fmt: skip
-
-
-def count_request(route: str, status: int, seconds: float) -> None:
-    """Count a request; `route` is its method and the template of its path, `seconds` until its response began."""
-    count(names.REQUESTS, route=route, status=f"{status // 100}xx")
-    path = route.partition(" ")[2]
-    area = _AREAS.get(path, "documents" if path.startswith("/v1/documents") else "other")
-    observe(names.REQUEST_SECONDS, seconds, area=area)
+_log = logging.getLogger(__name__)
 
 
 def counting(settings: TelemetrySettings) -> Callable[[Run], None]:
@@ -28,18 +18,39 @@ def counting(settings: TelemetrySettings) -> Callable[[Run], None]:
 
     def over(run: Run) -> None:
         try:
-            count_answer(measured(run), settings)
+            figures = measured(run)
+            count_answer(figures, settings)
+            tell_answer(run.id, figures)
         except Exception as error:  # noqa: BLE001 - the run's edge: what cannot be counted harms no answer
             report(f"Run {run.id} could not be counted", error)
 
     return over
 
 
+def tell_answer(run: str, figures: Measured) -> None:
+    """Log a run that has ended."""
+    tell(
+        _log,
+        "answer",
+        level=logging.WARNING if figures.outcome == "failed" else logging.INFO,
+        run_id=run,
+        outcome=figures.outcome,
+        code=figures.code,
+        model=figures.model,
+        variant=figures.variant,
+        generation=figures.generation or None,
+        first_ms=None if figures.first_ms is None else round(figures.first_ms, 1),
+        ms=round(figures.total_ms, 1),
+        input_tokens=figures.input_tokens or None,
+        output_tokens=figures.output_tokens or None,
+    )
+
+
 def count_answer(figures: Measured, settings: TelemetrySettings) -> None:
     """Count a run that has ended."""
     count(names.RUNS, outcome=figures.outcome, variant=figures.variant or names.SETTINGS)
     if figures.code:
-        count(names.MODEL_FAILURES, code=figures.code)
+        count(names.RUN_FAILURES, code=figures.code)
     if figures.first_ms is not None:
         observe(names.FIRST_TEXT, figures.first_ms / 1_000)
     observe(names.RUN_SECONDS, figures.total_ms / 1_000)
