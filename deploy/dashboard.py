@@ -206,7 +206,7 @@ ROWS: Final = (
 
 
 def _drawn(panel: Panel, number: int, x: int, y: int) -> dict[str, Any]:
-    steps = [{"color": panel.base, "value": None}]
+    steps: list[dict[str, str | float | None]] = [{"color": panel.base, "value": None}]
     steps += [{"color": colour, "value": value} for value, colour in panel.steps]
     defaults: dict[str, Any] = {"unit": panel.unit, "thresholds": {"mode": "absolute", "steps": steps}}
     options: dict[str, Any]

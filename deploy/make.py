@@ -23,6 +23,8 @@ DOCS: Final = "docs/"
 _MADE: Final = "# Made by `python -m deploy.make`: change it there.\n"
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _SPAN: Final = re.compile(r"(?<=\[)(\d+)([smhd])(?=\])|(?<=offset )(\d+)([smhd])\b")
+_AHEAD: Final = re.compile(r", 86400\)")
+"""How far `predict_linear` looks."""
 
 SCRAPE: Final = """\
 # An example: Prometheus beside one Footnote. Where there are several, list them, or let Prometheus find them.
@@ -77,7 +79,7 @@ def _faster(text: str, pace: float) -> str:
         number, unit = (part for part in found.groups() if part)
         return f"{max(5, round(int(number) * _SECONDS[unit] / pace))}s"
 
-    return text if pace == 1 else _SPAN.sub(shortened, text)
+    return text if pace == 1 else _AHEAD.sub(f", {86_400 / pace:.0f})", _SPAN.sub(shortened, text))
 
 
 class _Yaml(yaml.SafeDumper):

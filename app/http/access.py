@@ -58,6 +58,8 @@ async def runs(request: Request) -> Runs:
     return found
 
 
+METRICS: Final = "/metrics"
+
 ServiceIn = Annotated[Service, Depends(service)]
 RunsIn = Annotated[Runs, Depends(runs)]
 
@@ -67,7 +69,8 @@ async def grant(request: Request, service: ServiceIn) -> Grant:
 
     Raises Unauthenticated, NotAllowed, BadInput, TooMany, and Unavailable where it cannot be written down.
     """
-    if service.audit is not None and service.audit.trouble:
+    # The metrics are what tells of the trouble.
+    if service.audit is not None and service.audit.trouble and request.scope["path"] != METRICS:
         await asyncio.to_thread(service.audit.check)
     budgets: Budgets = request.app.state.budgets
     visible = shown(request)

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access_settings import networks
 from app.audit.audit import Audit, noting
-from app.http.access import address_of
+from app.http.access import METRICS, address_of
 from app.http.budgets import Budgets
 from app.http.errors import MCP, response_to
 from app.problems import Problem, TooMany, problem_of
@@ -34,7 +34,6 @@ _SECURITY: Final[tuple[tuple[str, str], ...]] = (
 )
 _FREE: Final = frozenset({"/healthz", "/readyz", "/version"})
 """What is asked on behalf of nobody, however often."""
-METRICS: Final = "/metrics"
 _NO_HOST: Final = Problem(400, "bad_host", "The Host header names no host. Send one, as `name:port`.")
 _ONLY_TLS: Final = "max-age=31536000"
 _BYTES_PER_SECOND: Final = 500

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,11 +82,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         set_up = {
             "FOOTNOTE_DATA_DIR": str(folder / "data"),
             "FOOTNOTE_EMBEDDER": os.environ["FOOTNOTE_EMBEDDER"],
+            "FOOTNOTE_CACHE_DIR": os.environ["FOOTNOTE_CACHE_DIR"],
             "FOOTNOTE_LLM_BASE_URL": model.url,
             "FOOTNOTE_LLM_MODEL": "answer",
             "FOOTNOTE_LLM_RETRIES": "0",
+            "FOOTNOTE_UNSUPPORTED": "mark",
             "FOOTNOTE_MAX_CONCURRENT_RUNS": "4",
             "FOOTNOTE_METRICS": "true",
+            "FOOTNOTE_LOG_LEVEL": "error",
         }
         keys = []
         assert footnote(folder, "ingest", "docs", "--quiet", **set_up).returncode == 0
@@ -198,15 +201,15 @@ def broken_files(world: World) -> Iterator[None]:
 def filled(world: World, share: float) -> Iterator[None]:
     usage = shutil.disk_usage(world.data)
     ballast = world.data / "ballast"
-    with ballast.open("wb") as file:
-        try:
-            for _ in range(int(usage.free - usage.total * (1 - share)) // 4096 + (share == 1)):
-                file.write(b"\0" * 4096)
-            file.flush()
-        except OSError:
-            assert share == 1
-    yield
-    ballast.unlink()
+    file = os.open(ballast, os.O_CREAT | os.O_WRONLY)
+    try:
+        with suppress(OSError):
+            for _ in range(int(usage.free - usage.total * (1 - share)) // 4096 + 1):
+                os.write(file, b"\0" * 4096)
+        yield
+    finally:
+        os.close(file)
+        ballast.unlink()
 
 
 @contextmanager
