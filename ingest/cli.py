@@ -114,9 +114,8 @@ def ingest_command(
     """
     set_up(TelemetrySettings())
     paths = paths or []
-    files = _files(paths, urls, source or [], watch=watch)
     request = Request(
-        files,
+        _files(paths, urls, source or [], watch=watch),
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
         readers=None if acl is None else frozenset(filter(None, map(str.strip, acl.split(",")))),

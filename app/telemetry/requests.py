@@ -32,7 +32,7 @@ def request_ended(
     """
     path = route.partition(" ")[2]
     area = _AREAS.get(path, "documents" if path.startswith("/v1/documents") else "other")
-    count(names.REQUESTS, route=route, status=f"{status // 100}xx")
+    count(names.REQUESTS, route=route, status=f"{min(max(status // 100, 2), 5)}xx")
     observe(names.REQUEST_SECONDS, first, area=area)
     if not lines:
         return

@@ -75,7 +75,7 @@ class Registry:
         seen = self._seen[label]
         if value not in seen:
             with self._lock:
-                if len(seen) >= OPEN[label]:
+                if len(seen) - len(FIRST.get(label, ())) >= OPEN[label]:
                     return OTHER
                 seen.add(value)
         return value

@@ -34,7 +34,7 @@ VALUES: Final[Mapping[str, tuple[str, ...]]] = {
     "result": ("hit", "miss"),
 }  # fmt: skip
 """What a label may say, where that is known beforehand; anything else counts as `other`."""
-OPEN: Final[Mapping[str, int]] = {"route": 44, "variant": 4, "version": 1}
+OPEN: Final[Mapping[str, int]] = {"route": 44, "variant": 3, "version": 1}
 """How many values of the other labels are told apart, the first that come; those beyond count as `other`."""
 OTHER: Final = "other"
 SETTINGS: Final = "settings"
