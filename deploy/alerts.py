@@ -169,6 +169,15 @@ SERVICE: Final = (
         "Most often the language model's server is down, refuses its key or is overloaded; the codes say which.",
     ),
     Alert(
+        "FootnoteModelFails",
+        # The same tenth. Documents are quoted instead where that is set, so that nobody is without an answer.
+        _share(of(names.MODEL_FAILURES), ENDED, window="10m", above=0.1, floor=5),
+        "5m",
+        "ticket",
+        "The language model fails {{ $value | humanize }} times for each answer",
+        "Answers fail, or are quotes where FOOTNOTE_LLM_FALLBACK is set; the codes say why.",
+    ),
+    Alert(
         "FootnoteServerErrors",
         # Twenty in a row would be seen by anybody; below a twentieth it is a client's retry.
         _share(

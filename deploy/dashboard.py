@@ -134,12 +134,14 @@ QUALITY: Final = (
 )  # fmt: skip
 
 MODEL: Final = (
-    Panel("Failures by code", "Answers a minute that failed.", "none",
-          ((f"60 * {_rate(names.MODEL_FAILURES, 'code')}", "{{code}}"),), stacked=True),
+    Panel("Answers that failed, by code", "Answers a minute that failed.", "none",
+          ((f"60 * {_rate(names.RUN_FAILURES, 'code')}", "{{code}}"),), width=6, stacked=True),
+    Panel("The model's failures, by code", "A minute, those too that documents were quoted instead of.", "none",
+          ((f"60 * {_rate(names.MODEL_FAILURES, 'code')}", "{{code}}"),), width=6, stacked=True),
     Panel("Tokens", "Tokens a second that the language model read and wrote.", "none",
-          ((_rate(names.MODEL_TOKENS, "direction"), "{{direction}}"),)),
+          ((_rate(names.MODEL_TOKENS, "direction"), "{{direction}}"),), width=6),
     Panel("Cost", "An hour, by the prices that are set, in their currency.", "none",
-          ((f"3600 * {_rate(names.MODEL_COST)}", "an hour"),)),
+          ((f"3600 * {_rate(names.MODEL_COST)}", "an hour"),), width=6),
 )  # fmt: skip
 
 QUEUES: Final = (

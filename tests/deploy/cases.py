@@ -73,6 +73,11 @@ CASES = (
          {**UP, runs("answered"): "0+10x60", runs("answered", "b"): "0+10x40 400x20",
           runs("failed"): "0x60", runs("failed", "b"): "0x40 0+10x20"}, ("FootnoteAnswersFail",)),
     Case("nothing was counted yet", {**UP, runs("answered"): "_x60"}),
+    # FootnoteModelFails
+    Case("the model is down, and documents are quoted instead",
+         {**UP, runs("answered"): "0+3x60", 'footnote_model_failures_total{code="model_unavailable"}': "0x40 0+3x20"}, ("FootnoteModelFails",)),
+    Case("the model fails once in twenty times",
+         {**UP, runs("answered"): "0+20x60", 'footnote_model_failures_total{code="model_timeout"}': "0+1x60"}),
     # FootnoteServerErrors
     Case("a tenth of the requests are a server's error",
          {**UP, REQUESTS + '{status="2xx"}': "0+18x60", REQUESTS + '{status="5xx"}': "0x45 0+2x15"}, ("FootnoteServerErrors",)),
