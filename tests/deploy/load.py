@@ -42,7 +42,10 @@ class Load:
 
     def _one(self, client: httpx.Client, kind: str, chosen: random.Random) -> int:
         question = chosen.choice(QUESTIONS)
-        if kind in {"ask", "rate", "leave"}:
+        if kind != "again":
+            # Otherwise it is answered from the cache.
+            question = f"For request {chosen.randrange(10**9)}: {question}"
+        if kind in {"ask", "again", "rate", "leave"}:
             with client.stream("POST", "/v1/chat", json={"message": question}) as stream:
                 for _ in stream.iter_raw():
                     if kind == "leave":
@@ -62,7 +65,7 @@ class Load:
         return client.get(f"/nowhere/{chosen.random()}").status_code
 
 
-ALL = ("ask", "ask", "ask", "ask", "rate", "leave", "search", "list", "odd")
+ALL = ("ask", "ask", "ask", "again", "rate", "leave", "search", "list", "odd")
 
 
 @contextmanager
