@@ -23,6 +23,8 @@ from app.question import Question
 from app.settings import CacheSettings
 from vectorstore.language.words import MONTHS, STOPWORDS, fold, word_set
 from vectorstore.store import Snapshot, Store
+from vectorstore.telemetry.metrics import count
+from vectorstore.telemetry.names import CACHE
 from vectorstore.types import Generation
 
 TurnFunction: TypeAlias = Callable[[Question, str], AsyncGenerator[Event, None]]
@@ -93,7 +95,8 @@ class AnswerCache:
             return
         began = time.perf_counter()
         kept = None if question.fresh else await asyncio.to_thread(self._find, question)
-        self.counts["hit" if kept else "miss"] += 1
+        self.counts[result := "hit" if kept else "miss"] += 1
+        count(CACHE, cache="answer", result=result)
         if kept is not None:
             took = Timing(CACHED, round((time.perf_counter() - began) * 1_000, 2))
             for event in kept:
