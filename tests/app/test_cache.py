@@ -246,7 +246,7 @@ def test_many_who_ask_at_the_same_time_do_not_disturb_each_other() -> None:
     of, interval = cache(Named(Truth())), sys.getswitchinterval()
 
     async def one(number: int) -> None:
-        async with aclosing(of.answer(Question(f"Question {number}?"), f"run_{number}")) as events:
+        async with aclosing(of.answer(replace(LEAVE, text=f"Question {number}?"), f"run_{number}")) as events:
             assert [type(event) async for event in events][-1] is Done
 
     async def all_of() -> None:
@@ -258,7 +258,7 @@ def test_many_who_ask_at_the_same_time_do_not_disturb_each_other() -> None:
         asyncio.run(all_of())
     finally:
         sys.setswitchinterval(interval)
-    assert len(of) == 600
+    assert len(of) == CacheSettings().cache_entries
 
 
 def test_only_so_many_are_kept() -> None:
