@@ -50,7 +50,7 @@ class Load:
                 for _ in stream.iter_raw():
                     if kind == "leave":
                         break
-            if kind != "rate":
+            if kind != "rate" or stream.status_code != 200:
                 return stream.status_code
             rating = chosen.choice(["up", "up", "down"])
             return client.post(
