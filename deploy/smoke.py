@@ -138,9 +138,9 @@ def ask(address: str, key: str) -> None:
 
 def sizes(root: Path) -> None:
     """Print the ten largest parts of the image."""
-    places = ["usr/lib/python3", "usr/lib/python3.11", "usr/lib/x86_64-linux-gnu", "usr/bin", "usr/share", "var", "usr/sbin"]
-    library = next((root / "opt/footnote/lib").glob("python3.*/site-packages"))
-    named = [root / each for each in places if (root / each).is_dir()] + [each for each in library.iterdir() if each.is_dir()]
+    (library,) = (root / "opt/footnote/lib").glob("python3.*/site-packages")
+    inside = [*library.iterdir(), *(root / "usr").iterdir(), *(root / "usr/lib").iterdir()]
+    named = [each for each in inside if each.is_dir() and not each.is_symlink() and each != root / "usr/lib"]
     listed = subprocess.run(["du", "-sm", "--apparent-size", *named], capture_output=True, text=True, check=True).stdout
     rows = sorted((line.split("\t") for line in listed.splitlines()), key=lambda row: -int(row[0]))
     for size, path in rows[:10]:
