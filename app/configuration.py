@@ -59,7 +59,11 @@ def check() -> list[str]:
     known = {name for kind in CLASSES for field in kind.model_fields.items() for name in _names(*field)}
     keys = {key for kind in CLASSES for key in kind.model_fields} | _TABLES
     passed_over = []
-    for place, names in (("the environment", os.environ), (str(_DOTENV), _dotenv()), (SECRETS_DIR, _secrets())):
+    for place, names in (
+        ("the environment", os.environ),
+        (str(_DOTENV), _dotenv()),
+        (SECRETS_DIR, _secrets()),
+    ):
         for name in names:
             if not name.upper().startswith(_PREFIX) or name.upper() in known | NO_SETTINGS:
                 continue

@@ -56,7 +56,9 @@ def main(root: Path, work: Path) -> None:
     def inside(*arguments: str, fails: bool = False) -> str:
         done = subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
         if bool(done.returncode) != fails:
-            raise SystemExit(f"{shlex.join(arguments)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+            raise SystemExit(
+                f"{shlex.join(arguments)}: exit code {done.returncode}\n{done.stdout}{done.stderr}"
+            )
         return done.stdout
 
     inside("sh", "-c", "touch /etc/footnote/x", fails=True)
@@ -141,7 +143,9 @@ def sizes(root: Path) -> None:
     (library,) = (root / "opt/footnote/lib").glob("python3.*/site-packages")
     inside = [*library.iterdir(), *(root / "usr").iterdir(), *(root / "usr/lib").iterdir()]
     named = [each for each in inside if each.is_dir() and not each.is_symlink() and each != root / "usr/lib"]
-    listed = subprocess.run(["du", "-sm", "--apparent-size", *named], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["du", "-sm", "--apparent-size", *named], capture_output=True, text=True, check=True
+    ).stdout
     rows = sorted((line.split("\t") for line in listed.splitlines()), key=lambda row: -int(row[0]))
     for size, path in rows[:10]:
         print(f"{size:>6} MB  {Path(path).relative_to(root)}")

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,7 @@ Manifest = dict[str, Any]
 
 
 def rendered(overlay: Path) -> list[Manifest]:
-    kubectl = shutil.which("kubectl")
+    kubectl = shutil.which("kubectl") or shutil.which("kubectl", path=Path(sys.executable).parent)
     if kubectl is None:
         pytest.skip("needs kubectl, which renders kustomize")
     done = subprocess.run([kubectl, "kustomize", overlay], capture_output=True, text=True, check=False)
@@ -125,7 +126,10 @@ def test_the_service_is_found_and_asked(overlay: list[Manifest]) -> None:
     container = template["spec"]["containers"][0]
     ports = {each["name"] for each in container["ports"]}
     assert service["spec"]["ports"][0]["targetPort"] in ports
-    asked = {name: container[name]["httpGet"]["path"] for name in ("startupProbe", "readinessProbe", "livenessProbe")}
+    asked = {
+        name: container[name]["httpGet"]["path"]
+        for name in ("startupProbe", "readinessProbe", "livenessProbe")
+    }
     # A database that is away makes no process start anew.
     assert asked == {"startupProbe": "/healthz", "readinessProbe": "/readyz", "livenessProbe": "/healthz"}
 
@@ -160,7 +164,10 @@ def test_volumes_and_budgets_fit_the_number_of_pods(manifests: dict[str, list[Ma
     serve, _ = of(manifests["replicated"], "Deployment")
     assert serve["spec"]["replicas"] >= 2
     (budget,) = of(manifests["replicated"], "PodDisruptionBudget")
-    assert budget["spec"]["selector"]["matchLabels"].items() <= serve["spec"]["template"]["metadata"]["labels"].items()
+    assert (
+        budget["spec"]["selector"]["matchLabels"].items()
+        <= serve["spec"]["template"]["metadata"]["labels"].items()
+    )
     assert "emptyDir" in serve["spec"]["template"]["spec"]["volumes"][0]
     for found in manifests.values():
         claims = {each["metadata"]["name"] for each in of(found, "PersistentVolumeClaim")}
@@ -178,5 +185,11 @@ def test_metrics_are_looked_for_where_they_are(overlay: list[Manifest]) -> None:
         assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
         (expression,) = monitor["spec"]["selector"]["matchExpressions"]
         assert labels[expression["key"]] in expression["values"]
-        ports = {each["name"]: each["containerPort"] for each in deployment["spec"]["template"]["spec"]["containers"][0]["ports"]}
-        assert str(ports[monitor["spec"]["podMetricsEndpoints"][0]["port"]]) == configuration["data"]["FOOTNOTE_METRICS_PORT"]
+        ports = {
+            each["name"]: each["containerPort"]
+            for each in deployment["spec"]["template"]["spec"]["containers"][0]["ports"]
+        }
+        assert (
+            str(ports[monitor["spec"]["podMetricsEndpoints"][0]["port"]])
+            == configuration["data"]["FOOTNOTE_METRICS_PORT"]
+        )

@@ -20,6 +20,11 @@ NOT_YET: Final = frozenset({"backup", "monitor", "FOOTNOTE_METRICS_PORT", "FOOTN
 """What is on its way into app.cli and the settings. To be emptied."""
 
 
+CALLED: Final = re.compile(
+    rf"(?:footnote|--rm service) ((?:{'|'.join([*COMMANDS, *(each for each in NOT_YET if each.islower())])})\b[^#`;|&\n]*)"
+)
+
+
 def yaml_files() -> list[Path]:
     return sorted(DEPLOY.glob("compose.yaml")) + sorted((DEPLOY / "kubernetes").rglob("*.yaml"))
 
@@ -45,13 +50,9 @@ def command_lines() -> dict[str, list[str]]:
                 if arguments[0] in {"postgres", "sh"}:  # other programs' images
                     continue
                 found[f"{path.relative_to(DEPLOY)}: {shlex.join(arguments)}"] = arguments
-    texts = [*(DEPLOY / "systemd").glob("*.service"), ROOT / "docs" / "deploy.md"]
-    for path in texts:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if called := re.search(r"^(?:ExecStart=/opt/footnote/bin/|.*\b(?:service|sudo -u) )?footnote ([a-z][^#`]*)", line):
-                arguments = shlex.split(called[1])
-                if arguments[0] in COMMANDS or path.suffix == ".service":
-                    found[f"{path.name}: {called[1]}"] = arguments
+    for path in [*(DEPLOY / "systemd").glob("*.service"), ROOT / "docs" / "deploy.md"]:
+        for called in CALLED.findall(path.read_text(encoding="utf-8")):
+            found[f"{path.name}: {called.strip()}"] = shlex.split(called)
     return found
 
 
@@ -97,5 +98,9 @@ def test_probes_ask_for_what_the_service_answers() -> None:
     answered = {route.path for route in router.routes} | {"/metrics"}
     texts = [path.read_text(encoding="utf-8") for path in [*yaml_files(), DEPLOY / "Containerfile"]]
     asked = {path for text in texts for path in re.findall(r"path: (/[a-z]+), port", text)}
-    asked |= {path for text in texts for path in re.findall(r"127\.0\.0\.1:\{?[^/]*\}?(/(?:healthz|readyz|metrics))", text)}
+    asked |= {
+        path
+        for text in texts
+        for path in re.findall(r"127\.0\.0\.1:\{?[^/]*\}?(/(?:healthz|readyz|metrics))", text)
+    }
     assert {"/healthz", "/readyz"} <= asked <= answered
