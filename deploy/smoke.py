@@ -24,8 +24,10 @@ mount --bind "$ROOT" "$ROOT"
 mount --bind "$DATA" "$ROOT/data"
 mount -t tmpfs -o mode=1777 tmp "$ROOT/tmp"
 mount -t proc proc "$ROOT/proc"
+mount -t sysfs -o ro sys "$ROOT/sys"
 mount -t tmpfs -o mode=755 dev "$ROOT/dev"
 for each in null zero random urandom; do touch "$ROOT/dev/$each"; mount --bind "/dev/$each" "$ROOT/dev/$each"; done
+ln -s /proc/self/fd "$ROOT/dev/fd"
 mkdir -p "$ROOT/dev/shm"
 mount -t tmpfs -o mode=1777 shm "$ROOT/dev/shm"
 mount -o remount,ro,bind "$ROOT"
@@ -120,9 +122,9 @@ def wait_until_ready(serving: "subprocess.Popen[bytes]", address: str) -> None:
 
 def ask(address: str, key: str) -> None:
     """Ask over HTTP; an answer without a key, and one without a source, are wrong."""
-    body = json.dumps({"message": QUESTION, "stream": False}).encode()
-    headers = {"content-type": "application/json", "accept": "application/json"}
-    request = urllib.request.Request(f"{address}/v1/chat", data=body, headers=headers)
+    body = json.dumps({"messages": [{"role": "user", "content": QUESTION}]}).encode()
+    headers = {"content-type": "application/json"}
+    request = urllib.request.Request(f"{address}/v1/chat/completions", data=body, headers=headers)
     try:
         urllib.request.urlopen(request, timeout=60)
     except urllib.error.HTTPError as error:
@@ -131,11 +133,12 @@ def ask(address: str, key: str) -> None:
     else:
         raise SystemExit("It answered without a key.")
     request.add_header("authorization", f"Bearer {key}")
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        text = answer.read().decode()
-    if "annual leave" not in text or "citation" not in text:
-        raise SystemExit(f"No cited answer: {text[:2000]}")
-    print(f"answered: {text[:300]} …")
+    with urllib.request.urlopen(request, timeout=60) as answered:
+        answer = json.load(answered)
+    text, cited = answer["choices"][0]["message"]["content"], answer["footnote"]["citations"]
+    if not cited:
+        raise SystemExit(f"No cited answer: {text}")
+    print(f"answered with {len(cited)} citations: {text[:200]}")
 
 
 def sizes(root: Path) -> None:
