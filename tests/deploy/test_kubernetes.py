@@ -1,5 +1,6 @@
 """The manifests as kubectl renders them: what the cluster would refuse, and what would only show at night."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -193,3 +194,17 @@ def test_metrics_are_looked_for_where_they_are(overlay: list[Manifest]) -> None:
             str(ports[monitor["spec"]["podMetricsEndpoints"][0]["port"]])
             == configuration["data"]["FOOTNOTE_METRICS_PORT"]
         )
+
+
+def test_the_rules_become_a_resource_as_the_page_says() -> None:
+    rules = FOLDER.parent / "prometheus" / "rules.yml"
+    if not rules.exists():
+        pytest.skip("the rules are not there yet")
+    page = (FOLDER.parents[1] / "docs" / "deploy.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^(\{ printf .*\}) \| kubectl apply", page, re.MULTILINE)
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=FOLDER.parents[1], capture_output=True, text=True, check=True
+    )
+    made = yaml.safe_load(done.stdout)
+    assert made["kind"] == "PrometheusRule"
+    assert made["spec"] == yaml.safe_load(rules.read_text(encoding="utf-8"))

@@ -16,12 +16,15 @@ from app.configuration import NO_SETTINGS, settings
 
 ROOT: Final = Path(__file__).parents[2]
 DEPLOY: Final = ROOT / "deploy"
-NOT_YET: Final = frozenset({"backup", "monitor", "FOOTNOTE_METRICS_PORT", "FOOTNOTE_METRICS_HOST"})
-"""What is on its way into app.cli and the settings. To be emptied."""
-
-
+NOT_YET: Final = frozenset(
+    {
+        "backup", "monitor", "FOOTNOTE_METRICS_PORT", "FOOTNOTE_METRICS_HOST",
+        "./prometheus/rules.yml", "./grafana/provisioning", "./grafana",
+    }
+)  # fmt: skip
+"""Commands, settings and files that are on their way. To be emptied."""
 CALLED: Final = re.compile(
-    rf"(?:footnote|--rm service) ((?:{'|'.join([*COMMANDS, *(each for each in NOT_YET if each.islower())])})\b[^#`;|&\n]*)"
+    rf"(?:footnote|--rm service) ((?:{'|'.join([*COMMANDS, *(each for each in NOT_YET if each.isalpha())])})\b[^#`;|&\n]*)"
 )
 
 
