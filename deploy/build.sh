@@ -76,7 +76,7 @@ with_chroot() {
   tar -C "$root" -xf "$work/base.tar"
   tar -C "$work/build" -xf "$work/build.tar"
   mkdir "$work/build/src"
-  sed -n 's/^!//p' "$repo/deploy/Containerfile.dockerignore" | tar -C "$repo" -T - --exclude=__pycache__ -c | tar -C "$work/build/src" -x
+  sed -n 's/^!//p' "$repo/deploy/Containerfile.dockerignore" | tar -C "$repo" --exclude=__pycache__ -T - -c | tar -C "$work/build/src" -x
   unshare --mount sh -eu -c '
     cp "$2/pip.conf" "$1/etc/pip.conf"; cp /etc/resolv.conf "$1/etc/"
     for each in /proc /dev $3; do
