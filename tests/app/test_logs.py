@@ -4,7 +4,6 @@ import json
 import random
 import socket
 import sqlite3
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -19,10 +18,11 @@ import pytest
 
 from app.identity.grant import RIGHTS
 from app.identity.keys import Keys
+from tests import forked
 from tests.app.test_api_access import BODIES, PROTECTED
 from tests.app.test_api_shutdown import wait_until_ready
 from tests.fakes.handbook import small_handbook
-from tests.test_command_line import FOOTNOTE, environment_of
+from tests.test_command_line import environment_of
 
 USER, MAIL, ADDRESS = "ann.unheard", "ann.unheard@example.org", "203.0.113.77"
 PERSON = {
@@ -87,13 +87,8 @@ def logging_service(folder: Path, **environment: str) -> Iterator[tuple[str, Pat
     """Run a real service that writes into a file."""
     log = folder / "service.log"
     with log.open("w") as written:
-        process = subprocess.Popen(
-            [FOOTNOTE, "serve"],
-            cwd=folder,
-            env=environment_of(PORT="0", COLUMNS="1000", **environment),
-            stderr=written,
-            stdout=written,
-        )
+        named = environment_of(PORT="0", COLUMNS="1000", **environment)
+        process = forked.start(folder, ["serve"], named, output=written, errors=written)
         try:
             deadline = time.monotonic() + 60
             while "http://" not in log.read_text():
@@ -105,6 +100,7 @@ def logging_service(folder: Path, **environment: str) -> Iterator[tuple[str, Pat
         finally:
             process.terminate()
             process.wait(40)
+            process.close()
 
 
 class Told:
@@ -181,6 +177,8 @@ def test_no_log_names_anybody_or_says_what_was_asked(handbook: Path) -> None:
             "LLM_MODEL": "m",
             "LLM_API_KEY": "modelkey-unheard",
             "LLM_RETRIES": "0",
+            # More than is told of otherwise.
+            "LOG_LEVEL": "debug",
         }
         environment = {f"FOOTNOTE_{name}": value for name, value in settings.items()}
         with logging_service(handbook, **environment) as (url, log):
@@ -218,6 +216,13 @@ def test_no_log_names_anybody_or_says_what_was_asked(handbook: Path) -> None:
         written = log.read_text()
     print(f"{len(written.splitlines())} lines for {len(told.words)} words that nobody may read")
     assert "Recording run" in written
+    lines = [json.loads(line) for line in written.splitlines()]
+    assert all({"time", "level", "message", "logger"} <= line.keys() for line in lines)
+    of_requests = [line["request_id"] for line in lines if line["message"] == "request"]
+    of_answers = [line["run_id"] for line in lines if line["message"] == "answer"]
+    print(f"{len(of_requests)} requests, {len(of_answers)} answers")
+    assert len(of_requests) == len(set(of_requests)) > 100
+    assert len(of_answers) == len(set(of_answers)) > len(WAYS)
     # What is cut into lines and columns is still read.
     plain, squeezed = written.lower(), "".join(written.split()).lower()
     said = {word for word in told.words if word.lower() in plain or "".join(word.split()).lower() in squeezed}

@@ -18,8 +18,7 @@ ROOT: Final = Path(__file__).parents[2]
 DEPLOY: Final = ROOT / "deploy"
 NOT_YET: Final = frozenset(
     {
-        "backup", "monitor", "FOOTNOTE_METRICS_PORT", "FOOTNOTE_METRICS_HOST",
-        "./prometheus/rules.yml", "./grafana/provisioning", "./grafana",
+        "backup", "monitor",
     }
 )  # fmt: skip
 """Commands, settings and files that are on their way. To be emptied."""
