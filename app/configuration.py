@@ -16,12 +16,12 @@ from pydantic_settings import SettingsError
 
 from app.settings import Settings
 from vectorstore.errors import BadInput
-from vectorstore.settings import FootnoteSettings
+from vectorstore.settings import SECRETS_DIR, FootnoteSettings
 
 CLASSES: tuple[type[FootnoteSettings], ...] = tuple(get_type_hints(Settings).values())
 _PREFIX = "FOOTNOTE_"
-OF_CLIENTS = {"FOOTNOTE_URL"}
-"""No settings: what docs/clients.md has programs beside Footnote read, from the same environment."""
+NO_SETTINGS = {"FOOTNOTE_URL", SECRETS_DIR}
+"""What docs/clients.md has programs beside Footnote read, from the same environment; and where settings lie."""
 _LIKENESS = 0.8
 """From here on an unknown name is a misspelt setting; below it, somebody else's."""
 _TABLES = {"rules"}
@@ -59,9 +59,13 @@ def check() -> list[str]:
     known = {name for kind in CLASSES for field in kind.model_fields.items() for name in _names(*field)}
     keys = {key for kind in CLASSES for key in kind.model_fields} | _TABLES
     passed_over = []
-    for place, names in (("the environment", os.environ), (str(_DOTENV), _dotenv())):
+    for place, names in (
+        ("the environment", os.environ),
+        (str(_DOTENV), _dotenv()),
+        (SECRETS_DIR, _secrets()),
+    ):
         for name in names:
-            if not name.upper().startswith(_PREFIX) or name.upper() in known | OF_CLIENTS:
+            if not name.upper().startswith(_PREFIX) or name.upper() in known | NO_SETTINGS:
                 continue
             what = f"{name!r} in {place} is not a setting of Footnote"
             if near := _near(name.upper(), known):
@@ -83,7 +87,7 @@ def env_example() -> str:
     """Return the text of `.env.example`: every setting, commented out, with its default."""
     lines = [
         "# Every setting of Footnote with its default. Copy to .env and uncomment what you change.",
-        "# Precedence: command-line flag > environment > .env > footnote.toml > default.",
+        f"# Precedence: command-line flag > environment > .env > files in {SECRETS_DIR} > footnote.toml > default.",
     ]
     for setting in settings():
         lines += ["", f"# {setting.description}", f"# {setting.names[0]}={setting.default}"]
@@ -91,7 +95,9 @@ def env_example() -> str:
 
 
 def _settings_of(kind: type[FootnoteSettings]) -> Iterator[Setting]:
-    places: list[tuple[str, Mapping[str, Any]]] = [("environment", os.environ), (".env", _dotenv())]
+    places: list[tuple[str, Mapping[str, Any]]] = [
+        ("environment", os.environ), (".env", _dotenv()), (SECRETS_DIR, _secrets())
+    ]  # fmt: skip
     written = _toml()
     try:
         loaded = _loaded(kind)
@@ -163,6 +169,20 @@ def _dotenv() -> Mapping[str, str | None]:
         return dotenv_values(_DOTENV) if _DOTENV.is_file() else {}
     except UnicodeDecodeError as error:
         raise BadInput(f"{_DOTENV} is not UTF-8, from byte {error.start} on.", "Save it as UTF-8.") from error
+
+
+def _secrets() -> dict[str, str]:
+    """Return the files of the folder of secrets by their settings; raises BadInput where it names none."""
+    if not (folder := os.environ.get(SECRETS_DIR)):
+        return {}
+    try:
+        files = [each for each in Path(folder).iterdir() if each.is_file()]
+        return {file.name.upper(): file.read_text(encoding="utf-8").strip() for file in files}
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(
+            f"{SECRETS_DIR} names {folder!r}, whose files cannot be read: {error}.",
+            "Each file is called like a setting, such as FOOTNOTE_STORE, and holds its value.",
+        ) from error
 
 
 def _toml() -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from app.configuration import CLASSES, OF_CLIENTS, settings
+from app.configuration import CLASSES, NO_SETTINGS, settings
 from tests.test_command_line import footnote
 from vectorstore.errors import Unavailable
 from vectorstore.models import e5, minilm
@@ -177,7 +177,7 @@ def test_doctor_says_when_the_strangers_distribution_is_installed(tmp_path: Path
 
 
 def known_variables() -> set[str]:
-    return {name for setting in settings() for name in setting.names} | OF_CLIENTS
+    return {name for setting in settings() for name in setting.names} | NO_SETTINGS
 
 
 def test_every_variable_that_is_written_down_is_a_setting_or_told_apart_from_one() -> None:

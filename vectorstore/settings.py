@@ -1,13 +1,15 @@
-"""Where settings come from, the same for every room (environment, then `.env`, then `footnote.toml`), and those of the index."""
+"""Where settings come from, the same for every room (environment, `.env`, files of secrets, `footnote.toml`), and those of the index."""
 
+import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
+    SecretsSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
@@ -16,6 +18,8 @@ DEFAULT_EMBEDDER = "all-MiniLM-L6-v2+multilingual-e5-small"
 """Both that come with Footnote: for any language."""
 ENGLISH_ONLY = frozenset({"all-MiniLM-L6-v2"})
 """Embedders that read no other language."""
+SECRETS_DIR: Final = "FOOTNOTE_SECRETS_DIR"
+"""Names a folder of files, each called like a setting (FOOTNOTE_STORE) and holding its value."""
 
 
 _HTTP = re.compile(r"https?://[^/\s]")
@@ -58,7 +62,8 @@ class FootnoteSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources, the strongest first."""
-        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+        secrets = SecretsSettingsSource(settings_cls, os.environ.get(SECRETS_DIR) or None)
+        return init_settings, env_settings, dotenv_settings, secrets, TomlConfigSettingsSource(settings_cls)
 
 
 class StoreSettings(FootnoteSettings):

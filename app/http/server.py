@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 from typing import TYPE_CHECKING, Final
 
 from vectorstore.errors import Unavailable, pip_install
@@ -82,6 +83,8 @@ def serve_with_granian(application: "FastAPI", listener: socket.socket, settings
 def prepare() -> None:
     """Make the process ready to serve, under whichever server."""
     _spare_the_collector()
+    # uvicorn sends itself the signal again when it has ended: what the process holds is still to be closed, and all is well.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         # A terminal that goes away is an order to end in good order; under nohup it is none.
         signal.signal(signal.SIGHUP, lambda _number, _frame: signal.raise_signal(signal.SIGTERM))

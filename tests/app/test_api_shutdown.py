@@ -14,21 +14,20 @@ from tests import forked
 
 ROOT = Path(__file__).parents[2]
 SERVE = """
-import sys, uvicorn
+import socket, sys
+from app.http.server import serve_with_granian
+from app.http.uvicorn_server import serve_with_uvicorn
 from app.settings import RunSettings, ServeSettings, Settings
 from app.http.application import create_app
 from tests.app.edge import ANSWERED, ScriptedTurn, service
 turn = ScriptedTurn((*ANSWERED[:7], float(sys.argv[1]), *ANSWERED[7:]))
 settings = Settings(serve=ServeSettings(drain_seconds=1.0), runs=RunSettings(max_concurrent_runs=200))
 app = create_app(service(turn, settings=settings))
-if sys.argv[3] == "granian":
-    import socket
-    from app.http.server import serve_with_granian
-    listener = socket.socket()
+serve = serve_with_granian if sys.argv[3] == "granian" else serve_with_uvicorn
+with socket.socket() as listener:
     listener.bind(("127.0.0.1", int(sys.argv[2])))
-    serve_with_granian(app, listener, settings.serve)
-else:
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning", timeout_graceful_shutdown=10)
+    listener.listen(2_048)
+    serve(app, listener, settings.serve)
 """
 ENDINGS = {
     "/v1/chat": '"type":"error"',
@@ -87,7 +86,8 @@ def drained(server: str, *, writes_for: float, streams: int) -> float:
         took, texts = asyncio.run(_under_load(f"http://127.0.0.1:{port}", process, streams))
     finally:
         process.kill()
-        process.wait(5)
+        code = process.wait(5)
+    assert code == 0
     for path, text in texts:
         ended, whole = ENDINGS[path] in text, WHOLE[path] in text
         assert ended != whole, (path, text[-300:])
