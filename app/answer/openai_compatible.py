@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from app.answer.answerer import ModelFailure, Piece, Written
 from app.answer.exchange import Lines, Rejection, Takes, arrived, empty, ending, failure, rejection, slow
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 
 class Alarm:
@@ -43,9 +44,8 @@ class Alarm:
         if self._timer is not None:
             self._timer.cancel()
 
-    @contextmanager
-    def set(self, due: float) -> Iterator[None]:
-        """Give what is awaited in the block until `due`, in the event loop's time."""
+    async def wait(self, coming: Awaitable[_T], due: float) -> _T:
+        """Wait until `due`, in the event loop's time."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - only a task can be cancelled
         before = task.cancelling()
@@ -53,7 +53,7 @@ class Alarm:
         if self._timer is None or due < self._timer.when():
             self._start()
         try:
-            yield
+            return await coming
         except asyncio.CancelledError as error:
             if self._rung and task.uncancel() <= before:
                 raise TimeoutError from error
@@ -243,7 +243,10 @@ class OpenAICompatibleAnswerer:
                 "The language model cannot be reached.",
                 f"What answers at {settings.address} does not speak HTTP as it should.",
             ) from error
-        return response.iter_bytes()
+        # What is not packed needs no walk through the decoders for every token.
+        raw = response.http_response.stream
+        packed = response.headers.get("content-encoding", "identity") != "identity"
+        return response.iter_bytes() if packed or not isinstance(raw, httpx2.AsyncByteStream) else aiter(raw)
 
     def _connected(self) -> "AsyncOpenAI":
         if self._client is None:
@@ -271,8 +274,7 @@ async def _next(arriving: AsyncIterator[bytes], alarm: Alarm, due: float) -> byt
     import httpx2
 
     try:
-        with alarm.set(due):
-            return await anext(arriving, None)
+        return await alarm.wait(anext(arriving, None), due)
     except (TimeoutError, httpx2.TimeoutException) as error:
         raise slow() from error
     except Exception as error:  # the provider's edge, as in _open
