@@ -25,6 +25,7 @@ from app.service import Health, Service
 from app.settings import AnswerSettings, ModelSettings, Settings
 from app.support import ground
 from app.support.calibration import live_tau
+from app.telemetry.gauges import Stock
 from app.turn.retrieve import Found, Retriever, open_counter
 from app.turn.suggestions import Starters, Suggesting
 from app.turn.turn import Turn
@@ -207,6 +208,7 @@ def build_service(parts: Parts, settings: Settings) -> Service:
 
     originals = open_originals(data_dir, settings.objects)
     records = Records(records_url(settings.records.records_url, state))
+    desk = open_desk(settings.store, settings.queue)
 
     return Service(
         turn=parts.turn.answer,
@@ -224,12 +226,13 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         audit=open_audit(state, settings.audit),
         written_by=parts.turn.written_by,
         pictures=PagePictures(originals.of, settings.ingest.limits()),
+        stock=Stock(parts.store, state, desk).look,
         uploads=Uploads(
             parts.store,
             parts.embedder,
             data_dir=data_dir,
             settings=settings.ingest,
-            desk=open_desk(settings.store, settings.queue),
+            desk=desk,
             originals=originals,
         )
         if settings.serve.uploads

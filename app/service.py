@@ -65,5 +65,7 @@ class Service:
     """Pages of PDFs as they look, for the viewer."""
     audit: Audit | None = None
     """Where it is written down who asked, read and changed what; None: nowhere."""
+    stock: Callable[[], None] | None = None
+    """Looks at what is kept, and sets the gauges that tell of it; may take long."""
     uploads: Uploads | None = None
     """Takes documents in and out; None: the service only reads."""

@@ -11,6 +11,7 @@ from ingest.jobs.settings import QueueSettings
 from ingest.settings import IngestSettings
 from vectorstore.objects.settings import ObjectSettings
 from vectorstore.settings import FootnoteSettings, StoreSettings
+from vectorstore.telemetry.settings import TelemetrySettings
 
 
 def _address(*schemes: str) -> AfterValidator:
@@ -310,6 +311,7 @@ class Settings:
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     budgets: BudgetSettings = field(default_factory=BudgetSettings)
     audit: AuditSettings = field(default_factory=AuditSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     runs: RunSettings = field(default_factory=RunSettings)
     records: RecordSettings = field(default_factory=RecordSettings)
     answer: AnswerSettings = field(default_factory=AnswerSettings)

@@ -145,7 +145,7 @@ class Runs:
         before_end: BeforeEnd = lambda run, ending: ending,
         in_thread: bool = False,
     ) -> None:
-        """`in_thread`: what comes before an end waits for another machine."""
+        """`in_thread`: what comes before an end waits for another machine; `observe` is told of each run that is over."""
         self.board = board
         board.process = self
         self._turn = turn
@@ -153,7 +153,8 @@ class Runs:
         self._on_end = on_end
         self._before_end = before_end
         self._in_thread = in_thread
-        self._places = Places(self._settings.max_concurrent_runs)
+        self.observe: Callable[[Run], None] = lambda run: None
+        self.places = Places(self._settings.max_concurrent_runs)
         self._tasks: dict[Run, asyncio.Task[None]] = {}
         self._graces: dict[Run, asyncio.TimerHandle] = {}
         self._erasing: list[tuple[str, str | None]] = []
@@ -346,7 +347,7 @@ class Runs:
         """Wait for a place, consume the turn and return its terminal event."""
         seconds = self._settings.queue_seconds
         try:
-            async with self._places.place(run.question.scope.tenant, run.owner, seconds=seconds):
+            async with self.places.place(run.question.scope.tenant, run.owner, seconds=seconds):
                 return await self._unbroken(run)
         except TimeoutError:
             return Failed(
@@ -386,6 +387,7 @@ class Runs:
         self._end(run, Cancelled(run.stop_reason or "shutdown"))
         self._tasks.pop(run, None)
         self._drop_grace(run)
+        self.observe(run)
 
 
 async def _settled(run: Run) -> None:
