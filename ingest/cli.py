@@ -18,6 +18,7 @@ from ingest.sources.elsewhere import FetchedSources, fetched_sources, plugged_so
 from ingest.sources.fetch import Fetcher
 from vectorstore.errors import BadInput, FootnoteError
 from vectorstore.settings import StoreSettings
+from vectorstore.telemetry import traces
 from vectorstore.telemetry.logs import set_up
 from vectorstore.telemetry.settings import TelemetrySettings
 
@@ -112,7 +113,8 @@ def ingest_command(
     folder's name and its path inside the folder. Front matter, side-cars (FILE.meta.yaml) and the rules tables in
     footnote.toml give it readers, tags, a language; a .footnoteignore lists what to leave out.
     """
-    set_up(TelemetrySettings())
+    telemetry = TelemetrySettings()
+    set_up(telemetry)
     paths = paths or []
     files = _files(paths, urls, source or [], watch=watch)
     request = Request(
@@ -136,7 +138,8 @@ def ingest_command(
             raise typer.Exit(_FINDINGS if strict and not plan.report().is_clean else 0)
         if removes_much(plan) and not yes:
             _confirm(plan)
-        report = _carry_out(ingestion, plan, request, output)
+        with traces.command("footnote ingest", telemetry):
+            report = _carry_out(ingestion, plan, request, output)
         if ingestion.sample and all(mixed := ingestion.sample_and_others()):
             output.mixed(mixed[0], ingestion.sample[0], stored.data_dir)
         if watch and not report.interrupted:

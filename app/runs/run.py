@@ -42,6 +42,8 @@ class Run:
     id: str = field(default_factory=lambda: f"run_{secrets.token_hex(12)}")
     created: float = field(default_factory=time.time)
     host: str = ""
+    trace: str = ""
+    """The traceparent of the request that began it; empty where nothing is traced."""
 
     def __post_init__(self) -> None:
         """Begin without events or readers."""

@@ -16,6 +16,7 @@ from app.runs.places import Places
 from app.runs.run import Dialect, Reason, Run, Settle, failed_by, only_cited, report
 from app.settings import RunSettings
 from vectorstore.errors import Busy, FootnoteError, NotFound, Unavailable
+from vectorstore.telemetry import traces
 
 TurnFunction: TypeAlias = Callable[[Question, str], AsyncGenerator[Event, None]]
 """Answers a question under a run id. Closing the generator stops everything upstream of it."""
@@ -190,7 +191,7 @@ class Runs:
             raise Busy("Too many questions are being answered.", "Ask again in a few seconds.")
         if owner and sum(run.owner == owner for run in self._tasks) >= self._settings.max_caller_runs:
             raise TooMany("Too many of your questions are being answered.", "Ask again in a few seconds.")
-        run = Run(question, owner, resumable, background, dialect or {})
+        run = Run(question, owner, resumable, background, dialect or {}, trace=traces.traceparent())
         run.settle = settle
         task = self._tasks[run] = asyncio.create_task(self._execute(run), name=run.id)
         task.add_done_callback(lambda _: self._settle(run))
@@ -212,6 +213,7 @@ class Runs:
         found = await self.board.find(run, owner=owner)
         if found is None:
             raise NotFound(f"There is no run {run!r}.", "Runs are kept for ten minutes.")
+        traces.link(found.trace)
         return found
 
     async def recorded(self, run: str, *, owner: str) -> None:
@@ -314,6 +316,15 @@ class Runs:
             timer.cancel()
 
     async def _execute(self, run: Run) -> None:
+        with traces.span("answer", footnote__run__id=run.id) as span:
+            try:
+                await self._carry_out(run)
+            finally:
+                if isinstance(ending := run.ending, Failed):
+                    span.fail(ending.code)
+                span.say(footnote__outcome=getattr(ending, "outcome", type(ending).__name__.lower()))
+
+    async def _carry_out(self, run: Run) -> None:
         try:
             await self._end_in_time(run, await self._answered(run))
         except asyncio.CancelledError:
