@@ -110,7 +110,6 @@ def run(parts: "Parts", settings: "Settings", listener: socket.socket) -> None:
     from app.http.application import create_app
     from app.http.server import serve_with_granian
     from app.http.uvicorn_server import serve_with_uvicorn
-    from vectorstore.telemetry import traces
     from vectorstore.telemetry.logs import tell
 
     service = build_service(parts, settings)
@@ -131,7 +130,6 @@ def run(parts: "Parts", settings: "Settings", listener: socket.socket) -> None:
         serve_with(application, listener, settings.serve)
     finally:
         parts.close()
-        traces.stop()
 
 
 def _index(service: "Service") -> dict[str, int]:

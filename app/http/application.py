@@ -1,5 +1,6 @@
 """The web application: a Service behind its routes and its door."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
@@ -41,6 +42,7 @@ from app.runs.runs import MemoryBoard, Runs
 from app.service import Health, Service
 from app.telemetry.answers import counting
 from app.telemetry.gauges import Gauges
+from vectorstore.telemetry import traces
 from vectorstore.telemetry.logs import flush, tell
 
 __all__ = ["Health", "Service", "create_app"]
@@ -99,6 +101,7 @@ def create_app(service: Service) -> FastAPI:
             await budgets.close()
             if service.on_close is not None:
                 await service.on_close()
+            await asyncio.to_thread(traces.stop)
             flush()
             tell(_log, "Footnote has stopped")
 
