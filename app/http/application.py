@@ -113,6 +113,8 @@ def create_app(service: Service) -> FastAPI:
         # the stock pages load scripts from elsewhere
         docs_url=None,
         redoc_url=None,
+        # its own traces would hold paths, queries and the words of exceptions
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     application.state.service = service
     application.state.runs = runs
