@@ -1,6 +1,7 @@
 """Put the parts together: the only place that knows which implementation stands behind which seam."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,7 @@ from app.settings import AnswerSettings, ModelSettings, Settings
 from app.support import ground
 from app.support.calibration import live_tau
 from app.telemetry.gauges import Stock
+from app.turn.cache import AnswerCache
 from app.turn.retrieve import Found, Retriever, open_counter
 from app.turn.suggestions import Starters, Suggesting
 from app.turn.turn import Turn
@@ -210,8 +212,11 @@ def build_service(parts: Parts, settings: Settings) -> Service:
     records = Records(records_url(settings.records.records_url, state))
     desk = open_desk(settings.store, settings.queue)
 
+    digest = settings_digest(settings, parts.turn.prompt_hash)
+    cache = AnswerCache(parts.turn.answer, parts.store, settings.cache, lambda question: digest)
     return Service(
-        turn=parts.turn.answer,
+        turn=cache.answer,
+        forget_answers=cache.clear,
         search=search,
         store=parts.store,
         identity=Identity(Keys(state.cell("keys.json")), settings.identity),
@@ -240,6 +245,13 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         settings=settings,
         starters=Starters(parts.retriever, Suggesting(parts.turn.read)),
     )
+
+
+def settings_digest(settings: Settings, prompt: str) -> str:
+    """Return what stands for all that an answer hangs on beside the question and the documents."""
+    ruling = (settings.store, settings.answer, settings.model)
+    told = "\n".join(each.model_dump_json() for each in ruling)
+    return hashlib.sha256(f"{__version__}\n{prompt}\n{told}".encode()).hexdigest()
 
 
 def _recording(records: Records, embedder: Embedder) -> OnEnd:

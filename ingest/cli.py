@@ -116,9 +116,8 @@ def ingest_command(
     telemetry = TelemetrySettings()
     set_up(telemetry)
     paths = paths or []
-    files = _files(paths, urls, source or [], watch=watch)
     request = Request(
-        files,
+        _files(paths, urls, source or [], watch=watch),
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
         readers=None if acl is None else frozenset(filter(None, map(str.strip, acl.split(",")))),

@@ -31,7 +31,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from benchmarks.ingest.speed import descendants, proportional
 
@@ -67,11 +67,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def server(name: str, command: Sequence[str], port: int, **environment: str) -> Iterator[Server]:
-    """Run a server until the block ends; it is ready when it takes connections."""
+def server(
+    name: str, command: Sequence[str], port: int, *, log: IO[str] | None = None, **environment: str
+) -> Iterator[Server]:
+    """Run a server until the block ends; it is ready when it takes connections. `log` takes what it writes."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("FOOTNOTE_", "OPENAI_"))}
     process = subprocess.Popen(
-        [sys.executable, *command], cwd=ROOT, env={**clean, "PYTHONPATH": str(ROOT), **environment}
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**clean, "PYTHONPATH": str(ROOT), **environment},
+        stderr=log,
     )
     try:
         deadline = time.monotonic() + 60

@@ -20,8 +20,8 @@ from tests.fakes.scripted_model import ScriptedModel, scripted_model
 from tests.ingest.jobs.desk import place
 from tests.ingest.jobs.test_uploads import send, service_of
 from tests.postgresql import needs_postgresql
-from tests.test_command_line import environment_of
 from tests.telemetry.collector import Collector, collector
+from tests.test_command_line import environment_of
 from vectorstore.errors import Unavailable
 from vectorstore.telemetry import logs, traces
 from vectorstore.telemetry.settings import TelemetrySettings

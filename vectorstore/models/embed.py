@@ -1,6 +1,6 @@
 """The seam between embedders: text to unit vectors; and one that remembers."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -8,6 +8,8 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from vectorstore.telemetry.metrics import count
+from vectorstore.telemetry.names import CACHE
 from vectorstore.types import Vector, Vectors
 
 TokenStates: TypeAlias = tuple[list[tuple[int, int]], npt.NDArray[np.float32]]
@@ -84,6 +86,8 @@ class RememberingEmbedder:
         self._remember = remember
         self._known: OrderedDict[str, Vector] = OrderedDict()
         self._lock = Lock()
+        self.counts: Counter[str] = Counter()
+        """How often a vector was looked for: `hit` and `miss`."""
         self.name = embedder.name
         self.fingerprint = embedder.fingerprint
         self.dimension = embedder.dimension
@@ -127,6 +131,10 @@ class RememberingEmbedder:
             found = {key: self._known[key] for key in keys if key in self._known}
             for key in found:
                 self._known.move_to_end(key)
+            hit, miss = len(found), len(set(keys)) - len(found)
+            self.counts.update(hit=hit, miss=miss)
+        count(CACHE, hit, cache="embedding", result="hit")
+        count(CACHE, miss, cache="embedding", result="miss")
         return found
 
     def _keep(self, vectors: dict[str, Vector]) -> None:

@@ -20,7 +20,7 @@ VALUES: Final[Mapping[str, tuple[str, ...]]] = {
     "door": ("key", "token", "provider", "proxy", "link"),
     "budget": ("requests", "address", "tokens", "answers", "searches"),
     "outcome": ("answered", "unsure", "refused", "failed", "cancelled"),
-    "stage": ("understanding", "retrieving", "packing", "deciding", "writing"),
+    "stage": ("understanding", "retrieving", "packing", "deciding", "writing", "cached"),
     "verdict": ("supported", "unsupported"),
     "rating": ("up", "down"),
     "code": (
@@ -30,7 +30,7 @@ VALUES: Final[Mapping[str, tuple[str, ...]]] = {
     "direction": ("input", "output"),
     "state": ("todo", "doing", "failed"),
     "kind": ("questions", "refusals", "unsupported", "ratings", "topics", "groups"),
-    "cache": ("answer", "near", "embedding"),
+    "cache": ("answer", "embedding"),
     "result": ("hit", "miss"),
 }  # fmt: skip
 """What a label may say, where that is known beforehand; anything else counts as `other`."""
