@@ -113,8 +113,7 @@ def ingest_command(
     folder's name and its path inside the folder. Front matter, side-cars (FILE.meta.yaml) and the rules tables in
     footnote.toml give it readers, tags, a language; a .footnoteignore lists what to leave out.
     """
-    telemetry = TelemetrySettings()
-    set_up(telemetry)
+    set_up(TelemetrySettings())
     paths = paths or []
     request = Request(
         _files(paths, urls, source or [], watch=watch),
@@ -137,8 +136,7 @@ def ingest_command(
             raise typer.Exit(_FINDINGS if strict and not plan.report().is_clean else 0)
         if removes_much(plan) and not yes:
             _confirm(plan)
-        with traces.command("footnote ingest", telemetry):
-            report = _carry_out(ingestion, plan, request, output)
+        report = _carry_out(ingestion, plan, request, output)
         if ingestion.sample and all(mixed := ingestion.sample_and_others()):
             output.mixed(mixed[0], ingestion.sample[0], stored.data_dir)
         if watch and not report.interrupted:
@@ -199,7 +197,7 @@ def _confirm(plan: Plan) -> None:
 
 
 def _carry_out(ingestion: Ingestion, plan: Plan, request: Request, output: Output) -> Report:
-    with display(quiet=output.quiet) as progress:
+    with traces.command("footnote ingest", TelemetrySettings()), display(quiet=output.quiet) as progress:
         report = ingestion.carry_out(plan, wait=request.wait, progress=progress)
     done = (report.unchanged, report.chunks, report.queued, report.removed, report.interrupted)
     if not any((*done, report.failed, report.without_text)):

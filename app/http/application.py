@@ -5,8 +5,10 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from importlib.util import find_spec
+from typing import Final
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from app.audit.audit import kept
 from app.events import Terminal
@@ -67,6 +69,8 @@ _ROUTERS = (
     pages.router,
 )
 _log = logging.getLogger(__name__)
+_UNTOLD: Final = TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False)
+"""FastAPI's own traces, which hold paths, queries and the words of exceptions, are off."""
 _EXPOSED = ["x-request-id", "x-run-id", "retry-after", "x-vercel-ai-ui-message-stream"]
 
 
@@ -113,8 +117,7 @@ def create_app(service: Service) -> FastAPI:
         # the stock pages load scripts from elsewhere
         docs_url=None,
         redoc_url=None,
-        # its own traces would hold paths, queries and the words of exceptions
-        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+        telemetry=_UNTOLD,
     )
     application.state.service = service
     application.state.runs = runs

@@ -13,7 +13,7 @@ from app.events import Cancelled, Done, Event, Failed, Terminal, Text
 from app.problems import TooMany
 from app.question import Question
 from app.runs.places import Places
-from app.runs.run import Dialect, Reason, Run, Settle, failed_by, only_cited, report, settled
+from app.runs.run import Dialect, Reason, Run, Settle, failed_by, only_cited, report, settled, traced
 from app.settings import RunSettings
 from vectorstore.errors import Busy, FootnoteError, NotFound, Unavailable
 from vectorstore.telemetry import traces
@@ -194,9 +194,9 @@ class Runs:
             raise Busy("Too many questions are being answered.", "Ask again in a few seconds.")
         if owner and sum(run.owner == owner for run in self._tasks) >= self._settings.max_caller_runs:
             raise TooMany("Too many of your questions are being answered.", "Ask again in a few seconds.")
-        run = Run(question, owner, resumable, background, dialect or {}, trace=traces.traceparent())
+        run = Run(question, owner, resumable, background, dialect or {})
         run.settle = settle
-        task = self._tasks[run] = asyncio.create_task(self._execute(run), name=run.id)
+        task = self._tasks[run] = asyncio.create_task(traced(run, self._execute), name=run.id)
         task.add_done_callback(lambda _: self._settle(run))
         self._expect_reader(run)
         await self.board.add(run)
@@ -321,15 +321,6 @@ class Runs:
             timer.cancel()
 
     async def _execute(self, run: Run) -> None:
-        with traces.span("answer", footnote__run__id=run.id) as span:
-            try:
-                await self._carry_out(run)
-            finally:
-                if isinstance(ending := run.ending, Failed):
-                    span.fail(ending.code)
-                span.say(footnote__outcome=getattr(ending, "outcome", type(ending).__name__.lower()))
-
-    async def _carry_out(self, run: Run) -> None:
         try:
             await self._end_in_time(run, await self._answered(run))
         except asyncio.CancelledError:

@@ -107,6 +107,22 @@ def trace_of(job: Job) -> dict[str, str]:
     return {"traceparent": trace} if trace else {}
 
 
+def trace(job: Job, seconds: float, failed: str = "") -> None:
+    """Trace a job that has ended as a part of what queued it; the others of its batch took the same time."""
+    traces.done(
+        f"process {job.action}",
+        seconds,
+        kind="consumer",
+        parent=trace_of(job),
+        failed=failed,
+        messaging__system="footnote",
+        messaging__operation__type="process",
+        messaging__operation__name=job.action,
+        messaging__destination__name="jobs",
+        messaging__message__id=str(job.id),
+    )
+
+
 def step_of(job: Job, path: Path) -> Step:
     """Return the step that a job stands for, with its file where it lies here, as old as it was there."""
     step = _STEP.validate_json(job.step)

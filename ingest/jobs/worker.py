@@ -17,7 +17,7 @@ from typing import Final, Literal
 from ingest.confined.pool import ParserPool
 from ingest.jobs.enqueue import Desk
 from ingest.jobs.incoming import no_room
-from ingest.jobs.job import Job, file_name, step_of, trace_of
+from ingest.jobs.job import Job, file_name, step_of, trace
 from ingest.jobs.settings import QueueSettings
 from ingest.originals import open_originals
 from ingest.pipeline import BatchSize, ingest
@@ -29,7 +29,6 @@ from ingest.twins import Twins
 from vectorstore.errors import Busy, EmbedderMismatch, FootnoteError, LostLease, NotFound, Unavailable
 from vectorstore.models.embed import Embedder
 from vectorstore.store import Store, Transaction
-from vectorstore.telemetry import traces
 from vectorstore.telemetry.logs import tell
 from vectorstore.types import Condition, Scope
 
@@ -302,23 +301,8 @@ class Worker:
         if self._at_hand.pop(job.id, None) is None:
             return
         self.tally.done += 1
-        self._trace(job)
+        trace(job, time.monotonic() - self._claimed_at)
         self._drop(job)
-
-    def _trace(self, job: Job, failed: str = "") -> None:
-        """Trace a job that has ended as a part of what queued it; the others of its batch took the same time."""
-        traces.done(
-            f"process {job.action}",
-            time.monotonic() - self._claimed_at,
-            kind="consumer",
-            parent=trace_of(job),
-            failed=failed,
-            messaging__system="footnote",
-            messaging__operation__type="process",
-            messaging__operation__name=job.action,
-            messaging__destination__name="jobs",
-            messaging__message__id=str(job.id),
-        )
 
     def _drop(self, job: Job) -> None:
         if job.file and self._desk.board.let_go(job.id):
@@ -333,7 +317,7 @@ class Worker:
             tell(_log, "document failed", level=logging.WARNING, job=job.id, reason=failure.reason)
         if self._at_hand.pop(job.id, None) is not None:
             self.tally.failed += 1
-            self._trace(job, failure.reason)
+            trace(job, time.monotonic() - self._claimed_at, failure.reason)
         if failure.reason == "skipped":
             self._drop(job)  # no document, which nobody tries again
 
