@@ -92,6 +92,7 @@ def begun(kind: str, folder: Path, stack: ExitStack) -> tuple[Server, dict[str, 
         "FOOTNOTE_LLM_MODEL": "paced",
         "FOOTNOTE_ANSWER_THRESHOLD": "0",
         "FOOTNOTE_MAX_CONCURRENT_RUNS": "1200",
+        "FOOTNOTE_CACHE_ANSWERS": "off",
         "FOOTNOTE_SERVER": kind,
     }
     services: dict[str, Server] = {}

@@ -106,6 +106,7 @@ def servers(kind: str, folder: Path) -> Iterator[tuple[Server, Server, Server, S
         "FOOTNOTE_LLM_MODEL": "paced",
         "FOOTNOTE_ANSWER_THRESHOLD": "0",
         "FOOTNOTE_MAX_CONCURRENT_RUNS": "1200",
+        "FOOTNOTE_CACHE_ANSWERS": "off",
         "FOOTNOTE_SERVER": kind,
     }
     footnote = ["-c", "from app.cli import main; main()"]

@@ -56,10 +56,10 @@ def told(
         environment = {f"FOOTNOTE_{name}": value for name, value in settings.items()}
         with logging_service(folder, **environment) as (url, log):
             runs = []
-            for way in ("traced", "alone"):
+            for way, question in (("traced", QUESTION), ("alone", f"Please tell me: {QUESTION}")):
                 answer = httpx.post(
                     f"{url}/v1/chat",
-                    json={"message": QUESTION},
+                    json={"message": question},
                     headers=CALLER if way == "traced" else {},
                     timeout=30,
                 )
