@@ -79,6 +79,8 @@ def main() -> None:
     arguments = [argument for argument in arguments if argument not in {"--debug", "--no-color"}]
     if plain:
         os.environ["NO_COLOR"] = "1"
+    # Products of small matrices: threads that wait for each other take ten times the processor time of the sums.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         application = build(arguments)
         if (called := _called(arguments)) and called not in _TELL_OF_SETTINGS and "--help" not in arguments:

@@ -18,6 +18,7 @@ from ingest.sources.elsewhere import FetchedSources, fetched_sources, plugged_so
 from ingest.sources.fetch import Fetcher
 from vectorstore.errors import BadInput, FootnoteError
 from vectorstore.settings import StoreSettings
+from vectorstore.telemetry import traces
 from vectorstore.telemetry.logs import set_up
 from vectorstore.telemetry.settings import TelemetrySettings
 
@@ -196,7 +197,7 @@ def _confirm(plan: Plan) -> None:
 
 
 def _carry_out(ingestion: Ingestion, plan: Plan, request: Request, output: Output) -> Report:
-    with display(quiet=output.quiet) as progress:
+    with traces.command("footnote ingest", TelemetrySettings()), display(quiet=output.quiet) as progress:
         report = ingestion.carry_out(plan, wait=request.wait, progress=progress)
     done = (report.unchanged, report.chunks, report.queued, report.removed, report.interrupted)
     if not any((*done, report.failed, report.without_text)):

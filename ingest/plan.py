@@ -64,6 +64,8 @@ class Step:
     flags: Attributes
     moved_from: str = ""
     kept: Readers | None = None
+    trace: str = field(default="", compare=False)
+    """The traceparent of what queued it; empty where nothing is traced."""
 
 
 @dataclass(slots=True)

@@ -33,6 +33,7 @@ WRAPPED_IN_ONE_FILE = (
     "faiss", "sqlite3", "tantivy", "onnxruntime", "openvino", "onnx", "torch", "sentence_transformers",
     "tiktoken", "pypdf", "pypdfium2", "docx", "pptx", "openpyxl", "uvicorn", "granian",
     "py3langid", "limits", "cryptography", "obstore", "pymilvus", "prometheus_client", "pythonjsonlogger",
+    "opentelemetry",
 )  # fmt: skip
 
 

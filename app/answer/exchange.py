@@ -267,6 +267,8 @@ class Arrived:
     text: str = ""
     reason: str | None = None
     usage: object = None
+    model: object = None
+    """The name of the model that wrote it, as its server says."""
     beside: str = ""
     """What came in place of text: `thought` or `tool`."""
     failure: ModelFailure | None = None
@@ -278,7 +280,7 @@ def arrived(read: Iterator[str]) -> Arrived:
     try:
         for data in read:
             chunk = _parsed(data)
-            found.usage = chunk.get("usage") or found.usage
+            found.usage, found.model = chunk.get("usage") or found.usage, chunk.get("model")
             for choice in chunk.get("choices") or ():
                 if choice.get("index"):
                     continue  # another answer to the same question

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from app.answer.answerer import Piece, Written
 from app.answer.exchange import Rejection, Takes, empty, ending, failure, rejection, slow
@@ -14,6 +14,7 @@ from app.language.phrases import language_of
 from app.question import Message
 from app.settings import ModelSettings
 from vectorstore.errors import Unavailable
+from vectorstore.telemetry import traces
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -35,6 +36,15 @@ def open_chat_model(name: str, *, api_key: str = "") -> "BaseChatModel":
         raise Unavailable(
             f"The chat model {name!r} is not known.", "Write FOOTNOTE_LLM_MODEL as provider:model."
         ) from error
+
+
+_PROVIDERS: Final = {
+    "azure_openai": "azure.ai.openai", "bedrock": "aws.bedrock", "bedrock_converse": "aws.bedrock",
+    "google_genai": "gcp.gemini", "google_vertexai": "gcp.vertex_ai", "mistralai": "mistral_ai", "xai": "x_ai",
+}  # fmt: skip
+"""What OpenTelemetry's conventions call those that LangChain calls otherwise."""
+_TAKE_HEADERS: Final = frozenset({"openai", "azure_openai"})
+"""Providers whose client is known to take headers with a call."""
 
 
 class LangChainAnswerer:
@@ -73,11 +83,35 @@ class LangChainAnswerer:
         """Do nothing: LangChain's clients close with the process."""
 
     async def _pieces(self, messages: Sequence[ChatMessage]) -> AsyncGenerator[Piece, None]:
+        provider, _, model = self._settings.llm_model.partition(":")
+        with traces.apart(
+            f"chat {model}",
+            kind="client",
+            gen_ai__operation__name="chat",
+            gen_ai__provider__name=_PROVIDERS.get(provider, provider),
+            gen_ai__request__model=model,
+            gen_ai__request__stream=True,
+        ) as call:
+            carrier = call.carrier() if provider in _TAKE_HEADERS else {}
+            async with aclosing(
+                self._heard(messages, {"extra_headers": carrier} if carrier else {})
+            ) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Written):
+                        call.say(
+                            gen_ai__usage__input_tokens=piece.input_tokens,
+                            gen_ai__usage__output_tokens=piece.output_tokens,
+                        )
+                    yield piece
+
+    async def _heard(
+        self, messages: Sequence[ChatMessage], headers: Mapping[str, Any]
+    ) -> AsyncGenerator[Piece, None]:
         began = False
         while True:
             takes = self._takes
             try:
-                async with aclosing(self._asked(takes.folded(messages))) as pieces:
+                async with aclosing(self._asked(takes.folded(messages), headers)) as pieces:
                     async for piece in pieces:
                         began = True
                         yield piece
@@ -88,7 +122,9 @@ class LangChainAnswerer:
                     raise failure(rejected.found, address="the provider") from rejected
                 self._takes = changed
 
-    async def _asked(self, messages: Sequence[ChatMessage]) -> AsyncGenerator[Piece, None]:
+    async def _asked(
+        self, messages: Sequence[ChatMessage], headers: Mapping[str, Any]
+    ) -> AsyncGenerator[Piece, None]:
         from langchain_core.messages.ai import add_usage
 
         settings, loop = self._settings, asyncio.get_running_loop()
@@ -98,7 +134,7 @@ class LangChainAnswerer:
         key = settings.llm_api_key.get_secret_value()
         pairs = [(message["role"], message["content"]) for message in messages]
         # LangChain declares an iterator, but every model's astream is a generator, which must be closed.
-        stream = cast("AsyncGenerator[AIMessageChunk, None]", self._model.astream(pairs))
+        stream = cast("AsyncGenerator[AIMessageChunk, None]", self._model.astream(pairs, **headers))
         async with aclosing(stream) as chunks:
             while True:
                 try:

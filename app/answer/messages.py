@@ -3,7 +3,7 @@
 import re
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal, TypedDict
 
 from app.events import Passage
@@ -125,17 +125,16 @@ class WithoutEchoes:
 
     def __init__(self, messages: Sequence[ChatMessage], passages: Sequence[Passage]) -> None:
         told, asked = messages[0]["content"], messages[-1]["content"]
-        texts = [passage.text for passage in passages]
-        said = [message["content"] for message in messages[1:-1]]
-        lines = [line for text in texts for line in text.splitlines()]
-        self._frames = {_spoken(line) for line in asked.splitlines()} - {*map(_spoken, lines), ""}
-        labels = (line.partition("${")[0].strip() for line in load("passages").text.splitlines())
-        self._labels = tuple(label for label in labels if label and not any(map(_begins(label), lines)))
-        told = "\n".join((told, *_every_note()))
-        self._told = _runs(told) - set[str]().union(*map(_runs, (*texts, *said, asked)))
-        known = " ".join(map(_spoken, (*texts, *said, asked)))
-        rules = (_claimed(told[slice(*span)]) for span in sentence_spans(told))
-        self._instructions = {rule for rule in rules if rule not in known}
+        self._sources = [*(passage.text for passage in passages), asked]
+        self._sources += [message["content"] for message in messages[1:-1]]
+        lines = {line for passage in passages for line in passage.text.splitlines()}
+        # Most lines of the prompt are the passages' own: only the others are read.
+        frames = {_spoken(line) for line in set(asked.splitlines()) - lines} - {""}
+        self._frames = frames.difference(*(_spoken_lines(passage.text) for passage in passages))
+        labelled = [bare for line in lines if (bare := line.lstrip(_DRESS)).startswith(_labels())]
+        self._labels = tuple(label for label in _labels() if not any(map(_begins(label), labelled)))
+        self._told = _runs(told) | _told_beside()[0]
+        self._rules = {_claimed(told[slice(*span)]) for span in sentence_spans(told)} | _told_beside()[1]
         signs = _DELIMITER.findall(told + asked)
         self._signs = {sign[at : at + _PART] for sign in signs for at in range(len(sign) - _PART + 1)}
         self._sentences = SentenceStream(quotations=True)
@@ -145,6 +144,15 @@ class WithoutEchoes:
         self._passing = self._fenced = self._begun = False
         self.dropped = False
         """Whether anything has been left out."""
+
+    @cached_property
+    def _known(self) -> str:
+        """The words of what may be said: passages, conversation and question. Few answers have them read."""
+        return " ".join(map(_spoken, self._sources))
+
+    @cached_property
+    def _known_runs(self) -> set[str]:
+        return set[str]().union(*map(_runs, self._sources))
 
     @property
     def loops(self) -> bool:
@@ -208,13 +216,16 @@ class WithoutEchoes:
             return ""
         self._looked = length
         open_ = self._text[self._left - self._base :]
-        tail = open_[-_LONGEST_LINE:]
+        # Of what has left, all was looked at with the words after it.
+        tail = open_[max(self._out, len(open_) - _LONGEST_LINE) :]
         places = [word.start() for word in _WORD.finditer(tail)]
         if len(places) <= _HELD or self._is_told(tail):
             return ""
         if not self._out:
             begun = _claimed(open_.lstrip())
-            if any(known.startswith(begun) for known in (*self._said, *self._instructions)):
+            if any(said.startswith(begun) for said in self._said) or any(
+                rule.startswith(begun) and rule not in self._known for rule in self._rules
+            ):
                 return ""
         cut = len(open_) - len(tail) + places[-_HELD]
         leaving, self._out = open_[self._out : cut], max(self._out, cut)
@@ -243,11 +254,33 @@ class WithoutEchoes:
     def _is_told(self, text: str) -> bool:
         if any(part in text for part in self._signs):
             return True
-        return _claimed(text) in self._instructions or not self._told.isdisjoint(_runs(text))
+        if (claimed := _claimed(text)) in self._rules and claimed not in self._known:
+            return True
+        told = self._told & _runs(text)
+        return bool(told) and not told <= self._known_runs
 
 
 def _begins(label: str) -> Callable[[str], bool]:
-    return lambda line: line.lstrip(_DRESS).startswith(label)
+    return lambda line: line.startswith(label)
+
+
+@lru_cache(maxsize=1)
+def _labels() -> tuple[str, ...]:
+    labels = (line.partition("${")[0].strip() for line in load("passages").text.splitlines())
+    return tuple(filter(None, labels))
+
+
+@lru_cache(maxsize=1)
+def _told_beside() -> tuple[frozenset[str], frozenset[str]]:
+    """Return the runs of words and the sentences of what Footnote says itself."""
+    notes = "\n".join(_every_note())
+    sentences = (_claimed(notes[slice(*span)]) for span in sentence_spans(notes))
+    return frozenset(_runs(notes)), frozenset(sentences)
+
+
+@lru_cache(maxsize=256)
+def _spoken_lines(text: str) -> frozenset[str]:
+    return frozenset(map(_spoken, text.splitlines()))
 
 
 def _spoken(text: str) -> str:

@@ -3,25 +3,38 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, aclosing
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from app.answer.answerer import ModelFailure, Piece, Written
-from app.answer.exchange import Lines, Rejection, Takes, arrived, empty, ending, failure, rejection, slow
+from app.answer.exchange import (
+    Arrived,
+    Lines,
+    Rejection,
+    Takes,
+    arrived,
+    empty,
+    ending,
+    failure,
+    rejection,
+    slow,
+)
 from app.answer.messages import ChatMessage, chat_messages
 from app.answer.spoken import Habit, answer_of, whole
 from app.events import Passage
 from app.language.phrases import language_of
 from app.question import Message
 from app.settings import ModelSettings
+from vectorstore.telemetry import traces
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 
 class Alarm:
@@ -43,9 +56,8 @@ class Alarm:
         if self._timer is not None:
             self._timer.cancel()
 
-    @contextmanager
-    def set(self, due: float) -> Iterator[None]:
-        """Give what is awaited in the block until `due`, in the event loop's time."""
+    async def wait(self, coming: Awaitable[_T], due: float) -> _T:
+        """Wait until `due`, in the event loop's time."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - only a task can be cancelled
         before = task.cancelling()
@@ -53,7 +65,7 @@ class Alarm:
         if self._timer is None or due < self._timer.when():
             self._start()
         try:
-            yield
+            return await coming
         except asyncio.CancelledError as error:
             if self._rung and task.uncancel() <= before:
                 raise TimeoutError from error
@@ -118,11 +130,33 @@ class OpenAICompatibleAnswerer:
             await client.close()
 
     async def _pieces(self, messages: Sequence[ChatMessage]) -> AsyncGenerator[Piece, None]:
+        with self._traced() as call:
+            async with aclosing(self._heard(messages, call)) as pieces:
+                async for piece in pieces:
+                    yield piece
+
+    def _traced(self) -> AbstractContextManager[traces.Span]:
+        """Trace the call of the model, by the conventions for generative models; not what is said."""
+        settings = self._settings
+        return traces.apart(
+            f"chat {settings.llm_model}",
+            kind="client",
+            gen_ai__operation__name="chat",
+            gen_ai__provider__name="openai",
+            gen_ai__request__model=settings.llm_model,
+            gen_ai__request__max_tokens=settings.llm_max_tokens if self._takes.limit else None,
+            gen_ai__request__temperature=settings.llm_temperature if self._takes.temperature else None,
+            gen_ai__request__stream=self._takes.stream,
+            **traces.at(settings.address),
+        )
+
+    async def _heard(self, messages: Sequence[ChatMessage], call: traces.Span) -> AsyncGenerator[Piece, None]:
         settings, loop = self._settings, asyncio.get_running_loop()
-        deadline = loop.time() + settings.llm_total_seconds
+        began = loop.time()
+        deadline = began + settings.llm_total_seconds
         reason, usage, beside = None, None, ""
         async with AsyncExitStack() as stack:
-            arriving = await self._open(stack, messages)
+            arriving = await self._open(stack, messages, call)
             alarm = stack.enter_context(Alarm())
             wait, written = settings.llm_first_token_seconds, False
             lines = Lines()
@@ -132,6 +166,8 @@ class OpenAICompatibleAnswerer:
                 reason, usage = found.reason or reason, found.usage or usage
                 beside = found.beside or beside
                 if found.text:
+                    if not written:
+                        _begun(call, found, loop.time() - began)
                     wait, written = settings.llm_idle_seconds, True
                     yield found.text
                 elif found.beside:
@@ -148,9 +184,16 @@ class OpenAICompatibleAnswerer:
         if not written and (failure := empty(beside, reason, most=settings.llm_max_tokens)):
             raise failure
         read, written_tokens = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+        call.say(
+            gen_ai__response__finish_reasons=[reason] if reason else None,
+            gen_ai__usage__input_tokens=read,
+            gen_ai__usage__output_tokens=written_tokens,
+        )
         yield Written(ending(reason), read, written_tokens)
 
-    async def _open(self, stack: AsyncExitStack, messages: Sequence[ChatMessage]) -> AsyncIterator[bytes]:
+    async def _open(
+        self, stack: AsyncExitStack, messages: Sequence[ChatMessage], call: traces.Span
+    ) -> AsyncIterator[bytes]:
         """Ask, and again where that may help and the answer may still begin in time."""
         loop, attempt, settings = asyncio.get_running_loop(), 0, self._settings
         due = loop.time() + settings.llm_first_token_seconds
@@ -160,7 +203,7 @@ class OpenAICompatibleAnswerer:
             try:
                 # What does not stream begins when it is whole.
                 late = due if takes.stream else due + settings.llm_total_seconds
-                return await self._asked(stack, messages, takes=takes, due=late)
+                return await self._asked(stack, messages, takes=takes, due=late, headers=call.carrier())
             except _Rejected as rejected:
                 if self._gone_round(takes, rejected.found):
                     before = None if takes.guessed else takes
@@ -200,7 +243,13 @@ class OpenAICompatibleAnswerer:
         return True
 
     async def _asked(
-        self, stack: AsyncExitStack, messages: Sequence[ChatMessage], *, takes: Takes, due: float
+        self,
+        stack: AsyncExitStack,
+        messages: Sequence[ChatMessage],
+        *,
+        takes: Takes,
+        due: float,
+        headers: Mapping[str, str],
     ) -> AsyncIterator[bytes]:
         import httpx2
         import openai
@@ -215,7 +264,11 @@ class OpenAICompatibleAnswerer:
         if takes.temperature:
             extra["temperature"] = settings.llm_temperature
         request = self._connected().chat.completions.with_streaming_response.create(
-            model=settings.llm_model, messages=(), stream=takes.stream, extra_body=extra
+            model=settings.llm_model,
+            messages=(),
+            stream=takes.stream,
+            extra_body=extra,
+            extra_headers=headers,
         )
         try:
             async with asyncio.timeout_at(due):
@@ -243,7 +296,10 @@ class OpenAICompatibleAnswerer:
                 "The language model cannot be reached.",
                 f"What answers at {settings.address} does not speak HTTP as it should.",
             ) from error
-        return response.iter_bytes()
+        # What is not packed needs no walk through the decoders for every token.
+        raw = response.http_response.stream
+        packed = response.headers.get("content-encoding", "identity") != "identity"
+        return response.iter_bytes() if packed or not isinstance(raw, httpx2.AsyncByteStream) else aiter(raw)
 
     def _connected(self) -> "AsyncOpenAI":
         if self._client is None:
@@ -271,12 +327,16 @@ async def _next(arriving: AsyncIterator[bytes], alarm: Alarm, due: float) -> byt
     import httpx2
 
     try:
-        with alarm.set(due):
-            return await anext(arriving, None)
+        return await alarm.wait(anext(arriving, None), due)
     except (TimeoutError, httpx2.TimeoutException) as error:
         raise slow() from error
     except Exception as error:  # the provider's edge, as in _open
         raise ModelFailure("model_cut_off", "The connection to the language model broke off.") from error
+
+
+def _begun(call: traces.Span, found: Arrived, seconds: float) -> None:
+    model = found.model if isinstance(found.model, str) else None
+    call.say(gen_ai__response__model=model, gen_ai__response__time_to_first_chunk=seconds)
 
 
 def _count(usage: object, name: str) -> int | None:

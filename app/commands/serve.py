@@ -35,9 +35,11 @@ def serve(
     ] = None,
 ) -> None:
     """Run the service until it is stopped."""
+    from app import __version__
     from app.build import build
     from app.settings import ServeSettings, Settings
     from vectorstore.language.detect import language
+    from vectorstore.telemetry import traces
     from vectorstore.telemetry.logs import set_up
 
     given = {
@@ -49,6 +51,7 @@ def serve(
 
         check_board(url)
     set_up(settings.telemetry)
+    traces.start(settings.telemetry, __version__)
     listener = listen(settings.serve, settings.store, settings.identity)
     show_metrics(settings.telemetry)
     # The first question need not wait for the detector.

@@ -39,11 +39,13 @@ def worker(
     from vectorstore.open import open_configured_embedder, open_store
     from vectorstore.settings import StoreSettings
     from vectorstore.state.open import open_state
+    from vectorstore.telemetry import traces
     from vectorstore.telemetry.logs import set_up
     from vectorstore.telemetry.settings import TelemetrySettings
 
     stored, queue_settings, telemetry = StoreSettings(), QueueSettings(), TelemetrySettings()
     set_up(telemetry)
+    traces.start(telemetry, __version__)
     desk = required_desk(stored)
     show_metrics(telemetry)
     embedder = open_configured_embedder(stored)
@@ -66,7 +68,10 @@ def worker(
             Stock(store, open_state(stored), desk).tell(__version__)
         stop_on_signals(working.stop, seconds=queue_settings.queue_drain_seconds)
         say(working.health())
-        working.run(once=once, most=most)
+        try:
+            working.run(once=once, most=most)
+        finally:
+            traces.stop()
         say(working.health())
 
 

@@ -1,11 +1,14 @@
 """The web application: a Service behind its routes and its door."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from importlib.util import find_spec
+from typing import Final
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from app.audit.audit import kept
 from app.events import Terminal
@@ -41,6 +44,7 @@ from app.runs.runs import MemoryBoard, Runs
 from app.service import Health, Service
 from app.telemetry.answers import counting
 from app.telemetry.gauges import Gauges
+from vectorstore.telemetry import traces
 from vectorstore.telemetry.logs import flush, tell
 
 __all__ = ["Health", "Service", "create_app"]
@@ -65,6 +69,8 @@ _ROUTERS = (
     pages.router,
 )
 _log = logging.getLogger(__name__)
+_UNTOLD: Final = TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False)
+"""FastAPI's own traces, which hold paths, queries and the words of exceptions, are off."""
 _EXPOSED = ["x-request-id", "x-run-id", "retry-after", "x-vercel-ai-ui-message-stream"]
 
 
@@ -99,6 +105,7 @@ def create_app(service: Service) -> FastAPI:
             await budgets.close()
             if service.on_close is not None:
                 await service.on_close()
+            await asyncio.to_thread(traces.stop)
             flush()
             tell(_log, "Footnote has stopped")
 
@@ -110,6 +117,7 @@ def create_app(service: Service) -> FastAPI:
         # the stock pages load scripts from elsewhere
         docs_url=None,
         redoc_url=None,
+        telemetry=_UNTOLD,
     )
     application.state.service = service
     application.state.runs = runs

@@ -22,6 +22,7 @@ from app.problems import Problem, TooMany, problem_of
 from app.runs.run import report
 from app.telemetry.requests import request_ended
 from vectorstore.errors import FootnoteError
+from vectorstore.telemetry import traces
 from vectorstore.telemetry.logs import saying
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
@@ -89,7 +90,11 @@ class FrontDoor:
                     headers.setdefault("Strict-Transport-Security", _ONLY_TLS)
             await send(message)
 
-        with saying(request_id=logged):
+        came_from = traces.of_headers(scope["headers"])
+        with (
+            saying(request_id=logged),
+            traces.span(scope["method"], kind="server", parent=came_from) as span,
+        ):
             try:
                 if _names_a_host(scope):
                     await self._app(scope, receive, with_headers)
@@ -103,8 +108,10 @@ class FrontDoor:
                     await response_to(problem, scope["path"])(scope, receive, with_headers)
             finally:
                 seconds = time.perf_counter() - began
+                route = route_of(scope)
+                _trace(span, scope, route, status, run)
                 request_ended(
-                    route_of(scope),
+                    route,
                     status,
                     first=seconds if first is None else first,
                     seconds=seconds,
@@ -112,6 +119,21 @@ class FrontDoor:
                     run=run,
                     lines=self._lines,
                 )
+
+
+def _trace(span: traces.Span, scope: Scope, route: str, status: int, run: str) -> None:
+    """Say in a request's span how it ended."""
+    method, _, path = route.partition(" ")
+    span.name(route if path else f"{scope['method']} {route}")
+    span.say(
+        http__request__method=scope["method"],
+        http__route=path or method,
+        http__response__status_code=status,
+        url__scheme=scope.get("scheme", "http"),
+        footnote__run__id=run or None,
+    )
+    if status >= 500:
+        span.fail(str(status))
 
 
 class Bodies:

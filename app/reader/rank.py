@@ -212,9 +212,7 @@ def _likeness(
     if not chosen.any():
         return {"near": 0.0, "least": 0.0, "mean": 0.0}
     best = closeness[:, chosen].max(axis=1)
-    middle, question = (
-        tokens.astype(np.float32).mean(axis=0) for tokens in (seen.states[chosen], asked.states)
-    )
+    middle, question = seen.states[chosen].astype(np.float32).mean(axis=0), asked.middle
     length = float(np.linalg.norm(middle) * np.linalg.norm(question))
     return {
         "near": float(best @ asked.weights),

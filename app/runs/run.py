@@ -16,6 +16,7 @@ from app.guard import inert
 from app.question import Question
 from vectorstore.errors import BadInput, Busy, FootnoteError, NotFound, Unavailable
 from vectorstore.language.marks import cited
+from vectorstore.telemetry import traces
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ class Run:
     id: str = field(default_factory=lambda: f"run_{secrets.token_hex(12)}")
     created: float = field(default_factory=time.time)
     host: str = ""
+    trace: str = field(default_factory=traces.traceparent)
+    """The traceparent of the request that began it; empty where nothing is traced."""
 
     def __post_init__(self) -> None:
         """Begin without events or readers."""
@@ -153,6 +156,18 @@ class Run:
 
 Settle: TypeAlias = Callable[[Run], Awaitable[None]]
 """Settles what a run has used up."""
+
+
+async def traced(run: Run, execute: Callable[[Run], Awaitable[None]]) -> None:
+    """Execute a run, and trace it: it may outlive the request that began it."""
+    with traces.span("answer", footnote__run__id=run.id) as span:
+        try:
+            await execute(run)
+        finally:
+            ending = run.ending
+            if isinstance(ending, Failed):
+                span.fail(ending.code)
+            span.say(footnote__outcome=getattr(ending, "outcome", type(ending).__name__.lower()))
 
 
 async def only_cited(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:

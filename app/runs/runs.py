@@ -13,9 +13,10 @@ from app.events import Cancelled, Done, Event, Failed, Terminal, Text
 from app.problems import TooMany
 from app.question import Question
 from app.runs.places import Places
-from app.runs.run import Dialect, Reason, Run, Settle, failed_by, only_cited, report, settled
+from app.runs.run import Dialect, Reason, Run, Settle, failed_by, only_cited, report, settled, traced
 from app.settings import RunSettings
 from vectorstore.errors import Busy, FootnoteError, NotFound, Unavailable
+from vectorstore.telemetry import traces
 
 TurnFunction: TypeAlias = Callable[[Question, str], AsyncGenerator[Event, None]]
 """Answers a question under a run id. Closing the generator stops everything upstream of it."""
@@ -195,7 +196,7 @@ class Runs:
             raise TooMany("Too many of your questions are being answered.", "Ask again in a few seconds.")
         run = Run(question, owner, resumable, background, dialect or {})
         run.settle = settle
-        task = self._tasks[run] = asyncio.create_task(self._execute(run), name=run.id)
+        task = self._tasks[run] = asyncio.create_task(traced(run, self._execute), name=run.id)
         task.add_done_callback(lambda _: self._settle(run))
         self._expect_reader(run)
         await self.board.add(run)
@@ -215,6 +216,7 @@ class Runs:
         found = await self.board.find(run, owner=owner)
         if found is None:
             raise NotFound(f"There is no run {run!r}.", "Runs are kept for ten minutes.")
+        traces.link(found.trace)
         return found
 
     async def recorded(self, run: str, *, owner: str) -> None:

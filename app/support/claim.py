@@ -116,6 +116,8 @@ def claim(text: str, start: int, end: int, passages: Sequence[Passage]) -> str:
 def _own_words(text: str, passages: Sequence[Passage]) -> Iterator[tuple[int, int]]:
     """Find what Footnote says itself: the very words of `closest`, and of `lead` and `under` for a passage's document."""
     yield from _found(text, _every_sentence())
+    if "“" not in text:
+        return  # a document's title is a quotation wherever we name one
     for passage in passages:
         document = passage.document
         # As it is written, and as it reads once it is inert.

@@ -17,6 +17,7 @@ from vectorstore.expect import Whereabouts, find_expected
 from vectorstore.models.embed import Embedder
 from vectorstore.models.late_interaction import Near
 from vectorstore.store import Snapshot, Store
+from vectorstore.telemetry import traces
 from vectorstore.types import Chunk, ChunkId, Dropped, Generation, Hit, Span, Vector
 
 _ENCODING = "o200k_base"
@@ -64,6 +65,8 @@ def _vocabulary_file() -> Path:
     return root / hashlib.sha1(_VOCABULARY.encode(), usedforsecurity=False).hexdigest()
 
 
+_OURS = "footnote"
+"""Who embeds and searches, to traces."""
 _OVERHEAD = 40
 """Tokens that a passage's number, title and date cost around its text."""
 
@@ -159,9 +162,17 @@ class Retriever:
         """
         texts = texts or [question.text]
         scope, where, limit = question.scope, question.where, question.top_k
-        vectors = tuple(self.embedder.embed_query(text) for text in texts)
-        with self.store.snapshot(question.at) as snapshot:
-            traces = [
+        vectors = self._embedded(texts)
+        with (
+            traces.span(
+                "retrieval",
+                gen_ai__operation__name="retrieval",
+                gen_ai__provider__name=_OURS,
+                gen_ai__request__top_k=limit,
+            ) as span,
+            self.store.snapshot(question.at) as snapshot,
+        ):
+            searched = [
                 snapshot.trace(
                     text,
                     vector,
@@ -172,14 +183,29 @@ class Retriever:
                 )
                 for text, vector in zip(texts, vectors, strict=True)
             ]
-            hits = tuple(in_turn([trace.hits for trace in traces])[:limit])
-            found = Found(snapshot.generation, hits, passages_of(hits, snapshot), vectors, traces[0].dropped)
+            hits = tuple(in_turn([trace.hits for trace in searched])[:limit])
+            span.say(footnote__hits=len(hits), footnote__generation=snapshot.generation)
+            found = Found(
+                snapshot.generation, hits, passages_of(hits, snapshot), vectors, searched[0].dropped
+            )
             if not expect:
                 return found
             fate = find_expected(
-                expect, traces[0], snapshot, scope=scope, where=where, limit=limit, reveal=reveal
+                expect, searched[0], snapshot, scope=scope, where=where, limit=limit, reveal=reveal
             )
             return replace(found, expected=self._within_budget(fate, found))
+
+    def _embedded(self, texts: Sequence[str]) -> tuple[Vector, ...]:
+        name = self.embedder.name
+        with traces.span(
+            f"embeddings {name}",
+            gen_ai__operation__name="embeddings",
+            gen_ai__provider__name=_OURS,
+            gen_ai__request__model=name,
+        ) as span:
+            vectors = tuple(self.embedder.embed_query(text) for text in texts)
+            span.say(gen_ai__embeddings__dimension__count=len(vectors[0]))
+        return vectors
 
     def is_empty(self, at: Generation | None = None) -> bool:
         """Say whether no document is there at all, whoever asks."""

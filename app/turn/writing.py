@@ -21,6 +21,7 @@ from app.turn.suggestions import Suggesting
 from app.turn.transcript import Check, Doubts, Transcript, judged
 from vectorstore.language.marks import AnyMarker, cited
 from vectorstore.language.sentences import SentenceStream
+from vectorstore.telemetry import traces
 from vectorstore.telemetry.metrics import count
 from vectorstore.telemetry.names import MODEL_FAILURES
 from vectorstore.types import Hit
@@ -101,6 +102,7 @@ class Stopwatch:
         """End a stage: what passed since the last one was its."""
         now = time.perf_counter()
         self._laps.append(Timing(stage, round((now - self._last) * 1_000, 2)))
+        traces.done(stage, now - self._last)
         self._last = now
 
     def mark(self, moment: str) -> None:

@@ -1,20 +1,20 @@
-"""What Footnote adds to a streaming model, in one run: Footnote, a bare model, and a ChatOpenAI gateway.
+"""What Footnote adds to a streaming model, in one run: Footnote, a bare model, bare aiohttp, and a ChatOpenAI gateway.
 
     python -m benchmarks.streams [--server uvicorn|granian] [--only cold,one,two_hundred,thousand] [--out FILE]
 
 Every server runs in a process of its own, one worker each, the model (benchmarks/streams/model.py) among them; so
 does the load. Footnote searches the sample handbook, decides, packs, checks every sentence and resolves every
-marker; the gateway (benchmarks/streams/gateway.py) passes the question on and the tokens back. Questions are those
-of the sample evaluation, another one for every stream; no answer is refused, so that every question reaches the
-model.
+marker; the gateway (benchmarks/streams/gateway.py) passes the question on and the tokens back, the relay
+(benchmarks/streams/relay.py) bytes. Questions are those of the sample evaluation, another one for every stream; no
+answer is refused, so that every question reaches the model, which answers with sentences of the passages.
 
 - cold: one client asks every question once over a process that has answered one, then all of them again.
 - one: one client, one question at a time, the three servers in turn: time to first text.
-- two_hundred: 200 streams at a time of 100 tokens (`--tokens`) at 20 tokens/s. They begin evenly spread over one stream's time,
+- two_hundred: 200 streams (`--clients`) at a time of 100 tokens (`--tokens`) at 20 tokens/s. They begin evenly spread over one stream's time,
   as streams of independent readers do, and each client asks three times; `--burst` lets all begin at once.
 - thousand: 1,000 streams at a time of 40 tokens at 2 tokens/s: errors, and memory per stream.
 
-CPU is the server process's own, from /proc, everything included.
+CPU is the server process's own, from /proc, everything included, by the tokens that the model has sent meanwhile.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from benchmarks.ingest.speed import descendants, proportional
 
@@ -67,11 +67,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def server(name: str, command: Sequence[str], port: int, **environment: str) -> Iterator[Server]:
-    """Run a server until the block ends; it is ready when it takes connections."""
+def server(
+    name: str, command: Sequence[str], port: int, *, log: IO[str] | None = None, **environment: str
+) -> Iterator[Server]:
+    """Run a server until the block ends; it is ready when it takes connections. `log` takes what it writes."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("FOOTNOTE_", "OPENAI_"))}
     process = subprocess.Popen(
-        [sys.executable, *command], cwd=ROOT, env={**clean, "PYTHONPATH": str(ROOT), **environment}
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**clean, "PYTHONPATH": str(ROOT), **environment},
+        stderr=log,
     )
     try:
         deadline = time.monotonic() + 60
@@ -91,9 +96,9 @@ def server(name: str, command: Sequence[str], port: int, **environment: str) -> 
 
 
 @contextmanager
-def servers(kind: str, folder: Path) -> Iterator[tuple[Server, Server, Server]]:
-    """Run the model, Footnote over the sample handbook, and the gateway."""
-    ports = [free_port() for _ in range(3)]
+def servers(kind: str, folder: Path) -> Iterator[tuple[Server, Server, Server, Server]]:
+    """Run the model, Footnote over the sample handbook, the gateway, and the relay."""
+    ports = [free_port() for _ in range(4)]
     base = f"http://127.0.0.1:{ports[0]}/v1"
     settings = {
         "FOOTNOTE_DATA_DIR": str(folder / "data"),
@@ -101,6 +106,7 @@ def servers(kind: str, folder: Path) -> Iterator[tuple[Server, Server, Server]]:
         "FOOTNOTE_LLM_MODEL": "paced",
         "FOOTNOTE_ANSWER_THRESHOLD": "0",
         "FOOTNOTE_MAX_CONCURRENT_RUNS": "1200",
+        "FOOTNOTE_CACHE_ANSWERS": "off",
         "FOOTNOTE_SERVER": kind,
     }
     footnote = ["-c", "from app.cli import main; main()"]
@@ -112,8 +118,9 @@ def servers(kind: str, folder: Path) -> Iterator[tuple[Server, Server, Server]]:
         server("bare model", ["-m", "benchmarks.streams.model", str(ports[0])], ports[0]) as model,
         server("Footnote", [*footnote, "serve", "--port", str(ports[1])], ports[1], **settings) as ours,
         server("gateway", ["-m", "benchmarks.streams.gateway", str(ports[2])], ports[2], OPENAI_BASE_URL=base) as other,
+        server("bare aiohttp", ["-m", "benchmarks.streams.relay", str(ports[3])], ports[3], OPENAI_BASE_URL=base) as relay,
     ):  # fmt: skip
-        yield model, ours, other
+        yield model, ours, other, relay
 
 
 def script(model: Server, *, first: float, pause: float, tokens: int) -> float:
@@ -122,6 +129,12 @@ def script(model: Server, *, first: float, pause: float, tokens: int) -> float:
     with urllib.request.urlopen(urllib.request.Request(f"{model.url}/script", body), timeout=10) as answer:
         answer.read()
     return first + pause * (tokens - 1)
+
+
+def sent(model: Server) -> int:
+    """Return how many tokens the model has sent."""
+    with urllib.request.urlopen(f"{model.url}/count", timeout=60) as answer:
+        return int(answer.read())
 
 
 def load(
@@ -147,7 +160,10 @@ def at(values: Sequence[float], share: float) -> float:
 
 
 def summary(streams: Sequence[dict[str, Any]], *, tokens: int, cpu: float) -> dict[str, Any]:
-    """Return the figures of one load: times in milliseconds, whole streams in seconds, CPU in microseconds."""
+    """Return the figures of one load of so many tokens: times in milliseconds, whole streams in seconds, CPU in microseconds.
+
+    `letters` are the shortest, the middle and the longest answer's.
+    """
     good = [stream for stream in streams if not stream["error"]]
     firsts, wholes = [stream["first"] * 1_000 for stream in good], [stream["whole"] for stream in good]
     return {
@@ -157,8 +173,9 @@ def summary(streams: Sequence[dict[str, Any]], *, tokens: int, cpu: float) -> di
         "first_p99_ms": round(at(firsts, 0.99), 1),
         "whole_p50_s": round(statistics.median(wholes), 3),
         "whole_max_s": round(max(wholes), 3),
-        "letters": sorted({stream["letters"] for stream in good}),
-        "cpu_us_per_token": round(cpu * 1e6 / (len(streams) * tokens)),
+        "letters": [round(at([stream["letters"] for stream in good], share)) for share in (0, 0.5, 1)],
+        "tokens": tokens,
+        "cpu_us_per_token": round(cpu * 1e6 / tokens),
         "cpu_ms_per_stream": round(cpu * 1e3 / len(streams), 2),
     }
 
@@ -172,7 +189,7 @@ def cold(model: Server, ours: Server, questions: Sequence[str]) -> dict[str, Any
     for lap in ("new", "met before"):
         before = ours.cpu()
         streams = load(ours, questions, clients=1, rounds=len(questions), spread=0)
-        laps[lap] = summary(streams, tokens=2, cpu=ours.cpu() - before)
+        laps[lap] = summary(streams, tokens=2 * len(streams), cpu=ours.cpu() - before)
         laps[lap]["added_p50_ms"] = round(laps[lap]["first_p50_ms"] - first * 1_000, 1)
     return laps
 
@@ -202,15 +219,18 @@ def one(
     }
 
 
-def many(targets: Sequence[Server], questions: Sequence[str], *, tokens: int, burst: bool) -> dict[str, Any]:
-    """Two hundred streams of 20 tokens/s at a time."""
-    clients, rounds = 200, 3
+def many(
+    targets: Sequence[Server], questions: Sequence[str], *, tokens: int, burst: bool, clients: int
+) -> dict[str, Any]:
+    """So many streams of 20 tokens/s at a time; the first of the targets is the model."""
+    rounds = 3
     whole = script(targets[0], first=0.2, pause=0.05, tokens=tokens)
     result: dict[str, Any] = {}
     for each in targets:
-        before = each.cpu()
+        before, written = each.cpu(), sent(targets[0])
         streams = load(each, questions, clients=clients, rounds=rounds, spread=0 if burst else whole)
-        result[each.name] = summary(streams, tokens=tokens, cpu=each.cpu() - before)
+        cpu = each.cpu() - before
+        result[each.name] = summary(streams, tokens=sent(targets[0]) - written, cpu=cpu)
         print(each.name, json.dumps(result[each.name]), flush=True)
     bare = result[targets[0].name]
     for each in targets[1:]:
@@ -239,7 +259,7 @@ def thousand(model: Server, ours: Server, questions: Sequence[str]) -> dict[str,
                 most = max(most, json.load(ready)["active_runs"])
             time.sleep(0.5)
         streams = json.loads(Path(out.name).read_text())
-    found = summary(streams, tokens=tokens, cpu=ours.cpu() - cpu)
+    found = summary(streams, tokens=tokens * len(streams), cpu=ours.cpu() - cpu)
     failed = [stream["error"] for stream in streams if stream["error"]]
     return found | {
         "at_once": most,
@@ -264,8 +284,10 @@ def report(result: dict[str, Any]) -> list[str]:
         line(
             "200 streams, slowest whole stream over the bare one", ours["whole_max_over_bare"], 1.03, "times"
         )
-        line("200 streams, processor time a token", ours["cpu_us_per_token"], 250, "µs")
+        short = ours["tokens"] < 200 * ours["streams"]
+        line("200 streams, processor time a token", ours["cpu_us_per_token"], 400 if short else 250, "µs")
         line("200 streams, errors", ours["errors"], 0, "")
+        lines.append(f"bare aiohttp beside it: {found['bare aiohttp']['cpu_us_per_token']:g} µs a token")
         if other := found.get("gateway"):
             lines.append(
                 f"gateway beside it: added {other['added_p50_ms']:g} ms, {other['cpu_us_per_token']:g} µs a token, whole "
@@ -284,6 +306,7 @@ def main() -> None:
     reading.add_argument("--server", choices=["uvicorn", "granian"], default="uvicorn")
     reading.add_argument("--only", default="cold,one,two_hundred,thousand")
     reading.add_argument("--tokens", type=int, default=100, help="length of the answers of the 200 streams")
+    reading.add_argument("--clients", type=int, default=200, help="how many streams those are")
     reading.add_argument("--burst", action="store_true", help="let all of the 200 begin at once")
     reading.add_argument("--gateway", action=argparse.BooleanOptionalAction, default=True)
     reading.add_argument("--out", type=Path)
@@ -291,20 +314,23 @@ def main() -> None:
     cases = [json.loads(line) for line in (ROOT / "eval/sample/cases.jsonl").read_text().splitlines()]
     questions = [case["question"] for case in cases if case["answerable"]]
     wanted, result = given.only.split(","), {}
-    with tempfile.TemporaryDirectory() as folder, servers(given.server, Path(folder)) as (model, ours, other):
+    with tempfile.TemporaryDirectory() as folder, servers(given.server, Path(folder)) as running:
+        model, ours, other, relay = running
         if "cold" in wanted:
             result["cold"] = cold(model, ours, questions)
             print(json.dumps(result["cold"], indent=1), flush=True)
         # every server has loaded what it loads, and every connection pool exists
         script(model, first=0.0, pause=0.001, tokens=20)
-        for each in (model, ours, other):
+        for each in running:
             load(each, questions, clients=4, rounds=15, spread=0.0)
-        targets = [model, ours, *([other] if given.gateway else [])]
+        targets = [model, ours, relay, *([other] if given.gateway else [])]
         if "one" in wanted:
             result["one"] = one(model, ours, other, questions)
             print(json.dumps(result["one"], indent=1), flush=True)
         if "two_hundred" in wanted:
-            result["two_hundred"] = many(targets, questions, tokens=given.tokens, burst=given.burst)
+            result["two_hundred"] = many(
+                targets, questions, tokens=given.tokens, burst=given.burst, clients=given.clients
+            )
             print(json.dumps(result["two_hundred"], indent=1), flush=True)
         if "thousand" in wanted:
             result["thousand"] = thousand(model, ours, questions)

@@ -13,6 +13,7 @@ from ingest.sources.discover import Source
 from ingest.sources.roots import printable
 from ingest.sources.rules import Readers
 from vectorstore.index.truth.database import Value
+from vectorstore.telemetry import traces
 
 State: TypeAlias = Literal["todo", "doing", "done", "failed", "cancelled", "replaced"]
 """`replaced`: a newer version of the document came before this one's turn."""
@@ -97,7 +98,29 @@ _LONGEST_NAME: Final = 60
 def step_as_json(step: Step) -> str:
     """Write a step down without what is true on one machine only: where its file lies. Raises OSError."""
     source = replace(_anywhere(step.source), modified=step.source.path.stat().st_mtime)
-    return _STEP.dump_json(replace(step, source=source)).decode()
+    return _STEP.dump_json(replace(step, source=source, trace=traces.traceparent())).decode()
+
+
+def trace_of(job: Job) -> dict[str, str]:
+    """Return the trace that a job is a part of; a removal tells none."""
+    trace = _STEP.validate_json(job.step).trace if job.step else ""
+    return {"traceparent": trace} if trace else {}
+
+
+def trace(job: Job, seconds: float, failed: str = "") -> None:
+    """Trace a job that has ended as a part of what queued it; the others of its batch took the same time."""
+    traces.done(
+        f"process {job.action}",
+        seconds,
+        kind="consumer",
+        parent=trace_of(job),
+        failed=failed,
+        messaging__system="footnote",
+        messaging__operation__type="process",
+        messaging__operation__name=job.action,
+        messaging__destination__name="jobs",
+        messaging__message__id=str(job.id),
+    )
 
 
 def step_of(job: Job, path: Path) -> Step:

@@ -17,7 +17,7 @@ from typing import Final, Literal
 from ingest.confined.pool import ParserPool
 from ingest.jobs.enqueue import Desk
 from ingest.jobs.incoming import no_room
-from ingest.jobs.job import Job, file_name, step_of
+from ingest.jobs.job import Job, file_name, step_of, trace
 from ingest.jobs.settings import QueueSettings
 from ingest.originals import open_originals
 from ingest.pipeline import BatchSize, ingest
@@ -90,6 +90,7 @@ class Worker:
         self._has_told = False
         self._stop = threading.Event()
         self._at_hand: dict[int, Job] = {}
+        self._claimed_at = 0.0
 
     def stop(self) -> None:
         """End after the batch that is at hand."""
@@ -151,6 +152,7 @@ class Worker:
         if not claimed:
             return False
         self._at_hand = {job.id: job for job in claimed}
+        self._claimed_at = time.monotonic()
         try:
             self._do(claimed, pool)
         except LostLease:
@@ -299,6 +301,7 @@ class Worker:
         if self._at_hand.pop(job.id, None) is None:
             return
         self.tally.done += 1
+        trace(job, time.monotonic() - self._claimed_at)
         self._drop(job)
 
     def _drop(self, job: Job) -> None:
@@ -314,6 +317,7 @@ class Worker:
             tell(_log, "document failed", level=logging.WARNING, job=job.id, reason=failure.reason)
         if self._at_hand.pop(job.id, None) is not None:
             self.tally.failed += 1
+            trace(job, time.monotonic() - self._claimed_at, failure.reason)
         if failure.reason == "skipped":
             self._drop(job)  # no document, which nobody tries again
 

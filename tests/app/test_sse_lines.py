@@ -38,11 +38,10 @@ async def test_an_alarm_that_is_moved_rings_at_its_last_time_only() -> None:
     loop = asyncio.get_running_loop()
     with Alarm() as alarm:
         for _ in range(3):
-            with alarm.set(loop.time() + 30):
-                await asyncio.sleep(0.01)
+            await alarm.wait(asyncio.sleep(0.01), loop.time() + 30)
         began = loop.time()
-        with pytest.raises(TimeoutError), alarm.set(began + 0.05):
-            await asyncio.Event().wait()
+        with pytest.raises(TimeoutError):
+            await alarm.wait(asyncio.Event().wait(), began + 0.05)
         assert loop.time() - began > 0.04
     task = asyncio.current_task()
     assert task is not None
@@ -52,8 +51,8 @@ async def test_an_alarm_that_is_moved_rings_at_its_last_time_only() -> None:
 @pytest.mark.anyio
 async def test_an_alarm_lets_a_cancellation_through() -> None:
     async def waits() -> None:
-        with Alarm() as alarm, alarm.set(asyncio.get_running_loop().time() + 60):
-            await asyncio.Event().wait()
+        with Alarm() as alarm:
+            await alarm.wait(asyncio.Event().wait(), asyncio.get_running_loop().time() + 60)
 
     task = asyncio.create_task(waits())
     await asyncio.sleep(0)

@@ -31,6 +31,7 @@ class ScriptedModel:
     """Seconds before the first token."""
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
     written: int = 0
     open: int = 0
     closed_at: float = 0.0
@@ -38,6 +39,7 @@ class ScriptedModel:
     async def complete(self, request: Request) -> Response:
         body = await request.json()
         self.requests.append(body)
+        self.headers.append(dict(request.headers))
         if (fault := _FAULTS.get(body["model"])) is not None:
             return fault(len(self.requests))
         return StreamingResponse(self._stream(body["model"]), media_type="text/event-stream")

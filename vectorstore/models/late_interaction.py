@@ -47,6 +47,12 @@ class AskedTokens(Tokens):
     worth: Vector
 
     @cached_property
+    def middle(self) -> Vector:
+        """The average of the states, shape (d,)."""
+        middle: Vector = self.states.astype(np.float32).mean(axis=0)
+        return middle
+
+    @cached_property
     def weights(self) -> Vector:
         """The worths as shares: they sum to 1."""
         return self.worth / max(float(self.worth.sum()), 1e-6)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from vectorstore.errors import Unavailable
 from vectorstore.printable import printable
+from vectorstore.telemetry import traces
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -86,7 +87,7 @@ class Server:
                 self._url + path,
                 cast_to=httpx2.Response,
                 body=body,
-                options={"headers": _UNREAD, "timeout": limit},
+                options={"headers": {**_UNREAD, **traces.here()}, "timeout": limit},
             )
             with closing(response):
                 data = b"".join(_in_time(response.iter_bytes(), due=due))

@@ -1,14 +1,14 @@
-"""Settings of what an operator sees: metrics and logs."""
+"""Settings of what an operator sees: metrics, logs and traces."""
 
 from typing import Literal
 
 from pydantic import Field
 
-from vectorstore.settings import FootnoteSettings
+from vectorstore.settings import Address, FootnoteSettings
 
 
 class TelemetrySettings(FootnoteSettings):
-    """What an operator sees of it: metrics and logs."""
+    """What an operator sees of it: metrics, logs and traces."""
 
     metrics: bool = Field(
         default=False,
@@ -37,6 +37,22 @@ class TelemetrySettings(FootnoteSettings):
     log_addresses: bool = Field(
         default=False,
         description="Log from which address a wrong key came, and who sent too much; an address is personal data.",
+    )
+    traces: bool = Field(
+        default=False,
+        description="Trace requests, answers and jobs by OpenTelemetry. Needs the extra [otel].",
+    )
+    traces_endpoint: Address = Field(
+        default="",
+        description="Address of the collector (OTLP over HTTP), such as http://127.0.0.1:4318; empty: as "
+        "OTEL_EXPORTER_OTLP_ENDPOINT says.",
+    )
+    traces_ratio: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Share of the traces that begin here which are kept; one that a caller began is kept as the caller "
+        "says.",
     )
     price_input_tokens: float = Field(
         default=0.0, ge=0, description="Price of a million tokens that the language model reads, for metrics."

@@ -13,6 +13,8 @@ from ingest.settings import IngestSettings
 from tests.fakes.word_embedder import WordEmbedder
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
+from vectorstore.telemetry import traces
+from vectorstore.telemetry.settings import TelemetrySettings
 from vectorstore.types import Vectors
 
 
@@ -31,6 +33,7 @@ class DeadlyEmbedder(WordEmbedder):
 
 def main() -> None:
     stored = StoreSettings()
+    traces.start(TelemetrySettings())
     embedder = DeadlyEmbedder()
     worker = Worker(
         required_desk(stored),
@@ -42,6 +45,7 @@ def main() -> None:
     )
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     worker.run()
+    traces.stop()
 
 
 if __name__ == "__main__":
