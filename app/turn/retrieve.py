@@ -16,6 +16,7 @@ from vectorstore.errors import NotFound
 from vectorstore.expect import Whereabouts, find_expected
 from vectorstore.models.embed import Embedder
 from vectorstore.models.late_interaction import Near
+from vectorstore.refine import Tuning
 from vectorstore.store import Snapshot, Store
 from vectorstore.types import Chunk, ChunkId, Dropped, Generation, Hit, Span, Vector
 
@@ -136,6 +137,8 @@ class Retriever:
     """Tokens that an answer may be written from."""
     most: int
     """Passages that an answer may be written from."""
+    tuning: Tuning | None = None
+    """How a variant searches; None: as the store is set."""
 
     async def retrieve(self, understood: Understood) -> Found:
         """Search for a question as understood: the whole of it and each of its parts."""
@@ -160,7 +163,8 @@ class Retriever:
         texts = texts or [question.text]
         scope, where, limit = question.scope, question.where, question.top_k
         vectors = tuple(self.embedder.embed_query(text) for text in texts)
-        with self.store.snapshot(question.at) as snapshot:
+        with self.store.snapshot(question.at) as pinned:
+            snapshot = pinned.tuned(self.tuning) if self.tuning else pinned
             traces = [
                 snapshot.trace(
                     text,

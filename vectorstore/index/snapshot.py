@@ -1,6 +1,7 @@
 """The index pinned at one generation."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import islice
 
@@ -14,7 +15,7 @@ from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.arrays import Found, Rows, Scores, found_nothing
 from vectorstore.index.truth.database import Database
 from vectorstore.index.truth.readers import may_read
-from vectorstore.refine import Refine
+from vectorstore.refine import Refine, Tuning
 from vectorstore.types import (
     Chunk,
     Document,
@@ -114,6 +115,12 @@ class IndexSnapshot:
     def generation(self) -> Generation:
         """The generation this reads."""
         return self._info.number
+
+    def tuned(self, tuning: Tuning) -> "IndexSnapshot":
+        """Return the same index, searched in another way."""
+        other = copy(self)
+        other._dense_weight, other._refine = tuning.dense_weight, tuning.refine(self._refine)
+        return other
 
     def search(
         self, text: str, vector: Vector, *, scope: Scope, where: Where = (), limit: int = 10
