@@ -35,6 +35,10 @@ COMMANDS: Final[dict[str, Entry]] = {
     "index": Entry("app.commands.index:app", "Inspect, verify, roll back, compact, back up the index."),
     "people": Entry("app.commands.people:app", "Export, erase and hold what is kept of a person."),
     "forget": Entry("app.commands.people:forget", "Erase old conversations."),
+    "variants": Entry(
+        "app.commands.variants:app",
+        "Try another model, prompt or search on a share of users; promote, roll back.",
+    ),
     "keys": Entry("app.commands.keys:app", "Create, list and revoke API keys."),
     "audit": Entry(
         "app.commands.audit:app", "Verify, show and export the log of who asked and changed what."

@@ -5,7 +5,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -22,6 +22,8 @@ CLASSES: tuple[type[FootnoteSettings], ...] = tuple(get_type_hints(Settings).val
 _PREFIX = "FOOTNOTE_"
 OF_CLIENTS = {"FOOTNOTE_URL"}
 """No settings: what docs/clients.md has programs beside Footnote read, from the same environment."""
+KEYS_OF_VARIANTS = "FOOTNOTE_VARIANT_KEY_"
+"""How variables begin that hold a key for a variant (`app/variants/definition.py`)."""
 _LIKENESS = 0.8
 """From here on an unknown name is a misspelt setting; below it, somebody else's."""
 _TABLES = {"rules"}
@@ -45,9 +47,16 @@ class Setting:
     concern: str
 
 
-def settings() -> list[Setting]:
-    """Return every setting with its value and origin; where one value does not fit, as they stand."""
-    return [one for kind in CLASSES for one in _settings_of(kind)]
+def settings(promoted: Mapping[str, tuple[str, str]] | None = None) -> list[Setting]:
+    """Return every setting with its value and origin; where one value does not fit, as they stand.
+
+    `promoted` are values of a variant that answers everybody, each with its origin, by `FOOTNOTE_` names.
+    """
+    found = [one for kind in CLASSES for one in _settings_of(kind)]
+    over = {f"{_PREFIX}{one.key.upper()}": one for one in found} if promoted else {}
+    for name, (value, origin) in (promoted or {}).items():
+        found[found.index(over[name])] = replace(over[name], value=value, origin=origin)
+    return found
 
 
 def check() -> list[str]:
@@ -62,6 +71,8 @@ def check() -> list[str]:
     for place, names in (("the environment", os.environ), (str(_DOTENV), _dotenv())):
         for name in names:
             if not name.upper().startswith(_PREFIX) or name.upper() in known | OF_CLIENTS:
+                continue
+            if name.startswith(KEYS_OF_VARIANTS):
                 continue
             what = f"{name!r} in {place} is not a setting of Footnote"
             if near := _near(name.upper(), known):

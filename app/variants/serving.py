@@ -33,6 +33,8 @@ _LEFT_ALONE: Final = 60.0
 _AGAIN: Final = 5.0
 """Seconds until what could not be read or built is tried again."""
 _MOST_BROKE: Final = 1_000
+_FIRST: Final = (Text, Done, Cancelled)
+"""With what an answer begins, or ends without a word."""
 
 
 @dataclass(eq=False, slots=True)
@@ -57,7 +59,7 @@ class Variants:
         *,
         shadows: Shadows,
     ) -> None:
-        """`settings` are those of environment and files, `base` what was opened with what is promoted now."""
+        """Begin with the `settings` of environment and files, and as `base` with what was opened by what is promoted now."""
         self._settings = settings
         self._cell = cell
         self._opened = base
@@ -138,36 +140,20 @@ class Variants:
             self._shadows.crowd(-1)
 
     async def _guarded(self, built: Built, question: Question, run: str) -> AsyncGenerator[Event, None]:
-        """Answer by a variant; where it fails before its first word, by the settings, and nobody sees that it did.
-
-        What it found is held back until then: the settings number other passages.
-        """
-        held: list[Event] | None = []
-        begun, failure = time.monotonic(), ""
+        """Answer by a variant; where it fails before its first word, by the settings, and nobody sees that it did."""
+        begun, has_spoken = time.monotonic(), False
         try:
-            async with aclosing(built.turn.answer(question, run)) as events:
+            async with aclosing(_from_first_word(built.turn.answer(question, run))) as events:
                 async for event in events:
-                    if held is not None:
-                        if isinstance(event, Failed):
-                            failure = event.code
-                            break
-                        if isinstance(event, Sources | Explained):
-                            held.append(event)
-                            continue
-                        if isinstance(event, Text | Done | Cancelled):
-                            for each in held:
-                                yield each
-                            held = None
+                    has_spoken = has_spoken or isinstance(event, _FIRST)
                     yield event
-        except Exception as error:
-            if held is None:
-                raise
-            failure = type(error).__name__
-        if held is None:
             self._breaks.pop(question.variant, None)
-        if not failure:
             return
-        self._note(question.variant, run, failure, (time.monotonic() - begun) * 1_000)
+        except Exception as error:  # a variant's edge: whatever breaks in it, somebody waits for an answer
+            if has_spoken:
+                raise
+            code = error.code if isinstance(error, _Broke) else type(error).__name__
+        self._note(question.variant, run, code, (time.monotonic() - begun) * 1_000)
         async with aclosing(self.base.turn.answer(self._plain(question), run)) as events:
             async for event in events:
                 if not isinstance(event, Started):
@@ -266,6 +252,34 @@ class Variants:
             self._breaks[variant.name] = _BREAKS, time.monotonic()
             said = str(error) if isinstance(error, FootnoteError) else type(error).__name__
             _log.warning("The variant %s cannot be used: the settings answer instead. %s", variant.name, said)
+
+
+class _Broke(Exception):
+    """A variant has failed before its first word."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+async def _from_first_word(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    """Hold back what was found until the first word or the end: who answers instead numbers other passages.
+
+    Raises _Broke where a failure comes first.
+    """
+    held: list[Event] | None = []
+    async with aclosing(events):
+        async for event in events:
+            if held is not None and isinstance(event, Failed):
+                raise _Broke(event.code)
+            if held is not None and isinstance(event, Sources | Explained):
+                held.append(event)
+                continue
+            if held is not None and isinstance(event, _FIRST):
+                for each in held:
+                    yield each
+                held = None
+            yield event
 
 
 async def _closed(built: Built) -> None:

@@ -1,7 +1,6 @@
 """The index pinned at one generation."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass
 from itertools import islice
 
@@ -118,9 +117,16 @@ class IndexSnapshot:
 
     def tuned(self, tuning: Tuning) -> "IndexSnapshot":
         """Return the same index, searched in another way."""
-        other = copy(self)
-        other._dense_weight, other._refine = tuning.dense_weight, tuning.refine(self._refine)
-        return other
+        return IndexSnapshot(
+            self._database,
+            self._info,
+            catalog=self._catalog,
+            indexes=self._indexes,
+            dense_weight=tuning.dense_weight,
+            dimension=self._dimension,
+            refine=tuning.refine(self._refine),
+            recent=self._recent,
+        )
 
     def search(
         self, text: str, vector: Vector, *, scope: Scope, where: Where = (), limit: int = 10
