@@ -52,7 +52,7 @@ COMMANDS: Final[dict[str, Entry]] = {
 UNTOLD: Final = frozenset(
     {
         "config show", "doctor", "serve", "demo", "mcp", "keys ls", "audit verify", "audit head",
-        "index info", "index verify", "index generations", "index diff",
+        "index info", "index verify", "index generations", "index diff", "variants show",
     }
 )  # fmt: skip
 """Commands that the audit log says nothing of: they show nothing of documents or people, or write of themselves."""

@@ -78,6 +78,8 @@ def test_only_records_and_migrations_speak_sqlalchemy() -> None:
         "app/runs/record_tables.py",
         "app/runs/0001_records.py",
         "app/runs/0002_measures.py",
+        "app/runs/0003_trials.py",
+        "app/runs/trials.py",
         "vectorstore/index/postgresql/migrate.py",
     }
 
@@ -102,7 +104,8 @@ def test_the_house_gets_no_more_rooms(house: House) -> None:
     second database, and what several machines share. The audit log and its people are in files or in rows: four files.
     Documents that wait for workers on other machines have a room too.
     Search goes on in files, in PostgreSQL or in Milvus, and LangChain has a door. An index moves between engines and is
-    erased from both, with replicas that say so: ten files.
+    erased from both, with replicas that say so: ten files. Other ways of answering are tried on a share of users: ten
+    files.
     """
     parsers = sum(path.startswith("ingest/parse/") for path in house.lines)
     people = sum(path.startswith(("app/identity/", "app/audit/", "app/people/")) for path in house.lines)
@@ -110,7 +113,7 @@ def test_the_house_gets_no_more_rooms(house: House) -> None:
     assert parsers <= 60
     assert jobs <= 12
     assert people <= 24
-    assert len(house.lines) - parsers - people - jobs <= 325
+    assert len(house.lines) - parsers - people - jobs <= 335
 
 
 @pytest.mark.parametrize(("package", "most"), [("app", 14), ("ingest", 18), ("vectorstore", 14), ("eval", 6)])

@@ -284,7 +284,7 @@ async def _from_first_word(events: AsyncGenerator[Event, None]) -> AsyncGenerato
 
 async def _closed(built: Built) -> None:
     """Close a turn's connections once nobody is answered by it."""
-    while built.answering:
+    while built.answering:  # noqa: ASYNC110 - of the few turns that a change leaves behind
         await asyncio.sleep(1)
     if built.model is not None:
         with suppress(Exception):

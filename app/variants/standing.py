@@ -200,7 +200,7 @@ def start(
             raise BadInput(
                 "The variant changes nothing.", "Say what with --set NAME=VALUE, --prompt or --generation."
             )
-        _demand_share(share, 0.0 if shadow else now.shares)
+        _demand_share(share, now, shadow=shadow)
         made = Variant(
             name=name, changes=changes, generation=generation, shadow=shadow, share=share, started=_now()
         )
@@ -217,7 +217,7 @@ def change_share(cell: Cell, name: str, share: float) -> Variant:
     with _changing(cell) as held:
         now = held.now
         found = now.find(name)
-        _demand_share(share, 0.0 if found.shadow else now.shares - found.share)
+        _demand_share(share, _without(now, [found], "stopped"), shadow=found.shadow)
         changed = (
             found.model_copy(update={"share": share}) if found.shadow else _with_places(found, now, share)
         )
@@ -277,15 +277,18 @@ def rollback(cell: Cell) -> tuple[Promotion, list[str], Standing]:
     return now.promotion, [one.name for one in now.running], left
 
 
-def _demand_share(share: float, others: float) -> None:
+def _demand_share(share: float, others: Standing, *, shadow: bool) -> None:
     if not 0 < share <= 1:
         raise BadInput(f"{share:g} is no share.", "Give a part of one, such as --share 0.2 for a fifth.")
-    if share + others > LARGEST + 1e-9:
-        left = f"{LARGEST - others:.2f} is left" if others else f"{LARGEST:g} is the most"
-        raise BadInput(
-            f"A share of {share:g} leaves too few users to compare with: {left}.",
-            "At least a tenth is answered as the settings say.",
+    taken = sum(one.share for one in others.running if one.shadow == shadow)
+    left = (1 if shadow else LARGEST) - taken
+    if share > left + 1e-9:
+        of = (
+            "questions are answered in the shadow once at most"
+            if shadow
+            else "at least a tenth of all users is answered as the settings say"
         )
+        raise BadInput(f"A share of {share:g} is too much: {of}.", f"Up to {left:g} is left.")
     if round(share * PLACES) < 1:
         raise BadInput(f"A share of {share:g} is less than one in {PLACES:,}.", "Give a larger one.")
 
