@@ -225,12 +225,8 @@ def build_service(parts: Parts, settings: Settings) -> Service:
     originals = open_originals(data_dir, settings.objects)
     records = Records(records_url(settings.records.records_url, state))
     audit = open_audit(state, settings.audit)
-    variants = Variants(
-        settings,
-        cell_of(state),
-        Built(parts.turn, None, opened),
-        lambda changed: Built(*open_variant(changed, parts, opened.store), changed),
-        shadows=Shadows(Trials(records), audit, places=settings.runs.max_concurrent_runs),
+    variants = _variants(
+        parts, settings, opened, Shadows(Trials(records), audit, places=settings.runs.max_concurrent_runs)
     )
 
     async def search(question: Question, *, trail: bool = False, expect: str = "") -> Found:
@@ -249,10 +245,6 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         lagging = behind(parts.store.lag(), away=settings.store.store_away_seconds)
         return Health(not lagging, info.number, info.documents, info.chunks, lagging or detail)
 
-    async def close() -> None:
-        await variants.close()
-        await parts.disconnect()
-
     return Service(
         turn=variants.answer,
         variants=variants,
@@ -264,7 +256,7 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         model_name="footnote",
         on_end=_recording(records, parts.retriever.embedder, variants),
         embedder=parts.embedder,
-        on_close=close,
+        on_close=partial(_close, variants, parts),
         records=records,
         people=People(records, state),
         audit=audit,
@@ -283,6 +275,22 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         settings=replace(settings, answer=opened.answer, model=opened.model),
         starters=Starters(parts.retriever, Suggesting(parts.turn.read)),
     )
+
+
+def _variants(parts: Parts, settings: Settings, opened: Settings, shadows: Shadows) -> Variants:
+    """Return who chooses between variants; `opened` are the settings that the parts were opened with."""
+    return Variants(
+        settings,
+        cell_of(open_state(settings.store)),
+        Built(parts.turn, None, opened),
+        lambda changed: Built(*open_variant(changed, parts, opened.store), changed),
+        shadows=shadows,
+    )
+
+
+async def _close(variants: Variants, parts: Parts) -> None:
+    await variants.close()
+    await parts.disconnect()
 
 
 def _recording(records: Records, embedder: Embedder, variants: Variants) -> OnEnd:

@@ -94,7 +94,7 @@ def env_example() -> str:
     """Return the text of `.env.example`: every setting, commented out, with its default."""
     lines = [
         "# Every setting of Footnote with its default. Copy to .env and uncomment what you change.",
-        "# Precedence: command-line flag > environment > .env > footnote.toml > default.",
+        "# Precedence: command-line flag > promoted variant > environment > .env > footnote.toml > default.",
     ]
     for setting in settings():
         lines += ["", f"# {setting.description}", f"# {setting.names[0]}={setting.default}"]

@@ -25,7 +25,7 @@ _SECOND: Final[dict[str, tuple[str, Value]]] = {
     "failed": ("fails", lambda each: float(each.outcome not in DONE)),
 }
 """What must not grow, with the words for it."""
-_GUARD: Final = Sequential(effect=0.05, alpha=ALPHA / len(_SECOND))
+GUARD: Final = Sequential(effect=0.05, alpha=ALPHA / len(_SECOND))
 """Each of them at a third of alpha: none of the three is seen to grow for no reason with more than ALPHA together. The
 effect is half of the rating's: they are counted of every answer, and not only of those that somebody rates."""
 
@@ -90,7 +90,7 @@ def _of_groups(variant: Variant, trials: Trials) -> Report:
     settings, tried = groups[""], groups[variant.name]
     rating = _measure("rating", RATING.compared(*_by_user(_rating, settings, tried)), good=1)
     guards = [
-        _measure(name, _GUARD.compared(*_by_user(value, settings, tried)), good=-1)
+        _measure(name, GUARD.compared(*_by_user(value, settings, tried)), good=-1)
         for name, (_, value) in _SECOND.items()
     ]
     users = rating.compared.users
@@ -113,7 +113,7 @@ def _of_groups(variant: Variant, trials: Trials) -> Report:
 def _of_pairs(variant: Variant, trials: Trials) -> Report:
     pairs = trials.pairs(variant.started, variant.name)
     guards = [
-        _measure(name, _GUARD.paired(_differences(value, pairs)), good=-1)
+        _measure(name, GUARD.paired(_differences(value, pairs)), good=-1)
         for name, (_, value) in _SECOND.items()
     ]
     arms = _arm([each.shown for each in pairs]), _arm([each.other for each in pairs])

@@ -17,11 +17,13 @@ That it holds for users who come back, for few of them and for unequal groups, s
 (`tests/app/variants/test_sequential.py`).
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from math import log, sqrt
 from statistics import NormalDist
 from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 ALPHA: Final = 0.05
 """The chance that a difference is seen where there is none, over all the days that somebody looks."""
@@ -57,9 +59,9 @@ class Sequence:
     effect: float
     alpha: float = ALPHA
 
-    def compared(self, first: Collection[float], second: Collection[float]) -> Compared:
+    def compared(self, first: ArrayLike, second: ArrayLike) -> Compared:
         """Compare two groups of users by their values in [0, 1]."""
-        users = len(first), len(second)
+        users = np.size(first), np.size(second)
         means = _mean(first), _mean(second)
         if min(users) < FEWEST:
             return Compared(users, means)
@@ -68,9 +70,9 @@ class Sequence:
         difference = means[1] - means[0]
         return Compared(users, means, max(-1.0, difference - reach), min(1.0, difference + reach))
 
-    def paired(self, differences: Collection[float]) -> Compared:
+    def paired(self, differences: ArrayLike) -> Compared:
         """Compare two answers of each user by their differences in [-1, 1]."""
-        users, mean = len(differences), _mean(differences)
+        users, mean = np.size(differences), _mean(differences)
         if users < FEWEST:
             return Compared((users, users), (0.0, mean))
         reach = self.radius(users / _variance(differences))
@@ -101,12 +103,10 @@ class Sequence:
         return round(max(high * variance * (1 / share + 1 / (1 - share)), least))
 
 
-def _mean(values: Collection[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
+def _mean(values: ArrayLike) -> float:
+    return float(np.mean(np.asarray(values, float))) if np.size(values) else 0.0
 
 
-def _variance(values: Collection[float]) -> float:
+def _variance(values: ArrayLike) -> float:
     """Return the variance between users as if there were one more with 0 and one with 1: all may be alike so far."""
-    every = [*values, 0.0, 1.0]
-    mean = _mean(every)
-    return sum((each - mean) ** 2 for each in every) / (len(every) - 1)
+    return float(np.var(np.append(values, [0.0, 1.0]), ddof=1))

@@ -170,7 +170,7 @@ def test_a_shadow_is_seen_by_nobody_and_goes_with_the_person(world: World) -> No
     exported = json.loads(world.run("people", "export", "shady").stdout)
     assert "12 days" not in json.dumps(exported)
     assert '"variant": "dark"' in json.dumps(exported)
-    world.run("people", "erase", "shady")
+    world.run("people", "erase", "shady", "--yes")
     assert world.shown("dark")["arms"]["variant"]["answers"] == 0
     done = world.run("variants", "promote", "dark", code=2)
     assert "nobody has seen" in done.stderr
