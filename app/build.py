@@ -1,6 +1,7 @@
 """Put the parts together: the only place that knows which implementation stands behind which seam."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,6 +27,7 @@ from app.service import Health, Service
 from app.settings import AnswerSettings, ModelSettings, Settings
 from app.support import ground
 from app.support.calibration import live_tau
+from app.turn.cache import AnswerCache
 from app.turn.retrieve import Found, Retriever, open_counter
 from app.turn.suggestions import Starters, Suggesting
 from app.turn.turn import Turn
@@ -245,9 +247,11 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         lagging = behind(parts.store.lag(), away=settings.store.store_away_seconds)
         return Health(not lagging, info.number, info.documents, info.chunks, lagging or detail)
 
+    cache = AnswerCache(variants.answer, parts.store, settings.cache, variants.digest)
     return Service(
-        turn=variants.answer,
+        turn=cache.answer,
         variants=variants,
+        forget_answers=cache.clear,
         search=search,
         store=parts.store,
         identity=Identity(Keys(state.cell("keys.json")), settings.identity),
@@ -282,15 +286,26 @@ def _variants(parts: Parts, settings: Settings, opened: Settings, shadows: Shado
     return Variants(
         settings,
         cell_of(open_state(settings.store)),
-        Built(parts.turn, None, opened),
-        lambda changed: Built(*open_variant(changed, parts, opened.store), changed),
+        _built(parts.turn, None, opened),
+        lambda changed: _built(*open_variant(changed, parts, opened.store), changed),
         shadows=shadows,
     )
+
+
+def _built(turn: Turn, model: LanguageModel | None, settings: Settings) -> Built:
+    return Built(turn, model, settings, settings_digest(settings, turn.prompt_hash))
 
 
 async def _close(variants: Variants, parts: Parts) -> None:
     await variants.close()
     await parts.disconnect()
+
+
+def settings_digest(settings: Settings, prompt: str) -> str:
+    """Return what stands for all that an answer hangs on beside the question and the documents."""
+    ruling = (settings.store, settings.answer, settings.model)
+    told = "\n".join(each.model_dump_json() for each in ruling)
+    return hashlib.sha256(f"{__version__}\n{prompt}\n{told}".encode()).hexdigest()
 
 
 def _recording(records: Records, embedder: Embedder, variants: Variants) -> OnEnd:

@@ -36,6 +36,8 @@ class Question:
     at: Generation | None = None
     cites_only: bool = False
     """Whether the asker sees of the documents only what the answer cites: no titles, and no passages beside."""
+    fresh: bool = False
+    """Whether an answer that was kept will not do."""
     variant: str = ""
     """By which variant it is answered, where several are tried; empty: as the settings say."""
 

@@ -51,6 +51,8 @@ class Service:
     model_name: str
     """What clients call this service in `model`."""
     settings: Settings
+    forget_answers: Callable[[], None] = lambda: None
+    """Leaves nothing of the answers that are kept to be given again."""
     starters: Callable[[Scope], Sequence[str]] = lambda scope: ()
     """Questions to begin with, for who may read that much; called in a thread."""
     on_end: OnEnd | None = None

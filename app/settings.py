@@ -201,6 +201,18 @@ class RecordSettings(FootnoteSettings):
     )
 
 
+class CacheSettings(FootnoteSettings):
+    """Which answers are given again, to the same question of the same scope, generation, settings and prompt."""
+
+    cache_answers: Literal["off", "exact", "near"] = Field(
+        default="exact",
+        description="exact: a first question word for word as before gets the answer of before, from memory; near: also "
+        "one that differs only in articles, courtesies, case and stops; off: each is answered anew.",
+    )
+    cache_seconds: float = Field(default=3_600.0, gt=0, description="Time that an answer is given again.")
+    cache_entries: int = Field(default=500, ge=1, description="Answers kept to be given again.")
+
+
 Unsupported: TypeAlias = Literal["quote", "mark", "withhold"]
 
 
@@ -334,6 +346,7 @@ class Settings:
     audit: AuditSettings = field(default_factory=AuditSettings)
     runs: RunSettings = field(default_factory=RunSettings)
     records: RecordSettings = field(default_factory=RecordSettings)
+    cache: CacheSettings = field(default_factory=CacheSettings)
     answer: AnswerSettings = field(default_factory=AnswerSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)

@@ -145,11 +145,23 @@ def _runs(service: Service) -> Runs:
     settings = service.settings.runs
     board = RedisBoard(settings) if settings.runs_url else MemoryBoard(settings)
     if (audit := service.audit) is None:
-        return Runs(service.turn, board, settings, on_end=service.on_end)
+        return Runs(
+            service.turn,
+            board,
+            settings,
+            on_end=service.on_end,
+            on_erasure=service.forget_answers,
+        )
 
     def before_end(run: Run, ending: Terminal) -> Terminal:
         return audit.answer(run.id, run.question, run.owner, run.recorded, ending)
 
     return Runs(
-        service.turn, board, settings, on_end=service.on_end, before_end=before_end, in_thread=audit.waits
+        service.turn,
+        board,
+        settings,
+        on_end=service.on_end,
+        before_end=before_end,
+        in_thread=audit.waits,
+        on_erasure=service.forget_answers,
     )

@@ -132,6 +132,9 @@ class Knobs(BaseModel):
     conversation: Annotated[
         str | None, Field(max_length=200, description="Id of the conversation this belongs to.")
     ] = None
+    fresh: Annotated[
+        bool, Field(description="Have it answered anew, where the same was answered before.")
+    ] = False
 
 
 def question_of(
@@ -162,6 +165,7 @@ def question_of(
         conversation=conversation_of_caller(knobs.conversation, grant) or f"conv_{secrets.token_hex(12)}",
         at=None if knobs.at is None else Generation(knobs.at),
         cites_only=grant.cites_only,
+        fresh=knobs.fresh,
     )
 
 

@@ -183,6 +183,7 @@ class People:
                 await self._sweep(days)
             if (stamp := await self._stamp()) != seen or (not is_settled and now - tried >= _AGAIN):
                 seen, tried = stamp, now
+                runs.on_erasure()  # whoever it was that erased
                 is_settled = await self._try(runs)
             await asyncio.sleep(min(_LOOK, every))
 

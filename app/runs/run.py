@@ -201,3 +201,13 @@ def report(what: str, error: Exception) -> None:
         return
     frames = "".join(traceback.format_tb(error.__traceback__))
     _log.error("%s: %s\n%s", what, type(error).__name__, frames)
+
+
+async def settled(run: Run) -> None:
+    """Settle a run once; what fails there harms no answer."""
+    settle, run.settle = run.settle, None
+    if settle is not None:
+        try:
+            await settle(run)
+        except Exception as error:  # noqa: BLE001 - the run's edge
+            report(f"Settling run {run.id} failed", error)

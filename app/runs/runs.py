@@ -13,7 +13,7 @@ from app.events import Cancelled, Done, Event, Failed, Terminal, Text
 from app.problems import TooMany
 from app.question import Question
 from app.runs.places import Places
-from app.runs.run import Dialect, Reason, Run, Settle, failed_by, only_cited, report
+from app.runs.run import Dialect, Reason, Run, Settle, failed_by, only_cited, report, settled
 from app.settings import RunSettings
 from vectorstore.errors import Busy, FootnoteError, NotFound, Unavailable
 
@@ -144,8 +144,9 @@ class Runs:
         on_end: OnEnd | None = None,
         before_end: BeforeEnd = lambda run, ending: ending,
         in_thread: bool = False,
+        on_erasure: Callable[[], None] = lambda: None,
     ) -> None:
-        """`in_thread`: what comes before an end waits for another machine."""
+        """`in_thread`: what comes before an end waits for another machine; `on_erasure` forgets what else is kept."""
         self.board = board
         board.process = self
         self._turn = turn
@@ -153,6 +154,7 @@ class Runs:
         self._on_end = on_end
         self._before_end = before_end
         self._in_thread = in_thread
+        self.on_erasure = on_erasure
         self._places = Places(self._settings.max_concurrent_runs)
         self._tasks: dict[Run, asyncio.Task[None]] = {}
         self._graces: dict[Run, asyncio.TimerHandle] = {}
@@ -239,6 +241,7 @@ class Runs:
         finally:
             self._erasing.remove(erasing)
             self.erasures += 1
+            self.on_erasure()
         return count
 
     async def end(self, runs: Collection[Run]) -> Collection[Run]:
@@ -253,6 +256,7 @@ class Runs:
                 await asyncio.wait(tasks.values(), timeout=10)
         finally:
             self.erasures += 1
+            self.on_erasure()
         return [run for run, task in tasks.items() if not task.done()]
 
     def cancel(self, run: Run, reason: Reason = "user") -> None:
@@ -353,7 +357,7 @@ class Runs:
                 "model_unavailable", "Too many questions are being answered. Ask again in a moment."
             )
         finally:
-            await _settled(run)
+            await settled(run)
 
     async def _unbroken(self, run: Run) -> Terminal:
         """Consume the turn and return its terminal event; a broken turn is a failed one."""
@@ -386,13 +390,3 @@ class Runs:
         self._end(run, Cancelled(run.stop_reason or "shutdown"))
         self._tasks.pop(run, None)
         self._drop_grace(run)
-
-
-async def _settled(run: Run) -> None:
-    """Settle a run once; what fails there harms no answer."""
-    settle, run.settle = run.settle, None
-    if settle is not None:
-        try:
-            await settle(run)
-        except Exception as error:  # noqa: BLE001 - the run's edge
-            report(f"Settling run {run.id} failed", error)

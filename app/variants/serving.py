@@ -44,6 +44,8 @@ class Built:
     turn: Turn
     model: LanguageModel | None
     settings: Settings
+    digest: str
+    """Stands for these settings and the prompt."""
     answering: int = 0
 
 
@@ -97,6 +99,14 @@ class Variants:
         if built is self._opened and not self._shadows.wanted:
             return answering
         return self._counted(built, answering)
+
+    def digest(self, question: Question) -> str:
+        """Return what stands for the settings that a question is answered by, and for whether their variant works.
+
+        What was answered instead of a variant that broke is not given again once it works.
+        """
+        built = self._built.get(question.variant, self.base) if question.variant else self.base
+        return f"{built.digest} {self._breaks.get(question.variant, (0,))[0]}"
 
     def ended(self, run: Run, figures: Measured) -> None:
         """Take note of a run that stands in the records: what broke in it, and whether it is answered in the shadow too."""

@@ -66,7 +66,7 @@ class OverHttp:
 
     def _native(self, case: Case, began: float) -> dict[str, Any]:
         heard = _Heard(began)
-        with closing(self._sent("/v1/chat", {"messages": _messages(case)})) as response:
+        with closing(self._sent("/v1/chat", {"messages": _messages(case), "fresh": True})) as response:
             for part in _parts(response):
                 heard.hear(part)
         if not heard.ended and not heard.said.get("error"):

@@ -1,6 +1,6 @@
 """The seam between embedders: text to unit vectors; and one that remembers."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -84,6 +84,8 @@ class RememberingEmbedder:
         self._remember = remember
         self._known: OrderedDict[str, Vector] = OrderedDict()
         self._lock = Lock()
+        self.counts: Counter[str] = Counter()
+        """How often a vector was looked for: `hit` and `miss`."""
         self.name = embedder.name
         self.fingerprint = embedder.fingerprint
         self.dimension = embedder.dimension
@@ -127,6 +129,7 @@ class RememberingEmbedder:
             found = {key: self._known[key] for key in keys if key in self._known}
             for key in found:
                 self._known.move_to_end(key)
+            self.counts.update(hit=len(found), miss=len(set(keys)) - len(found))
         return found
 
     def _keep(self, vectors: dict[str, Vector]) -> None:

@@ -312,6 +312,7 @@ class FootnoteChat extends HTMLElement {
       conversation: this.#conversation,
       messages: [...messages, { role: "user", content: exchange.question }],
       ...(where && { where: JSON.parse(where) }),
+      ...(exchange.fresh && { fresh: true }),
     };
   }
 
@@ -322,6 +323,7 @@ class FootnoteChat extends HTMLElement {
       again: () => {
         if (this.#abort) return;
         exchange.answer = emptyAnswer();
+        exchange.fresh = true;
         this.#views.pop();
         view.element.remove();
         void this.#run(exchange);

@@ -57,6 +57,8 @@ export interface Answer {
 export interface Exchange {
   question: string;
   answer: Answer;
+  /** Asked again: an answer that the service has kept will not do. */
+  fresh?: true;
 }
 
 export const emptyAnswer = (): Answer => ({

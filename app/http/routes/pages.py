@@ -5,13 +5,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from app.http.access import ServiceIn
 from app.service import Service
@@ -33,6 +34,8 @@ _FILES: Final[dict[str, str]] = {
     "page.css": "text/css; charset=utf-8",
     "widget.js": "text/javascript; charset=utf-8",
 }
+_AN_HOUR: Final = "public, max-age=3600, stale-while-revalidate=86400"
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
 _NETLOC: Final = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
 _SHIPPED: Final = Path(__file__).parents[2] / "widget"
 _POLICY: Final = (
@@ -43,15 +46,15 @@ _POLICY: Final = (
 
 
 @router.get("/")
-async def home(service: ServiceIn) -> Response:
+async def home(request: Request, service: ServiceIn) -> Response:
     """Send the page that chats."""
-    return _file("index.html", service.settings.client.static_dir, provider=await _signing_in(service))
+    return _file("index.html", request, service, provider=await _signing_in(service))
 
 
 @router.get("/documents")
-async def keeping(service: ServiceIn) -> Response:
+async def keeping(request: Request, service: ServiceIn) -> Response:
     """Send the page of who keeps the documents. It shows nothing without a key that may see it."""
-    return _file("documents.html", service.settings.client.static_dir, provider=await _signing_in(service))
+    return _file("documents.html", request, service, provider=await _signing_in(service))
 
 
 async def _signing_in(service: Service) -> str:
@@ -70,22 +73,45 @@ async def _signing_in(service: Service) -> str:
 def _serve(name: str) -> None:
     """Add the route of one of the widget's files. Other sites embed it, so it may be loaded from anywhere."""
 
-    async def static(service: ServiceIn) -> Response:
-        response = _file(name, service.settings.client.static_dir)
+    async def static(request: Request, service: ServiceIn) -> Response:
+        response = _file(name, request, service)
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         return response
 
     router.add_api_route(f"/{name}", static, methods=["GET"], name=name)
 
 
-def _file(name: str, static_dir: str, *, provider: str = "") -> Response:
-    """Send one of the files named above, if it is there; a page may fetch from the `provider` too."""
-    path = (Path(static_dir) if static_dir else _SHIPPED) / name
-    if not path.is_file():
-        raise NotFound(f"There is no page {'/' + name!r}.")
-    policy = _POLICY.format(provider=provider and f" {provider}")
-    headers = {"Content-Security-Policy": policy} if name.endswith(".html") else {}
-    return FileResponse(path, media_type=_FILES[name], headers={"Cache-Control": "no-cache"} | headers)
+def _file(name: str, request: Request, service: Service, *, provider: str = "") -> Response:
+    """Send one of the files named above, if it is there and other than the browser has it; a page may fetch from the `provider` too.
+
+    The widget is one file, which many pages of others load: it is good for an hour, and for ever under its own hash
+    (`?v=`). The files of our own pages go together, so a browser asks each time whether they are as they were.
+    """
+    path = (
+        Path(service.settings.client.static_dir) if service.settings.client.static_dir else _SHIPPED
+    ) / name
+    try:
+        seen = path.stat()
+        content, tag = _read(path, seen.st_mtime_ns, seen.st_size)
+    except OSError as error:
+        raise NotFound(f"There is no page {'/' + name!r}.") from error
+    headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}
+    if name.endswith(".html"):
+        headers["Content-Security-Policy"] = _POLICY.format(provider=provider and f" {provider}")
+    if name == "widget.js":
+        headers["Cache-Control"] = _FOR_EVER if request.query_params.get("v") == tag else _AN_HOUR
+    asked = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
+    if headers["ETag"] in asked or "*" in asked:
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type=_FILES[name], headers=headers)
+
+
+@lru_cache(maxsize=2 * len(_FILES))
+def _read(path: Path, changed: int, size: int) -> tuple[bytes, str]:
+    """Return a file as it was at that change, with its hash."""
+    del changed, size
+    content = path.read_bytes()
+    return content, hashlib.sha256(content).hexdigest()[:16]
 
 
 for _name in _FILES:
