@@ -101,12 +101,13 @@ class Variants:
         return self._counted(built, answering)
 
     def digest(self, question: Question) -> str:
-        """Return what stands for the settings that a question is answered by, and for whether their variant works.
+        """Return what stands for the settings that a question is answered by.
 
-        What was answered instead of a variant that broke is not given again once it works.
+        While its variant is broken that is never the same: what the settings answer instead is not given again.
         """
-        built = self._built.get(question.variant, self.base) if question.variant else self.base
-        return f"{built.digest} {self._breaks.get(question.variant, (0,))[0]}"
+        if question.variant in self._breaks:
+            return f"broken {time.monotonic_ns()}"
+        return self._built.get(question.variant, self.base).digest
 
     def ended(self, run: Run, figures: Measured) -> None:
         """Take note of a run that stands in the records: what broke in it, and whether it is answered in the shadow too."""

@@ -1,11 +1,11 @@
-"""Two real services over one data folder, and a model server that answers by the model's name."""
+"""Two services over one data folder, one a process of its own, and a model server that answers by the model's name."""
 
 import io
 import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,12 +13,16 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
+from app.build import build, build_service
 from app.cli import main
+from app.http.application import create_app
 from app.identity.grant import person_id
+from app.settings import Settings
 from app.variants.standing import standing
 from tests.fakes.handbook import write_documents
-from tests.fakes.scripted_model import ScriptedModel, scripted_model
-from tests.test_command_line import footnote, served
+from tests.fakes.scripted_model import ScriptedModel, scripted_model, serving
+from tests.test_command_line import served
+from vectorstore.settings import StoreSettings
 from vectorstore.state.files import FileCell
 
 PLAIN = "Full-time staff get 25 days of annual leave a year [1]."
@@ -53,9 +57,9 @@ class World:
         assert (ended.value.code or 0) == code, out.getvalue() + err.getvalue()
         return Result(out.getvalue(), err.getvalue())
 
-    def ask(self, user: str, replica: int = 0, **more: Any) -> tuple[str, str]:
+    def ask(self, user: str, replica: int = 0, question: str = QUESTION) -> tuple[str, str]:
         """Return the answer and its run."""
-        body = {"messages": [{"role": "user", "content": QUESTION}], "stream": False, **more}
+        body = {"messages": [{"role": "user", "content": question}], "stream": False}
         headers = {"Authorization": f"Bearer {self.key}", "X-Footnote-User": user}
         got = httpx.post(
             f"{self.replicas[replica]}/v1/chat/completions", json=body, headers=headers, timeout=60
@@ -91,10 +95,29 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "FOOTNOTE_LLM_RETRIES": "0",
             "FOOTNOTE_EMBEDDER": "all-MiniLM-L6-v2",
         }
-        assert footnote(folder, "ingest", "docs", **environment).returncode == 0
-        made = footnote(folder, "keys", "create", "app", "--kind", "server", "--json")
-        replicas = tuple(stack.enter_context(served(folder, **environment)) for _ in range(2))
-        yield World(folder, model, replicas, json.loads(made.stdout)["secret"], environment)  # type: ignore[arg-type]
+        world = World(folder, model, ("", ""), "", environment)
+        world.run("ingest", "docs")
+        world.key = json.loads(world.run("keys", "create", "app", "--kind", "server", "--json").stdout)[
+            "secret"
+        ]
+        apart = stack.enter_context(served(folder, **environment))
+        world.replicas = (apart, stack.enter_context(beside(world)))
+        yield world
+
+
+@contextmanager
+def beside(world: World) -> Iterator[str]:
+    """Serve the same folder a second time, in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in world.environment.items():
+            patch.setenv(name, value)
+        settings = Settings(store=StoreSettings(data_dir=world.folder / "data"))
+    parts = build(settings)
+    try:
+        with serving(create_app(build_service(parts, settings))) as address:
+            yield address
+    finally:
+        parts.close()
 
 
 def test_a_variant_from_its_start_to_its_rollback(world: World) -> None:
@@ -128,12 +151,13 @@ def test_a_variant_from_its_start_to_its_rollback(world: World) -> None:
     )
     assert "25 days" in json.loads(world.run("ask", QUESTION, "--json").stdout)["answer"]
 
-    # Its model goes down: its users are answered by the settings, and it is told.
+    # Its model goes down: its users are answered by the settings, until it is back, and it is told.
+    other = "How much annual leave do full-time staff get?"
     world.model.down.add("large")
-    assert "25 days" in world.ask(user)[0]
+    assert "25 days" in world.ask(user, question=other)[0]
     assert world.until(1, "broken", "large")["broken"] == 1
     world.model.down.clear()
-    assert "12 days" in world.ask(user)[0]
+    assert "12 days" in world.ask(user, question=other)[0]
 
     world.run("variants", "promote", "large")
     others = sorted(set(USERS) - with_large)
