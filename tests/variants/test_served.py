@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+import uvicorn
 
 from app.build import build, build_service
 from app.cli import main
@@ -20,7 +22,7 @@ from app.identity.grant import person_id
 from app.settings import Settings
 from app.variants.standing import standing
 from tests.fakes.handbook import write_documents
-from tests.fakes.scripted_model import ScriptedModel, scripted_model, serving
+from tests.fakes.scripted_model import ScriptedModel, scripted_model
 from tests.test_command_line import served
 from vectorstore.settings import StoreSettings
 from vectorstore.state.files import FileCell
@@ -113,10 +115,17 @@ def beside(world: World) -> Iterator[str]:
             patch.setenv(name, value)
         settings = Settings(store=StoreSettings(data_dir=world.folder / "data"))
     parts = build(settings)
+    application = create_app(build_service(parts, settings))
+    server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="warning", lifespan="on"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
     try:
-        with serving(create_app(build_service(parts, settings))) as address:
-            yield address
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
+        server.should_exit = True  # it closes the connections to the model
+        thread.join(timeout=20)
         parts.close()
 
 
