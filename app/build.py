@@ -227,9 +227,8 @@ def build_service(parts: Parts, settings: Settings) -> Service:
     originals = open_originals(data_dir, settings.objects)
     records = Records(records_url(settings.records.records_url, state))
     audit = open_audit(state, settings.audit)
-    variants = _variants(
-        parts, settings, opened, Shadows(Trials(records), audit, places=settings.runs.max_concurrent_runs)
-    )
+    shadows = Shadows(Trials(records), audit, places=settings.runs.max_concurrent_runs)
+    variants = _variants(parts, settings, opened, shadows)
 
     async def search(question: Question, *, trail: bool = False, expect: str = "") -> Found:
         return await asyncio.to_thread(
@@ -276,7 +275,7 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         )
         if settings.serve.uploads
         else None,
-        settings=replace(settings, answer=opened.answer, model=opened.model),
+        settings=opened,
         starters=Starters(parts.retriever, Suggesting(parts.turn.read)),
     )
 
