@@ -32,7 +32,10 @@ COMMANDS: Final[dict[str, Entry]] = {
         "app.commands.docs:app", "List, show, remove and erase documents, and what is to be known of them."
     ),
     "access": Entry("app.commands.access:app", "Say who may read a document, and whether somebody may."),
-    "index": Entry("app.commands.index:app", "Inspect, verify, roll back, compact, back up the index."),
+    "index": Entry("app.commands.index:app", "Inspect, verify, roll back, compact, move the index."),
+    "backup": Entry("app.commands.backup:backup", "Back everything up, into a folder or an object store."),
+    "restore": Entry("app.commands.backup:restore", "Put a backup back, whole or not at all."),
+    "backups": Entry("app.commands.backup:app", "List, verify, try out and prune the backups."),
     "people": Entry("app.commands.people:app", "Export, erase and hold what is kept of a person."),
     "forget": Entry("app.commands.people:forget", "Erase old conversations."),
     "variants": Entry(
@@ -52,10 +55,13 @@ COMMANDS: Final[dict[str, Entry]] = {
 UNTOLD: Final = frozenset(
     {
         "config show", "doctor", "serve", "demo", "mcp", "keys ls", "audit verify", "audit head",
-        "index info", "index verify", "index generations", "index diff", "variants show",
+        "index info", "index verify", "index generations", "index diff", "restore", "backups ls", "backups verify",
+        "backups drill", "index backup", "index restore", "variants show",
     }
 )  # fmt: skip
-"""Commands that the audit log says nothing of: they show nothing of documents or people, or write of themselves."""
+"""Commands that the audit log says nothing of: they show nothing of documents or people, or write of themselves.
+
+`restore` does so when the log is back that it is to be written in; the two of `index` only say where they went."""
 
 _TELL_OF_SETTINGS: Final = {"config", "doctor"}
 """They say themselves which setting is wrong, beside all others."""

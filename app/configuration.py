@@ -145,7 +145,7 @@ def _loaded(kind: type[FootnoteSettings]) -> FootnoteSettings:
         first = error.errors()[0]
         name = _PREFIX + str(first["loc"][0]).upper().removeprefix(_PREFIX)
         raise BadInput(
-            f"{name} is set to {_masked(repr(first['input']))}, which does not fit: {_said(first['msg'])}.",
+            f"{name} is set to {masked(repr(first['input']))}, which does not fit: {_said(first['msg'])}.",
             "Run `footnote config show --origin` to see where settings come from.",
         ) from error
 
@@ -164,7 +164,7 @@ def _shown(value: object) -> str:
     return "" if value is None else _PASSWORD.sub(r"\1********@", str(value))
 
 
-def _masked(value: str) -> str:
+def masked(value: str) -> str:
     """Return a value that does not fit without what may be secret in it: a password, the query of a signed address."""
     return _QUERY.sub(r"\1?********", _PASSWORD.sub(r"\1********@", value))
 

@@ -201,6 +201,23 @@ class RecordSettings(FootnoteSettings):
     )
 
 
+class BackupSettings(FootnoteSettings):
+    """Where backups are kept."""
+
+    backup: str = Field(
+        default="",
+        description="Where `footnote backup` and `footnote restore` find the backups when the command names no place: a "
+        "folder, or s3://bucket/prefix, gs://, az:// (extra [objects]), credentials as usual there. What is erased by a "
+        "command is noted there at once.",
+    )
+    backup_days: int = Field(
+        default=2,
+        ge=1,
+        le=400,
+        description="Days after which `footnote doctor` says that the last backup is old.",
+    )
+
+
 class CacheSettings(FootnoteSettings):
     """Which answers are given again, to the same question of the same scope, generation, settings and prompt."""
 
@@ -346,6 +363,7 @@ class Settings:
     audit: AuditSettings = field(default_factory=AuditSettings)
     runs: RunSettings = field(default_factory=RunSettings)
     records: RecordSettings = field(default_factory=RecordSettings)
+    backup: BackupSettings = field(default_factory=BackupSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
     answer: AnswerSettings = field(default_factory=AnswerSettings)
     model: ModelSettings = field(default_factory=ModelSettings)

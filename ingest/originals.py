@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from ingest.plan import content_of
 from ingest.sources.ledger import FILE_NAME, load_ledger, update_ledger
@@ -88,6 +88,19 @@ class Originals:
             Path(draft).replace(folder / _name(tenant, uri, digest))
         finally:
             Path(draft).unlink(missing_ok=True)
+
+    def copy(self, tenant: str, uri: str, digest: str, into: BinaryIO) -> bool:
+        """Write a kept file to another one, piece by piece; say whether there is one. Raises Unavailable."""
+        # Also where there is object storage: uploads of before it was set lie here.
+        kept = self._data_dir / _FOLDER / _name(tenant, uri, digest)
+        if self._objects is not None and self._objects.get(_key(tenant, uri, digest), into) is not None:
+            return True
+        try:
+            with kept.open("rb") as file:
+                shutil.copyfileobj(file, into)
+        except FileNotFoundError:
+            return False
+        return True
 
     def forget(self, *, tenant: str, uri: str, but: Document | None = None) -> None:
         """Delete what was kept of a document's versions, `but` one; raises Unavailable."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.forked import SHARED
 from tests.postgresql import postgresql_server, postgresql_url  # noqa: F401  fixtures
 from tests.state import state  # noqa: F401  fixture
 from vectorstore.models import encoder
@@ -24,7 +25,7 @@ settings.register_profile(
 settings.load_profile("busy")
 """A machine with other work to do fails no test, and CI tries the same examples each time: chance fails no change."""
 
-_GRAPHS, _EMBEDDER = "FOOTNOTE_CACHE_DIR", "FOOTNOTE_EMBEDDER"
+_GRAPHS, _EMBEDDER, _PARSERS = SHARED
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,6 +38,8 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv(_GRAPHS, str(folder))
         # A third of the default's time; what is about the default names it.
         patch.setenv(_EMBEDDER, "all-MiniLM-L6-v2")
+        # A process that reads files takes longer to start than to read what most tests have.
+        patch.setenv(_PARSERS, "1")
         yield folder
 
 
@@ -64,7 +67,7 @@ def interruptible() -> None:
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a developer's settings, keys and network out of the tests."""
     for name in list(os.environ):
-        if (name.startswith(("FOOTNOTE_", "OPENAI_")) and name not in (_GRAPHS, _EMBEDDER)) or name == "PORT":
+        if (name.startswith(("FOOTNOTE_", "OPENAI_")) and name not in SHARED) or name == "PORT":
             monkeypatch.delenv(name)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 

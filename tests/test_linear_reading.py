@@ -16,7 +16,7 @@ from app.support.ground import Grounding, support
 from app.turn.transcript import Transcript
 from app.understand.condense import parts_of, standalone
 from app.understand.smalltalk import housekeeping
-from tests.test_patterns import common_seeds
+from tests.hostile_text import common_seeds
 from vectorstore.index.projection.analysis import identifiers
 from vectorstore.language import detect
 from vectorstore.language.sentences import SentenceStream
@@ -25,7 +25,7 @@ from vectorstore.types import Span
 
 LIMIT = 1.0
 """Seconds of processor time for `LENGTH` characters: far more than any takes, far less than the square of it."""
-LENGTH = 32_000
+LENGTH = 24_000
 
 
 NOTHING = Grounding(0.0, "unsupported", None, Span(0, 0), "")
@@ -64,7 +64,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "distinct": Distinct,
 }
 # One of each kind of seed, mixed ones too.
-SEEDS = [(seed * 5)[:LENGTH] for seed in common_seeds()[::3]] + [
+SEEDS = [(seed * 6)[:LENGTH] for seed in common_seeds()[::5]] + [
     ("Staff get EUR 4,000 a day in May 2024. ERR-4012 is an Error of Anna's. " * 600)[:LENGTH],
     ("- **a** [b](c) `d` 5-7 k, and what is it?\n" * 1_000)[:LENGTH],
     ("A 1 " * LENGTH)[:LENGTH],

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,17 +58,20 @@ word index, documents and questions alike, is cut by tantivy.
 """
 
 
-def strings(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield a file's strings that are no docstrings, the pieces of an f-string each for itself."""
+@cache
+def strings(path: Path) -> list[str]:
+    """Return a file's strings that are no docstrings, the pieces of an f-string each for itself."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     said = {
         id(node.value)
         for node in ast.walk(tree)
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said:
-            yield node.lineno, node.value
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said
+    ]
 
 
 def found(telltale: str, rooms: tuple[str, ...] = ROOMS) -> set[str]:
@@ -78,7 +81,7 @@ def found(telltale: str, rooms: tuple[str, ...] = ROOMS) -> set[str]:
         for room in rooms
         for path in sorted((ROOT / room).rglob("*.py"))
         # The sample handbook's generator writes its own texts, and stays out of the wheel.
-        if path.parent.name != "sample" and any(pattern.search(text) for _, text in strings(path))
+        if path.parent.name != "sample" and any(pattern.search(text) for text in strings(path))
     }
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from vectorstore.errors import BadInput
-from vectorstore.index.maintenance.backup import set_aside
 from vectorstore.index.maintenance.move import Move, move
 from vectorstore.index.opened import WithinDatabase
 from vectorstore.index.projection.projections import Kind, Outside
@@ -22,6 +21,7 @@ from vectorstore.index.upkeep import IndexUpkeep
 from vectorstore.models.embed import Embedder, Space
 from vectorstore.refine import Rerank
 from vectorstore.settings import DEFAULT_EMBEDDER, StoreSettings
+from vectorstore.state.placing import settle
 from vectorstore.upkeep import Upkeep
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ def _in_milvus(settings: StoreSettings, database: Database) -> Callable[[Kind], 
 
 def open_database(settings: StoreSettings) -> Database:
     """Return the database that holds the truth."""
+    settle(settings.data_dir)
     address = settings.store.get_secret_value()
     if address:
         return _postgresql(settings, address)
@@ -208,12 +209,3 @@ def _make_searchable(settings: StoreSettings) -> None:
         info = upkeep.info()
         if info.searchable < info.newest.number:
             upkeep.rebuild()
-
-
-def set_damaged_aside(
-    settings: StoreSettings, backup: Path, *, accept_readers: bool, wait: bool = False
-) -> Path | None:
-    """Make way for a backup where the index in the data folder cannot be read: see `maintenance/backup.py`."""
-    if settings.store.get_secret_value():
-        return None
-    return set_aside(settings.data_dir, backup, accept_readers=accept_readers, wait=wait)

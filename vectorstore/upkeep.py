@@ -1,13 +1,12 @@
 """The second seam between engines: what an operator does to an index.
 
-Compact, rebuild, erase, back up, restore, re-embed, compare. Each takes the writer lock; readers go on meanwhile.
+Compact, rebuild, erase, re-embed, compare. Each takes the writer lock; readers go on meanwhile.
 Every engine passes the suite in `tests/contract/test_upkeep.py`.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from vectorstore.store import Store
@@ -145,12 +144,6 @@ class Upkeep(Protocol):
 
     def certificates(self) -> list[Certificate]:
         """Return the certificates of the erasures so far, oldest first, with the replicas that are waited for now."""
-
-    def back_up(self, target: Path) -> None:
-        """Write the whole truth to one file, consistent, without holding up anybody; any engine restores it."""
-
-    def restore(self, source: Path, *, wait: bool = False) -> int:
-        """Replace the index by a backup; return how many erased documents it held and that are gone again."""
 
     def publish(self, *, wait: bool = False) -> tuple[Generation, int]:
         """Publish the search index for other replicas to take; return its generation and size in bytes.

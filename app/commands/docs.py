@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from app.audit.audit import note
+from app.commands.backup import noted_at_once
 from app.commands.index import as_certificate, documents, maintenance
+from app.people.people import in_backups
 from ingest.extract import ACCOUNT, Account, account_in
 from ingest.jobs.enqueue import failure_of
 from ingest.jobs.open import open_desk
@@ -176,7 +178,8 @@ def erase(
             originals.forget(tenant=tenant, uri=uri)
         forget_uris(open_state(StoreSettings()), uris)
         alone = originals.are_shared or not StoreSettings().store.get_secret_value()
-        return () if alone or not any(uri.startswith(f"{UPLOAD}/") for uri in uris) else (_ON_OTHERS,)
+        away = () if alone or not any(uri.startswith(f"{UPLOAD}/") for uri in uris) else (_ON_OTHERS,)
+        return (*away, *in_backups(open_state(StoreSettings())))
 
     if (desk := open_desk(StoreSettings())) is not None:
         # Nothing that waits may bring it back.
@@ -192,6 +195,7 @@ def erase(
         while certificate.outstanding and time.monotonic() < until:
             time.sleep(1)
             certificate = next(each for each in upkeep.certificates() if each.epoch == certificate.epoch)
+    noted_at_once()
     typer.echo(as_certificate(certificate))
     for sentence in certificate.unsearched:
         typer.echo(printable(sentence), err=True)

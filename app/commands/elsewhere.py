@@ -1,4 +1,4 @@
-"""What `footnote doctor` asks of other machines: the database, object storage, Milvus, Redis, and the workers' queue."""
+"""What `footnote doctor` asks of other machines: the database, object storage, Milvus, Redis, the workers' queue, and backups."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +23,7 @@ def checks() -> Iterator[tuple[str, Callable[[], Finding]]]:
         yield "Milvus", _milvus
     if settings.store.store.get_secret_value() or settings.runs.runs_url or settings.budgets.budgets_url:
         yield "Redis", _redis
+    yield "Backups", _backups
 
 
 def _database() -> Finding:
@@ -91,6 +92,30 @@ def _objects() -> Finding:
         )
     versions = "; older versions are deleted too" if keeps else ""
     return Finding("Object storage", "ok", f"{took}{versions}")
+
+
+def _backups() -> Finding:
+    """Say when the last one was completed; where it lies is not asked, which `footnote backups verify` does."""
+    from app.people.people import last_backup
+    from app.settings import BackupSettings
+    from vectorstore.state.open import open_state
+
+    state = open_state(StoreSettings())
+    if (found := last_backup(state)) is None:
+        return Finding(
+            "Backups", "note", "none was made yet.", "Run `footnote backup DEST`, best each night."
+        )
+    completed, where = found
+    days = (time.time() - completed) / 86_400
+    says = f"the last was completed {days:,.1f} days ago, in {where}."
+    if days > BackupSettings().backup_days:
+        return Finding(
+            "Backups",
+            "note",
+            says,
+            "See why there is none since; FOOTNOTE_BACKUP_DAYS says from when it is old.",
+        )
+    return Finding("Backups", "ok", says)
 
 
 def _milvus() -> Finding:

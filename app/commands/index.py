@@ -1,21 +1,17 @@
-"""`footnote index`: look at the index, check it, go back in time, keep it small, back it up."""
+"""`footnote index`: look at the index, check it, go back in time, keep it small, move it."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ingest.originals import open_originals
-from vectorstore.errors import NotFound
-from vectorstore.objects.store import is_address, object_at
+from vectorstore.errors import BadInput, NotFound
 from vectorstore.printable import printable
 from vectorstore.settings import StoreSettings
-from vectorstore.state.files import private
 from vectorstore.types import DEFAULT_TENANT, Generation, GenerationInfo
 
 if TYPE_CHECKING:
@@ -40,15 +36,6 @@ def documents(count: int) -> str:
 
 
 app = typer.Typer(no_args_is_help=True)
-
-_IN_A_BACKUP = (
-    "It holds the documents of every kept generation (text, passages, vectors, readers), but not API keys, conversations "
-    "and feedback, the audit log, uploaded files as they came, or what ingest remembers of folders and flags; for those, "
-)
-_BESIDE_A_FOLDER = "copy keys.json, records.db, audit/, originals/ and ingest.json too."
-_BESIDE_A_DATABASE = (
-    "take a pg_dump of the database, and copy what FOOTNOTE_OBJECTS holds under originals/ too."
-)
 
 _AFTER_A_MOVE = (
     "What it was moved from is as it was: whoever still writes there writes to what nobody reads any more. Delete it once "
@@ -99,7 +86,7 @@ def verify(as_json: Json = False) -> None:
         counts = f"{found.generations} generations, {found.documents:,} documents, {found.chunks:,} chunks"
         typer.echo(f"Checked {counts}: {'all sound' if found.sound else 'see above'}.", err=True)
         if found.damage:
-            typer.echo("Run `footnote index restore FILE`, or ingest into a new folder.", err=True)
+            typer.echo("Run `footnote restore SRC --replace`, or ingest into a new folder.", err=True)
         elif found.stale:
             typer.echo("Run `footnote index rebuild`; the next search would do it too.", err=True)
     if not found.sound:
@@ -196,81 +183,18 @@ def publish(wait: Wait = False) -> None:
     typer.echo(f"Published generation {generation} ({size / 1e6:,.1f} MB).", err=True)
 
 
-@app.command()
-def backup(
-    file: Annotated[str, typer.Argument(help="Where to write it: a file, or an object (s3://bucket/name).")],
-) -> None:
-    """Write the documents of all generations to one file, while others go on reading and writing."""
-    with maintenance() as upkeep:
-        if is_address(file):
-            objects, key = object_at(file)
-            with _beside() as copy:
-                upkeep.back_up(copy)
-                size = copy.stat().st_size
-                objects.put(key, copy)
-            done = "Wrote"
-        else:
-            done = "Replaced" if Path(file).exists() else "Wrote"
-            upkeep.back_up(Path(file))
-            size = Path(file).stat().st_size
-    typer.echo(f"{done} {file} ({size / 1e6:,.1f} MB).", err=True)
-    in_database = StoreSettings().store.get_secret_value()
-    typer.echo(_IN_A_BACKUP + (_BESIDE_A_DATABASE if in_database else _BESIDE_A_FOLDER), err=True)
+def _moved() -> None:
+    """Say where the command went."""
+    raise BadInput(
+        "`footnote index backup` and `restore` are gone.",
+        "Use `footnote backup DEST` and `footnote restore SRC`: they hold everything, and do not read what the old ones wrote.",
+    )
 
 
-@contextmanager
-def _beside() -> Iterator[Path]:
-    """Make room for a backup on its way to or from object storage: in the data folder, where such a file fits."""
-    data_dir = StoreSettings().data_dir
-    private(data_dir)
-    with TemporaryDirectory(prefix=".backup-", dir=data_dir) as folder:
-        yield Path(folder) / "backup"
-
-
-@contextmanager
-def _fetched(file: str) -> Iterator[Path]:
-    """Have a backup at hand; raises NotFound for an object that is not there."""
-    if not is_address(file):
-        yield Path(file)
-        return
-    objects, key = object_at(file)
-    with _beside() as copy:
-        with copy.open("xb") as into:
-            found = objects.get(key, into)
-        if found is None:
-            raise NotFound(f"There is no backup at {file}.")
-        yield copy
-
-
-@app.command()
-def restore(
-    file: Annotated[str, typer.Argument(help="A backup: a file, or an object (s3://bucket/name).")],
-    accept_readers: Annotated[
-        bool,
-        typer.Option(
-            "--accept-readers", help="Over an index that cannot be read: take the readers of the backup."
-        ),
-    ] = False,
-    wait: Wait = False,
-) -> None:
-    """Replace the index by a backup; what has been erased since stays erased, who may read what stays as it is."""
-    from vectorstore.open import set_damaged_aside
-
-    with _fetched(file) as source:
-        if aside := set_damaged_aside(StoreSettings(), source, accept_readers=accept_readers, wait=wait):
-            typer.echo(
-                f"The index could not be read; it lies in {aside} now. What was erased after the backup is back, and "
-                "what was restricted after it is open: erase and restrict it again, and delete that file.",
-                err=True,
-            )
-        with maintenance() as upkeep:
-            repeated = upkeep.restore(source, wait=wait)
-            newest = upkeep.info().newest
-        typer.echo(f"Restored: {_line(newest)}", err=True)
-        if repeated:
-            typer.echo(
-                f"Erased again what had been erased after this backup: {documents(repeated)}.", err=True
-            )
+for _name in ("backup", "restore"):
+    app.command(
+        _name, hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+    )(_moved)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from typing import Annotated, Final, TypeVar
 import typer
 
 from app.audit.audit import note
+from app.commands.backup import noted_at_once
 from app.events import Done, Event
 from app.identity.grant import name_of, person_id
 from app.people.ledger import Certificate, Wish
@@ -95,6 +96,7 @@ def erase(
         wish = people.note(owner, by=_BY)
         certificate = _granted(people, wish) or _alone(lambda runs: people.erase(owner, by=_BY, runs=runs))
     note(changed={"erased": certificate.person})
+    noted_at_once()
     typer.echo(certificate.told())
 
 

@@ -5,6 +5,7 @@ it to the next to start. A legal hold wins over all: wishes wait for its end, an
 """
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import AsyncGenerator, Generator
@@ -36,7 +37,28 @@ _AGAIN: Final = 60.0
 _PLACES: Final = ("answers kept for clients that resume them", "names and contents of the audit log")
 _SHORTEST: Final = 16
 """Characters of an id that nobody else's can be taken for."""
+BACKUP: Final = "backup.json"
+"""The cell that says when the last backup was completed, and where it lies."""
 _log = logging.getLogger(__name__)
+
+
+def last_backup(state: State) -> tuple[float, str] | None:
+    """Return when the last backup was completed, in seconds since 1970, and where it lies; None: there was none."""
+    try:
+        told = json.loads(state.cell(BACKUP).read() or b"null")
+        return (float(told["completed"]), str(told["where"])) if told else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def in_backups(state: State) -> tuple[str, ...]:
+    """Return the sentence that a certificate needs of backups; none where there never was one."""
+    if (found := last_backup(state)) is None:
+        return ()
+    return (
+        f"Backups in {found[1]} that were made before hold it until `footnote backups prune --erased`; no restore brings it "
+        "back once the next backup, or `footnote backups erased`, has noted it there.",
+    )
 
 
 class People:
@@ -275,7 +297,10 @@ class People:
 
     def _certify(self, wish: Wish) -> Certificate:
         """Search every file for what was erased, strike the wish off and certify it; raises Unavailable."""
-        not_searched = self._write_anew("audit_people", "audit_contents", *self.records.tables())
+        not_searched = (
+            *self._write_anew("audit_people", "audit_contents", *self.records.tables()),
+            *in_backups(self._state),
+        )
         files = {path for path in (*self._state.folder.rglob("*"), *self.records.files()) if path.is_file()}
         files -= self.ledger.files
         ids = [name.rpartition("_")[2].encode() for name in (wish.owner, *wish.runs)]

@@ -5,7 +5,11 @@ one replaces the other. A database at a revision that this release does not know
 """
 
 import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +17,7 @@ import numpy as np
 import sqlalchemy as sql
 
 from app.runs.measured import Measured
+from vectorstore.errors import BadInput, Unavailable
 from vectorstore.index.postgresql.address import Address
 from vectorstore.index.postgresql.database import PostgreSQL
 from vectorstore.types import Vector
@@ -89,9 +94,42 @@ trials: Final = sql.Table(
 )
 """Figures of a run's other answers, which nobody was shown: `kind` is shadow, or broke where a variant wrote nothing and
 the settings answered instead. They go with the run."""
+KEPT: Final = (runs, explained, feedback, measures, trials)
+"""All of them, none before what it belongs to."""
 
 
-def engine_within(address: Address) -> tuple[sql.Engine, str]:
+def opened(place: str | Address) -> tuple[sql.Engine, str]:
+    """Open the records at the URL of a database, or in that of the index, with their tables made.
+
+    Returns an engine whose errors are ours, and its place without a password. Raises Unavailable.
+    """
+    shown = "their database"
+    try:
+        if isinstance(place, str):
+            engine = sql.create_engine(place, hide_parameters=True)  # errors are logged, contents never
+            shown = engine.url.render_as_string(hide_password=True)
+        else:
+            engine, shown = _engine_within(place)
+        if engine.dialect.name == "sqlite":
+            sql.event.listen(engine, "connect", _durable)
+        bring_up_to_date(engine)
+    except sql.exc.SQLAlchemyError as error:
+        raise Unavailable(
+            f"The records database ({shown}) cannot be opened.",
+            "Correct FOOTNOTE_RECORDS_URL, or start the database.",
+        ) from error
+    sql.event.listen(engine, "handle_error", _in_our_words)
+    return engine, shown
+
+
+def _in_our_words(context: sql.engine.ExceptionContext) -> None:
+    """Have every failure of the database raised as one of ours: SQLAlchemy's holds the statement and what it was about."""
+    raise Unavailable(
+        "The records cannot be read or written now.", "Try again in a moment."
+    ) from context.original_exception
+
+
+def _engine_within(address: Address) -> tuple[sql.Engine, str]:
     """Return an engine for a schema of the records' own, beside that of the index in the same database, and its place.
 
     Raises Unavailable.
@@ -121,7 +159,7 @@ def schema_of(address: Address) -> str:
     return f"{address.schema}_records"
 
 
-def durable(connection: sql.engine.interfaces.DBAPIConnection, _: object) -> None:
+def _durable(connection: sql.engine.interfaces.DBAPIConnection, _: object) -> None:
     """Have SQLite keep what was written through a crash, and wait for other processes."""
     cursor = connection.cursor()
     # A run's explanation has 2 to 3 kB: of pages of the usual 4 kB, each would hold one.
@@ -173,6 +211,55 @@ def _apply(connection: sql.Connection) -> None:
         environment.configure(connection=connection)
         with environment.begin_transaction():
             environment.run_migrations()
+
+
+def every_row(engine: sql.Engine) -> Iterator[tuple[str, datetime, Sequence[Any]]]:  # Any: values of columns
+    """Yield all rows as they are at one moment: table, when its run was made, values; runs before what belongs to them.
+
+    Raises BadInput where a newer release has added what this one does not know.
+    """
+    postgresql = engine.dialect.name == "postgresql"
+    options = {"isolation_level": "REPEATABLE READ"} if postgresql else {}
+    with engine.connect().execution_options(**options, stream_results=True, yield_per=500) as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN")
+        if (_revision(connection) or "") != NEWEST:
+            raise BadInput(
+                "The conversations were written by a newer version of Footnote.",
+                "Back them up with that version.",
+            )
+        for table in KEPT:
+            source = table if table is runs else table.join(runs)
+            ordered = (
+                sql.select(runs.c.created, table).select_from(source).order_by(runs.c.created, runs.c.id)
+            )
+            for made, *values in connection.execute(ordered):
+                yield table.name, made, values
+
+
+@contextmanager
+def replacing(
+    engine: sql.Engine,
+) -> Iterator[Callable[[str, Sequence[Mapping[str, Any]]], None]]:  # Any: a column's
+    """Give what adds rows, by column, to a table in the place of all that is there, in one transaction."""
+    with engine.begin() as connection:
+        for table in reversed(KEPT):
+            connection.execute(table.delete())
+        yield partial(_add_rows, connection)
+
+
+def holds_any(engine: sql.Engine) -> bool:
+    """Say whether there is any run."""
+    with engine.connect() as connection:
+        return connection.execute(sql.select(runs.c.id).limit(1)).first() is not None
+
+
+def _add_rows(
+    connection: sql.Connection, name: str, rows: Sequence[Mapping[str, Any]]
+) -> None:  # Any: a column's
+    if rows:
+        table = next(each for each in KEPT if each.name == name)
+        connection.execute(table.insert(), list(rows))
 
 
 def row_of(run: str, figures: Measured, vector: Vector | None, embedder: str) -> dict[str, object]:

@@ -17,18 +17,15 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
 import sqlalchemy as sql
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.events import Done, Event, Failed, Outcome, Started, Text
 from app.question import Message, Question
 from app.runs.measured import Measured
 from app.runs.record_tables import (
-    bring_up_to_date,
-    durable,
-    engine_within,
     explained,
     feedback,
     measures,
+    opened,
     row_of,
     runs,
     schema_of,
@@ -81,27 +78,8 @@ class Records:
 
     def __init__(self, place: str | Address) -> None:
         """Open them at the URL of a database, or in that of the index; raises Unavailable."""
-        self._schema = ""
-        self.place = "their database"
-        """Where they are kept: the database's address, without its password."""
-        try:
-            if isinstance(place, str):
-                self._engine = sql.create_engine(
-                    place, hide_parameters=True
-                )  # errors are logged, contents never
-                self.place = self._engine.url.render_as_string(hide_password=True)
-            else:
-                self._engine, self.place = engine_within(place)
-                self._schema = schema_of(place)
-            if self._engine.dialect.name == "sqlite":
-                sql.event.listen(self._engine, "connect", durable)
-            bring_up_to_date(self._engine)
-        except SQLAlchemyError as error:
-            raise Unavailable(
-                f"The records database ({self.place}) cannot be opened.",
-                "Correct FOOTNOTE_RECORDS_URL, or start the database.",
-            ) from error
-        sql.event.listen(self._engine, "handle_error", _in_our_words)
+        self._engine, self.place = opened(place)
+        self._schema = "" if isinstance(place, str) else schema_of(place)
         with suppress(Unavailable):  # whoever reads it just now, the next deletion or sweep finishes
             self._blank()
 
@@ -355,13 +333,6 @@ def records_url(configured: str, place: State | Path) -> str | Address:
     path = state.folder / "records.db"
     path.touch(mode=0o600)
     return f"sqlite:///{path}"
-
-
-def _in_our_words(context: sql.engine.ExceptionContext) -> None:
-    """Have every failure of the database raised as one of ours: SQLAlchemy's holds the statement and what it was about."""
-    raise Unavailable(
-        "The records cannot be read or written now.", "Try again in a moment."
-    ) from context.original_exception
 
 
 def _to_be_blanked(connection: sql.Connection) -> None:

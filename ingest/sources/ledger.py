@@ -89,6 +89,11 @@ def update_ledger(place: State | Path, change: Callable[[Ledger], None]) -> Ledg
     return ledger
 
 
+def ledger_file(place: State | Path) -> bytes:
+    """Return the ledger as a file: that of this machine, with the flags and failures that a database holds."""
+    return _LEDGER.dump_json(load_ledger(place), indent=1, by_alias=True)
+
+
 def _parsed(content: bytes | None, folder: Path) -> Ledger:
     try:
         ledger = Ledger() if content is None else _LEDGER.validate_json(content)

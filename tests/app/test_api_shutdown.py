@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import forked
+
 ROOT = Path(__file__).parents[2]
 SERVE = """
 import sys, uvicorn
@@ -74,8 +76,12 @@ def test_fifty_drains_of_a_hundred_streams_each_end_every_stream() -> None:
 def drained(server: str, *, writes_for: float, streams: int) -> float:
     """SIGTERM a server under streams of every dialect; see that each ends, and return the seconds until it is gone."""
     port = free_port()
-    command = [sys.executable, "-c", SERVE, str(writes_for), str(port), server]
-    process = subprocess.Popen(command, cwd=ROOT)
+    arguments = [str(writes_for), str(port), server]
+    process: subprocess.Popen[bytes] | forked.Process
+    if server == "granian":
+        process = subprocess.Popen([sys.executable, "-c", SERVE, *arguments], cwd=ROOT)
+    else:
+        process = forked.script(SERVE, *arguments)
     try:
         wait_until_ready(f"http://127.0.0.1:{port}")
         took, texts = asyncio.run(_under_load(f"http://127.0.0.1:{port}", process, streams))

@@ -477,7 +477,7 @@ def test_everything_in_the_data_folder_is_its_owners_alone(
         for arguments in (
             ["keys", "create", "k"],
             ["ingest", str(docs)],
-            ["index", "backup", str(data / "b.db")],
+            ["backup", str(tmp_path / "backups")],
         ):
             command = [sys.executable, "-c", "from app.cli import main; main()", *arguments]
             done = subprocess.run(command, check=False, cwd=Path(__file__).parents[2])
@@ -486,8 +486,8 @@ def test_everything_in_the_data_folder_is_its_owners_alone(
             desk.send(("leave.md", LEAVE))
             Records(records_url("", desk.data)).close()
             modes = {
-                str(path.relative_to(data)): oct(path.stat().st_mode & 0o777)
-                for path in [data, *data.rglob("*")]
+                str(path.relative_to(tmp_path)): oct(path.stat().st_mode & 0o777)
+                for path in [data, *data.rglob("*"), *(tmp_path / "backups").rglob("*")]
                 if path.stat().st_mode & 0o077
             }
     finally:

@@ -196,14 +196,16 @@ def test_the_parser_finds_what_is_said_without_quotation() -> None:
 
 @pytest.mark.parametrize("carrier", CARRIERS)
 def test_no_order_is_said_in_a_voice_of_our_own(carrier: str) -> None:
-    said = [one for attack in attacks(OWN, [carrier]) for one in composed(attack)]
+    # Half of the orders in each carrier, each order in half of the carriers; the long runs take all in all.
+    some = OWN[CARRIERS.index(carrier) % 2 :: 2]
+    said = [one for attack in attacks(some, [carrier]) for one in composed(attack)]
     assert [found for one in said for found in unattributed(*one)] == []
     # The orders must have come up, or nothing was shown.
     assert sum("“" in text for text, _, _ in said) > len(said) / 2
 
 
 # Each step that carriers do not divide meets every one of them; the long runs take all orders in all carriers.
-@pytest.mark.parametrize("step", [len(CARRIERS) + 1, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [2 * len(CARRIERS) + 1, pytest.param(1, marks=pytest.mark.slow)])
 def test_no_published_order_is_said_in_a_voice_of_our_own(shared_data: Path, step: int) -> None:
     kinds = json.loads((shared_data / "injection" / "text_attack_train.json").read_text(encoding="utf-8"))
     orders = [order for kind in kinds.values() for order in kind]

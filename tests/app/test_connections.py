@@ -16,6 +16,7 @@ from typing import TypeAlias
 import httpx
 import pytest
 
+from tests import forked
 from tests.app.edge import ANSWER
 from tests.app.test_api_shutdown import free_port, wait_until_ready
 
@@ -61,7 +62,7 @@ BEGINNINGS = (
 )
 
 
-Running: TypeAlias = "tuple[int, subprocess.Popen[bytes]]"
+Running: TypeAlias = "tuple[int, subprocess.Popen[bytes] | forked.Process]"
 
 
 @contextmanager
@@ -75,7 +76,11 @@ def server(
 ) -> Iterator[Running]:
     port = free_port()
     arguments = [kind, *map(str, (port, seconds, unfinished, descriptors))]
-    process = subprocess.Popen([sys.executable, "-c", script, *arguments], cwd=ROOT)
+    process: subprocess.Popen[bytes] | forked.Process
+    if kind == "granian":
+        process = subprocess.Popen([sys.executable, "-c", script, *arguments], cwd=ROOT)
+    else:
+        process = forked.script(script, *arguments)
     try:
         wait_until_ready(f"http://127.0.0.1:{port}")
         yield port, process
@@ -138,16 +143,19 @@ def _ended(connection: socket.socket) -> bool:
 
 
 def watched(port: int, connections: list[socket.socket], *, seconds: float) -> tuple[float, float]:
-    """Return the slowest answer of /healthz, and when the last of the connections had ended; both in seconds."""
-    began, slowest = time.monotonic(), 0.0
+    """Return the slowest answer of /healthz but two, and when the last of the connections had ended; in seconds.
+
+    A busy machine may hold up one or two; a server that is locked up holds up all.
+    """
+    began, took = time.monotonic(), [0.0, 0.0, 0.0]
     while connections and time.monotonic() - began < seconds:
         asked = time.monotonic()
         assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5).status_code == 200
-        slowest = max(slowest, time.monotonic() - asked)
+        took.append(time.monotonic() - asked)
         connections = still_open(connections)
         time.sleep(0.1)
     assert not connections, f"{len(connections)} are open after {seconds} s"
-    return slowest, time.monotonic() - began
+    return sorted(took)[-3], time.monotonic() - began
 
 
 def test_half_open_connections_end_and_others_are_answered_meanwhile(short: Running) -> None:

@@ -7,7 +7,6 @@ import re
 import signal
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
@@ -27,11 +26,12 @@ from app.runs.records import Records, records_url
 from app.runs.runs import MemoryBoard, Runs
 from app.settings import RunSettings
 from app.turn.explanation import explanation
+from tests import forked
 from tests.app.edge import Served, serve, service
 from tests.app.test_api_shutdown import free_port, wait_until_ready
 from tests.fakes.handbook import small_handbook
 from tests.fakes.redis_server import RedisServer, redis_server
-from tests.test_command_line import FOOTNOTE, environment_of, footnote
+from tests.test_command_line import environment_of, footnote
 from vectorstore.errors import NotFound, Unavailable
 from vectorstore.types import ChunkId, DocumentId, Generation, Scope, Stage
 
@@ -210,8 +210,8 @@ from app.runs.records import Records, records_url
 time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
 Records(records_url("", Path(sys.argv[1]))).close()
 """
-    arguments = [sys.executable, "-c", program, str(folder), str(time.time() + 3.0)]
-    opening = [subprocess.Popen(arguments, cwd=ROOT) for _ in range(4)]
+    at_once = str(time.time() + 1.0)
+    opening = [forked.script(program, str(folder), at_once) for _ in range(4)]
     assert [process.wait(60) for process in opening] == [0, 0, 0, 0]
 
 
@@ -463,7 +463,7 @@ class Replicas:
     redis: RedisServer
     folder: Path
     urls: tuple[str, str]
-    processes: tuple[subprocess.Popen[bytes], ...]
+    processes: tuple[forked.Process, ...]
 
 
 @pytest.fixture(scope="module")
@@ -472,10 +472,7 @@ def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
     with redis_server(tmp_path_factory.mktemp("redis")) as redis:
         ports = (free_port(), free_port())
         urls = (f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}")
-        processes = tuple(
-            subprocess.Popen([sys.executable, "-c", SERVE, str(port), redis.url, str(folder)], cwd=ROOT)
-            for port in ports
-        )
+        processes = tuple(forked.script(SERVE, str(port), redis.url, str(folder)) for port in ports)
         try:
             for url in urls:
                 wait_until_ready(url)
@@ -585,9 +582,7 @@ def test_a_service_that_is_killed_once_a_deletion_is_acknowledged_has_left_nothi
         pass
     log = tmp_path / "service.log"
     with log.open("w") as written:
-        process = subprocess.Popen(
-            [FOOTNOTE, "serve"], cwd=tmp_path, env=environment_of(PORT="0"), stderr=written, stdout=written
-        )
+        process = forked.start(tmp_path, ["serve"], environment_of(PORT="0"), output=written, errors=written)
         try:
             deadline = time.monotonic() + 60
             while "http://" not in log.read_text():
@@ -603,8 +598,7 @@ def test_a_service_that_is_killed_once_a_deletion_is_acknowledged_has_left_nothi
             assert left_of(WORDS, tmp_path) != []
             assert httpx.delete(f"{url}/v1/conversations/chat1", timeout=30).json() == {"runs": 6}
         finally:
-            process.kill()
-            process.wait(10)
+            process.close()
     assert left_of(WORDS, tmp_path) == []
     with opened(tmp_path / "data") as records, pytest.raises(NotFound):
         records.explanation(answer.headers["x-run-id"], owner="local")

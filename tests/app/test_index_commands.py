@@ -16,7 +16,7 @@ from app.commands.search import search
 from ingest.originals import Originals
 from tests.postgresql import Server, needs_postgresql
 from tests.vectorstore.sample import DIMENSION, FINGERPRINT, OPERATOR, SPACE, embed, put, sample
-from vectorstore.errors import BadInput, Busy, NotFound, StoreDamaged
+from vectorstore.errors import BadInput, Busy, NotFound
 from vectorstore.index.truth.files import writer_lock
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
@@ -75,18 +75,15 @@ def test_rollback_and_diff(filled: Path) -> None:
     ]
 
 
-def test_compact_backup_and_restore(filled: Path, tmp_path: Path) -> None:
-    said = CliRunner().invoke(index.app, ["backup", str(tmp_path / "copy")]).stderr
-    assert said.startswith("Wrote ")
-    again = CliRunner().invoke(index.app, ["backup", str(tmp_path / "copy")]).stderr
-    assert again.startswith("Replaced ")
-    for left in ("keys.json", "records.db", "originals/", "ingest.json"):
-        assert left in said
-        assert left in again
+def test_compact_keeps_as_many_generations_as_it_is_told(filled: Path) -> None:
     run(index.app, "compact", "--keep", "1")
     assert len(run(index.app, "generations").splitlines()) == 1
-    run(index.app, "restore", str(tmp_path / "copy"))
-    assert len(run(index.app, "generations").splitlines()) == 3
+
+
+def test_the_commands_that_backups_had_say_where_they_went(filled: Path) -> None:
+    for name in ("backup", "restore"):
+        with pytest.raises(BadInput, match="footnote backup DEST"):
+            run(index.app, name, "somewhere", "--wait")
 
 
 def test_documents_are_listed_shown_and_removed(filled: Path) -> None:
@@ -102,33 +99,6 @@ def test_documents_are_listed_shown_and_removed(filled: Path) -> None:
         run(docs.app, "rm", "a.md")
     with pytest.raises(NotFound):
         run(docs.app, "show", "none.md")
-
-
-def test_a_backup_takes_the_place_of_an_index_that_cannot_be_opened(filled: Path, tmp_path: Path) -> None:
-    kept, damaged = tmp_path / "kept.db", filled / "index.db"
-    run(index.app, "backup", str(kept))
-    listed = run(docs.app, "ls")
-    damaged.write_bytes(b"no database" * 1_000)
-    with pytest.raises(BadInput, match="is not a backup"):
-        run(index.app, "restore", __file__)
-    assert damaged.read_bytes().startswith(b"no database")
-    with pytest.raises(StoreDamaged, match="who may read which document"):
-        run(index.app, "restore", str(kept))
-    assert damaged.read_bytes().startswith(b"no database")
-    arguments = ["restore", str(kept), "--accept-readers"]
-    restored = CliRunner().invoke(index.app, arguments, catch_exceptions=False)
-    assert restored.exit_code == 0
-    (aside,) = filled.glob("index.db.damaged-*")
-    assert f"it lies in {aside} now" in restored.stderr
-    assert aside.read_bytes().startswith(b"no database")
-    run(index.app, "verify")
-    assert run(docs.app, "ls") == listed
-
-
-def test_an_index_that_is_read_as_usual_is_not_moved_by_a_restore(filled: Path, tmp_path: Path) -> None:
-    run(index.app, "backup", str(tmp_path / "kept.db"))
-    run(index.app, "restore", str(tmp_path / "kept.db"))
-    assert list(filled.glob("index.db.damaged-*")) == []
 
 
 def test_erase_asks_and_prints_a_certificate(filled: Path) -> None:

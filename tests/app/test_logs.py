@@ -4,7 +4,6 @@ import json
 import random
 import socket
 import sqlite3
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -19,10 +18,11 @@ import pytest
 
 from app.identity.grant import RIGHTS
 from app.identity.keys import Keys
+from tests import forked
 from tests.app.test_api_access import BODIES, PROTECTED
 from tests.app.test_api_shutdown import wait_until_ready
 from tests.fakes.handbook import small_handbook
-from tests.test_command_line import FOOTNOTE, environment_of
+from tests.test_command_line import environment_of
 
 USER, MAIL, ADDRESS = "ann.unheard", "ann.unheard@example.org", "203.0.113.77"
 PERSON = {
@@ -87,13 +87,8 @@ def logging_service(folder: Path, **environment: str) -> Iterator[tuple[str, Pat
     """Run a real service that writes into a file."""
     log = folder / "service.log"
     with log.open("w") as written:
-        process = subprocess.Popen(
-            [FOOTNOTE, "serve"],
-            cwd=folder,
-            env=environment_of(PORT="0", COLUMNS="1000", **environment),
-            stderr=written,
-            stdout=written,
-        )
+        named = environment_of(PORT="0", COLUMNS="1000", **environment)
+        process = forked.start(folder, ["serve"], named, output=written, errors=written)
         try:
             deadline = time.monotonic() + 60
             while "http://" not in log.read_text():
@@ -105,6 +100,7 @@ def logging_service(folder: Path, **environment: str) -> Iterator[tuple[str, Pat
         finally:
             process.terminate()
             process.wait(40)
+            process.close()
 
 
 class Told:

@@ -14,8 +14,8 @@ from app.http.routes.uploads import _problem
 from ingest.report import Failure
 from ingest.uploads import NOT_KEPT
 from tests.objects import SECRET, Bucket, bucket, s3_port, storage  # noqa: F401 - fixtures
-from tests.vectorstore.sample import SPACE, find, put, sample, uris
-from vectorstore.errors import BadInput, NotFound, Unavailable
+from tests.vectorstore.sample import SPACE, put, sample
+from vectorstore.errors import BadInput
 from vectorstore.open import open_store
 from vectorstore.settings import StoreSettings
 
@@ -38,46 +38,6 @@ def run(application: typer.Typer, *arguments: str) -> str:
     result = CliRunner().invoke(application, list(arguments), catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
-
-
-def test_a_backup_goes_to_the_storage_and_comes_back(filled: Path, bucket: Bucket) -> None:  # noqa: F811
-    address = f"{bucket.url}/nightly/today.backup"
-    assert f"Wrote {address} (" in run(index.app, "backup", address)
-    run(docs.app, "erase", "b.md", "--yes")
-    run(docs.app, "rm", "upload/a.md")
-    assert "Erased again what had been erased after this backup: 1 document." in run(
-        index.app, "restore", address
-    )
-    store = open_store(StoreSettings(data_dir=filled), SPACE)
-    with store.snapshot() as snapshot:
-        assert set(uris(find(snapshot, "Fact a."))) == {"upload/a.md"}
-    store.close()
-    assert list(filled.glob(".backup-*")) == []
-    with pytest.raises(NotFound, match="no backup at"):
-        run(index.app, "restore", f"{bucket.url}/nightly/yesterday.backup")
-
-
-def test_a_backup_that_cannot_be_brought_there_leaves_the_one_before(
-    filled: Path,
-    bucket: Bucket,  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    address = f"{bucket.url}/today.backup"
-    run(index.app, "backup", address)
-    monkeypatch.setenv("FOOTNOTE_OBJECTS_RETRIES", "0")
-    bucket.line.cut_after = 0
-    with pytest.raises(Unavailable):
-        run(index.app, "backup", address)
-    bucket.line.calm()
-    run(index.app, "restore", address)
-    assert list(filled.glob(".backup-*")) == []
-
-
-def test_what_is_no_backup_is_refused(filled: Path, bucket: Bucket) -> None:  # noqa: F811
-    storage(bucket.url).put("notes.txt", b"no backup at all")
-    with pytest.raises(BadInput, match="not a backup"):
-        run(index.app, "restore", f"{bucket.url}/notes.txt")
-    assert list(filled.glob(".backup-*")) == []
 
 
 def test_published_by_hand_and_gone_with_an_erasure(

@@ -57,8 +57,8 @@ async def told(
 
 @pytest.mark.parametrize("bit", ["[", "`", "@", "x|", "<a ", "word ", "http://a.b "])
 def test_the_loop_goes_on_while_a_long_token_is_read(bit: str) -> None:
-    limits = RunSettings(max_answer_chars=800_000)
-    _, events, longest = asyncio.run(told(bit * (900_000 // len(bit)), limits))
+    limits = RunSettings(max_answer_chars=400_000)
+    _, events, longest = asyncio.run(told(bit * (450_000 // len(bit)), limits))
     assert isinstance(events[-1], Failed)
     assert longest < 0.05
 
@@ -66,7 +66,7 @@ def test_the_loop_goes_on_while_a_long_token_is_read(bit: str) -> None:
 @pytest.mark.parametrize("bit", ["Pets fly. ", "[", "Hello! "])
 def test_what_is_held_back_does_not_grow_without_end(bit: str) -> None:
     limits = RunSettings(max_answer_chars=100_000)
-    _, events, longest = asyncio.run(told(bit * (900_000 // len(bit)), limits, "quote"))
+    _, events, longest = asyncio.run(told(bit * (450_000 // len(bit)), limits, "quote"))
     assert events[-1] == Done()
     assert text_of(events).endswith("\n\n“Interns get 12 days.” [1]")
     assert longest < 0.05

@@ -4,8 +4,6 @@ import asyncio
 import json
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ from app.question import Message, Question
 from app.runs.redis_format import check_board, events_from_json, events_to_json, run_from_json, run_to_json
 from app.runs.run import Run
 from app.settings import RunSettings
+from tests import forked
 from tests.app.boards import Boards, begun, read, redis_board
 from tests.app.dialects import turns
 from tests.app.edge import ANSWER, ANSWERED, ScriptedTurn
@@ -228,13 +227,10 @@ uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", timeout_grace
 
 
 @contextmanager
-def replicas(redis: RedisServer, *, pause: float) -> Iterator[list[tuple[str, subprocess.Popen[bytes]]]]:
+def replicas(redis: RedisServer, *, pause: float) -> Iterator[list[tuple[str, forked.Process]]]:
     """Run two service processes that share runs."""
     ports = [free_port(), free_port()]
-    processes = [
-        subprocess.Popen([sys.executable, "-c", SERVE, str(pause), str(port), redis.url], cwd=ROOT)
-        for port in ports
-    ]
+    processes = [forked.script(SERVE, str(pause), str(port), redis.url) for port in ports]
     urls = [f"http://127.0.0.1:{port}" for port in ports]
     try:
         for url in urls:

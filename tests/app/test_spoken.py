@@ -267,4 +267,4 @@ def test_hostile_text_is_read_in_linear_time(piece: str) -> None:
         return time.process_time() - started
 
     took(100)
-    assert min(took(20_000) for _ in range(2)) < 5
+    assert took(10_000) < 2.5 or took(10_000) < 2.5

@@ -12,10 +12,10 @@ from app.language.reading import read
 from app.support.ground import gather
 from benchmarks.checker import edits
 from benchmarks.checker.corrupt import KINDS, Pool, changes
-from benchmarks.checker.pairs import Pair, generate
+from benchmarks.checker.pairs import Pair, _homes, generate
 from benchmarks.checker.paraphrase import paraphrase
 from benchmarks.checker.partial import clause_missing, joined, part_missing
-from benchmarks.checker.sources import DATA, sources
+from benchmarks.checker.sources import DATA
 from benchmarks.checker.statements import statement, statements
 from vectorstore.models.pair_model import kinds
 
@@ -123,7 +123,7 @@ def test_pairs_are_the_same_for_a_seed_and_both_labels_about_as_frequent() -> No
 @needs_data
 def test_nothing_that_is_measured_on_is_trained_on() -> None:
     """Neither the sample handbook, nor WiCE, nor SQuAD's reporting half, nor the held-out domain."""
-    read_from = [(source.corpus, source.document) for source in sources()]
+    read_from = [(source.corpus, source.document) for home in _homes().values() for source in home]
     titles = {document for corpus, document in read_from if corpus == "squad"}
     assert titles.isdisjoint({"Computational_complexity_theory", "Steam_engine", "European_Union_law"})
     corpora = {corpus for corpus, _ in read_from}

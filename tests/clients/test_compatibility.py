@@ -56,7 +56,7 @@ def test_text_is_equal_and_citations_arrive_as_far_as_the_client_carries_them(
     "ending",
     [
         pytest.param((Failed("model_timeout", "Too slow."),), id="failed"),
-        pytest.param((Cancelled("shutdown"),), id="shutdown"),
+        pytest.param((Cancelled("shutdown"),), id="shutdown", marks=pytest.mark.slow),
         pytest.param((RuntimeError("boom"),), id="exception", marks=pytest.mark.slow),
         pytest.param((), id="truncated", marks=pytest.mark.slow),
     ],

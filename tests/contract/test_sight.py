@@ -150,7 +150,7 @@ QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.
 
 
 @pytest.mark.parametrize(
-    "examples", [20, pytest.param(3_000, marks=[pytest.mark.slow, pytest.mark.timeout(0)])]
+    "examples", [8, pytest.param(3_000, marks=[pytest.mark.slow, pytest.mark.timeout(0)])]
 )
 def test_what_is_hidden_changes_nothing_that_is_told(
     engine: Engine, examples: int, tmp_path_factory: pytest.TempPathFactory

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.backups import back_up, restore
 from tests.contract.conftest import Make
 from tests.contract.test_readers import ANYONE, HR, PAY, PLAN, seen, with_readers
 from tests.vectorstore.sample import FINGERPRINT, OPERATOR, SPACE, Sample, Space, find, put, sample, uris
@@ -18,7 +19,6 @@ from vectorstore.index.maintenance.byte_search import files_holding
 from vectorstore.index.postgresql.database import PostgreSQLConnection
 from vectorstore.index.sqlite.database import SQLiteConnection
 from vectorstore.index.truth.database import Connection, Row, Value
-from vectorstore.index.truth.files import writer_lock
 from vectorstore.open import open_store, open_upkeep
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
@@ -265,8 +265,8 @@ def test_erased_document_can_be_put_again_by_will(index: Index, tmp_path: Path) 
     commit(index, secret(1))
     index.upkeep.erase([secret(1).document.uri])
     commit(index, secret(1))
-    index.upkeep.back_up(tmp_path / "copy")
-    assert index.upkeep.restore(tmp_path / "copy") == 0
+    back_up(index.settings, tmp_path / "copy")
+    assert restore(index.settings, tmp_path / "copy") == 0
     with index.store.snapshot() as snapshot:
         assert find(snapshot, "record")
 
@@ -279,9 +279,9 @@ def test_a_backup_restores_every_generation_in_a_new_place(open_index: Open, tmp
     commit(index, *facts(12))
     commit(index, *facts(4, " again"), without=["11.md"])
     golden = [answers(index.store, each.number) for each in index.store.generations()]
-    index.upkeep.back_up(tmp_path / "backup")
-    assert (tmp_path / "backup").stat().st_mode & 0o777 == 0o600
-    assert fresh.upkeep.restore(tmp_path / "backup") == 0
+    back_up(index.settings, tmp_path / "backup")
+    assert {path.stat().st_mode & 0o77 for path in (tmp_path / "backup").rglob("*")} == {0}
+    assert restore(fresh.settings, tmp_path / "backup", replaces=False) == 0
     assert fresh.upkeep.verify().sound
     assert fresh.store.generations() == index.store.generations()
     assert [answers(fresh.store, each.number) for each in index.store.generations()] == golden
@@ -291,11 +291,11 @@ def test_a_backup_restores_every_generation_in_a_new_place(open_index: Open, tmp
 
 def test_a_running_reader_follows_a_restore(index: Index, tmp_path: Path) -> None:
     commit(index, sample("a.md", "Old fact."))
-    index.upkeep.back_up(tmp_path / "backup")
+    back_up(index.settings, tmp_path / "backup")
     commit(index, sample("a.md", "New fact."))
     with index.store.snapshot() as snapshot:
         assert [hit.chunk.text for hit in find(snapshot, "fact")] == ["New fact."]
-    index.upkeep.restore(tmp_path / "backup")
+    restore(index.settings, tmp_path / "backup")
     with index.store.snapshot() as snapshot:
         assert [hit.chunk.text for hit in find(snapshot, "fact")] == ["Old fact."]
     commit(index, sample("b.md", "Next fact."))
@@ -306,9 +306,9 @@ def test_a_running_reader_follows_a_restore(index: Index, tmp_path: Path) -> Non
 
 def test_what_was_erased_stays_erased_when_an_older_backup_is_restored(index: Index, tmp_path: Path) -> None:
     commit(index, secret(1), secret(2))
-    index.upkeep.back_up(tmp_path / "backup")
+    back_up(index.settings, tmp_path / "backup")
     index.upkeep.erase([secret(1).document.uri])
-    assert index.upkeep.restore(tmp_path / "backup") == 1
+    assert restore(index.settings, tmp_path / "backup") == 1
     assert leftovers(index.settings.data_dir, [secret(1)]) == {}
     with index.store.snapshot() as snapshot:
         assert set(uris(find(snapshot, "record"))) == {secret(2).document.uri}
@@ -318,9 +318,9 @@ def test_what_was_erased_stays_erased_when_an_older_backup_is_restored(index: In
 
 def test_a_restored_backup_has_todays_readers(index: Index, tmp_path: Path) -> None:
     commit(index, PAY, PLAN)
-    index.upkeep.back_up(tmp_path / "backup")
+    back_up(index.settings, tmp_path / "backup")
     commit(index, with_readers(PAY, "hr"))
-    index.upkeep.restore(tmp_path / "backup")
+    restore(index.settings, tmp_path / "backup")
     with index.store.snapshot() as snapshot:
         assert not seen(snapshot, ANYONE)
         assert seen(snapshot, HR)
@@ -328,28 +328,40 @@ def test_a_restored_backup_has_todays_readers(index: Index, tmp_path: Path) -> N
     assert index.upkeep.verify().sound
 
 
-def test_a_damaged_or_foreign_backup_changes_nothing(index: Index, tmp_path: Path) -> None:
+def test_a_damaged_backup_changes_nothing(index: Index, tmp_path: Path) -> None:
     commit(index, *facts(8))
-    index.upkeep.back_up(tmp_path / "good")
-    content = bytearray((tmp_path / "good").read_bytes())
-    content[content.index(b"Fact 7") + 5] ^= 1
-    (tmp_path / "bad").write_bytes(content)
-    (tmp_path / "foreign").write_text("hello" * 5000)
-    for name, error in (("bad", StoreDamaged), ("foreign", BadInput), ("none", NotFound)):
-        with pytest.raises(error):
-            index.upkeep.restore(tmp_path / name)
+    made = back_up(index.settings, tmp_path / "backup")
+    digest = made.tables["index.texts"][0].digest
+    blob = tmp_path / "backup" / "blobs" / digest[:2] / digest
+    whole = blob.read_bytes()
+    for content in (whole[:-9], whole[:20] + bytes([whole[20] ^ 1]) + whole[21:], None):
+        blob.unlink()
+        if content is not None:
+            blob.write_bytes(content)
+        with pytest.raises(StoreDamaged):
+            restore(index.settings, tmp_path / "backup")
         assert index.upkeep.verify().sound
-    assert not list(index.settings.data_dir.glob(".restore*"))
-    with pytest.raises(BadInput, match="no backup"):
-        index.upkeep.back_up(tmp_path / "foreign")
+        blob.touch()
+    assert not list(index.settings.data_dir.glob(".restore"))
 
 
-def test_of_two_that_restore_in_one_folder_one_is_told_to_wait(index: Index, tmp_path: Path) -> None:
+def test_what_is_there_is_not_replaced_unless_that_is_said(index: Index, tmp_path: Path) -> None:
+    commit(index, *facts(2))
+    back_up(index.settings, tmp_path / "backup")
+    with pytest.raises(BadInput, match="something already"):
+        restore(index.settings, tmp_path / "backup", replaces=False)
+    with index.store.snapshot() as snapshot:
+        assert find(snapshot, "Fact 1")
+
+
+def test_nobody_restores_where_somebody_writes(index: Index, tmp_path: Path) -> None:
     commit(index, *facts(3))
-    index.upkeep.back_up(tmp_path / "backup")
-    with writer_lock(index.settings.data_dir / "restore.lock"), pytest.raises(Busy):
-        index.upkeep.restore(tmp_path / "backup")
-    assert index.upkeep.restore(tmp_path / "backup") == 0
+    back_up(index.settings, tmp_path / "backup")
+    with index.store.draft() as draft:
+        put(draft, *facts(1))
+        with pytest.raises(Busy):
+            restore(index.settings, tmp_path / "backup")
+    assert restore(index.settings, tmp_path / "backup") == 0
 
 
 # --- another embedder ---

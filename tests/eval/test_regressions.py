@@ -91,13 +91,13 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
 
 
 def _cases() -> list[Case]:
-    """Take two questions on each personnel document, since documents are what is resampled, and unanswerable ones."""
+    """Take a question on every other personnel document, since documents are what is resampled, and unanswerable ones."""
     cases = load_cases(SAMPLE)
     by_document: dict[str, list[Case]] = {}
     for case in cases:
         if case.answerable and not case.history and all(e.doc.startswith("hr/") for e in case.evidence):
             by_document.setdefault(case.group, []).append(case)
-    chosen = [case for group in by_document.values() for case in group[:2]]
+    chosen = [case for group in list(by_document.values())[::2] for case in group[:1]]
     return chosen + [case for case in cases if not case.answerable][:6]
 
 
@@ -114,8 +114,10 @@ def opened(workshop: Workshop) -> Iterator[Callable[..., Parts]]:
 
 
 def test_nothing_changed_and_nothing_is_said(workshop: Workshop, opened: Callable[..., Parts]) -> None:
-    after = workshop.ask(opened())
-    baseline = baseline_of(workshop.before.rows, workshop.before.fingerprint, workshop.before.scorers)
+    some = workshop.cases[::3]
+    after = workshop.ask(opened(), cases=some)
+    before = [row for row in workshop.before.rows if row.id in {case.id for case in some}]
+    baseline = baseline_of(before, workshop.before.fingerprint, workshop.before.scorers)
     tolerance = Tolerance()
     found = compare(
         after.rows, baseline, fingerprint=after.fingerprint, scorers=after.scorers, tolerance=tolerance
@@ -177,7 +179,7 @@ def test_a_document_that_is_gone_is_named(workshop: Workshop, opened: Callable[.
 
 def test_a_broken_prompt_is_named(workshop: Workshop, tmp_path: Path, opened: Callable[..., Parts]) -> None:
     (tmp_path / "answer.md").write_text("---\nversion: 2\n---\nBe friendly. ${delimiter}\n")
-    cases = [case for case in workshop.cases if case.answerable][::2]
+    cases = [case for case in workshop.cases if case.answerable]
     with serving(Starlette(routes=[Route("/v1/chat/completions", obedient, methods=["POST"])])) as address:
         # Else quotes would take the place of what the sources do not support, and nothing would be broken.
         model = {"llm_base_url": f"{address}/v1", "llm_model": "obedient", "unsupported": "mark"}

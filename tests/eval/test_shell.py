@@ -18,8 +18,10 @@ from typer.testing import CliRunner
 
 from app.commands.exit_codes import exit_code
 from eval.commands import app
+from tests import forked
 from tests.fakes.handbook import write_documents
 from tests.fakes.scripted_model import serving
+from tests.forked import SHARED
 from tests.test_command_line import footnote, served
 from vectorstore.errors import FootnoteError
 
@@ -51,25 +53,12 @@ Shell = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
     """Run the installed command in a folder that holds cases and recorded answers."""
-    kept = {
-        name: os.environ[name]
-        for name in ("PATH", "HOME", "LANG", "FOOTNOTE_CACHE_DIR", "FOOTNOTE_EMBEDDER")
-        if name in os.environ
-    }
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", *SHARED) if name in os.environ}
     lines(tmp_path / "cases.jsonl", LEAVE, INTERNS)
     lines(tmp_path / "answers.jsonl", *ANSWERS)
 
     def called(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        command = [str(Path(sys.executable).parent / "footnote"), "eval", *map(str, arguments)]
-        return subprocess.run(
-            command,
-            cwd=tmp_path,
-            env=kept | environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return forked.run(tmp_path, ["eval", *map(str, arguments)], kept | environment)
 
     return called
 

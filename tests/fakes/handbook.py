@@ -1,7 +1,11 @@
 """A small index of a few policies, made through the real pipeline, and a turn over it."""
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +41,25 @@ def write_documents(folder: Path) -> Path:
     return docs
 
 
+@cache
+def _ingested() -> Path:
+    """Ingest the policies once for all tests of a process."""
+    folder = Path(tempfile.mkdtemp(prefix="footnote-handbook-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    ingestion = Ingestion(IngestSettings(), StoreSettings(data_dir=folder / "data"))
+    ingestion.carry_out(ingestion.plan(Request((write_documents(folder),))))
+    return folder
+
+
 @contextmanager
 def small_handbook(folder: Path, **answers: Any) -> Iterator[Parts]:
-    """Ingest the policies and put the parts together; `answers` are AnswerSettings and ModelSettings."""
+    """Put the parts together over the policies, ingested; `answers` are AnswerSettings and ModelSettings."""
     stored = StoreSettings(data_dir=folder / "data")
-    ingestion = Ingestion(IngestSettings(), stored)
-    ingestion.carry_out(ingestion.plan(Request((write_documents(folder),))))
+    write_documents(folder)
+    made = _ingested()
+    shutil.copytree(made / "data", folder / "data", dirs_exist_ok=True)
+    kept = folder / "data" / "ingest.json"
+    kept.write_text(kept.read_text(encoding="utf-8").replace(str(made), str(folder)), encoding="utf-8")
     parts = build(Settings(store=stored, answer=AnswerSettings(**answers), model=ModelSettings(**answers)))
     try:
         yield parts

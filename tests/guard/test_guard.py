@@ -148,7 +148,7 @@ HOSTILE = (
 @pytest.mark.parametrize("bit", HOSTILE)
 def test_time_grows_with_the_length_alone(bit: str) -> None:
     took = []
-    for length in (40_000, 320_000):
+    for length in (20_000, 160_000):
         started = time.process_time()
         inert(bit * (length // len(bit)))
         took.append(time.process_time() - started)

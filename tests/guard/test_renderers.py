@@ -49,8 +49,8 @@ def found(seed: int, count: int, doubts: Doubts | None = None) -> list[tuple[str
 
 
 @pytest.mark.parametrize("doubts", [None, MARKED], ids=["as it is", "every sentence marked"])
-def test_nothing_is_live_in_a_thousand_texts(doubts: Doubts | None) -> None:
-    assert found(seed=1, count=1_000, doubts=doubts) == []
+def test_nothing_is_live_in_hundreds_of_texts(doubts: Doubts | None) -> None:
+    assert found(seed=1, count=400, doubts=doubts) == []
 
 
 @pytest.mark.slow
@@ -89,15 +89,24 @@ NAMED = {
 }
 
 
+@pytest.fixture(scope="module")
+def rendered() -> dict[str, tuple[list[str], list[str]]]:
+    """What is live of each construction without the guard and with it, all in one process."""
+    bare = [whole.replace("[99]", "").replace("\u200b", "") for whole in NAMED.values()]
+    guarded = [spoken([whole]) for whole in NAMED.values()]
+    live = renderers.live([*bare, *guarded], allowed=[ALLOWED])
+    return dict(zip(NAMED, zip(live[: len(bare)], live[len(bare) :], strict=True), strict=True))
+
+
 @pytest.mark.parametrize("construction", NAMED)
-def test_a_construction_that_beat_a_guard_is_inert(construction: str) -> None:
+def test_a_construction_that_beat_a_guard_is_inert(
+    construction: str, rendered: dict[str, tuple[list[str], list[str]]]
+) -> None:
     whole = NAMED[construction]
-    left = [spoken([whole]), spoken(list(whole))]
-    assert left[0] == left[1]
-    unguarded = whole.replace("[99]", "").replace("\u200b", "")
-    live = renderers.live([unguarded, *left], allowed=[ALLOWED])
-    assert live[0] != []
-    assert live[1:] == [[], []]
+    assert spoken(list(whole)) == spoken([whole])
+    unguarded, guarded = rendered[construction]
+    assert unguarded != []
+    assert guarded == []
 
 
 def test_allowed_links_stay_live() -> None:

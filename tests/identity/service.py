@@ -1,7 +1,6 @@
 """The service as a process of its own, over documents with readers, with whatever identity settings."""
 
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +8,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.test_command_line import FOOTNOTE, environment_of, wait_until_ready
+from tests import forked
+from tests.test_command_line import environment_of, footnote, wait_until_ready
 
 PAGES = {
     "all/leave.md": "# Leave\n\nStaff get 25 days of annual leave.\n",
@@ -33,14 +33,7 @@ def documents(folder: Path) -> None:
         path = folder / "pages" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    done = subprocess.run(
-        [FOOTNOTE, "ingest", "pages"],
-        cwd=folder,
-        env=environment_of(),
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    done = footnote(folder, "ingest", "pages")
     assert done.returncode == 0, done.stderr
 
 
@@ -49,9 +42,7 @@ def running(folder: Path, *, log: Path | None = None, **settings: str) -> Iterat
     """Run `footnote serve` in the folder until the block ends; give a client of it. What it says goes to `log`."""
     said = log or folder / "log"
     with said.open("w") as output:
-        process = subprocess.Popen(
-            [FOOTNOTE, "serve"], cwd=folder, env=environment_of(PORT="0", **settings), stderr=output
-        )
+        process = forked.start(folder, ["serve"], environment_of(PORT="0", **settings), errors=output)
     try:
         with httpx.Client(base_url=_address(process, said), timeout=30) as client:
             wait_until_ready(str(client.base_url).rstrip("/"))
@@ -59,9 +50,10 @@ def running(folder: Path, *, log: Path | None = None, **settings: str) -> Iterat
     finally:
         process.terminate()
         process.wait(30)
+        process.close()
 
 
-def _address(process: "subprocess.Popen[bytes]", said: Path) -> str:
+def _address(process: forked.Process, said: Path) -> str:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         found = re.search(r"http://\S+", said.read_text())

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ from app.settings import ServeSettings
 from tests.identity.forge import FOREIGN, by_hand, with_secret
 from tests.identity.provider import AUDIENCE, Provider, provider
 from tests.identity.service import documents, running
-from tests.test_command_line import FOOTNOTE, environment_of
+from tests.test_command_line import footnote
 from vectorstore.settings import StoreSettings
 
 PROXY = "127.0.0.2"
@@ -287,10 +286,7 @@ def test_while_the_provider_is_away_known_keys_serve_on_and_no_token_is_logged(
 def test_wrong_settings_are_one_sentence_at_the_start(
     folder: Path, settings: dict[str, str], said: str
 ) -> None:
-    done = subprocess.run(
-        [FOOTNOTE, "serve"], cwd=folder, env=environment_of(PORT="0", **settings), capture_output=True, text=True,
-        timeout=60, check=False,
-    )  # fmt: skip
+    done = footnote(folder, "serve", PORT="0", **settings)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr

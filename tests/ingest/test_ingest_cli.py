@@ -1,4 +1,4 @@
-"""`footnote ingest` as a user meets it: the real command, in a process of its own."""
+"""`footnote ingest` as a user meets it: the real command, in a process of its own, the first one a new one."""
 
 import json
 import os
@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked
+from tests.forked import SHARED
 from vectorstore.index.truth.files import writer_lock
 
 ROOT = Path(__file__).parents[2]
@@ -29,11 +31,11 @@ class Shell:
         kept = {
             key: value
             for key, value in os.environ.items()
-            if key in ("FOOTNOTE_CACHE_DIR", "FOOTNOTE_EMBEDDER") or not key.startswith("FOOTNOTE_")
+            if key in SHARED or not key.startswith("FOOTNOTE_")
         }
         return {**kept, "FOOTNOTE_DATA_DIR": str(self.folder / "data"), "PYTHONPATH": str(ROOT)}
 
-    def start(self, *arguments: str, **options: object) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             [sys.executable, "-c", "from app.cli import main; main()", "ingest", *arguments],
             cwd=self.folder,
@@ -41,23 +43,21 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            **options,
+            start_new_session=True,
         )
 
     @contextmanager
     def started(self, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-        with self.start(*arguments, start_new_session=True) as process:
+        with self.start(*arguments) as process:
             try:
                 yield process
             finally:
                 process.kill()
 
     def run(self, *arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
-        pipe = subprocess.DEVNULL if stdin is None else subprocess.PIPE
-        with self.start(*arguments, stdin=pipe) as process:
-            output, talk = process.communicate(stdin, timeout=120)
-        assert "Traceback" not in talk
-        return subprocess.CompletedProcess(arguments, process.returncode, output, talk)
+        done = forked.run(self.folder, ["ingest", *arguments], self.environment(), stdin=stdin)
+        assert "Traceback" not in done.stderr
+        return done
 
     def write(self, **files: str) -> None:
         for name, text in files.items():
@@ -160,7 +160,7 @@ def test_access_list_sticks_to_its_folder(shell: Shell) -> None:
 
 
 def test_ctrl_c_ends_with_130_and_keeps_a_whole_index(shell: Shell) -> None:
-    for number in range(300):
+    for number in range(100):
         shell.write(**{f"n{number}": f"# Document {number}\n\n" + f"Sentence {number} of many. " * 40})
     database = shell.folder / "data/index.db"
     deadline = time.monotonic() + 100
@@ -174,7 +174,7 @@ def test_ctrl_c_ends_with_130_and_keeps_a_whole_index(shell: Shell) -> None:
         assert process.returncode == 130
         assert output.startswith("Interrupted; what was done is kept")
     kept = json.loads(shell.run("docs", "--dry-run", "--json").stdout)
-    assert kept["unchanged"] + len(kept["plan"]) == 300
+    assert kept["unchanged"] + len(kept["plan"]) == 100
 
 
 def test_index_that_is_being_written_is_busy(shell: Shell) -> None:

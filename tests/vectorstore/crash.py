@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.backups import back_up
+from tests.backups import restore as put_back
 from tests.vectorstore.sample import DIMENSION, SPACE, put, sample
 from tests.vectorstore.tracing import Traced
 from vectorstore.index.projection import codes
@@ -43,7 +45,7 @@ def base(folder: Path) -> None:
     with store.draft() as draft:
         put(draft, sample("0.md", "Fact 0 is another now."))
     store.close()
-    open_upkeep(StoreSettings(data_dir=folder / "data")).back_up(folder / "backup")
+    back_up(StoreSettings(data_dir=folder / "data"), folder / "backup")
 
 
 def commit(folder: Path) -> None:
@@ -71,7 +73,7 @@ def rebuild(folder: Path) -> None:
 
 
 def restore(folder: Path) -> None:
-    open_upkeep(StoreSettings(data_dir=folder / "data")).restore(folder / "backup")
+    put_back(StoreSettings(data_dir=folder / "data"), folder / "backup")
 
 
 def reembed(folder: Path) -> None:

@@ -126,7 +126,7 @@ def on_torch(weights: Weights, pieces: Pieces) -> Callable[..., Vectors]:
 def test_vectors_are_those_of_the_model_in_float32(
     encoder: Encoder, on_torch: Callable[..., Vectors]
 ) -> None:
-    texts = [*ALL, *ODD, "Der Zug fährt um acht. " * 100]
+    texts = [*ALL[1::2], *ODD, "Der Zug fährt um acht. " * 100]
     expected = on_torch(*texts)
     assert (encoder.embed_documents(texts) * expected).sum(axis=1).min() >= 0.9995
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked
 from tests.vectorstore import writer
 from tests.vectorstore.sample import find
 from vectorstore.index.store import IndexStore
@@ -24,7 +25,7 @@ def run_and_kill(folder: Path, prefix: str, *, after: float, options: tuple[str,
     """Start a writer, kill it so many seconds after it is ready; return the commits it acknowledged."""
     # Forked from a process that has loaded everything: half a second less for each kill.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.vectorstore.writer"])
+    forked.ensure_loaded()
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_write, args=(theirs, str(folder), prefix, options))
     process.start()

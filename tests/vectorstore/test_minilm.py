@@ -105,7 +105,7 @@ def test_vectors_are_those_of_sentence_transformers(minilm: Encoder, passages: l
     assert spec is not None
     folder = Path(next(iter(spec.submodule_search_locations or []))) / "model"
     model = library.SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-    texts = [*passages[:24], "", "word " * 300, "naïve café 日本 ½ 🙂"]
+    texts = [*passages[:12], "", "word " * 300, "naïve café 日本 ½ 🙂"]
     expected = model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
 
     assert (minilm.embed_documents(texts) * expected).sum(axis=1).min() >= 0.9999
@@ -115,6 +115,7 @@ def test_vectors_are_those_of_sentence_transformers(minilm: Encoder, passages: l
     assert minilm.max_tokens == model.max_seq_length
 
 
+@pytest.mark.parametrize("minilm", ENGINES[1:], indirect=True)
 def test_an_index_made_with_one_engine_is_served_by_the_other(
     minilm: Encoder, float32: Encoder, passages: list[str]
 ) -> None:
@@ -168,8 +169,8 @@ def test_what_lies_beyond_the_window_is_not_read(minilm: Encoder) -> None:
 
 def test_progress_counts_every_passage_once(minilm: Encoder, passages: list[str]) -> None:
     heard: list[int] = []
-    minilm.embed_documents(passages[:48], on_batch=heard.append)
-    assert sum(heard) == 48
+    minilm.embed_documents(passages[:40], on_batch=heard.append)
+    assert sum(heard) == 40
     assert len(heard) > 1
 
 
@@ -242,9 +243,9 @@ def test_processes_that_start_together_agree(tmp_path: Path, float32: Encoder) -
         "print(Encoder(MINILM, cache_dir=Path(sys.argv[1]), engine='onnxruntime').embed_query('leave')[:3].tolist())"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
-    running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = [process.communicate()[0].strip() for process in running]
-    assert said == [str(float32.embed_query("leave")[:3].tolist())] * 3
+    assert said == [str(float32.embed_query("leave")[:3].tolist())] * 2
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".onnx", ".sha256"]
 
 

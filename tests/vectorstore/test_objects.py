@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.objects import SECRET, Bucket, bucket, s3_port, storage  # noqa: F401 - fixtures
-from vectorstore.errors import BadInput, Unavailable
+from vectorstore.errors import Unavailable
 from vectorstore.objects.settings import ObjectSettings
-from vectorstore.objects.store import PIECE, Objects, is_address, object_at, open_objects
+from vectorstore.objects.store import PIECE, Objects, is_address, open_objects
 from vectorstore.objects.versions import Versions, _Passing
 
 pytest.importorskip("obstore", reason="the extra [objects] is not installed")
@@ -316,13 +316,9 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_an_address_that_is_none_is_refused(wrong: str) -> None:
     with pytest.raises(ValidationError):
         ObjectSettings(objects=wrong)
-    with pytest.raises(BadInput):
-        object_at(wrong)
 
 
-def test_an_object_is_addressed_whole(tmp_path: Path) -> None:
-    objects, key = object_at(f"file://{tmp_path}/deep/today.backup")
-    assert (objects.url, key) == (f"file://{tmp_path}/deep", "today.backup")
+def test_an_address_is_told_from_a_path() -> None:
     assert is_address("s3://bucket/x")
     assert not is_address("backup.db")
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.backups import back_up, restore
 from tests.contract.test_readers import ANYONE, HR, OPERATOR, PAY, PLAN, at, commit, seen, with_readers
 from tests.vectorstore.conftest import OpenStore
 from tests.vectorstore.sample import sample
 from vectorstore.errors import StoreDamaged
-from vectorstore.index.maintenance.backup import set_aside
 from vectorstore.index.upkeep import IndexUpkeep
 from vectorstore.open import open_upkeep
 from vectorstore.settings import StoreSettings
@@ -47,15 +47,15 @@ def test_compaction_opens_nothing(folder: Path, open_index: OpenStore) -> None:
 def test_a_restored_backup_has_the_readers_of_the_index_that_it_replaces(
     folder: Path, open_index: OpenStore, tmp_path: Path, ending: str
 ) -> None:
-    store, upkeep = open_index(), open_upkeep(StoreSettings(data_dir=folder))
+    store = open_index()
     commit(store, PAY, PLAN)
-    upkeep.back_up(tmp_path / "backup.db")
+    back_up(StoreSettings(data_dir=folder), tmp_path / "backup")
     commit(store, with_readers(PAY, "hr"))
     if ending == "is gone":
         commit(store, without=("pay.md",))
     if ending == "has other words":
         commit(store, sample("pay.md", "Other words.", readers=frozenset({"hr"})))
-    upkeep.restore(tmp_path / "backup.db")
+    restore(StoreSettings(data_dir=folder), tmp_path / "backup")
     for number in (None, 1):
         for snapshot in at(store, number):
             assert not seen(snapshot, ANYONE)
@@ -70,12 +70,12 @@ def test_a_restored_backup_has_the_readers_of_the_index_that_it_replaces(
 def test_what_was_deleted_before_a_backup_is_not_opened_by_a_rollback_after_it(
     folder: Path, open_index: OpenStore, tmp_path: Path
 ) -> None:
-    store, upkeep = open_index(), open_upkeep(StoreSettings(data_dir=folder))
+    store = open_index()
     commit(store, PAY, PLAN)
     commit(store, without=("pay.md",))
-    upkeep.back_up(tmp_path / "backup.db")
+    back_up(StoreSettings(data_dir=folder), tmp_path / "backup")
     commit(store, with_readers(PAY, "hr"))
-    upkeep.restore(tmp_path / "backup.db")
+    restore(StoreSettings(data_dir=folder), tmp_path / "backup")
     store.rollback(Generation(1))
     for snapshot in at(store, None):
         assert not seen(snapshot, ANYONE)
@@ -87,9 +87,10 @@ def test_on_an_empty_machine_the_readers_of_the_backup_stand(
 ) -> None:
     store = open_index()
     commit(store, PAY, with_readers(PLAN, "hr"))
-    open_upkeep(StoreSettings(data_dir=folder)).back_up(tmp_path / "backup.db")
-    fresh = open_upkeep(StoreSettings(data_dir=tmp_path / "fresh"))
-    fresh.restore(tmp_path / "backup.db")
+    back_up(StoreSettings(data_dir=folder), tmp_path / "backup")
+    settings = StoreSettings(data_dir=tmp_path / "fresh")
+    restore(settings, tmp_path / "backup", replaces=False)
+    fresh = open_upkeep(settings)
     for snapshot in at(fresh.store, None):
         assert seen(snapshot, ANYONE)
         assert not seen(snapshot, ANYONE, PLAN.document)
@@ -101,18 +102,17 @@ def test_an_index_whose_readers_cannot_be_read_is_replaced_only_if_that_is_said(
 ) -> None:
     store = open_index()
     commit(store, PAY)
-    open_upkeep(StoreSettings(data_dir=folder)).back_up(tmp_path / "backup.db")
+    back_up(StoreSettings(data_dir=folder), tmp_path / "backup")
     opened = store.opened()
     assert opened is not None
     with opened.database.connection() as connection:
         connection.run("UPDATE documents SET readers = 'hr\"]'")
     store.close()
     with pytest.raises(StoreDamaged, match="--accept-readers"):
-        set_aside(folder, tmp_path / "backup.db", accept_readers=False)
+        restore(StoreSettings(data_dir=folder), tmp_path / "backup")
     assert (folder / "index.db").exists()
-    assert set_aside(folder, tmp_path / "backup.db", accept_readers=True)
+    restore(StoreSettings(data_dir=folder), tmp_path / "backup", accept_readers=True)
     upkeep = open_upkeep(StoreSettings(data_dir=folder))
-    upkeep.restore(tmp_path / "backup.db")
     for snapshot in at(upkeep.store, None):
         assert seen(snapshot, OPERATOR)
     upkeep.close()

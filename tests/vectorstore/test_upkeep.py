@@ -2,17 +2,16 @@
 
 import hashlib
 import re
-import shutil
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 import pytest
 
+from tests.backups import back_up, restore
 from tests.vectorstore.sample import (
     DIMENSION,
     FINGERPRINT,
@@ -25,7 +24,7 @@ from tests.vectorstore.sample import (
     sample,
     uris,
 )
-from vectorstore.errors import BadInput, Busy, EmbedderMismatch, NotFound, StoreDamaged
+from vectorstore.errors import Busy, EmbedderMismatch, NotFound
 from vectorstore.index.maintenance.byte_search import files_holding
 from vectorstore.index.store import IndexStore
 from vectorstore.index.truth.seal import write_meta
@@ -179,39 +178,7 @@ def test_erasure_that_was_interrupted_is_finished_by_the_next_writer(
     assert IndexUpkeep(store).verify().sound
 
 
-def test_erased_document_can_be_put_again_by_will(folder: Path, open_index: OpenStore) -> None:
-    store = open_index()
-    commit(store, secret(1))
-    upkeep = open_upkeep(StoreSettings(data_dir=folder))
-    upkeep.erase([secret(1).document.uri])
-    commit(store, secret(1))
-    upkeep.back_up(folder / "copy.footnote")
-    assert upkeep.restore(folder / "copy.footnote") == 0
-    with store.snapshot() as snapshot:
-        assert find(snapshot, "record")
-
-
 # --- backup ---
-
-
-def test_backup_restores_byte_equal_answers_in_a_new_place(
-    folder: Path, open_index: OpenStore, tmp_path: Path
-) -> None:
-    store = open_index()
-    commit(store, *(sample(f"{n}.md", f"Fact {n}. And more of {n}.") for n in range(30)))
-    with store.snapshot() as snapshot:
-        golden = find(snapshot, "Fact 7.")
-    backup = tmp_path / "index.footnote"
-    open_upkeep(StoreSettings(data_dir=folder)).back_up(backup)
-    assert backup.stat().st_mode & 0o777 == 0o600
-    fresh = tmp_path / "fresh"
-    assert open_upkeep(StoreSettings(data_dir=fresh)).restore(backup) == 0
-    other = open_store(StoreSettings(data_dir=fresh), SPACE)
-    with other.snapshot() as snapshot:
-        assert find(snapshot, "Fact 7.") == golden
-        assert snapshot.generation == 1
-    assert IndexUpkeep(other).verify().sound
-    other.close()
 
 
 @pytest.mark.slow
@@ -226,95 +193,13 @@ def test_twenty_backups_restore_byte_equal_answers(
         with store.snapshot() as snapshot:
             golden = [find(snapshot, f"fact {n}") for n in range(5)]
         store.close()
-        open_upkeep(StoreSettings(data_dir=at)).back_up(tmp_path / f"backup-{number}")
+        back_up(StoreSettings(data_dir=at), tmp_path / f"backup-{number}")
         fresh = tmp_path / f"fresh-{number}"
-        open_upkeep(StoreSettings(data_dir=fresh)).restore(tmp_path / f"backup-{number}")
+        restore(StoreSettings(data_dir=fresh), tmp_path / f"backup-{number}", replaces=False)
         other = open_store(StoreSettings(data_dir=fresh), SPACE)
         with other.snapshot() as snapshot:
             assert [find(snapshot, f"fact {n}") for n in range(5)] == golden
         other.close()
-
-
-def test_backup_takes_the_place_of_a_backup_and_of_nothing_else(
-    folder: Path, open_index: OpenStore, tmp_path: Path
-) -> None:
-    store = open_index()
-    commit(store, sample("a.md", "Old fact."))
-    upkeep = open_upkeep(StoreSettings(data_dir=folder))
-    upkeep.back_up(tmp_path / "b")
-    commit(store, sample("a.md", "New fact."))
-    upkeep.back_up(tmp_path / "b")
-    (tmp_path / "handbook.md").write_text("Not to be lost.")
-    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
-        other.execute("CREATE TABLE customers (name TEXT)")
-    (tmp_path / "link").symlink_to(folder / "index.db")
-    for taken in (*(tmp_path / name for name in ("handbook.md", "other.db", "link")), folder / "index.db"):
-        before = taken.read_bytes()
-        with pytest.raises(BadInput, match="no backup"):
-            upkeep.back_up(taken)
-        assert taken.read_bytes() == before
-    upkeep.restore(tmp_path / "b")
-    with store.snapshot() as snapshot:
-        assert [hit.chunk.text for hit in find(snapshot, "fact")] == ["New fact."]
-
-
-def test_running_reader_follows_a_restore(folder: Path, open_index: OpenStore, tmp_path: Path) -> None:
-    store = open_index()
-    commit(store, sample("a.md", "Old fact."))
-    open_upkeep(StoreSettings(data_dir=folder)).back_up(tmp_path / "b")
-    commit(store, sample("a.md", "New fact."))
-    with store.snapshot() as snapshot:
-        assert [hit.chunk.text for hit in find(snapshot, "fact")] == ["New fact."]
-    open_upkeep(StoreSettings(data_dir=folder)).restore(tmp_path / "b")
-    with store.snapshot() as snapshot:
-        assert [hit.chunk.text for hit in find(snapshot, "fact")] == ["Old fact."]
-    commit(store, sample("b.md", "Next fact."))
-    with store.snapshot() as snapshot:
-        assert snapshot.generation == 2
-        assert {hit.chunk.text for hit in find(snapshot, "fact")} == {"Old fact.", "Next fact."}
-    assert IndexUpkeep(store).verify().sound
-
-
-def test_erased_document_stays_away_when_an_older_backup_is_restored(
-    folder: Path, open_index: OpenStore, tmp_path: Path
-) -> None:
-    store = open_index()
-    commit(store, secret(1), secret(2))
-    upkeep = open_upkeep(StoreSettings(data_dir=folder))
-    upkeep.back_up(tmp_path / "b")
-    upkeep.erase([secret(1).document.uri])
-    assert upkeep.restore(tmp_path / "b") == 1
-    assert leftovers(folder, [secret(1)]) == {}
-    with store.snapshot() as snapshot:
-        assert set(uris(find(snapshot, "record"))) == {secret(2).document.uri}
-    assert IndexUpkeep(store).verify().sound
-
-
-def test_damaged_or_foreign_backup_changes_nothing(
-    folder: Path, open_index: OpenStore, tmp_path: Path
-) -> None:
-    store = open_index()
-    commit(store, *(sample(f"{n}.md", f"Fact {n}.") for n in range(30)))
-    upkeep = open_upkeep(StoreSettings(data_dir=folder))
-    upkeep.back_up(tmp_path / "good")
-    content = bytearray((tmp_path / "good").read_bytes())
-    place = content.index(b"Fact 17.")
-    content[place + 5] ^= 1
-    (tmp_path / "bad").write_bytes(content)
-    (tmp_path / "foreign").write_text("hello" * 5000)
-    shutil.copy(tmp_path / "good", tmp_path / "short")
-    with (tmp_path / "short").open("r+b") as file:
-        file.truncate(len(content) // 2)
-    for name, error in (
-        ("bad", StoreDamaged),
-        ("foreign", BadInput),
-        ("none", NotFound),
-        ("short", StoreDamaged),
-    ):
-        with pytest.raises(error):
-            upkeep.restore(tmp_path / name)
-        assert IndexUpkeep(store).verify().sound
-    assert not list(folder.glob(".restore*"))
 
 
 # --- another embedder ---

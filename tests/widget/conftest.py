@@ -31,7 +31,10 @@ def staged(served: Stage) -> Stage:
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1200, "height": 800}, locale="en-GB")
+    # Motion is drawn by the processor here, and costs more than the pages do; `test_accessible` has tests of it.
+    context = browser.new_context(
+        viewport={"width": 1200, "height": 800}, locale="en-GB", reduced_motion="reduce"
+    )
     context.set_default_timeout(30_000)
     yield context.new_page()
     context.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vectorstore.errors import BadInput, Busy, NotFound, Unavailable
 from vectorstore.index.draft import forget
-from vectorstore.index.maintenance import backup, erasure
+from vectorstore.index.maintenance import erasure
 from vectorstore.index.maintenance.byte_search import files_holding
 from vectorstore.index.maintenance.erasure import Erased, finish_erasure
 from vectorstore.index.maintenance.reembed import reembed
@@ -16,18 +16,14 @@ from vectorstore.index.maintenance.verify import verify
 from vectorstore.index.opened import Opened, not_kept
 from vectorstore.index.projection import projections
 from vectorstore.index.projection.manifest import read_manifest
-from vectorstore.index.projection.projections import Kind
 from vectorstore.index.store import IndexStore
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection
-from vectorstore.index.truth.files import writer_lock
 from vectorstore.index.truth.read import generation, head
 from vectorstore.index.truth.seal import next_epoch
 from vectorstore.types import DEFAULT_TENANT, Generation
 from vectorstore.upkeep import Certificate, Compaction, Difference, Embed, IndexInfo, Verification
 
-_FROM_A_BACKUP = Kind("", "", 1, 1.0)
-"""What an index is made for before a backup says of which embedder it is."""
 _DEAD_SHARE = 0.2
 """Above this share of purged chunks in the projections, making them anew pays."""
 
@@ -185,24 +181,6 @@ class IndexUpkeep:
         with database.connection() as connection:
             kept = erasure.kept_certificates(connection)
         return [replace(each, outstanding=database.storage.behind(each.epoch)) for each in kept]
-
-    def back_up(self, target: Path) -> None:
-        """Write the whole truth to one file, consistent, without holding up anybody; any engine restores it."""
-        backup.back_up(self._opened().database, target)
-
-    def restore(self, source: Path, *, wait: bool = False) -> int:
-        """Replace the index by a backup; return how many erased documents it held and that are gone again."""
-        database = self.store.database
-        with (
-            # Another restore in this folder works on its copy under the same name.
-            writer_lock(self._folder / "restore.lock", wait=wait),
-            database.writer(wait=wait, space=_FROM_A_BACKUP) as connection,
-        ):
-            repeated = backup.restore(
-                database.storage, connection, source, scratch=self._folder / ".restore.db"
-            )
-            finish_erasure(self._folder, database, connection, self._opened().kind)
-            return repeated
 
     def publish(self, *, wait: bool = False) -> tuple[Generation, int]:
         """Publish the projections for other replicas to take; return their generation and size in bytes.

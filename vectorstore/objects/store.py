@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from vectorstore.errors import BadInput, Unavailable, pip_install
+from vectorstore.errors import Unavailable, pip_install
 from vectorstore.objects.settings import ObjectSettings
 from vectorstore.objects.versions import Versions, endpoint
 
@@ -298,21 +298,6 @@ def open_objects(settings: ObjectSettings | None = None) -> Objects | None:
     if not found.objects:
         return None
     return Objects(found.objects, seconds=found.objects_seconds, retries=found.objects_retries)
-
-
-def object_at(url: str, settings: ObjectSettings | None = None) -> tuple[Objects, str]:
-    """Return the storage and the key of one object's address (s3://bucket/folder/name); raises BadInput."""
-    found = settings or ObjectSettings()
-    try:
-        address = ObjectSettings(objects=url).objects
-    except ValueError:
-        address = ""
-    parts = urlsplit(address)
-    above, _, name = parts.path.rpartition("/")
-    if not name or not (above or parts.netloc):
-        raise BadInput("This is no address of an object.", "Write it like s3://bucket/folder/name.")
-    where = f"{parts.scheme}://{parts.netloc}{above or '/'}"
-    return Objects(where, seconds=found.objects_seconds, retries=found.objects_retries), unquote(name)
 
 
 def is_address(name: str) -> bool:

@@ -1,8 +1,6 @@
 """A queue on a real PostgreSQL server, and workers in this process or in ones of their own."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +20,7 @@ from ingest.settings import IngestSettings
 from ingest.sources.discover import Discovery, Source
 from ingest.sources.ledger import Ledger
 from ingest.sources.shared import Flags
+from tests import forked
 from tests.fakes.word_embedder import WordEmbedder
 from vectorstore.index.store import IndexStore
 from vectorstore.index.truth.database import Database
@@ -132,28 +131,26 @@ class Place:
         """Return the newest job's state of each address."""
         return dict(self.rows("SELECT uri, state FROM jobs ORDER BY id"))
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, **environment: str) -> forked.Process:
         """Start a worker in a process of its own, with an embedder that dies of what says POISON."""
         with (self.folder / "worker.log").open("ab") as log:
             return self._started(log, arguments, environment)
 
     def _started(
         self, log: BinaryIO, arguments: Sequence[str], environment: dict[str, str]
-    ) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.ingest.jobs.worker_process", *arguments],
-            cwd=ROOT,
-            env={
+    ) -> forked.Process:
+        settings = self.settings.model_dump().items()
+        return forked.script(
+            "from tests.ingest.jobs.worker_process import main; main()",
+            *arguments,
+            environment={
                 **os.environ,
                 "FOOTNOTE_STORE": self.url,
                 "FOOTNOTE_DATA_DIR": str(self.folder / "data"),
-                **{
-                    f"FOOTNOTE_{name.upper()}": str(value)
-                    for name, value in self.settings.model_dump().items()
-                },
+                **{f"FOOTNOTE_{name.upper()}": str(value) for name, value in settings},
                 **environment,
             },
-            stderr=log,
+            errors=log,
         )
 
 

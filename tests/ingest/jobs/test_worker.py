@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ingest.jobs.job import Wanted
+from tests import forked
 from tests.fakes.word_embedder import WordEmbedder
 from tests.ingest.jobs.desk import Place, incoming, place
 from tests.postgresql import needs_postgresql
@@ -188,7 +188,7 @@ def test_a_frozen_worker_wakes_and_commits_nothing_of_what_others_did(here: Plac
 def kill_while_working(here: Place, *, workers: int, kills: int, every: float, seconds: float) -> None:
     """Kill workers at random and start others in their place, until all has ended."""
     chance = random.Random(7)
-    running: list[subprocess.Popen[bytes]] = []
+    running: list[forked.Process] = []
     try:
         killed, deadline = 0, time.monotonic() + seconds
         while True:

@@ -1,26 +1,124 @@
-"""One file that holds the whole truth, and the way back from it."""
+"""The whole truth as rows for a backup, and an index made of such rows: whatever engines the two are.
 
-import os
+Rows keep their numbers and every value, so that all seals hold in a place that is new to them.
+"""
+
 import secrets
-import shutil
-from contextlib import closing
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
 
-from vectorstore.errors import BadInput, NotFound, StoreDamaged
+from vectorstore.errors import StoreDamaged
 from vectorstore.index.create import check_layout
-from vectorstore.index.maintenance import erasure
-from vectorstore.index.maintenance.transfer import copy_all
+from vectorstore.index.maintenance import erasure, transfer
+from vectorstore.index.maintenance.erasure import CERTIFICATES, kept_certificates
+from vectorstore.index.maintenance.transfer import CHANGING, GROWING, NUMBERED, Table
 from vectorstore.index.maintenance.verify import damage_of
-from vectorstore.index.sqlite.database import SQLite, create_file, table_names
-from vectorstore.index.sqlite.truth import TABLES
+from vectorstore.index.projection.projections import Kind
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth import readers, seal
-from vectorstore.index.truth.database import Connection, Database, Storage
-from vectorstore.index.truth.files import sync_folder, writer_lock
+from vectorstore.index.truth.database import Connection, Database, Row
 from vectorstore.index.truth.readers import Address, Version, histories
 from vectorstore.index.truth.records import CHUNK_COLUMNS, DOCUMENT_COLUMNS, readers_row
 from vectorstore.index.truth.seal import read_meta, write_meta
+from vectorstore.upkeep import Certificate
+
+TABLES: Final = {table.name: table for table in (*GROWING, *CHANGING)}
+"""By name, in the order in which they are put back."""
+NOTHING_YET: Final = Kind("", "", 1, 1.0)
+"""What an index is made for before its rows say of which embedder it is."""
+
+
+def rows_of(connection: Connection, table: Table) -> Iterator[Row]:
+    """Yield the rows of a table in the order of its key, as they are read; the caller is in a transaction."""
+    if connection.has_table(table.name):
+        columns, key = (", ".join(f'"{name}"' for name in names) for names in (table.columns, table.key))
+        yield from connection.each(f"SELECT {columns} FROM {table.name} ORDER BY {key}")
+
+
+def last_rows(connection: Connection) -> dict[str, int]:
+    """Return the greatest number that was ever given to a row, by table."""
+    return {name: connection.last_row(name) for name in NUMBERED}
+
+
+def begin(connection: Connection) -> None:
+    """Clear a new index for rows that are to come."""
+    with connection.transaction():
+        transfer.clear(connection)
+        connection.run(CERTIFICATES)
+
+
+def add(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Put rows back; they are nobody's to read yet."""
+    with connection.transaction():
+        transfer.add(connection, table, rows)
+
+
+def finish(
+    connection: Connection,
+    *,
+    last: Mapping[str, int],
+    stones: Mapping[str, set[str]],
+    earlier: "Before | None" = None,
+) -> list[str]:
+    """Check what was put back against its seals, then erase from it what was erased since; return the uris of that.
+
+    `stones` are hashes of erased documents by their salts; `earlier` is what the index says whose place this one takes.
+    Raises StoreDamaged.
+    """
+    with connection.transaction():
+        for name, row in last.items():
+            connection.set_last_row(name, row)
+    if problems := damage_of(connection):
+        raise StoreDamaged(f"The index of the backup is damaged: {problems[0]}", "Use another backup.")
+    for each in earlier.certificates if earlier else ():
+        erasure.keep_certificate(connection, each)
+    with connection.transaction():
+        meta = read_meta(connection)
+        check_layout(meta, place="the backup")
+        epoch = max(earlier.epoch if earlier else 0, int(meta["epoch"])) + 1
+        write_meta(connection, index=secrets.token_hex(8), epoch=str(epoch))
+        if earlier is not None:
+            _keep_readers(connection, earlier.readers)
+        erased = erasure.replay(connection, dimension=int(meta["dimension"]), stones=stones)
+        connection.derive(anew=True)
+    return erased
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What an index that makes way has to say to the one that takes its place."""
+
+    epoch: int
+    salt: str
+    stones: set[str]
+    certificates: Sequence[Certificate]
+    readers: Mapping[Address, Sequence[Version]]
+
+
+@contextmanager
+def before(database: Database) -> Iterator[Before]:
+    """Read it; its texts can be asked for while the block runs. Raises StoreDamaged where it cannot be read."""
+    with database.connection() as connection, connection.transaction("DEFERRED"):
+        try:
+            meta = read_meta(connection)
+            stones = {row[0] for row in connection.rows("SELECT hash FROM tombstones")}
+            certificates = kept_certificates(connection)
+            found = Before(int(meta["epoch"]), meta["salt"], stones, certificates, histories(connection))
+        # A flipped bit can make a value another type, or absent.
+        except (LookupError, TypeError, ValueError) as error:
+            raise StoreDamaged("The index cannot be read.", "Run `footnote index verify`.") from error
+        yield found
+
+
+def _keep_readers(connection: Connection, known: Mapping[Address, Sequence[Version]]) -> None:
+    """Have whoever may read a document today read it, and nobody else."""
+    changed = readers.changed_by(known, histories(connection))
+    if changed:
+        rows = [(readers_row(names), row) for row, names in changed.items()]
+        connection.run_many("UPDATE documents SET readers = ? WHERE row = ?", rows)
+        reseal(connection)
 
 
 def reseal(connection: Connection) -> None:
@@ -47,163 +145,3 @@ def reseal(connection: Connection) -> None:
             "UPDATE generations SET seal = ?, mark = ? WHERE number = ?",
             (total, seal.mark((*row, total)), row[0]),
         )
-
-
-_FILES = ("-wal", "-shm", "")
-"""The journals first: one left behind would be taken for the next index's."""
-
-
-def set_aside(folder: Path, source: Path, *, accept_readers: bool, wait: bool = False) -> Path | None:
-    """Move an index that cannot be read out of the way of the backup `source`; return where it lies now.
-
-    None where it can be read: then it still tells what has been erased since, and who may read what. Where it does
-    not, those could read again who could when the backup was made: raises StoreDamaged, unless `accept_readers`.
-    Raises NotFound, BadInput, Busy.
-    """
-    path = folder / "index.db"
-    if not path.exists():
-        return None
-    check_source(source)
-    with writer_lock(folder / "index.lock", wait=wait):
-        if _readable(path):
-            return None
-        if not accept_readers:
-            raise StoreDamaged(
-                "The index cannot be read, and so nothing tells who may read which document today.",
-                "Add --accept-readers to let everybody read again what they could when the backup was made.",
-            )
-        aside = f"{path.name}.damaged-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-        for suffix in _FILES:
-            left = path.with_name(path.name + suffix)
-            if left.exists():
-                left.rename(path.with_name(aside + suffix))
-        sync_folder(folder)
-        return path.with_name(aside)
-
-
-def _readable(path: Path) -> bool:
-    """Say whether what a restore needs of the index can be read."""
-    database = SQLite(path)
-    try:
-        with database.connection() as connection:
-            read_meta(connection)
-            truth.head(connection)
-            connection.rows("SELECT hash FROM tombstones")
-            histories(connection)
-    # A flipped bit can make a value another type, or absent.
-    except (StoreDamaged, LookupError, TypeError, ValueError):
-        return path.stat().st_size == 0
-    finally:
-        database.close()
-    return True
-
-
-_MAGIC = b"SQLite format 3\0"
-
-
-def back_up(database: Database, target: Path) -> None:
-    """Write a consistent copy, whoever reads or writes meanwhile; an older backup of the name is replaced whole.
-
-    It is a SQLite file with the tables of an embedded index, whichever engine it comes from. Raises BadInput where the
-    name is that of a file which is no backup, or of an index itself.
-    """
-    if target.is_dir():
-        raise BadInput(f"{str(target)!r} is a directory.", "Name a file in it.")
-    if target.exists() and not _is_backup(target):
-        raise BadInput(f"{str(target)!r} is there already and is no backup.", "Choose another name.")
-    fresh = target.with_name(f".{target.name}.{os.getpid()}.new")
-    _remove(fresh)
-    create_file(fresh)
-    try:
-        _write(database, fresh)
-        with fresh.open("rb") as file:
-            os.fsync(file.fileno())
-        fresh.replace(target)
-    finally:
-        _remove(fresh)
-    sync_folder(target.parent)
-
-
-def _write(database: Database, fresh: Path) -> None:
-    with closing(SQLite(fresh)) as copy, copy.connection() as into:
-        # Whole or thrown away: a journal would only cost time.
-        into.rows("PRAGMA journal_mode = OFF")
-        with into.transaction():
-            for statement in TABLES.split(";\n"):
-                into.run(statement)
-            with database.connection() as connection, connection.transaction("DEFERRED"):
-                copy_all(connection, into)
-
-
-def _remove(path: Path) -> None:
-    for left in path.parent.glob(f"{path.name}*"):
-        left.unlink()
-
-
-def check_source(source: Path) -> None:
-    """Raise NotFound or BadInput for what is no backup at first sight."""
-    if not source.is_file():
-        raise NotFound(f"There is no backup at {str(source)!r}.")
-    with source.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            raise BadInput(f"{str(source)!r} is not a backup of an index.")
-
-
-def _is_backup(path: Path) -> bool:
-    real = path.resolve()
-    live = real.name == "index.db" and real.with_name("index.lock").exists()
-    return not live and {"meta", "generations"} <= table_names(real)
-
-
-def restore(storage: Storage, connection: Connection, source: Path, *, scratch: Path) -> int:
-    """Put a backup in the place of the index, in one transaction; return how many erasures were repeated.
-
-    Who may read a document that the index knows stays as it is. The backup is checked before anything changes. The
-    connection is a writer's. Raises NotFound, BadInput (not a backup), Busy or StoreDamaged.
-    """
-    check_source(source)
-    create_file(scratch)
-    try:
-        shutil.copyfile(source, scratch)
-        # Before others are held off: checking takes as long as reading all of it.
-        with closing(SQLite(scratch)) as copy, copy.connection() as into:
-            problems = damage_of(into)
-        if problems:
-            raise StoreDamaged(f"The backup {str(source)!r} is damaged: {problems[0]}", "Use another one.")
-        with storage.replacing(connection) as replace:
-            with closing(SQLite(scratch)) as copy, copy.connection() as into:
-                repeated = _prepare(into, connection)
-                into.rows("PRAGMA wal_checkpoint(TRUNCATE)")
-            replace(scratch)
-    finally:
-        _remove(scratch)
-    return repeated
-
-
-def _prepare(copy: Connection, index: Connection) -> int:
-    """Give the copy a new identity, the index's certificates and readers, and erase from it what has been erased since."""
-    here = read_meta(index)
-    stones = index.rows("SELECT hash FROM tombstones")
-    known = histories(index)
-    for each in erasure.kept_certificates(index):
-        erasure.keep_certificate(copy, each)
-    with copy.transaction():
-        there = read_meta(copy)
-        check_layout(there, place="the backup")
-        epoch = max(int(here.get("epoch", "0")), int(there["epoch"])) + 1
-        # The salt must be the one that the tombstones were made with.
-        if stones and here["salt"] != there["salt"]:
-            copy.run("DELETE FROM tombstones")
-        salt = here["salt"] if stones else there["salt"]
-        write_meta(copy, index=secrets.token_hex(8), epoch=str(epoch), salt=salt)
-        copy.run_many("INSERT INTO tombstones (hash) VALUES (?) ON CONFLICT (hash) DO NOTHING", stones)
-        _keep_readers(copy, known)
-        return erasure.replay(copy, dimension=int(there["dimension"]))
-
-
-def _keep_readers(copy: Connection, known: dict[Address, list[Version]]) -> None:
-    changed = readers.changed_by(known, readers.histories(copy))
-    if changed:
-        rows = [(readers_row(names), row) for row, names in changed.items()]
-        copy.run_many("UPDATE documents SET readers = ? WHERE row = ?", rows)
-        reseal(copy)

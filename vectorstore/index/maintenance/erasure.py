@@ -7,7 +7,7 @@ backup is restored: salted hashes of the erased documents' ids are kept for that
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -84,15 +84,21 @@ def erase_rows(connection: Connection, rows: Sequence[tuple], *, dimension: int)
     return Erased(hashes, len(places), chunks, needles, draft.number, epoch)
 
 
-def replay(connection: Connection, *, dimension: int) -> int:
-    """Erase again what an older copy of the index has brought back; return how many documents that were."""
-    salt = read_meta(connection)["salt"]
-    stones = {row[0] for row in connection.rows("SELECT hash FROM tombstones")}
-    rows = connection.rows("SELECT row, id, chunks, seal FROM documents")
-    back = [row for row in rows if tombstone(salt, row[1]) in stones]
+def replay(connection: Connection, *, dimension: int, stones: Mapping[str, set[str]]) -> list[str]:
+    """Erase again what an older copy of the index has brought back; return the uris of those documents.
+
+    `stones` are hashes of erased documents' ids by the salt that they were made with.
+    """
+    rows = connection.rows("SELECT row, id, chunks, seal, uri FROM documents")
+    back = [row for row in rows if is_erased(row[1], stones)]
     if back:
-        erase_rows(connection, back, dimension=dimension)
-    return len(back)
+        erase_rows(connection, [row[:4] for row in back], dimension=dimension)
+    return [row[4] for row in back]
+
+
+def is_erased(document: str, stones: Mapping[str, set[str]]) -> bool:
+    """Say whether a document is among those that were erased."""
+    return any(tombstone(salt, document) in hashes for salt, hashes in stones.items())
 
 
 def unexplained(connection: Connection, found: Iterable[bytes]) -> list[bytes]:

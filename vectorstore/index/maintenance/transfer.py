@@ -89,11 +89,6 @@ def clear(target: Connection) -> None:
             target.run(f"DELETE FROM {name}")
 
 
-def copy_all(source: Connection, target: Connection) -> None:
-    """Copy every row into empty tables; the caller has opened both transactions."""
-    copy_tables(source, target, (*GROWING, *CHANGING))
-
-
 def copy_tables(source: Connection, target: Connection, tables: Sequence[Table]) -> None:
     """Copy the rows of some tables, with the numbers that were given out so far."""
     for table in tables:

@@ -7,14 +7,12 @@ renamed into future ones with all that is in them. So each is written anew, one 
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from vectorstore.errors import Busy
-from vectorstore.index.maintenance import transfer
 from vectorstore.index.maintenance.byte_search import files_holding
 from vectorstore.index.postgresql.replicas import beat, replicas_behind
-from vectorstore.index.sqlite.database import SQLite
 from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.database import Connection, Search
 
@@ -88,18 +86,6 @@ class PostgreSQLStorage:
         """Say that the replica with this folder is there, and which purges its projections have followed."""
         with self._borrow() as connection:
             beat(connection, folder)
-
-    @contextmanager
-    def replacing(self, connection: Connection) -> Iterator[Callable[[Path], None]]:
-        """Hold the writer lock from the first statement on: the lock of a writer here is that of its transaction."""
-
-        def replace(backup: Path) -> None:
-            with closing(SQLite(backup)) as source, source.connection() as rows:
-                transfer.clear(connection)
-                transfer.copy_all(rows, connection)
-
-        with connection.transaction():
-            yield replace
 
     def _tables(self, connection: Connection) -> list[str]:
         sql = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = ? ORDER BY tablename"

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
@@ -100,15 +100,6 @@ class SQLiteConnection:
         with _translated():
             self._raw.executescript(sql)
 
-    def copy_from(self, path: Path) -> None:
-        """Replace the whole content by that of another database, in one transaction."""
-        with _translated():
-            source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-            try:
-                source.backup(self._raw)
-            finally:
-                source.close()
-
     @contextmanager
     def transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
         """Commit when the block ends cleanly, roll back when it raises."""
@@ -194,15 +185,6 @@ def create_file(path: Path) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
-def table_names(path: Path) -> set[str]:
-    """Return the names of a database file's tables, without a trace beside it; none where it is no database."""
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as raw:
-            return {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    except sqlite3.DatabaseError:
-        return set()
-
-
 def _open(path: Path) -> SQLiteConnection:
     with _translated():
         raw = sqlite3.connect(
@@ -246,5 +228,5 @@ def _in_our_words(error: Exception) -> FootnoteError:
         )
     return StoreDamaged(
         f"The index database fails ({name or type(error).__name__}: {error}).",
-        "Restore a backup with `footnote index restore FILE`, or move index.db away and ingest again.",
+        "Put a backup back with `footnote restore SRC --replace`, or move index.db away and ingest again.",
     )

@@ -1,7 +1,7 @@
-"""The files of a SQLite database: what gives space back, and a backup put in their place."""
+"""The files of a SQLite database: what gives space back."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -12,9 +12,6 @@ from vectorstore.index.truth.database import Connection, Search
 class _Scripted(Connection, Protocol):
     def script(self, sql: str) -> None:
         """Run statements without values."""
-
-    def copy_from(self, path: Path) -> None:
-        """Replace the whole content by that of another database, in one transaction."""
 
 
 class SQLiteStorage:
@@ -57,14 +54,3 @@ class SQLiteStorage:
 
     def acknowledge(self, folder: Path) -> None:
         """Say nothing: there is nobody else."""
-
-    @contextmanager
-    def replacing(self, connection: Connection) -> Iterator[Callable[[Path], None]]:
-        """Put it there page by page: damage does not stand in the way. Whoever writes here holds the lock file."""
-        del connection
-
-        def replace(backup: Path) -> None:
-            with self._borrow() as into:
-                into.copy_from(backup)
-
-        yield replace

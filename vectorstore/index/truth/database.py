@@ -4,7 +4,7 @@ Statements are written once, for both, with `?` for each bound value. Where the 
 is a method here, never a second copy of the statement's reader.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,12 +110,6 @@ class Storage(Protocol):
 
     def acknowledge(self, folder: Path) -> None:
         """Say that the replica with this folder of projections is there, and which purges they have followed."""
-
-    def replacing(self, connection: Connection) -> AbstractContextManager[Callable[[Path], None]]:
-        """Give what puts the content of a backup, a SQLite file, in the place of everything, in one transaction.
-
-        Within the block nobody else commits, so that what was read on this connection, a writer's, holds until then.
-        """
 
 
 class Database(Protocol):
