@@ -23,10 +23,11 @@ from app.runs.records import Records, records_url
 from app.runs.run import Run
 from app.runs.runs import OnEnd
 from app.runs.trials import Trials
-from app.service import Health, Service
+from app.service import Health, Search, Service
 from app.settings import AnswerSettings, ModelSettings, Settings
 from app.support import ground
 from app.support.calibration import live_tau
+from app.telemetry.gauges import Stock
 from app.turn.cache import AnswerCache
 from app.turn.retrieve import Found, Retriever, open_counter
 from app.turn.suggestions import Starters, Suggesting
@@ -230,15 +231,6 @@ def build_service(parts: Parts, settings: Settings) -> Service:
     shadows = Shadows(Trials(records), audit, places=settings.runs.max_concurrent_runs)
     variants = _variants(parts, settings, opened, shadows)
 
-    async def search(question: Question, *, trail: bool = False, expect: str = "") -> Found:
-        return await asyncio.to_thread(
-            variants.base.turn.retriever.trace,
-            question,
-            trail=trail,
-            expect=expect,
-            reveal=question.scope.unrestricted,
-        )
-
     def health() -> Health:
         with parts.store.snapshot() as snapshot:
             info = snapshot.info()
@@ -246,12 +238,13 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         lagging = behind(parts.store.lag(), away=settings.store.store_away_seconds)
         return Health(not lagging, info.number, info.documents, info.chunks, lagging or detail)
 
+    desk = open_desk(settings.store, settings.queue)
     cache = AnswerCache(variants.answer, parts.store, settings.cache, variants.digest)
     return Service(
         turn=cache.answer,
         variants=variants,
         forget_answers=cache.clear,
-        search=search,
+        search=_searching(variants),
         store=parts.store,
         identity=Identity(Keys(state.cell("keys.json")), settings.identity),
         health=health,
@@ -265,12 +258,13 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         audit=audit,
         written_by=parts.turn.written_by,
         pictures=PagePictures(originals.of, settings.ingest.limits()),
+        stock=Stock(parts.store, state, desk).look,
         uploads=Uploads(
             parts.store,
             parts.embedder,
             data_dir=data_dir,
             settings=settings.ingest,
-            desk=open_desk(settings.store, settings.queue),
+            desk=desk,
             originals=originals,
         )
         if settings.serve.uploads
@@ -293,6 +287,19 @@ def _variants(parts: Parts, settings: Settings, opened: Settings, shadows: Shado
 
 def _built(turn: Turn, model: LanguageModel | None, settings: Settings) -> Built:
     return Built(turn, model, settings, settings_digest(settings, turn.prompt_hash))
+
+
+def _searching(variants: Variants) -> Search:
+    async def search(question: Question, *, trail: bool = False, expect: str = "") -> Found:
+        return await asyncio.to_thread(
+            variants.base.turn.retriever.trace,
+            question,
+            trail=trail,
+            expect=expect,
+            reveal=question.scope.unrestricted,
+        )
+
+    return search
 
 
 async def _close(variants: Variants, parts: Parts) -> None:

@@ -70,5 +70,7 @@ class Service:
     """Chooses who is answered by which variant; None: everybody as the settings say."""
     audit: Audit | None = None
     """Where it is written down who asked, read and changed what; None: nowhere."""
+    stock: Callable[[], None] | None = None
+    """Looks at what is kept, and sets the gauges that tell of it; may take long."""
     uploads: Uploads | None = None
     """Takes documents in and out; None: the service only reads."""

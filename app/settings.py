@@ -14,6 +14,7 @@ from ingest.settings import IngestSettings
 from prompts.loader import load_file
 from vectorstore.objects.settings import ObjectSettings
 from vectorstore.settings import FootnoteSettings, StoreSettings
+from vectorstore.telemetry.settings import TelemetrySettings
 
 
 def _address(*schemes: str) -> AfterValidator:
@@ -361,6 +362,7 @@ class Settings:
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     budgets: BudgetSettings = field(default_factory=BudgetSettings)
     audit: AuditSettings = field(default_factory=AuditSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     runs: RunSettings = field(default_factory=RunSettings)
     records: RecordSettings = field(default_factory=RecordSettings)
     backup: BackupSettings = field(default_factory=BackupSettings)

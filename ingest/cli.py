@@ -18,6 +18,8 @@ from ingest.sources.elsewhere import FetchedSources, fetched_sources, plugged_so
 from ingest.sources.fetch import Fetcher
 from vectorstore.errors import BadInput, FootnoteError
 from vectorstore.settings import StoreSettings
+from vectorstore.telemetry.logs import set_up
+from vectorstore.telemetry.settings import TelemetrySettings
 
 if TYPE_CHECKING:
     from threading import Event
@@ -110,10 +112,10 @@ def ingest_command(
     folder's name and its path inside the folder. Front matter, side-cars (FILE.meta.yaml) and the rules tables in
     footnote.toml give it readers, tags, a language; a .footnoteignore lists what to leave out.
     """
+    set_up(TelemetrySettings())
     paths = paths or []
-    files = _files(paths, urls, source or [], watch=watch)
     request = Request(
-        files,
+        _files(paths, urls, source or [], watch=watch),
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
         readers=None if acl is None else frozenset(filter(None, map(str.strip, acl.split(",")))),

@@ -328,7 +328,7 @@ class Uploads:
             self._originals.forget(tenant=tenant, uri=source.uri, but=new)
         except Unavailable as error:
             # The document is in the index, with its file or as it stood before: compaction sweeps what is left over.
-            _log.warning("What was kept of %r could not be looked through: %s", source.uri, error)
+            _log.warning("What was kept of an upload before could not be looked through: %s", error)
         return Uploaded("", status, source.uri, new, chunks)
 
     def _with_originals(self, plan: Plan, *, tenant: str) -> Iterator[Step]:
@@ -340,7 +340,7 @@ class Uploads:
             try:
                 self._originals.keep(tenant, step.source.uri, step.digest, step.source.path)
             except Unavailable as error:
-                _log.warning("The file of %r could not be kept: %s", step.source.uri, error)
+                _log.warning("The file of an upload could not be kept: %s", error)
                 told = "The file cannot be kept now, and so it was not taken in; send it again later."
                 plan.failed.append(Failure(step.source.uri, NOT_KEPT, told))
             else:

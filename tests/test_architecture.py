@@ -32,7 +32,7 @@ HEAVY = (
 WRAPPED_IN_ONE_FILE = (
     "faiss", "sqlite3", "tantivy", "onnxruntime", "openvino", "onnx", "torch", "sentence_transformers",
     "tiktoken", "pypdf", "pypdfium2", "docx", "pptx", "openpyxl", "uvicorn", "granian",
-    "py3langid", "limits", "cryptography", "obstore", "pymilvus",
+    "py3langid", "limits", "cryptography", "obstore", "pymilvus", "prometheus_client", "pythonjsonlogger",
 )  # fmt: skip
 
 

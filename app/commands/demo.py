@@ -24,12 +24,15 @@ def demo(
 ) -> None:
     """Ingest the sample handbook, start the service, and say how to talk to it."""
     from app.build import build
-    from app.commands.serve import listen, run
+    from app.commands.serve import listen, run, show_metrics
     from app.settings import ServeSettings, Settings
+    from vectorstore.telemetry.logs import set_up
 
     serve = ServeSettings().model_copy(update={} if port is None else {"port": port})
     settings = Settings(store=demo_store(), serve=serve)
+    set_up(settings.telemetry)
     listener = listen(serve, settings.store, settings.identity)
+    show_metrics(settings.telemetry)
     typer.echo(f"Sample handbook: {ingest_sample(settings.store)}", err=True)
     parts = build(settings)
     address = settings.client.base_url or "http://{}:{}".format(*listener.getsockname()[:2])

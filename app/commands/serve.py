@@ -1,21 +1,25 @@
 """`footnote serve`: run the service."""
 
 import ipaddress
+import logging
 import socket
 from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from vectorstore.errors import BadInput, NotAllowed
+from vectorstore.errors import BadInput, FootnoteError, NotAllowed
 
 if TYPE_CHECKING:
     from app.access_settings import IdentitySettings
     from app.build import Parts
+    from app.service import Service
     from app.settings import ServeSettings, Settings
     from vectorstore.settings import StoreSettings
+    from vectorstore.telemetry.settings import TelemetrySettings
 
 
+_log = logging.getLogger(__name__)
 _BACKLOG = 2_048
 """Connections that wait to be taken up, as many as the servers allow."""
 
@@ -34,6 +38,7 @@ def serve(
     from app.build import build
     from app.settings import ServeSettings, Settings
     from vectorstore.language.detect import language
+    from vectorstore.telemetry.logs import set_up
 
     given = {
         key: value for key, value in (("host", host), ("port", port), ("server", server)) if value is not None
@@ -43,7 +48,9 @@ def serve(
         from app.runs.redis_format import check_board
 
         check_board(url)
+    set_up(settings.telemetry)
     listener = listen(settings.serve, settings.store, settings.identity)
+    show_metrics(settings.telemetry)
     # The first question need not wait for the detector.
     Thread(target=language, args=("Ready.",), daemon=True).start()
     run(build(settings), settings, listener)
@@ -82,24 +89,53 @@ def listen(
     return listener
 
 
+def show_metrics(settings: "TelemetrySettings") -> None:
+    """Begin to count, and answer /metrics on a port of its own, where that is set; raises BadInput where it cannot be."""
+    if settings.counts:
+        from vectorstore.telemetry import metrics
+        from vectorstore.telemetry.logs import tell
+
+        registry = metrics.start()
+        if settings.metrics_port is not None:
+            port = registry.listen(settings.metrics_host, settings.metrics_port).port
+            tell(_log, "Metrics are shown", host=settings.metrics_host, port=port)
+
+
 def run(parts: "Parts", settings: "Settings", listener: socket.socket) -> None:
     """Serve on the bound socket until SIGINT, SIGTERM or SIGHUP, then drain."""
     from app.build import build_service
     from app.http.application import create_app
     from app.http.server import serve_with_granian
     from app.http.uvicorn_server import serve_with_uvicorn
+    from vectorstore.telemetry.logs import tell
 
     service = build_service(parts, settings)
     if service.audit is not None:
         service.audit.start(service.version, settings)
     application = create_app(service)
     host, port = listener.getsockname()[:2]
-    typer.echo(f"Footnote listens on http://{host}:{port}", err=True)
+    tell(
+        _log,
+        f"Footnote listens on http://{host}:{port} as version {service.version}",
+        server=settings.serve.server,
+        answers=service.written_by,
+        embedder=settings.store.embedder,
+        **_index(service),
+    )
     serve_with = serve_with_granian if settings.serve.server == "granian" else serve_with_uvicorn
     try:
         serve_with(application, listener, settings.serve)
     finally:
         parts.close()
+
+
+def _index(service: "Service") -> dict[str, int]:
+    """Say what the index holds, if it can be asked."""
+    try:
+        health = service.health()
+    except FootnoteError:
+        return {}
+    return {"generation": health.generation, "documents": health.documents, "chunks": health.chunks}
 
 
 def is_loopback(host: str) -> bool:
@@ -121,9 +157,11 @@ def mcp() -> None:
     from app.identity.grant import RIGHTS, Grant
     from app.settings import Settings
     from app.wire.sources import Viewer
+    from vectorstore.telemetry.logs import set_up
     from vectorstore.types import Scope
 
     settings = Settings()
+    set_up(settings.telemetry)
     base = settings.client.base_url or f"http://127.0.0.1:{settings.serve.port}"
     # Whoever can start this process can read the index: they are the operator.
     operator = Grant("local", Scope(unrestricted=True), frozenset(RIGHTS))

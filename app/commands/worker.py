@@ -1,5 +1,6 @@
 """`footnote worker` reads the documents that wait in the queue, `footnote events` queues what other systems tell of."""
 
+import logging
 import os
 import signal
 import threading
@@ -11,6 +12,8 @@ from typing import Annotated
 import typer
 
 from vectorstore.errors import BadInput
+
+_log = logging.getLogger(__name__)
 
 
 def worker(
@@ -26,20 +29,28 @@ def worker(
     """
     from contextlib import closing
 
+    from app import __version__
+    from app.commands.serve import show_metrics
+    from app.telemetry.gauges import Stock
     from ingest.jobs.open import required_desk
     from ingest.jobs.settings import QueueSettings
     from ingest.jobs.worker import Worker
     from ingest.settings import IngestSettings
     from vectorstore.open import open_configured_embedder, open_store
     from vectorstore.settings import StoreSettings
+    from vectorstore.state.open import open_state
+    from vectorstore.telemetry.logs import set_up
+    from vectorstore.telemetry.settings import TelemetrySettings
 
-    stored, queue_settings = StoreSettings(), QueueSettings()
+    stored, queue_settings, telemetry = StoreSettings(), QueueSettings(), TelemetrySettings()
+    set_up(telemetry)
     desk = required_desk(stored)
+    show_metrics(telemetry)
     embedder = open_configured_embedder(stored)
 
     def say(line: str) -> None:
         if not quiet:
-            typer.echo(line, err=True)
+            _log.info("%s", line)
 
     with closing(desk), closing(open_store(stored, embedder)) as store:
         working = Worker(
@@ -51,6 +62,8 @@ def worker(
             data_dir=stored.data_dir,
             say=say,
         )
+        if telemetry.counts:
+            Stock(store, open_state(stored), desk).tell(__version__)
         stop_on_signals(working.stop, seconds=queue_settings.queue_drain_seconds)
         say(working.health())
         working.run(once=once, most=most)
@@ -98,7 +111,10 @@ def events(
     from ingest.sources.fetch import Fetcher
     from vectorstore.open import open_store
     from vectorstore.settings import StoreSettings
+    from vectorstore.telemetry.logs import set_up
+    from vectorstore.telemetry.settings import TelemetrySettings
 
+    set_up(TelemetrySettings())
     stored, settings, set_here = StoreSettings(), IngestSettings(), QueueSettings()
     address = url or set_here.events_url.get_secret_value()
     if not address.startswith(("redis://", "rediss://")):

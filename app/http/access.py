@@ -19,14 +19,16 @@ from starlette.datastructures import Headers
 from app.access_settings import Network
 from app.audit.audit import note
 from app.http.budgets import WRONG_KEY, Budgets
-from app.identity.grant import LOCAL, Grant, Right
+from app.identity.grant import EXPIRED, LOCAL, Grant, Right
 from app.identity.identity import GROUPS_HEADER, USER_HEADER, Shown, acting
+from app.identity.tokens import PREFIX
 from app.people.people import People
 from app.problems import TooMany, Unauthenticated
 from app.question import Message, Question
 from app.runs.run import Dialect, Run
 from app.runs.runs import Runs
 from app.service import Service
+from app.telemetry.requests import over_budget, wrong_key
 from app.turn.explanation import drawn_from, explanation
 from vectorstore.errors import BadInput, NotAllowed, NotFound
 from vectorstore.types import DocumentId
@@ -56,6 +58,8 @@ async def runs(request: Request) -> Runs:
     return found
 
 
+METRICS: Final = "/metrics"
+
 ServiceIn = Annotated[Service, Depends(service)]
 RunsIn = Annotated[Runs, Depends(runs)]
 
@@ -65,25 +69,44 @@ async def grant(request: Request, service: ServiceIn) -> Grant:
 
     Raises Unauthenticated, NotAllowed, BadInput, TooMany, and Unavailable where it cannot be written down.
     """
-    if service.audit is not None and service.audit.trouble:
+    # The metrics are what tells of the trouble.
+    if service.audit is not None and service.audit.trouble and request.scope["path"] != METRICS:
         await asyncio.to_thread(service.audit.check)
     budgets: Budgets = request.app.state.budgets
     visible = shown(request)
     try:
         granted = await service.identity.grant(visible)
     except NotAllowed as error:
-        await budgets.admit_address(getattr(request.state, "address", ""), cost=WRONG_KEY)
+        address = getattr(request.state, "address", "")
+        door = "" if error.what == EXPIRED else door_of(visible, service)
+        shown_address = address if service.settings.telemetry.log_addresses else ""
+        wrong_key(door, bearer=visible.bearer, address=shown_address)
+        await budgets.admit_address(address, cost=WRONG_KEY)
         raise Unauthenticated(error.what, error.hint) from error
     if granted is None:
         _refuse_strangers(request, service)
         granted = LOCAL
     note(grant=granted)
+    request.state.key = granted.key
     if granted.origins and (visible.origin or _referring(request)) not in granted.origins:
         raise NotAllowed("This key is for other pages.", "Ask from a page of an origin that it was made for.")
     granted = acting(granted, request.headers)
     note(grant=granted)
     await budgets.admit(granted, request.headers)
     return granted
+
+
+def door_of(visible: Shown, service: Service) -> str:
+    """Name the way in at which what is shown lets nobody in; empty where nothing is shown."""
+    of_proxy = (service.settings.identity.proxy_user_header, service.settings.identity.proxy_groups_header)
+    if any(name and name in visible.headers for name in of_proxy):
+        return "proxy"
+    if not visible.bearer:
+        return ""
+    if visible.bearer.startswith(PREFIX):
+        return "token"
+    is_provider = service.identity.provider is not None and not visible.bearer.startswith("fn_")
+    return "provider" if is_provider else "key"
 
 
 def _referring(request: Request) -> str:
@@ -203,6 +226,11 @@ async def may_operate(granted: Annotated[Grant, Depends(grant)]) -> Grant:
     return _demand("operate", granted)
 
 
+async def may_measure(granted: Annotated[Grant, Depends(grant)]) -> Grant:
+    """Demand the right to read the metrics."""
+    return _demand("metrics", granted)
+
+
 ChatGrant = Annotated[Grant, Depends(may_chat)]
 ActGrant = Annotated[Grant, Depends(may_act)]
 ExplainGrant = Annotated[Grant, Depends(may_explain)]
@@ -211,6 +239,7 @@ SearchGrant = Annotated[Grant, Depends(may_search)]
 DocumentsGrant = Annotated[Grant, Depends(may_read)]
 WriteGrant = Annotated[Grant, Depends(may_write)]
 OperatorGrant = Annotated[Grant, Depends(may_operate)]
+MetricsGrant = Annotated[Grant, Depends(may_measure)]
 
 
 _WAITING = 4
@@ -230,6 +259,7 @@ class AtOnce:
         """Wait for a place and hold it; raises TooMany when as many wait as may."""
         held = self._held.get(caller, 0)
         if held >= self._running * (1 + _WAITING):
+            over_budget("searches")
             raise TooMany(
                 f"You have {held:,} searches running or waiting.",
                 "Send the next when some have been answered.",
@@ -284,7 +314,9 @@ async def begin(
             dialect=dialect,
             settle=hold.settle,
         )
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, TooMany):
+            over_budget("answers", key=grant.key)
         await hold.end(0)
         raise
 

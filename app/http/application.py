@@ -1,5 +1,6 @@
 """The web application: a Service behind its routes and its door."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from importlib.util import find_spec
@@ -38,6 +39,9 @@ from app.runs.redis_board import RedisBoard
 from app.runs.run import Run
 from app.runs.runs import MemoryBoard, Runs
 from app.service import Health, Service
+from app.telemetry.answers import counting
+from app.telemetry.gauges import Gauges
+from vectorstore.telemetry.logs import flush, tell
 
 __all__ = ["Health", "Service", "create_app"]
 
@@ -60,6 +64,7 @@ _ROUTERS = (
     health.router,
     pages.router,
 )
+_log = logging.getLogger(__name__)
 _EXPOSED = ["x-request-id", "x-run-id", "retry-after", "x-vercel-ai-ui-message-stream"]
 
 
@@ -69,13 +74,16 @@ def create_app(service: Service) -> FastAPI:
 
     mcp = McpRoute(service) if settings.client.mcp and find_spec("mcp") else None
     runs = _runs(service)
+    runs.observe = counting(settings.telemetry)
     budgets = Budgets(settings)
+    gauges = Gauges(service, runs) if settings.telemetry.counts else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         people = service.people
         async with (
             mcp.running() if mcp else nullcontext(),
+            gauges.kept() if gauges else nullcontext(),
             kept(service.audit, held=people.holds_anybody if people else lambda: False),
         ):
             await runs.board.open()
@@ -91,6 +99,8 @@ def create_app(service: Service) -> FastAPI:
             await budgets.close()
             if service.on_close is not None:
                 await service.on_close()
+            flush()
+            tell(_log, "Footnote has stopped")
 
     application = FastAPI(
         title="Footnote",
@@ -111,6 +121,8 @@ def create_app(service: Service) -> FastAPI:
         application.include_router(router)
     if service.uploads is not None:
         application.include_router(uploads.router)
+    if settings.telemetry.metrics:
+        application.include_router(health.metrics_router)
     errors.install(application)
     _guard(application, service)
     return application
@@ -138,7 +150,11 @@ def _guard(application: FastAPI, service: Service) -> None:
         look=service.identity.look,
         exposed=_EXPOSED,
     )
-    application.add_middleware(FrontDoor, behind_tls=settings.client.base_url.startswith("https://"))
+    application.add_middleware(
+        FrontDoor,
+        behind_tls=settings.client.base_url.startswith("https://"),
+        lines=settings.telemetry.log_requests,
+    )
 
 
 def _runs(service: Service) -> Runs:

@@ -24,6 +24,7 @@ from app.identity.grant import LOCAL, Grant
 from app.problems import TooMany
 from app.runs.redis_format import client_of, reached
 from app.runs.run import Run
+from app.telemetry.requests import over_budget
 from vectorstore.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ _log = logging.getLogger(__name__)
 class Account:
     """Who pays, and what they have: requests a minute, tokens a day, answers at the same time. 0 is no limit."""
 
+    key: str
     name: str
     whose: str
     requests: int
@@ -82,7 +84,8 @@ class Budgets:
         self._running: Counter[str] = Counter()
         self._owed: Counter[str] = Counter()
         """Tokens that could not be counted while Redis was away."""
-        self._refused: dict[object, tuple[float, str]] = {}
+        self._tells_addresses = settings.telemetry.log_addresses
+        self._refused: dict[object, tuple[float, str, str]] = {}
 
     async def close(self) -> None:
         """End what counting has begun."""
@@ -99,10 +102,10 @@ class Budgets:
         else:
             mine = (most.user_requests_per_minute, most.user_tokens_per_day, 0)
             all_ = (most.requests_per_minute, most.tokens_per_day, most.key_runs)
-        accounts = [Account(f"person:{grant.person}", "You have", *mine)] if grant.person else []
+        accounts = [Account(grant.key, f"person:{grant.person}", "You have", *mine)] if grant.person else []
         if grant.key not in _EVERYBODY:
             whose = "The visitors of this page have together" if grant.origins else "This key has"
-            accounts.append(Account(f"key:{grant.key}", whose, *all_))
+            accounts.append(Account(grant.key, f"key:{grant.key}", whose, *all_))
         return accounts
 
     async def admit(self, grant: Grant, headers: Mapping[str, str]) -> None:
@@ -110,7 +113,8 @@ class Budgets:
         for account in self.accounts(grant):
             if account.requests and (wait := await self._counts.take(account.name, account.requests)):
                 what = f"{account.whose} sent {account.requests:,} requests within a minute."
-                raise self._refusal(_shown(headers), what, wait)
+                over_budget("requests", key=grant.key)
+                raise self._refusal(_shown(headers), what, wait, budget="requests")
 
     async def admit_address(self, address: str, *, cost: int = 1) -> None:
         """Count a request of an address, where that is limited; raises TooMany."""
@@ -120,15 +124,17 @@ class Budgets:
             and address
             and (wait := await self._counts.take(f"address:{address}", most, min(cost, most)))
         ):
-            raise self._refusal(address, "Too many requests come from your address.", wait)
+            over_budget("address", address=self._told(address))
+            raise self._refusal(address, "Too many requests come from your address.", wait, budget="address")
 
     def just_refused(self, address: str, headers: Mapping[str, str]) -> TooMany | None:
         """Say again why an address or a caller was refused, as long as it holds: nothing is looked up for that."""
         if not self._refused:
             return None
         for shown in (address, _shown(headers)):
-            until, what = self._refused.get(shown, (0.0, ""))
+            until, what, budget = self._refused.get(shown, (0.0, "", ""))
             if until > (now := time.monotonic()):
+                over_budget(budget, address=self._told(address))
                 return _too_many(what, until - now)
         return None
 
@@ -142,6 +148,7 @@ class Budgets:
         for account in accounts:
             if account.runs and self._running[account.name] >= account.runs:
                 what = f"{account.whose} {account.runs:,} questions being answered."
+                over_budget("answers", key=grant.key)
                 raise TooMany(what, "Ask again when one of them is.")
         self._running.update(account.name for account in accounts)
         charged = 0
@@ -183,6 +190,7 @@ class Budgets:
                 "What was used today cannot be counted now.", "Ask again in a moment."
             ) from error
         await self._settle(account.name, -self._expected)
+        over_budget("tokens", key=account.key)
         raise _too_many(f"{account.whose} used {account.tokens:,} tokens in a day.", wait)
 
     async def _settle(self, name: str, tokens: int) -> None:
@@ -199,11 +207,14 @@ class Budgets:
             self._owed[name] += owed
             raise
 
-    def _refusal(self, shown: object, what: str, seconds: float) -> TooMany:
+    def _told(self, address: str) -> str:
+        return address if self._tells_addresses else ""
+
+    def _refusal(self, shown: object, what: str, seconds: float, *, budget: str) -> TooMany:
         if shown is not None:
             if len(self._refused) >= _MOST_REMEMBERED:
                 self._refused.clear()
-            self._refused[shown] = (time.monotonic() + seconds, what)
+            self._refused[shown] = (time.monotonic() + seconds, what, budget)
         return _too_many(what, seconds)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import re
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Final
 
@@ -14,14 +15,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access_settings import networks
 from app.audit.audit import Audit, noting
-from app.http.access import address_of
+from app.http.access import METRICS, address_of
 from app.http.budgets import Budgets
 from app.http.errors import MCP, response_to
 from app.problems import Problem, TooMany, problem_of
 from app.runs.run import report
+from app.telemetry.requests import request_ended
 from vectorstore.errors import FootnoteError
+from vectorstore.telemetry.logs import saying
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+_MADE_UP = re.compile(r"(?:req_)?[0-9A-Fa-f-]{16,64}\Z")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[(?P<six>[0-9A-Fa-f:.]{2,45})\])(?::(?P<port>[0-9]{0,5}))?")
 _SECURITY: Final[tuple[tuple[str, str], ...]] = (
     ("X-Content-Type-Options", "nosniff"),
@@ -30,6 +34,7 @@ _SECURITY: Final[tuple[tuple[str, str], ...]] = (
 )
 _FREE: Final = frozenset({"/healthz", "/readyz", "/version"})
 """What is asked on behalf of nobody, however often."""
+_NO_HOST: Final = Problem(400, "bad_host", "The Host header names no host. Send one, as `name:port`.")
 _ONLY_TLS: Final = "max-age=31536000"
 _BYTES_PER_SECOND: Final = 500
 """A body that comes more slowly than this on the whole is held back on purpose."""
@@ -40,6 +45,8 @@ _UNTOLD: Final = frozenset(
     }
 )  # fmt: skip
 """Paths whose answers are the same whoever asks, whatever documents there are."""
+_LEFT: Final = 499
+"""What stands for the status where the client left before there was one, as with nginx."""
 _ID: Final = re.compile(r"(?:doc|run|resp)_[0-9A-Za-z]{1,64}")
 
 
@@ -49,10 +56,11 @@ class FrontDoor:
     A `Host` that names no host is refused before anything reads it. What breaks inside ends here as a 500.
     """
 
-    def __init__(self, app: ASGIApp, *, behind_tls: bool = False) -> None:
-        """`behind_tls` says that browsers come by https, whatever the last proxy speaks with us."""
+    def __init__(self, app: ASGIApp, *, behind_tls: bool = False, lines: bool = True) -> None:
+        """`behind_tls` says that browsers come by https, whatever the last proxy speaks with us; `lines` has each logged."""
         self._app = app
         self._behind_tls = behind_tls
+        self._lines = lines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -63,14 +71,17 @@ class FrontDoor:
             "latin-1"
         )
         identity = given if _REQUEST_ID.match(given) else f"req_{secrets.token_hex(12)}"
+        # What a caller calls it is in the log only where a machine made it up: nobody's name, and no secret.
+        logged = identity if _MADE_UP.match(identity) else f"req_{secrets.token_hex(12)}"
         scope.setdefault("state", {})["request_id"] = identity
-        has_begun = False
+        has_begun, began, status, first, run = False, time.perf_counter(), _LEFT, None, ""
 
         async def with_headers(message: Message) -> None:
-            nonlocal has_begun
+            nonlocal has_begun, status, first, run
             if message["type"] == "http.response.start":
-                has_begun = True
+                has_begun, status, first = True, message["status"], time.perf_counter() - began
                 headers = MutableHeaders(scope=message)
+                run = headers.get("x-run-id", "")
                 headers["X-Request-Id"] = identity
                 for name, value in _SECURITY:
                     headers.setdefault(name, value)
@@ -78,17 +89,29 @@ class FrontDoor:
                     headers.setdefault("Strict-Transport-Security", _ONLY_TLS)
             await send(message)
 
-        if not _names_a_host(scope):
-            problem = Problem(400, "bad_host", "The Host header names no host. Send one, as `name:port`.")
-            await response_to(problem, scope["path"])(scope, receive, with_headers)
-            return
-        try:
-            await self._app(scope, receive, with_headers)
-        except Exception as error:  # noqa: BLE001 - the request's edge; a server would log the error's words
-            report(f"Request {identity} broke", error)
-            if not has_begun:
-                problem = Problem(500, "internal", f"Something went wrong on our side (request {identity}).")
-                await response_to(problem, scope["path"])(scope, receive, with_headers)
+        with saying(request_id=logged):
+            try:
+                if _names_a_host(scope):
+                    await self._app(scope, receive, with_headers)
+                else:
+                    await response_to(_NO_HOST, scope["path"])(scope, receive, with_headers)
+            except Exception as error:  # noqa: BLE001 - the request's edge; a server would log the error's words
+                report(f"Request {logged} broke", error)
+                if not has_begun:
+                    sentence = f"Something went wrong on our side (request {logged})."
+                    problem = Problem(500, "internal", sentence)
+                    await response_to(problem, scope["path"])(scope, receive, with_headers)
+            finally:
+                seconds = time.perf_counter() - began
+                request_ended(
+                    route_of(scope),
+                    status,
+                    first=seconds if first is None else first,
+                    seconds=seconds,
+                    key=scope["state"].get("key", ""),
+                    run=run,
+                    lines=self._lines,
+                )
 
 
 class Bodies:
@@ -210,6 +233,17 @@ def template(scope: Scope) -> str | None:
     if not route.include_in_schema or route.path in _UNTOLD:
         return None
     return f"{scope['method']} {route.path_format}"
+
+
+def route_of(scope: Scope) -> str:
+    """Name the route that answers a request, of those that there are; `pages` are all files and pages."""
+    route = scope.get("route")
+    if not isinstance(route, APIRoute):
+        is_mcp = "endpoint" in scope and scope["path"] == MCP
+        return f"POST {MCP}" if is_mcp else "pages" if "endpoint" in scope else "unknown"
+    if not route.include_in_schema and route.path != METRICS:
+        return "pages"
+    return f"{scope['method']} {route.path_format}" if scope["method"] in (route.methods or ()) else "unknown"
 
 
 class Toll:

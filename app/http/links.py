@@ -22,6 +22,7 @@ from fastapi import Request
 from app.http.access import own_address
 from app.identity.grant import Grant, Right
 from app.service import Service
+from app.telemetry.requests import wrong_key
 from app.wire.sources import Viewer
 from vectorstore.types import USER, Document, DocumentId, Scope
 
@@ -54,6 +55,8 @@ def granted_by(
         return None
     wanted = _signature(service.identity.keys.signing_secret(), document, place, said)
     if not hmac.compare_digest(signature.encode(), wanted.encode()):
+        address = request.state.address if service.settings.telemetry.log_addresses else ""
+        wrong_key("link", bearer="", address=address)
         return None
     return _reader(service, said) if "reader" in said else service.identity.keys.grant_of(said.get("key", ""))
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import resource
 import signal
@@ -10,6 +11,7 @@ import socket
 from typing import TYPE_CHECKING, Final
 
 from vectorstore.errors import Unavailable, pip_install
+from vectorstore.telemetry.logs import tell
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from app.settings import ServeSettings
 
+_log = logging.getLogger(__name__)
 HEAD_BYTES: Final = 65_536
 """The longest head of a request: its first line and all its headers."""
 
@@ -46,10 +49,13 @@ def serve_with_granian(application: "FastAPI", listener: socket.socket, settings
     try:
         from granian.constants import HTTPModes, Interfaces
         from granian.http import HTTP1Settings
+        from granian.log import LogLevels
         from granian.server.embed import Server
     except ImportError as error:
         raise Unavailable("The server granian is not installed.", pip_install("granian")) from error
 
+    # Each start would be told that granian calls this way of running it experimental.
+    logging.getLogger("_granian").addFilter(lambda record: "experimental" not in record.getMessage())
     prepare()
     host, port = listener.getsockname()[:2]
     listener.close()  # granian opens a socket of its own
@@ -66,7 +72,9 @@ def serve_with_granian(application: "FastAPI", listener: socket.socket, settings
             header_read_timeout=int(settings.request_seconds * 1_000), max_buffer_size=HEAD_BYTES
         ),
         websockets=False,
-        log_enabled=False,
+        # Its lines go where all others go, and requests are logged at the door.
+        log_level=LogLevels.warning,
+        log_dictconfig={"incremental": True, "handlers": {}, "loggers": {}},
     )
     asyncio.run(_until_stopped(server, application))
 
@@ -91,11 +99,21 @@ def _spare_the_collector() -> None:
     gc.set_threshold(young, middle, 1_000)
 
 
+def stopping(number: int) -> None:
+    """Log that the process was told to stop, and by what."""
+    tell(_log, "Footnote stops", reason=signal.Signals(number).name)
+
+
+def _stop(number: int, stopped: asyncio.Event) -> None:
+    stopping(number)
+    stopped.set()
+
+
 async def _until_stopped(server: "Server", application: "FastAPI") -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, _stop, number, stopped)
     serving = asyncio.create_task(server.serve())
     waiting = asyncio.create_task(stopped.wait())
     await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)

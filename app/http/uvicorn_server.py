@@ -7,12 +7,13 @@ timed by `app/http/application.py`, under every server.
 import asyncio
 import socket
 from functools import partial
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from app.http.server import HEAD_BYTES, affordable, prepare
+from app.http.server import HEAD_BYTES, affordable, prepare, stopping
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -40,14 +41,25 @@ def serve_with_uvicorn(application: "FastAPI", listener: socket.socket, settings
             "Any", partial(BoundedProtocol, crowd=crowd)
         ),  # Any: it asks for a class, and only calls it
         ws="none",
-        log_level="warning",
+        # Its lines go where all others go, and requests are logged at the door.
+        log_config=None,
+        access_log=False,
         timeout_graceful_shutdown=int(settings.drain_seconds) + _AFTER_DRAIN,
         # A caller's address and scheme are what they are, and not what a header says.
         proxy_headers=False,
         server_header=False,
         date_header=False,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    _Server(config).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, which says why it stops."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop."""
+        stopping(sig)
+        super().handle_exit(sig, frame)
 
 
 class Crowd:

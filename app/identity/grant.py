@@ -9,18 +9,20 @@ from typing import Final, Literal, TypeAlias
 from vectorstore.errors import BadInput, NotAllowed
 from vectorstore.types import USER, Scope
 
-Right: TypeAlias = Literal["chat", "search", "documents", "write", "act", "operate"]
-"""`act` lets a key name the user it asks for; `operate` shows who may read what, and asks as somebody else."""
+Right: TypeAlias = Literal["chat", "search", "documents", "write", "act", "operate", "metrics"]
+"""`act` lets a key name the user it asks for; `operate` shows who may read what, and asks as somebody else; `metrics`
+reads the figures of the whole service, of all tenants together."""
 READING: Final[tuple[Right, ...]] = ("chat", "search", "documents")
 """What a key may do unless it says otherwise: it changes nothing."""
-RIGHTS: Final[tuple[Right, ...]] = (*READING, "write", "act", "operate")
+RIGHTS: Final[tuple[Right, ...]] = (*READING, "write", "act", "operate", "metrics")
 
-Kind: TypeAlias = Literal["operator", "server", "page", "ingest"]
+Kind: TypeAlias = Literal["operator", "server", "page", "ingest", "metrics"]
 RIGHTS_OF: Final[dict[Kind, tuple[Right, ...]]] = {
-    "operator": (*READING, "write", "operate"),
+    "operator": (*READING, "write", "operate", "metrics"),
     "server": (*READING, "act"),
     "page": ("chat",),
     "ingest": ("search", "documents", "write"),
+    "metrics": ("metrics",),
 }
 
 
@@ -51,7 +53,9 @@ class Grant:
         return bool(self.origins)
 
 
-LOCAL: Final = Grant("local", Scope(), frozenset((*READING, "write")))
+EXPIRED: Final = "The token has expired."
+"""Said of tokens that were good: nobody has tried anything."""
+LOCAL: Final = Grant("local", Scope(), frozenset((*READING, "write", "metrics")))
 """What this machine itself may do where no key was ever made."""
 
 
@@ -79,7 +83,7 @@ def for_user(granted: Grant, user: str, groups: Iterable[str]) -> Grant:
     return replace(
         granted,
         scope=Scope(tenant, narrowed, user=person),
-        rights=granted.rights - {"act", "operate"},
+        rights=granted.rights - {"act", "operate", "metrics"},
         person=person_id(tenant, person),
     )
 

@@ -17,6 +17,7 @@ import jwt
 from jwt.exceptions import PyJWTError
 
 from app.access_settings import IdentitySettings, listed, safe_address
+from app.identity.grant import EXPIRED
 from vectorstore.errors import BadInput, NotAllowed, Unavailable
 
 _log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ _TYPES: Final = frozenset({"", "jwt", "at+jwt"})
 """Types of token that say who somebody is; a logout token, an event or a proof is none."""
 _SIGN_IN: Final = "Sign in again."
 _SAID: Final[tuple[tuple[type[PyJWTError], str, str], ...]] = (
-    (jwt.ExpiredSignatureError, "The token has expired.", _SIGN_IN),
+    (jwt.ExpiredSignatureError, EXPIRED, _SIGN_IN),
     (
         jwt.ImmatureSignatureError,
         "The token is not valid yet.",

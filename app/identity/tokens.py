@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import jwt
 
-from app.identity.grant import Grant, for_user
+from app.identity.grant import EXPIRED, Grant, for_user
 from app.identity.keys import Keys
 from vectorstore.errors import BadInput, FootnoteError, NotAllowed
 
@@ -91,7 +91,7 @@ class Tokens:
                 options={"require": ["aud", "exp", "iat", "sub", "key"]},
             )
         except jwt.ExpiredSignatureError as error:
-            raise NotAllowed("The token has expired.", "Get a new one.") from error
+            raise NotAllowed(EXPIRED, "Get a new one.") from error
         except jwt.PyJWTError as error:
             raise _invalid() from error
         if claims["aud"] not in (_SESSION, _VISITOR):  # a list of both, too

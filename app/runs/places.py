@@ -17,6 +17,11 @@ class Places:
         # Both levels stand in the order in which they have their turn.
         self._waiting: dict[str, dict[str, deque[asyncio.Future[None]]]] = {}
 
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return sum(len(turns) for owners in self._waiting.values() for turns in owners.values())
+
     @asynccontextmanager
     async def place(self, tenant: str, owner: str, *, seconds: float) -> AsyncIterator[None]:
         """Wait for a place and hold it; raises TimeoutError after so many seconds of waiting."""

@@ -187,8 +187,8 @@ class Records:
             for row in reversed(rows)
         ]
 
-    def rate(self, run: str, *, owner: str, rating: Rating, reason: str = "") -> None:
-        """Keep what someone thought of an answer, over what they thought before; raises NotFound."""
+    def rate(self, run: str, *, owner: str, rating: Rating, reason: str = "") -> str:
+        """Keep what someone thought of an answer, over what they thought before; return its variant; raises NotFound."""
         with self._engine.begin() as connection:
             known = sql.select(runs.c.id).where(runs.c.id == run, runs.c.owner == owner)
             if connection.execute(known).first() is None:
@@ -197,6 +197,7 @@ class Records:
             connection.execute(feedback.delete().where(feedback.c.run == run))
             said = {"run": run, "rating": rating, "reason": _kept(reason), "created": _now()}
             connection.execute(feedback.insert(), said)
+            return str(connection.scalar(sql.select(measures.c.variant).where(measures.c.run == run)) or "")
 
     def ratings(self) -> list[tuple[str, str, str]]:
         """Return (run, rating, reason) of all feedback, oldest first."""

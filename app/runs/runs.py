@@ -155,7 +155,9 @@ class Runs:
         self._before_end = before_end
         self._in_thread = in_thread
         self.on_erasure = on_erasure
-        self._places = Places(self._settings.max_concurrent_runs)
+        self.observe: Callable[[Run], None] = lambda run: None
+        """Told of each run that is over."""
+        self.places = Places(self._settings.max_concurrent_runs)
         self._tasks: dict[Run, asyncio.Task[None]] = {}
         self._graces: dict[Run, asyncio.TimerHandle] = {}
         self._erasing: list[tuple[str, str | None]] = []
@@ -350,7 +352,7 @@ class Runs:
         """Wait for a place, consume the turn and return its terminal event."""
         seconds = self._settings.queue_seconds
         try:
-            async with self._places.place(run.question.scope.tenant, run.owner, seconds=seconds):
+            async with self.places.place(run.question.scope.tenant, run.owner, seconds=seconds):
                 return await self._unbroken(run)
         except TimeoutError:
             return Failed(
@@ -390,3 +392,4 @@ class Runs:
         self._end(run, Cancelled(run.stop_reason or "shutdown"))
         self._tasks.pop(run, None)
         self._drop_grace(run)
+        self.observe(run)

@@ -15,6 +15,7 @@ from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Final, TypeAlias
 
 from app.events import Done, Event, Explained, Sources, Started, Timing, Usage
@@ -23,6 +24,8 @@ from app.question import Question
 from app.settings import CacheSettings
 from vectorstore.language.words import MONTHS, STOPWORDS, fold, word_set
 from vectorstore.store import Snapshot, Store
+from vectorstore.telemetry.metrics import count
+from vectorstore.telemetry.names import CACHE
 from vectorstore.types import Generation
 
 TurnFunction: TypeAlias = Callable[[Question, str], AsyncGenerator[Event, None]]
@@ -80,6 +83,8 @@ class AnswerCache:
         self._settings = settings
         self._digest = digest
         self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
+        # Kept by the event loop, looked for in threads.
+        self._lock = Lock()
         self._cleared = 0
         self.counts: Counter[str] = Counter()
         """How often an answer was looked for: `hit` and `miss`."""
@@ -93,7 +98,8 @@ class AnswerCache:
             return
         began = time.perf_counter()
         kept = None if question.fresh else await asyncio.to_thread(self._find, question)
-        self.counts["hit" if kept else "miss"] += 1
+        self.counts[result := "hit" if kept else "miss"] += 1
+        count(CACHE, cache="answer", result=result)
         if kept is not None:
             took = Timing(CACHED, round((time.perf_counter() - began) * 1_000, 2))
             for event in kept:
@@ -110,7 +116,8 @@ class AnswerCache:
     def clear(self) -> None:
         """Leave nothing: somebody's questions are to be forgotten."""
         self._cleared += 1
-        self._kept.clear()
+        with self._lock:
+            self._kept.clear()
 
     def __len__(self) -> int:
         """Return how many answers are kept."""
@@ -119,8 +126,9 @@ class AnswerCache:
     def _find(self, question: Question) -> tuple[Event, ...] | None:
         with self._store.snapshot() as snapshot:
             key = self._key(question, snapshot.info().number)
-            self._drop(key.generation)
-            kept = self._kept.get(key)
+            with self._lock:
+                self._drop(key.generation)
+                kept = self._kept.get(key)
             if kept is None or not _readable(kept.events, question, snapshot):
                 return None
         return kept.events
@@ -132,10 +140,11 @@ class AnswerCache:
         if explained is None or not isinstance(ending, Done) or ending.reason != "stop":
             return
         key = self._key(question, explained.generation)
-        self._kept[key] = _Kept(tuple(said), time.monotonic() + self._settings.cache_seconds)
-        self._kept.move_to_end(key)
-        while len(self._kept) > self._settings.cache_entries:
-            self._kept.popitem(last=False)
+        with self._lock:
+            self._kept[key] = _Kept(tuple(said), time.monotonic() + self._settings.cache_seconds)
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._settings.cache_entries:
+                self._kept.popitem(last=False)
 
     def _drop(self, generation: Generation) -> None:
         """Drop what is too old, and what an earlier generation answered: what was erased since may stand in it."""

@@ -21,6 +21,8 @@ from app.turn.suggestions import Suggesting
 from app.turn.transcript import Check, Doubts, Transcript, judged
 from vectorstore.language.marks import AnyMarker, cited
 from vectorstore.language.sentences import SentenceStream
+from vectorstore.telemetry.metrics import count
+from vectorstore.telemetry.names import MODEL_FAILURES
 from vectorstore.types import Hit
 
 Rewrite: TypeAlias = Callable[[str, Sequence[Passage]], Awaitable[str]]
@@ -200,6 +202,7 @@ class Writing:
                     yield event
             other = self._instead(task, draft)
         except ModelFailure as failure:
+            count(MODEL_FAILURES, code=failure.code)
             other = None if draft.transcript.text else self._second(task, failure)
             if other is None:
                 for event in draft.transcript.finish():

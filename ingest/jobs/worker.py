@@ -29,6 +29,7 @@ from ingest.twins import Twins
 from vectorstore.errors import Busy, EmbedderMismatch, FootnoteError, LostLease, NotFound, Unavailable
 from vectorstore.models.embed import Embedder
 from vectorstore.store import Store, Transaction
+from vectorstore.telemetry.logs import tell
 from vectorstore.types import Condition, Scope
 
 _IDLE, _IDLEST = 0.25, 1.0
@@ -291,7 +292,7 @@ class Worker:
                 self._originals.forget(tenant=job.tenant, uri=job.uri, but=document)
             except Unavailable as error:
                 # The document is in the index, with its file: compaction sweeps what is left of older ones.
-                _log.warning("What was kept of %r could not be looked through: %s", job.uri, error)
+                _log.warning("What was kept of job %d could not be looked through: %s", job.id, error)
 
     def _ended(self, job: Job) -> None:
         """Count a job that is done, and drop the file that was kept for it."""
@@ -309,6 +310,8 @@ class Worker:
         self._desk.queue.fail(
             job, worker=self.name, reason=failure.reason, error=failure.message, final=is_final
         )
+        if failure.reason != "skipped":
+            tell(_log, "document failed", level=logging.WARNING, job=job.id, reason=failure.reason)
         if self._at_hand.pop(job.id, None) is not None:
             self.tally.failed += 1
         if failure.reason == "skipped":

@@ -9,7 +9,9 @@ import httpx
 from starlette.routing import Mount, Route
 
 from app.http.application import create_app
+from app.settings import Settings
 from tests.app.edge import Served, service
+from vectorstore.telemetry.settings import TelemetrySettings
 
 PUBLIC: Final = {
     "/", "/index.html", "/documents", "/documents.css", "/documents.html", "/documents.js", "/documents-send.js", "/page.js", "/page-documents.js", "/page-explain.js", "/page-service.js", "/page-sign-in.js", "/page-words.js", "/page.css", "/widget.js", "/docs", "/openapi.json", "/healthz", "/readyz", "/version",
@@ -32,13 +34,17 @@ _CLIENT: Final = httpx.Client(timeout=30, trust_env=False)
 """One for all calls: each of its own would read the certificates of the system anew."""
 
 
+ALL_ON: Final = Settings(telemetry=TelemetrySettings(metrics=True))
+"""With every route that a setting adds."""
+
+
 class Uploading:
     """Stands for what takes documents in, so that its routes are there."""
 
 
 def table() -> list[tuple[str, str]]:
     """Return every method and path that the application answers, with all that may be switched on."""
-    application = create_app(replace(service(), uploads=Uploading()))  # type: ignore[arg-type]  # only its routes
+    application = create_app(replace(service(settings=ALL_ON), uploads=Uploading()))  # type: ignore[arg-type]  # only its routes
     found = {(method, path) for path, methods in _walk(application.routes, "") for method in methods}
     return sorted((method, path) for method, path in found if method != "HEAD")
 

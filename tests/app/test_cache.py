@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import sys
 import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
@@ -238,6 +239,26 @@ def test_an_answer_that_was_begun_before_an_erasure_is_not_kept_after_it() -> No
 
     asyncio.run(erased_on_the_way())
     assert len(of) == 0
+
+
+def test_many_who_ask_at_the_same_time_do_not_disturb_each_other() -> None:
+    """What is looked for in threads is kept by the event loop; a thread that gives way often meets it."""
+    of, interval = cache(Named(Truth())), sys.getswitchinterval()
+
+    async def one(number: int) -> None:
+        async with aclosing(of.answer(replace(LEAVE, text=f"Question {number}?"), f"run_{number}")) as events:
+            assert [type(event) async for event in events][-1] is Done
+
+    async def all_of() -> None:
+        for begin in range(0, 600, 60):
+            await asyncio.gather(*(one(number) for number in range(begin, begin + 60)))
+
+    sys.setswitchinterval(1e-6)
+    try:
+        asyncio.run(all_of())
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(of) == CacheSettings().cache_entries
 
 
 def test_only_so_many_are_kept() -> None:

@@ -13,7 +13,7 @@ from app.identity.grant import RIGHTS, Right
 from app.identity.keys import Keys
 from app.identity.tokens import Tokens
 from tests.app.edge import HANDBOOK, ScriptedTurn, Served, serve, service
-from tests.app.every_route import BODIES, PROTECTED, PUBLIC, Uploading, call, table
+from tests.app.every_route import ALL_ON, BODIES, PROTECTED, PUBLIC, Uploading, call, table
 
 PAGE = "https://www.example.org"
 NEEDS: dict[str, Right] = {
@@ -24,6 +24,7 @@ NEEDS: dict[str, Right] = {
     "/v1/sessions": "act",
     "/v1/access": "operate",
     "/v1/people": "operate",
+    "/metrics": "metrics",
 }
 NO_RIGHT = {("POST", "/v1/visitors")}
 """What no right opens, but a page's key alone."""
@@ -56,7 +57,7 @@ class Callers:
 def callers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
     keys = Keys(tmp_path_factory.mktemp("data") / "keys.json")
     turn = ScriptedTurn()
-    built = replace(service(turn, keys=keys._cell), uploads=Uploading())  # type: ignore[arg-type]  # its routes only
+    built = replace(service(turn, keys=keys._cell, settings=ALL_ON), uploads=Uploading())  # type: ignore[arg-type]  # its routes only
     single: dict[Right, str] = {right: keys.create(right, rights=[right]).secret for right in RIGHTS}
     page = keys.create("page", kind="page", origins=[PAGE])
     server = keys.create("server", kind="server", groups=["hr"])

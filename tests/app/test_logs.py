@@ -177,6 +177,8 @@ def test_no_log_names_anybody_or_says_what_was_asked(handbook: Path) -> None:
             "LLM_MODEL": "m",
             "LLM_API_KEY": "modelkey-unheard",
             "LLM_RETRIES": "0",
+            # More than is told of otherwise.
+            "LOG_LEVEL": "debug",
         }
         environment = {f"FOOTNOTE_{name}": value for name, value in settings.items()}
         with logging_service(handbook, **environment) as (url, log):
@@ -214,6 +216,13 @@ def test_no_log_names_anybody_or_says_what_was_asked(handbook: Path) -> None:
         written = log.read_text()
     print(f"{len(written.splitlines())} lines for {len(told.words)} words that nobody may read")
     assert "Recording run" in written
+    lines = [json.loads(line) for line in written.splitlines()]
+    assert all({"time", "level", "message", "logger"} <= line.keys() for line in lines)
+    of_requests = [line["request_id"] for line in lines if line["message"] == "request"]
+    of_answers = [line["run_id"] for line in lines if line["message"] == "answer"]
+    print(f"{len(of_requests)} requests, {len(of_answers)} answers")
+    assert len(of_requests) == len(set(of_requests)) > 100
+    assert len(of_answers) == len(set(of_answers)) > len(WAYS)
     # What is cut into lines and columns is still read.
     plain, squeezed = written.lower(), "".join(written.split()).lower()
     said = {word for word in told.words if word.lower() in plain or "".join(word.split()).lower() in squeezed}

@@ -1,4 +1,4 @@
-"""Write docs/reference.md and .env.example from the commands and the settings: `python -m tests.docs.reference`."""
+"""Write docs/reference.md, .env.example and the table of metrics from the code: `python -m tests.docs.reference`."""
 
 import re
 from collections.abc import Iterator
@@ -10,9 +10,12 @@ from typer.main import get_command
 
 from app.cli import COMMANDS, build
 from app.configuration import env_example, settings
+from vectorstore.telemetry.names import METRICS, OPEN, PROCESS, VALUES, Metric
 
 ROOT = Path(__file__).parents[2]
 PAGE, EXAMPLE = ROOT / "docs" / "reference.md", ROOT / ".env.example"
+MEASURED = ROOT / "docs" / "logs-and-metrics.md"
+_TABLE = re.compile(r"(<!-- metrics: [^\n]*-->\n).*?(<!-- end -->)", re.DOTALL)
 _HEAD = """# Commands and settings
 
 <!-- Written by `python -m tests.docs.reference` from the commands and the settings: change those, not this page. -->
@@ -58,6 +61,24 @@ def _rows() -> Iterator[str]:
         yield f"| {names} | {default} | {meaning} |"
 
 
+def measured() -> str:
+    """The page of logs and metrics with its table as it has to be."""
+    rows = ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
+    rows += [f"| `{each.name}` | {each.kind} | {_labels(each)} | {each.help} |" for each in METRICS]
+    rows += [f"| `{name}` | of the process | | |" for name in PROCESS]
+    table = "\n".join(rows)
+    return _TABLE.sub(lambda found: f"{found[1]}{table}\n{found[2]}", MEASURED.read_text(encoding="utf-8"))
+
+
+def _labels(metric: Metric) -> str:
+    told = []
+    for label in metric.labels:
+        values = ", ".join(VALUES[label]) if label in VALUES else f"{OPEN[label]} at most"
+        told.append(f"`{label}`: {values}")
+    return "; ".join(told)
+
+
 if __name__ == "__main__":
+    MEASURED.write_text(measured(), encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
     EXAMPLE.write_text(env_example(), encoding="utf-8")

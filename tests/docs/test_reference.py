@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.configuration import CLASSES, settings
-from tests.docs.reference import PAGE, commands, page
+from tests.docs.reference import MEASURED, PAGE, commands, measured, page
 from tests.test_distribution import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -23,6 +23,10 @@ def test_the_reference_is_what_commands_and_settings_say(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m tests.docs.reference`"
+
+
+def test_the_table_of_metrics_is_what_is_measured() -> None:
+    assert MEASURED.read_text(encoding="utf-8") == measured(), "run `python -m tests.docs.reference`"
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

@@ -8,6 +8,8 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from vectorstore.telemetry.metrics import count
+from vectorstore.telemetry.names import CACHE
 from vectorstore.types import Vector, Vectors
 
 TokenStates: TypeAlias = tuple[list[tuple[int, int]], npt.NDArray[np.float32]]
@@ -129,7 +131,10 @@ class RememberingEmbedder:
             found = {key: self._known[key] for key in keys if key in self._known}
             for key in found:
                 self._known.move_to_end(key)
-            self.counts.update(hit=len(found), miss=len(set(keys)) - len(found))
+            hit, miss = len(found), len(set(keys)) - len(found)
+            self.counts.update(hit=hit, miss=miss)
+        count(CACHE, hit, cache="embedding", result="hit")
+        count(CACHE, miss, cache="embedding", result="miss")
         return found
 
     def _keep(self, vectors: dict[str, Vector]) -> None:

@@ -14,6 +14,7 @@ from app.http.examples import problems
 from app.question import Question
 from app.runs.records import Rating, unknown_run
 from app.service import Service
+from app.telemetry.answers import count_rating
 from app.turn.explanation import Explanation, RunExplained, drawn_from, explanation
 from vectorstore.errors import NotFound
 from vectorstore.types import ChunkId, Document, DocumentId, Generation, Scope, Span, Stage
@@ -119,7 +120,10 @@ async def feedback(body: FeedbackBody, service: ServiceIn, runs: RunsIn, grant: 
     records = kept_of(service).records
     note(run=body.run)
     await runs.recorded(body.run, owner=grant.owner)
-    await asyncio.to_thread(records.rate, body.run, owner=grant.owner, rating=body.rating, reason=body.reason)
+    variant = await asyncio.to_thread(
+        records.rate, body.run, owner=grant.owner, rating=body.rating, reason=body.reason
+    )
+    count_rating(body.rating, variant)
 
 
 @router.delete(

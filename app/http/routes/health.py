@@ -4,11 +4,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 
-from app.http.access import RunsIn, ServiceIn, grant
+from app.http.access import MetricsGrant, RunsIn, ServiceIn, grant
 from vectorstore.errors import NotAllowed, Unavailable
+from vectorstore.telemetry import metrics
 
 router = APIRouter(tags=["health"])
+metrics_router = APIRouter()
+"""Included where FOOTNOTE_METRICS says so."""
 
 
 class Alive(BaseModel):
@@ -87,3 +91,10 @@ def readyz(
 async def version(service: ServiceIn) -> Version:
     """Name the version and the model."""
     return Version(version=service.version, model=service.written_by or service.model_name)
+
+
+@metrics_router.get("/metrics", include_in_schema=False)
+async def measured(request: Request, _: MetricsGrant) -> Response:
+    """Tell Prometheus what is counted, in its text format."""
+    text, media_type = await run_in_threadpool(metrics.start().page, request.headers.get("accept", ""))
+    return Response(text, media_type=media_type, headers={"Cache-Control": "no-store"})
