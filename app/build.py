@@ -3,9 +3,9 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from app import __version__
 from app.answer.answerer import Answerer, LanguageModel, Plugged, PluggedModel
@@ -22,7 +22,8 @@ from app.runs.measured import measured
 from app.runs.records import Records, records_url
 from app.runs.run import Run
 from app.runs.runs import OnEnd
-from app.service import Health, Service
+from app.runs.trials import Trials
+from app.service import Health, Search, Service
 from app.settings import AnswerSettings, ModelSettings, Settings
 from app.support import ground
 from app.support.calibration import live_tau
@@ -32,11 +33,13 @@ from app.turn.retrieve import Found, Retriever, open_counter
 from app.turn.suggestions import Starters, Suggesting
 from app.turn.turn import Turn
 from app.understand.condense import by_model, by_words
+from app.variants.serving import Built, Variants
+from app.variants.shadow import Shadows
+from app.variants.standing import cell_of, in_force
 from ingest.confined.page_pictures import PagePictures
 from ingest.jobs.open import open_desk
 from ingest.originals import open_originals
 from ingest.uploads import Uploads
-from prompts.loader import load
 from vectorstore.errors import Unavailable
 from vectorstore.models.combined import Combined, open_combined
 from vectorstore.models.embed import Embedder, RememberingEmbedder, TokenReader
@@ -44,7 +47,7 @@ from vectorstore.models.late_interaction import LateInteraction, LateInteraction
 from vectorstore.models.pair_model import open_checker
 from vectorstore.open import open_configured_embedder, open_store
 from vectorstore.plugins import plug_in
-from vectorstore.refine import Rerank, open_reranker
+from vectorstore.refine import Rerank, Tuning, open_reranker
 from vectorstore.settings import StoreSettings
 from vectorstore.state.open import open_state
 from vectorstore.store import Lag, Store
@@ -76,15 +79,25 @@ class Parts:
             await self.model.close()
 
 
-def build(settings: Settings, elsewhere: OpenStore | None = None) -> Parts:
+def build(
+    settings: Settings, elsewhere: OpenStore | None = None, *, given: frozenset[str] = frozenset()
+) -> Parts:
     """Open the embedder and the store and wire a turn; raises FootnoteError subclasses.
 
-    `elsewhere` opens another store than the settings describe.
+    `elsewhere` opens another store than the settings describe. What is promoted holds, but for the settings `given`.
     """
+    settings = in_force(settings, given=given)
+    retriever = open_retriever(settings.store, settings.answer, elsewhere)
+    turn, model = open_turn(settings, retriever)
+    return Parts(retriever.embedder, retriever, turn, model)
+
+
+def open_turn(settings: Settings, retriever: Retriever) -> tuple[Turn, LanguageModel | None]:
+    """Put a turn together over a search that is open; return it with the model to be closed. Raises as `build` does."""
     answer = settings.answer
-    retriever = open_retriever(settings.store, answer, elsewhere)
     answerer = open_answerer(settings.model)
     model = answerer if isinstance(answerer, LanguageModel) else None
+    prompt = answer_prompt(short=settings.model.prompt == "short", file=settings.model.prompt_file)
     turn = Turn(
         retriever=retriever,
         condense=partial(by_model, model.complete) if model else by_words,
@@ -98,13 +111,33 @@ def build(settings: Settings, elsewhere: OpenStore | None = None) -> Parts:
         check=partial(ground.check, checker=open_checker(answer.support_model), tau=live_tau(answer)),
         fallback=settings.model.llm_fallback,
         strict=settings.model.prompt == "short",
-        prompt_hash=load(answer_prompt(short=settings.model.prompt == "short")).hash
-        if model and not settings.model.answerer
-        else "",
+        prompt_hash=prompt.hash if model and not settings.model.answerer else "",
         unsupported=answer.unsupported,
         complete=model.complete if model else None,
     )
-    return Parts(retriever.embedder, retriever, turn, model)
+    return turn, model
+
+
+def open_variant(settings: Settings, parts: Parts, base: StoreSettings) -> tuple[Turn, LanguageModel | None]:
+    """Put a variant's turn together, over the store, the embedder and the reranker that are open; raises as `build` does.
+
+    `base` says how the store was opened.
+    """
+    stored, held = settings.store, parts.retriever
+    last_steps: dict[str, Any] = {
+        "distinct": stored.deduplicate,
+        "depth": stored.rerank_depth,
+    }  # Any: fields of Refine
+    names = ("reranker", "reranker_model", "reranker_key")
+    if any(getattr(stored, name) != getattr(base, name) for name in names):
+        last_steps["rerank"] = open_rerank(stored, held.near)
+    retriever = replace(
+        held,
+        budget=settings.answer.context_tokens,
+        most=settings.answer.passages,
+        tuning=Tuning(stored.dense_weight, lambda refine: replace(refine, **last_steps)),
+    )
+    return open_turn(settings, retriever)
 
 
 def open_retriever(
@@ -191,15 +224,12 @@ def build_service(parts: Parts, settings: Settings) -> Service:
     data_dir = settings.store.data_dir
     parts.store.follow()
     state = open_state(settings.store)
-
-    async def search(question: Question, *, trail: bool = False, expect: str = "") -> Found:
-        return await asyncio.to_thread(
-            parts.retriever.trace,
-            question,
-            trail=trail,
-            expect=expect,
-            reveal=question.scope.unrestricted,
-        )
+    opened = in_force(settings)
+    originals = open_originals(data_dir, settings.objects)
+    records = Records(records_url(settings.records.records_url, state))
+    audit = open_audit(state, settings.audit)
+    shadows = Shadows(Trials(records), audit, places=settings.runs.max_concurrent_runs)
+    variants = _variants(parts, settings, opened, shadows)
 
     def health() -> Health:
         with parts.store.snapshot() as snapshot:
@@ -208,27 +238,24 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         lagging = behind(parts.store.lag(), away=settings.store.store_away_seconds)
         return Health(not lagging, info.number, info.documents, info.chunks, lagging or detail)
 
-    originals = open_originals(data_dir, settings.objects)
-    records = Records(records_url(settings.records.records_url, state))
     desk = open_desk(settings.store, settings.queue)
-
-    digest = settings_digest(settings, parts.turn.prompt_hash)
-    cache = AnswerCache(parts.turn.answer, parts.store, settings.cache, lambda question: digest)
+    cache = AnswerCache(variants.answer, parts.store, settings.cache, variants.digest)
     return Service(
         turn=cache.answer,
+        variants=variants,
         forget_answers=cache.clear,
-        search=search,
+        search=_searching(variants),
         store=parts.store,
         identity=Identity(Keys(state.cell("keys.json")), settings.identity),
         health=health,
         version=__version__,
         model_name="footnote",
-        on_end=_recording(records, parts.retriever.embedder),
+        on_end=_recording(records, parts.retriever.embedder, variants),
         embedder=parts.embedder,
-        on_close=parts.disconnect,
+        on_close=partial(_close, variants, parts),
         records=records,
         people=People(records, state),
-        audit=open_audit(state, settings.audit),
+        audit=audit,
         written_by=parts.turn.written_by,
         pictures=PagePictures(originals.of, settings.ingest.limits()),
         stock=Stock(parts.store, state, desk).look,
@@ -242,9 +269,42 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         )
         if settings.serve.uploads
         else None,
-        settings=settings,
+        settings=opened,
         starters=Starters(parts.retriever, Suggesting(parts.turn.read)),
     )
+
+
+def _variants(parts: Parts, settings: Settings, opened: Settings, shadows: Shadows) -> Variants:
+    """Return who chooses between variants; `opened` are the settings that the parts were opened with."""
+    return Variants(
+        settings,
+        cell_of(open_state(settings.store)),
+        _built(parts.turn, None, opened),
+        lambda changed: _built(*open_variant(changed, parts, opened.store), changed),
+        shadows=shadows,
+    )
+
+
+def _built(turn: Turn, model: LanguageModel | None, settings: Settings) -> Built:
+    return Built(turn, model, settings, settings_digest(settings, turn.prompt_hash))
+
+
+def _searching(variants: Variants) -> Search:
+    async def search(question: Question, *, trail: bool = False, expect: str = "") -> Found:
+        return await asyncio.to_thread(
+            variants.base.turn.retriever.trace,
+            question,
+            trail=trail,
+            expect=expect,
+            reveal=question.scope.unrestricted,
+        )
+
+    return search
+
+
+async def _close(variants: Variants, parts: Parts) -> None:
+    await variants.close()
+    await parts.disconnect()
 
 
 def settings_digest(settings: Settings, prompt: str) -> str:
@@ -254,7 +314,7 @@ def settings_digest(settings: Settings, prompt: str) -> str:
     return hashlib.sha256(f"{__version__}\n{prompt}\n{told}".encode()).hexdigest()
 
 
-def _recording(records: Records, embedder: Embedder) -> OnEnd:
+def _recording(records: Records, embedder: Embedder, variants: Variants) -> OnEnd:
     """Return what keeps a run that has ended, with its figures."""
 
     async def record(run: Run, events: Sequence[Event]) -> None:
@@ -274,5 +334,6 @@ def _recording(records: Records, embedder: Embedder) -> OnEnd:
             )
 
         await asyncio.to_thread(add)
+        variants.ended(run, figures)
 
     return record

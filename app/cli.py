@@ -38,6 +38,10 @@ COMMANDS: Final[dict[str, Entry]] = {
     "backups": Entry("app.commands.backup:app", "List, verify, try out and prune the backups."),
     "people": Entry("app.commands.people:app", "Export, erase and hold what is kept of a person."),
     "forget": Entry("app.commands.people:forget", "Erase old conversations."),
+    "variants": Entry(
+        "app.commands.variants:app",
+        "Try another model, prompt or search on a share of users; promote, roll back.",
+    ),
     "keys": Entry("app.commands.keys:app", "Create, list and revoke API keys."),
     "audit": Entry(
         "app.commands.audit:app", "Verify, show and export the log of who asked and changed what."
@@ -55,7 +59,7 @@ UNTOLD: Final = frozenset(
     {
         "config show", "doctor", "serve", "demo", "mcp", "keys ls", "audit verify", "audit head",
         "index info", "index verify", "index generations", "index diff", "restore", "backups ls", "backups verify",
-        "backups drill", "index backup", "index restore",
+        "backups drill", "index backup", "index restore", "variants show",
     }
 )  # fmt: skip
 """Commands that the audit log says nothing of: they show nothing of documents or people, or write of themselves.

@@ -5,7 +5,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -22,6 +22,8 @@ CLASSES: tuple[type[FootnoteSettings], ...] = tuple(get_type_hints(Settings).val
 _PREFIX = "FOOTNOTE_"
 NO_SETTINGS = {"FOOTNOTE_URL", SECRETS_DIR}
 """What docs/clients.md has programs beside Footnote read, from the same environment; and where settings lie."""
+KEYS_OF_VARIANTS = "FOOTNOTE_VARIANT_KEY_"
+"""How variables begin that hold a key for a variant (`app/variants/definition.py`)."""
 _LIKENESS = 0.8
 """From here on an unknown name is a misspelt setting; below it, somebody else's."""
 _TABLES = {"rules"}
@@ -45,9 +47,16 @@ class Setting:
     concern: str
 
 
-def settings() -> list[Setting]:
-    """Return every setting with its value and origin; where one value does not fit, as they stand."""
-    return [one for kind in CLASSES for one in _settings_of(kind)]
+def settings(promoted: Mapping[str, tuple[str, str]] | None = None) -> list[Setting]:
+    """Return every setting with its value and origin; where one value does not fit, as they stand.
+
+    `promoted` are values of a variant that answers everybody, each with its origin, by `FOOTNOTE_` names.
+    """
+    found = [one for kind in CLASSES for one in _settings_of(kind)]
+    over = {f"{_PREFIX}{one.key.upper()}": one for one in found} if promoted else {}
+    for name, (value, origin) in (promoted or {}).items():
+        found[found.index(over[name])] = replace(over[name], value=value, origin=origin)
+    return found
 
 
 def check() -> list[str]:
@@ -66,6 +75,8 @@ def check() -> list[str]:
     ):
         for name in names:
             if not name.upper().startswith(_PREFIX) or name.upper() in known | NO_SETTINGS:
+                continue
+            if name.startswith(KEYS_OF_VARIANTS):
                 continue
             what = f"{name!r} in {place} is not a setting of Footnote"
             if near := _near(name.upper(), known):
@@ -87,7 +98,7 @@ def env_example() -> str:
     """Return the text of `.env.example`: every setting, commented out, with its default."""
     lines = [
         "# Every setting of Footnote with its default. Copy to .env and uncomment what you change.",
-        f"# Precedence: command-line flag > environment > .env > files in {SECRETS_DIR} > footnote.toml > default.",
+        f"# Precedence: command-line flag > promoted variant > environment > .env > files in {SECRETS_DIR} > footnote.toml > default.",
     ]
     for setting in settings():
         lines += ["", f"# {setting.description}", f"# {setting.names[0]}={setting.default}"]

@@ -12,6 +12,7 @@ from app.runs.records import Records
 from app.runs.runs import OnEnd, TurnFunction
 from app.settings import Settings
 from app.turn.retrieve import Found
+from app.variants.serving import Variants
 from ingest.confined.page_pictures import PagePictures
 from ingest.uploads import Uploads
 from vectorstore.models.embed import Embedder
@@ -65,6 +66,8 @@ class Service:
     """The answerer behind it, for `/version`."""
     pictures: PagePictures | None = None
     """Pages of PDFs as they look, for the viewer."""
+    variants: Variants | None = None
+    """Chooses who is answered by which variant; None: everybody as the settings say."""
     audit: Audit | None = None
     """Where it is written down who asked, read and changed what; None: nowhere."""
     stock: Callable[[], None] | None = None

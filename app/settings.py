@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Template
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr
+from yaml import YAMLError
 
 from app.access_settings import AuditSettings, BudgetSettings, IdentitySettings
 from ingest.jobs.settings import QueueSettings
 from ingest.settings import IngestSettings
+from prompts.loader import load_file
 from vectorstore.objects.settings import ObjectSettings
 from vectorstore.settings import FootnoteSettings, StoreSettings
 from vectorstore.telemetry.settings import TelemetrySettings
@@ -28,6 +31,20 @@ def _address(*schemes: str) -> AfterValidator:
 def _folder(path: str) -> str:
     if path and not Path(path).is_dir():
         raise ValueError("there is no such folder")
+    return path
+
+
+def _prompt_file(path: str) -> str:
+    if path:
+        try:
+            named = set(Template(load_file(Path(path)).text).get_identifiers())
+        except OSError as error:
+            raise ValueError("there is no such file") from error
+        except (ValueError, KeyError, TypeError, YAMLError) as error:
+            raise ValueError("it does not begin with front matter that gives a version") from error
+        if named != {"delimiter"}:
+            # Without it the model cannot tell passages from instructions.
+            raise ValueError("it has to name ${delimiter} and no other value")
     return path
 
 
@@ -288,6 +305,11 @@ class ModelSettings(FootnoteSettings):
         default="full",
         description="Instructions that a language model gets. full: eight rules; short: four sentences, for models of a "
         "few billion parameters and less, which lose long ones; what they write has to stand in the sources nearly so.",
+    )
+    prompt_file: Annotated[str, AfterValidator(_prompt_file)] = Field(
+        default="",
+        description="File with instructions of your own in place of those, in the form of prompts/answer.md: front "
+        "matter with a version, and ${delimiter} where the lines around the passages are named.",
     )
     llm_temperature: float = Field(
         default=0.0, ge=0, le=2, description="Sampling temperature of the language model."

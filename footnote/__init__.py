@@ -186,7 +186,9 @@ class Footnote:
             raise BadInput(f"The limit {limit!r} does not fit.", f"Give a number from 1 to {_MOST}.")
         if not all(isinstance(each, Message) for each in history):
             raise BadInput("The history holds what is no Message.", 'Give Message("user", "…") and so on.')
-        most = self._settings.answer.top_k if limit is None else limit
+        from app.variants.standing import in_force
+
+        most = in_force(self._settings).answer.top_k if limit is None else limit
         return Question(text.strip(), scope, history=tuple(history), top_k=most)
 
     def _events(self, question: "Question") -> "Generator[Event, None, None]":

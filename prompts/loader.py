@@ -38,6 +38,11 @@ def load(name: str, *, folder: Path | None = None) -> Prompt:
     return _read(path, path.stat().st_mtime_ns)
 
 
+def load_file(path: Path) -> Prompt:
+    """Read a prompt of the operator's own; raises OSError, or ValueError where it is none."""
+    return _read(path, path.stat().st_mtime_ns)
+
+
 @lru_cache(maxsize=64)
 def _read(path: Path, _changed: int) -> Prompt:
     raw = path.read_text(encoding="utf-8")

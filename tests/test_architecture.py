@@ -80,6 +80,8 @@ def test_only_records_and_migrations_speak_sqlalchemy() -> None:
         "app/runs/record_tables.py",
         "app/runs/0001_records.py",
         "app/runs/0002_measures.py",
+        "app/runs/0003_trials.py",
+        "app/runs/trials.py",
         "vectorstore/index/postgresql/migrate.py",
     }
 
@@ -120,8 +122,8 @@ def test_the_house_gets_no_more_rooms(house: House) -> None:
     assert parsers <= 60
     assert jobs <= 12
     assert people <= 24
-    assert operating <= 30
-    assert len(house.lines) - parsers - people - jobs - operating <= 332
+    assert operating <= 35
+    assert len(house.lines) - parsers - people - jobs - operating <= 336
 
 
 @pytest.mark.parametrize(("package", "most"), [("app", 14), ("ingest", 18), ("vectorstore", 14), ("eval", 6)])

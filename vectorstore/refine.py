@@ -68,6 +68,14 @@ class Refine:
         return Trace(tuple(kept), tuple(dropped))
 
 
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Another way to search an index that is open: how much meaning weighs, and what is changed in the last steps."""
+
+    dense_weight: float
+    refine: Callable[[Refine], Refine]
+
+
 def _reranked(hits: Sequence[Hit], question: str, *, rerank: Rerank) -> list[Hit]:
     scores = rerank(question, [hit.chunk.embedded_text for hit in hits])
     if scores is None:

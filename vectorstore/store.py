@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from vectorstore.refine import Tuning
 from vectorstore.types import (
     Chunk,
     Document,
@@ -35,6 +36,9 @@ class Snapshot(Protocol):
     @property
     def generation(self) -> Generation:
         """The generation this reads."""
+
+    def tuned(self, tuning: Tuning) -> "Snapshot":
+        """Return the same index, searched in another way; one that has but one way returns itself."""
 
     def search(
         self, text: str, vector: Vector, *, scope: Scope, where: Where = (), limit: int = 10

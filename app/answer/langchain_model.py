@@ -67,7 +67,11 @@ class LangChainAnswerer:
     ) -> AsyncGenerator[Piece, None]:
         """Stream the answer; raises ModelFailure."""
         messages = chat_messages(
-            question, passages=passages, history=history, short=self._settings.prompt == "short"
+            question,
+            passages=passages,
+            history=history,
+            short=self._settings.prompt == "short",
+            file=self._settings.prompt_file,
         )
         pieces, language = self._pieces(messages), language_of(question)
         answer = answer_of(pieces, self._habit, messages=messages, passages=passages, language=language)

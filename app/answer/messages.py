@@ -4,12 +4,13 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Literal, TypedDict
 
 from app.events import Passage
 from app.language.phrases import languages, say
 from app.question import Message
-from prompts.loader import load
+from prompts.loader import Prompt, load, load_file
 from vectorstore.language.marks import ITEM, unmarked
 from vectorstore.language.sentences import SentenceStream, sentence_spans
 
@@ -31,17 +32,22 @@ class ChatMessage(TypedDict):
     content: str
 
 
-def answer_prompt(*, short: bool) -> str:
-    """Return the name of the prompt that answers are written with."""
-    return "answer_short" if short else "answer"
+def answer_prompt(*, short: bool, file: str = "") -> Prompt:
+    """Return the prompt that answers are written with: ours, or the one in a file of the operator's."""
+    return load_file(Path(file)) if file else load("answer_short" if short else "answer")
 
 
 def chat_messages(
-    question: str, *, passages: Sequence[Passage], history: Sequence[Message], short: bool = False
+    question: str,
+    *,
+    passages: Sequence[Passage],
+    history: Sequence[Message],
+    short: bool = False,
+    file: str = "",
 ) -> list[ChatMessage]:
     """Build the messages, with the passages fenced by a delimiter that no document can know.
 
-    `short` is the form for small models. Below the fence stand the passages' numbers only: titles are data too.
+    `short` is the form for small models, `file` the operator's own. Below the fence stand the passages' numbers only: titles are data too.
     Random delimiters and declaring the fenced text as data follow "spotlighting" (Hines et al., 2024).
     """
     delimiter = f"<<{secrets.token_hex(8)}>>"
@@ -51,7 +57,7 @@ def chat_messages(
     ]
     listed = "\n\n".join(_listed(passage) for passage in passages)
     return [
-        {"role": "system", "content": load(answer_prompt(short=short)).fill(delimiter=delimiter)},
+        {"role": "system", "content": answer_prompt(short=short, file=file).fill(delimiter=delimiter)},
         *earlier,
         {
             "role": "user",

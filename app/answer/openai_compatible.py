@@ -111,7 +111,11 @@ class OpenAICompatibleAnswerer:
     ) -> AsyncGenerator[Piece, None]:
         """Stream the answer; raises ModelFailure. Closing the iterator closes the connection."""
         messages = chat_messages(
-            question, passages=passages, history=history, short=self._settings.prompt == "short"
+            question,
+            passages=passages,
+            history=history,
+            short=self._settings.prompt == "short",
+            file=self._settings.prompt_file,
         )
         pieces, language = self._pieces(messages), language_of(question)
         answer = answer_of(pieces, self._habit, messages=messages, passages=passages, language=language)

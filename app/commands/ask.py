@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,7 +22,7 @@ from app.events import (
     Status,
     Text,
 )
-from app.identity.grant import preview_of
+from app.identity.grant import person_id, preview_of
 from app.language.phrases import quoted
 from app.question import Question
 from app.turn.explanation import AnswerabilityShown, CandidateShown, Explanation, explanation
@@ -31,6 +32,8 @@ from vectorstore.types import DEFAULT_TENANT, Generation
 
 if TYPE_CHECKING:
     from app.build import Parts
+    from app.settings import Settings
+    from app.variants.standing import Variant
 
 
 def explained_lines(told: Explanation) -> Iterator[str]:
@@ -93,25 +96,37 @@ def ask(
         list[str] | None, typer.Option(help="Ask as a member of this group would; may be repeated.")
     ] = None,
     tenant: Annotated[str, typer.Option(help="Whose documents.")] = DEFAULT_TENANT,
+    variant: Annotated[
+        str | None,
+        typer.Option(
+            help="Ask this variant. Default: the one that --as-user gets, else what answers everybody."
+        ),
+    ] = None,
 ) -> None:
     """Answer a question from the ingested documents, with numbered sources."""
     from app.build import build
     from app.settings import Settings
+    from app.variants.standing import in_force
 
     if not question.strip():
         raise BadInput(
             "The question is empty.", 'Write it in quotes: footnote ask "How much leave do I get?"'
         )
-    settings = Settings()
+    settings = in_force(Settings())
     parts = build(settings)
-    asked = Question(
-        question.strip(),
-        preview_of(tenant, as_user, as_group),
-        top_k=top_k or settings.answer.top_k,
-        at=None if at is None else Generation(at),
-    )
     transcript = _Transcript(quiet=as_json)
     try:
+        parts, settings, chosen = _chosen(
+            parts, settings, variant, person_id(tenant, as_user) if as_user else ""
+        )
+        pinned = at if at is not None or chosen is None else chosen.generation
+        asked = Question(
+            question.strip(),
+            preview_of(tenant, as_user, as_group),
+            top_k=top_k or settings.answer.top_k,
+            at=None if pinned is None else Generation(pinned),
+            variant=chosen.name if chosen else "",
+        )
         parts.retriever.demand_documents(asked.at)
         asyncio.run(_follow(parts, asked, transcript))
     finally:
@@ -126,6 +141,23 @@ def ask(
             typer.echo(printable(line))
     if transcript.failure is not None:
         raise Unavailable(transcript.failure.message)
+
+
+def _chosen(
+    parts: "Parts", settings: "Settings", name: str | None, owner: str
+) -> "tuple[Parts, Settings, Variant | None]":
+    """Return the parts with the turn of a variant, and its settings: the named one, or the one that an owner gets."""
+    from app.build import open_variant
+    from app.variants.standing import cell_of, standing
+    from vectorstore.state.open import open_state
+
+    now = standing(cell_of(open_state(settings.store)))
+    found = now.find(name) if name else now.chosen(owner, "") if owner else None
+    if found is None:
+        return parts, settings, None
+    changed = now.changes(found).applied(settings)
+    turn, model = open_variant(changed, parts, settings.store)
+    return replace(parts, turn=turn, model=model), changed, found
 
 
 async def _follow(parts: "Parts", asked: Question, transcript: "_Transcript") -> None:

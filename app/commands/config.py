@@ -6,7 +6,7 @@ from dataclasses import asdict
 import typer
 
 from app.commands.exit_codes import FINDINGS
-from vectorstore.errors import BadInput
+from vectorstore.errors import BadInput, FootnoteError
 
 config_app = typer.Typer()
 
@@ -16,6 +16,24 @@ def config(context: typer.Context) -> None:
     """Show the settings in force."""
     if context.invoked_subcommand is None:
         show(origin=False, as_json=False)
+
+
+def _promoted() -> dict[str, tuple[str, str]]:
+    """Return the values that a promoted variant sets, each with where it comes from."""
+    from app.variants.standing import cell_of, standing
+    from vectorstore.settings import StoreSettings
+    from vectorstore.state.open import open_state
+
+    try:
+        promotion = standing(cell_of(open_state(StoreSettings()))).promotion
+    except (FootnoteError, ValueError) as error:
+        if isinstance(error, FootnoteError):
+            typer.echo(f"Whether a variant is promoted cannot be read: {error}", err=True)
+        return {}
+    if promotion is None:
+        return {}
+    origin = f"promoted variant {promotion.name}"
+    return {name: (value, origin) for name, value in promotion.changes.told().items()}
 
 
 @config_app.command()
@@ -29,7 +47,7 @@ def show(
 
     from app.configuration import check, settings
 
-    rows = settings()
+    rows = settings(_promoted())
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
     else:

@@ -74,10 +74,11 @@ def search(
 
 def _search(question: Question, *, trail: bool, expect: str) -> Found:
     from app.build import open_retriever
-    from app.settings import AnswerSettings
-    from vectorstore.settings import StoreSettings
+    from app.settings import Settings
+    from app.variants.standing import in_force
 
-    retriever = open_retriever(StoreSettings(), AnswerSettings())
+    settings = in_force(Settings())
+    retriever = open_retriever(settings.store, settings.answer)
     try:
         retriever.demand_documents(question.at)
         return retriever.trace(question, trail=trail, expect=expect, reveal=True)

@@ -301,6 +301,9 @@ async def begin(
     """Begin answering a caller's question, as `Runs.begin` does, on the caller's budget."""
     budgets: Budgets = request.app.state.budgets
     runs: Runs = request.app.state.runs
+    service: Service = request.app.state.service
+    if service.variants is not None:
+        question = await service.variants.assigned(question, grant.owner)
     hold = await budgets.hold(grant)
     try:
         return await runs.begin(

@@ -24,7 +24,7 @@ from vectorstore.index.postgresql.address import Address
 from vectorstore.index.postgresql.database import PostgreSQL
 from vectorstore.types import Vector
 
-NEWEST: Final = "0002"
+NEWEST: Final = "0003"
 """The newest revision in `revisions/`."""
 _BUSY_MILLISECONDS: Final = 5_000
 _VERSION: Final = "alembic_version"
@@ -79,7 +79,25 @@ measures: Final = sql.Table(
 )
 """The figures of a run. `vector` is its question as searched, in half precision, by the embedder of that fingerprint;
 it counts as personal data, as the rest does, and goes with the run. `groups` is a JSON list."""
-KEPT: Final = (runs, explained, feedback, measures)
+trials: Final = sql.Table(
+    "trials",
+    _TABLES,
+    sql.Column("run", sql.String(64), sql.ForeignKey("runs.id"), primary_key=True),
+    sql.Column("variant", sql.String(64), primary_key=True),
+    sql.Column("kind", sql.String(16), nullable=False),
+    sql.Column("outcome", sql.String(32), nullable=False),
+    sql.Column("prompt", sql.String(64), nullable=False),
+    sql.Column("overlap", sql.Float),
+    sql.Column("sentences", sql.Integer, nullable=False),
+    sql.Column("supported", sql.Integer, nullable=False),
+    sql.Column("first_ms", sql.Float),
+    sql.Column("total_ms", sql.Float, nullable=False),
+    sql.Column("input_tokens", sql.Integer, nullable=False),
+    sql.Column("output_tokens", sql.Integer, nullable=False),
+)
+"""Figures of a run's other answers, which nobody was shown: `kind` is shadow, or broke where a variant wrote nothing and
+the settings answered instead. They go with the run."""
+KEPT: Final = (runs, explained, feedback, measures, trials)
 """All of them, none before what it belongs to."""
 
 
@@ -281,3 +299,12 @@ def plain(told: bytes) -> dict[str, Any]:  # Any: JSON
 def unpacked(told: bytes) -> Explanation:
     """Return a kept explanation."""
     return Explanation.model_validate(plain(told))
+
+
+def tried(connection: sql.Connection, owner: str) -> dict[str, list[dict[str, object]]]:
+    """Return the figures of an owner's other answers by run."""
+    query = sql.select(trials).join(runs).where(runs.c.owner == owner)
+    found: dict[str, list[dict[str, object]]] = {}
+    for row in connection.execute(query).mappings():
+        found.setdefault(row["run"], []).append({name: value for name, value in row.items() if name != "run"})
+    return found

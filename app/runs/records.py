@@ -31,6 +31,8 @@ from app.runs.record_tables import (
     runs,
     schema_of,
     shown,
+    trials,
+    tried,
     unpacked,
 )
 from app.turn.explanation import Explanation, drawn_from, explanation
@@ -237,12 +239,14 @@ class Records:
         kept = runs.outerjoin(explained).outerjoin(feedback).outerjoin(measures)
         query = sql.select(runs, measures, *told).select_from(kept).where(runs.c.owner == owner)
         with self._engine.connect() as connection:
+            others = tried(connection, owner)
             for row in connection.execute(query.order_by(runs.c.created)):
                 names = (column.name for column in runs.c if column.name != "owner")
                 yield {name: getattr(row, name) for name in names} | {
                     "created": _utc(row.created).isoformat(),
                     "feedback": {"rating": row.rating, "reason": row.reason} if row.rating else None,
                     "figures": shown(row),
+                    "tried": others.get(row.id, []),
                     "explanation": plain(row.told) if row.told else None,
                 }
 
@@ -265,13 +269,18 @@ class Records:
 
     def tables(self) -> list[str]:
         """Return the tables in the database of the index, each with its schema; of a database of their own, none."""
-        names = (feedback, explained, measures, runs) if self._schema else ()
+        names = (feedback, explained, measures, trials, runs) if self._schema else ()
         return [f"{self._schema}.{each.name}" for each in names]
 
     def files(self) -> list[Path]:
         """Return the files that SQLite keeps them in; of another database, none."""
         name = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
         return [Path(name + end) for end in ("", "-wal", "-shm", "-journal")] if name else []
+
+    @property
+    def engine(self) -> sql.Engine:
+        """The database, for what is counted over the runs of all (`trials.py`)."""
+        return self._engine
 
     def close(self) -> None:
         """Close the connections."""
@@ -284,7 +293,7 @@ class Records:
     def _erase(self, *which: sql.ColumnElement[bool]) -> int:
         gone = sql.select(runs.c.id).where(*which)
         with self._engine.begin() as connection:
-            for kept in (feedback, explained, measures):
+            for kept in (feedback, explained, measures, trials):
                 connection.execute(kept.delete().where(kept.c.run.in_(gone)))
             count = connection.execute(runs.delete().where(*which)).rowcount
             if count:

@@ -16,6 +16,7 @@ from vectorstore.errors import NotFound
 from vectorstore.expect import Whereabouts, find_expected
 from vectorstore.models.embed import Embedder
 from vectorstore.models.late_interaction import Near
+from vectorstore.refine import Tuning
 from vectorstore.store import Snapshot, Store
 from vectorstore.telemetry import traces
 from vectorstore.types import Chunk, ChunkId, Dropped, Generation, Hit, Span, Vector
@@ -139,6 +140,8 @@ class Retriever:
     """Tokens that an answer may be written from."""
     most: int
     """Passages that an answer may be written from."""
+    tuning: Tuning | None = None
+    """How a variant searches; None: as the store is set."""
 
     async def retrieve(self, understood: Understood) -> Found:
         """Search for a question as understood: the whole of it and each of its parts."""
@@ -170,8 +173,9 @@ class Retriever:
                 gen_ai__provider__name=_OURS,
                 gen_ai__request__top_k=limit,
             ) as span,
-            self.store.snapshot(question.at) as snapshot,
+            self.store.snapshot(question.at) as pinned,
         ):
+            snapshot = pinned.tuned(self.tuning) if self.tuning else pinned
             searched = [
                 snapshot.trace(
                     text,

@@ -94,7 +94,10 @@ def opened(
         answers = configuration.settings(AnswerSettings)
         if folder := configuration.values.get("prompts"):
             stack.enter_context(prompts_from(_folder(folder)))
-        parts = build(Settings(store=stored, answer=answers, model=configuration.settings(ModelSettings)))
+        parts = build(
+            Settings(store=stored, answer=answers, model=configuration.settings(ModelSettings)),
+            given=frozenset(configuration.values),
+        )
         stack.callback(parts.close)
         yield in_process(parts, configuration, top_k=answers.top_k)
 

@@ -16,14 +16,8 @@ from app.configuration import NO_SETTINGS, settings
 
 ROOT: Final = Path(__file__).parents[2]
 DEPLOY: Final = ROOT / "deploy"
-NOT_YET: Final = frozenset(
-    {
-        "backup", "monitor",
-    }
-)  # fmt: skip
-"""Commands, settings and files that are on their way. To be emptied."""
 CALLED: Final = re.compile(
-    rf"(?:footnote|--rm service) ((?:{'|'.join([*COMMANDS, *(each for each in NOT_YET if each.isalpha())])})\b[^#`;|&\n]*)"
+    rf"(?:footnote|--rm service) ((?:{'|'.join(COMMANDS)})\b[^#`;|&\n]*)"
 )
 
 
@@ -69,8 +63,6 @@ def test_there_are_commands_to_look_at() -> None:
 @pytest.mark.parametrize("line", LINES)
 def test_every_command_line_is_understood(line: str) -> None:
     arguments = LINES[line]
-    if arguments[0] in NOT_YET - set(COMMANDS):
-        pytest.skip(f"`footnote {arguments[0]}` is not there yet")
     command: click.Command = typer.main.get_command(build(arguments))
     context = None
     while isinstance(command, click.Group):
@@ -82,7 +74,7 @@ def test_every_command_line_is_understood(line: str) -> None:
 
 
 def test_every_setting_exists() -> None:
-    known = {name for setting in settings() for name in setting.names} | NO_SETTINGS | NOT_YET
+    known = {name for setting in settings() for name in setting.names} | NO_SETTINGS
     named = {
         name: path.name
         for path in [*DEPLOY.rglob("*"), ROOT / "docs" / "deploy.md"]

@@ -23,7 +23,7 @@ _HEAD = """# Commands and settings
 """
 _SETTINGS = """## Settings
 
-A flag of a command is over the environment, that over `.env`, that over the files of the folder that `FOOTNOTE_SECRETS_DIR` names (each called like a setting, and holding its value), that over `footnote.toml` (where a setting has its name in small letters, without `FOOTNOTE_`), that over the default. `footnote config show --origin` says what holds and where it comes from.
+A flag of a command is over a [promoted variant](variants.md), that over the environment, that over `.env`, that over the files of the folder that `FOOTNOTE_SECRETS_DIR` names (each called like a setting, and holding its value), that over `footnote.toml` (where a setting has its name in small letters, without `FOOTNOTE_`), that over the default. `footnote config show --origin` says what holds and where it comes from.
 
 | variable | default | meaning |
 |---|---|---|

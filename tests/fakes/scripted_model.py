@@ -29,6 +29,10 @@ class ScriptedModel:
     """Seconds between two tokens."""
     first: float = 0.0
     """Seconds before the first token."""
+    says: dict[str, str] = field(default_factory=dict)
+    """Other texts, by the model's name."""
+    down: set[str] = field(default_factory=set)
+    """Models that answer with an error now."""
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -40,6 +44,8 @@ class ScriptedModel:
         body = await request.json()
         self.requests.append(body)
         self.headers.append(dict(request.headers))
+        if body["model"] in self.down:
+            return _FAULTS["broken"](0)
         if (fault := _FAULTS.get(body["model"])) is not None:
             return fault(len(self.requests))
         return StreamingResponse(self._stream(body["model"]), media_type="text/event-stream")
@@ -48,7 +54,7 @@ class ScriptedModel:
         self.open += 1
         try:
             await asyncio.sleep(3_600 if model == "hangs" else self.first)
-            words = self.text.split(" ")
+            words = self.says.get(model, self.text).split(" ")
             for index, word in enumerate(words):
                 if model == "cut" and index == 2:
                     return

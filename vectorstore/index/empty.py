@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from vectorstore.errors import NotFound
 from vectorstore.index.truth.read import EMPTY_GENERATION
+from vectorstore.refine import Tuning
 from vectorstore.types import (
     Chunk,
     Document,
@@ -26,6 +27,11 @@ class EmptySnapshot:
     def generation(self) -> Generation:
         """Zero."""
         return EMPTY_GENERATION.number
+
+    def tuned(self, tuning: Tuning) -> "EmptySnapshot":
+        """Return itself."""
+        del tuning
+        return self
 
     def search(
         self, text: str, vector: Vector, *, scope: Scope, where: Where = (), limit: int = 10

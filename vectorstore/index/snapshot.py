@@ -14,7 +14,7 @@ from vectorstore.index.truth import read as truth
 from vectorstore.index.truth.arrays import Found, Rows, Scores, found_nothing
 from vectorstore.index.truth.database import Database
 from vectorstore.index.truth.readers import may_read
-from vectorstore.refine import Refine
+from vectorstore.refine import Refine, Tuning
 from vectorstore.types import (
     Chunk,
     Document,
@@ -114,6 +114,19 @@ class IndexSnapshot:
     def generation(self) -> Generation:
         """The generation this reads."""
         return self._info.number
+
+    def tuned(self, tuning: Tuning) -> "IndexSnapshot":
+        """Return the same index, searched in another way."""
+        return IndexSnapshot(
+            self._database,
+            self._info,
+            catalog=self._catalog,
+            indexes=self._indexes,
+            dense_weight=tuning.dense_weight,
+            dimension=self._dimension,
+            refine=tuning.refine(self._refine),
+            recent=self._recent,
+        )
 
     def search(
         self, text: str, vector: Vector, *, scope: Scope, where: Where = (), limit: int = 10
