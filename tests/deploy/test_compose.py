@@ -10,7 +10,6 @@ import yaml
 
 from app.settings import ServeSettings
 from ingest.jobs.settings import QueueSettings
-from tests.deploy.test_names import NOT_YET
 
 FILE: Final = Path(__file__).parents[2] / "deploy" / "compose.yaml"
 OURS: Final = {"migrate", "service", "worker", "ingest", "backup", "monitor"}
@@ -91,7 +90,7 @@ def test_what_was_begun_is_ended_before_it_is_killed(compose: Compose) -> None:
 
 
 def test_what_is_mounted_is_there(compose: Compose) -> None:
-    operators = {"./documents"} | NOT_YET
+    operators = {"./documents"}
     for service in compose["services"].values():
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
