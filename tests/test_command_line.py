@@ -75,7 +75,7 @@ def served(folder: Path, *, new: bool = False, **environment: str) -> Iterator[s
     assert process.stderr is not None
     try:
         line = next((text for text in process.stderr if "http://" in text), "")
-        address = line.split()[-1]
+        address = f"http://{line.partition('http://')[2].split()[0]}"
         wait_until_ready(address)
         yield address
     finally:
