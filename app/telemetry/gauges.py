@@ -82,7 +82,9 @@ class Stock:
         backup, monitor = self._cell("backup.json"), self._cell("monitor.json")
         show(names.BACKUP, float(backup.get("completed", 0)))
         show(names.MONITORED, float(monitor.get("completed", 0)))
-        show(names.DRIFT, float(monitor.get("p", 1.0)))
+        # None: there was nothing to hold the questions against.
+        drift = monitor.get("p")
+        show(names.DRIFT, 1.0 if drift is None else float(drift))
         for kind, number in dict(monitor.get("alarms", {})).items():
             show(names.DRIFTED, float(number), kind=str(kind))
 

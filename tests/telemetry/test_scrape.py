@@ -219,7 +219,7 @@ def test_gauges_tell_of_index_disk_and_what_others_wrote(tmp_path: Path) -> None
         put(draft, sample("one.md", "Staff get leave. Interns too."))
         put(draft, sample("two.md", "Meals are refunded."))
     (tmp_path / "backup.json").write_text('{"completed": 1790000000}')
-    monitored = {"completed": 1790000001, "p": 0.25, "alarms": {"refusals": 2, "{}": 1}}
+    monitored = {"completed": 1790000001, "p": 0.25, "alarms": {"topics": 2, "{}": 1}}
     (tmp_path / "monitor.json").write_text(json.dumps(monitored))
     stock = Stock(store, FolderState(tmp_path))
     stock.look()
@@ -235,7 +235,7 @@ def test_gauges_tell_of_index_disk_and_what_others_wrote(tmp_path: Path) -> None
     assert found["footnote_data_size_bytes"] > found["footnote_data_free_bytes"] > 0
     assert found["footnote_backup_timestamp_seconds"] == 1_790_000_000
     assert found["footnote_monitor_drift_pvalue"] == 0.25
-    assert found['footnote_monitor_alarms{kind="refusals"}'] == 2
+    assert found['footnote_monitor_alarms{kind="topics"}'] == 2
     assert found['footnote_monitor_alarms{kind="other"}'] == 1
     assert found['footnote_jobs{state="todo"}'] == 0
     assert time.time() - found["footnote_known_timestamp_seconds"] < 60

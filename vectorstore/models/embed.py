@@ -1,6 +1,6 @@
 """The seam between embedders: text to unit vectors; and one that remembers."""
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -86,8 +86,6 @@ class RememberingEmbedder:
         self._remember = remember
         self._known: OrderedDict[str, Vector] = OrderedDict()
         self._lock = Lock()
-        self.counts: Counter[str] = Counter()
-        """How often a vector was looked for: `hit` and `miss`."""
         self.name = embedder.name
         self.fingerprint = embedder.fingerprint
         self.dimension = embedder.dimension
@@ -132,7 +130,6 @@ class RememberingEmbedder:
             for key in found:
                 self._known.move_to_end(key)
             hit, miss = len(found), len(set(keys)) - len(found)
-            self.counts.update(hit=hit, miss=miss)
         count(CACHE, hit, cache="embedding", result="hit")
         count(CACHE, miss, cache="embedding", result="miss")
         return found

@@ -29,7 +29,7 @@ VALUES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "direction": ("input", "output"),
     "state": ("todo", "doing", "failed"),
-    "kind": ("questions", "refusals", "unsupported", "ratings", "topics", "groups"),
+    "kind": ("drift", "topics", "shares", "groups"),
     "cache": ("answer", "embedding"),
     "result": ("hit", "miss"),
 }  # fmt: skip
