@@ -5,7 +5,7 @@ Citations, FollowUps, Usage at most once each, then exactly one of Done, Failed,
 Unicode code points.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from vectorstore.types import ChunkId, Document, DocumentId, Generation, Span, Stage
@@ -183,6 +183,8 @@ class Done:
 
     reason: Literal["stop", "length", "content_filter"] = "stop"
     outcome: Outcome = "answered"
+    instead: bool = field(default=False, compare=False)
+    """Whether the documents were quoted because the language model failed, or wrote nothing that they support."""
 
     @property
     def refused(self) -> bool:

@@ -34,7 +34,8 @@ def assert_in_order(named: list[str], called: list[str]) -> None:
 
 def test_a_question_walks_as_the_page_says(tmp_path: Path) -> None:
     # Asked nowhere else: what a question asks for is remembered, and would not be worked out again.
-    body = {"messages": [{"role": "user", "content": "How many days of leave may our interns take?"}]}
+    asked = {"role": "user", "content": "How many days of leave may our interns take?"}
+    body = {"messages": [asked], "fresh": True}
     with small_handbook(tmp_path) as parts:
         service = build_service(parts, Settings(store=StoreSettings(data_dir=tmp_path / "data")))
         with traced("app", "ingest", "vectorstore") as called, serve(service) as served:

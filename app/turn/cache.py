@@ -136,8 +136,8 @@ class AnswerCache:
     def _keep(self, question: Question, said: list[Event]) -> None:
         explained = next((event for event in said if isinstance(event, Explained)), None)
         ending = said[-1]
-        # Without one it was small talk; what a limit cut is no answer to give again.
-        if explained is None or not isinstance(ending, Done) or ending.reason != "stop":
+        # Without one it was small talk. What a limit cut, or what stood in for the model, is no answer to give again.
+        if explained is None or not isinstance(ending, Done) or ending.reason != "stop" or ending.instead:
             return
         key = self._key(question, explained.generation)
         with self._lock:

@@ -211,9 +211,10 @@ class Writing:
                     yield event
                 raise
         rest = other[0].events(other[1]) if other else self._closing(task, draft)
+        is_instead = other is not None and other[0] is not self
         async with aclosing(rest) as events:
             async for event in events:
-                yield event
+                yield replace(event, instead=True) if is_instead and isinstance(event, Done) else event
 
     async def _drafted(self, task: Task, draft: _Draft) -> AsyncGenerator[Event, None]:
         """Write, up to the last word; raises ModelFailure where there is none."""

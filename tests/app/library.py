@@ -3,7 +3,7 @@
 import random
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,6 +19,7 @@ from app.settings import ServeSettings, Settings
 from tests.backups import back_up, restore
 from tests.fakes.word_embedder import WordEmbedder
 from tests.vectorstore.sample import Sample, put, sample
+from vectorstore.errors import Busy
 from vectorstore.open import open_store, open_upkeep
 from vectorstore.settings import StoreSettings
 from vectorstore.store import Store
@@ -242,8 +243,10 @@ class Library:
     def restore(self) -> None:
         if self.saved:
             name, ledger = self.chance.choice(self.saved)
-            restore(StoreSettings(data_dir=self.data), self._backups, name=name)
-            self.model = ledger.restored_over(self.model)
+            # Beside a service that runs nothing is put back.
+            with suppress(Busy):
+                restore(StoreSettings(data_dir=self.data), self._backups, name=name)
+                self.model = ledger.restored_over(self.model)
 
     def change(self) -> str:
         steps = (

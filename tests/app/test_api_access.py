@@ -10,7 +10,7 @@ import pytest
 from app.identity.keys import Keys
 from app.settings import ClientSettings, Settings
 from tests.app.edge import ANSWERED, ScriptedTurn, Served, serve, service
-from tests.app.every_route import BODIES, PROTECTED, Uploading, call
+from tests.app.every_route import ALL_ON, BODIES, PROTECTED, Uploading, call
 from vectorstore.types import Scope
 
 
@@ -115,7 +115,7 @@ def test_without_keys_this_machine_may_ask_and_only_under_a_local_name() -> None
 def test_without_keys_a_foreign_page_may_do_nothing() -> None:
     """Another port of this machine is another page: it might be anybody's."""
     listed = Settings(client=ClientSettings(cors_origins="http://localhost:3000"))
-    whole = replace(service(), uploads=Uploading())  # type: ignore[arg-type]  # only its routes
+    whole = replace(service(settings=ALL_ON), uploads=Uploading())  # type: ignore[arg-type]  # only its routes
     with serve(whole) as served, serve(service(settings=listed)) as open_to_one:
         own = served.url
         port = own.rsplit(":", 1)[1]

@@ -142,7 +142,7 @@ def left_and_closed(count: int) -> list[float]:
         while served.runs.active and time.monotonic() < deadline:
             time.sleep(0.01)
         assert served.runs.active == 0
-        assert served.runs._places._free == SETTINGS.runs.max_concurrent_runs
+        assert served.runs.places._free == SETTINGS.runs.max_concurrent_runs
         assert not served.runs._graces
     assert len(turn.closed) == count
     return sorted(turn.closed[run] - at for run, at in left)

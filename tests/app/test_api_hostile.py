@@ -225,7 +225,7 @@ def test_json_that_cannot_be_read_is_refused(url: str, body: str) -> None:
 def test_locked_records_are_a_503_and_the_log_holds_no_words(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.runs.records._BUSY_MILLISECONDS", 100)
+    monkeypatch.setattr("app.runs.record_tables._BUSY_MILLISECONDS", 100)
     file = tmp_path / "records.db"
     records = Records(f"sqlite:///{file}")
 

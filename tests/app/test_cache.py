@@ -198,7 +198,8 @@ def test_what_is_not_to_come_from_it_does_not(given: dict[str, Any], question: Q
 
 
 @pytest.mark.parametrize(
-    "ending", [Failed("model_timeout", "Too slow."), Done("length"), Done("content_filter")]
+    "ending",
+    [Failed("model_timeout", "Too slow."), Done("length"), Done("content_filter"), Done(instead=True)],
 )
 def test_what_broke_or_was_cut_is_not_kept(ending: Event) -> None:
     turn = Named(Truth(), ending=ending)

@@ -13,7 +13,7 @@ from app.build import build, build_service
 from app.events import Citations, Event, SentenceChecked, Text
 from app.guard import inert
 from app.language.phrases import languages, say
-from app.settings import AnswerSettings, ModelSettings, Settings, Unsupported
+from app.settings import AnswerSettings, CacheSettings, ModelSettings, Settings, Unsupported
 from app.support.claim import claim, states_absence, states_nothing
 from app.support.ground import check
 from app.turn.transcript import Doubts, Transcript
@@ -49,6 +49,7 @@ def answers(
             settings = Settings(
                 store=StoreSettings(data_dir=folder / "data"),
                 answer=AnswerSettings(unsupported=unsupported),
+                cache=CacheSettings(cache_answers="off"),
                 model=ModelSettings(llm_base_url=model.url, llm_model="answer"),
             )
             parts = build(settings)

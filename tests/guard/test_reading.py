@@ -7,7 +7,7 @@ from pathlib import Path
 from app.guard import inert
 from tests.guard import renderers
 
-COUNT = 700
+COUNT = 2_000
 _ADDRESS = re.compile(
     r"(?<![\w@/.:-])(?:https?://[\w./?=&%#~+-]*[a-zA-Z0-9/]|[\w.+-]*\w@[\w-]+(?:\.[\w-]+)*\.\w{2,})(?![\w@/-])"
 )

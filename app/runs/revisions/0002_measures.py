@@ -8,7 +8,9 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Make the table that is not there."""
+    """Make the table where it is not there."""
+    if sql.inspect(op.get_bind()).has_table("measures"):
+        return
     op.create_table(
         "measures",
         sql.Column("run", sql.String(64), sql.ForeignKey("runs.id"), primary_key=True),
