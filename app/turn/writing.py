@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from app.answer.answerer import Answerer, ModelFailure, Piece, Restart, Written
 from app.answer.messages import rewrite_prompt
@@ -122,6 +122,8 @@ class Stopwatch:
         return laps
 
 
+FELL_BACK: Final = "fell_back"
+"""The moment from which documents were quoted, as the model had failed."""
 _AT_ONCE = 1_024
 """The most characters read at once: the run's limit stops what is too much before all of it is read."""
 
@@ -302,6 +304,7 @@ class Writing:
             # The first ones keep their numbers, which the client has seen.
             return self, replace(task, passages=task.passages[: (whole + 1) // 2])
         if self.fallback and self.model is not None:
+            self.watch.mark(FELL_BACK)
             return replace(self, model=None), task
         return None
 

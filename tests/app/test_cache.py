@@ -22,8 +22,9 @@ from app.question import Message, Question
 from app.runs.records import Records, records_url
 from app.settings import CacheSettings
 from app.turn.cache import CACHED, AnswerCache, essence
+from app.turn.writing import FELL_BACK
 from tests.app.edge import PASSAGES, serve, service
-from vectorstore.types import Generation, Scope
+from vectorstore.types import Condition, Generation, Scope
 
 
 @dataclass
@@ -52,6 +53,7 @@ class Named:
     by: str = "s1"
     asked: int = 0
     ending: Event = field(default_factory=Done)
+    timings: tuple[Timing, ...] = ()
 
     async def __call__(self, question: Question, run: str) -> AsyncGenerator[Event, None]:
         self.asked += 1
@@ -61,7 +63,7 @@ class Named:
         )
         yield Sources(PASSAGES)
         yield Text(told(question, self.truth, self.by))
-        yield Usage(512, 9)
+        yield Usage(512, 9, self.timings)
         yield self.ending
 
 
@@ -207,6 +209,33 @@ def test_what_broke_or_was_cut_is_not_kept(ending: Event) -> None:
     assert len(of) == 0
 
 
+def test_what_other_settings_wrote_is_not_given_as_of_those_that_came_meanwhile() -> None:
+    turn = Named(Truth())
+    of = cache(turn)
+
+    async def promoted_on_the_way() -> None:
+        async with aclosing(of.answer(LEAVE, "run_1")) as events:
+            async for event in events:
+                turn.by = "s2" if isinstance(event, Text) else turn.by
+
+    asyncio.run(promoted_on_the_way())
+    assert len(of) == 0
+
+
+def test_quotes_in_the_place_of_a_model_that_failed_are_not_kept() -> None:
+    of = cache(Named(Truth(), timings=(Timing(FELL_BACK, 2.0),)))
+    ask(of, LEAVE)
+    assert len(of) == 0
+
+
+def test_true_is_not_the_number_one() -> None:
+    turn = Named(Truth())
+    of = cache(turn)
+    for value in (True, 1):
+        ask(of, replace(LEAVE, where=(Condition("open", "eq", (value,)),)))
+    assert turn.asked == 2
+
+
 def test_what_may_no_longer_be_read_is_not_shown_again() -> None:
     truth = Truth()
     turn = Named(truth)
@@ -320,6 +349,7 @@ def test_probes_over_scopes_generations_and_settings_get_no_answer_of_another(pr
         ("What is the notice period?", "What is notice period"),
         ("“Where” is the car park?", "please where is the car park??"),
         ("Wie lang ist die Kündigungsfrist?", "wie lang ist Kündigungsfrist bitte"),
+        ("Sick pay?", "hi " * 1_500 + "sick pay" + " thanks" * 1_500),
     ],
 )
 def test_what_differs_in_manners_alone_is_the_same(one: str, other: str) -> None:

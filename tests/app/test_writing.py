@@ -9,14 +9,14 @@ from typing import Literal, TypeAlias
 import pytest
 
 from app.answer.answerer import ModelFailure, Piece, Written
-from app.events import Done, Event, FailureCode, Passage, SentenceChecked, Text
+from app.events import Done, Event, FailureCode, Passage, SentenceChecked, Text, Usage
 from app.language.phrases import say
 from app.question import Message, Question
 from app.settings import Unsupported
 from app.support import ground
 from app.turn.retrieve import TokenCounter
 from app.turn.suggestions import Suggesting
-from app.turn.writing import Stopwatch, Task, Writing, supported_only
+from app.turn.writing import FELL_BACK, Stopwatch, Task, Writing, supported_only
 from tests.app.passages import passage
 from tests.app.reader import NOTHING, Ready, understood
 from vectorstore.types import Scope
@@ -103,6 +103,8 @@ def test_a_context_that_still_overflows_is_a_failure() -> None:
 def test_the_fallback_takes_over_after_the_second_overflow() -> None:
     events = write(Scripted(reads=0), LEAVE, *MORE, fallback=True)
     assert text_of(events) == "“Interns get 12 days.” [1]"
+    [usage] = [event for event in events if isinstance(event, Usage)]
+    assert FELL_BACK in {each.stage for each in usage.timings}
 
 
 @pytest.mark.parametrize("reason", ["length", "content_filter"])
