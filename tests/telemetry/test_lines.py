@@ -44,7 +44,7 @@ class Written(io.StringIO):
 @pytest.fixture
 def written() -> Iterator[Written]:
     """Logging as a service has it, into a text; put back afterwards."""
-    root, shown = logging.getLogger(), warnings.showwarning
+    root, shown, broken = logging.getLogger(), warnings.showwarning, threading.excepthook
     levels = {name: logging.getLogger(name).level for name in ("", *logs._ROOMS, *logs._WORDY)}
     stream = Written()
     set_up(TelemetrySettings(log_level="info"), stream)
@@ -53,7 +53,7 @@ def written() -> Iterator[Written]:
         root.removeHandler(handler)
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
-    warnings.showwarning = shown
+    warnings.showwarning, threading.excepthook = shown, broken
 
 
 def test_a_line_is_one_json_object(written: Written) -> None:
@@ -206,6 +206,27 @@ def test_what_was_counted_is_told_when_the_minute_is_over() -> None:
     assert (
         sum(line["message"] == "again" for line in lines) + sum(line.get("lines", 0) for line in lines) == 400
     )
+
+
+def test_a_process_that_ends_tells_of_what_it_only_counted() -> None:
+    stream = Written()
+    handler = Lines(stream, logs._Json())
+    for _ in range(62):
+        handler.handle(logging.LogRecord("app", logging.WARNING, "", 0, "again", (), None))
+    handler.close()
+    assert stream.lines()[-1]["lines"] == 2
+
+
+def test_a_thread_that_breaks_is_a_line_without_the_errors_words(written: Written) -> None:
+    def broken() -> None:
+        raise ValueError(SECRET)
+
+    thread = threading.Thread(target=broken)
+    thread.start()
+    thread.join()
+    [line] = written.lines()
+    assert "ValueError" in line["message"]
+    assert SECRET not in written.getvalue()
 
 
 def test_kinds_of_lines_without_number_take_no_memory_without_number() -> None:

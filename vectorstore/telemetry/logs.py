@@ -58,6 +58,7 @@ def set_up(settings: TelemetrySettings, stream: TextIO | None = None) -> None:
     for library in _WORDY:
         logging.getLogger(library).setLevel(logging.ERROR)
     warnings.showwarning = _warned
+    threading.excepthook = _broke
 
 
 def tell(
@@ -134,6 +135,11 @@ class Lines(logging.StreamHandler[TextIO]):
                 later.daemon = True
                 later.start()
             return False
+
+    def close(self) -> None:
+        """Tell of what was counted only, and write no more: `logging` calls it when the process ends."""
+        self.rest()
+        super().close()
 
     def rest(self) -> None:
         """Tell of all that were counted."""
@@ -220,6 +226,13 @@ def _fields(record: logging.LogRecord) -> dict[str, str | int | float]:
 def _value(value: str | float) -> str:
     text = str(value)
     return text if _PLAIN.fullmatch(text) else json.dumps(text)
+
+
+def _broke(found: threading.ExceptHookArgs) -> None:
+    """Log what a thread ends by: Python itself would write the exception's own words."""
+    if found.exc_value is not None and not isinstance(found.exc_value, SystemExit):
+        told = (found.exc_type, found.exc_value, found.exc_traceback)
+        logging.getLogger("threading").error("A thread broke", exc_info=told)
 
 
 def _warned(
