@@ -215,7 +215,7 @@ SERVICE: Final = (
         "0s",
         "ticket",
         "{{ $value | humanize }} wrong keys or tokens within ten minutes",
-        "Somebody tries keys, or a client goes on with one that was revoked; the log has the addresses.",
+        "Somebody tries keys, or a client goes on with one that was revoked; the log has a line for each.",
     ),
     Alert(
         "FootnoteBudgetsUsedUp",
