@@ -16,9 +16,7 @@ from app.configuration import NO_SETTINGS, settings
 
 ROOT: Final = Path(__file__).parents[2]
 DEPLOY: Final = ROOT / "deploy"
-CALLED: Final = re.compile(
-    rf"(?:footnote|--rm service) ((?:{'|'.join(COMMANDS)})\b[^#`;|&\n]*)"
-)
+CALLED: Final = re.compile(rf"(?:footnote|--rm service) ((?:{'|'.join(COMMANDS)})\b[^#`;|&\n]*)")
 
 
 def yaml_files() -> list[Path]:
