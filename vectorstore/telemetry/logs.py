@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO, TypeAlias
@@ -96,6 +97,7 @@ class _Minute:
 
     began: float
     like: logging.LogRecord
+    """The first of them, without its error, whose frames would keep all that they hold."""
     written: int = 0
     counted: int = 0
 
@@ -125,7 +127,9 @@ class Lines(logging.StreamHandler[TextIO]):
                 self._tell(kind)
                 if len(self._minutes) >= _KINDS:
                     self.rest()
-                minute = self._minutes[kind] = _Minute(now, record)
+                like = copy(record)
+                like.exc_info = like.exc_text = None
+                minute = self._minutes[kind] = _Minute(now, like)
             minute.written += 1
             if minute.written <= most:
                 return True
