@@ -1,7 +1,9 @@
 """What many tests share: the real embedder, and a clean environment around every test."""
 
+import logging
 import os
 import signal
+import warnings
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +17,7 @@ from tests.state import state  # noqa: F401  fixture
 from vectorstore.models import encoder
 from vectorstore.models.embed import Embedder
 from vectorstore.open import open_embedder
+from vectorstore.telemetry import logs
 
 settings.register_profile(
     "busy",
@@ -70,6 +73,21 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         if (name.startswith(("FOOTNOTE_", "OPENAI_")) and name not in SHARED) or name == "PORT":
             monkeypatch.delenv(name)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(autouse=True)
+def clean_log() -> Iterator[None]:
+    """Take back how a command had lines logged in this process: its standard error was its test's."""
+    showing = warnings.showwarning
+    yield
+    root = logging.getLogger()
+    if held := [each for each in root.handlers if isinstance(each, logs.Lines)]:
+        for each in held:
+            root.removeHandler(each)
+        root.setLevel(logging.WARNING)
+        for name in (*logs._ROOMS, *logs._WORDY):
+            logging.getLogger(name).setLevel(logging.NOTSET)
+        warnings.showwarning = showing
 
 
 @pytest.fixture
