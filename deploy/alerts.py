@@ -64,6 +64,8 @@ ANSWERS: Final = of(names.RUNS, 'outcome=~"answered|unsure|refused"')
 SENTENCES: Final = of(names.SENTENCES)
 FAILED: Final = of(names.RUNS, where(outcome="failed"))
 _TODO: Final = where(state="todo")
+_ASKED: Final = 'route!~"GET /(healthz|readyz|metrics)"'
+"""Requests but for probes, which come every few seconds whoever asks, and say no at every start."""
 ENDED: Final = of(names.RUNS, 'outcome!="cancelled"')
 
 
@@ -181,7 +183,11 @@ SERVICE: Final = (
         "FootnoteServerErrors",
         # Twenty in a row would be seen by anybody; below a twentieth it is a client's retry.
         _share(
-            of(names.REQUESTS, where(status="5xx")), of(names.REQUESTS), window="10m", above=0.05, floor=10
+            of(names.REQUESTS, f'status="5xx",{_ASKED}'),
+            of(names.REQUESTS, _ASKED),
+            window="10m",
+            above=0.05,
+            floor=10,
         ),
         "1m",
         "page",
@@ -215,13 +221,13 @@ SERVICE: Final = (
         "0s",
         "ticket",
         "{{ $value | humanize }} wrong keys or tokens within ten minutes",
-        "Somebody tries keys, or a client goes on with one that was revoked; the log has the addresses.",
+        "Somebody tries keys, or a client goes on with one that was revoked; the log has a line for each.",
     ),
     Alert(
         "FootnoteBudgetsUsedUp",
         # A budget that refuses one request in twenty keeps people from working, not scripts from flooding.
         f"{_count(of(names.BUDGET_REFUSALS), '1h', 'job, budget')}"
-        f" / on (job) group_left () {_count(of(names.REQUESTS), '1h')} > 0.05"
+        f" / on (job) group_left () {_count(of(names.REQUESTS, _ASKED), '1h')} > 0.05"
         f" and {_count(of(names.BUDGET_REFUSALS), '1h', 'job, budget')} >= 20",
         "0s",
         "ticket",

@@ -53,13 +53,14 @@ slim() {
   rm -f "$parts/cache.json" # of the plug-in for graphics
 }
 
-# The user, the folder of data, and what Python and process 1 are.
+# The user, the folders of data and of backups, and what Python and process 1 are.
 finish() {
   # shellcheck disable=SC2086 # a list
   debian ca-certificates python3 tini $1
   echo 'footnote:x:10001:' >>/etc/group
   echo 'footnote:x:10001:10001::/data:/usr/sbin/nologin' >>/etc/passwd
-  install -d -m 0700 -o 10001 -g 10001 /data
+  # A new volume takes after the folder that it is mounted over; where there is none it is root's.
+  install -d -m 0700 -o 10001 -g 10001 /data /backups
   install -d /etc/footnote
 }
 

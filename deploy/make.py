@@ -38,12 +38,11 @@ rule_files:
 scrape_configs:
   # Alerts go by job names that begin with `footnote`.
   - job_name: footnote
-    metrics_path: /metrics
-    # The key that may read metrics, alone in a file that only Prometheus reads. Leave this out where none is needed.
-    authorization:
-      credentials_file: footnote-metrics-key
+    # FOOTNOTE_METRICS_PORT, which wants no key. The service's own port (FOOTNOTE_METRICS) wants one of the kind
+    # `metrics`, alone in a file that only Prometheus reads:
+    # authorization: {credentials_file: footnote-metrics-key}
     static_configs:
-      - targets: ["127.0.0.1:8000"]
+      - targets: ["127.0.0.1:9464"]
 """
 
 SOURCES: Final = """\

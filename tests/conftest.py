@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
@@ -78,7 +79,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def clean_log() -> Iterator[None]:
     """Take back how a command had lines logged in this process: its standard error was its test's."""
-    showing = warnings.showwarning
+    showing, telling = warnings.showwarning, threading.excepthook
     yield
     root = logging.getLogger()
     if held := [each for each in root.handlers if isinstance(each, logs.Lines)]:
@@ -87,7 +88,7 @@ def clean_log() -> Iterator[None]:
         root.setLevel(logging.WARNING)
         for name in (*logs._ROOMS, *logs._WORDY):
             logging.getLogger(name).setLevel(logging.NOTSET)
-        warnings.showwarning = showing
+        warnings.showwarning, threading.excepthook = showing, telling
 
 
 @pytest.fixture

@@ -99,11 +99,15 @@ def upgrade() -> None:
     from vectorstore.open import open_database
 
     database = open_database(StoreSettings())
+    said = "The index has all that this version needs."
     try:
         database.upgrade()
+    except NotFound:
+        # No failure: what starts a new installation runs this first, and goes on when it has ended well.
+        said = "There is no index yet: the first ingest makes it as this version needs it."
     finally:
         database.close()
-    typer.echo("The index has all that this version needs.", err=True)
+    typer.echo(said, err=True)
 
 
 @app.command()

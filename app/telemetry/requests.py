@@ -36,7 +36,8 @@ def request_ended(
     observe(names.REQUEST_SECONDS, first, area=area)
     if not lines:
         return
-    level = logging.WARNING if status >= 500 else logging.DEBUG if route in _PROBES else logging.INFO
+    went_well = logging.DEBUG if route in _PROBES and status < 400 else logging.INFO
+    level = logging.WARNING if status >= 500 else went_well
     tell(
         _log,
         "request",

@@ -61,6 +61,8 @@ class _Key:
     words: tuple[str, ...]
     asked: Question
     """The question without its words, which stand in `words`, and without the conversation it begins."""
+    where: str
+    """Its conditions, written out: `true` and `1` are equal to Python, and not to a search."""
     generation: Generation
     settings: str
 
@@ -105,11 +107,12 @@ class AnswerCache:
             for event in kept:
                 yield _anew(event, question, run, took)
             return
-        cleared, said = self._cleared, list[Event]()
+        cleared, digest, said = self._cleared, self._digest(question), list[Event]()
         async with aclosing(self._turn(question, run)) as events:
             async for event in events:
                 said.append(event)
-                if isinstance(event, Done) and cleared == self._cleared:
+                # What was promoted or broke meanwhile did not write this.
+                if isinstance(event, Done) and (cleared, digest) == (self._cleared, self._digest(question)):
                     self._keep(question, said)
                 yield event
 
@@ -157,7 +160,7 @@ class AnswerCache:
         plain = " ".join(question.text.split())
         words = essence(plain) if self._settings.cache_answers == "near" else (plain,)
         asked = replace(question, text="", conversation="", fresh=False)
-        return _Key(words, asked, generation, self._digest(question))
+        return _Key(words, asked, repr(question.where), generation, self._digest(question))
 
 
 def essence(text: str) -> tuple[str, ...]:
@@ -180,13 +183,15 @@ def essence(text: str) -> tuple[str, ...]:
 def _bare(found: list[str]) -> list[str]:
     """Return the words without courtesies around them; those of nothing else as they are."""
     low = [each.lower() for each in found]
-    for said in _BEFORE:
-        if len(low) > len(said) and tuple(low[: len(said)]) == said:
-            return _bare(found[len(said) :])
-    for said in _AFTER:
-        if len(low) > len(said) and tuple(low[-len(said) :]) == said:
-            return _bare(found[: -len(said)])
-    return found
+    begin, end = 0, len(low)
+    while True:
+        short = [said for said in _BEFORE if len(said) < end - begin]
+        before = next((len(said) for said in short if tuple(low[begin : begin + len(said)]) == said), 0)
+        short = [said for said in _AFTER if len(said) < end - begin - before]
+        after = next((len(said) for said in short if tuple(low[end - len(said) : end]) == said), 0)
+        if not before + after:
+            return found[begin:end]
+        begin, end = begin + before, end - after
 
 
 def _plain(word: str, *, is_first: bool) -> str:

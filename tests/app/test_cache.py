@@ -23,7 +23,7 @@ from app.runs.records import Records, records_url
 from app.settings import CacheSettings
 from app.turn.cache import CACHED, AnswerCache, essence
 from tests.app.edge import PASSAGES, serve, service
-from vectorstore.types import Generation, Scope
+from vectorstore.types import Condition, Generation, Scope
 
 
 @dataclass
@@ -208,6 +208,27 @@ def test_what_broke_or_was_cut_is_not_kept(ending: Event) -> None:
     assert len(of) == 0
 
 
+def test_what_other_settings_wrote_is_not_given_as_of_those_that_came_meanwhile() -> None:
+    turn = Named(Truth())
+    of = cache(turn)
+
+    async def promoted_on_the_way() -> None:
+        async with aclosing(of.answer(LEAVE, "run_1")) as events:
+            async for event in events:
+                turn.by = "s2" if isinstance(event, Text) else turn.by
+
+    asyncio.run(promoted_on_the_way())
+    assert len(of) == 0
+
+
+def test_true_is_not_the_number_one() -> None:
+    turn = Named(Truth())
+    of = cache(turn)
+    for value in (True, 1):
+        ask(of, replace(LEAVE, where=(Condition("open", "eq", (value,)),)))
+    assert turn.asked == 2
+
+
 def test_what_may_no_longer_be_read_is_not_shown_again() -> None:
     truth = Truth()
     turn = Named(truth)
@@ -321,6 +342,7 @@ def test_probes_over_scopes_generations_and_settings_get_no_answer_of_another(pr
         ("What is the notice period?", "What is notice period"),
         ("“Where” is the car park?", "please where is the car park??"),
         ("Wie lang ist die Kündigungsfrist?", "wie lang ist Kündigungsfrist bitte"),
+        ("Sick pay?", "hi " * 1_500 + "sick pay" + " thanks" * 1_500),
     ],
 )
 def test_what_differs_in_manners_alone_is_the_same(one: str, other: str) -> None:

@@ -99,6 +99,8 @@ def test_doctor_and_the_index_commands_look_at_the_database_and_show_no_password
         return output
 
     assert "holds no index yet" in said("doctor")
+    # What starts a new installation waits until this has ended well.
+    assert "There is no index yet" in said("index", "upgrade")
     store = open_store(StoreSettings(), EMBEDDER)
     made = sample("a.md", "The fox sleeps.")
     vectors = EMBEDDER.embed_documents([each.embedded_text for each in made.chunks])

@@ -103,6 +103,9 @@ def test_a_context_that_still_overflows_is_a_failure() -> None:
 def test_the_fallback_takes_over_after_the_second_overflow() -> None:
     events = write(Scripted(reads=0), LEAVE, *MORE, fallback=True)
     assert text_of(events) == "“Interns get 12 days.” [1]"
+    done = events[-1]
+    assert isinstance(done, Done)
+    assert done.instead
 
 
 @pytest.mark.parametrize("reason", ["length", "content_filter"])

@@ -83,6 +83,11 @@ CASES = (
          {**UP, REQUESTS + '{status="2xx"}': "0+18x60", REQUESTS + '{status="5xx"}': "0x45 0+2x15"}, ("FootnoteServerErrors",)),
     Case("four errors of eight requests",
          {**UP, REQUESTS + '{status="2xx"}': "0x50 0+0.4x10", REQUESTS + '{status="5xx"}': "0x50 0+0.4x10"}),
+    Case("a probe is told for four minutes that it is not ready",
+         {**UP, REQUESTS + '{route="GET /readyz",status="5xx"}': "0x56 0+12x4", REQUESTS + '{route="GET /healthz",status="2xx"}': "0+6x60"}),
+    Case("a third are a server's error, among many probes",
+         {**UP, REQUESTS + '{route="GET /readyz",status="2xx"}': "0+36x60", REQUESTS + '{route="POST /v1/chat",status="2xx"}': "0+2x60",
+          REQUESTS + '{route="POST /v1/chat",status="5xx"}': "0x45 0+1.2x15"}, ("FootnoteServerErrors",)),
     Case("clients' errors", {**UP, REQUESTS + '{status="2xx"}': "0+1x60", REQUESTS + '{status="4xx"}': "0+5x60"}),
     # FootnoteFirstTextSlow
     Case("a third begins late", {**UP, first("8.0"): "0+2x60", first("+Inf"): "0+3x60", "footnote_first_text_seconds_count": "0+3x60"},

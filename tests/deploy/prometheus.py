@@ -58,7 +58,8 @@ class Prometheus:
 def scraping(folder: Path, address: str, *, key: str) -> Iterator[Prometheus]:
     """Run Prometheus over one service until the block ends, by the example that is shipped."""
     folder.mkdir()
-    scrape = SCRAPE.replace("127.0.0.1:8000", address).replace("15s", "2s")
+    scrape = SCRAPE.replace("127.0.0.1:9464", address).replace("15s", "2s")
+    scrape = scrape.replace("# authorization:", "authorization:")
     (folder / "prometheus.yml").write_text(scrape)
     (folder / "rules.yml").write_text(rules(pace=PACE))
     (folder / "footnote-metrics-key").write_text(key)

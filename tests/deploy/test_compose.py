@@ -100,8 +100,19 @@ def test_what_is_mounted_is_there(compose: Compose) -> None:
                 assert source in compose["volumes"], source
 
 
+def test_the_folders_of_new_volumes_belong_to_who_writes_there(compose: Compose) -> None:
+    steps = (FILE.parent / "image.sh").read_text(encoding="utf-8")
+    (made,) = re.findall(r"install -d -m 0700 -o 10001 -g 10001 (.*)", steps)
+    named = [each.split(":") for name in OURS for each in compose["services"][name]["volumes"]]
+    assert {target for source, target, *_ in named if source in compose["volumes"]} == set(made.split())
+
+
 def test_prometheus_asks_where_metrics_are(compose: Compose) -> None:
-    scraped = yaml.safe_load(compose["configs"]["prometheus"]["content"])["scrape_configs"]
+    # From a file: an engine refuses to write an inline one into a container that is read-only.
+    assert "configs" not in compose
+    mounted = dict(each.split(":")[1::-1] for each in compose["services"]["prometheus"]["volumes"])
+    file = FILE.parent / mounted["/etc/prometheus/prometheus.yml"]
+    scraped = yaml.safe_load(file.read_text(encoding="utf-8"))["scrape_configs"]
     targets = {target for job in scraped for config in job["static_configs"] for target in config["targets"]}
     for target in targets:
         name, _, port = target.partition(":")

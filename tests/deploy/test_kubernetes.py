@@ -178,6 +178,14 @@ def test_volumes_and_budgets_fit_the_number_of_pods(manifests: dict[str, list[Ma
                     assert claim["claimName"] in claims, name
 
 
+def test_a_worker_is_another_job_than_who_answers(overlay: list[Manifest]) -> None:
+    """Else `FootnoteDown` finds somebody up while nobody answers."""
+    (monitor,) = of(overlay, "PodMonitor")
+    every, of_workers = monitor["spec"]["podMetricsEndpoints"][0]["relabelings"]
+    assert every == {"targetLabel": "job", "replacement": "footnote"}
+    assert (of_workers["regex"], of_workers["replacement"]) == ("worker", "footnote-worker")
+
+
 def test_metrics_are_looked_for_where_they_are(overlay: list[Manifest]) -> None:
     (monitor,) = of(overlay, "PodMonitor")
     (configuration,) = of(overlay, "ConfigMap")

@@ -55,7 +55,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in files().items():
         if name.startswith("prometheus/"):
             (folder / Path(name).name).write_text(text)
-    (folder / "footnote-metrics-key").write_text("key")
     return folder
 
 

@@ -1,13 +1,16 @@
 """The lines of the log, by themselves: one shape for all, no error's own words, no flood."""
 
 import asyncio
+import gc
 import io
 import json
 import logging
 import re
+import sys
 import threading
 import time
 import warnings
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,7 +47,7 @@ class Written(io.StringIO):
 @pytest.fixture
 def written() -> Iterator[Written]:
     """Logging as a service has it, into a text; put back afterwards."""
-    root, shown = logging.getLogger(), warnings.showwarning
+    root, shown, broken = logging.getLogger(), warnings.showwarning, threading.excepthook
     levels = {name: logging.getLogger(name).level for name in ("", *logs._ROOMS, *logs._WORDY)}
     stream = Written()
     set_up(TelemetrySettings(log_level="info"), stream)
@@ -53,7 +56,7 @@ def written() -> Iterator[Written]:
         root.removeHandler(handler)
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
-    warnings.showwarning = shown
+    warnings.showwarning, threading.excepthook = shown, broken
 
 
 def test_a_line_is_one_json_object(written: Written) -> None:
@@ -208,6 +211,43 @@ def test_what_was_counted_is_told_when_the_minute_is_over() -> None:
     )
 
 
+def test_a_process_that_ends_tells_of_what_it_only_counted() -> None:
+    stream = Written()
+    handler = Lines(stream, logs._Json())
+    for _ in range(62):
+        handler.handle(logging.LogRecord("app", logging.WARNING, "", 0, "again", (), None))
+    handler.close()
+    assert stream.lines()[-1]["lines"] == 2
+
+
+def test_a_line_keeps_nothing_of_what_its_error_held() -> None:
+    handler, seen = Lines(Written(), logs._Json()), list[Any]()
+
+    def broken() -> None:
+        question = {SECRET}
+        seen.append(weakref.ref(question))
+        raise ValueError
+
+    try:
+        broken()
+    except ValueError:
+        handler.handle(logging.LogRecord("app", logging.ERROR, "", 0, "broke", (), sys.exc_info()))
+    gc.collect()
+    assert seen[0]() is None
+
+
+def test_a_thread_that_breaks_is_a_line_without_the_errors_words(written: Written) -> None:
+    def broken() -> None:
+        raise ValueError(SECRET)
+
+    thread = threading.Thread(target=broken)
+    thread.start()
+    thread.join()
+    [line] = written.lines()
+    assert "ValueError" in line["message"]
+    assert SECRET not in written.getvalue()
+
+
 def test_kinds_of_lines_without_number_take_no_memory_without_number() -> None:
     handler = Lines(Written(), logs._Json())
     for number in range(5_000):
@@ -248,7 +288,8 @@ def test_an_answer_is_a_line(written: Written) -> None:
 def test_probes_are_told_of_only_where_they_fail(written: Written) -> None:
     request_ended("GET /readyz", 200, first=0, seconds=0)
     request_ended("GET /readyz", 503, first=0, seconds=0)
-    assert [line["status"] for line in written.lines()] == [503]
+    request_ended("GET /metrics", 403, first=0, seconds=0)
+    assert [line["status"] for line in written.lines()] == [503, 403]
 
 
 def test_requests_may_be_left_out(written: Written) -> None:

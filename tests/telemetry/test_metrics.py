@@ -3,6 +3,7 @@
 import http.client
 import math
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -136,6 +137,19 @@ def test_a_port_of_its_own_answers_get_and_nothing_else(registry: metrics.Regist
             registry.listen("127.0.0.1", listening.port)
     finally:
         listening.close()
+
+
+def test_who_says_nothing_on_that_port_is_left_without_a_word(
+    registry: metrics.Registry, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(metrics, "_SECONDS", 0.1)
+    listening = registry.listen("127.0.0.1", 0)
+    try:
+        with socket.create_connection(("127.0.0.1", listening.port), timeout=10) as idle:
+            assert idle.recv(1) == b""
+    finally:
+        listening.close()
+    assert capfd.readouterr().err == ""
 
 
 def test_where_metrics_are_off_nothing_is_counted_and_no_library_loaded() -> None:

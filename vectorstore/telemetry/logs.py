@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO, TypeAlias
@@ -58,6 +59,7 @@ def set_up(settings: TelemetrySettings, stream: TextIO | None = None) -> None:
     for library in _WORDY:
         logging.getLogger(library).setLevel(logging.ERROR)
     warnings.showwarning = _warned
+    threading.excepthook = _broke
 
 
 def tell(
@@ -95,6 +97,7 @@ class _Minute:
 
     began: float
     like: logging.LogRecord
+    """The first of them, without its error, whose frames would keep all that they hold."""
     written: int = 0
     counted: int = 0
 
@@ -124,7 +127,9 @@ class Lines(logging.StreamHandler[TextIO]):
                 self._tell(kind)
                 if len(self._minutes) >= _KINDS:
                     self.rest()
-                minute = self._minutes[kind] = _Minute(now, record)
+                like = copy(record)
+                like.exc_info = like.exc_text = None
+                minute = self._minutes[kind] = _Minute(now, like)
             minute.written += 1
             if minute.written <= most:
                 return True
@@ -134,6 +139,11 @@ class Lines(logging.StreamHandler[TextIO]):
                 later.daemon = True
                 later.start()
             return False
+
+    def close(self) -> None:
+        """Tell of what was counted only, and write no more: `logging` calls it when the process ends."""
+        self.rest()
+        super().close()
 
     def rest(self) -> None:
         """Tell of all that were counted."""
@@ -220,6 +230,13 @@ def _fields(record: logging.LogRecord) -> dict[str, str | int | float]:
 def _value(value: str | float) -> str:
     text = str(value)
     return text if _PLAIN.fullmatch(text) else json.dumps(text)
+
+
+def _broke(found: threading.ExceptHookArgs) -> None:
+    """Log what a thread ends by: Python itself would write the exception's own words."""
+    if found.exc_value is not None and not isinstance(found.exc_value, SystemExit):
+        told = (found.exc_type, found.exc_value, found.exc_traceback)
+        logging.getLogger("threading").error("A thread broke", exc_info=told)
 
 
 def _warned(

@@ -6,7 +6,7 @@ A process has one registry, as it has one log: who counts needs nothing handed t
 from collections.abc import Callable
 from itertools import product
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vectorstore.errors import BadInput
 from vectorstore.telemetry.names import FIRST, METRICS, OPEN, OTHER, VALUES, Metric
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric as Family
 
 _KNOWN: Final = {**VALUES, **FIRST}
+_SECONDS: Final = 10.0
+"""The longest silence on the port of metrics."""
 
 
 class Registry:
@@ -98,6 +100,10 @@ class Registry:
                 f"Metrics cannot be shown on {host}, port {port}: {getattr(error, 'strerror', None) or error}.",
                 "Set FOOTNOTE_METRICS_HOST and FOOTNOTE_METRICS_PORT to an address of this machine that is free.",
             ) from error
+        # Who connects and says nothing is left, and what breaks there is not written as text between the lines.
+        handler: Any = server.RequestHandlerClass  # Any: it is made as the class is
+        server.RequestHandlerClass = type(handler.__name__, (handler,), {"timeout": _SECONDS})
+        server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
         return Listening(server)
 
 
