@@ -112,8 +112,7 @@ def ask(
         raise BadInput(
             "The question is empty.", 'Write it in quotes: footnote ask "How much leave do I get?"'
         )
-    configured = Settings()
-    settings = in_force(configured)
+    settings = in_force(configured := Settings())
     parts = build(configured)
     transcript = _Transcript(quiet=as_json)
     try:

@@ -170,7 +170,7 @@ def rollback(
         if left.promotion
         else "the settings of environment and files"
     )
-    typer.echo(f"{gone.name} is rolled back: {now} answers everybody.", err=True)
+    typer.echo(f"{gone.name} is rolled back: everybody is answered by {now}.", err=True)
     if stopped:
         typer.echo(f"Stopped, as what they were compared with is gone: {', '.join(stopped)}.", err=True)
     if index and gone.generation is not None:
