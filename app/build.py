@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -40,7 +41,7 @@ from ingest.confined.page_pictures import PagePictures
 from ingest.jobs.open import open_desk
 from ingest.originals import open_originals
 from ingest.uploads import Uploads
-from vectorstore.errors import Unavailable
+from vectorstore.errors import FootnoteError, Unavailable
 from vectorstore.models.combined import Combined, open_combined
 from vectorstore.models.embed import Embedder, RememberingEmbedder, TokenReader
 from vectorstore.models.late_interaction import LateInteraction, LateInteractions, Near
@@ -321,8 +322,10 @@ def _recording(records: Records, embedder: Embedder, variants: Variants) -> OnEn
         figures = measured(run)
 
         def add() -> None:
-            # What was searched was embedded for it, and is remembered.
-            vector = embedder.embed_query(figures.condensed) if figures.condensed else None
+            vector = None
+            # What was searched was embedded for it, and is remembered; else its server may be away. The record is kept.
+            with suppress(FootnoteError):
+                vector = embedder.embed_query(figures.condensed) if figures.condensed else None
             records.add(
                 run.id,
                 run.question,

@@ -112,12 +112,12 @@ def ask(
         raise BadInput(
             "The question is empty.", 'Write it in quotes: footnote ask "How much leave do I get?"'
         )
-    settings = in_force(Settings())
-    parts = build(settings)
+    settings = in_force(configured := Settings())
+    parts = build(configured)
     transcript = _Transcript(quiet=as_json)
     try:
         parts, settings, chosen = _chosen(
-            parts, settings, variant, person_id(tenant, as_user) if as_user else ""
+            parts, configured, settings, variant, person_id(tenant, as_user) if as_user else ""
         )
         pinned = at if at is not None or chosen is None else chosen.generation
         asked = Question(
@@ -144,9 +144,12 @@ def ask(
 
 
 def _chosen(
-    parts: "Parts", settings: "Settings", name: str | None, owner: str
+    parts: "Parts", configured: "Settings", settings: "Settings", name: str | None, owner: str
 ) -> "tuple[Parts, Settings, Variant | None]":
-    """Return the parts with the turn of a variant, and its settings: the named one, or the one that an owner gets."""
+    """Return the parts with the turn of a variant, and its settings: the named one, or the one that an owner gets.
+
+    `configured` are the settings of environment and files, `settings` those that the parts were opened with.
+    """
     from app.build import open_variant
     from app.variants.standing import cell_of, standing
     from vectorstore.state.open import open_state
@@ -155,7 +158,7 @@ def _chosen(
     found = now.find(name) if name else now.chosen(owner, "") if owner else None
     if found is None:
         return parts, settings, None
-    changed = now.changes(found).applied(settings)
+    changed = now.changes(found).applied(configured)
     turn, model = open_variant(changed, parts, settings.store)
     return replace(parts, turn=turn, model=model), changed, found
 

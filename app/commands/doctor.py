@@ -25,6 +25,7 @@ from vectorstore.errors import FootnoteError
 
 if TYPE_CHECKING:
     from app.answer.answerer import LanguageModel
+    from app.settings import Settings
     from vectorstore.models.embed import Embedder
 
 _PACKAGES = ("app", "eval", "footnote", "ingest", "prompts", "vectorstore")
@@ -91,6 +92,14 @@ def _attempt(about: str, check: Callable[[], Finding]) -> Finding:
         return check()
     except FootnoteError as error:
         return Finding(about, "wrong", error.what, error.hint)
+
+
+def _in_force() -> "Settings":
+    """Return the settings that answer everybody: with a promoted variant, where one is."""
+    from app.settings import Settings
+    from app.variants.standing import in_force
+
+    return in_force(Settings())
 
 
 def _packages() -> Finding:
@@ -245,9 +254,8 @@ def _embedder(found: "list[Embedder]") -> Finding:
 def _reranker(embedder: "Embedder") -> Finding:
     from app.build import open_near, open_rerank
     from vectorstore.models.served import ServedReranker
-    from vectorstore.settings import StoreSettings
 
-    settings = StoreSettings()
+    settings = _in_force().store
     rerank = open_rerank(settings, open_near(embedder, settings))
     if rerank is None:
         return Finding("Reranker", "ok", "none; passages keep the order of the search.")
@@ -308,11 +316,10 @@ def _tokenizer(embedder: "Embedder") -> Finding:
 
 
 def _checker() -> Finding:
-    from app.settings import AnswerSettings
     from app.support.calibration import live_tau
     from vectorstore.models.pair_model import open_checker
 
-    settings = AnswerSettings()
+    settings = _in_force().answer
     checker, tau = open_checker(settings.support_model), live_tau(settings)
     if checker is not None:
         checker("It is ready.", "It is ready.", 0.0)  # loads it
@@ -330,9 +337,7 @@ async def _say_ready(model: "LanguageModel") -> None:
 
 
 def _language_model() -> Finding:
-    from app.settings import ModelSettings
-
-    settings = ModelSettings()
+    settings = _in_force().model
     if settings.answerer:
         from app.build import open_answerer
 

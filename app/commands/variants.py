@@ -85,11 +85,11 @@ def start(
     cell = _cell()
     name_of(name)
     changes = changes_of(set_ or (), prompt)
-    _try(settings, standing(cell).changes().applied(settings), changes, generation)
+    _try(settings, standing(cell).changes(), changes, generation)
     made = start_in(cell, name, changes, share=share, shadow=shadow, generation=generation)
     note(variant=name, share=share, shadow=shadow, settings=sorted(changes.told()))
     whom = "questions are answered by it too, in the shadow" if shadow else "users get it"
-    typer.echo(f"The variant {name} runs: {made.share:.0%} of {whom}.", err=True)
+    typer.echo(f"The variant {name} runs: {100 * made.share:g}% of {whom}.", err=True)
     typer.echo(f"`footnote variants show {name}` says how it does.", err=True)
 
 
@@ -170,7 +170,7 @@ def rollback(
         if left.promotion
         else "the settings of environment and files"
     )
-    typer.echo(f"{gone.name} is rolled back: {now} answers everybody.", err=True)
+    typer.echo(f"{gone.name} is rolled back: everybody is answered by {now}.", err=True)
     if stopped:
         typer.echo(f"Stopped, as what they were compared with is gone: {', '.join(stopped)}.", err=True)
     if index and gone.generation is not None:
@@ -178,13 +178,13 @@ def rollback(
         typer.echo(f"The index is equal to generation {gone.generation} again.", err=True)
 
 
-def _try(settings: "Settings", base: "Settings", changes: Changes, generation: int | None) -> None:
+def _try(settings: "Settings", promoted: Changes, changes: Changes, generation: int | None) -> None:
     """Put the variant together as the service will, search with it and ask its model; raises what keeps it from that."""
     from app.build import build, open_variant
     from app.question import Question
     from vectorstore.types import Scope
 
-    changed = changes.applied(base)
+    base, changed = promoted.applied(settings), changes.over(promoted).applied(settings)
     if changed == base and generation is None and (changes.values or changes.prompt):
         raise BadInput(
             "The variant sets what is set already.",
@@ -252,7 +252,7 @@ def _print(report: "Report") -> None:
     one = report.variant
     whom = "questions, in the shadow" if one.shadow else "users"
     typer.echo("")
-    _say(f"{one.name}: {one.share:.0%} of {whom}, since {_minute(one.started)}")
+    _say(f"{one.name}: {100 * one.share:g}% of {whom}, since {_minute(one.started)}")
     for variable, value in one.changes.told().items():
         _say(f"  {variable}={value}")
     if one.generation:

@@ -65,6 +65,11 @@ def person_id(tenant: str, user: str) -> str:
     return "u_" + hashlib.sha256(f"{tenant}\0{user}".encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
+def is_person(owner: str) -> bool:
+    """Say whether an owner is one person, or a page's visitor, and not a key that many may share."""
+    return owner.startswith(("u_", "v_"))
+
+
 _LONGEST_NAME: Final = 200
 _MOST_GROUPS: Final = 200
 

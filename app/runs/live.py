@@ -10,6 +10,7 @@ import numpy as np
 import sqlalchemy as sql
 
 from app.events import Outcome
+from app.identity.grant import is_person
 from app.runs.record_tables import explained, feedback, measures, plain, runs
 from vectorstore.types import DocumentId, Vector
 
@@ -52,7 +53,7 @@ class LiveRun:
     @property
     def unit(self) -> str:
         """What does not depend on others: a person or visitor, or a conversation where a key has no people."""
-        return self.owner if self.owner.startswith(("u_", "v_")) else f"{self.owner} {self.conversation}"
+        return self.owner if is_person(self.owner) else f"{self.owner} {self.conversation}"
 
 
 @dataclass(frozen=True, slots=True)

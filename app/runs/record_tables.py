@@ -1,7 +1,8 @@
 """The tables of the records, and bringing a database to them: a file, the database of the index, or any other.
 
 Revisions only add (a column that may be empty, a table, an index), so that two releases may use one database while
-one replaces the other. A database at a revision that this release does not know is a newer one's, and served.
+one replaces the other. What an added table holds of a run goes with it (ON DELETE CASCADE): a release that does not
+know the table deletes runs too. A database at a revision that this release does not know is a newer one's, and served.
 """
 
 import json
@@ -61,7 +62,7 @@ explained: Final = sql.Table(
 measures: Final = sql.Table(
     "measures",
     _TABLES,
-    sql.Column("run", sql.String(64), sql.ForeignKey("runs.id"), primary_key=True),
+    sql.Column("run", sql.String(64), sql.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     sql.Column("variant", sql.String(64), nullable=False),
     sql.Column("prompt", sql.String(64), nullable=False),
     sql.Column("generation", sql.BigInteger, nullable=False),
@@ -82,7 +83,7 @@ it counts as personal data, as the rest does, and goes with the run. `groups` is
 trials: Final = sql.Table(
     "trials",
     _TABLES,
-    sql.Column("run", sql.String(64), sql.ForeignKey("runs.id"), primary_key=True),
+    sql.Column("run", sql.String(64), sql.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     sql.Column("variant", sql.String(64), primary_key=True),
     sql.Column("kind", sql.String(16), nullable=False),
     sql.Column("outcome", sql.String(32), nullable=False),

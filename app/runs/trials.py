@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import sqlalchemy as sql
 
@@ -13,6 +13,10 @@ from app.runs.records import Records
 
 Kind: TypeAlias = Literal["shadow", "broke"]
 _CANCELLED: Final = "cancelled"
+_FIGURES: Final = ("sentences", "supported", "first_ms", "total_ms", "input_tokens", "output_tokens")
+_SHOWN: Final = (
+    runs.c.owner, runs.c.conversation, runs.c.outcome, measures.c.variant, *(measures.c[name] for name in _FIGURES)
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class Trials:
     def answered(self, since: datetime, variants: Sequence[str]) -> list[Answered]:
         """Return the answers since a time by these variants (empty: by the settings), oldest first; none that was stopped."""
         query = (
-            sql.select(runs, measures, feedback.c.rating)
+            sql.select(*_SHOWN, feedback.c.rating)
             .select_from(runs.join(measures).outerjoin(feedback))
             .where(
                 runs.c.created >= since, runs.c.outcome != _CANCELLED, measures.c.variant.in_(list(variants))
@@ -84,9 +88,9 @@ class Trials:
 
     def pairs(self, since: datetime, variant: str) -> list[Pair]:
         """Return what was answered in the shadow since a time, beside what was shown."""
-        names = [column.name for column in trials.c]
+        names = ("variant", "outcome", "overlap", *_FIGURES)
         query = (
-            sql.select(runs, measures, *(trials.c[name].label(f"other_{name}") for name in names))
+            sql.select(*_SHOWN, *(trials.c[name].label(f"other_{name}") for name in names))
             .select_from(runs.join(measures).join(trials, trials.c.run == runs.c.id))
             .where(runs.c.created >= since, trials.c.variant == variant, trials.c.kind == "shadow")
             .order_by(runs.c.created)
@@ -98,7 +102,7 @@ class Trials:
             ]
 
 
-def _answered(row: sql.Row[tuple[object, ...]], of: str = "") -> Answered:
+def _answered(row: Any, of: str = "") -> Answered:  # Any: a row of several tables
     held = row._mapping  # noqa: SLF001 - SQLAlchemy's documented way to a column by name
     return Answered(
         owner=held["owner"],

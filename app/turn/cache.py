@@ -29,6 +29,7 @@ from vectorstore.telemetry.names import CACHE
 from vectorstore.types import Generation
 
 TurnFunction: TypeAlias = Callable[[Question, str], AsyncGenerator[Event, None]]
+Digest: TypeAlias = Callable[[Question, str], str]
 CACHED: Final = "cached"
 """The stage of an answer that was kept: how long it took to find."""
 
@@ -76,10 +77,8 @@ class _Kept:
 class AnswerCache:
     """Answers as the turn does, from what it has answered before where that is the same."""
 
-    def __init__(
-        self, turn: TurnFunction, store: Store, settings: CacheSettings, digest: Callable[[Question], str]
-    ) -> None:
-        """`digest` stands for all settings and the prompt by which a question is answered."""
+    def __init__(self, turn: TurnFunction, store: Store, settings: CacheSettings, digest: Digest) -> None:
+        """`digest` stands for all settings and the prompt by which a question is answered in a run."""
         self._turn = turn
         self._store = store
         self._settings = settings
@@ -99,7 +98,7 @@ class AnswerCache:
                     yield event
             return
         began = time.perf_counter()
-        kept = None if question.fresh else await asyncio.to_thread(self._find, question)
+        kept = None if question.fresh else await asyncio.to_thread(self._find, question, run)
         self.counts[result := "hit" if kept else "miss"] += 1
         count(CACHE, cache="answer", result=result)
         if kept is not None:
@@ -107,13 +106,16 @@ class AnswerCache:
             for event in kept:
                 yield _anew(event, question, run, took)
             return
-        cleared, digest, said = self._cleared, self._digest(question), list[Event]()
+        cleared, said, digest = self._cleared, list[Event](), self._digest(question, run)
         async with aclosing(self._turn(question, run)) as events:
             async for event in events:
                 said.append(event)
                 # What was promoted or broke meanwhile did not write this.
-                if isinstance(event, Done) and (cleared, digest) == (self._cleared, self._digest(question)):
-                    self._keep(question, said)
+                if isinstance(event, Done) and (cleared, digest) == (
+                    self._cleared,
+                    self._digest(question, run),
+                ):
+                    self._keep(question, said, digest)
                 yield event
 
     def clear(self) -> None:
@@ -126,9 +128,9 @@ class AnswerCache:
         """Return how many answers are kept."""
         return len(self._kept)
 
-    def _find(self, question: Question) -> tuple[Event, ...] | None:
+    def _find(self, question: Question, run: str) -> tuple[Event, ...] | None:
         with self._store.snapshot() as snapshot:
-            key = self._key(question, snapshot.info().number)
+            key = self._key(question, snapshot.info().number, self._digest(question, run))
             with self._lock:
                 self._drop(key.generation)
                 kept = self._kept.get(key)
@@ -136,13 +138,13 @@ class AnswerCache:
                 return None
         return kept.events
 
-    def _keep(self, question: Question, said: list[Event]) -> None:
+    def _keep(self, question: Question, said: list[Event], digest: str) -> None:
         explained = next((event for event in said if isinstance(event, Explained)), None)
         ending = said[-1]
         # Without one it was small talk. What a limit cut, or what stood in for the model, is no answer to give again.
         if explained is None or not isinstance(ending, Done) or ending.reason != "stop" or ending.instead:
             return
-        key = self._key(question, explained.generation)
+        key = self._key(question, explained.generation, digest)
         with self._lock:
             self._kept[key] = _Kept(tuple(said), time.monotonic() + self._settings.cache_seconds)
             self._kept.move_to_end(key)
@@ -156,11 +158,11 @@ class AnswerCache:
             if kept.until < now or key.generation < generation:
                 self._kept.pop(key, None)
 
-    def _key(self, question: Question, generation: Generation) -> _Key:
+    def _key(self, question: Question, generation: Generation, digest: str) -> _Key:
         plain = " ".join(question.text.split())
         words = essence(plain) if self._settings.cache_answers == "near" else (plain,)
         asked = replace(question, text="", conversation="", fresh=False)
-        return _Key(words, asked, repr(question.where), generation, self._digest(question))
+        return _Key(words, asked, repr(question.where), generation, digest)
 
 
 def essence(text: str) -> tuple[str, ...]:

@@ -61,8 +61,23 @@ class Changes(BaseModel):
     prompt: Annotated[str, Field(max_length=_LONGEST_PROMPT)] = ""
 
     def over(self, earlier: "Changes") -> "Changes":
-        """Return both, with these over the earlier ones."""
-        return Changes(values={**earlier.values, **self.values}, prompt=self.prompt or earlier.prompt)
+        """Return both, with these over the earlier ones, whose keys do not go to whom these ask instead."""
+        values = {**earlier.values, **self.values}
+        for key, receivers in _SECRETS.items():
+            if key not in self.values and _receivers(values, receivers) != _receivers(
+                earlier.values, receivers
+            ):
+                values.pop(key, None)
+        return Changes(values=values, prompt=self.prompt or earlier.prompt)
+
+    def without(self, given: frozenset[str], settings: Settings) -> "Changes":
+        """Return these but for what is `given` otherwise, and for keys that would go to whom that names instead."""
+        values = {key: value for key, value in self.values.items() if key not in given}
+        configured = _configured(settings)
+        for key, receivers in _SECRETS.items():
+            if _receivers(configured | values, receivers) != _receivers(configured | self.values, receivers):
+                values.pop(key, None)
+        return Changes(values=values, prompt="" if "prompt_file" in given else self.prompt)
 
     def applied(self, settings: Settings) -> Settings:
         """Return the settings with these values in place of theirs; raises BadInput for one that does not fit."""
@@ -118,6 +133,11 @@ def changes_of(pairs: Sequence[str], prompt: Path | None = None) -> Changes:
         _demand_known(key)
         if key in values:
             raise BadInput(f"{_variable(key)} is set twice.", "Give it one value.")
+        if "@" in value.partition("://")[2].partition("/")[0]:
+            raise BadInput(
+                f"Passwords are not kept with variants, and the address in {_variable(key)} holds one.",
+                "Write it without, and name a variable that holds a key (docs/variants.md).",
+            )
         if key in _SECRETS and not KEY_VARIABLE.fullmatch(value):
             raise BadInput(
                 f"Keys are not kept with variants, and {_variable(key)} is one.",
@@ -155,6 +175,7 @@ def _keys(settings: Settings, values: Mapping[str, str]) -> dict[str, SecretStr]
 
     A key that is configured for one server is left out where the variant asks another.
     """
+    configured = _configured(settings)
     found = {}
     for key, receivers in _SECRETS.items():
         if named := KEY_VARIABLE.fullmatch(values.get(key, "")):
@@ -164,15 +185,23 @@ def _keys(settings: Settings, values: Mapping[str, str]) -> dict[str, SecretStr]
                     "Set it for this command and for every replica of the service.",
                 )
             found[key] = SecretStr(secret)
-        elif any(_receiver(settings, values, name) != _receiver(settings, {}, name) for name in receivers):
+        elif _receivers(configured | {**values}, receivers) != _receivers(configured, receivers):
             found[key] = SecretStr("")
     return found
 
 
-def _receiver(settings: Settings, values: Mapping[str, str], name: str) -> str:
-    """Return to whom a key goes by a setting: an address, or the provider before a model's name."""
-    held = str(values.get(name, getattr(settings.store if name == "reranker" else settings.model, name)))
-    return held.partition(":")[0] * (":" in held) if name == "llm_model" else held.rstrip("/")
+def _configured(settings: Settings) -> dict[str, str]:
+    return {
+        "llm_base_url": settings.model.llm_base_url,
+        "llm_model": settings.model.llm_model,
+        "reranker": settings.store.reranker,
+    }
+
+
+def _receivers(values: Mapping[str, str], names: Sequence[str]) -> str:
+    """Return to whom a key goes: the first of an address, and the provider before a model's name, where there is one."""
+    held = [values.get(name, "") for name in names]
+    return held[0].rstrip("/") or next((each.partition(":")[0] for each in held[1:] if ":" in each), "")
 
 
 def _with(settings: Class, values: Mapping[str, object]) -> Class:

@@ -113,8 +113,7 @@ def _of_groups(variant: Variant, trials: Trials) -> Report:
 def _of_pairs(variant: Variant, trials: Trials) -> Report:
     pairs = trials.pairs(variant.started, variant.name)
     guards = [
-        _measure(name, GUARD.paired(_differences(value, pairs)), good=-1)
-        for name, (_, value) in _SECOND.items()
+        _measure(name, GUARD.paired(*_by_pair(value, pairs)), good=-1) for name, (_, value) in _SECOND.items()
     ]
     arms = _arm([each.shown for each in pairs]), _arm([each.other for each in pairs])
     worse = [each for each in guards if each.word == "worse"]
@@ -153,12 +152,10 @@ def _by_user(value: Value, *groups: Sequence[Answered]) -> list[list[float]]:
     return [list(_means((_unit(each), value(each)) for each in group)) for group in groups]
 
 
-def _differences(value: Value, pairs: Sequence[Pair]) -> list[float]:
-    def of(pair: Pair) -> float | None:
-        shown, other = value(pair.shown), value(pair.other)
-        return None if shown is None or other is None else other - shown
-
-    return list(_means((_unit(pair.shown), of(pair)) for pair in pairs))
+def _by_pair(value: Value, pairs: Sequence[Pair]) -> list[list[float]]:
+    """Return the means of users for shown and other answers, of those pairs in which both have a value."""
+    both = [pair for pair in pairs if value(pair.shown) is not None and value(pair.other) is not None]
+    return _by_user(value, [pair.shown for pair in both], [pair.other for pair in both])
 
 
 def _means(values: Iterable[tuple[str, float | None]]) -> Iterable[float]:

@@ -14,7 +14,7 @@ Pekelis and Walsh, Always valid inference, 2022, is its test). With information 
 
 where r says at what information the interval is narrowest; it is chosen for the smallest difference worth finding.
 That it holds for users who come back, for few of them and for unequal groups, simulations show
-(`tests/app/variants/test_sequential.py`).
+(`tests/variants/test_sequential.py`).
 """
 
 from dataclasses import dataclass
@@ -70,13 +70,14 @@ class Sequence:
         difference = means[1] - means[0]
         return Compared(users, means, max(-1.0, difference - reach), min(1.0, difference + reach))
 
-    def paired(self, differences: ArrayLike) -> Compared:
-        """Compare two answers of each user by their differences in [-1, 1]."""
-        users, mean = np.size(differences), _mean(differences)
+    def paired(self, first: ArrayLike, second: ArrayLike) -> Compared:
+        """Compare two values in [0, 1] of each user."""
+        users, means = np.size(first), (_mean(first), _mean(second))
         if users < FEWEST:
-            return Compared((users, users), (0.0, mean))
-        reach = self.radius(users / _variance(differences))
-        return Compared((users, users), (0.0, mean), max(-1.0, mean - reach), min(1.0, mean + reach))
+            return Compared((users, users), means)
+        differences = np.asarray(second, float) - np.asarray(first, float)
+        mean, reach = _mean(differences), self.radius(users / _variance(differences))
+        return Compared((users, users), means, max(-1.0, mean - reach), min(1.0, mean + reach))
 
     def radius(self, information: float) -> float:
         """Return half the width of the interval."""

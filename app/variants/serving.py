@@ -22,7 +22,7 @@ from app.settings import Settings
 from app.turn.turn import Turn
 from app.variants.shadow import Shadows
 from app.variants.standing import Standing, Variant, standing
-from vectorstore.errors import FootnoteError
+from vectorstore.errors import BadInput, FootnoteError, NotFound
 from vectorstore.state.cell import Cell
 from vectorstore.types import Generation
 
@@ -91,7 +91,7 @@ class Variants:
         built = self._built.get(question.variant) if question.variant else self.base
         if question.variant and (built is None or self._left_alone(question.variant)):
             self._note(question.variant, run, "left_alone")
-            built, question = self.base, self._plain(question)
+            built, question = self.base, self._plain(question, built)
         elif question.variant and built is not None:
             return self._counted(built, self._guarded(built, question, run))
         built = built or self.base
@@ -100,14 +100,12 @@ class Variants:
             return answering
         return self._counted(built, answering)
 
-    def digest(self, question: Question) -> str:
-        """Return what stands for the settings that a question is answered by.
+    def digest(self, question: Question, run: str) -> str:
+        """Return what stands for the settings that a question is answered by in a run.
 
-        While its variant is broken that is never the same: what the settings answer instead is not given again.
+        Where its variant broke in it that is the run itself: what the settings answer instead is not given again.
         """
-        if question.variant in self._breaks:
-            return f"broken {time.monotonic_ns()}"
-        return self._built.get(question.variant, self.base).digest
+        return f"broken {run}" if run in self._broke else self._built.get(question.variant, self.base).digest
 
     def ended(self, run: Run, figures: Measured) -> None:
         """Take note of a run that stands in the records: what broke in it, and whether it is answered in the shadow too."""
@@ -153,6 +151,7 @@ class Variants:
     async def _guarded(self, built: Built, question: Question, run: str) -> AsyncGenerator[Event, None]:
         """Answer by a variant; where it fails before its first word, by the settings, and nobody sees that it did."""
         begun, has_spoken = time.monotonic(), False
+        may_be_asker = False
         try:
             async with aclosing(_from_first_word(built.turn.answer(question, run))) as events:
                 async for event in events:
@@ -164,27 +163,42 @@ class Variants:
             if has_spoken:
                 raise
             code = error.code if isinstance(error, _Broke) else type(error).__name__
-        self._note(question.variant, run, code, (time.monotonic() - begun) * 1_000)
-        async with aclosing(self.base.turn.answer(self._plain(question), run)) as events:
+            # What was asked may be to blame, a generation that is not there: it then fails by the settings too.
+            may_be_asker = isinstance(error, BadInput | NotFound)
+        ms = (time.monotonic() - begun) * 1_000
+        if not may_be_asker:
+            self._note(question.variant, run, code, ms)
+        async with aclosing(self.base.turn.answer(self._plain(question, built), run)) as events:
             async for event in events:
+                if may_be_asker and isinstance(event, (Sources, *_FIRST)):
+                    may_be_asker = False
+                    self._note(question.variant, run, code, ms)
                 if not isinstance(event, Started):
                     yield event
 
     def _suited(self, question: Question, variant: Variant | None, built: Built) -> Question:
-        """Return a question as a turn is to answer it. Who asked for no number of chunks has that of the service's start."""
-        usual, top_k = self._opened.settings.answer.top_k, built.settings.answer.top_k
+        """Return a question as a turn is to answer it.
+
+        Who asked for no number of chunks has that of the service's start, or of what has answered it before.
+        """
+        usual = {each.settings.answer.top_k for each in (self._opened, self.base)}
         pinned = variant.generation if variant else None
         return replace(
             question,
             variant=variant.name if variant else "",
-            top_k=top_k if question.top_k == usual else question.top_k,
+            top_k=built.settings.answer.top_k if question.top_k in usual else question.top_k,
             at=Generation(pinned) if question.at is None and pinned else question.at,
         )
 
-    def _plain(self, question: Question) -> Question:
-        """Return a variant's question without the generation that it is pinned to, which may be what broke it."""
+    def _plain(self, question: Question, built: Built | None) -> Question:
+        """Return a variant's question as the settings answer it: not at its generation, which may be what broke it."""
         pinned = {one.generation for one in self.now.running if one.name == question.variant}
-        return replace(question, at=None) if question.at in pinned else question
+        is_usual = built is not None and question.top_k == built.settings.answer.top_k
+        return replace(
+            question,
+            at=None if question.at in pinned else question.at,
+            top_k=self.base.settings.answer.top_k if is_usual else question.top_k,
+        )
 
     def _left_alone(self, name: str) -> bool:
         count, last = self._breaks.get(name, (0, 0.0))
@@ -192,7 +206,7 @@ class Variants:
 
     def _note(self, name: str, run: str, code: str, ms: float = 0.0) -> None:
         if len(self._broke) >= _MOST_BROKE:  # runs that were erased before they were recorded
-            self._broke.clear()
+            del self._broke[next(iter(self._broke))]
         self._broke[run] = Measured("failed", code, name, total_ms=ms)
         if code == "left_alone":
             return
@@ -252,7 +266,11 @@ class Variants:
         """Return a variant's turn, put together if it is not yet; None where it cannot be."""
         if variant.name not in self._built and not self._left_alone(variant.name):
             async with self._making:
-                if variant.name not in self._built:
+                # Stopped meanwhile, and begun anew under its name: what it was is not kept for what it is.
+                is_meant = any(
+                    (one.name, one.changes) == (variant.name, variant.changes) for one in self.now.running
+                )
+                if variant.name not in self._built and is_meant:
                     await asyncio.to_thread(self._try, variant)
         return self._built.get(variant.name)
 

@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from app.identity.grant import is_person
 from app.settings import Settings
 from app.variants.definition import Changes, name_of
 from vectorstore.errors import BadInput, FootnoteError, NotFound, StoreDamaged
@@ -36,8 +37,6 @@ MOST: Final = 4
 LARGEST: Final = 0.9
 """The share of users that all variants have at most: the others are what they are compared with."""
 _ENDED_KEPT: Final = 20
-_PERSON: Final = "u_"
-"""How an owner begins who is a person (`person_id`); other owners are keys that many may share."""
 
 Range: TypeAlias = Annotated[list[Annotated[int, Field(ge=0, le=PLACES)]], Field(min_length=2, max_length=2)]
 """Places from the first up to the second, which is not among them."""
@@ -146,7 +145,7 @@ class Standing(_Kept):
 
 def unit_of(owner: str, conversation: str) -> str:
     """Return what is given a variant, and counted: the person; of a key that many may share, the conversation."""
-    return owner if owner.startswith(_PERSON) else conversation
+    return owner if is_person(owner) else conversation
 
 
 def place_of(ring: str, unit: str) -> int:
@@ -170,14 +169,8 @@ def in_force(settings: Settings, *, given: frozenset[str] = frozenset()) -> Sett
 
     Raises StoreDamaged, Unavailable, and BadInput for what does not fit any more.
     """
-    return _over(settings, standing(cell_of(open_state(settings.store))).changes(), given)
-
-
-def _over(settings: Settings, changes: Changes, given: frozenset[str]) -> Settings:
-    kept = {key: value for key, value in changes.values.items() if key not in given}
-    return (
-        changes.model_copy(update={"values": kept}).applied(settings) if kept or changes.prompt else settings
-    )
+    changes = standing(cell_of(open_state(settings.store))).changes().without(given, settings)
+    return changes.applied(settings) if changes.values or changes.prompt else settings
 
 
 def start(
@@ -281,7 +274,7 @@ def _demand_share(share: float, others: Standing, *, shadow: bool) -> None:
     if not 0 < share <= 1:
         raise BadInput(f"{share:g} is no share.", "Give a part of one, such as --share 0.2 for a fifth.")
     taken = sum(one.share for one in others.running if one.shadow == shadow)
-    left = (1 if shadow else LARGEST) - taken
+    left = round((1 if shadow else LARGEST) - taken, 4)
     if share > left + 1e-9:
         of = (
             "questions are answered in the shadow once at most"

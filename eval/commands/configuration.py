@@ -27,7 +27,7 @@ _CLASSES: tuple[type[FootnoteSettings], ...] = (StoreSettings, IngestSettings, A
 _OWN = ("at", "prompts")
 _UNNAMED = frozenset(
     ("data_dir", "keep_generations", "embedder", "top_k", "llm_model", "llm_base_url", "llm_api_key", "llm_fallback", "calibration",
-     "llm_retries", "max_question_chars")
+     "llm_retries", "max_question_chars", "prompt_file")
 )  # fmt: skip
 """What a fingerprint leaves out: what the target names itself, where things lie, and what is secret."""
 Class = TypeVar("Class", bound=FootnoteSettings)
@@ -84,6 +84,7 @@ def opened(
             "Give the documents with --docs FOLDER, or use --sample.",
         )
     from app.build import build
+    from app.variants.standing import in_force
 
     with ExitStack() as stack:
         if docs is not None:
@@ -91,31 +92,27 @@ def opened(
             fill(index, docs, configuration)
         stored = configuration.settings(StoreSettings)
         stored = stored if index is None else stored.model_copy(update={"data_dir": index})
-        answers = configuration.settings(AnswerSettings)
+        given = frozenset(configuration.values)
         if folder := configuration.values.get("prompts"):
+            given |= {"prompt_file"}
             stack.enter_context(prompts_from(_folder(folder)))
-        parts = build(
-            Settings(store=stored, answer=answers, model=configuration.settings(ModelSettings)),
-            given=frozenset(configuration.values),
-        )
+        answers, model = configuration.settings(AnswerSettings), configuration.settings(ModelSettings)
+        configured = Settings(store=stored, answer=answers, model=model)
+        parts = build(configured, given=given)
         stack.callback(parts.close)
-        yield in_process(parts, configuration, top_k=answers.top_k)
+        yield in_process(parts, configuration, in_force(configured, given=given))
 
 
-def in_process(parts: "Parts", configuration: Configuration, *, top_k: int) -> InProcess:
-    """Name in the target's fingerprint what the configuration sets."""
-    named = {
-        key: value
-        for kind in (StoreSettings, AnswerSettings, ModelSettings)
-        for key, value in _named(configuration.settings(kind))
-    }
+def in_process(parts: "Parts", configuration: Configuration, held: Settings) -> InProcess:
+    """Name in the target's fingerprint what holds: what the configuration sets, and a promoted variant."""
+    named = {key: value for kind in (held.store, held.answer, held.model) for key, value in _named(kind)}
     cut = configuration.settings(IngestSettings)
     named["chunker"] = f"{cut.chunk_tokens} tokens, {cut.chunk_overlap} repeated"
-    named["tau"] = f"{live_tau(configuration.settings(AnswerSettings)):g}"
+    named["tau"] = f"{live_tau(held.answer):g}"
     at = configuration.values.get("at")
     if at is not None and not at.isdecimal():
         raise BadInput(f"at={at!r} is not a generation.", "`footnote index generations` lists them.")
-    return InProcess(parts, top_k, Generation(int(at)) if at else None, named)
+    return InProcess(parts, held.answer.top_k, Generation(int(at)) if at else None, named)
 
 
 def ruler_of(configuration: Configuration, target: InProcess | None = None) -> Ruler:

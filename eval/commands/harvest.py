@@ -23,7 +23,9 @@ def harvest(
     out: Annotated[Path, Option(dir_okay=False, help="File to write; never one that is there.")] = Path(
         "harvested.jsonl"
     ),
-    days: Annotated[int | None, Option(min=1, help="Days to look at; else FOOTNOTE_MONITOR_DAYS.")] = None,
+    days: Annotated[
+        int | None, Option(min=1, max=36_500, help="Days to look at; else FOOTNOTE_MONITOR_DAYS.")
+    ] = None,
     tenant: Annotated[
         str, Option(help="Whose questions: those of one tenant go into one file.")
     ] = DEFAULT_TENANT,
@@ -44,10 +46,11 @@ def harvest(
         free = [run for run in live if run.owner not in held.held]
         cases = cases_from(free, held.records.words([run.run for run in free]), ups=ups, mask=not unmasked)
     if kept := len(live) - len(free):
-        typer.echo(f"Left out: {kept} questions of people under a legal hold.", err=True)
+        typer.echo(f"Left out: {_many(kept)} of people under a legal hold.", err=True)
     if not cases:
         typer.echo(
-            f"Nothing to harvest since {since:%Y-%m-%d}: no rating, and no question without a sure answer.",
+            f"Nothing to harvest since {since:%Y-%m-%d} of the tenant {tenant!r}: nothing rated, and no question without a "
+            "sure answer.",
             err=True,
         )
         raise typer.Exit(Exit.NO_CASES)
@@ -59,12 +62,16 @@ def harvest(
     note(changed={"harvested": len(cases)})
     kinds = Counter(case.tags[1] for case in cases)
     told = ", ".join(f"{count} {kind.replace('-', ' ')}" for kind, count in sorted(kinds.items()))
-    typer.echo(f"{len(cases)} questions in {out} ({told}), none reviewed yet.")
+    typer.echo(f"{_many(len(cases))} in {out} ({told}), none reviewed yet.")
     typer.echo(
         f"They have left the records, and no erasure reaches {out}: delete it when it has done its work.\n"
         f"Next: footnote eval review --data {out}",
         err=True,
     )
+
+
+def _many(count: int) -> str:
+    return f"{count} question{'' if count == 1 else 's'}"
 
 
 def _there(out: Path) -> BadInput:

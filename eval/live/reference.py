@@ -136,7 +136,7 @@ def find(kept: Kept, between: Between, embedder: str, *, before: datetime, windo
             case Cases():
                 of = "as set" if held is kept.chosen else "the newest evaluation"
                 says = f"the questions of {held.name} ({of}, {held.made:%Y-%m-%d})"
-                if held.embedder != embedder:
+                if embedder not in {"", held.embedder}:  # without one nobody has asked anything
                     notes.append(f"Not used: {says}. Another embedder read them; run the evaluation again.")
                     continue
                 questions = _questions(held)

@@ -151,7 +151,8 @@ def share(counted: Floats) -> Share | None:
     units = len(counted)
     value = float(counted[:, 0].sum() / total)
     simple = value * (1 - value) / total
-    effect = max(_variance(counted) / simple, 1.0) if simple else total / units
+    # One unit is one observation: it does not show how units vary, as those do not that are all alike.
+    effect = max(_variance(counted) / simple, 1.0) if simple and units > 1 else total / units
     low, high = wilson(value, total / effect)
     return Share(value, low, high, int(total), units)
 
@@ -178,8 +179,6 @@ def _counted(runs: Sequence[LiveRun], kind: Kind) -> Floats:
 def _variance(counted: Floats) -> float:
     """Return the variance of a ratio of sums over units (linearised: Cochran 1977, 6.4 and 9A.3)."""
     units = len(counted)
-    if units < 2:
-        return math.inf
     sums = np.array([*counted.sum(axis=0), *(counted**2).sum(axis=0), counted.prod(axis=1).sum()])
     return float(_ratios(sums[None, :], np.array([units]))[1][0])
 

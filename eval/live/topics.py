@@ -51,7 +51,8 @@ def groups(
     """
     if len(units) < least:
         return []
-    vectors, units, new = vectors[-MOST:], units[-MOST:], new[-MOST:]
+    first = max(0, len(units) - MOST)
+    vectors, units, new = vectors[first:], units[first:], new[first:]
     centre = np.concatenate([vectors, answered]).mean(axis=0)
     own, others = _unit(vectors - centre), _unit(answered - centre)
     found = []
@@ -69,7 +70,9 @@ def groups(
         )
         ordered = sorted(places, key=lambda place: (-float(near[place]), place))
         fresh = float(np.mean([new[place] for place in places]))
-        found.append(Group(tuple(ordered), people, fresh, inside / (inside + outside)))
+        found.append(
+            Group(tuple(first + place for place in ordered), people, fresh, inside / (inside + outside))
+        )
     return sorted(found, key=lambda group: (-group.weight, group.places))
 
 

@@ -86,7 +86,7 @@ class InProcess:
             "chunks": str(info.chunks),
             "embedder": self.parts.embedder.fingerprint,
             "model": self.parts.turn.written_by,
-            "prompt": load("answer").hash,
+            "prompt": self.parts.turn.prompt_hash or load("answer").hash,
             "top_k": str(self.top_k),
         }
 

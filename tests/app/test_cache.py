@@ -72,7 +72,7 @@ def told(question: Question, truth: Truth, by: str) -> str:
 
 
 def cache(turn: Named, **given: Any) -> AnswerCache:
-    return AnswerCache(turn, turn.truth, CacheSettings(**given), lambda question: turn.by)  # type: ignore[arg-type]
+    return AnswerCache(turn, turn.truth, CacheSettings(**given), lambda question, run: turn.by)  # type: ignore[arg-type]
 
 
 def ask(of: AnswerCache, question: Question, run: str = "run_1") -> list[Event]:
@@ -261,6 +261,21 @@ def test_an_answer_that_was_begun_before_an_erasure_is_not_kept_after_it() -> No
 
     asyncio.run(erased_on_the_way())
     assert len(of) == 0
+
+
+def test_an_answer_during_which_settings_changed_is_not_kept() -> None:
+    turn = Named(Truth())
+    of = cache(turn)
+
+    async def promoted_on_the_way() -> None:
+        async with aclosing(of.answer(LEAVE, "run_1")) as events:
+            async for event in events:
+                if isinstance(event, Text):
+                    turn.by = "s2"
+
+    asyncio.run(promoted_on_the_way())
+    assert "s2" in answer(ask(of, LEAVE))
+    assert turn.asked == 2
 
 
 def test_many_who_ask_at_the_same_time_do_not_disturb_each_other() -> None:

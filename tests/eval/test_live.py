@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import monitor as simulation
 from benchmarks.kept_vectors import KeptVectors
+from eval.live import topics
 from eval.live.drift import FEWEST, Questions, drift
 from eval.live.shares import FEWEST_PEOPLE, differences, line, wilson
 from eval.live.topics import groups
@@ -86,6 +87,16 @@ def test_a_planted_topic_comes_first_and_one_that_few_people_asked_about_is_not_
     assert groups(vectors[:2], units[:2], new[:2], vectors[2:], least=3) == []
 
 
+def test_of_too_many_the_newest_are_grouped_and_named_by_their_own_places(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = np.random.default_rng(3)
+    vectors = np.concatenate([about(1, 6, random), about(5, 4, random), about(9, 4, random)])
+    monkeypatch.setattr(topics, "MOST", 8)
+    found = groups(vectors, [f"p{n}" for n in range(14)], [False] * 14, vectors[:0], least=3)
+    assert {frozenset(group.places) for group in found} == {frozenset(range(6, 10)), frozenset(range(10, 14))}
+
+
 def test_what_is_often_answered_weighs_less() -> None:
     random = np.random.default_rng(4)
     answered = np.concatenate([about(topic, 12, random, spread=0.5) for topic in (1, 2, 3, 4, 5)])
@@ -125,6 +136,14 @@ def test_times_and_unsupported_sentences_are_summed_up() -> None:
     assert found.shares["failed"].value == 0.05
     assert found.first_ms == (500.0, 500.0)
     assert "rated down" not in found.shares
+
+
+@pytest.mark.filterwarnings("error")
+def test_of_one_person_a_share_is_told_as_of_one_observation() -> None:
+    found = line("x", runs_of(8, people=1, outcome=lambda n: "refused" if n % 2 else "answered"))
+    share = found.shares["refused"]
+    assert (share.value, share.people) == (0.5, 1)
+    assert (share.low, share.high) == wilson(0.5, 1)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """`footnote monitor` and `footnote eval harvest` over real records, in SQLite and in PostgreSQL; vectors are personal data."""
 
 import asyncio
+import base64
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,7 @@ from eval.commands import app
 from eval.commands.monitor import monitor_command
 from eval.live.harvest import cases_from
 from eval.live.monitor import NO_GROUP, Found, Sources, monitor
-from eval.live.reference import Dates, Kept, cases_of, find, keep, read
+from eval.live.reference import Cases, Dates, Kept, cases_of, find, keep, read
 from eval.live.told import html
 from vectorstore.errors import FootnoteError
 from vectorstore.state.cell import State
@@ -164,6 +165,20 @@ def test_what_questions_are_held_against_goes_by_what_was_set(
     assert "oldest" in says
     assert "0 independent ones" in notes[0]
     assert "nothing yet" in held(Kept(), "another")[0]
+    written = Kept(
+        evaluation=Cases(
+            name="c.jsonl",
+            made=NOW,
+            embedder="made-up",
+            dimension=1,
+            units=tuple(range(20)),
+            vectors=base64.b64encode(np.ones(20, "<f2").tobytes()).decode(),
+        )
+    )
+    assert "Another embedder" in held(written, "another")[1][0]
+    # Where nobody has asked anything there is none that could be another.
+    says, notes = held(written, "")
+    assert ("c.jsonl" in says, notes) == (True, ())
 
 
 def test_the_questions_of_an_evaluation_are_kept_without_follow_ups_and_harvested_ones(state: State) -> None:
@@ -274,7 +289,7 @@ def test_who_waits_for_an_erasure_is_in_no_report_and_no_harvest(of_here: Asked,
     assert json.loads(called("monitor", "--json").stdout)["now"]["questions"] == 2
     done = called("harvest", "--out", "cases.jsonl")
     assert code(done) == 0
-    assert "1 questions of people under a legal hold" in done.stderr
+    assert "1 question of people under a legal hold" in done.stderr
     (case,) = load_cases(here / "cases.jsonl")
     assert "u_cid" in case.question
 

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event, select
 
 from app.events import Done, Failed, Started, Text
 from app.identity.grant import person_id
 from app.question import Question
 from app.runs.measured import Measured
+from app.runs.record_tables import explained, feedback, measures, runs, trials
 from app.runs.records import Records, records_url
 from app.runs.trials import Trials
 from app.variants.definition import Changes
@@ -96,6 +98,31 @@ def test_a_variant_that_is_worse_is_to_be_stopped_however_people_like_it(kept: K
     assert word(same) == "No"
     assert "more rated users find one of 0.1 in four cases of five" in same.verdict
     assert report(DARK, _Given(kept, liked=(0.5, 0.5), refused=(0.0, 0.5))).is_worse
+
+
+def test_a_shadow_is_told_beside_what_was_shown_and_not_beside_nothing(kept: Kept) -> None:
+    found = report(DARK, _Given(kept, liked=(0.5, 0.5), refused=(0.2, 0.3)))
+    refused = next(each.compared for each in found.measures if each.name == "refused")
+    assert refused.means == (pytest.approx(0.2), pytest.approx(0.3))
+    assert refused.low < refused.difference < refused.high
+
+
+def test_figures_are_read_without_a_word(kept: Kept) -> None:
+    read: list[str] = []
+    kept.add("ann")
+    event.listen(kept.records.engine, "before_cursor_execute", lambda *given: read.append(given[2]))
+    assert kept.trials.answered(BEGAN, [""])
+    assert kept.trials.pairs(BEGAN, "dark") == []
+    assert not [each for each in read if "question" in each or "answer," in each or "vector" in each]
+
+
+def test_an_earlier_release_deletes_answers_with_figures_that_it_does_not_know(kept: Kept) -> None:
+    run = kept.add("ann")
+    kept.trials.add(run, "shadow", Measured("answered", variant="dark"))
+    with kept.records.engine.begin() as connection:
+        for table in (feedback, explained, runs):  # all that it knows
+            connection.execute(table.delete())
+        assert [connection.execute(select(each)).first() for each in (measures, trials)] == [None, None]
 
 
 def word(found: Report) -> str:

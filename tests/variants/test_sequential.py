@@ -124,5 +124,5 @@ def test_there_is_no_verdict_on_few_and_none_on_those_who_are_all_alike() -> Non
     assert (few.low, few.high) == (-1.0, 1.0)
     alike = RATING.compared([1.0] * 200, [1.0] * 200)
     assert alike.low < 0 < alike.high
-    paired = RATING.paired([0.0] * 200)
+    paired = RATING.paired([0.5] * 200, [0.5] * 200)
     assert paired.low < 0 < paired.high

@@ -3,13 +3,15 @@
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.commands.doctor import _language_model
 from app.identity.grant import person_id
-from app.settings import Settings
+from app.settings import AnswerSettings, ModelSettings, Settings
 from app.variants.definition import Changes, changes_of
 from app.variants.standing import (
     MOST,
@@ -17,6 +19,7 @@ from app.variants.standing import (
     Standing,
     cell_of,
     change_share,
+    in_force,
     place_of,
     promote,
     rollback,
@@ -25,6 +28,7 @@ from app.variants.standing import (
     stop,
     unit_of,
 )
+from eval.commands.configuration import Configuration, in_process
 from tests.state import state  # noqa: F401 - a fixture
 from vectorstore.errors import BadInput, NotFound, StoreDamaged
 from vectorstore.settings import StoreSettings
@@ -89,6 +93,7 @@ def test_a_place_depends_on_the_ring_and_on_nothing_else() -> None:
     assert place_of("big-1", USERS[0]) == place_of("big-1", USERS[0]) == 9_858
     assert place_of("big-1", USERS[0]) != place_of("big-2", USERS[0])
     assert unit_of(USERS[0], "conv") == USERS[0]
+    assert unit_of("v_0123", "conv") == "v_0123"  # a page's visitor
     assert unit_of("local", "conv") == unit_of("a1b2c3d4", "conv") == "conv"
 
 
@@ -158,6 +163,7 @@ def test_what_does_not_fit_is_refused_in_one_sentence(tmp_path: Path) -> None:
         ("FOOTNOTE_LLM_API_KEY=sk-abc", "Keys are not kept"),
         ("FOOTNOTE_LLM_API_KEY=env:HOME", "Keys are not kept"),
         ("FOOTNOTE_TOP_K", "is not NAME=VALUE"),
+        ("FOOTNOTE_LLM_BASE_URL=https://me:secret@host/v1", "Passwords are not kept"),
     ],
 )
 def test_only_settings_of_answering_are_changed(pair: str, said: str) -> None:
@@ -175,11 +181,52 @@ def test_a_key_goes_to_no_other_server_than_it_was_set_for(monkeypatch: pytest.M
     assert key("llm_model=large") == "ours"
     assert key("llm_base_url=http://127.0.0.1:1/v1") == ""
     assert key("llm_model=mistralai:large") == ""
+    assert key("llm_base_url=http://127.0.0.1:1/v1", "llm_model=large:8b") == ""
     named = "llm_api_key=env:FOOTNOTE_VARIANT_KEY_B"
     assert key("llm_base_url=http://127.0.0.1:1/v1", named) == "theirs"
     assert "theirs" not in changes_of([named]).model_dump_json()
     monkeypatch.delenv("FOOTNOTE_VARIANT_KEY_B")
     refused(BadInput, "is not set here", key, named)
+
+
+def test_a_key_of_what_is_promoted_goes_to_no_other_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOOTNOTE_LLM_API_KEY", "ours")
+    monkeypatch.setenv("FOOTNOTE_LLM_BASE_URL", "http://127.0.0.1:1/v1")
+    monkeypatch.setenv("FOOTNOTE_LLM_MODEL", "small")
+    monkeypatch.setenv("FOOTNOTE_VARIANT_KEY_B", "theirs")
+    promoted = changes_of(["llm_base_url=http://127.0.0.1:2/v1", "llm_api_key=env:FOOTNOTE_VARIANT_KEY_B"])
+
+    def key(*pairs: str) -> str:
+        return changes_of(pairs).over(promoted).applied(Settings()).model.llm_api_key.get_secret_value()
+
+    assert key("llm_model=large") == key("llm_model=large:8b") == "theirs"
+    assert key("llm_base_url=http://127.0.0.1:3/v1") == ""
+    assert key("llm_base_url=http://127.0.0.1:1/v1", "llm_model=large:8b") == "ours"
+
+    # Nor where a flag of a command names another.
+    def key_beside(**flags: str) -> str:
+        flagged = Settings(model=ModelSettings(**flags))
+        return (
+            promoted.without(frozenset(flags), flagged).applied(flagged).model.llm_api_key.get_secret_value()
+        )
+
+    assert key_beside(llm_model="large") == "theirs"
+    assert key_beside(llm_base_url="http://127.0.0.1:3/v1") == "ours"
+
+
+def test_what_is_promoted_is_what_doctor_and_evaluations_look_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "none set" in _language_model().says
+    cell = FileCell(tmp_path / "data" / "variants.json")
+    start(cell, "own", changes_of(["answerer=extractive", "top_k=3", "passages=2"]), share=0.2, shadow=False)
+    promote(cell, "own")
+    assert _language_model().says == "answers are written by extractive."
+    parts: Any = None
+    asked = in_process(parts, Configuration(), in_force(Settings()))
+    assert (asked.top_k, asked.settings["passages"]) == (3, "2")
+    assert in_force(Settings(answer=AnswerSettings(top_k=9)), given=frozenset({"top_k"})).answer.top_k == 9
 
 
 def test_a_prompt_is_kept_whole_and_given_to_every_replica(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Make the table where it is not there."""
+    """Make the table where it is not there. Its rows go with their run, also where an earlier release deletes it."""
     if sql.inspect(op.get_bind()).has_table("measures"):
         return
     op.create_table(
         "measures",
-        sql.Column("run", sql.String(64), sql.ForeignKey("runs.id"), primary_key=True),
+        sql.Column("run", sql.String(64), sql.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
         sql.Column("variant", sql.String(64), nullable=False),
         sql.Column("prompt", sql.String(64), nullable=False),
         sql.Column("generation", sql.BigInteger, nullable=False),

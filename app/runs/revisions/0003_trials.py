@@ -8,12 +8,12 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Make the table where it is not there."""
+    """Make the table where it is not there. Its rows go with their run, also where an earlier release deletes it."""
     if sql.inspect(op.get_bind()).has_table("trials"):
         return
     op.create_table(
         "trials",
-        sql.Column("run", sql.String(64), sql.ForeignKey("runs.id"), primary_key=True),
+        sql.Column("run", sql.String(64), sql.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
         sql.Column("variant", sql.String(64), primary_key=True),
         sql.Column("kind", sql.String(16), nullable=False),
         sql.Column("outcome", sql.String(32), nullable=False),
