@@ -9,14 +9,17 @@ audit_contents  hash, place, when, salt, text
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from app.audit.entry import START, entry_of
 from app.audit.heads import HEADS
 from app.audit.journal import open_journal
+from vectorstore.errors import StoreDamaged
 from vectorstore.index.truth.database import Connection
 from vectorstore.state.cell import State
 from vectorstore.state.files import private
@@ -30,6 +33,7 @@ _NO_CELLS: Final = frozenset({"dense.json", "lexical.json", "backup.json", "inge
 """Projections say so of themselves, and a backup of when it was made; the ledger goes its own way."""
 _LINES: Final = 2_000
 _HEADS: Final = f"audit/{HEADS}"
+_PLAIN: Final = re.compile(r"(audit/)?\w[\w.-]*", re.ASCII)
 
 
 def heads(state: State) -> bytes | None:
@@ -63,7 +67,8 @@ def uses(state: State) -> Rows:
                 yield "", row
         return
     for path in sorted(state.folder.glob("*.used/*")):
-        yield "", (f"{path.parent.stem}.json", path.name, path.stat().st_mtime)
+        with suppress(FileNotFoundError):  # gone since they were listed
+            yield "", (f"{path.parent.stem}.json", path.name, path.stat().st_mtime)
 
 
 def audit(state: State) -> Rows:
@@ -84,7 +89,8 @@ def audit_people(state: State) -> Rows:
                 yield row[0][:2], row
         return
     for path in sorted((state.folder / "audit" / "people").glob("*/*/key.json")):
-        yield path.parent.name[:2], (path.parent.name, path.read_text("ascii"), path.stat().st_mtime)
+        with suppress(FileNotFoundError):  # erased since they were listed
+            yield path.parent.name[:2], (path.parent.name, path.read_text("ascii"), path.stat().st_mtime)
 
 
 def audit_contents(state: State) -> Rows:
@@ -96,8 +102,11 @@ def audit_contents(state: State) -> Rows:
                 yield place, (hashed, place, at, salt, bytes(content).decode("utf-8", "surrogatepass"))
         return
     for path in sorted((state.folder / "audit" / "people").glob("*/*/contents-*.jsonl")):
-        at = path.stat().st_mtime
-        for line in path.read_bytes().splitlines():
+        try:
+            at, lines = path.stat().st_mtime, path.read_bytes().splitlines()
+        except FileNotFoundError:  # erased since they were listed
+            continue
+        for line in lines:
             try:
                 kept = json.loads(line)
                 row = (kept["hash"], path.parent.name, at, kept["salt"], kept["text"])
@@ -137,10 +146,14 @@ def _into_tables(connection: Connection, table: str, rows: Sequence[Sequence[Any
             n, end = int(last[0]), str(last[1])
             numbered = []
             for _, _, line in rows:
+                # Bytes of a damaged line that no database takes.
+                taken = (
+                    line.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "\ufffd")
+                )
                 entry = entry_of(line.encode("utf-8", "surrogateescape"))
                 # One that is not as it was written keeps its place, for `verify` to name.
                 n, end = (entry.n, entry.hash) if entry else (n + 1, START)
-                numbered.append((n, line))
+                numbered.append((n, taken))
             connection.run_many(
                 "INSERT INTO audit (n, line) VALUES (?, ?) ON CONFLICT (n) DO NOTHING", numbered
             )
@@ -149,13 +162,13 @@ def _into_tables(connection: Connection, table: str, rows: Sequence[Sequence[Any
 
 def _cells_into_files(state: State, rows: Sequence[Sequence[Any]]) -> None:
     for name, content in rows:
-        with state.cell(name).changing() as change:
+        with state.cell(_plain(name)).changing() as change:
             change.content = content
 
 
 def _uses_into_files(state: State, rows: Sequence[Sequence[Any]]) -> None:
     for name, item, at in rows:
-        state.cell(name).note_use(item)
+        state.cell(_plain(name)).note_use(_plain(item))
         os.utime((state.folder / name).with_suffix(".used") / item, (at, at))
 
 
@@ -163,7 +176,7 @@ def _audit_into_files(state: State, rows: Sequence[Sequence[Any]]) -> None:
     folder = state.folder / "audit"
     private(folder)
     for page, _, line in rows:
-        path = folder / (page if page.endswith(".jsonl") else _begun(folder, line))
+        path = folder / _plain(page if page.endswith(".jsonl") else _begun(folder, line))
         with _private(path) as file:
             file.write(line.encode("utf-8", "surrogateescape") + b"\n")
 
@@ -194,9 +207,19 @@ def _contents_into_files(state: State, rows: Sequence[Sequence[Any]]) -> None:
 
 
 def _person(state: State, place: str) -> Path:
-    folder = state.folder / "audit" / "people" / place[:2] / place
+    folder = state.folder / "audit" / "people" / place[:2] / _plain(place)
     private(folder)
     return folder
+
+
+def _plain(name: str) -> str:
+    """Return what is to be a file's name; raises StoreDamaged where somebody made it lead out of the data folder."""
+    if not _PLAIN.fullmatch(name):
+        raise StoreDamaged(
+            f"The backup names a file {name!r}, and no version of Footnote ever did.",
+            "Somebody has changed it: use another backup, and see who can write where they are kept.",
+        )
+    return name
 
 
 def _private(path: Path) -> Any:  # Any: a file open for appending bytes

@@ -1,38 +1,47 @@
 """What was erased, kept beside the backups: no backup brings it back, however old it is.
 
-Documents and people are known by salted hashes alone, each with the salt of the index or the ledger that made them.
-What is noted is only ever added to, so that two who note at once lose nothing.
+Documents and people are known by salted hashes alone, each with the salt of the index or the ledger that made them, and
+by the moment when they were erased at the latest: what somebody puts in again afterwards is theirs to keep. What is
+noted is only ever added to, so that two who note at once lose nothing.
 """
 
 import hashlib
 import hmac
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from app.backup.place import Place
 from app.people.ledger import Book
 from vectorstore.errors import StoreDamaged
 
+ALWAYS: Final = datetime.max.replace(tzinfo=UTC)
+"""When something was erased that is so today: later than every backup, whatever the clocks say."""
 _NOTED: Final = "erased"
 
 
 @dataclass(slots=True)
 class Erased:
-    """Hashes of documents' ids by salt; when each person was erased, by hash, by salt."""
+    """When each document and each person was erased, by hash, by salt."""
 
-    documents: dict[str, set[str]] = field(default_factory=dict)
+    documents: dict[str, dict[str, datetime]] = field(default_factory=dict)
     people: dict[str, dict[str, datetime]] = field(default_factory=dict)
 
     def add(self, other: "Erased") -> None:
         """Take in what another one says too."""
-        for salt, hashes in other.documents.items():
-            self.documents.setdefault(salt, set()).update(hashes)
-        for salt, persons in other.people.items():
-            known = self.people.setdefault(salt, {})
-            for stone, when in persons.items():
-                known[stone] = max(when, known.get(stone, when))
+        for mine, theirs in ((self.documents, other.documents), (self.people, other.people)):
+            for salt, stones in theirs.items():
+                known = mine.setdefault(salt, {})
+                for stone, when in stones.items():
+                    known[stone] = max(when, known.get(stone, when))
+
+    def documents_since(self, moment: datetime) -> dict[str, set[str]]:
+        """Return the hashes of the documents that were erased then or later; an earlier one was put in again since."""
+        return {
+            salt: {stone for stone, when in stones.items() if when >= moment}
+            for salt, stones in self.documents.items()
+        }
 
     def person(self, owner: str) -> datetime | None:
         """Return when all of somebody was erased the last time; None: never."""
@@ -56,11 +65,12 @@ def of_people(book: Book) -> Erased:
 def note(place: Place, erased: Erased) -> str:
     """Keep it beside the backups and return its key; what is noted already is not written again."""
     told: dict[str, Any] = {
-        "documents": {salt: sorted(hashes) for salt, hashes in sorted(erased.documents.items()) if hashes},
-        "people": {
-            salt: {stone: when.isoformat() for stone, when in sorted(persons.items())}
-            for salt, persons in sorted(erased.people.items())
-        },
+        what: {
+            salt: {stone: when.isoformat() for stone, when in stones.items()}
+            for salt, stones in known.items()
+            if stones
+        }
+        for what, known in (("documents", erased.documents), ("people", erased.people))
     }
     if not told["documents"] and not told["people"]:
         return ""
@@ -74,22 +84,31 @@ def note(place: Place, erased: Erased) -> str:
 def noted(place: Place) -> Erased:
     """Return all that was ever noted; raises StoreDamaged where a note is not as it was written."""
     found = Erased()
-    for key in place.keys(_NOTED):
-        content = place.read(key)
-        if content is None:  # `tidy` was here
-            continue
+    for key, content in _notes(place).items():
         if hashlib.sha256(content).hexdigest() not in key:
             raise StoreDamaged(
                 f"{key!r} beside the backups is damaged: what was erased is not known.",
                 "Put a copy of it back; without it nothing is restored.",
             )
         told = json.loads(content)
-        people = {
-            salt: {stone: datetime.fromisoformat(when) for stone, when in persons.items()}
-            for salt, persons in told["people"].items()
-        }
-        found.add(Erased({salt: set(hashes) for salt, hashes in told["documents"].items()}, people))
+        documents, people = (
+            {
+                salt: {stone: datetime.fromisoformat(when) for stone, when in stones.items()}
+                for salt, stones in told[what].items()
+            }
+            for what in ("documents", "people")
+        )
+        found.add(Erased(documents, people))
     return found
+
+
+def _notes(place: Place) -> dict[str, bytes]:
+    while True:
+        found = {key: place.read(key) for key in place.keys(_NOTED)}
+        whole = {key: content for key, content in found.items() if content is not None}
+        if len(whole) == len(found):
+            return whole
+        # `tidy` was here: what is gone stands in a note that was not listed yet.
 
 
 def tidy(place: Place) -> None:

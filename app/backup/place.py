@@ -21,7 +21,7 @@ from vectorstore.objects.settings import ObjectSettings
 from vectorstore.objects.store import Objects, is_address, open_objects
 from vectorstore.state.files import private
 
-_LARGEST: Final = 1 << 30
+LARGEST: Final = 1 << 30
 """Bytes of the largest thing that is read at once: a blob is some megabytes, unless a single row is larger."""
 _FORGOTTEN: Final = timedelta(days=1)
 """How old the note of a backup in an object store is before whoever wrote it counts as killed."""
@@ -157,7 +157,7 @@ class Bucket:
 
     def read(self, key: str) -> bytes | None:
         """Return an object's bytes."""
-        return self._objects.read(key, most=_LARGEST)
+        return self._objects.read(key, most=LARGEST)
 
     def keys(self, prefix: str) -> list[str]:
         """List the objects."""

@@ -8,17 +8,17 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from app.backup import beside, erased
-from app.backup.erased import Erased
+from app.backup.erased import ALWAYS, Erased
 from app.backup.repository import Blob, Manifest, Repository
 from app.backup.rows import rows_in
-from app.backup.take import FILES, columns
+from app.backup.take import FILES, columns, note_backup
 from app.people.ledger import Book, Ledger
 from app.people.serving import is_served
 from app.runs.record_tables import KEPT, holds_any, opened, replacing, runs
@@ -94,6 +94,7 @@ def put_back(
             _put_files(staged, state, repository, made)
             with _records(staged, state) as add:
                 _put_records(add, repository, made, known.erased)
+                target.check_free()
             # The index that makes way is moved, and nobody holds it open.
             target.let_go(state)
             stack.close()
@@ -138,6 +139,7 @@ def _target(settings: Settings, *, replaces: bool) -> "Iterator[_Folder | _Schem
                 f"There is something already where the backup would go: {', '.join(holds[:3])}{' …' if holds[3:] else ''}.",
                 "Restore into an empty place, or add --replace: what is there is moved aside then.",
             )
+        target.check_free()
         stack.enter_context(target.locked())
         yield target
 
@@ -149,7 +151,7 @@ def _known(settings: Settings, repository: Repository, stack: ExitStack, *, acce
         database = stack.enter_context(closing(open_database(settings.store)))
         if database.identity() is not None:
             found.before = stack.enter_context(backup.before(database))
-            found.erased.add(Erased(documents={found.before.salt: found.before.stones}))
+            found.erased.add(Erased({found.before.salt: dict.fromkeys(found.before.stones, ALWAYS)}))
         found.book = Ledger(open_state(settings.store)).read()
         found.erased.add(erased.of_people(found.book))
     except StoreDamaged as error:
@@ -169,12 +171,11 @@ class _Folder:
         self._folder = settings.store.data_dir
         self.holds = placing.content_of(self._folder)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        if is_served(FolderState(self._folder)):
-            raise _served()
-        with writer_lock(self._folder / "index.lock"):
-            yield
+    def locked(self) -> AbstractContextManager[object]:
+        return writer_lock(self._folder / "index.lock")
+
+    def check_free(self) -> None:
+        _check_free(FolderState(self._folder))
 
     @contextmanager
     def building(self) -> Iterator[Settings]:
@@ -207,13 +208,14 @@ class _Schema:
         self._database = database
         self.holds = switch.content_of(database)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def check_free(self) -> None:
         with self._database.connection() as connection:
             is_there = connection.has_table("services")
-        if is_there and is_served(DatabaseState(self._database, self._settings.store.data_dir)):
-            raise _served()
-        yield
+        if is_there:
+            _check_free(DatabaseState(self._database, self._settings.store.data_dir))
 
     @contextmanager
     def building(self) -> Iterator[Settings]:
@@ -262,7 +264,7 @@ def _put_index(staged: Settings, repository: Repository, made: Restored, known: 
             made.erased = backup.finish(
                 connection,
                 last=made.manifest.facts["last"],
-                stones=known.erased.documents,
+                stones=known.erased.documents_since(made.manifest.moment),
                 earlier=known.before,
             )
         if not database.follows:
@@ -305,6 +307,7 @@ def _put_beside(state: State, repository: Repository, manifest: Manifest, known:
     """Put back keys, holds, the audit log and its people, but for those who were erased since."""
     for rows in rows_in(repository, manifest.tables.get("cells", ())):
         beside.put_back(state, "cells", rows)
+    note_backup(state, datetime.fromisoformat(manifest.taken), repository.place.name)
     check_format(state)
     with Ledger(state).open() as book:
         _todays(book, known)
@@ -388,8 +391,9 @@ def _put_records(
     made.answers_erased = len(gone)
 
 
-def _served() -> Busy:
-    return Busy("A service runs there.", "Stop it first, and start it when the backup is back.")
+def _check_free(state: State) -> None:
+    if is_served(state):
+        raise Busy("A service runs there.", "Stop it first, and start it when the backup is back.")
 
 
 def _stamp() -> str:

@@ -10,6 +10,7 @@ A backup is there when its manifest is; what a kill leaves are blobs that no man
 
 import hashlib
 import json
+import re
 import secrets
 import zlib
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from app import __version__
-from app.backup.place import Place
+from app.backup.place import LARGEST, Place
 from vectorstore.errors import BadInput, NotFound, StoreDamaged
 
 FORMAT: Final = 1
@@ -63,6 +64,11 @@ class Manifest:
         return sum(blob.rows for blob in self.tables.get(table, ()))
 
     @property
+    def moment(self) -> datetime:
+        """When the index that it holds had changed for the last time."""
+        return datetime.fromisoformat(self.facts.get("moment", "0001-01-01T00:00:00+00:00"))
+
+    @property
     def size(self) -> int:
         """Return the bytes of all that it holds in rows, before they are compressed."""
         return sum(blob.size for blobs in self.tables.values() for blob in blobs)
@@ -85,7 +91,9 @@ class Repository:
         """Make a repository where there is none; raises BadInput where something else is."""
         if self.is_begun:
             return
-        if others := [key for key in self.place.keys("") if key != "lock" and not key.startswith("running/")]:
+        others = [key for key in self.place.keys("") if key != "lock" and not key.startswith("running/")]
+        # Somebody else may have begun it since it was opened.
+        if others and self.place.read(_REPOSITORY) is None:
             raise BadInput(
                 f"{self.place.name!r} holds something else than backups ({others[0]}).",
                 "Name an empty place, or one that a backup has made.",
@@ -113,7 +121,9 @@ class Repository:
 
     def get(self, blob: Blob) -> bytes:
         """Return what was kept; raises StoreDamaged where it is gone or something else."""
-        packed = self.place.read(_key(blob.digest))
+        # A manifest may be somebody else's: neither a key that leads elsewhere nor more than memory holds.
+        is_one = re.fullmatch("[0-9a-f]{64}", blob.digest) and 0 <= blob.size <= LARGEST
+        packed = self.place.read(_key(blob.digest)) if is_one else None
         if packed is not None:
             try:
                 content = zlib.decompressobj().decompress(packed, blob.size + 1)
@@ -123,8 +133,8 @@ class Repository:
                 return content
         how = "is missing" if packed is None else "is damaged"
         raise StoreDamaged(
-            f"The piece {blob.digest[:16]}… of the backup in {self.place.name!r} {how}.",
-            "Use another backup: `footnote backups verify` says which are whole.",
+            f"The piece {_key(blob.digest)} of the backup in {self.place.name!r} {how}.",
+            "Use another backup: `footnote backups verify` names those that are not whole.",
         )
 
     def add(
@@ -159,10 +169,6 @@ class Repository:
             )
         tables = {table: [Blob(**each) for each in blobs] for table, blobs in body.pop("tables").items()}
         return Manifest(**body, tables=tables)
-
-    def manifests(self) -> list[Manifest]:
-        """Return all backups, oldest first."""
-        return [self.manifest(name) for name in self.ids()]
 
     def drop(self, names: Sequence[str], used: Mapping[str, set[str]]) -> int:
         """Drop backups, and all blobs that none of `used` (digests by backup) names; return how many blobs went."""

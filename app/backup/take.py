@@ -5,9 +5,9 @@ their files, and who was erased last of all: what is written meanwhile is never 
 """
 
 import json
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -28,7 +28,7 @@ from app.settings import Settings
 from ingest.originals import Originals, open_originals
 from ingest.sources.ledger import ledger_file
 from ingest.sources.placed import UPLOAD
-from vectorstore.errors import BadInput, NotFound
+from vectorstore.errors import BadInput, NotFound, StoreDamaged
 from vectorstore.index.create import check_layout
 from vectorstore.index.maintenance import backup
 from vectorstore.index.truth import read as truth
@@ -49,6 +49,7 @@ def take(settings: Settings, repository: Repository) -> Manifest:
     """Take a backup of everything; raises Unavailable, Busy, StoreDamaged, BadInput. Without it nothing has changed."""
     state = open_state(settings.store)
     _check_apart(repository, settings.store.data_dir)
+    _check_filled(settings, state)
     with repository.place.writing():
         repository.begin()
         tables: Tables = {}
@@ -66,9 +67,14 @@ def take(settings: Settings, repository: Repository) -> Manifest:
         engine = "folder" if state.database is None else "postgresql"
         facts |= {"lost_originals": lost, "columns": columns()}
         made = repository.add(engine, tables, facts, _settings())
-    with state.cell(BACKUP).changing() as change:
-        change.content = json.dumps({"completed": int(time.time()), "where": repository.place.name}).encode()
+    note_backup(state, datetime.now(UTC), repository.place.name)
     return made
+
+
+def note_backup(state: State, completed: datetime, where: str) -> None:
+    """Keep beside the index which backup is the last: a certificate of erasure says where others hold it still."""
+    with state.cell(BACKUP).changing() as change:
+        change.content = json.dumps({"completed": int(completed.timestamp()), "where": where}).encode()
 
 
 def columns() -> dict[str, list[str]]:
@@ -99,6 +105,18 @@ def _check_apart(repository: Repository, data_dir: Path) -> None:
         raise BadInput(
             "A backup does not belong into the data folder.", "Name another place, best on another machine."
         )
+
+
+def _check_filled(settings: Settings, state: State) -> None:
+    """Raise BadInput where there is nothing: night after night of that, and `prune` has dropped what was something."""
+    with closing(open_database(settings.store)) as database:
+        if database.identity() is None and all(
+            state.cell(name).read() is None for name in ("keys.json", "people.json")
+        ):
+            raise BadInput(
+                f"There is nothing to back up in {database.place}: no documents, and no keys.",
+                "Run it where the service runs, with the settings of the service.",
+            )
 
 
 def _records(settings: Settings, state: State, repository: Repository) -> Tables:
@@ -133,6 +151,7 @@ def _index(settings: Settings, repository: Repository) -> tuple[Tables, dict[str
             )
             facts = {
                 "last": backup.last_rows(connection),
+                "moment": backup.newest(connection).isoformat(),
                 "generation": newest.number if newest else 0,
                 "documents": newest.documents if newest else 0,
                 "chunks": newest.chunks if newest else 0,
@@ -147,8 +166,10 @@ def _numbered(rows: Iterator[Sequence[Any]]) -> beside.Rows:
 
 
 def _stones(connection: Connection) -> Erased:
-    hashes = {row[0] for row in connection.rows("SELECT hash FROM tombstones")}
-    return Erased(documents={read_meta(connection)["salt"]: hashes} if hashes else {})
+    hashes = [row[0] for row in connection.rows("SELECT hash FROM tombstones")]
+    if not hashes:
+        return Erased()
+    return Erased({read_meta(connection)["salt"]: dict.fromkeys(hashes, backup.newest(connection))})
 
 
 def _originals(
@@ -171,16 +192,15 @@ def _originals(
 
 
 def _known(repository: Repository) -> dict[tuple[str, ...], Sequence[Any]]:
-    """Return the files of the newest backup: under the same name is the same content."""
+    """Return the files of the newest backup: under the same name is the same content. Of a damaged one, none."""
     try:
-        newest = repository.manifest()
-    except NotFound:
+        return {
+            tuple(row[:3]): row
+            for rows in rows_in(repository, repository.manifest().tables.get("originals", ()))
+            for row in rows
+        }
+    except (NotFound, StoreDamaged):
         return {}
-    return {
-        tuple(row[:3]): row
-        for rows in rows_in(repository, newest.tables.get("originals", ()))
-        for row in rows
-    }
 
 
 def _original(

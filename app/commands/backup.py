@@ -100,10 +100,23 @@ def restore(
 
 @app.command()
 def ls(destination: Where = "", as_json: Json = False) -> None:
-    """List the backups, oldest first."""
+    """List the backups, oldest first; exit 1 when one cannot be read."""
+    from vectorstore.errors import BadInput, NotFound, StoreDamaged
+
     repository, _ = _opened(destination)
-    for each in repository.manifests():
+    wrong = False
+    for name in repository.ids():
+        try:
+            each = repository.manifest(name)
+        except NotFound:  # pruned meanwhile
+            continue
+        except (BadInput, StoreDamaged) as error:
+            typer.echo(printable(error.what), err=True)
+            wrong = True
+            continue
         typer.echo(json.dumps(_summary(each)) if as_json else _line(each))
+    if wrong:
+        raise typer.Exit(FINDINGS)
 
 
 @app.command()
@@ -119,6 +132,10 @@ def verify(destination: Where = "") -> None:
         f"Checked {len(repository.ids()):,} backups: {'see above' if found else 'all sound'}.", err=True
     )
     if found:
+        typer.echo(
+            "Delete the file of a damaged piece: the next backup writes it again, where what it holds is still there.",
+            err=True,
+        )
         raise typer.Exit(FINDINGS)
 
 

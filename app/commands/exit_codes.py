@@ -1,5 +1,6 @@
 """How errors leave the command line: one sentence on standard error, and an exit code."""
 
+import errno
 import logging
 
 import typer
@@ -26,6 +27,10 @@ def report(error: Exception, *, debug: bool) -> int:
         if error.hint:
             typer.echo(printable(f"  {error.hint}"), err=True)
         return exit_code(error)
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        typer.echo("Error: the disk is full.", err=True)
+        typer.echo("  Make room on it, and run it again.", err=True)
+        return UNAVAILABLE
     if isinstance(error, OSError) and (path := error.filename2 or error.filename):
         typer.echo(f"Error: {str(path)!r} cannot be used ({error.strerror}).", err=True)
         typer.echo("  Check the path, its owner, and the space on its disk.", err=True)

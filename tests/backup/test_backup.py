@@ -90,6 +90,8 @@ def test_a_backup_of_a_folder_goes_into_a_database_and_back(
     assert told(again, secret) == before
     log(again, "ann")
     assert told(again)["log is sound"]
+    # what a crash has left in a file of the log
+    beside.put_back(open_state(database), "audit", [("", 99, "\udcff\0")])
 
 
 def test_a_second_backup_of_what_has_not_changed_writes_next_to_nothing(
@@ -152,6 +154,8 @@ def test_backups_that_hold_what_was_erased_are_named_and_dropped(
     assert holding_erased(Repository(Folder(tmp_path / "b"))) == []
     erase(filled, uri="3.md")
     assert "1 backup holds what has been erased since" in run("erased", str(tmp_path / "b"))
+    with pytest.raises(BadInput, match="none would be left"):
+        run("prune", str(tmp_path / "b"), "--erased")
     second = back_up(filled, tmp_path / "b")
     assert holding_erased(Repository(Folder(tmp_path / "b"))) == [old.id]
     run("prune", str(tmp_path / "b"), "--erased")

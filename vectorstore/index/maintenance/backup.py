@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from vectorstore.errors import StoreDamaged
@@ -40,6 +41,11 @@ def rows_of(connection: Connection, table: Table) -> Iterator[Row]:
 def last_rows(connection: Connection) -> dict[str, int]:
     """Return the greatest number that was ever given to a row, by table."""
     return {name: connection.last_row(name) for name in NUMBERED}
+
+
+def newest(connection: Connection) -> datetime:
+    """Return when the youngest generation was made: all erasures so far were before, and every later one makes another."""
+    return max(datetime.fromisoformat(row[0]) for row in connection.rows("SELECT created FROM generations"))
 
 
 def begin(connection: Connection) -> None:
