@@ -2,14 +2,18 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import httpx2
 import pytest
@@ -75,15 +79,31 @@ def served(folder: Path, *, new: bool = False, **environment: str) -> Iterator[s
     assert process.stderr is not None
     try:
         line = next((text for text in process.stderr if "http://" in text), "")
-        address = f"http://{line.partition('http://')[2].split()[0]}"
+        address = address_in(line)
+        drained(process.stderr)
         wait_until_ready(address)
         yield address
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=40) in {0, -signal.SIGTERM}
-        process.stderr.close()
         if process.stdout is not None:
             process.stdout.close()
+
+
+def drained(lines: IO[str]) -> None:
+    """Read what a service logs to its end: a pipe that is full would hold it up."""
+
+    def read() -> None:
+        with lines:
+            deque(lines, maxlen=0)
+
+    threading.Thread(target=read, daemon=True).start()
+
+
+def address_in(line: str) -> str:
+    """Return the address that a line names, of text or of JSON; empty where there is none."""
+    found = re.search(r"http://[\w.]+:\d+", line)
+    return found[0] if found else ""
 
 
 def wait_until_ready(address: str) -> None:

@@ -14,7 +14,7 @@ import httpx2
 import numpy as np
 import pytest
 
-from tests.test_command_line import FOOTNOTE, environment_of, wait_until_ready
+from tests.test_command_line import FOOTNOTE, address_in, drained, environment_of, wait_until_ready
 from vectorstore.open import open_embedder, open_store
 from vectorstore.settings import StoreSettings
 from vectorstore.types import Chunk, Document, DocumentId, Span, chunk_id
@@ -55,12 +55,11 @@ def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     try:
         assert process.stderr is not None
         line = next((text for text in process.stderr if "http://" in text), "")
-        yield process, line.split()[-1]
+        drained(process.stderr)
+        yield process, address_in(line)
     finally:
         process.kill()
         process.wait()
-        assert process.stderr is not None
-        process.stderr.close()
 
 
 def answers(address: str) -> list[list[str]]:

@@ -73,11 +73,12 @@ def server(
     unfinished: int = 10_000,
     descriptors: int = 0,
     script: str = SERVE,
+    new: bool = False,
 ) -> Iterator[Running]:
     port = free_port()
     arguments = [kind, *map(str, (port, seconds, unfinished, descriptors))]
     process: subprocess.Popen[bytes] | forked.Process
-    if kind == "granian":
+    if new or kind == "granian":
         process = subprocess.Popen([sys.executable, "-c", script, *arguments], cwd=ROOT)
     else:
         process = forked.script(script, *arguments)
@@ -283,7 +284,7 @@ def test_a_terminal_that_goes_away_lets_running_answers_end(kind: str) -> None:
 def test_under_nohup_it_goes_on() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with server() as (port, process):
+        with server(new=True) as (port, process):
             process.send_signal(signal.SIGHUP)
             time.sleep(0.5)
             assert httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200

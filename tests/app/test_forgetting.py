@@ -31,7 +31,7 @@ from tests.app.edge import Served, serve, service
 from tests.app.test_api_shutdown import free_port, wait_until_ready
 from tests.fakes.handbook import small_handbook
 from tests.fakes.redis_server import RedisServer, redis_server
-from tests.test_command_line import environment_of, footnote
+from tests.test_command_line import address_in, environment_of, footnote
 from vectorstore.errors import NotFound, Unavailable
 from vectorstore.types import ChunkId, DocumentId, Generation, Scope, Stage
 
@@ -585,10 +585,10 @@ def test_a_service_that_is_killed_once_a_deletion_is_acknowledged_has_left_nothi
         process = forked.start(tmp_path, ["serve"], environment_of(PORT="0"), output=written, errors=written)
         try:
             deadline = time.monotonic() + 60
-            while "http://" not in log.read_text():
+            while not address_in(log.read_text()):
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
-            url = log.read_text().split()[-1]
+            url = address_in(log.read_text())
             wait_until_ready(url)
             for said in WORDS:
                 asked = {"message": f"How much leave do {said} interns get?", "conversation": "chat1"}

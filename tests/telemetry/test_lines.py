@@ -49,6 +49,10 @@ def written() -> Iterator[Written]:
     """Logging as a service has it, into a text; put back afterwards."""
     root, shown, broken = logging.getLogger(), warnings.showwarning, threading.excepthook
     levels = {name: logging.getLogger(name).level for name in ("", *logs._ROOMS, *logs._WORDY)}
+    # Servers of other tests have set up theirs.
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+        logging.getLogger(name).propagate, logging.getLogger(name).disabled = True, False
     stream = Written()
     set_up(TelemetrySettings(log_level="info"), stream)
     yield stream
