@@ -85,7 +85,8 @@ def served(folder: Path, *, new: bool = False, **environment: str) -> Iterator[s
         yield address
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=40) in {0, -signal.SIGTERM}
+        # What is being written has twenty seconds to end in, and what hangs on it ten more.
+        assert process.wait(timeout=90) in {0, -signal.SIGTERM}
         if process.stdout is not None:
             process.stdout.close()
 

@@ -29,6 +29,7 @@ PIECE: Final = 4 << 20
 _REPOSITORY: Final = "repository.json"
 _BACKUPS: Final = "backups"
 _BLOBS: Final = "blobs"
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _FAST: Final = 3
 """zlib's level: half the text's size at several times the speed of the best."""
 
@@ -122,7 +123,7 @@ class Repository:
     def get(self, blob: Blob) -> bytes:
         """Return what was kept; raises StoreDamaged where it is gone or something else."""
         # A manifest may be somebody else's: neither a key that leads elsewhere nor more than memory holds.
-        is_one = re.fullmatch("[0-9a-f]{64}", blob.digest) and 0 <= blob.size <= LARGEST
+        is_one = _DIGEST.fullmatch(blob.digest) and 0 <= blob.size <= LARGEST
         packed = self.place.read(_key(blob.digest)) if is_one else None
         if packed is not None:
             try:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, S
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,7 +64,13 @@ class Workshop:
     def ask(
         self, parts: Parts, *, top_k: int = TOP_K, cases: Sequence[Case] = (), **values: str
     ) -> Evaluation:
-        target = in_process(parts, Configuration("", values), top_k=top_k)
+        given: dict[str, Any] = {"top_k": top_k, **values}
+        held = Settings(
+            store=StoreSettings(data_dir=self.folder, **given),
+            answer=AnswerSettings(**given),
+            model=ModelSettings(**given),
+        )
+        target = in_process(parts, Configuration("", values), held)
         return evaluate(cases or self.cases, target, embedder=parts.embedder)
 
     def first_screen(self, after: Evaluation, before: Evaluation | None = None) -> str:
