@@ -67,7 +67,7 @@ def ingested(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def served(folder: Path, *, new: bool = False, **environment: str) -> Iterator[str]:
+def served(folder: Path, *, new: bool = True, **environment: str) -> Iterator[str]:
     """Run `footnote serve` on a free port, forked or as a shell does; yield its address once it is ready."""
     settings = environment_of(PORT="0", **environment)
     process: subprocess.Popen[str] | forked.Process
