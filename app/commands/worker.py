@@ -4,8 +4,10 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from itertools import takewhile
+from queue import SimpleQueue
 from types import FrameType
 from typing import Annotated
 
@@ -76,18 +78,26 @@ def worker(
 
 
 def stop_on_signals(stop: Callable[[], object], *, seconds: float) -> None:
-    """Call `stop` on the first SIGTERM or SIGINT; interrupt after so many seconds, or on the second."""
+    """Call `stop` on the first SIGTERM or SIGINT; interrupt after so many seconds, or on the second.
 
-    def told(number: int, _: FrameType | None) -> None:
+    `stop` is called in a thread of its own: a signal may come while this one holds the very lock that it takes.
+    """
+    told: SimpleQueue[int] = SimpleQueue()  # the one queue that may be put into by a handler of signals
+
+    def hear(number: int, _: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-        stop()
-        late = threading.Timer(seconds, os.kill, [os.getpid(), signal.SIGINT])
-        late.daemon = True
-        late.start()
+        told.put(number)
 
-    signal.signal(signal.SIGTERM, told)
-    signal.signal(signal.SIGINT, told)
+    def obey() -> None:
+        told.get()
+        stop()
+        time.sleep(seconds)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=obey, daemon=True).start()
+    signal.signal(signal.SIGTERM, hear)
+    signal.signal(signal.SIGINT, hear)
 
 
 def events(

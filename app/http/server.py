@@ -102,13 +102,13 @@ def _spare_the_collector() -> None:
     gc.set_threshold(young, middle, 1_000)
 
 
-def stopping(number: int) -> None:
-    """Log that the process was told to stop, and by what."""
-    tell(_log, "Footnote stops", reason=signal.Signals(number).name)
+def stopping(told: signal.Signals) -> None:
+    """Log that the process was told to stop, and by what; never from a handler of signals."""
+    tell(_log, "Footnote stops", reason=told.name)
 
 
-def _stop(number: int, stopped: asyncio.Event) -> None:
-    stopping(number)
+def _stop(told: signal.Signals, stopped: asyncio.Event) -> None:
+    stopping(told)
     stopped.set()
 
 

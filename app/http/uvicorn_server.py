@@ -5,6 +5,7 @@ timed by `app/http/application.py`, under every server.
 """
 
 import asyncio
+import signal
 import socket
 from functools import partial
 from types import FrameType
@@ -56,10 +57,17 @@ def serve_with_uvicorn(application: "FastAPI", listener: socket.socket, settings
 class _Server(uvicorn.Server):
     """uvicorn's, which says why it stops."""
 
+    told = signal.SIGTERM
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to stop."""
-        stopping(sig)
+        """Remember the signal. It may have come in the middle of a line that is being logged: no other can be then."""
+        self.told = signal.Signals(sig)
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say why, and stop."""
+        stopping(self.told)
+        await super().shutdown(sockets)
 
 
 class Crowd:

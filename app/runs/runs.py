@@ -219,13 +219,14 @@ class Runs:
         traces.link(found.trace)
         return found
 
-    async def recorded(self, run: str, *, owner: str) -> None:
-        """Return when a run that has ended here is written down too, which is just after its last event."""
-        its = [
-            task for each, task in self._tasks.items() if (each.id, each.owner) == (run, owner) and each.ended
-        ]
-        if its:
-            await asyncio.wait(its, timeout=10)
+    async def recorded(self, *, owner: str) -> None:
+        """Return when an owner's runs that have ended here are written down too, which is just after their last event.
+
+        Whoever saw an answer end can then rate it, find it among their conversations, and ask on from it.
+        """
+        theirs = [task for run, task in self._tasks.items() if run.owner == owner and run.ended]
+        if theirs:
+            await asyncio.wait(theirs, timeout=10)
 
     async def erase(
         self, conversation: str | None, *, owner: str, recorded: Callable[[], Awaitable[int]]

@@ -1,5 +1,6 @@
 """What somebody asked before: a list for who is alone behind it, and of each answer no more than may still be read."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,6 +44,8 @@ class Past:
     turn: ScriptedTurn
     records: Records
     store: Any
+    seconds: float = 0.0
+    """How long it takes to write an answer down that has ended."""
 
     def as_(self, name: str) -> httpx.Client:
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {name}"} if name else {})
@@ -62,13 +65,15 @@ def past(tmp_path: Path) -> Iterator[Past]:
     records = Records(f"sqlite:///{tmp_path / 'records.db'}")
 
     async def record(run: Any, events: Any) -> None:
+        await asyncio.sleep(running.seconds)
         records.add(run.id, run.question, run.owner, events)
 
     turn = ScriptedTurn()
     identity = People(Keys(tmp_path / "keys.json"))
     of = replace(service(turn, records=records, on_end=record), identity=identity)
     with serve(of) as served:
-        yield Past(served.url, turn, records, of.store)
+        running = Past(served.url, turn, records, of.store)
+        yield running
     records.close()
 
 
@@ -129,6 +134,17 @@ def test_a_persons_conversation_is_theirs_by_any_name_and_goes_on(past: Past) ->
     assert [message.text for message in past.turn.asked[-1].history] == ["How much leave?", ANSWER]
     past.ask("bob", "And interns?")
     assert past.turn.asked[-1].history == ()
+
+
+def test_what_is_still_being_written_down_is_waited_for(past: Past) -> None:
+    past.seconds = 0.5
+    past.ask("ann", "How much leave?")
+    assert [each["title"] for each in past.get("ann")["conversations"]] == ["How much leave?"]
+    past.ask("ann", "And interns?")
+    assert len(past.turn.asked[-1].history) == 2
+    past.ask("ann", "And the rest?")
+    assert len(past.turn.asked[-1].history) == 4
+    assert [each["question"] for each in past.get("ann", "/conv_1")["turns"]][-1] == "And the rest?"
 
 
 def test_the_pages_of_the_list_hold_each_conversation_once(past: Past) -> None:

@@ -1,6 +1,7 @@
 """SIGTERM on a real server process: no stream ends without a terminal event."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -28,6 +29,11 @@ with socket.socket() as listener:
     listener.bind(("127.0.0.1", int(sys.argv[2])))
     listener.listen(2_048)
     serve(app, listener, settings.serve)
+"""
+LOGGED = """
+from vectorstore.telemetry.logs import set_up
+from vectorstore.telemetry.settings import TelemetrySettings
+set_up(TelemetrySettings())
 """
 ENDINGS = {
     "/v1/chat": '"type":"error"',
@@ -59,6 +65,29 @@ def free_port() -> int:
 def test_every_stream_ends_with_a_terminal_event(writes_for: float, server: str) -> None:
     pytest.importorskip(server, reason="needs the extra [granian]")
     assert drained(server, writes_for=writes_for, streams=10) < 8
+
+
+@pytest.mark.parametrize("server", ["uvicorn", "granian"])
+def test_a_signal_that_comes_while_a_line_is_logged_is_not_lost(server: str) -> None:
+    pytest.importorskip(server, reason="needs the extra [granian]")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    # Standard error as it is by default: a line that is begun there lets no other begin.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-c", LOGGED + SERVE, "60", str(port), server]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            wait_until_ready(url)
+            with pytest.raises(httpx.ReadTimeout):  # nobody reads what it logs, until it can log no more
+                for _ in range(5_000):
+                    httpx.get(f"{url}/v1/documents", timeout=2)
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            _, lines = process.communicate(timeout=30)
+            assert process.returncode == 0
+            assert '"reason": "SIGTERM"' in lines
+        finally:
+            process.kill()
 
 
 @pytest.mark.slow

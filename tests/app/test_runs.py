@@ -454,7 +454,7 @@ def test_every_run_is_recorded_once_and_a_broken_record_harms_nobody(
     assert "Recording" in caplog.text
 
 
-def test_who_rates_at_the_last_word_waits_until_the_run_is_recorded(boards: Boards) -> None:
+def test_who_comes_at_the_last_word_waits_until_the_run_is_recorded(boards: Boards) -> None:
     async def test() -> None:
         slow, kept = asyncio.Event(), []
 
@@ -465,8 +465,8 @@ def test_who_rates_at_the_last_word_waits_until_the_run_is_recorded(boards: Boar
         here, _ = await boards.open(ScriptedTurn((*BEGUN, Done())), on_end=on_end)
         run = await here.begin(QUESTION, resumable=True, owner="anna")
         await read(here, run)
-        await asyncio.wait_for(here.recorded(run.id, owner="bert"), 1)
-        waiting = asyncio.create_task(here.recorded(run.id, owner="anna"))
+        await asyncio.wait_for(here.recorded(owner="bert"), 1)
+        waiting = asyncio.create_task(here.recorded(owner="anna"))
         await asyncio.sleep(0.05)
         assert not waiting.done()
         slow.set()

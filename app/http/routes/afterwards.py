@@ -119,7 +119,7 @@ async def feedback(body: FeedbackBody, service: ServiceIn, runs: RunsIn, grant: 
     """Keep a thumb up or down, with a reason."""
     records = kept_of(service).records
     note(run=body.run)
-    await runs.recorded(body.run, owner=grant.owner)
+    await runs.recorded(owner=grant.owner)
     variant = await asyncio.to_thread(
         records.rate, body.run, owner=grant.owner, rating=body.rating, reason=body.reason
     )

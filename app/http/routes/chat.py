@@ -140,6 +140,7 @@ async def chat(
     said = body.conversation_so_far()
     conversation = conversation_of_caller(body.conversation, grant)
     if body.messages is None and conversation and service.records:
+        await runs.recorded(owner=grant.owner)
         erasures = -1
         while erasures != runs.erasures:  # nothing that was erased meanwhile goes into the question
             erasures = runs.erasures

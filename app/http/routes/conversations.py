@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
 from app.events import Passage
-from app.http.access import ChatGrant, ServiceIn, kept_of
+from app.http.access import ChatGrant, RunsIn, ServiceIn, kept_of
 from app.http.asking import conversation_of_caller
 from app.http.examples import problems
 from app.http.links import viewer
@@ -77,6 +77,7 @@ class ConversationWhole(BaseModel):
 )
 async def conversations(
     service: ServiceIn,
+    runs: RunsIn,
     grant: ChatGrant,
     limit: Annotated[int, Query(ge=1, le=200)] = 30,
     before: Annotated[
@@ -93,6 +94,7 @@ async def conversations(
             "Several people may hold this key, so there is no list of its conversations.",
             "Sign in, or use a client token or a visitor token.",
         )
+    await runs.recorded(owner=grant.owner)
     found = await asyncio.to_thread(
         records.conversations, owner=grant.owner, limit=limit + 1, before=_place(before)
     )
@@ -112,12 +114,14 @@ async def conversation(
     conversation: Annotated[str, Path(max_length=200)],
     request: Request,
     service: ServiceIn,
+    runs: RunsIn,
     grant: ChatGrant,
     limit: Annotated[int, Query(ge=1, le=200, description="Turns, counted from the last.")] = 50,
 ) -> ConversationWhole:
     """Show the last turns of a conversation of the caller's own, with what each answer cites."""
     records = kept_of(service).records
     name = conversation_of_caller(conversation, grant)
+    await runs.recorded(owner=grant.owner)
     turns = await asyncio.to_thread(records.turns, name, owner=grant.owner, limit=limit) if name else []
     if not turns:
         raise NotFound(f"There is no conversation {conversation!r}.", "It may be another's, or be forgotten.")
