@@ -78,7 +78,7 @@ def test_a_signal_that_comes_while_a_line_is_logged_is_not_lost(server: str) -> 
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:
             wait_until_ready(url)
-            with pytest.raises(httpx.ReadTimeout):  # nobody reads what it logs, until it can log no more
+            with pytest.raises(httpx.ReadTimeout):  # noqa: PT012 - nobody reads what it logs, until it can log no more
                 for _ in range(5_000):
                     httpx.get(f"{url}/v1/documents", timeout=2)
             process.send_signal(signal.SIGTERM)
