@@ -7,6 +7,7 @@ The weights are fitted by `python -m benchmarks.answers.fit`; the settings `answ
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
 
 from app.events import Outcome, Passage
@@ -14,7 +15,7 @@ from app.language.phrases import listed, quoted, say
 from app.language.reading import read, whole
 from app.question import Part
 from app.reader.asked import Asked, ask
-from app.reader.rank import MOST, Candidate, Fitted, fitted, held, rank
+from app.reader.rank import MOST, Candidate, Fitted, fitted, held, lay, rank
 from vectorstore.errors import BadInput
 from vectorstore.language.detect import language
 from vectorstore.language.words import rarity
@@ -104,6 +105,7 @@ def read_passages(
     chunks = {hit.chunk.id: hit.chunk for hit in hits}
     texts = [chunk.embedded_text for chunk in chunks.values()]
     read_: list[PartRead] = []
+    laid = cache(lambda reader: lay(passages, reader, chunks))
     for part in parts:
         reader = near.of(part.whole, texts)
         weights = fitted(reader.embedder, across=_across(part.whole, passages))
@@ -111,7 +113,7 @@ def read_passages(
             weights.sure if sure is None else sure, weights.unsure if unsure is None else unsure
         )
         asked, tokens = ask(part), reader.asked(part.whole)
-        ranked = rank(asked, passages, near=reader, tokens=tokens, chunks=chunks, weights=weights)
+        ranked = rank(asked, laid(reader), tokens=tokens, weights=weights)
         decision = decide(asked, ranked, passages, weights=weights, thresholds=thresholds)
         read_.append(PartRead(part, asked, ranked, decision))
     return PassagesRead(tuple(read_))

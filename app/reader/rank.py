@@ -17,7 +17,7 @@ from app.events import Passage
 from app.language.amounts import in_range
 from app.language.reading import Line, Reading, lines, read
 from app.reader.asked import Asked
-from vectorstore.models.late_interaction import AskedTokens, LateInteraction, Offsets, States, Tokens
+from vectorstore.models.late_interaction import AskedTokens, LateInteraction, Tokens
 from vectorstore.types import Chunk, ChunkId, Vectors
 
 _ASKING = ("?", "？", "؟", "?”", '?"')
@@ -84,18 +84,47 @@ class Candidate:
         return self.line.framed
 
 
-def rank(
-    asked: Asked,
-    passages: Sequence[Passage],
-    *,
-    near: LateInteraction,
-    tokens: AskedTokens,
-    chunks: Mapping[ChunkId, Chunk],
-    weights: Fitted,
-) -> list[Candidate]:
-    """Return the sentences that may answer, the likeliest first; `chunks` are those of the passages."""
-    found = candidates(asked, passages, near=near, tokens=tokens, chunks=chunks)
-    found = sorted_by(found, weights.sentence)
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A passage as it is read for a question: its tokens, and its lines that may answer.
+
+    `lines` are each line, the one before it, and which of the tokens lie within it.
+    """
+
+    tokens: Tokens
+    lines: tuple[tuple[int, Line, Line | None, slice], ...]
+
+
+def lay(passages: Sequence[Passage], near: LateInteraction, chunks: Mapping[ChunkId, Chunk]) -> list[Laid]:
+    """Read passages, for any number of questions; `chunks` are those of the passages.
+
+    Offsets of tokens are counted in the passage's text: what stands above it comes first, below 0.
+    """
+    parts = [[chunks[chunk] for chunk in passage.chunks] for passage in passages]
+    read = iter(near.read([chunk.embedded_text for part in parts for chunk in part]))
+    tokens = [
+        _joined([(chunk, next(read)) for chunk in part], passage.span.start)
+        for part, passage in zip(parts, passages, strict=True)
+    ]
+    return [
+        Laid(each, tuple(_answering(passage, each))) for passage, each in zip(passages, tokens, strict=True)
+    ]
+
+
+def _answering(passage: Passage, tokens: Tokens) -> Iterator[tuple[int, Line, Line | None, slice]]:
+    before: Line | None = None
+    told = (line for line in lines(passage.text, passage.context) if line.kind != "rule")
+    starts, ends = tokens.offsets[:, 0], tokens.offsets[:, 1]
+    for place, line in enumerate(told):
+        if line.kind not in ("heading", "title", "header") and not line.text.rstrip("* _").endswith(_ASKING):
+            first, last = starts.searchsorted(line.start), ends.searchsorted(line.end, "right")
+            yield place, line, before, slice(int(first), int(last))
+        before = line
+
+
+def rank(asked: Asked, passages: Sequence[Laid], *, tokens: AskedTokens, weights: Fitted) -> list[Candidate]:
+    """Return the sentences that may answer, the likeliest first."""
+    found = sorted_by(candidates(asked, passages, tokens=tokens), weights.sentence)
     return sorted(found, key=lambda each: _of_another(asked, each, found))
 
 
@@ -114,19 +143,11 @@ def _keys(reading: Reading) -> frozenset[str]:
     return reading.facts.codes | reading.facts.ordinals
 
 
-def candidates(
-    asked: Asked,
-    passages: Sequence[Passage],
-    *,
-    near: LateInteraction,
-    tokens: AskedTokens,
-    chunks: Mapping[ChunkId, Chunk],
-) -> list[Candidate]:
+def candidates(asked: Asked, passages: Sequence[Laid], *, tokens: AskedTokens) -> list[Candidate]:
     """Return every sentence that may answer, one of each wording, with its signals."""
-    seen_ = _tokens_of(passages, near, chunks)
     found: dict[str, Candidate] = {}
-    for at, (passage, seen) in enumerate(zip(passages, seen_, strict=True)):
-        for candidate in _candidates(asked, tokens, passage, seen, at):
+    for at, passage in enumerate(passages):
+        for candidate in _candidates(asked, tokens, passage, at):
             found.setdefault(candidate.line.text, candidate)
     return list(found.values())
 
@@ -152,22 +173,9 @@ def deviations(signals: Sequence[Mapping[str, float]], names: Sequence[str]) -> 
     return found
 
 
-def _tokens_of(
-    passages: Sequence[Passage], near: LateInteraction, chunks: Mapping[ChunkId, Chunk]
-) -> list[Tokens]:
-    """Return each passage's tokens, offsets counted in its text: what stands above it comes first, below 0."""
-    parts = [[chunks[chunk] for chunk in passage.chunks] for passage in passages]
-    read = iter(near.read([chunk.embedded_text for part in parts for chunk in part]))
-    return [
-        _laid([(chunk, next(read)) for chunk in part], passage.span.start)
-        for part, passage in zip(parts, passages, strict=True)
-    ]
-
-
-def _laid(read: Sequence[tuple[Chunk, Tokens]], start: int) -> Tokens:
-    """Lay the chunks' tokens one after the other, where chunks overlap the first one's."""
-    offsets: list[Offsets] = []
-    states: list[States] = []
+def _joined(read: Sequence[tuple[Chunk, Tokens]], start: int) -> Tokens:
+    """Put the chunks' tokens one after the other, where chunks overlap the first one's."""
+    offsets, directions, lengths = [], [], []
     end = -1_000_000
     for chunk, tokens in read:
         above = len(chunk.embedded_text) - len(chunk.text)
@@ -175,49 +183,34 @@ def _laid(read: Sequence[tuple[Chunk, Tokens]], start: int) -> Tokens:
         fresh = places[:, 0] >= end if offsets else np.ones(len(places), bool)
         fresh &= (tokens.offsets[:, 0] >= above) | (not offsets)
         offsets.append(places[fresh])
-        states.append(tokens.states[fresh])
+        directions.append(tokens.directions[fresh])
+        lengths.append(tokens.lengths[fresh])
         end = max([end, *places[fresh][-1:, 1].tolist()])
-    return Tokens(np.concatenate(offsets), np.concatenate(states))
+    return Tokens(np.concatenate(offsets), np.concatenate(directions), np.concatenate(lengths))
 
 
-def _candidates(
-    asked: Asked, tokens: AskedTokens, passage: Passage, seen: Tokens, at: int
-) -> Iterator[Candidate]:
-    if not len(seen.offsets) or not len(tokens.worth):
+def _candidates(asked: Asked, tokens: AskedTokens, passage: Laid, at: int) -> Iterator[Candidate]:
+    if not len(passage.tokens.offsets) or not len(tokens.worth):
         return
-    closeness = tokens.closeness(seen)
-    around = _likeness(tokens, seen, closeness, np.ones(len(seen.offsets), bool))
+    closeness = tokens.closeness(passage.tokens)
+    around = _likeness(tokens, passage.tokens.states, closeness, slice(None))
     passage_signals = {"passage_near": around["near"], "passage_mean": around["mean"]}
-    before: Line | None = None
-    for place, line in enumerate(
-        line for line in lines(passage.text, passage.context) if line.kind != "rule"
-    ):
-        if line.kind not in ("heading", "title", "header") and not line.text.rstrip("* _").endswith(_ASKING):
-            likeness = _likeness(tokens, seen, closeness, _within(seen, line))
-            yield Candidate(at, place, line, likeness | passage_signals | _by_words(asked, line, before))
-        before = line
+    for place, line, before, within in passage.lines:
+        likeness = _likeness(tokens, passage.tokens.states, closeness, within)
+        yield Candidate(at, place, line, likeness | passage_signals | _by_words(asked, line, before))
 
 
-def _within(seen: Tokens, line: Line) -> npt.NDArray[np.bool_]:
-    return (seen.offsets[:, 0] >= line.start) & (seen.offsets[:, 1] <= line.end)
-
-
-def _likeness(
-    asked: AskedTokens,
-    seen: Tokens,
-    closeness: Vectors,
-    chosen: npt.NDArray[np.bool_],
-) -> dict[str, float]:
-    """Return how near the chosen tokens come to the question's: on the average, at the worst, and as a whole."""
-    if not chosen.any():
+def _likeness(asked: AskedTokens, states: Vectors, closeness: Vectors, within: slice) -> dict[str, float]:
+    """Return how near some tokens come to the question's: on the average, at the worst, and as a whole."""
+    near, chosen = closeness[:, within], states[within]
+    if not len(chosen):
         return {"near": 0.0, "least": 0.0, "mean": 0.0}
-    best = closeness[:, chosen].max(axis=1)
-    middle, question = seen.states[chosen].astype(np.float32).mean(axis=0), asked.middle
-    length = float(np.linalg.norm(middle) * np.linalg.norm(question))
+    best, middle = near.max(axis=1), chosen.mean(axis=0)
+    length = float(np.linalg.norm(middle)) * asked.length
     return {
         "near": float(best @ asked.weights),
         "least": float(best[asked.telling].min()),
-        "mean": float(middle @ question) / max(length, 1e-6),
+        "mean": float(middle @ asked.middle) / max(length, 1e-6),
     }
 
 

@@ -17,7 +17,7 @@ from app.events import Passage
 from app.language.phrases import language_of
 from app.language.reading import read
 from app.question import Part, Question
-from app.reader.answerable import PassagesRead
+from app.reader.answerable import PartRead, PassagesRead
 from app.turn.retrieve import Retriever
 from app.understand.condense import points
 from app.understand.smalltalk import ASKING
@@ -67,7 +67,7 @@ class Suggesting:
         `hits` are those that the passages were made of.
         """
         (part,) = self.read([Part(question)], passages, hits).parts
-        return part.decision.outcome == "answered" and passages[part.ranked[0].passage].document.id == home
+        return _answers(part, passages, home)
 
     def next(
         self,
@@ -97,8 +97,14 @@ class Suggesting:
             )
             if one := next(fresh, ""):
                 found.setdefault(one, hit.document.id)
-        checked = list(found.items())[:_CHECKED]
-        return tuple(one for one, home in checked if self.answers(one, passages, hits, home))[:_MOST]
+        checked = dict(list(found.items())[:_CHECKED])
+        read_ = self.read([Part(one) for one in checked], passages, hits).parts if checked else ()
+        answered = [each for each in read_ if _answers(each, passages, checked[each.part.text])]
+        return tuple(each.part.text for each in answered)[:_MOST]
+
+
+def _answers(read_: PartRead, passages: Sequence[Passage], home: DocumentId) -> bool:
+    return read_.decision.outcome == "answered" and passages[read_.ranked[0].passage].document.id == home
 
 
 def candidates(chunk: Chunk, title: str, language: str) -> Iterator[str]:

@@ -131,7 +131,8 @@ def read(sample: Sample, near: LateInteraction) -> Read:
     """Gather the signals of a sample's sentences."""
     asked, tokens = ask(sample.part), near.asked(sample.part.whole)
     chunks = {hit.chunk.id: hit.chunk for hit in sample.hits}
-    found = ranking.candidates(asked, sample.passages, near=near, tokens=tokens, chunks=chunks)
+    laid = ranking.lay(sample.passages, near, chunks)
+    found = ranking.candidates(asked, laid, tokens=tokens)
     right = np.array([sample.holds(each.line) for each in found], bool)
     if sample.answerable and not right.any():
         right = np.array([sample.overlaps(each.line) for each in found], bool)

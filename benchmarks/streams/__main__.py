@@ -106,6 +106,7 @@ def servers(kind: str, folder: Path) -> Iterator[tuple[Server, Server, Server, S
         "FOOTNOTE_LLM_MODEL": "paced",
         "FOOTNOTE_ANSWER_THRESHOLD": "0",
         "FOOTNOTE_MAX_CONCURRENT_RUNS": "1200",
+        "FOOTNOTE_MAX_CALLER_RUNS": "1200",
         "FOOTNOTE_CACHE_ANSWERS": "off",
         "FOOTNOTE_SERVER": kind,
     }
@@ -115,8 +116,9 @@ def servers(kind: str, folder: Path) -> Iterator[tuple[Server, Server, Server, S
         cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **settings}, check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     with (
+        Path(os.devnull).open("w") as nowhere,
         server("bare model", ["-m", "benchmarks.streams.model", str(ports[0])], ports[0]) as model,
-        server("Footnote", [*footnote, "serve", "--port", str(ports[1])], ports[1], **settings) as ours,
+        server("Footnote", [*footnote, "serve", "--port", str(ports[1])], ports[1], log=nowhere, **settings) as ours,
         server("gateway", ["-m", "benchmarks.streams.gateway", str(ports[2])], ports[2], OPENAI_BASE_URL=base) as other,
         server("bare aiohttp", ["-m", "benchmarks.streams.relay", str(ports[3])], ports[3], OPENAI_BASE_URL=base) as relay,
     ):  # fmt: skip

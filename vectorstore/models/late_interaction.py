@@ -21,23 +21,26 @@ from vectorstore.types import Vector, Vectors
 
 Offsets: TypeAlias = npt.NDArray[np.int32]
 """Shape (tokens, 2): each token's [start, end) in the text."""
-States: TypeAlias = npt.NDArray[np.float16]
-"""Shape (tokens, d): what the embedder makes of each token where it stands."""
+
+
+_QUESTIONS, _BYTES = 256, 128 * 2**20
+"""Of passages that is some 800 of 80 words. To read them is most of the time that a question takes, and what one asks
+about others ask about too."""
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """A text's tokens as the embedder reads them."""
+    """A text's tokens as the embedder reads them: `directions` (tokens, d) of length 1, and how long each state is."""
 
     offsets: Offsets
-    states: States
+    directions: Vectors
+    lengths: Vector
 
     @cached_property
-    def directions(self) -> Vectors:
-        """The states at length 1."""
-        found = self.states.astype(np.float32)
-        unit: Vectors = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
-        return unit
+    def states(self) -> Vectors:
+        """What the embedder makes of each token where it stands, shape (tokens, d)."""
+        states: Vectors = self.directions * self.lengths[:, np.newaxis]
+        return states
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,13 @@ class AskedTokens(Tokens):
     @cached_property
     def middle(self) -> Vector:
         """The average of the states, shape (d,)."""
-        middle: Vector = self.states.astype(np.float32).mean(axis=0)
+        middle: Vector = self.states.mean(axis=0)
         return middle
+
+    @cached_property
+    def length(self) -> float:
+        """The length of that average."""
+        return float(np.linalg.norm(self.middle))
 
     @cached_property
     def weights(self) -> Vector:
@@ -88,10 +96,13 @@ class LateInteraction:
 
     name = "late-interaction"
 
-    def __init__(self, reader: TokenReader, *, remember: int = 256) -> None:
-        """Keep the states of so many passages: some 0.15 MB each."""
+    def __init__(
+        self, reader: TokenReader, *, remember: int = _QUESTIONS, remember_bytes: int = _BYTES
+    ) -> None:
+        """Keep the states of so many questions, and of passages in so many bytes."""
         self._reader = reader
         self._remember = remember
+        self._room = remember_bytes
         self._known: OrderedDict[str, Tokens] = OrderedDict()
         self._asked: OrderedDict[str, AskedTokens] = OrderedDict()
         self._lock = Lock()
@@ -111,7 +122,7 @@ class LateInteraction:
             known = self._asked.get(question)
         if known is None:
             ((offsets, states),) = self._reader.token_states([question], query=True)
-            known = AskedTokens(_array(offsets), states.astype(np.float16), _worths(question, offsets))
+            known = AskedTokens(*_read(offsets, states), _worths(question, offsets))
             with self._lock:
                 self._asked[question] = known
                 while len(self._asked) > self._remember:
@@ -124,13 +135,16 @@ class LateInteraction:
             found = {text: self._known[text] for text in texts if text in self._known}
         new = [text for text in dict.fromkeys(texts) if text not in found]
         for text, (offsets, states) in zip(new, self._reader.token_states(new), strict=True):
-            found[text] = Tokens(_array(offsets), states.astype(np.float16))
+            found[text] = Tokens(*_read(offsets, states))
         with self._lock:
             for text in texts:
+                if text not in self._known:
+                    self._room -= found[text].directions.nbytes
                 self._known[text] = found[text]
                 self._known.move_to_end(text)
-            while len(self._known) > self._remember:
-                self._known.popitem(last=False)
+            while self._room < 0 and self._known:
+                _, dropped = self._known.popitem(last=False)
+                self._room += dropped.directions.nbytes
         return [found[text] for text in texts]
 
     def __call__(self, question: str, passages: Sequence[str]) -> list[float]:
@@ -161,8 +175,9 @@ class LateInteractions:
         return self.of(question, passages)(question, passages)
 
 
-def _array(offsets: list[tuple[int, int]]) -> Offsets:
-    return np.array(offsets, dtype=np.int32).reshape(-1, 2)
+def _read(offsets: list[tuple[int, int]], states: Vectors) -> tuple[Offsets, Vectors, Vector]:
+    lengths = np.maximum(np.linalg.norm(states, axis=1), 1e-6)
+    return np.array(offsets, np.int32).reshape(-1, 2), states / lengths[:, np.newaxis], lengths
 
 
 def _worths(text: str, offsets: list[tuple[int, int]]) -> Vector:
