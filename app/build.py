@@ -31,7 +31,7 @@ from app.support.calibration import live_tau
 from app.telemetry.gauges import Stock
 from app.turn.cache import AnswerCache
 from app.turn.retrieve import Found, Retriever, open_counter
-from app.turn.suggestions import Starters, Suggesting
+from app.turn.suggestions import Starters
 from app.turn.turn import Turn
 from app.understand.condense import by_model, by_words
 from app.variants.serving import Built, Variants
@@ -271,7 +271,7 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         if settings.serve.uploads
         else None,
         settings=opened,
-        starters=Starters(parts.retriever, Suggesting(parts.turn.read)),
+        starters=Starters(parts.retriever, parts.turn.read),
     )
 
 

@@ -5,8 +5,8 @@ The weights are fitted by `python -m benchmarks.answers.fit`; the settings `answ
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import pairwise
 
@@ -72,9 +72,11 @@ class PartRead:
 
 @dataclass(frozen=True, slots=True)
 class PassagesRead:
-    """A question as the passages answer it, part by part."""
+    """A question as the passages answer it, part by part. `also` reads the same passages for other questions."""
 
     parts: tuple[PartRead, ...]
+    passages: tuple[Passage, ...] = ()
+    also: Callable[[Sequence[Part]], tuple[PartRead, ...]] = field(default=lambda parts: (), repr=False)
 
     @property
     def decision(self) -> Answerability:
@@ -104,9 +106,9 @@ def read_passages(
     """
     chunks = {hit.chunk.id: hit.chunk for hit in hits}
     texts = [chunk.embedded_text for chunk in chunks.values()]
-    read_: list[PartRead] = []
     laid = cache(lambda reader: lay(passages, reader, chunks))
-    for part in parts:
+
+    def part_read(part: Part) -> PartRead:
         reader = near.of(part.whole, texts)
         weights = fitted(reader.embedder, across=_across(part.whole, passages))
         thresholds = Thresholds(
@@ -114,9 +116,14 @@ def read_passages(
         )
         asked, tokens = ask(part), reader.asked(part.whole)
         ranked = rank(asked, laid(reader), tokens=tokens, weights=weights)
-        decision = decide(asked, ranked, passages, weights=weights, thresholds=thresholds)
-        read_.append(PartRead(part, asked, ranked, decision))
-    return PassagesRead(tuple(read_))
+        return PartRead(
+            part, asked, ranked, decide(asked, ranked, passages, weights=weights, thresholds=thresholds)
+        )
+
+    def read_for(parts: Sequence[Part]) -> tuple[PartRead, ...]:
+        return tuple(map(part_read, parts))
+
+    return PassagesRead(read_for(parts), tuple(passages), read_for)
 
 
 def _across(question: str, passages: Sequence[Passage]) -> bool:

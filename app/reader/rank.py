@@ -6,6 +6,7 @@ The weights are fitted by `python -m benchmarks.answers.fit`.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import exp, fsum
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,7 @@ from app.language.amounts import in_range
 from app.language.reading import Line, Reading, lines, read
 from app.reader.asked import Asked
 from vectorstore.models.late_interaction import AskedTokens, LateInteraction, Tokens
-from vectorstore.types import Chunk, ChunkId, Vectors
+from vectorstore.types import Chunk, ChunkId, Vector, Vectors
 
 _ASKING = ("?", "？", "؟", "?”", '?"')
 MOST = 3
@@ -84,7 +85,7 @@ class Candidate:
         return self.line.framed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Laid:
     """A passage as it is read for a question: its tokens, and its lines that may answer.
 
@@ -93,6 +94,17 @@ class Laid:
 
     tokens: Tokens
     lines: tuple[tuple[int, Line, Line | None, slice], ...]
+
+    @cached_property
+    def middles(self) -> list[tuple[Vector, float]]:
+        """The average of the states and its length, of each line's tokens and last of all of them."""
+        places = [*(within for _, _, _, within in self.lines), slice(None)]
+        return [_middle(self.tokens.states[within]) for within in places]
+
+
+def _middle(states: Vectors) -> tuple[Vector, float]:
+    middle: Vector = states.mean(axis=0) if len(states) else np.zeros(states.shape[1], np.float32)
+    return middle, float(np.linalg.norm(middle))
 
 
 def lay(passages: Sequence[Passage], near: LateInteraction, chunks: Mapping[ChunkId, Chunk]) -> list[Laid]:
@@ -175,42 +187,47 @@ def deviations(signals: Sequence[Mapping[str, float]], names: Sequence[str]) -> 
 
 def _joined(read: Sequence[tuple[Chunk, Tokens]], start: int) -> Tokens:
     """Put the chunks' tokens one after the other, where chunks overlap the first one's."""
-    offsets, directions, lengths = [], [], []
+    parts: list[Tokens] = []
     end = -1_000_000
     for chunk, tokens in read:
         above = len(chunk.embedded_text) - len(chunk.text)
         places = tokens.offsets + (chunk.span.start - start - above)
-        fresh = places[:, 0] >= end if offsets else np.ones(len(places), bool)
-        fresh &= (tokens.offsets[:, 0] >= above) | (not offsets)
-        offsets.append(places[fresh])
-        directions.append(tokens.directions[fresh])
-        lengths.append(tokens.lengths[fresh])
-        end = max([end, *places[fresh][-1:, 1].tolist()])
-    return Tokens(np.concatenate(offsets), np.concatenate(directions), np.concatenate(lengths))
+        first = 0
+        if parts:
+            starts = tokens.offsets[:, 0].searchsorted(above), places[:, 0].searchsorted(end)
+            first = int(max(starts))
+        parts.append(Tokens(places[first:], tokens.directions[first:], tokens.lengths[first:]))
+        end = max([end, *places[first:][-1:, 1].tolist()])
+    if len(parts) == 1:
+        return parts[0]
+    return Tokens(
+        np.concatenate([each.offsets for each in parts]),
+        np.concatenate([each.directions for each in parts]),
+        np.concatenate([each.lengths for each in parts]),
+    )
 
 
 def _candidates(asked: Asked, tokens: AskedTokens, passage: Laid, at: int) -> Iterator[Candidate]:
     if not len(passage.tokens.offsets) or not len(tokens.worth):
         return
     closeness = tokens.closeness(passage.tokens)
-    around = _likeness(tokens, passage.tokens.states, closeness, slice(None))
+    *middles, whole = passage.middles
+    around = _likeness(tokens, closeness, *whole)
     passage_signals = {"passage_near": around["near"], "passage_mean": around["mean"]}
-    for place, line, before, within in passage.lines:
-        likeness = _likeness(tokens, passage.tokens.states, closeness, within)
+    for (place, line, before, within), middle in zip(passage.lines, middles, strict=True):
+        likeness = _likeness(tokens, closeness[:, within], *middle)
         yield Candidate(at, place, line, likeness | passage_signals | _by_words(asked, line, before))
 
 
-def _likeness(asked: AskedTokens, states: Vectors, closeness: Vectors, within: slice) -> dict[str, float]:
+def _likeness(asked: AskedTokens, closeness: Vectors, middle: Vector, length: float) -> dict[str, float]:
     """Return how near some tokens come to the question's: on the average, at the worst, and as a whole."""
-    near, chosen = closeness[:, within], states[within]
-    if not len(chosen):
+    if not closeness.shape[1]:
         return {"near": 0.0, "least": 0.0, "mean": 0.0}
-    best, middle = near.max(axis=1), chosen.mean(axis=0)
-    length = float(np.linalg.norm(middle)) * asked.length
+    best = closeness.max(axis=1)
     return {
         "near": float(best @ asked.weights),
         "least": float(best[asked.telling].min()),
-        "mean": float(middle @ asked.middle) / max(length, 1e-6),
+        "mean": float(middle @ asked.middle) / max(length * asked.length, 1e-6),
     }
 
 

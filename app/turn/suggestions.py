@@ -7,7 +7,6 @@ it comes from. Where none is good, there is none.
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice, pairwise
 from threading import Lock
 from time import monotonic
@@ -53,57 +52,35 @@ _YOURS = word_set("you your yours yourself")
 _MINE = {"your": "my", "our": "my", "you": "I"}
 
 
-@dataclass(frozen=True, slots=True)
-class Suggesting:
-    """What it takes to tell whether a question would be answered."""
+def follow_ups(
+    question: str, hits: Sequence[Hit], *, cited: Collection[int], language: str, reading: PassagesRead
+) -> tuple[str, ...]:
+    """Return at most three questions that chunks which were found, but not cited, answer.
 
-    read: ReadPassages
-
-    def answers(
-        self, question: str, passages: Sequence[Passage], hits: Sequence[Hit], home: DocumentId
-    ) -> bool:
-        """Say whether the reader answers a question as sure from these passages, first from the document `home`.
-
-        `hits` are those that the passages were made of.
-        """
-        (part,) = self.read([Part(question)], passages, hits).parts
-        return _answers(part, passages, home)
-
-    def next(
-        self,
-        question: str,
-        hits: Sequence[Hit],
-        passages: Sequence[Passage],
-        *,
-        cited: Collection[int],
-        language: str,
-    ) -> tuple[str, ...]:
-        """Return at most three questions that chunks which were found, but not cited, answer.
-
-        `passages` are those of the answer, `cited` the numbers of those that it rests on; their documents come first.
-        """
-        shown = [passage for passage in passages if passage.number in cited]
-        used = {chunk for passage in shown for chunk in passage.chunks}
-        documents = {passage.document.id for passage in shown}
-        told = read(question).stems.union(
-            *(read(heading).stems for passage in shown for heading in passage.headings[-1:])
+    `reading` is the answer's, `cited` the numbers of the passages that it rests on; their documents come first.
+    """
+    shown = [passage for passage in reading.passages if passage.number in cited]
+    used = {chunk for passage in shown for chunk in passage.chunks}
+    documents = {passage.document.id for passage in shown}
+    told = read(question).stems.union(
+        *(read(heading).stems for passage in shown for heading in passage.headings[-1:])
+    )
+    found: dict[str, DocumentId] = {}
+    for hit in sorted(hits, key=lambda hit: hit.document.id not in documents):
+        fresh = (
+            one
+            for one in candidates(hit.chunk, hit.document.title, language)
+            if hit.chunk.id not in used and not read(one).stems <= told
         )
-        found: dict[str, DocumentId] = {}
-        for hit in sorted(hits, key=lambda hit: hit.document.id not in documents):
-            fresh = (
-                one
-                for one in candidates(hit.chunk, hit.document.title, language)
-                if hit.chunk.id not in used and not read(one).stems <= told
-            )
-            if one := next(fresh, ""):
-                found.setdefault(one, hit.document.id)
-        checked = dict(list(found.items())[:_CHECKED])
-        read_ = self.read([Part(one) for one in checked], passages, hits).parts if checked else ()
-        answered = [each for each in read_ if _answers(each, passages, checked[each.part.text])]
-        return tuple(each.part.text for each in answered)[:_MOST]
+        if one := next(fresh, ""):
+            found.setdefault(one, hit.document.id)
+    checked = reading.also([Part(one) for one in islice(found, _CHECKED)])
+    answered = [each for each in checked if _answers(each, reading.passages, found[each.part.text])]
+    return tuple(each.part.text for each in answered)[:_MOST]
 
 
 def _answers(read_: PartRead, passages: Sequence[Passage], home: DocumentId) -> bool:
+    """Say whether a question is answered as sure from these passages, first from the document `home`."""
     return read_.decision.outcome == "answered" and passages[read_.ranked[0].passage].document.id == home
 
 
@@ -205,9 +182,9 @@ class Starters:
     The search ends after `seconds`; what it has by then is kept. Called in a thread.
     """
 
-    def __init__(self, retriever: Retriever, suggesting: Suggesting, *, seconds: float = 4.0) -> None:
+    def __init__(self, retriever: Retriever, read_: ReadPassages, *, seconds: float = 4.0) -> None:
         self._retriever = retriever
-        self._suggesting = suggesting
+        self._read = read_
         self._seconds = seconds
         self._found: OrderedDict[tuple[Generation, Scope], list[tuple[str, DocumentId]]] = OrderedDict()
         self._lock = Lock()
@@ -243,7 +220,10 @@ class Starters:
             for one in islice(made, 2):
                 found = self._retriever.trace(Question(one, scope, top_k=_MOST * 2, at=snapshot.generation))
                 passages = self._retriever.pack(found).passages
-                if one not in said and self._suggesting.answers(one, passages, found.hits, document.id):
+                if one in said:
+                    continue
+                (part,) = self._read([Part(one)], passages, found.hits).parts
+                if _answers(part, passages, document.id):
                     said.add(one)
                     yield one, document.id
                     break

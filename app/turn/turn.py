@@ -34,7 +34,7 @@ from app.settings import Unsupported
 from app.support.ground import read_ahead
 from app.turn.explanation import explained
 from app.turn.retrieve import Found, Packed, Retriever
-from app.turn.suggestions import ReadPassages, Suggesting
+from app.turn.suggestions import ReadPassages
 from app.turn.transcript import Check, fit_to_leave, own_words
 from app.turn.writing import Stopwatch, Task, Writing
 from app.understand.condense import Condense, asking_back, understand, which
@@ -159,7 +159,6 @@ class Turn:
             check=self.check,
             tokens=self.retriever.tokens,
             watch=watch,
-            suggesting=Suggesting(self.read),
             unsupported=self.unsupported,
             model=self.model,
             fallback=self.fallback,

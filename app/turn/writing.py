@@ -17,7 +17,7 @@ from app.reader.answerable import PassagesRead, refusal_text
 from app.settings import Unsupported
 from app.support.claim import claim, states_absence, states_nothing
 from app.turn.retrieve import TokenCounter
-from app.turn.suggestions import Suggesting
+from app.turn.suggestions import follow_ups
 from app.turn.transcript import Check, Doubts, Transcript, judged
 from vectorstore.language.marks import AnyMarker, cited
 from vectorstore.language.sentences import SentenceStream
@@ -185,7 +185,6 @@ class Writing:
     check: Check
     tokens: TokenCounter
     watch: Stopwatch
-    suggesting: Suggesting
     unsupported: Unsupported
     model: Answerer | None = None
     fallback: bool = False
@@ -321,12 +320,12 @@ class Writing:
         if not refused:
             # Each candidate is held against the passages: other streams go on between.
             questions = await asyncio.to_thread(
-                self.suggesting.next,
+                follow_ups,
                 asked,
                 task.hits,
-                task.passages,
                 cited=transcript.cited,
                 language=language,
+                reading=await task.reading,
             )
             if questions:
                 yield FollowUps(questions)

@@ -82,27 +82,34 @@ def test_a_two_part_follow_up_is_answered_as_the_question_written_out(tmp_path: 
     assert "They expire on 31 March." in text
 
 
-def test_a_turn_ranks_once_for_each_part_and_on_what_it_writes_from(
+def test_a_turn_reads_what_it_writes_from_once_and_ranks_it_once_for_each_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ranked: list[list[str]] = []
-    rank = answerable.rank
+    read: list[list[str]] = []
+    ranked: list[int] = []
+    rank, lay = answerable.rank, answerable.lay
 
-    def counting(asked: Any, sources: Sequence[Any], **more: Any) -> Any:
-        ranked.append([source.text for source in sources])
-        return rank(asked, sources, **more)
+    def reading(sources: Sequence[Any], *more: Any) -> Any:
+        read.append([source.text for source in sources])
+        return lay(sources, *more)
 
+    def counting(asked: Any, laid: Sequence[Any], **more: Any) -> Any:
+        ranked.append(len(laid))
+        return rank(asked, laid, **more)
+
+    monkeypatch.setattr(answerable, "lay", reading)
     monkeypatch.setattr(answerable, "rank", counting)
     with small_handbook(tmp_path, passages=2) as parts:
         for question, count in (
             ("How much leave do interns get?", 1),
             ("How much leave do interns get, and who approves taxis?", 2),
         ):
+            read.clear()
             ranked.clear()
             events = ask(parts, question)
             (shown,) = (event for event in events if isinstance(event, Sources))
-            assert ranked == [[passage.text for passage in shown.passages]] * count
-            assert len(shown.passages) == 2
+            assert read == [[passage.text for passage in shown.passages]]
+            assert ranked == [2] * count
 
 
 def test_a_turn_embeds_its_question_and_reads_each_chunk_once(tmp_path: Path) -> None:

@@ -1,16 +1,16 @@
 """Suggested questions read as a person would ask them, and are answered; where none is good, none is offered."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from app.build import build
 from app.events import FollowUps, Passage
+from app.question import Part
 from app.reader.answerable import read_passages
 from app.settings import Settings
-from app.turn.suggestions import Starters, Suggesting, candidates
+from app.turn.suggestions import Starters, candidates, follow_ups
 from ingest.run import Ingestion, Request
 from ingest.settings import IngestSettings
 from tests.app.passages import passage
@@ -76,8 +76,9 @@ def test_only_what_the_reader_answers_from_its_own_document_is_suggested() -> No
 
     def suggested(question: str, passages: Sequence[Passage], threshold: float) -> tuple[str, ...]:
         near = LateInteraction(WordEmbedder())
-        suggesting = Suggesting(partial(read_passages, near=near, sure=threshold, unsure=0.0))
-        return suggesting.next(question, [hit, *hits_of([other])], passages, cited={2}, language="en")
+        hits = [hit, *hits_of([other])]
+        reading = read_passages([Part(question)], passages, hits, near=near, sure=threshold, unsure=0.0)
+        return follow_ups(question, hits, cited={2}, language="en", reading=reading)
 
     assert suggested("Who pays?", [home, other], 0.0) == ("How do I book a room?",)
     assert suggested("Who pays?", [home, other], 1.0) == ()
@@ -99,7 +100,7 @@ def ingested(folder: Path, tmp_path: Path) -> Settings:
 def test_starters_come_from_what_the_caller_may_read(tmp_path: Path) -> None:
     parts = build(ingested(tmp_path / "docs", tmp_path))
     try:
-        starters = Starters(parts.retriever, Suggesting(parts.turn.read), seconds=60)
+        starters = Starters(parts.retriever, parts.turn.read, seconds=60)
         public, board = starters(Scope()), starters(Scope(groups=frozenset({"board"})))
         hidden = "How is the board's bonus calculated?"
         assert "Can I bring my dog to the office?" in public

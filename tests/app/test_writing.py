@@ -15,10 +15,9 @@ from app.question import Message, Question
 from app.settings import Unsupported
 from app.support import ground
 from app.turn.retrieve import TokenCounter
-from app.turn.suggestions import Suggesting
 from app.turn.writing import Stopwatch, Task, Writing, supported_only
 from tests.app.passages import passage
-from tests.app.reader import NOTHING, Ready, understood
+from tests.app.reader import Ready, understood
 from vectorstore.types import Scope
 
 LEAVE = passage("Full-time staff get 25 days of annual leave a year. Interns get 12 days.")
@@ -27,7 +26,6 @@ MORE = tuple(
 )
 QUESTION = Question("How much leave do staff get?", Scope(), top_k=6)
 ASKED = understood(QUESTION.text)
-SUGGESTING = Suggesting(lambda *_: NOTHING)
 
 Reason: TypeAlias = Literal["stop", "length", "content_filter"]
 SILENT: dict[Reason, str] = {"stop": "without an answer", "content_filter": "content filter held"}
@@ -68,7 +66,6 @@ def write(
         ground.check,
         counter,
         Stopwatch(),
-        SUGGESTING,
         unsupported,
         answerer,
         fallback=fallback,
