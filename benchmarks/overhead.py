@@ -92,6 +92,7 @@ def begun(kind: str, folder: Path, stack: ExitStack) -> tuple[Server, dict[str, 
         "FOOTNOTE_LLM_MODEL": "paced",
         "FOOTNOTE_ANSWER_THRESHOLD": "0",
         "FOOTNOTE_MAX_CONCURRENT_RUNS": "1200",
+        "FOOTNOTE_MAX_CALLER_RUNS": "1200",
         "FOOTNOTE_CACHE_ANSWERS": "off",
         "FOOTNOTE_SERVER": kind,
     }
@@ -120,7 +121,7 @@ def measured(
     questions = [case["question"] for case in cases if case["answerable"]]
     script(model, first=0.0, pause=0.001, tokens=20)
     for each in services.values():
-        load(each, questions, clients=4, rounds=15, spread=0.0)
+        load(each, questions, clients=4, rounds=30, spread=0.0)
     whole = script(model, first=0.2, pause=0.05, tokens=tokens)
     chance, cost, errors = random.Random(3), {name: list[float]() for name in services}, 0
     for pair in range(pairs):
