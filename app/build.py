@@ -257,7 +257,6 @@ def build_service(parts: Parts, settings: Settings) -> Service:
         records=records,
         people=People(records, state),
         audit=audit,
-        written_by=parts.turn.written_by,
         pictures=PagePictures(originals.of, settings.ingest.limits()),
         stock=Stock(parts.store, state, desk).look,
         uploads=Uploads(

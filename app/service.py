@@ -62,8 +62,6 @@ class Service:
     records: Records | None = None
     people: People | None = None
     """What erases records, exports and holds them; None: the service keeps none."""
-    written_by: str = ""
-    """The answerer behind it, for `/version`."""
     pictures: PagePictures | None = None
     """Pages of PDFs as they look, for the viewer."""
     variants: Variants | None = None
@@ -74,3 +72,8 @@ class Service:
     """Looks at what is kept, and sets the gauges that tell of it; may take long."""
     uploads: Uploads | None = None
     """Takes documents in and out; None: the service only reads."""
+
+    @property
+    def written_by(self) -> str:
+        """What writes by the settings, and by what was promoted since."""
+        return self.variants.base.turn.written_by if self.variants else self.model_name

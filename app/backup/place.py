@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import ValidationError
 
 from vectorstore.errors import BadInput, Busy, Unavailable
-from vectorstore.index.truth.files import sync_folder
+from vectorstore.index.truth.files import write_atomically
 from vectorstore.objects.settings import ObjectSettings
 from vectorstore.objects.store import Objects, is_address, open_objects
 from vectorstore.state.files import private
@@ -69,18 +69,7 @@ class Folder:
         path = self._folder / key
         with self._told():
             private(path.parent)
-            fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
-            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                fresh.replace(path)
-            except BaseException:
-                fresh.unlink(missing_ok=True)
-                raise
-            sync_folder(path.parent)
+            write_atomically(path, content)
 
     def read(self, key: str) -> bytes | None:
         """Return the file's bytes."""

@@ -21,7 +21,7 @@ from app.backup.rows import SPAN, keep_rows, rows_in
 from app.configuration import masked
 from app.configuration import settings as all_settings
 from app.people.ledger import Ledger
-from app.people.people import BACKUP
+from app.people.people import BACKUP, last_backup
 from app.runs.record_tables import KEPT, every_row, opened
 from app.runs.records import records_url
 from app.settings import Settings
@@ -45,10 +45,15 @@ FILES: Final = ("cache/sketches.npz",)
 """Files of this machine that would cost a new ingest, not of the index: which documents are nearly the same."""
 
 
-def take(settings: Settings, repository: Repository) -> Manifest:
-    """Take a backup of everything; raises Unavailable, Busy, StoreDamaged, BadInput. Without it nothing has changed."""
+def take(settings: Settings, repository: Repository, *, anew: bool = False) -> Manifest:
+    """Take a backup of everything; raises Unavailable, Busy, StoreDamaged, BadInput. Without it nothing has changed.
+
+    `anew`: begin again in a place where backups were, and are no more.
+    """
     state = open_state(settings.store)
     _check_apart(repository, settings.store.data_dir)
+    if not anew:
+        _check_there(repository, state)
     _check_filled(settings, state)
     with repository.place.writing():
         repository.begin()
@@ -86,6 +91,7 @@ def columns() -> dict[str, list[str]]:
 def note_erased(settings: Settings, repository: Repository) -> None:
     """Keep beside the backups what was erased so far."""
     state = open_state(settings.store)
+    _check_there(repository, state)
     found = erased.of_people(Ledger(state).read())
     with closing(open_database(settings.store)) as database:
         if database.identity() is not None:
@@ -104,6 +110,17 @@ def _check_apart(repository: Repository, data_dir: Path) -> None:
     ):
         raise BadInput(
             "A backup does not belong into the data folder.", "Name another place, best on another machine."
+        )
+
+
+def _check_there(repository: Repository, state: State) -> None:
+    """Raise BadInput where the last backup went to this place, and nothing is there: a disk that is not mounted."""
+    last = last_backup(state)
+    is_there = repository.is_begun or Repository(repository.place).is_begun
+    if not is_there and last is not None and last[1] == repository.place.name:
+        raise BadInput(
+            f"The backup of {datetime.fromtimestamp(last[0], UTC):%Y-%m-%d} went to {repository.place.name!r}, and there is none now.",
+            "Mount what is kept there. If it is gone for good, begin again with `footnote backup --new`.",
         )
 
 

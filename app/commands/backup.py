@@ -35,7 +35,13 @@ Which = Annotated[
 ]
 
 
-def backup(destination: Where = "", as_json: Json = False) -> None:
+def backup(
+    destination: Where = "",
+    anew: Annotated[
+        bool, typer.Option("--new", help="Begin again where backups were, and are no more.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Back everything up, while others go on reading and writing; what has not changed since the last is not written again.
 
     The index with all generations, uploaded files, keys, holds, conversations, the audit log with its signing key and the
@@ -45,7 +51,7 @@ def backup(destination: Where = "", as_json: Json = False) -> None:
 
     repository, settings = _opened(destination)
     started = time.monotonic()
-    made = take(settings, repository)
+    made = take(settings, repository, anew=anew)
     if as_json:
         typer.echo(json.dumps({**_summary(made), "wrote": repository.wrote, "bytes": repository.bytes}))
         return

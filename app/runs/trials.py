@@ -21,7 +21,10 @@ _SHOWN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One answer that somebody was given. `rating` is up, down or empty; times are in milliseconds."""
+    """One answer that somebody was given. `rating` is up, down or empty; times are in milliseconds.
+
+    `broke`: its variant failed before a word, and the settings answered instead.
+    """
 
     owner: str
     conversation: str
@@ -33,6 +36,7 @@ class Answered:
     first_ms: float | None
     total_ms: float
     tokens: int
+    broke: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,9 @@ class Trials:
 
     def answered(self, since: datetime, variants: Sequence[str]) -> list[Answered]:
         """Return the answers since a time by these variants (empty: by the settings), oldest first; none that was stopped."""
+        broke = sql.exists().where(trials.c.run == runs.c.id, trials.c.kind == "broke").label("broke")
         query = (
-            sql.select(*_SHOWN, feedback.c.rating)
+            sql.select(*_SHOWN, feedback.c.rating, broke)
             .select_from(runs.join(measures).outerjoin(feedback))
             .where(
                 runs.c.created >= since, runs.c.outcome != _CANCELLED, measures.c.variant.in_(list(variants))
@@ -75,16 +80,6 @@ class Trials:
         )
         with self._records.engine.connect() as connection:
             return [_answered(row) for row in connection.execute(query)]
-
-    def broken(self, since: datetime, variant: str) -> int:
-        """Return how often a variant broke before it wrote, and the settings answered instead."""
-        query = (
-            sql.select(sql.func.count())
-            .select_from(trials.join(runs))
-            .where(runs.c.created >= since, trials.c.variant == variant, trials.c.kind == "broke")
-        )
-        with self._records.engine.connect() as connection:
-            return int(connection.execute(query).scalar_one())
 
     def pairs(self, since: datetime, variant: str) -> list[Pair]:
         """Return what was answered in the shadow since a time, beside what was shown."""
@@ -113,4 +108,5 @@ def _answered(row: Any, of: str = "") -> Answered:  # Any: a row of several tabl
             for name in ("variant", "outcome", "sentences", "supported", "first_ms", "total_ms")
         },
         tokens=held[f"{of}input_tokens"] + held[f"{of}output_tokens"],
+        broke=bool(held.get("broke")),
     )

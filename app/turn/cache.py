@@ -11,7 +11,7 @@ import asyncio
 import re
 import time
 import unicodedata
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -87,8 +87,6 @@ class AnswerCache:
         # Kept by the event loop, looked for in threads.
         self._lock = Lock()
         self._cleared = 0
-        self.counts: Counter[str] = Counter()
-        """How often an answer was looked for: `hit` and `miss`."""
 
     async def answer(self, question: Question, run: str) -> AsyncGenerator[Event, None]:
         """Answer one question."""
@@ -99,8 +97,7 @@ class AnswerCache:
             return
         began = time.perf_counter()
         kept = None if question.fresh else await asyncio.to_thread(self._find, question, run)
-        self.counts[result := "hit" if kept else "miss"] += 1
-        count(CACHE, cache="answer", result=result)
+        count(CACHE, cache="answer", result="hit" if kept else "miss")
         if kept is not None:
             took = Timing(CACHED, round((time.perf_counter() - began) * 1_000, 2))
             for event in kept:

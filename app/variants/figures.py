@@ -22,9 +22,9 @@ _SECOND: Final[dict[str, tuple[str, Value]]] = {
         "writes sentences that the passages do not support",
         lambda each: 1 - each.supported / each.sentences if each.sentences else None,
     ),
-    "failed": ("fails", lambda each: float(each.outcome not in DONE)),
+    "failed": ("fails", lambda each: float(each.broke or each.outcome not in DONE)),
 }
-"""What must not grow, with the words for it."""
+"""What must not grow, with the words for it. Who was answered by the settings since a variant broke saw no failure: it is one."""
 GUARD: Final = Sequential(effect=0.05, alpha=ALPHA / len(_SECOND))
 """Each of them at a third of alpha: none of the three is seen to grow for no reason with more than ALPHA together. The
 effect is half of the rating's: they are counted of every answer, and not only of those that somebody rates."""
@@ -106,7 +106,7 @@ def _of_groups(variant: Variant, trials: Trials) -> Report:
         sentence,
         is_worse,
         needed=needed,
-        broken=trials.broken(variant.started, variant.name),
+        broken=sum(each.broke for each in tried),
     )
 
 

@@ -176,7 +176,6 @@ def test_the_same_question_is_answered_once_and_each_answer_is_its_own_run() -> 
     assert [each.stage for each in explained.timings] == [CACHED]
     # No model was asked: nobody's budget pays for it.
     assert Usage(0, 0) in second
-    assert of.counts == {"hit": 1, "miss": 1}
 
 
 @pytest.mark.parametrize(
@@ -346,7 +345,7 @@ def test_probes_over_scopes_generations_and_settings_get_no_answer_of_another(pr
             assert got in wanted
 
     asyncio.run(probe())
-    assert of.counts["hit"] > probes / 20
+    assert probes - turn.asked > probes / 20
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from app.backup import beside, erased
 from app.backup.keeping import holding_erased, problems, prune
 from app.backup.place import Folder
 from app.backup.repository import Repository
-from app.backup.take import note_erased
+from app.backup.take import note_erased, take
 from app.commands import backup as commands
 from tests.backup.world import ANN, BOB, ask, erase, fill, index, log, people, told, used
 from tests.backups import back_up, restore, settings_of
@@ -100,13 +100,34 @@ def test_a_second_backup_of_what_has_not_changed_writes_next_to_nothing(
     back_up(filled, tmp_path / "backups")
     size = sum(path.stat().st_size for path in (tmp_path / "backups" / "blobs").rglob("*") if path.is_file())
     repository = Repository(Folder(tmp_path / "backups"))
-    from app.backup.take import take
-
     take(settings_of(filled), repository)
     assert (repository.wrote, repository.bytes) == (0, 0)
     index(filled, "one more.md")
     take(settings_of(filled), repository)
     assert 0 < repository.bytes < size
+
+
+def test_a_place_whose_disk_is_not_mounted_is_not_begun_again_unless_it_is_wanted(
+    filled: StoreSettings, tmp_path: Path
+) -> None:
+    mounted, place = tmp_path / "mounted", tmp_path / "backups"
+    back_up(filled, place)
+    place.rename(mounted)
+    for write in (
+        lambda: back_up(filled, place),
+        lambda: note_erased(settings_of(filled), Repository(Folder(place))),
+    ):
+        with pytest.raises(BadInput, match="and there is none now"):
+            write()
+    assert not place.exists()
+    mounted.rename(place)
+    back_up(filled, place)
+    assert len(Repository(Folder(place)).ids()) == 2
+    back_up(filled, tmp_path / "another")
+    take(settings_of(filled), Repository(Folder(tmp_path / "gone")), anew=True)
+    (tmp_path / "gone").rename(mounted)
+    take(settings_of(filled), Repository(Folder(tmp_path / "gone")), anew=True)
+    assert len(Repository(Folder(tmp_path / "gone")).ids()) == 1
 
 
 def test_what_was_erased_after_a_backup_stays_erased(make: Make, tmp_path: Path) -> None:

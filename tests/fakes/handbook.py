@@ -11,7 +11,7 @@ from typing import Any
 
 from app.build import Parts, build, build_service
 from app.http.application import create_app
-from app.settings import AnswerSettings, ModelSettings, Settings
+from app.settings import AnswerSettings, CacheSettings, ModelSettings, Settings
 from ingest.run import Ingestion, Request
 from ingest.sample import HANDBOOK
 from ingest.settings import IngestSettings
@@ -69,11 +69,11 @@ def small_handbook(folder: Path, **answers: Any) -> Iterator[Parts]:
 
 @contextmanager
 def serving_sample(folder: Path, *files: str) -> Iterator[tuple[str, Any]]:
-    """Serve the sample handbook, or those files of it; yield the address and the application."""
+    """Serve the sample handbook, or those files of it, every answer written anew; yield the address and the application."""
     stored = StoreSettings(data_dir=folder / "data")
     ingestion = Ingestion(IngestSettings(), stored)
     ingestion.carry_out(ingestion.plan(Request(tuple(HANDBOOK / file for file in files) or (HANDBOOK,))))
-    settings = Settings(store=stored)
+    settings = Settings(store=stored, cache=CacheSettings(cache_answers="off"))
     parts = build(settings)
     service = build_service(parts, settings)
     application = create_app(service)

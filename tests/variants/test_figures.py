@@ -100,6 +100,15 @@ def test_a_variant_that_is_worse_is_to_be_stopped_however_people_like_it(kept: K
     assert report(DARK, _Given(kept, liked=(0.5, 0.5), refused=(0.0, 0.5))).is_worse
 
 
+@pytest.mark.parametrize(("broke", "is_worse"), [(0, False), (4, False), (60, True), (200, True)])
+def test_a_variant_that_breaks_is_worse_though_nobody_sees_it(kept: Kept, broke: int, is_worse: bool) -> None:
+    given = _Given(kept, liked=(0.5, 0.5), refused=(0.1, 0.1))
+    given._rows[200:] = [replace(each, broke=n % 200 < broke) for n, each in enumerate(given._rows[200:])]
+    found = report(BIG, given)
+    assert (found.broken, found.is_worse) == (broke, is_worse)
+    assert ("it fails more often" in found.verdict) == is_worse
+
+
 def test_a_shadow_is_told_beside_what_was_shown_and_not_beside_nothing(kept: Kept) -> None:
     found = report(DARK, _Given(kept, liked=(0.5, 0.5), refused=(0.2, 0.3)))
     refused = next(each.compared for each in found.measures if each.name == "refused")
@@ -150,9 +159,6 @@ class _Given(Trials):
         del since, variants
         return self._rows
 
-    def broken(self, since: Any, variant: Any) -> int:
-        return 0
-
     def pairs(self, since: Any, variant: Any) -> Any:
         from app.runs.trials import Pair
 
@@ -165,7 +171,7 @@ def test_figures_of_other_answers_go_with_the_run_and_the_person(kept: Kept) -> 
     assert kept.trials.add(run, "shadow", other, 0.5)
     assert kept.trials.add(run, "broke", replace(other, variant="big", outcome="failed", code="internal"))
     assert not kept.trials.add("run_gone", "shadow", other)
-    assert kept.trials.broken(BEGAN, "big") == 1
+    assert [each.broke for each in kept.trials.answered(BEGAN, [""])] == [True]
     found = report(DARK, kept.trials)
     assert (found.overlap, found.agreed) == (0.5, 1.0)
     assert [each.answers for each in found.arms] == [1, 1]

@@ -171,6 +171,7 @@ def test_a_variant_from_its_start_to_its_rollback(world: World) -> None:
     world.run("variants", "promote", "large")
     others = sorted(set(USERS) - with_large)
     assert all("12 days" in world.ask(user, replica)[0] for user in others[:2] for replica in (0, 1))
+    assert [httpx.get(f"{each}/version").json()["model"] for each in world.replicas] == ["large"] * 2
     shown = world.run("config", "show", "--origin").stdout
     line = next(line for line in shown.splitlines() if line.startswith("FOOTNOTE_LLM_MODEL"))
     assert line.split() == ["FOOTNOTE_LLM_MODEL", "large", "promoted", "variant", "large"]

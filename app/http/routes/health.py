@@ -90,7 +90,7 @@ def readyz(
 @router.get("/version", summary="Which version is it?")
 async def version(service: ServiceIn) -> Version:
     """Name the version and the model."""
-    return Version(version=service.version, model=service.written_by or service.model_name)
+    return Version(version=service.version, model=service.written_by)
 
 
 @metrics_router.get("/metrics", include_in_schema=False)

@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -33,8 +34,9 @@ def sync_folder(folder: Path) -> None:
 
 def write_atomically(path: Path, content: bytes | memoryview) -> None:
     """Replace a file's content so that a crash leaves the old one or the new one."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # By chance: processes of several machines may write into a shared folder, and have the same number.
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
