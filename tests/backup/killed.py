@@ -69,7 +69,7 @@ def backups(folder: Path, count: int, chance: random.Random, url: str) -> None:
         started = time.monotonic()
         forked(
             lambda: back_up(settings, folder / "b"),
-            kill_after=None if number < 0 else chance.uniform(0, seconds),
+            kill_after=None if number < 0 else chance.uniform(0, 1.2 * seconds),
         )
         seconds = seconds or time.monotonic() - started
         forked(lambda before=before: whole(before[-1]))  # type: ignore[misc]
@@ -105,7 +105,7 @@ def restores(folder: Path, count: int, chance: random.Random, url: str) -> None:
         started = time.monotonic()
         forked(
             lambda target=target, replaces=replaces: restore(target, folder / "b", replaces=replaces),  # type: ignore[misc]
-            kill_after=None if number < 0 else chance.uniform(0, seconds),
+            kill_after=None if number < 0 else chance.uniform(0, 1.2 * seconds),
         )
         seconds = seconds or time.monotonic() - started
         before = "live" if replaces else ""
