@@ -92,7 +92,8 @@ def _move(folder: Path) -> None:
         if path.name != _PLAN:
             _merge(path, folder / path.name)
     _sync(folder)
-    (ready / _PLAN).unlink()
+    # At one moment again: half of it deleted would look like something that is ready.
+    ready.rename(folder / _ROOM / "moved")
     shutil.rmtree(folder / _ROOM, ignore_errors=True)
 
 
