@@ -22,16 +22,19 @@ function readersOf({ everyone, names, others }) {
   return [...own, ...(others ? [counted(others, "other", "others")] : [])].join(", ");
 }
 
+/** How often the list or passages were asked for. */
+let asks = 0;
+
 /** Asks for a page of the list, and shows it alone or below what is there. */
 async function list({ below = false } = {}) {
   const asked = new URLSearchParams({ limit: PAGE, sort: shown.sort });
   if (!wantsText() && at("wanted").value.trim()) asked.set("q", at("wanted").value.trim());
   if (at("noted").checked) asked.set("findings", "true");
   if (below) asked.set("after", shown.next);
-  const turn = (list.turn = (list.turn ?? 0) + 1);
+  const turn = ++asks;
   const found = await get(`/v1/documents?${asked}`);
   // an answer that was overtaken by a later question
-  if (turn !== list.turn) return;
+  if (turn !== asks) return;
   shown.listed = found;
   shown.next = found.next;
   shown.documents = below ? [...shown.documents, ...found.documents] : found.documents;
@@ -202,11 +205,13 @@ function told(sentence) {
 
 const choosing = () => ({ choices: shown.listed.choices ?? [], free: shown.listed.any_reader });
 const chooses = () => shown.listed.any_reader || shown.listed.choices.length > 0;
-const heard = () => list().catch(refused);
+const heard = () => find();
 
 /** Shows passages that the index finds for the words. */
 async function search() {
+  const turn = ++asks;
   const { results } = await (await call("/v1/search", "POST", { query: at("wanted").value.trim(), top_k: 20 })).json();
+  if (turn !== asks) return;
   at("passages").replaceChildren(...results.map(({ title, uri, url, page, headings, text }) => el("li", {},
     el("a", { href: url, target: "_blank", rel: "noopener", dir: "auto" }, title || uri),
     el("small", { dir: "auto" }, [page ? `page ${page}` : "", ...headings].filter(Boolean).join(" › ")),

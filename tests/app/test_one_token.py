@@ -17,7 +17,7 @@ from app.turn.retrieve import TokenCounter
 from app.turn.writing import Stopwatch, Task, Writing
 from tests.app.boards import read
 from tests.app.reader import Ready
-from tests.app.test_writing import ASKED, LEAVE, QUESTION, SUGGESTING, Scripted, text_of
+from tests.app.test_writing import ASKED, LEAVE, QUESTION, Scripted, text_of
 
 
 async def told(
@@ -28,7 +28,7 @@ async def told(
     async def turn(question: Question, run: str) -> AsyncGenerator[Event, None]:
         counter = TokenCounter("words", len)
         quoting, model = Scripted(("“Interns get 12 days.” [1]",)), Scripted((token,))
-        writing = Writing(quoting, ground.check, counter, Stopwatch(), SUGGESTING, unsupported, model)
+        writing = Writing(quoting, ground.check, counter, Stopwatch(), unsupported, model)
         async for event in writing.events(Task(ASKED, (LEAVE,), (), Ready())):
             yield event
 

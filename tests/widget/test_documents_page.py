@@ -350,6 +350,24 @@ def test_axe_finds_nothing(open_desk: Desk, page: Any, scheme: str, width: int, 
     assert violations(page) == []
 
 
+def test_a_list_that_comes_late_takes_no_passages_away(open_desk: Desk, page: Any, tmp_path: Path) -> None:
+    go(page, open_desk)
+    send(page, *written(tmp_path, lantern_md="# Lantern\n\nThe lantern is lit at dusk."))
+    late: list[Any] = []
+    page.route(re.compile(r"/v1/documents\?"), lambda route: late.append(route))  # noqa: PLW0108 - it takes functions only
+    page.get_by_label("in the text").check()
+    page.locator("#wanted").fill("lantern")
+    page.locator("#wanted").press("Enter")
+    page.locator("#passages li").first.wait_for()
+    assert late
+    with page.expect_response(re.compile(r"/v1/documents\?")):
+        for each in late:
+            each.continue_()
+    page.evaluate("new Promise((done) => setTimeout(done))")
+    assert page.locator("#passages li").first.is_visible()
+    assert page.locator("#held").is_hidden()
+
+
 def test_files_can_be_dropped_anywhere_and_the_page_is_in_english(open_desk: Desk, browser: Any) -> None:
     context = browser.new_context(locale="de-DE")
     page = context.new_page()
