@@ -116,8 +116,8 @@ def _check_apart(repository: Repository, data_dir: Path) -> None:
 def _check_there(repository: Repository, state: State) -> None:
     """Raise BadInput where the last backup went to this place, and nothing is there: a disk that is not mounted."""
     last = last_backup(state)
-    is_there = repository.is_begun or Repository(repository.place).is_begun
-    if not is_there and last is not None and last[1] == repository.place.name:
+    # Looked at anew: it may have been begun since it was opened.
+    if last is not None and last[1] == repository.place.name and not Repository(repository.place).is_begun:
         raise BadInput(
             f"The backup of {datetime.fromtimestamp(last[0], UTC):%Y-%m-%d} went to {repository.place.name!r}, and there is none now.",
             "Mount what is kept there. If it is gone for good, begin again with `footnote backup --new`.",
